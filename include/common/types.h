@@ -1,0 +1,33 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* How a number, or a block of them, is stored. Values are ours; src/gguf.c maps them to the file's. */
+
+#include <stdint.h>
+
+enum wick_type {
+	WICK_F32,
+	WICK_F16,
+	WICK_BF16,
+	WICK_Q8_0, /* 32 numbers: f16 scale, 32 int8; 34 bytes */
+	WICK_Q4_0, /* 32 numbers: f16 scale, 16 bytes of nibbles; 18 bytes */
+	WICK_TYPE_COUNT,
+};
+
+struct wick_type_info {
+	const char *name;
+	uint32_t block;       /* numbers in a block */
+	uint32_t block_bytes; /* bytes of a block */
+};
+
+static const struct wick_type_info wick_types[WICK_TYPE_COUNT] = {
+	[WICK_F32] = { "f32", 1, 4 },     [WICK_F16] = { "f16", 1, 2 },    [WICK_BF16] = { "bf16", 1, 2 },
+	[WICK_Q8_0] = { "q8_0", 32, 34 }, [WICK_Q4_0] = { "q4_0", 32, 18 },
+};
+
+/* Bytes of `count` numbers of a type; count is a multiple of the type's block. */
+static inline uint64_t wick_type_bytes(enum wick_type type, uint64_t count)
+{
+	return count / wick_types[type].block * wick_types[type].block_bytes;
+}

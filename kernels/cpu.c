@@ -1,0 +1,57 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* CPU flags, from the compiler's own run-time support on x86 and from the kernel's auxiliary vector on ARM. */
+
+#include "cpu.h"
+
+#if defined(__x86_64__)
+
+uint32_t wick_cpu_flags(void)
+{
+	uint32_t flags = 0;
+
+	__builtin_cpu_init();
+	if (__builtin_cpu_supports("sse4.2"))
+		flags |= WICK_CPU_SSE42;
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
+		flags |= WICK_CPU_AVX2;
+	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+		__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+		flags |= WICK_CPU_AVX512;
+	if (__builtin_cpu_supports("avx512vnni"))
+		flags |= WICK_CPU_AVX512_VNNI;
+	if (__builtin_cpu_supports("avx512bf16"))
+		flags |= WICK_CPU_AVX512_BF16;
+	return flags;
+}
+
+#elif defined(__aarch64__)
+
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+
+uint32_t wick_cpu_flags(void)
+{
+	unsigned long caps = getauxval(AT_HWCAP);
+	uint32_t flags = 0;
+
+	if (caps & HWCAP_ASIMD)
+		flags |= WICK_CPU_NEON;
+	if (caps & HWCAP_ASIMDDP)
+		flags |= WICK_CPU_DOTPROD;
+	if (caps & HWCAP_ASIMDHP)
+		flags |= WICK_CPU_FP16;
+	if (caps & HWCAP_CRC32)
+		flags |= WICK_CPU_CRC;
+	return flags;
+}
+
+#else
+
+uint32_t wick_cpu_flags(void)
+{
+	return 0;
+}
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the CPU can do, one bit an instruction set. */
+
+#include <stdint.h>
+
+enum wick_cpu {
+	WICK_CPU_SSE42 = 1 << 0,
+	WICK_CPU_AVX2 = 1 << 1, /* with FMA and F16C */
+	WICK_CPU_AVX512 = 1 << 2, /* F, BW, DQ, VL */
+	WICK_CPU_AVX512_VNNI = 1 << 3,
+	WICK_CPU_AVX512_BF16 = 1 << 4,
+	WICK_CPU_NEON = 1 << 8,
+	WICK_CPU_DOTPROD = 1 << 9,
+	WICK_CPU_FP16 = 1 << 10,
+	WICK_CPU_CRC = 1 << 11,
+};
+
+uint32_t wick_cpu_flags(void);

@@ -1,0 +1,66 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Numbers and strides: the table of kernels, one entry chosen for each by the instruction sets at hand.
+ *
+ * Contracts that hold for every instruction set:
+ *   - a result depends on the arguments alone, never on alignment, on threads or on how a caller cuts the work by rows
+ *     (or, for accumulate_*, by columns in multiples of WICK_COLUMN_TILE): so a caller may cut as it likes;
+ *   - cols is a multiple of the type's block; lengths may be 0; pointers need no more than their element's alignment
+ *     (weights: none at all);
+ *   - inputs and outputs do not overlap unless a line says so.
+ */
+
+#include "types.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define WICK_COLUMN_TILE 32 /* columns; a whole number of blocks of every type */
+
+struct wick_kernels {
+	const char *name; /* of the highest instruction set in use: "c", "avx2", "avx512", "neon" */
+
+	/* y[r] = sum_c w[r][c] * x[c], r < rows; rows of w are `stride` bytes apart. */
+	void (*matvec[WICK_TYPE_COUNT])(
+		float *y, const void *w, size_t stride, const float *x, size_t rows, size_t cols);
+	/* y[k] = sum_c w[index[k]][c] * x[c], k < count. */
+	void (*matvec_rows[WICK_TYPE_COUNT])(
+		float *y, const void *w, size_t stride, const uint32_t *index, size_t count, const float *x, size_t cols);
+	/* y[c] += sum_k h[k] * w[index[k]][c], one fused multiply-add at a time in the order of k; zero h are skipped.
+	 * index NULL: rows 0..count-1. w points at the first of `cols` columns. */
+	void (*accumulate_rows[WICK_TYPE_COUNT])(
+		float *y, const void *w, size_t stride, const uint32_t *index, const float *h, size_t count, size_t cols);
+
+	void (*to_f32[WICK_TYPE_COUNT])(float *y, const void *x, size_t count);
+	void (*from_f32[WICK_TYPE_COUNT])(void *y, const float *x, size_t count); /* nearest, ties to even */
+
+	/* y = (x - mean) / sqrt(variance + eps) * weight + bias; weight or bias may be NULL; y may be x. */
+	void (*layer_norm)(float *y, const float *x, const float *weight, const float *bias, size_t count, float eps);
+	void (*rms_norm)(float *y, const float *x, const float *weight, size_t count, float eps); /* y may be x */
+	void (*softmax)(float *x, size_t count);                                                  /* in place */
+	void (*relu)(float *x, size_t count);                                                     /* in place */
+	void (*add)(float *y, const float *x, size_t count);                                      /* y += x */
+	/* Rotary embedding of one head, in place: pairs (i, i + count/2) turned by position * base^(-2i/count). */
+	void (*rope)(float *x, size_t count, uint32_t position, float base);
+
+	/* One head over an f16 cache: out[head_dim] = softmax(q . k[p] * scale) . v[p] over p < positions; k and v rows
+	 * are `stride` bytes apart; scores is scratch of `positions` floats. */
+	void (*attend)(float *out, const float *q, const void *k, const void *v, size_t stride, size_t positions,
+		size_t head_dim, float scale, float *scores);
+
+	uint32_t (*crc32c)(uint32_t crc, const void *data, size_t bytes); /* CRC-32C (RFC 3720); start with crc 0 */
+};
+
+/* Fills the table with the best kernels that the CPU has and `mask` allows (WICK_CPU_*; ~0u: all of them). */
+void wick_kernels_init(struct wick_kernels *kernels, uint32_t mask);
+
+/* Single-threaded SGEMM on one fixed tile, through OpenBLAS: c (m, n) = a (m, k) * b^T, b (n, k), or a * b, b (k, n);
+ * added to c when accumulate is set. Leading dimensions in floats. Bits depend on m, n, k alone. */
+void wick_gemm_init(void); /* once, before threads: OpenBLAS to one thread */
+void wick_gemm_nt(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, size_t m, size_t n,
+	size_t k, int accumulate);
+void wick_gemm_nn(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, size_t m, size_t n,
+	size_t k, int accumulate);
+const char *wick_gemm_core(void); /* the core OpenBLAS chose, for the start-up line */

@@ -1,0 +1,39 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A checkpoint as downloaded: named tensors in one or more files of a folder. Nothing here knows an architecture. */
+
+#include "diag.h"
+#include "types.h"
+
+#include <stdint.h>
+
+struct wick_checkpoint;
+
+struct wick_source_tensor {
+	const char *name; /* as the file gives it; owned by the checkpoint */
+	enum wick_type type;
+	unsigned dims;     /* 0..4 */
+	uint64_t shape[4]; /* outermost first, as PyTorch prints it */
+	uint64_t bytes;    /* contiguous, row-major */
+	unsigned file;     /* the rest is the checkpoint's own */
+	uint64_t offset;
+	const void *place;
+};
+
+/* folder: a Hugging Face folder. Takes model.safetensors.index.json, model.safetensors, pytorch_model.bin.index.json or
+ * pytorch_model.bin, in this order, and checks every header before it returns. Memory: headers only.
+ * -ENOENT when there is none of them; -EINVAL, with file and tensor named, for anything malformed. */
+int wick_checkpoint_open(struct wick_checkpoint **checkpoint, const char *folder, struct wick_diag *diag);
+void wick_checkpoint_close(struct wick_checkpoint *checkpoint); /* NULL is fine */
+
+const struct wick_source_tensor *wick_checkpoint_find(const struct wick_checkpoint *checkpoint, const char *name);
+unsigned wick_checkpoint_count(const struct wick_checkpoint *checkpoint);
+const struct wick_source_tensor *wick_checkpoint_at(const struct wick_checkpoint *checkpoint, unsigned i);
+const char *wick_checkpoint_file(const struct wick_checkpoint *checkpoint, const struct wick_source_tensor *tensor);
+
+/* Raw bytes [offset, offset + bytes) of a tensor, as stored. Reading forwards through one tensor after another is
+ * cheap in every format; the files' page cache is dropped behind the reader. -EIO or -EINVAL, tensor named. */
+int wick_checkpoint_read(struct wick_checkpoint *checkpoint, const struct wick_source_tensor *tensor, uint64_t offset,
+	void *into, uint64_t bytes, struct wick_diag *diag);

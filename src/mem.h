@@ -1,0 +1,27 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The one reservation. Everything a run needs is carved from it at open, in the order in which it was planned, so that
+ * memory in use is what the plan says and the token loop allocates nothing. */
+
+#include "diag.h"
+
+#include <stdint.h>
+
+struct wick_mem {
+	uint8_t *base;  /* page-aligned */
+	uint64_t bytes; /* reserved */
+	uint64_t used;
+	const char *pages; /* what backs it: "huge pages (madvise)", "4 KiB pages" */
+};
+
+#define WICK_MEM_ALIGN 4096
+
+int wick_mem_reserve(struct wick_mem *mem, uint64_t bytes, struct wick_diag *diag);
+void wick_mem_release(struct wick_mem *mem); /* a zeroed one is fine */
+
+/* The next `bytes`, zeroed, aligned to WICK_MEM_ALIGN; the plan reserved enough, so running out is a mistake of ours. */
+void *wick_mem_take(struct wick_mem *mem, uint64_t bytes);
+/* What wick_mem_take(bytes) will use up. */
+uint64_t wick_mem_cost(uint64_t bytes);

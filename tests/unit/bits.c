@@ -1,0 +1,55 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include "bits.h"
+#include "diag.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void sizes_saturate(void **state)
+{
+	(void)state;
+	assert_true(wick_mul(UINT64_MAX / 2, 3) == UINT64_MAX);
+	assert_true(wick_mul(1ull << 32, 1ull << 31) == 1ull << 63);
+	assert_true(wick_add(UINT64_MAX, 1) == UINT64_MAX);
+	assert_true(wick_div_up(UINT64_MAX, 2) == 1ull << 63);
+	assert_int_equal(wick_div_up(0, 7), 0);
+}
+
+static void alignment(void **state)
+{
+	(void)state;
+	assert_int_equal(wick_align_up(1, 512), 512);
+	assert_int_equal(wick_align_up(512, 512), 512);
+	assert_int_equal(wick_align_down(1023, 512), 512);
+	assert_true(wick_is_pow2(4096));
+	assert_false(wick_is_pow2(0));
+	assert_false(wick_is_pow2(24));
+}
+
+static void first_sentence_stays_and_is_printable(void **state)
+{
+	struct wick_diag diag = { 0 };
+
+	(void)state;
+	assert_int_equal(wick_diag_say(&diag, -EIO, "tensor \"%s\"", "a\x1b[2Jb\n"), -EIO);
+	assert_int_equal(wick_diag_say(&diag, -EINVAL, "later"), -EINVAL);
+	assert_string_equal(diag.text, "tensor \"a?[2Jb?\"");
+	assert_int_equal(wick_diag_say(NULL, -ENOMEM, "nobody listens"), -ENOMEM);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sizes_saturate),
+		cmocka_unit_test(alignment),
+		cmocka_unit_test(first_sentence_stays_and_is_printable),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
