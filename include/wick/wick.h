@@ -2,4 +2,191 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+/* wick: language models that do not fit in RAM, their weights drawn from flash as they are needed.
+ *
+ * Rules of the library
+ *   - It never prints and never exits. A call returns 0, or a negative errno with one sentence for people in `diag`
+ *     (which may be NULL; it is cleared on entry).
+ *   - Memory: `options.memory` is everything a run takes. wick_plan() tells every size before anything is loaded; all of
+ *     it is allocated in wick_open(); wick_eval() and wick_sample() allocate nothing.
+ *   - Placement changes speed, never the answer: for one file and one instruction set, logits are bit-equal whatever the
+ *     budget, mode (dense, hybrid, naive), I/O method, queue depth, chunk size and thread count.
+ *   - One engine is used from one thread at a time. Engines are independent of each other.
+ *
+ *     struct wick_options options;
+ *     struct wick_diag diag;
+ *     struct wick *wick;
+ *
+ *     wick_options_init(&options);
+ *     options.memory.percent = 60;
+ *     if (wick_open(&wick, "model.gguf", &options, &diag))
+ *         return complain(diag.text);
+ *     wick_eval(wick, prompt, prompt_count, NULL, NULL, &diag);
+ *     token = wick_sample(wick, &sampling);
+ *     ...
+ *     wick_close(wick);
+ */
+
 #include "diag.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define WICK_API __attribute__((visibility("default")))
+
+/* A long work reports how far it is; units are bytes. Returning non-zero ends it with -ECANCELED. */
+typedef int (*wick_progress_fn)(void *user, uint64_t bytes_done, uint64_t bytes_total);
+
+/* The whole process in bytes, or a share of the model: percent of wick.source_bytes plus the fixed cost of the process.
+ * Both 0: three quarters of the memory that is free (a cgroup's limit included), never more than the model needs. */
+struct wick_memory {
+	uint64_t bytes;
+	double percent;
+};
+
+struct wick_options {
+	struct wick_memory memory;
+	uint32_t ctx;             /* tokens; 0: the smaller of 2048 and the model's own */
+	const char *mode;         /* "dense", "hybrid", "naive"; NULL: dense */
+	const char *io;           /* "uring", "pread", "mmap"; NULL: the best that works, said in wick_report */
+	bool buffered;            /* through the page cache, though direct reads would do */
+	uint32_t queue_depth;     /* reads in flight; 0: 32 */
+	uint64_t chunk_bytes;     /* bytes of one read; 0: 1 MiB */
+	uint32_t threads;         /* that compute; 0: one a CPU this process may use */
+	uint32_t cpu_mask;        /* instruction sets allowed; ~0: all */
+	bool all_logits;          /* room for the logits of a whole batch, for wick_eval with `each` */
+	wick_progress_fn progress; /* of loading; may be NULL */
+	void *user;
+};
+
+WICK_API void wick_options_init(struct wick_options *options);
+
+/* What a budget buys. Bytes, unless the name says otherwise. */
+struct wick_plan {
+	uint64_t budget_bytes;
+	uint64_t total_bytes;      /* all that follow; never more than the budget */
+	uint64_t process_bytes;    /* code, libraries, OpenBLAS: the fixed cost of the process */
+	uint64_t metadata_bytes;   /* directory, checksums, tokenizer */
+	uint64_t vector_bytes;     /* norms and biases, always resident */
+	uint64_t kv_bytes;         /* f16 */
+	uint64_t activation_bytes; /* of a batch, logits included */
+	uint64_t staging_bytes;    /* where swept weights land */
+	uint64_t resident_bytes;   /* weight matrices kept */
+	uint64_t swept_bytes;      /* weight matrices read again for every token */
+	uint64_t weight_bytes;     /* resident_bytes + swept_bytes */
+	uint64_t source_bytes;     /* the unpadded weights: what a percentage is of */
+	uint64_t minimum_bytes;    /* the smallest budget that works with these options */
+	uint64_t whole_bytes;      /* the budget at which nothing is swept */
+	uint32_t ctx;              /* tokens */
+	uint32_t threads;
+	uint32_t unit_count;       /* staging buffers */
+	uint64_t unit_bytes;       /* size of one */
+};
+
+/* Fills the plan that wick_open would follow; loads nothing. -ENOSPC: the budget is too small, and the sentence names
+ * the smallest one that works (plan->minimum_bytes). */
+WICK_API int wick_plan(
+	const char *path, const struct wick_options *options, struct wick_plan *plan, struct wick_diag *diag);
+
+/* What is really in use, and why not something better. Strings live as long as the engine. */
+struct wick_report {
+	const char *model;     /* general.name, or the file's name */
+	const char *arch;      /* "opt" */
+	const char *type;      /* of the weights: "f16" */
+	const char *mode;
+	const char *io;        /* "uring", "pread", "mmap" */
+	const char *io_why;    /* why not uring; "" */
+	bool direct;
+	const char *direct_why; /* why not direct; "" */
+	const char *kernels;   /* "avx2" */
+	const char *blas;      /* the core OpenBLAS chose */
+	const char *pages;     /* what backs the memory */
+	const char *numa;
+	uint32_t vocab, layers, d_model, n_ff, ctx_max;
+};
+
+struct wick;
+
+WICK_API int wick_open(
+	struct wick **wick, const char *path, const struct wick_options *options, struct wick_diag *diag);
+WICK_API void wick_close(struct wick *wick); /* NULL is fine */
+WICK_API const struct wick_plan *wick_plan_of(const struct wick *wick);
+WICK_API const struct wick_report *wick_report_of(const struct wick *wick);
+
+/* Text <-> ids. wick_tokenize writes at most `capacity` ids and returns how many the text has, or a negative errno;
+ * with_bos puts the model's own beginning-of-text in front. wick_token_text's bytes belong to the engine; a token may end
+ * inside a UTF-8 character. wick_eos: -1 when the model has none. */
+WICK_API int64_t wick_tokenize(const struct wick *wick, const char *text, size_t text_bytes, bool with_bos,
+	uint32_t *ids, size_t capacity);
+WICK_API const char *wick_token_text(const struct wick *wick, uint32_t id, size_t *bytes);
+WICK_API int64_t wick_eos(const struct wick *wick);
+
+/* Called for each evaluated position in order with its logits (vocab floats, valid during the call). */
+typedef void (*wick_logits_fn)(void *user, uint32_t position, const float *logits);
+
+/* Appends tokens to the context. Afterwards wick_logits() has the logits after the last of them. With `each` (needs
+ * options.all_logits) every position's are handed over on the way.
+ * -EINVAL: no tokens, or an id outside the vocabulary. -ENOSPC: the context is full; nothing was evaluated. -EIO and
+ * -EBADMSG: the drive, with file, tensor and offset in the sentence; the engine must be reset before it is used again. */
+WICK_API int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logits_fn each, void *user,
+	struct wick_diag *diag);
+WICK_API const float *wick_logits(const struct wick *wick); /* (vocab); of the last evaluated position */
+WICK_API uint32_t wick_position(const struct wick *wick);   /* tokens in the context */
+WICK_API void wick_reset(struct wick *wick);                /* empties the context */
+
+struct wick_sampling {
+	float temp;  /* 0: greedy, the lowest id among equals */
+	float top_p; /* 1: all */
+};
+
+WICK_API void wick_seed(struct wick *wick, uint64_t seed);
+WICK_API uint32_t wick_sample(struct wick *wick, const struct wick_sampling *sampling);
+
+/* Sums since wick_open or the last wick_stats_reset. */
+struct wick_stats {
+	uint64_t tokens;      /* evaluated */
+	uint64_t passes;      /* sweeps over the model: one a token, or one a batch of the prompt */
+	uint64_t eval_ns;     /* inside wick_eval */
+	uint64_t io_wait_ns;  /* of that, waiting for the drive */
+	uint64_t flash_bytes; /* read */
+	uint64_t reads;
+	uint64_t retries;     /* after errors */
+	uint64_t resumed;     /* short reads continued */
+	uint64_t repaired;    /* blocks whose checksum matched only after reading again */
+	uint64_t load_ns;     /* in wick_open, kept by a reset */
+	uint64_t load_bytes;
+	uint64_t peak_bytes;  /* of the process: its high-water mark */
+};
+
+WICK_API void wick_stats(const struct wick *wick, struct wick_stats *stats);
+WICK_API void wick_stats_reset(struct wick *wick);
+
+/* Packing: a Hugging Face folder as downloaded -> a packed model. The output appears complete and synced, or not at all. */
+struct wick_pack_options {
+	const char *type;      /* "f32", "f16", "bf16"; NULL: f16 */
+	uint32_t align;        /* bundle stride is rounded up to this, bytes; 0: 512 */
+	uint64_t memory_bytes; /* working memory; 0: 1 GiB */
+	wick_progress_fn progress;
+	void *user;
+};
+
+WICK_API int wick_pack(
+	const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag);
+
+/* Reads a packed model and compares every checksum. -EBADMSG, the block named. *blocks (may be NULL) counts them. */
+WICK_API int wick_verify(
+	const char *path, wick_progress_fn progress, void *user, uint64_t *blocks, struct wick_diag *diag);
+
+/* What a packed model is, as JSON text (keys with units); the caller frees it. */
+WICK_API int wick_info(const char *path, char **json, struct wick_diag *diag);
+
+WICK_API const char *wick_version(void);
+
+#ifdef __cplusplus
+}
+#endif
