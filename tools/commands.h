@@ -1,0 +1,8 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Every command there is, one file each: cmd_<name>.c. The list in wick.c puts them in order. */
+
+#include "opt.h"
+

@@ -1,0 +1,293 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Words of the command line -> values, by a command's table. */
+
+#include "opt.h"
+
+#include "bits.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SIZE_LIMIT 0x1p63
+#define HELP_COLUMN 28
+
+/* A plain decimal such as 12 or 0.95, without sign, exponent, hexadecimal or inf. Returns what follows it, or NULL. */
+static const char *parse_decimal(const char *word, double *value)
+{
+	size_t span = strspn(word, "0123456789.");
+	char *end;
+
+	*value = strtod(word, &end);
+	return span && isdigit((unsigned char)word[span - 1]) && end == word + span ? end : NULL;
+}
+
+static double unit_bytes(char letter)
+{
+	static const char units[] = "kmgt";
+	const char *at = letter ? strchr(units, tolower((unsigned char)letter)) : NULL;
+
+	return at ? (double)(1ull << (10 * (at - units + 1))) : 0;
+}
+
+static bool parse_size(const char *word, uint64_t *bytes)
+{
+	double value;
+	const char *rest = parse_decimal(word, &value);
+
+	if (!rest)
+		return false;
+	if (*rest) {
+		value *= unit_bytes(*rest);
+		if (!value || rest[1])
+			return false;
+	}
+	if (value >= SIZE_LIMIT)
+		return false;
+	*bytes = (uint64_t)value;
+	return true;
+}
+
+static bool in_bounds(const struct opt *opt, double value)
+{
+	return value >= opt->min && (!opt->max || value <= opt->max);
+}
+
+static bool take_count(const struct opt *opt, const char *word)
+{
+	char *end;
+	unsigned long long value;
+
+	errno = 0;
+	value = strtoull(word, &end, 10);
+	if (!isdigit((unsigned char)*word) || *end || errno || !in_bounds(opt, (double)value))
+		return false;
+	*opt->into.count = value;
+	return true;
+}
+
+static bool take_size(const struct opt *opt, const char *word)
+{
+	uint64_t bytes;
+
+	if (!parse_size(word, &bytes) || !in_bounds(opt, (double)bytes))
+		return false;
+	*opt->into.size = bytes;
+	return true;
+}
+
+static bool take_budget(const struct opt *opt, const char *word)
+{
+	struct opt_budget budget = { 0 };
+	const char *rest = parse_decimal(word, &budget.percent);
+	bool share = rest && !strcmp(rest, "%");
+
+	if (!share)
+		budget.percent = 0;
+	if (share ? !budget.percent : !parse_size(word, &budget.bytes) || !budget.bytes)
+		return false;
+	*opt->into.budget = budget;
+	return true;
+}
+
+static bool take_number(const struct opt *opt, const char *word)
+{
+	double value;
+	const char *rest = parse_decimal(word, &value);
+
+	if (!rest || *rest || !in_bounds(opt, value))
+		return false;
+	*opt->into.number = value;
+	return true;
+}
+
+static bool take_text(const struct opt *opt, const char *word)
+{
+	*opt->into.text = word;
+	return true;
+}
+
+static bool take_choice(const struct opt *opt, const char *word)
+{
+	for (const char *const *choice = opt->choices; *choice; choice++) {
+		if (!strcmp(*choice, word)) {
+			*opt->into.text = *choice;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* How each kind takes its value, and what a value that it refuses should have been. */
+static const struct {
+	bool (*take)(const struct opt *opt, const char *word);
+	const char *wants;
+} kinds[OPT_KINDS] = {
+	[OPT_COUNT] = { take_count, "a whole number" },
+	[OPT_SIZE] = { take_size, "a size such as 64k, 512M or 2G" },
+	[OPT_BUDGET] = { take_budget, "a size such as 512M or a share such as 60%" },
+	[OPT_NUMBER] = { take_number, "a number" },
+	[OPT_TEXT] = { take_text, "" },
+	[OPT_CHOICE] = { take_choice, "one of " },
+};
+
+/* "a whole number from 1 to 4096", "one of uring|pread|mmap" */
+static void say_wants(const struct opt *opt, char *text, size_t bytes)
+{
+	size_t used = (size_t)snprintf(text, bytes, "%s", kinds[opt->kind].wants);
+
+	for (const char *const *choice = opt->choices; choice && *choice && used < bytes; choice++)
+		used += (size_t)snprintf(text + used, bytes - used, "%s%s", choice == opt->choices ? "" : "|", *choice);
+	if (opt->max && used < bytes)
+		snprintf(text + used, bytes - used, " from %.15g to %.15g", opt->min, opt->max);
+	else if (opt->min && used < bytes)
+		snprintf(text + used, bytes - used, ", at least %.15g", opt->min);
+}
+
+static int take_value(const struct opt *opt, const char *shown, const char *word, struct wick_diag *diag)
+{
+	char wants[256];
+
+	if (!word)
+		return wick_diag_say(diag, -EINVAL, "%s needs a value", shown);
+	if (kinds[opt->kind].take(opt, word))
+		return 0;
+	say_wants(opt, wants, sizeof(wants));
+	return wick_diag_say(diag, -EINVAL, "%s takes %s, not '%s'", shown, wants, word);
+}
+
+/* `name` need not be terminated: in --name=value it ends at the equals sign. */
+static const struct opt *find_name(const struct opt *options, const char *name, size_t length)
+{
+	for (; options->kind != OPT_END; options++)
+		if (options->name && strlen(options->name) == length && !memcmp(options->name, name, length))
+			return options;
+	return NULL;
+}
+
+static const struct opt *find_letter(const struct opt *options, char letter)
+{
+	for (; options->kind != OPT_END; options++)
+		if (options->letter && options->letter == letter)
+			return options;
+	return NULL;
+}
+
+/* An option and its value, which is the rest of its word or the next one. Returns how many words were taken. */
+static int take_option(const struct command *command, char **words, struct wick_diag *diag)
+{
+	const char *word = words[0];
+	bool is_long = word[1] == '-';
+	size_t length = is_long ? strcspn(word + 2, "=") : 1;
+	const struct opt *opt = is_long ? find_name(command->options, word + 2, length)
+					: find_letter(command->options, word[1]);
+	const char *joined = is_long ? word + 2 + length : word + 2;
+	char shown[64];
+	int rc;
+
+	if (!opt)
+		return wick_diag_say(diag, -EINVAL, "there is no option '%s'", word);
+	if (opt->kind == OPT_FLAG) {
+		if (*joined)
+			return wick_diag_say(diag, -EINVAL, "'%s': this option takes no value", word);
+		*opt->into.flag = true;
+		return 1;
+	}
+	snprintf(shown, sizeof(shown), "%.*s", (int)(is_long ? length + 2 : 2), word);
+	if (*joined)
+		rc = take_value(opt, shown, joined + is_long, diag);
+	else
+		rc = take_value(opt, shown, words[1], diag);
+	return rc ? rc : *joined ? 1 : 2;
+}
+
+static int take_operand(const struct command *command, const char *word, struct wick_diag *diag)
+{
+	if (!command->operand || *command->operand_into)
+		return wick_diag_say(diag, -EINVAL, "'%s' is one word too many", word);
+	if (!*word)
+		return wick_diag_say(diag, -EINVAL, "%s is an empty word", command->operand);
+	*command->operand_into = word;
+	return 1;
+}
+
+static bool is_help(const char *word)
+{
+	return !strcmp(word, "--help") || !strcmp(word, "-h");
+}
+
+int opt_parse(const struct command *command, char **words, struct wick_diag *diag)
+{
+	bool options_over = false;
+
+	while (*words) {
+		int taken;
+
+		if (!options_over && is_help(*words))
+			return OPT_HELP;
+		if (!options_over && !strcmp(*words, "--")) {
+			options_over = true;
+			words++;
+			continue;
+		}
+		if (options_over || words[0][0] != '-' || !words[0][1])
+			taken = take_operand(command, *words, diag);
+		else
+			taken = take_option(command, words, diag);
+		if (taken < 0)
+			return taken;
+		words += taken;
+	}
+	if (command->operand && !*command->operand_into)
+		return wick_diag_say(diag, -EINVAL, "%s is missing", command->operand);
+	return 0;
+}
+
+/* "  -n N", "  --io uring|pread|mmap"; returns the columns it took. */
+static int print_option(const struct opt *opt, FILE *out)
+{
+	int columns = fprintf(out, "  ");
+
+	if (opt->letter)
+		columns += fprintf(out, "-%c%s", opt->letter, opt->name ? ", " : "");
+	if (opt->name)
+		columns += fprintf(out, "--%s", opt->name);
+	if (opt->value)
+		columns += fprintf(out, " %s", opt->value);
+	for (const char *const *choice = opt->choices; choice && *choice; choice++)
+		columns += fprintf(out, "%c%s", choice == opt->choices ? ' ' : '|', *choice);
+	return columns;
+}
+
+/* Help begins in its own column, on the next line where the option is too wide. */
+static void print_option_help(const char *help, int columns, FILE *out)
+{
+	if (columns > HELP_COLUMN - 2) {
+		fputc('\n', out);
+		columns = 0;
+	}
+	for (;;) {
+		int length = (int)strcspn(help, "\n");
+
+		fprintf(out, "%*s%.*s\n", HELP_COLUMN - columns, "", length, help);
+		if (!help[length])
+			return;
+		help += length + 1;
+		columns = 0;
+	}
+}
+
+void opt_print_help(const struct command *command, FILE *out)
+{
+	fprintf(out, "usage: wick %s%s%s [options]\n\n%s\n", command->name, command->operand ? " " : "",
+		command->operand ? command->operand : "", command->about);
+	for (const struct opt *opt = command->options; opt->kind != OPT_END; opt++) {
+		if (opt->kind == OPT_HEADING)
+			fprintf(out, "\n%s\n", opt->help);
+		else
+			print_option_help(opt->help, print_option(opt, out), out);
+	}
+}

@@ -1,0 +1,64 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A command and its options, described by a table: the parser, its checks and the help text all come from it. */
+
+#include "diag.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum opt_kind {
+	OPT_END,
+	OPT_HEADING, /* a line of the help text */
+	OPT_FLAG,    /* takes no value */
+	OPT_COUNT,   /* a whole number */
+	OPT_SIZE,    /* bytes; k, M, G and T are powers of 1024 */
+	OPT_BUDGET,  /* a size, or a share such as 60% */
+	OPT_NUMBER,  /* a decimal fraction */
+	OPT_TEXT,    /* anything */
+	OPT_CHOICE,  /* one of a list */
+	OPT_KINDS,
+};
+
+struct opt_budget { /* both 0: not given */
+	uint64_t bytes;
+	double percent;
+};
+
+struct opt {
+	enum opt_kind kind;
+	char letter;       /* 0: has a name only */
+	const char *name;  /* NULL: has a letter only */
+	const char *value; /* what the help text calls the value */
+	const char *help;  /* further lines after a newline */
+	union {            /* where the value goes; keeps its default when the option is not given */
+		bool *flag;
+		uint64_t *count;
+		uint64_t *size;
+		struct opt_budget *budget;
+		double *number;
+		const char **text; /* of CHOICE too */
+	} into;
+	double min, max;            /* of numbers, inclusive; max 0: no limit */
+	const char *const *choices; /* ended by NULL */
+};
+
+struct command {
+	const char *name;
+	const char *purpose;      /* one line for the list of commands */
+	const char *operand;      /* the word without a dash that it needs */
+	const char **operand_into;
+	const char *about;        /* paragraphs under the usage line */
+	const struct opt *options; /* ended by OPT_END */
+	int (*check)(struct wick_diag *diag); /* what a table cannot say; touches no disk; may be NULL */
+	int (*run)(struct wick_diag *diag);
+};
+
+enum { OPT_HELP = 1 }; /* --help was asked for */
+
+/* Parses what follows the command's name. 0, OPT_HELP, or -EINVAL with a sentence that names the bad word. */
+int opt_parse(const struct command *command, char **words, struct wick_diag *diag);
+
+void opt_print_help(const struct command *command, FILE *out);

@@ -1,0 +1,66 @@
+# SPDX-FileCopyrightText: the wick authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# What wick is built from, and how it gets here. Sourced by tools/check and tools/demo.
+
+# Debian's package, and the command that succeeds once it is there, whatever system this is.
+build_packages='
+gcc             command -v cc
+libc6-dev       echo "#include <stdio.h>" | cc -E -
+meson           command -v meson
+ninja-build     command -v ninja
+pkg-config      command -v pkg-config
+liburing-dev    pkg-config --exists liburing
+libopenblas-dev pkg-config --exists openblas
+libnuma-dev     pkg-config --exists numa
+libcmocka-dev   pkg-config --exists cmocka
+libjansson-dev  pkg-config --exists jansson
+libpcre2-dev    pkg-config --exists libpcre2-8
+libzip-dev      pkg-config --exists libzip
+'
+long_packages='
+valgrind        command -v valgrind
+'
+
+# Prints the packages of a list that are not here yet.
+missing_packages() {
+	local package probe
+
+	while read -r package probe; do
+		[ -z "$package" ] || eval "$probe" >/dev/null 2>&1 || echo "$package"
+	done <<<"$1"
+}
+
+# Prints what has to come before apt-get to be root; fails where there is no way.
+root_prefix() {
+	if [ "$(id -u)" = 0 ]; then
+		return
+	fi
+	command -v sudo >/dev/null || return 1
+	[ -t 0 ] && echo sudo || echo sudo -n
+}
+
+# Installs what a list lacks, or says what to install and fails.
+install_packages() {
+	local missing root
+
+	missing=$(missing_packages "$1" | tr '\n' ' ')
+	[ -n "$missing" ] || return 0
+	if ! command -v apt-get >/dev/null; then
+		echo "This is no Debian. Please install what it calls: $missing" >&2
+		return 1
+	fi
+	if ! root=$(root_prefix); then
+		echo "Please run as root: apt-get update && apt-get install $missing" >&2
+		return 1
+	fi
+	echo "Installing $missing" >&2
+	# An update that fails for one of several sources is no reason to stop: the install will tell.
+	$root apt-get update -qq || true
+	$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing || {
+		echo "Could not install them. Please install: $missing" >&2
+		return 1
+	}
+	missing=$(missing_packages "$1" | tr '\n' ' ')
+	[ -z "$missing" ] || { echo "Installed, and still not found: $missing" >&2; return 1; }
+}

@@ -1,0 +1,121 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The program: a table of commands. Exit 0 ok, 1 failed, 2 used wrongly. */
+
+#include "commands.h"
+#include "text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_USAGE = 2 };
+
+static const struct command *const commands[] = { NULL };
+
+static const struct command *find_command(const char *name)
+{
+	for (const struct command *const *command = commands; *command; command++)
+		if (!strcmp((*command)->name, name))
+			return *command;
+	return NULL;
+}
+
+static void print_commands(FILE *out)
+{
+	fputs("wick runs language models that do not fit in memory, drawing their weights from flash.\n\n"
+	      "usage: wick COMMAND ...\n\n",
+		out);
+	for (const struct command *const *command = commands; *command; command++)
+		fprintf(out, "  %-10s%s\n", (*command)->name, (*command)->purpose);
+	fputs("\n`wick help COMMAND` explains one of them; `wick --version` says which wick this is.\n", out);
+}
+
+/* The one place that tells people what went wrong. "wick run: '--foo' ... (see wick help run)" */
+static int complain(const struct command *command, struct wick_diag *diag, int exit_code)
+{
+	const char *name = command ? command->name : "";
+	const char *space = command ? " " : "";
+
+	text_clean(diag->text);
+	fprintf(stderr, "wick%s%s: %s", space, name, diag->text);
+	if (exit_code == EXIT_USAGE)
+		fprintf(stderr, " (see wick help%s%s)", space, name);
+	fputc('\n', stderr);
+	return exit_code;
+}
+
+/* Results that could not be written are a failure, however well the command went. */
+static int finish_output(const struct command *command, int exit_code)
+{
+	struct wick_diag diag = { "" };
+	int failed = ferror(stdout);
+
+	if (!fflush(stdout) && !failed)
+		return exit_code;
+	wick_diag_say(&diag, -EIO, "standard output: %s", strerror(errno));
+	return exit_code ? exit_code : complain(command, &diag, EXIT_FAILURE);
+}
+
+static int run_command(const struct command *command, char **words)
+{
+	struct wick_diag diag = { "" };
+	int rc = opt_parse(command, words, &diag);
+
+	if (rc == OPT_HELP) {
+		opt_print_help(command, stdout);
+		return finish_output(command, EXIT_SUCCESS);
+	}
+	if (!rc && command->check)
+		rc = command->check(&diag);
+	if (rc)
+		return complain(command, &diag, EXIT_USAGE);
+	rc = command->run(&diag);
+	wick_diag_say(&diag, rc, "%s", strerror(-rc));
+	return finish_output(command, rc ? complain(command, &diag, EXIT_FAILURE) : EXIT_SUCCESS);
+}
+
+static int unknown_command(const char *name)
+{
+	struct wick_diag diag = { "" };
+
+	wick_diag_say(&diag, -EINVAL, "there is no command '%s'", name);
+	return complain(NULL, &diag, EXIT_USAGE);
+}
+
+static int help(const char *name)
+{
+	const struct command *command = name ? find_command(name) : NULL;
+
+	if (name && !command)
+		return unknown_command(name);
+	if (command)
+		opt_print_help(command, stdout);
+	else
+		print_commands(stdout);
+	return finish_output(NULL, EXIT_SUCCESS);
+}
+
+static bool is_one_of(const char *word, const char *a, const char *b)
+{
+	return !strcmp(word, a) || !strcmp(word, b);
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2) {
+		print_commands(stderr);
+		return EXIT_USAGE;
+	}
+	if (is_one_of(argv[1], "help", "--help") || !strcmp(argv[1], "-h"))
+		return help(argv[2]);
+	if (is_one_of(argv[1], "version", "--version")) {
+		printf("wick %s\n", WICK_VERSION);
+		return finish_output(NULL, EXIT_SUCCESS);
+	}
+	command = find_command(argv[1]);
+	return command ? run_command(command, argv + 2) : unknown_command(argv[1]);
+}
