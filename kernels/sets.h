@@ -1,0 +1,16 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Who fills the table: one function a family and instruction set, each overwriting the entries that it has. */
+
+#include "kernels.h"
+
+void wick_kernels_convert_c(struct wick_kernels *kernels);
+void wick_kernels_matvec_c(struct wick_kernels *kernels);
+void wick_kernels_ffn_c(struct wick_kernels *kernels);
+void wick_kernels_norm_c(struct wick_kernels *kernels);
+void wick_kernels_act_c(struct wick_kernels *kernels);
+void wick_kernels_rope_c(struct wick_kernels *kernels);
+void wick_kernels_attend_c(struct wick_kernels *kernels);
+void wick_kernels_crc32c_c(struct wick_kernels *kernels);
