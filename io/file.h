@@ -12,6 +12,7 @@
 struct wick_file {
 	int fd;
 	char *path;
+	uint64_t serial;       /* of this open, never used twice in a process: fd numbers are; 0: not from wick_file_open */
 	uint64_t size;         /* bytes */
 	bool direct;           /* O_DIRECT is in force */
 	uint32_t offset_align; /* bytes: offset and length of every read are multiples; 1 when buffered */
@@ -19,8 +20,12 @@ struct wick_file {
 	char why[160];         /* why not direct, though it was asked for; "" otherwise */
 };
 
-/* Opens for reading. With want_direct it tries O_DIRECT, asks statx for the alignment and proves it with one read;
- * where that is refused the file is opened buffered and `why` says the reason. The only failures are those of a
- * buffered open. */
+/* Opens a regular file or a block device for reading. With want_direct it tries O_DIRECT, asks statx for the alignment
+ * (4096 where the kernel does not tell) and proves it with one read; where that is refused, or the file lives in memory
+ * anyway, the file is opened buffered and `why` says the reason. The only failures are those of a buffered open. */
 int wick_file_open(struct wick_file *file, const char *path, bool want_direct, struct wick_diag *diag);
 void wick_file_close(struct wick_file *file); /* a zeroed or closed file is fine */
+
+/* Drops the page cache that a read of these bytes brought in, whole pages outwards; nothing to do for a direct file.
+ * The methods of io.h call it, so that buffered reads leave nothing behind that the budget does not count. */
+void wick_file_forget(const struct wick_file *file, uint64_t offset, uint64_t bytes);
