@@ -29,7 +29,7 @@ struct wick_gguf_tensor {
 	uint64_t ne[4]; /* innermost first, 1 beyond dims */
 	uint32_t type;  /* WICK_GGML_* or another number, which is kept */
 	uint64_t offset; /* bytes from the start of the file */
-	uint64_t bytes;
+	uint64_t bytes;  /* 0 when the type is unknown: its range is not checked */
 };
 
 struct wick_gguf;
@@ -39,6 +39,7 @@ struct wick_gguf;
 int wick_gguf_open(struct wick_gguf **gguf, const char *path, struct wick_diag *diag);
 void wick_gguf_close(struct wick_gguf *gguf);
 uint64_t wick_gguf_header_bytes(const struct wick_gguf *gguf); /* where tensor data begins; memory held is about this */
+uint64_t wick_gguf_file_bytes(const struct wick_gguf *gguf);
 uint64_t wick_gguf_memory_bytes(const struct wick_gguf *gguf);
 const char *wick_gguf_path(const struct wick_gguf *gguf);
 
@@ -46,8 +47,8 @@ uint64_t wick_gguf_tensor_count(const struct wick_gguf *gguf);
 const struct wick_gguf_tensor *wick_gguf_tensor_at(const struct wick_gguf *gguf, uint64_t i);
 const struct wick_gguf_tensor *wick_gguf_tensor(const struct wick_gguf *gguf, const char *name); /* NULL: none */
 
-/* Values by key. 0, or -ENOENT when the key is absent (no sentence is written), or -EINVAL with a sentence when it is of
- * another kind. Integers of any width and sign are accepted where they fit. */
+/* Values by key. 0, or -ENOENT when the key is absent (no sentence is written), or -EINVAL with a sentence when it is
+ * of another kind. Integers of any width and sign are accepted where they fit. */
 int wick_gguf_u64(const struct wick_gguf *gguf, const char *key, uint64_t *value, struct wick_diag *diag);
 int wick_gguf_f64(const struct wick_gguf *gguf, const char *key, double *value, struct wick_diag *diag);
 int wick_gguf_bool(const struct wick_gguf *gguf, const char *key, bool *value, struct wick_diag *diag);
@@ -55,7 +56,10 @@ int wick_gguf_string(const struct wick_gguf *gguf, const char *key, struct wick_
 	struct wick_diag *diag);
 int wick_gguf_array(const struct wick_gguf *gguf, const char *key, enum wick_gguf_type *type, uint64_t *count,
 	struct wick_diag *diag);
-struct wick_gguf_string wick_gguf_array_string(const struct wick_gguf *gguf, const char *key, uint64_t i); /* in order: O(1) */
+
+/* Elements of an array of strings (in order: O(1); not from two threads at once) or of integers and bools. Nothing, or
+ * 0, where there is no such array or element. */
+struct wick_gguf_string wick_gguf_array_string(const struct wick_gguf *gguf, const char *key, uint64_t i);
 int64_t wick_gguf_array_int(const struct wick_gguf *gguf, const char *key, uint64_t i);
 
 /* Metadata in file order, for wick info. */

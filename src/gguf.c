@@ -1,0 +1,315 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Opening a GGUF file and answering questions about its header. */
+
+#include "gguf.h"
+
+#include "bits.h"
+#include "gguf_parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FIRST_READ_BYTES 65536
+
+/* bytes[from..to) of the file; what it cached of the file is dropped again. */
+static int read_range(struct wick_gguf *gguf, int fd, uint64_t from, uint64_t to, struct wick_diag *diag)
+{
+	while (from < to) {
+		ssize_t got = pread(fd, gguf->header + from, to - from, from);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return wick_diag_say(diag, -errno, "%s: reading at byte %llu: %s", gguf->path,
+				(unsigned long long)from, strerror(errno));
+		if (got == 0)
+			return wick_diag_say(diag, -EINVAL, "%s: the file shrank to %llu bytes while it was read",
+				gguf->path, (unsigned long long)from);
+		from += got;
+	}
+	posix_fadvise(fd, 0, to, POSIX_FADV_DONTNEED);
+	return 0;
+}
+
+/* Reads on until the header holds `bytes` bytes. */
+static int extend_header(struct wick_gguf *gguf, int fd, uint64_t bytes, struct wick_diag *diag)
+{
+	uint8_t *header = realloc(gguf->header, bytes + 1);
+	uint64_t from = gguf->header_bytes;
+
+	if (!header)
+		return wick_diag_say(diag, -ENOMEM, "%s: no memory for a header of %llu bytes", gguf->path,
+			(unsigned long long)bytes);
+	gguf->header = header;
+	gguf->header_bytes = bytes;
+	return read_range(gguf, fd, from, bytes, diag);
+}
+
+/* The header's length is known only to who has parsed it: try with a little of the file, then with four times more. */
+static int load_header(struct wick_gguf *gguf, int fd, struct wick_diag *diag)
+{
+	uint64_t bytes = FIRST_READ_BYTES;
+
+	for (;; bytes *= 4) {
+		int rc = extend_header(gguf, fd, WICK_MIN(bytes, gguf->file_bytes), diag);
+
+		if (rc == 0)
+			rc = wick_gguf_parse(gguf, diag);
+		if (rc != WICK_GGUF_MORE)
+			return rc;
+		wick_gguf_forget(gguf);
+		if (bytes >= WICK_GGUF_HEADER_MAX)
+			return wick_diag_say(diag, -EINVAL, "%s: its header is larger than %llu bytes", gguf->path,
+				(unsigned long long)WICK_GGUF_HEADER_MAX);
+	}
+}
+
+/* Gives back what was read beyond the header; parsed again, since the strings moved with it. */
+static int trim_header(struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	uint8_t *header = realloc(gguf->header, gguf->used_bytes);
+
+	if (!header)
+		return 0;
+	gguf->header = header;
+	gguf->header_bytes = gguf->used_bytes;
+	wick_gguf_forget(gguf);
+	return wick_gguf_parse(gguf, diag);
+}
+
+static int open_and_load(struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	struct stat status;
+	int fd = open(gguf->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us here */
+	int rc;
+
+	if (fd < 0)
+		return wick_diag_say(diag, -errno, "%s: %s", gguf->path, strerror(errno));
+	if (fstat(fd, &status) < 0)
+		rc = wick_diag_say(diag, -errno, "%s: %s", gguf->path, strerror(errno));
+	else if (!S_ISREG(status.st_mode))
+		rc = wick_diag_say(diag, -EINVAL, "%s: not a regular file", gguf->path);
+	else {
+		gguf->file_bytes = status.st_size;
+		rc = load_header(gguf, fd, diag);
+		if (rc == 0)
+			rc = trim_header(gguf, diag);
+	}
+	close(fd);
+	return rc;
+}
+
+int wick_gguf_open(struct wick_gguf **out, const char *path, struct wick_diag *diag)
+{
+	struct wick_gguf *gguf = calloc(1, sizeof(*gguf));
+	int rc;
+
+	*out = NULL;
+	if (gguf)
+		gguf->path = strdup(path);
+	if (!gguf || !gguf->path)
+		rc = wick_diag_say(diag, -ENOMEM, "%s: no memory to open it", path);
+	else
+		rc = open_and_load(gguf, diag);
+	if (rc)
+		wick_gguf_close(gguf);
+	else
+		*out = gguf;
+	return rc;
+}
+
+void wick_gguf_close(struct wick_gguf *gguf)
+{
+	if (!gguf)
+		return;
+	wick_gguf_forget(gguf);
+	free(gguf->header);
+	free(gguf->path);
+	free(gguf);
+}
+
+uint64_t wick_gguf_header_bytes(const struct wick_gguf *gguf)
+{
+	return gguf->data_at;
+}
+
+uint64_t wick_gguf_file_bytes(const struct wick_gguf *gguf)
+{
+	return gguf->file_bytes;
+}
+
+uint64_t wick_gguf_memory_bytes(const struct wick_gguf *gguf)
+{
+	return sizeof(*gguf) + strlen(gguf->path) + 1 + gguf->header_bytes +
+	       gguf->pair_count * (sizeof(*gguf->pairs) + sizeof(*gguf->pair_order)) +
+	       gguf->tensor_count * (sizeof(*gguf->tensors) + sizeof(*gguf->tensor_order));
+}
+
+const char *wick_gguf_path(const struct wick_gguf *gguf)
+{
+	return gguf->path;
+}
+
+uint64_t wick_gguf_tensor_count(const struct wick_gguf *gguf)
+{
+	return gguf->tensor_count;
+}
+
+const struct wick_gguf_tensor *wick_gguf_tensor_at(const struct wick_gguf *gguf, uint64_t i)
+{
+	return i < gguf->tensor_count ? &gguf->tensors[i] : NULL;
+}
+
+static int wrong_kind(const struct wick_gguf *gguf, const char *key, const char *wanted, struct wick_diag *diag)
+{
+	return wick_diag_say(diag, -EINVAL, "%s: key \"%s\" is not %s", gguf->path, key, wanted);
+}
+
+static bool is_integer(enum wick_gguf_type type)
+{
+	return type <= WICK_GGUF_I32 || type == WICK_GGUF_U64 || type == WICK_GGUF_I64;
+}
+
+static bool is_signed(enum wick_gguf_type type)
+{
+	return type == WICK_GGUF_I8 || type == WICK_GGUF_I16 || type == WICK_GGUF_I32 || type == WICK_GGUF_I64;
+}
+
+/* An integer of any width, widened with its sign: as unsigned, 2^64 - 1 is -1 of a signed type. */
+static uint64_t integer_at(const uint8_t *at, enum wick_gguf_type type)
+{
+	unsigned bytes = wick_gguf_value_bytes(type);
+	unsigned unused_bits = 64 - 8 * bytes;
+	uint64_t value = wick_gguf_little(at, bytes);
+
+	return is_signed(type) ? (uint64_t)((int64_t)(value << unused_bits) >> unused_bits) : value;
+}
+
+int wick_gguf_u64(const struct wick_gguf *gguf, const char *key, uint64_t *value, struct wick_diag *diag)
+{
+	const struct wick_gguf_pair *pair = wick_gguf_find_pair(gguf, key);
+
+	if (!pair)
+		return -ENOENT;
+	if (!is_integer(pair->type))
+		return wrong_kind(gguf, key, "an integer", diag);
+	if (is_signed(pair->type) && (int64_t)integer_at(pair->value, pair->type) < 0)
+		return wrong_kind(gguf, key, "positive", diag);
+	*value = integer_at(pair->value, pair->type);
+	return 0;
+}
+
+int wick_gguf_f64(const struct wick_gguf *gguf, const char *key, double *value, struct wick_diag *diag)
+{
+	const struct wick_gguf_pair *pair = wick_gguf_find_pair(gguf, key);
+	uint64_t bits;
+	float narrow;
+
+	if (!pair)
+		return -ENOENT;
+	if (pair->type != WICK_GGUF_F32 && pair->type != WICK_GGUF_F64)
+		return wrong_kind(gguf, key, "a number with a fraction", diag);
+	bits = wick_gguf_little(pair->value, wick_gguf_value_bytes(pair->type));
+	if (pair->type == WICK_GGUF_F64) {
+		memcpy(value, &bits, sizeof(*value));
+	} else {
+		uint32_t narrow_bits = bits;
+
+		memcpy(&narrow, &narrow_bits, sizeof(narrow));
+		*value = narrow;
+	}
+	return 0;
+}
+
+int wick_gguf_bool(const struct wick_gguf *gguf, const char *key, bool *value, struct wick_diag *diag)
+{
+	const struct wick_gguf_pair *pair = wick_gguf_find_pair(gguf, key);
+
+	if (!pair)
+		return -ENOENT;
+	if (pair->type != WICK_GGUF_BOOL || *pair->value > 1)
+		return wrong_kind(gguf, key, "true or false", diag);
+	*value = *pair->value;
+	return 0;
+}
+
+static struct wick_gguf_string string_at(const uint8_t *at)
+{
+	return (struct wick_gguf_string){ (const char *)at + 8, wick_gguf_little(at, 8) };
+}
+
+int wick_gguf_string(
+	const struct wick_gguf *gguf, const char *key, struct wick_gguf_string *value, struct wick_diag *diag)
+{
+	const struct wick_gguf_pair *pair = wick_gguf_find_pair(gguf, key);
+
+	if (!pair)
+		return -ENOENT;
+	if (pair->type != WICK_GGUF_STRING)
+		return wrong_kind(gguf, key, "a string", diag);
+	*value = string_at(pair->value);
+	return 0;
+}
+
+int wick_gguf_array(const struct wick_gguf *gguf, const char *key, enum wick_gguf_type *type, uint64_t *count,
+	struct wick_diag *diag)
+{
+	const struct wick_gguf_pair *pair = wick_gguf_find_pair(gguf, key);
+
+	if (!pair)
+		return -ENOENT;
+	if (pair->type != WICK_GGUF_ARRAY)
+		return wrong_kind(gguf, key, "an array", diag);
+	*type = pair->element;
+	*count = pair->count;
+	return 0;
+}
+
+/* Strings have no fixed length, so the pair remembers where the last one asked for ended. */
+struct wick_gguf_string wick_gguf_array_string(const struct wick_gguf *gguf, const char *key, uint64_t i)
+{
+	struct wick_gguf_pair *pair = wick_gguf_find_pair(gguf, key);
+	struct wick_gguf_string string = { 0 };
+
+	if (!pair || pair->type != WICK_GGUF_ARRAY || pair->element != WICK_GGUF_STRING || i >= pair->count)
+		return string;
+	if (i < pair->next_i) {
+		pair->next = pair->value;
+		pair->next_i = 0;
+	}
+	for (; pair->next_i <= i; pair->next_i++) {
+		string = string_at(pair->next);
+		pair->next += 8 + string.length;
+	}
+	return string;
+}
+
+int64_t wick_gguf_array_int(const struct wick_gguf *gguf, const char *key, uint64_t i)
+{
+	const struct wick_gguf_pair *pair = wick_gguf_find_pair(gguf, key);
+
+	if (!pair || pair->type != WICK_GGUF_ARRAY || i >= pair->count)
+		return 0;
+	if (!is_integer(pair->element) && pair->element != WICK_GGUF_BOOL)
+		return 0;
+	return integer_at(pair->value + i * wick_gguf_value_bytes(pair->element), pair->element);
+}
+
+uint64_t wick_gguf_key_count(const struct wick_gguf *gguf)
+{
+	return gguf->pair_count;
+}
+
+struct wick_gguf_string wick_gguf_key_at(const struct wick_gguf *gguf, uint64_t i, enum wick_gguf_type *type)
+{
+	if (i >= gguf->pair_count)
+		return (struct wick_gguf_string){ 0 };
+	*type = gguf->pairs[i].type;
+	return gguf->pairs[i].key;
+}
