@@ -14,6 +14,11 @@
 struct wick_tokenizer;
 struct wick_gguf;
 
+enum wick_token_type { /* tokenizer.ggml.token_type, as the format numbers them */
+	WICK_TOKEN_NORMAL = 1, WICK_TOKEN_UNKNOWN, WICK_TOKEN_CONTROL, WICK_TOKEN_USER, WICK_TOKEN_UNUSED,
+	WICK_TOKEN_BYTE,
+};
+
 int wick_tokenizer_create(struct wick_tokenizer **tokenizer, const struct wick_gguf *gguf, struct wick_diag *diag);
 void wick_tokenizer_destroy(struct wick_tokenizer *tokenizer);
 uint64_t wick_tokenizer_bytes(const struct wick_tokenizer *tokenizer); /* memory it holds, for the plan */

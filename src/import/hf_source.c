@@ -1,0 +1,112 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What the readers of a Hugging Face tokenizer's files share. */
+
+#include "hf_source.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int wick_hf_read(const struct wick_hf_source *source, const char *file, json_t **object)
+{
+	json_error_t error;
+	char *path = NULL;
+	FILE *stream;
+	int result = 0;
+
+	*object = NULL;
+	if (asprintf(&path, "%s/%s", source->folder, file) < 0)
+		return -ENOMEM;
+	stream = fopen(path, "re");
+	if (!stream) {
+		result = errno == ENOENT ? -ENOENT : wick_diag_say(source->diag, -errno, "%s: %s", path, strerror(errno));
+		goto out;
+	}
+	*object = json_loadf(stream, JSON_REJECT_DUPLICATES, &error);
+	if (!*object)
+		result = wick_diag_say(source->diag, -EINVAL, "%s: line %d: %s", path, error.line, error.text);
+	else if (!json_is_object(*object))
+		result = wick_diag_say(source->diag, -EINVAL, "%s: is not a JSON object", path);
+	fclose(stream);
+out:
+	free(path);
+	if (result) {
+		json_decref(*object);
+		*object = NULL;
+	}
+	return result;
+}
+
+int wick_hf_flag(const struct wick_hf_source *source, const char *file, const json_t *object, const char *key,
+	bool *value)
+{
+	const json_t *member = json_object_get(object, key);
+
+	if (!member || json_is_null(member))
+		return 0;
+	if (!json_is_boolean(member))
+		return wick_diag_say(source->diag, -EINVAL, "%s/%s: \"%s\" is neither true nor false", source->folder, file,
+			key);
+	*value = json_is_true(member);
+	return 0;
+}
+
+/* Room for one more merge: the array doubles whenever its length is a power of two. */
+static int grow_merges(struct wick_hf_tokenizer *out)
+{
+	uint64_t count = out->merge_count;
+	char **grown;
+
+	if (count & (count - 1))
+		return 0;
+	grown = reallocarray(out->merges, count ? 2 * count : 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	out->merges = grown;
+	return 0;
+}
+
+int wick_hf_add_merge(struct wick_hf_source *source, const char *left, const char *right)
+{
+	struct wick_hf_tokenizer *out = source->out;
+	char *merge;
+	int result;
+
+	if (!*left || !*right || strchr(left, ' ') || strchr(right, ' '))
+		return wick_diag_say(source->diag, -EINVAL, "%s: merge %u is not two pieces with a space between them",
+			source->folder, out->merge_count);
+	if (grow_merges(out) || asprintf(&merge, "%s%s", left, right) < 0)
+		return -ENOMEM;
+	if (!json_object_get(source->vocab, left) || !json_object_get(source->vocab, right) ||
+		!json_object_get(source->vocab, merge)) {
+		result = wick_diag_say(source->diag, -EINVAL, "%s: merge %u, \"%s %s\", needs a token that the vocabulary lacks",
+			source->folder, out->merge_count, left, right);
+		free(merge);
+		return result;
+	}
+	free(merge);
+	if (asprintf(&merge, "%s %s", left, right) < 0)
+		return -ENOMEM;
+	out->merges[out->merge_count++] = merge;
+	return 0;
+}
+
+int wick_hf_add_token(struct wick_hf_source *source, const char *file, const char *text, json_int_t id, bool special)
+{
+	const json_t *known = json_object_get(source->vocab, text);
+
+	if (known && json_integer_value(known) != id)
+		return wick_diag_say(source->diag, -EINVAL, "%s/%s: token \"%s\" has id %lld here and %lld in the vocabulary",
+			source->folder, file, text, (long long)id, (long long)json_integer_value(known));
+	if (!special)
+		return wick_diag_say(source->diag, -EINVAL,
+			"%s/%s: added token \"%s\" is matched in the text before BPE, which is not supported", source->folder,
+			file, text);
+	if ((!known && json_object_set_new(source->vocab, text, json_integer(id))) ||
+		json_object_set_new(source->control, text, json_true()))
+		return wick_diag_say(source->diag, -EINVAL, "%s/%s: token %lld is not text or there is no memory for it",
+			source->folder, file, (long long)id);
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the readers of a Hugging Face tokenizer's files share: hf_tokenizer.c decides, hf_tokenizer_json.c and
+ * hf_vocab_merges.c fill in the vocabulary and the merges from either form, hf_specials.c the rest. */
+
+#include "diag.h"
+#include "hf_tokenizer.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct wick_hf_source {
+	const char *folder;
+	const char *file;                         /* where the vocabulary is from */
+	json_t *config, *tokenizer_config, *special_map; /* objects; empty when the file is absent */
+	json_t *vocab;                            /* every token's text -> its id */
+	json_t *control;                          /* texts of control tokens, as keys */
+	bool has_template;                        /* tokenizer.json says what goes before a text: */
+	int64_t template_bos;                     /* -1: nothing */
+	struct wick_hf_tokenizer *out;
+	struct wick_diag *diag;
+};
+
+/* The root object of a file in the folder. -ENOENT without a sentence when there is no such file. */
+int wick_hf_read(const struct wick_hf_source *source, const char *file, json_t **object);
+
+/* A true/false member; *value stays as it is when the member is absent or null. */
+int wick_hf_flag(const struct wick_hf_source *source, const char *file, const json_t *object, const char *key,
+	bool *value);
+
+/* Adds a merge, checking both halves and what they make against the vocabulary. */
+int wick_hf_add_merge(struct wick_hf_source *source, const char *left, const char *right);
+
+/* Adds a token that the files list apart from the vocabulary. It may be in the vocabulary already, with the same id.
+ * Refused unless special: a plain added token would be cut out of texts before BPE sees them. */
+int wick_hf_add_token(struct wick_hf_source *source, const char *file, const char *text, json_int_t id, bool special);
+
+int wick_hf_read_vocab_merges(struct wick_hf_source *source);
+int wick_hf_read_tokenizer_json(struct wick_hf_source *source, json_t *root);
+
+/* After the vocabulary: which tokens are special and what for (bos, eos, pad, unk, add_bos). */
+int wick_hf_read_specials(struct wick_hf_source *source);

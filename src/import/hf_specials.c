@@ -1,0 +1,195 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Which tokens are special, and what for. A tokenizer says it in up to four files beside its vocabulary:
+ *
+ *     tokenizer_config.json    bos_token, ..., added_tokens_decoder (id -> text, special or not), add_bos_token
+ *     special_tokens_map.json  bos_token, ... (older)
+ *     added_tokens.json        text -> id (older)
+ *     config.json              bos_token_id, ... (of the model) */
+
+#include "bits.h"
+#include "hf_source.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const name_keys[] = { "bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token",
+	"mask_token" };
+
+/* A special token is named by its text, or by an object that has it. NULL when absent. */
+static const char *name_of(const json_t *file, const char *key)
+{
+	const json_t *member = json_object_get(file, key);
+
+	return json_string_value(json_is_object(member) ? json_object_get(member, "content") : member);
+}
+
+static int mark(struct wick_hf_source *source, const char *name)
+{
+	return name && json_object_set_new(source->control, name, json_true()) ? -ENOMEM : 0;
+}
+
+static int mark_names(struct wick_hf_source *source, const json_t *file)
+{
+	const json_t *more = json_object_get(file, "additional_special_tokens");
+	int result = 0;
+
+	for (size_t i = 0; i < WICK_COUNT_OF(name_keys) && !result; i++)
+		result = mark(source, name_of(file, name_keys[i]));
+	for (size_t i = 0; i < json_array_size(more) && !result; i++) {
+		const json_t *member = json_array_get(more, i);
+
+		result = mark(source,
+			json_string_value(json_is_object(member) ? json_object_get(member, "content") : member));
+	}
+	return result;
+}
+
+static int read_decoder(struct wick_hf_source *source)
+{
+	static const char file[] = "tokenizer_config.json";
+	json_t *token, *decoder = json_object_get(source->tokenizer_config, "added_tokens_decoder");
+	const char *key;
+	int result = 0;
+
+	json_object_foreach(decoder, key, token) {
+		const char *text = json_string_value(json_object_get(token, "content"));
+		bool special = false;
+		char *end;
+		long long id = strtoll(key, &end, 10);
+
+		if (!text || !*key || *end)
+			return wick_diag_say(source->diag, -EINVAL, "%s/%s: added_tokens_decoder has no token for id \"%s\"",
+				source->folder, file, key);
+		result = wick_hf_flag(source, file, token, "special", &special);
+		if (!result)
+			result = wick_hf_add_token(source, file, text, id, special);
+		if (result)
+			break;
+	}
+	return result;
+}
+
+/* Which of added_tokens.json's tokens are special is said elsewhere, read before this. */
+static int read_added(struct wick_hf_source *source)
+{
+	static const char file[] = "added_tokens.json";
+	const char *text;
+	json_t *added, *id;
+	int result = wick_hf_read(source, file, &added);
+
+	if (result)
+		return result == -ENOENT ? 0 : result;
+	json_object_foreach(added, text, id) {
+		if (!json_is_integer(id))
+			result = wick_diag_say(source->diag, -EINVAL, "%s/%s: the id of \"%s\" is not an integer",
+				source->folder, file, text);
+		else
+			result = wick_hf_add_token(source, file, text, json_integer_value(id),
+				json_object_get(source->control, text));
+		if (result)
+			break;
+	}
+	json_decref(added);
+	return result;
+}
+
+/* The id of a special token by its name in the tokenizer's files; *id stays as it is when they name none. */
+static int id_by_name(const struct wick_hf_source *source, const char *key, int64_t *id)
+{
+	const char *name = name_of(source->tokenizer_config, key);
+	const json_t *value;
+
+	if (!name)
+		name = name_of(source->special_map, key);
+	if (!name)
+		return 0;
+	value = json_object_get(source->vocab, name);
+	if (!json_is_integer(value))
+		return wick_diag_say(source->diag, -EINVAL, "%s: %s is \"%s\", which the vocabulary lacks", source->folder, key,
+			name);
+	*id = json_integer_value(value);
+	return 0;
+}
+
+/* The same by its id in config.json. */
+static int id_by_number(const struct wick_hf_source *source, const char *key, int64_t *id)
+{
+	const json_t *value = json_object_get(source->config, key);
+
+	if (!value || json_is_null(value))
+		return 0;
+	if (!json_is_integer(value))
+		return wick_diag_say(source->diag, -EINVAL, "%s/config.json: %s is not one integer", source->folder, key);
+	*id = json_integer_value(value);
+	if (*id < 0 || *id >= source->out->count)
+		return wick_diag_say(source->diag, -EINVAL, "%s/config.json: %s is %lld, the vocabulary has %u tokens",
+			source->folder, key, (long long)*id, source->out->count);
+	return 0;
+}
+
+/* The later source wins: the tokenizer's name, except for eos, where config.json is what ends generation. What a
+ * template puts before a text is bos whatever it is called. */
+static int find_ids(const struct wick_hf_source *source)
+{
+	struct wick_hf_tokenizer *out = source->out;
+	int result = id_by_number(source, "bos_token_id", &out->bos);
+
+	if (!result)
+		result = id_by_number(source, "pad_token_id", &out->pad);
+	if (!result)
+		result = id_by_name(source, "bos_token", &out->bos);
+	if (!result)
+		result = id_by_name(source, "pad_token", &out->pad);
+	if (!result)
+		result = id_by_name(source, "unk_token", &out->unk);
+	if (!result)
+		result = id_by_name(source, "eos_token", &out->eos);
+	if (!result)
+		result = id_by_number(source, "eos_token_id", &out->eos);
+	if (source->template_bos >= 0)
+		out->bos = source->template_bos;
+	return result;
+}
+
+/* tokenizer_config.json overrules the template in tokenizer.json. Where both are silent: OPT was trained with bos before
+ * every text, which its older folders do not say. */
+static int find_add_bos(struct wick_hf_source *source)
+{
+	static const char file[] = "tokenizer_config.json";
+	struct wick_hf_tokenizer *out = source->out;
+	const char *model = json_string_value(json_object_get(source->config, "model_type"));
+	bool prefix_space = false, add_eos = false;
+	int result;
+
+	out->add_bos = source->has_template ? source->template_bos >= 0 : model && !strcmp(model, "opt");
+	result = wick_hf_flag(source, file, source->tokenizer_config, "add_bos_token", &out->add_bos);
+	if (!result)
+		result = wick_hf_flag(source, file, source->tokenizer_config, "add_eos_token", &add_eos);
+	if (!result)
+		result = wick_hf_flag(source, file, source->tokenizer_config, "add_prefix_space", &prefix_space);
+	if (!result && (add_eos || prefix_space))
+		return wick_diag_say(source->diag, -EINVAL, "%s/%s: %s is not supported", source->folder, file,
+			add_eos ? "add_eos_token" : "add_prefix_space");
+	if (!result && out->add_bos && out->bos < 0)
+		return wick_diag_say(source->diag, -EINVAL, "%s: bos goes before every text, but no file says which token it is",
+			source->folder);
+	return result;
+}
+
+int wick_hf_read_specials(struct wick_hf_source *source)
+{
+	int result = mark_names(source, source->special_map);
+
+	if (!result)
+		result = mark_names(source, source->tokenizer_config);
+	if (!result)
+		result = read_decoder(source);
+	if (!result)
+		result = read_added(source);
+	if (!result)
+		result = find_ids(source);
+	return result ? result : find_add_bos(source);
+}

@@ -1,0 +1,173 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The tokenizer of a Hugging Face folder as GGUF arrays (see hf_tokenizer.h). */
+
+#include "hf_tokenizer.h"
+
+#include "bytelevel.h"
+#include "hf_source.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The named file's object, or an empty one when there is no such file. */
+static int read_optional(const struct wick_hf_source *source, const char *file, json_t **object)
+{
+	int result = wick_hf_read(source, file, object);
+
+	if (result != -ENOENT)
+		return result;
+	*object = json_object();
+	return *object ? 0 : -ENOMEM;
+}
+
+static int read_vocabulary(struct wick_hf_source *source)
+{
+	json_t *root;
+	int result = wick_hf_read(source, "tokenizer.json", &root);
+
+	if (result == -ENOENT)
+		return wick_hf_read_vocab_merges(source);
+	if (!result)
+		result = wick_hf_read_tokenizer_json(source, root);
+	json_decref(root);
+	return result;
+}
+
+static int read_files(struct wick_hf_source *source)
+{
+	int result = read_optional(source, "config.json", &source->config);
+
+	if (!result)
+		result = read_optional(source, "tokenizer_config.json", &source->tokenizer_config);
+	if (!result)
+		result = read_optional(source, "special_tokens_map.json", &source->special_map);
+	if (!result)
+		result = read_vocabulary(source);
+	return result ? result : wick_hf_read_specials(source);
+}
+
+static int place_token(const struct wick_hf_source *source, const char *text, const json_t *value)
+{
+	struct wick_hf_tokenizer *out = source->out;
+	json_int_t id = json_integer_value(value);
+
+	if (!json_is_integer(value))
+		return wick_diag_say(source->diag, -EINVAL, "%s/%s: the id of \"%s\" is not an integer", source->folder,
+			source->file, text);
+	if (id < 0 || id >= out->count)
+		return wick_diag_say(source->diag, -EINVAL, "%s/%s: \"%s\" has id %lld, the model's vocab_size is %u",
+			source->folder, source->file, text, (long long)id, out->count);
+	if (out->tokens[id])
+		return wick_diag_say(source->diag, -EINVAL, "%s/%s: \"%s\" and \"%s\" both have id %lld", source->folder,
+			source->file, out->tokens[id], text, (long long)id);
+	out->types[id] = json_object_get(source->control, text) ? WICK_TOKEN_CONTROL : WICK_TOKEN_NORMAL;
+	if (out->types[id] == WICK_TOKEN_NORMAL && wick_bytelevel_decode(text, strlen(text), NULL) < 0)
+		return wick_diag_say(source->diag, -EINVAL, "%s/%s: \"%s\", id %lld, is not spelled in GPT-2's byte alphabet",
+			source->folder, source->file, text, (long long)id);
+	out->tokens[id] = strdup(text);
+	return out->tokens[id] ? 0 : -ENOMEM;
+}
+
+static int place_tokens(const struct wick_hf_source *source)
+{
+	const char *text;
+	json_t *id;
+
+	json_object_foreach(source->vocab, text, id) {
+		int result = place_token(source, text, id);
+
+		if (result)
+			return result;
+	}
+	for (size_t i = 0; i < json_object_size(source->vocab); i++)
+		if (!source->out->tokens[i])
+			return wick_diag_say(source->diag, -EINVAL, "%s/%s: has %zu tokens but none with id %zu", source->folder,
+				source->file, json_object_size(source->vocab), i);
+	return 0;
+}
+
+/* The ids beyond the vocabulary: rows of the embedding that no text leads to. */
+static int place_unused(const struct wick_hf_source *source)
+{
+	struct wick_hf_tokenizer *out = source->out;
+
+	for (size_t i = json_object_size(source->vocab); i < out->count; i++) {
+		if (asprintf(&out->tokens[i], "[PAD%zu]", i) < 0) {
+			out->tokens[i] = NULL;
+			return -ENOMEM;
+		}
+		out->types[i] = WICK_TOKEN_UNUSED;
+		if (json_object_get(source->vocab, out->tokens[i]))
+			return wick_diag_say(source->diag, -EINVAL, "%s/%s: \"%s\" is the name of an unused token", source->folder,
+				source->file, out->tokens[i]);
+	}
+	return 0;
+}
+
+/* config.json's ids are control tokens even where no file names them. */
+static void mark_by_id(struct wick_hf_tokenizer *out, int64_t id)
+{
+	if (id >= 0 && out->types[id] == WICK_TOKEN_NORMAL)
+		out->types[id] = WICK_TOKEN_CONTROL;
+}
+
+static int place_all(const struct wick_hf_source *source)
+{
+	struct wick_hf_tokenizer *out = source->out;
+	int result;
+
+	if (json_object_size(source->vocab) > out->count)
+		return wick_diag_say(source->diag, -EINVAL, "%s/%s: has %zu tokens, the model's vocab_size is %u",
+			source->folder, source->file, json_object_size(source->vocab), out->count);
+	out->tokens = calloc(out->count ? out->count : 1, sizeof(*out->tokens));
+	out->types = calloc(out->count ? out->count : 1, sizeof(*out->types));
+	if (!out->tokens || !out->types)
+		return -ENOMEM;
+	result = place_tokens(source);
+	if (!result)
+		result = place_unused(source);
+	if (result)
+		return result;
+	mark_by_id(out, out->bos);
+	mark_by_id(out, out->eos);
+	mark_by_id(out, out->pad);
+	return 0;
+}
+
+int wick_hf_tokenizer_load(struct wick_hf_tokenizer *tokenizer, const char *folder, uint32_t vocab_size,
+	struct wick_diag *diag)
+{
+	struct wick_hf_source source = { .folder = folder, .file = "", .template_bos = -1, .out = tokenizer, .diag = diag };
+	int result = -ENOMEM;
+
+	*tokenizer = (struct wick_hf_tokenizer){ .model = "gpt2", .pre = "gpt-2", .count = vocab_size, .bos = -1, .eos = -1,
+		.pad = -1, .unk = -1 };
+	source.control = json_object();
+	if (source.control)
+		result = read_files(&source);
+	if (!result)
+		result = place_all(&source);
+	json_decref(source.config);
+	json_decref(source.tokenizer_config);
+	json_decref(source.special_map);
+	json_decref(source.vocab);
+	json_decref(source.control);
+	if (result)
+		wick_hf_tokenizer_free(tokenizer);
+	return result == -ENOMEM ? wick_diag_say(diag, result, "%s: no memory for the tokenizer", folder) : result;
+}
+
+void wick_hf_tokenizer_free(struct wick_hf_tokenizer *tokenizer)
+{
+	for (uint32_t i = 0; tokenizer->tokens && i < tokenizer->count; i++)
+		free(tokenizer->tokens[i]);
+	for (uint32_t i = 0; i < tokenizer->merge_count; i++)
+		free(tokenizer->merges[i]);
+	free(tokenizer->tokens);
+	free(tokenizer->types);
+	free(tokenizer->merges);
+	*tokenizer = (struct wick_hf_tokenizer){ 0 };
+}

@@ -1,0 +1,105 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The older form of a byte-level BPE: vocab.json, text -> id, and merges.txt, a pair a line, most frequent first. Which
+ * pre-tokeniser cuts the text is in neither file: the tokenizer's class implies it, and without one the model's type. */
+
+#include "bits.h"
+#include "hf_source.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Classes and model types that cut text as GPT-2 does. */
+static const char *const gpt2_classes[] = { "GPT2Tokenizer", "GPT2TokenizerFast" };
+static const char *const gpt2_models[] = { "gpt2", "opt" };
+
+static bool is_one_of(const char *name, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
+static int check_class(const struct wick_hf_source *source)
+{
+	const char *class = json_string_value(json_object_get(source->tokenizer_config, "tokenizer_class"));
+	const char *model = json_string_value(json_object_get(source->config, "model_type"));
+
+	if (class && !is_one_of(class, gpt2_classes, WICK_COUNT_OF(gpt2_classes)))
+		return wick_diag_say(source->diag, -EINVAL, "%s/tokenizer_config.json: tokenizer_class \"%s\" is not supported",
+			source->folder, class);
+	if (!class && (!model || !is_one_of(model, gpt2_models, WICK_COUNT_OF(gpt2_models))))
+		return wick_diag_say(source->diag, -EINVAL,
+			"%s: nothing says which tokenizer vocab.json is for (no tokenizer_class, model_type \"%s\")",
+			source->folder, model ? model : "");
+	return 0;
+}
+
+/* Splits "a b" in place. Anything but two words and one space is left for add_merge to refuse. */
+static int take_line(struct wick_hf_source *source, char *line)
+{
+	char *space = strchr(line, ' ');
+
+	line[strcspn(line, "\r\n")] = 0;
+	if (space)
+		*space++ = 0;
+	return wick_hf_add_merge(source, line, space ? space : "");
+}
+
+static int read_lines(struct wick_hf_source *source, FILE *stream)
+{
+	size_t capacity = 0, number = 0;
+	char *line = NULL;
+	ssize_t length;
+	int result = 0;
+
+	while (!result && (length = getline(&line, &capacity, stream)) >= 0) {
+		if (!number++ && !strncmp(line, "#version", 8))
+			continue;
+		if (memchr(line, 0, (size_t)length))
+			result = wick_diag_say(source->diag, -EINVAL, "%s/merges.txt: line %zu has a zero byte", source->folder,
+				number);
+		else
+			result = take_line(source, line);
+	}
+	free(line);
+	return result ? result : ferror(stream) ? wick_diag_say(source->diag, -EIO, "%s/merges.txt: cannot be read",
+		source->folder) : 0;
+}
+
+static int read_merges(struct wick_hf_source *source)
+{
+	char *path = NULL;
+	FILE *stream;
+	int result;
+
+	if (asprintf(&path, "%s/merges.txt", source->folder) < 0)
+		return -ENOMEM;
+	stream = fopen(path, "re");
+	if (stream) {
+		result = read_lines(source, stream);
+		fclose(stream);
+	} else {
+		result = wick_diag_say(source->diag, -errno, "%s: %s", path, strerror(errno));
+	}
+	free(path);
+	return result;
+}
+
+int wick_hf_read_vocab_merges(struct wick_hf_source *source)
+{
+	int result = wick_hf_read(source, "vocab.json", &source->vocab);
+
+	if (result == -ENOENT)
+		return wick_diag_say(source->diag, -ENOENT, "%s: has no tokenizer: neither tokenizer.json nor vocab.json",
+			source->folder);
+	source->file = "vocab.json";
+	if (!result)
+		result = check_class(source);
+	if (!result)
+		result = read_merges(source);
+	return result;
+}

@@ -1,0 +1,252 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Folders with small tokenizers are written to a temporary place: what is right must come out as the files say, and
+ * each thing that is wrong, one at a time, must be refused with a sentence that names it. */
+
+#include "hf_tokenizer.h"
+
+#include "bits.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct file {
+	const char *name, *text; /* text NULL: no such file */
+};
+
+#define VOCAB "{\"<s>\":0,\"<pad>\":1,\"</s>\":2,\"a\":3,\"b\":4,\"\\u0120\":6,\"ab\":5,\"\\u0120a\":7,\"b\\u0120a\":8}"
+#define MERGES "#version: 0.2\na b\n\xc4\xa0 a\nb \xc4\xa0" "a\n"
+#define CONFIG "{\"model_type\":\"opt\",\"bos_token_id\":2,\"eos_token_id\":2,\"pad_token_id\":1}"
+#define PIPELINE "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false}," \
+	"\"decoder\":{\"type\":\"ByteLevel\"}"
+#define MODEL "\"model\":{\"type\":\"BPE\",\"vocab\":" VOCAB ",\"merges\":[\"a b\",[\"\\u0120\",\"a\"],\"b \\u0120a\"]}"
+#define TEMPLATE "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":["
+#define TEXT_A "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}"
+#define BOS(name) "{\"SpecialToken\":{\"id\":\"" name "\",\"type_id\":0}}"
+
+static const char *const names[] = { "config.json", "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json",
+	"special_tokens_map.json", "added_tokens.json" };
+static const struct file opt[] = { { "config.json", CONFIG }, { "vocab.json", VOCAB }, { "merges.txt", MERGES } };
+
+static void write_file(const char *folder, const char *name, const char *text)
+{
+	char path[256];
+	FILE *stream;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	if (!text) {
+		unlink(path);
+		return;
+	}
+	stream = fopen(path, "w");
+	assert_non_null(stream);
+	assert_int_equal(fputs(text, stream) >= 0, 1);
+	assert_int_equal(fclose(stream), 0);
+}
+
+/* Loads opt's files with up to three of them replaced. */
+static int load(struct wick_hf_tokenizer *out, const struct file *changes, size_t count, uint32_t vocab_size,
+	struct wick_diag *diag)
+{
+	const char *tmp = getenv("TMPDIR");
+	char folder[200];
+	int result;
+
+	snprintf(folder, sizeof(folder), "%s/wick-hf-XXXXXX", tmp ? tmp : "/tmp");
+	assert_non_null(mkdtemp(folder));
+	for (size_t i = 0; i < WICK_COUNT_OF(opt); i++)
+		write_file(folder, opt[i].name, opt[i].text);
+	for (size_t i = 0; i < count; i++)
+		if (changes[i].name)
+			write_file(folder, changes[i].name, changes[i].text);
+	result = wick_hf_tokenizer_load(out, folder, vocab_size, diag);
+	for (size_t i = 0; i < WICK_COUNT_OF(names); i++)
+		write_file(folder, names[i], NULL);
+	rmdir(folder);
+	return result;
+}
+
+static void check_vocabulary(const struct wick_hf_tokenizer *hf)
+{
+	static const char *const tokens[] = { "<s>", "<pad>", "</s>", "a", "b", "ab", "\xc4\xa0", "\xc4\xa0" "a",
+		"b\xc4\xa0" "a", "[PAD9]", "[PAD10]" };
+	static const int32_t types[] = { 1, 3, 3, 1, 1, 1, 1, 1, 1, 5, 5 };
+	static const char *const merges[] = { "a b", "\xc4\xa0 a", "b \xc4\xa0" "a" };
+
+	assert_string_equal(hf->model, "gpt2");
+	assert_string_equal(hf->pre, "gpt-2");
+	assert_int_equal(hf->count, WICK_COUNT_OF(tokens));
+	for (size_t i = 0; i < WICK_COUNT_OF(tokens); i++) {
+		assert_string_equal(hf->tokens[i], tokens[i]);
+		assert_int_equal(hf->types[i], types[i]);
+	}
+	assert_int_equal(hf->merge_count, WICK_COUNT_OF(merges));
+	for (size_t i = 0; i < WICK_COUNT_OF(merges); i++)
+		assert_string_equal(hf->merges[i], merges[i]);
+	assert_int_equal(hf->bos, 2);
+	assert_int_equal(hf->eos, 2);
+	assert_int_equal(hf->pad, 1);
+	assert_true(hf->add_bos);
+}
+
+/* The same tokenizer in every form a folder may have it. */
+static void forms(void **state)
+{
+	static const struct file changes[][3] = {
+		{ { 0 } },
+		{ { "merges.txt", "a b\r\n\xc4\xa0 a\r\nb \xc4\xa0" "a" } }, /* no version, CRLF, no last newline */
+		{ { "tokenizer.json", "{" PIPELINE "," MODEL "}" }, { "vocab.json", NULL }, { "merges.txt", NULL } },
+		{ { "config.json", "{\"model_type\":\"llama\",\"pad_token_id\":1}" },
+			{ "tokenizer.json", "{" PIPELINE "," MODEL "," TEMPLATE BOS("</s>") "," TEXT_A "]}}" },
+			{ "special_tokens_map.json", "{\"eos_token\":{\"content\":\"</s>\"},\"bos_token\":null}" } },
+		{ { "config.json", "{\"bos_token_id\":null}" },
+			{ "tokenizer_config.json", "{\"tokenizer_class\":\"GPT2Tokenizer\",\"bos_token\":\"</s>\","
+				"\"eos_token\":{\"content\":\"</s>\"},\"add_bos_token\":true,\"add_prefix_space\":false,"
+				"\"added_tokens_decoder\":{\"1\":{\"content\":\"<pad>\",\"special\":true}}}" },
+			{ "special_tokens_map.json", "{\"bos_token\":\"<pad>\",\"pad_token\":\"<pad>\"}" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(changes); i++) {
+		struct wick_hf_tokenizer hf;
+		struct wick_diag diag = { 0 };
+
+		assert_int_equal(load(&hf, changes[i], 3, 11, &diag), 0);
+		assert_string_equal(diag.text, "");
+		check_vocabulary(&hf);
+		wick_hf_tokenizer_free(&hf);
+	}
+}
+
+/* Tokens that the vocabulary lacks are added by the files that list them. */
+static void added_tokens(void **state)
+{
+	static const struct file changes[][2] = {
+		{ { "added_tokens.json", "{\"<mask>\":9}" }, { "special_tokens_map.json", "{\"mask_token\":\"<mask>\"}" } },
+		{ { "tokenizer_config.json",
+			"{\"added_tokens_decoder\":{\"9\":{\"content\":\"<mask>\",\"special\":true}},\"add_bos_token\":false,"
+			"\"tokenizer_class\":\"GPT2Tokenizer\"}" } },
+		{ { "tokenizer.json", "{" PIPELINE "," MODEL ",\"added_tokens\":[{\"id\":9,\"content\":\"<mask>\","
+				      "\"special\":true}]," TEMPLATE TEXT_A "]}}" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(changes); i++) {
+		struct wick_hf_tokenizer hf;
+		struct wick_diag diag = { 0 };
+
+		assert_int_equal(load(&hf, changes[i], 2, 11, &diag), 0);
+		assert_string_equal(hf.tokens[9], "<mask>");
+		assert_int_equal(hf.types[9], WICK_TOKEN_CONTROL);
+		assert_string_equal(hf.tokens[10], "[PAD10]");
+		assert_int_equal(hf.add_bos, i == 0);
+		wick_hf_tokenizer_free(&hf);
+	}
+}
+
+static const struct refused {
+	struct file changes[3];
+	const char *says;
+} refused[] = {
+	{ { { "vocab.json", NULL } }, "has no tokenizer" },
+	{ { { "merges.txt", NULL } }, "merges.txt: No such file" },
+	{ { { "vocab.json", "{\"a\":0,\"b\":1" } }, "vocab.json: line 1" },
+	{ { { "vocab.json", "[1]" } }, "not a JSON object" },
+	{ { { "vocab.json", "{\"a\":0,\"a\":1}" } }, "duplicate" },
+	{ { { "vocab.json", "{\"a\":0,\"b\":1,\"ab\":1}" }, { "merges.txt", "a b\n" } }, "both have id 1" },
+	{ { { "vocab.json", "{\"a\":0,\"b\":1,\"ab\":3}" }, { "merges.txt", "a b\n" } }, "none with id 2" },
+	{ { { "vocab.json", "{\"a\":0,\"b\":1,\"ab\":11}" }, { "merges.txt", "a b\n" } }, "\"ab\" has id 11" },
+	{ { { "vocab.json", "{\"a\":0,\"b\":1,\"ab\":-1}" }, { "merges.txt", "a b\n" } }, "\"ab\" has id -1" },
+	{ { { "vocab.json", "{\"a\":0,\"b\":\"1\"}" }, { "merges.txt", "" } }, "id of \"b\" is not an integer" },
+	{ { { "vocab.json", "{\"<s>\":0,\"\xe2\x96\x81" "a\":1,\"</s>\":2}" }, { "merges.txt", "" } }, "byte alphabet" },
+	{ { { "vocab.json", "{\"a\":0,\"<pad>\":1,\"</s>\":2,\"[PAD4]\":3}" }, { "merges.txt", "" } },
+		"\"[PAD4]\" is the name of an unused token" },
+	{ { { "merges.txt", "#version: 0.2\na b\nab\n" } }, "merge 1 is not two pieces" },
+	{ { { "merges.txt", "a b\n\n\xc4\xa0 a\n" } }, "merge 1 is not two pieces" },
+	{ { { "merges.txt", "a b b\n" } }, "merge 0 is not two pieces" },
+	{ { { "merges.txt", "a  b\n" } }, "merge 0 is not two pieces" },
+	{ { { "merges.txt", "b a\n" } }, "\"b a\", needs a token" },
+	{ { { "merges.txt", "a c\n" } }, "\"a c\", needs a token" },
+	{ { { "config.json", "{\"model_type\":\"qwen2\"}" } }, "model_type \"qwen2\"" },
+	{ { { "config.json", "{\"model_type\":\"opt\"}" } }, "no file says which token" },
+	{ { { "config.json", "{\"model_type\":\"opt\",\"bos_token_id\":11}" } }, "bos_token_id is 11" },
+	{ { { "config.json", "{\"model_type\":\"opt\",\"bos_token_id\":2,\"eos_token_id\":[2,3]}" } },
+		"eos_token_id is not one integer" },
+	{ { { "tokenizer_config.json", "{\"tokenizer_class\":\"CLIPTokenizer\"}" } }, "\"CLIPTokenizer\" is not" },
+	{ { { "tokenizer_config.json", "{\"add_prefix_space\":true}" } }, "add_prefix_space is not" },
+	{ { { "tokenizer_config.json", "{\"add_bos_token\":1}" } }, "neither true nor false" },
+	{ { { "tokenizer_config.json", "{\"eos_token\":\"<eos>\"}" } }, "eos_token is \"<eos>\", which the vocab" },
+	{ { { "tokenizer_config.json", "{\"added_tokens_decoder\":{\"3\":{\"content\":\"b\",\"special\":true}}}" } },
+		"id 3 here and 4" },
+	{ { { "added_tokens.json", "{\"  \":9}" } }, "added token \"  \" is matched in the text" },
+	{ { { "tokenizer.json", "{\"normalizer\":{\"type\":\"NFC\"}}" } }, "normalizer \"NFC\"" },
+	{ { { "tokenizer.json", "{\"pre_tokenizer\":{\"type\":\"Metaspace\"}}" } }, "pre_tokenizer \"Metaspace\"" },
+	{ { { "tokenizer.json", "{\"pre_tokenizer\":null}" } }, "pre_tokenizer \"\"" },
+	{ { { "tokenizer.json", "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true}}" } },
+		"add_prefix_space" },
+	{ { { "tokenizer.json",
+		"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}}" } }, "use_regex" },
+	{ { { "tokenizer.json", "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},"
+			      "\"decoder\":{\"type\":\"Fuse\"}}" } }, "decoder \"Fuse\"" },
+	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"Unigram\"}}" } }, "model \"Unigram\"" },
+	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"BPE\"}}" } }, "no vocab" },
+	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"BPE\",\"dropout\":0.1}}" } }, "dropout" },
+	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"BPE\",\"byte_fallback\":true}}" } }, "byte_fallback" },
+	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"BPE\",\"ignore_merges\":true}}" } }, "ignore_merges" },
+	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"BPE\",\"end_of_word_suffix\":\"</w>\"}}" } },
+		"end_of_word_suffix" },
+	{ { { "tokenizer.json", "{" PIPELINE "," MODEL ",\"added_tokens\":[{\"id\":9,\"content\":\"  \"}]}" } },
+		"added token \"  \" is matched in the text" },
+	{ { { "tokenizer.json", "{" PIPELINE "," MODEL ",\"post_processor\":{\"type\":\"RobertaProcessing\"}}" } },
+		"post_processor \"RobertaProcessing\"" },
+	{ { { "tokenizer.json", "{" PIPELINE "," MODEL "," TEMPLATE TEXT_A "," BOS("</s>") "]}}" } }, "more than one" },
+	{ { { "tokenizer.json", "{" PIPELINE "," MODEL "," TEMPLATE BOS("<x>") "," TEXT_A "]}}" } }, "more than one" },
+	{ { { "tokenizer.json", "{" PIPELINE "," MODEL "," TEMPLATE "]}}" } }, "more than one" },
+};
+
+static void refuses_by_name(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(refused); i++) {
+		struct wick_hf_tokenizer hf;
+		struct wick_diag diag = { 0 };
+		int result = load(&hf, refused[i].changes, 3, 11, &diag);
+
+		if (result >= 0 || !strstr(diag.text, refused[i].says))
+			fail_msg("case %zu: %d \"%s\", not \"%s\"", i, result, diag.text, refused[i].says);
+		assert_int_equal(result, strstr(diag.text, "has no tokenizer:") || strstr(diag.text, "No such") ? -ENOENT : -EINVAL);
+		assert_null(hf.tokens);
+	}
+}
+
+static void vocabulary_may_not_be_larger_than_the_model(void **state)
+{
+	struct wick_hf_tokenizer hf;
+	struct wick_diag diag = { 0 };
+
+	(void)state;
+	assert_int_equal(load(&hf, NULL, 0, 8, &diag), -EINVAL);
+	assert_non_null(strstr(diag.text, "has 9 tokens, the model's vocab_size is 8"));
+	assert_int_equal(load(&hf, NULL, 0, 9, NULL), 0);
+	wick_hf_tokenizer_free(&hf);
+	wick_hf_tokenizer_free(&hf);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(forms),
+		cmocka_unit_test(added_tokens),
+		cmocka_unit_test(refuses_by_name),
+		cmocka_unit_test(vocabulary_may_not_be_larger_than_the_model),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
