@@ -1,0 +1,23 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Threads that compute: the caller and its helpers take numbered tasks until none is left. */
+
+#include "diag.h"
+
+#include <stdint.h>
+
+struct wick_pool;
+
+typedef void (*wick_task_fn)(void *arg, uint32_t task, uint32_t thread);
+
+/* threads counts the caller, 1..WICK_POOL_THREADS; 1 starts none. */
+#define WICK_POOL_THREADS 256
+int wick_pool_create(struct wick_pool **pool, uint32_t threads, struct wick_diag *diag);
+void wick_pool_destroy(struct wick_pool *pool); /* NULL is fine */
+uint32_t wick_pool_threads(const struct wick_pool *pool);
+
+/* Runs fn(arg, task, thread) for every task < tasks and returns when all are done. Which thread takes which task is
+ * chance: tasks must not depend on it. thread < wick_pool_threads() is for scratch. */
+void wick_pool_run(struct wick_pool *pool, wick_task_fn fn, void *arg, uint32_t tasks);
