@@ -1,0 +1,214 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* From file ranges to checked bytes in memory (see fetch.h).
+ *
+ * A read covers whole blocks of the drive, a tensor's row begins anywhere:
+ *
+ *     file     |----block----|----block----|----block----|
+ *     rows            [==== first_row .. ====]
+ *     buffer   [......^data..................|..]   a copy of the covering blocks
+ */
+
+#include "fetch.h"
+
+#include "bits.h"
+#include "check.h"
+#include "file.h"
+#include "kernels.h"
+#include "pool.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#define COVER_BYTES 4096 /* no drive wants more: wick_open refuses direct reads above it */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t wick_fetch_buffer_bytes(uint64_t bytes)
+{
+	return wick_align_up(bytes, COVER_BYTES) + COVER_BYTES;
+}
+
+uint32_t wick_fetch_requests(uint64_t bytes, uint64_t chunk_bytes)
+{
+	return (uint32_t)wick_div_up(wick_fetch_buffer_bytes(bytes), chunk_bytes);
+}
+
+/* Sends the reads that cover [offset, end) of the file, chunk by chunk. */
+static void send_reads(struct wick_fetch *fetch, struct wick_landing *landing, uint64_t offset, uint64_t end)
+{
+	uint32_t count = 0;
+	uint8_t *into = landing->buffer;
+
+	for (uint64_t at = offset; at < end; count++) {
+		uint64_t bytes = WICK_MIN(fetch->chunk_bytes, end - at);
+		struct wick_io_request *request = &landing->requests[count];
+
+		*request = (struct wick_io_request){ .file = fetch->file, .offset = at, .user = landing,
+			.one = { .iov_base = into, .iov_len = bytes }, .priority = WICK_IO_DEMAND };
+		landing->pending++;
+		wick_io_submit(fetch->io, request);
+		at += bytes;
+		into += bytes;
+	}
+	wick_io_kick(fetch->io);
+}
+
+void wick_fetch_start(struct wick_fetch *fetch, struct wick_landing *landing, const struct wick_tensor *tensor,
+	uint64_t first_row, uint64_t rows)
+{
+	uint64_t offset = tensor->offset + first_row * tensor->row_bytes;
+	uint64_t begin = wick_align_down(offset, fetch->file->offset_align);
+	uint64_t end = wick_align_up(offset + rows * tensor->row_bytes, fetch->file->offset_align);
+
+	wick_assert(!landing->pending);
+	landing->tensor = tensor;
+	landing->first_row = first_row;
+	landing->rows = rows;
+	landing->data = landing->buffer + (offset - begin);
+	landing->err = 0;
+	send_reads(fetch, landing, begin, end);
+}
+
+/* Takes back one read, whoever's it is. */
+static void reap(struct wick_fetch *fetch)
+{
+	struct wick_io_request *request = wick_io_wait(fetch->io);
+	struct wick_landing *landing;
+
+	wick_verify(request);
+	landing = request->user;
+	landing->pending--;
+	if (request->state == WICK_IO_FAILED && !landing->err) {
+		landing->err = request->result;
+		landing->err_offset = request->offset + request->bytes_done;
+	}
+}
+
+void wick_fetch_drain(struct wick_fetch *fetch, struct wick_landing *landing)
+{
+	uint64_t begun;
+
+	if (!landing->pending)
+		return;
+	begun = now_ns();
+	while (landing->pending)
+		reap(fetch);
+	fetch->wait_ns += now_ns() - begun;
+}
+
+struct check {
+	struct wick_fetch *fetch;
+	const struct wick_tensor *tensor;
+	const uint8_t *data;
+	uint64_t first_row, rows;
+	uint64_t task_rows;
+	_Atomic uint64_t bad_row; /* the lowest found so far */
+};
+
+static bool block_matches(const struct check *check, uint64_t row, uint64_t end)
+{
+	const struct wick_tensor *tensor = check->tensor;
+	const uint8_t *data = check->data + (row - check->first_row) * tensor->row_bytes;
+	uint32_t crc = check->fetch->kernels->crc32c(0, data, (end - row) * tensor->row_bytes);
+
+	return crc == tensor->crcs[row / tensor->check_rows];
+}
+
+static void check_task(void *arg, uint32_t task, uint32_t thread)
+{
+	struct check *check = arg;
+	uint64_t row = check->first_row + task * check->task_rows;
+	uint64_t end = WICK_MIN(row + check->task_rows, check->first_row + check->rows), next;
+
+	(void)thread;
+	for (; row < end; row = next) {
+		next = WICK_MIN(row + check->tensor->check_rows, end);
+		if (!block_matches(check, row, next)) {
+			uint64_t lowest = atomic_load(&check->bad_row);
+
+			while (row < lowest && !atomic_compare_exchange_weak(&check->bad_row, &lowest, row))
+				;
+			return;
+		}
+	}
+}
+
+#define CHECK_TASK_BYTES (128 << 10) /* of one task: several threads share a unit, none is woken for a few rows */
+
+uint64_t wick_fetch_check(struct wick_fetch *fetch, const struct wick_tensor *tensor, const uint8_t *data,
+	uint64_t first_row, uint64_t rows)
+{
+	uint64_t blocks = WICK_MAX(1, CHECK_TASK_BYTES / (tensor->row_bytes * tensor->check_rows));
+	struct check check = { .fetch = fetch, .tensor = tensor, .data = data, .first_row = first_row, .rows = rows,
+		.task_rows = blocks * tensor->check_rows, .bad_row = first_row + rows };
+
+	wick_assert(first_row % tensor->check_rows == 0);
+	wick_pool_run(fetch->pool, check_task, &check, (uint32_t)wick_div_up(rows, check.task_rows));
+	return atomic_load(&check.bad_row);
+}
+
+/* "rows 16..31" of a matrix, "bundle 340" of an FFN: the block that row begins. */
+static void block_name(char *name, size_t bytes, const struct wick_tensor *tensor, uint64_t row)
+{
+	uint64_t last = WICK_MIN(row + tensor->check_rows, tensor->rows) - 1;
+
+	if (strstr(tensor->name, "ffn_bundles"))
+		snprintf(name, bytes, "bundle %llu", (unsigned long long)row);
+	else if (last == row)
+		snprintf(name, bytes, "row %llu", (unsigned long long)row);
+	else
+		snprintf(name, bytes, "rows %llu..%llu", (unsigned long long)row, (unsigned long long)last);
+}
+
+static int say_damaged(struct wick_fetch *fetch, const struct wick_tensor *tensor, uint64_t row, struct wick_diag *diag)
+{
+	char block[64];
+
+	block_name(block, sizeof(block), tensor, row);
+	return wick_diag_say(diag, -EBADMSG, "%s: %s: %s at offset %llu: checksum does not match: the file is damaged",
+		fetch->file->path, tensor->name, block,
+		(unsigned long long)(tensor->offset + row * tensor->row_bytes));
+}
+
+static int say_failed(struct wick_fetch *fetch, const struct wick_landing *landing, struct wick_diag *diag)
+{
+	const struct wick_tensor *tensor = landing->tensor;
+	uint64_t row = landing->err_offset > tensor->offset
+		? (landing->err_offset - tensor->offset) / tensor->row_bytes
+		: 0;
+	char block[64];
+
+	block_name(block, sizeof(block), tensor, WICK_MIN(row, tensor->rows - 1) / tensor->check_rows * tensor->check_rows);
+	return wick_diag_say(diag, landing->err, "%s: %s: %s: reading at offset %llu: %s", fetch->file->path,
+		tensor->name, block, (unsigned long long)landing->err_offset,
+		landing->err == -ENODATA ? "the file ends before it" : strerror(-landing->err));
+}
+
+int wick_fetch_finish(struct wick_fetch *fetch, struct wick_landing *landing, struct wick_diag *diag)
+{
+	uint64_t bad;
+
+	for (int round = 0;; round++) {
+		wick_fetch_drain(fetch, landing);
+		if (landing->err)
+			return say_failed(fetch, landing, diag);
+		bad = wick_fetch_check(fetch, landing->tensor, landing->data, landing->first_row, landing->rows);
+		if (bad == landing->first_row + landing->rows) {
+			fetch->repaired += round > 0;
+			return 0;
+		}
+		if (round == WICK_REREADS)
+			return say_damaged(fetch, landing->tensor, bad, diag);
+		wick_fetch_start(fetch, landing, landing->tensor, landing->first_row, landing->rows);
+	}
+}

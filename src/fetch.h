@@ -1,0 +1,61 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* From file ranges to bytes in memory that have been checked: reads, waiting for them, checksums, and the sentence when
+ * the drive or the file is wrong. Loading, the sweep and single rows all go through here. */
+
+#include "diag.h"
+#include "io.h"
+#include "model.h"
+
+#include <stdint.h>
+
+struct wick_file;
+struct wick_kernels;
+struct wick_pool;
+
+/* A block whose checksum does not match is read again this often before it is called damaged: the flip may have
+ * happened on the way. */
+#define WICK_REREADS 2
+
+struct wick_fetch {
+	const struct wick_file *file;
+	struct wick_io *io;
+	const struct wick_kernels *kernels;
+	struct wick_pool *pool;
+	uint64_t chunk_bytes; /* of one read; a multiple of the file's alignment */
+	uint64_t repaired;    /* blocks that matched after reading again */
+	uint64_t wait_ns;     /* spent waiting for reads */
+};
+
+/* One landing place, filled by one or more reads. */
+struct wick_landing {
+	const struct wick_tensor *tensor;
+	uint64_t first_row, rows;
+	uint8_t *buffer;  /* aligned for direct reads */
+	uint8_t *data;    /* the first row, somewhere in the buffer's first block */
+	uint32_t pending; /* reads that have not come back */
+	int err;          /* the first failure */
+	uint64_t err_offset;
+	struct wick_io_request *requests; /* (wick_fetch_requests()) */
+};
+
+/* Bytes a buffer needs for `bytes` anywhere in the file, and the reads that takes at most. */
+uint64_t wick_fetch_buffer_bytes(uint64_t bytes);
+uint32_t wick_fetch_requests(uint64_t bytes, uint64_t chunk_bytes);
+
+/* Sends the reads for rows [first_row, first_row + rows) of a tensor; landing->buffer and ->requests are set. */
+void wick_fetch_start(struct wick_fetch *fetch, struct wick_landing *landing, const struct wick_tensor *tensor,
+	uint64_t first_row, uint64_t rows);
+
+/* Waits until every read has come back, then checks the rows. 0; a read's negative errno; -EBADMSG: damaged. */
+int wick_fetch_finish(struct wick_fetch *fetch, struct wick_landing *landing, struct wick_diag *diag);
+
+/* Waits until every read has come back, whatever became of it. */
+void wick_fetch_drain(struct wick_fetch *fetch, struct wick_landing *landing);
+
+/* Compares the checksums of rows that lie at data, row_bytes apart; first_row begins a block. Returns the first row of
+ * the first block that does not match, or first_row + rows. */
+uint64_t wick_fetch_check(struct wick_fetch *fetch, const struct wick_tensor *tensor, const uint8_t *data,
+	uint64_t first_row, uint64_t rows);

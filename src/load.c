@@ -1,0 +1,108 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The resident load: some loads in flight at once, checked in the order in which they were sent. */
+
+#include "load.h"
+
+#include "bits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* A range is cut into pieces of this size, so that checking one overlaps reading the next ones. */
+#define PIECE_BYTES (4u << 20)
+
+struct loader {
+	struct wick_fetch *fetch;
+	const struct wick_load *loads;
+	uint32_t count;
+	uint32_t next_load; /* what is sent next */
+	uint64_t next_row;
+	struct wick_landing *ring; /* (ring_count) */
+	struct wick_io_request *requests;
+	uint32_t ring_count, requests_each;
+	uint64_t head, tail;
+};
+
+/* Rows of a piece: whole check blocks that begin on a block of the drive, or all that are left. */
+static uint64_t piece_rows(const struct wick_tensor *tensor, uint64_t left)
+{
+	uint64_t rows = tensor->check_rows;
+
+	while (rows * tensor->row_bytes % WICK_FILE_ALIGN)
+		rows *= 2;
+	rows *= WICK_MAX(1, PIECE_BYTES / (rows * tensor->row_bytes));
+	return WICK_MIN(rows, left);
+}
+
+static void send_piece(struct loader *loader)
+{
+	const struct wick_load *load = &loader->loads[loader->next_load];
+	struct wick_landing *landing = &loader->ring[loader->tail % loader->ring_count];
+	uint64_t rows = piece_rows(load->tensor, load->rows - loader->next_row);
+
+	landing->buffer = load->base + loader->next_row * load->tensor->row_bytes;
+	wick_fetch_start(loader->fetch, landing, load->tensor, loader->next_row, rows);
+	loader->next_row += rows;
+	loader->tail++;
+	if (loader->next_row == load->rows) {
+		loader->next_load++;
+		loader->next_row = 0;
+	}
+}
+
+static int take_piece(struct loader *loader, uint64_t *bytes_done, struct wick_diag *diag)
+{
+	struct wick_landing *landing = &loader->ring[loader->head++ % loader->ring_count];
+
+	*bytes_done += landing->rows * landing->tensor->row_bytes;
+	return wick_fetch_finish(loader->fetch, landing, diag);
+}
+
+static void drain(struct loader *loader)
+{
+	for (; loader->head < loader->tail; loader->head++)
+		wick_fetch_drain(loader->fetch, &loader->ring[loader->head % loader->ring_count]);
+}
+
+static int load_all(struct loader *loader, wick_progress_fn progress, void *user, struct wick_diag *diag)
+{
+	uint64_t done = 0, total = 0;
+	int err = 0;
+
+	for (uint32_t i = 0; i < loader->count; i++)
+		total += loader->loads[i].rows * loader->loads[i].tensor->row_bytes;
+	while (!err && done < total) {
+		while (loader->next_load < loader->count && loader->tail - loader->head < loader->ring_count)
+			send_piece(loader);
+		err = take_piece(loader, &done, diag);
+		if (!err && progress && progress(user, done, total))
+			err = wick_diag_say(diag, -ECANCELED, "loading was interrupted");
+	}
+	drain(loader);
+	return err;
+}
+
+int wick_load_all(struct wick_fetch *fetch, const struct wick_load *loads, uint32_t count, uint32_t depth,
+	wick_progress_fn progress, void *user, struct wick_diag *diag)
+{
+	struct loader loader = { .fetch = fetch, .loads = loads, .count = count, .ring_count = WICK_MAX(4, depth) };
+	uint64_t most = PIECE_BYTES;
+	int err = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		most = WICK_MAX(most, piece_rows(loads[i].tensor, loads[i].rows) * loads[i].tensor->row_bytes);
+	loader.requests_each = wick_fetch_requests(most, fetch->chunk_bytes);
+	loader.ring = calloc(loader.ring_count, sizeof(*loader.ring));
+	loader.requests = calloc((size_t)loader.ring_count * loader.requests_each, sizeof(*loader.requests));
+	if (!loader.ring || !loader.requests)
+		err = wick_diag_say(diag, -ENOMEM, "no memory for %u reads", loader.ring_count * loader.requests_each);
+	for (uint32_t i = 0; !err && i < loader.ring_count; i++)
+		loader.ring[i].requests = loader.requests + (size_t)i * loader.requests_each;
+	if (!err)
+		err = load_all(&loader, progress, user, diag);
+	free(loader.ring);
+	free(loader.requests);
+	return err;
+}

@@ -1,0 +1,22 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The resident load: what the plan keeps, read once at open, in big direct reads straight into place. */
+
+#include "fetch.h"
+#include "place.h"
+
+#include <wick/wick.h>
+
+/* One range of rows to load, and where it goes; the buffer is rounded up to the drive's blocks. */
+struct wick_load {
+	const struct wick_tensor *tensor;
+	uint64_t rows;
+	uint8_t *base;
+};
+
+/* Reads `count` ranges, each from row 0 of its tensor, and checks them. depth: reads in flight. -ECANCELED when
+ * progress says so; else as wick_fetch_finish(). */
+int wick_load_all(struct wick_fetch *fetch, const struct wick_load *loads, uint32_t count, uint32_t depth,
+	wick_progress_fn progress, void *user, struct wick_diag *diag);

@@ -1,0 +1,142 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The sweep (see sweep.h). */
+
+#include "sweep.h"
+
+#include "bits.h"
+#include "check.h"
+#include "mem.h"
+
+static uint64_t tile_bytes(const struct wick_place *place)
+{
+	return place->tensor ? WICK_MIN(WICK_TILE_ROWS, place->tensor->rows) * place->tensor->row_bytes : 0;
+}
+
+uint64_t wick_sweep_tile_bytes(const struct wick_place *places, uint32_t place_count)
+{
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < place_count; i++)
+		if (!places[i].lookup)
+			most = WICK_MAX(most, tile_bytes(&places[i]));
+	return most;
+}
+
+static uint64_t requests_bytes(const struct wick_sweep_shape *shape)
+{
+	return wick_fetch_requests(shape->unit_bytes, shape->chunk_bytes) * sizeof(struct wick_io_request);
+}
+
+uint64_t wick_sweep_bytes(const struct wick_sweep_shape *shape)
+{
+	uint64_t unit = wick_mem_cost(wick_fetch_buffer_bytes(shape->unit_bytes)) + wick_mem_cost(requests_bytes(shape));
+
+	if (!shape->unit_count)
+		return 0;
+	return shape->unit_count * unit + wick_mem_cost(shape->unit_count * sizeof(struct wick_landing)) +
+		wick_mem_cost(shape->unit_count * sizeof(uint32_t));
+}
+
+static bool anything_swept(const struct wick_place *places, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (wick_place_swept_rows(&places[i]))
+			return true;
+	return false;
+}
+
+/* Puts the reading position at the first swept row at or after it, going around. */
+static void settle(struct wick_sweep *sweep)
+{
+	const struct wick_place *place = &sweep->places[sweep->next_place];
+
+	while (!wick_place_swept_rows(place) || sweep->next_row == place->rows) {
+		sweep->next_place = (sweep->next_place + 1) % sweep->place_count;
+		place = &sweep->places[sweep->next_place];
+		sweep->next_row = place->resident_rows;
+	}
+}
+
+void wick_sweep_init(struct wick_sweep *sweep, const struct wick_sweep_shape *shape, const struct wick_place *places,
+	uint32_t place_count, struct wick_fetch *fetch, struct wick_mem *mem)
+{
+	*sweep = (struct wick_sweep){ .fetch = fetch, .places = places, .place_count = place_count, .shape = *shape };
+	sweep->any = shape->unit_count && anything_swept(places, place_count);
+	if (!shape->unit_count)
+		return;
+	sweep->ring = wick_mem_take(mem, shape->unit_count * sizeof(struct wick_landing));
+	sweep->ring_place = wick_mem_take(mem, shape->unit_count * sizeof(uint32_t));
+	for (uint32_t i = 0; i < shape->unit_count; i++) {
+		sweep->ring[i].buffer = wick_mem_take(mem, wick_fetch_buffer_bytes(shape->unit_bytes));
+		sweep->ring[i].requests = wick_mem_take(mem, requests_bytes(shape));
+	}
+	sweep->next_row = places[0].resident_rows;
+	if (sweep->any)
+		settle(sweep);
+}
+
+/* Whole tiles that fit a unit; the last unit of a place takes what is left. */
+static uint64_t unit_rows(const struct wick_sweep *sweep, const struct wick_place *place)
+{
+	uint64_t tiles = sweep->shape.unit_bytes / (WICK_TILE_ROWS * place->tensor->row_bytes);
+
+	return WICK_MIN(WICK_MAX(tiles, 1) * WICK_TILE_ROWS, place->rows - sweep->next_row);
+}
+
+void wick_sweep_fill(struct wick_sweep *sweep)
+{
+	while (sweep->any && sweep->tail - sweep->head < sweep->shape.unit_count) {
+		uint32_t slot = sweep->tail % sweep->shape.unit_count;
+		const struct wick_place *place = &sweep->places[sweep->next_place];
+		uint64_t rows = unit_rows(sweep, place);
+
+		sweep->ring_place[slot] = sweep->next_place;
+		wick_fetch_start(sweep->fetch, &sweep->ring[slot], place->tensor, sweep->next_row, rows);
+		sweep->next_row += rows;
+		sweep->tail++;
+		settle(sweep);
+	}
+}
+
+/* Drops units in front of the one that is wanted: the caller had no use for their place this time. */
+static void pass_over(struct wick_sweep *sweep, uint32_t place)
+{
+	for (uint32_t slot; sweep->ring_place[slot = sweep->head % sweep->shape.unit_count] != place;) {
+		wick_fetch_drain(sweep->fetch, &sweep->ring[slot]);
+		wick_sweep_done(sweep);
+	}
+}
+
+int wick_sweep_next(struct wick_sweep *sweep, uint32_t place, struct wick_rows *rows, struct wick_diag *diag)
+{
+	struct wick_landing *landing;
+	int err;
+
+	wick_assert(wick_place_swept_rows(&sweep->places[place]));
+	wick_sweep_fill(sweep);
+	pass_over(sweep, place);
+	landing = &sweep->ring[sweep->head % sweep->shape.unit_count];
+	err = wick_fetch_finish(sweep->fetch, landing, diag);
+	if (err)
+		return err;
+	*rows = (struct wick_rows){ .base = landing->data, .first = landing->first_row, .count = landing->rows };
+	return 0;
+}
+
+void wick_sweep_done(struct wick_sweep *sweep)
+{
+	sweep->head++;
+	wick_sweep_fill(sweep);
+}
+
+void wick_sweep_rewind(struct wick_sweep *sweep)
+{
+	for (; sweep->head < sweep->tail; sweep->head++)
+		wick_fetch_drain(sweep->fetch, &sweep->ring[sweep->head % sweep->shape.unit_count]);
+	sweep->next_place = 0;
+	sweep->next_row = sweep->places[0].resident_rows;
+	if (sweep->any)
+		settle(sweep);
+}

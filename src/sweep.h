@@ -1,0 +1,68 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The sweep: weights that are not resident, read again for every token in big sequential pieces, always some pieces
+ * ahead of the arithmetic.
+ *
+ * What a token needs and in which order is the same every time, so the sweep is a cycle over the places, and reading
+ * runs ahead past the end of one token into the next:
+ *
+ *     places   q0 k0 v0 o0 ffn0 q1 ... head | q0 k0 ...
+ *     units           [ 7 ][ 8 ][ 9 ][10 ][11 ]
+ *     ring             ^ in use  ^ landed ^ in flight
+ *
+ * A unit is some whole tiles of one place. The caller asks for the units of the place it is at, in order; units that it
+ * passes over (a head nobody needed) are dropped.
+ */
+
+#include "fetch.h"
+#include "place.h"
+
+#include <stdint.h>
+
+struct wick_mem;
+
+struct wick_sweep_shape {
+	uint64_t unit_bytes; /* of rows in a unit, at most; no less than the largest tile */
+	uint32_t unit_count; /* 0: nothing is swept */
+	uint64_t chunk_bytes;
+};
+
+struct wick_sweep {
+	struct wick_fetch *fetch;
+	const struct wick_place *places;
+	uint32_t place_count;
+	struct wick_sweep_shape shape;
+	struct wick_landing *ring; /* (unit_count) */
+	uint32_t *ring_place;      /* (unit_count); the place of each */
+	uint64_t head, tail;       /* units given out, units sent for */
+	uint32_t next_place;       /* where reading goes on */
+	uint64_t next_row;
+	bool any; /* something is swept */
+};
+
+/* Rows on their way through the arithmetic. */
+struct wick_rows {
+	const uint8_t *base; /* of the first */
+	uint64_t first, count;
+};
+
+/* The bytes of the largest tile of any place: the least unit_bytes possible. */
+uint64_t wick_sweep_tile_bytes(const struct wick_place *places, uint32_t place_count);
+
+/* Memory that wick_sweep_init() takes. */
+uint64_t wick_sweep_bytes(const struct wick_sweep_shape *shape);
+
+void wick_sweep_init(struct wick_sweep *sweep, const struct wick_sweep_shape *shape, const struct wick_place *places,
+	uint32_t place_count, struct wick_fetch *fetch, struct wick_mem *mem);
+
+/* Keeps reads ahead; next and done call it, open calls it once so that the first token finds its units landed. */
+void wick_sweep_fill(struct wick_sweep *sweep);
+
+/* The next unit of a place that has swept rows, landed and checked; valid until wick_sweep_done(). */
+int wick_sweep_next(struct wick_sweep *sweep, uint32_t place, struct wick_rows *rows, struct wick_diag *diag);
+void wick_sweep_done(struct wick_sweep *sweep);
+
+/* Waits for what is in flight and begins again at the first place. */
+void wick_sweep_rewind(struct wick_sweep *sweep);
