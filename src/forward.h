@@ -1,0 +1,60 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A batch of tokens through the model. */
+
+#include "compute.h"
+#include "kv.h"
+#include "place.h"
+#include "sweep.h"
+#include "vectors.h"
+
+#include <wick/wick.h>
+
+struct wick_mem;
+
+struct wick_forward_shape {
+	uint32_t ctx, threads;
+	bool all_logits; /* room for a whole batch's */
+};
+
+struct wick_forward {
+	const struct wick_model *model;
+	struct wick_place *places;
+	struct wick_compute compute;
+	struct wick_fetch *fetch;
+	struct wick_sweep sweep;
+	struct wick_kv kv;
+	struct wick_vectors vectors;
+	struct wick_landing lookup;    /* for rows of embeddings that are not resident */
+	uint32_t batch_tokens;         /* room for so many */
+	float *x, *y, *norm;           /* (batch, d_model): the residual, what is added to it, its norm */
+	float *q, *k, *v;              /* (batch, d_model), (batch, kv), (batch, kv) */
+	float *embed;                  /* (batch, d_embed) */
+	float *h;                      /* FFN scratch */
+	size_t h_floats;
+	float *scores;                 /* (threads, ctx) */
+	float *logits;                 /* (1 or batch, vocab) */
+	bool all_logits;
+};
+
+/* Memory that wick_forward_init() takes from mem, without KV and sweep. */
+uint64_t wick_forward_bytes(const struct wick_shape *shape, const struct wick_forward_shape *size);
+/* Staging for single rows of tables that are not resident. */
+uint64_t wick_forward_lookup_bytes(const struct wick_model *model, uint64_t chunk_bytes);
+
+void wick_forward_init(struct wick_forward *forward, const struct wick_forward_shape *size, struct wick_mem *mem);
+void wick_forward_lookup_init(struct wick_forward *forward, struct wick_mem *mem);
+
+/* Tokens ids[0..m) at positions position..position+m-1, m <= batch_tokens. Leaves the last one's logits in
+ * forward->logits, or with all_logits row i's at logits + i * vocab. want_head false: no logits at all. */
+int wick_forward_batch(struct wick_forward *forward, const uint32_t *ids, uint32_t m, uint32_t position, bool want_head,
+	struct wick_diag *diag);
+
+/* The last token's logits after wick_forward_batch(). */
+const float *wick_forward_last(const struct wick_forward *forward, uint32_t m);
+
+/* Attention of one layer over a batch whose q, k, v are computed: stores keys and values, leaves the heads' outputs in
+ * forward->norm. */
+void wick_attention(struct wick_forward *forward, uint32_t layer, uint32_t m, uint32_t position);
