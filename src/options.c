@@ -1,0 +1,87 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Options: defaults and limits. */
+
+#include "options.h"
+
+#include "bits.h"
+#include "pool.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+#define CTX_DEFAULT 2048
+#define DEPTH_DEFAULT 32
+#define CHUNK_DEFAULT (1u << 20)
+
+void wick_options_init(struct wick_options *options)
+{
+	*options = (struct wick_options){ .cpu_mask = ~0u };
+}
+
+/* CPUs that this process may run on. */
+static uint32_t allowed_cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return 1;
+	return (uint32_t)WICK_MIN(WICK_MAX(CPU_COUNT(&set), 1), WICK_POOL_THREADS);
+}
+
+static int find_mode(enum wick_mode *mode, const char *name, struct wick_diag *diag)
+{
+	*mode = WICK_MODE_DENSE;
+	if (!name)
+		return 0;
+	for (int i = 0; i < WICK_MODE_COUNT; i++)
+		if (!strcmp(name, wick_mode_names[i])) {
+			*mode = (enum wick_mode)i;
+			return 0;
+		}
+	return wick_diag_say(diag, -EINVAL, "mode \"%s\": dense, hybrid and naive are possible", name);
+}
+
+static int check_range(const char *what, uint64_t value, uint64_t least, uint64_t most, struct wick_diag *diag)
+{
+	if (value >= least && value <= most)
+		return 0;
+	return wick_diag_say(diag, -EINVAL, "%s %llu: %llu to %llu are possible", what, (unsigned long long)value,
+		(unsigned long long)least, (unsigned long long)most);
+}
+
+static int check_chunk(uint64_t bytes, struct wick_diag *diag)
+{
+	int err = check_range("chunk size", bytes, WICK_FILE_ALIGN, WICK_CHUNK_MAX, diag);
+
+	if (!err && bytes % WICK_FILE_ALIGN)
+		err = wick_diag_say(diag, -EINVAL, "chunk size %llu: not a multiple of %u bytes",
+			(unsigned long long)bytes, WICK_FILE_ALIGN);
+	return err;
+}
+
+int wick_settings_from(struct wick_settings *settings, const struct wick_options *options,
+	const struct wick_model *model, struct wick_diag *diag)
+{
+	uint32_t ctx_max = model->shape.ctx_max;
+	int err;
+
+	*settings = (struct wick_settings){ .io = options->io, .buffered = options->buffered,
+		.all_logits = options->all_logits, .cpu_mask = options->cpu_mask,
+		.ctx = options->ctx ? options->ctx : WICK_MIN(CTX_DEFAULT, ctx_max),
+		.threads = options->threads ? options->threads : allowed_cpus(),
+		.queue_depth = options->queue_depth ? options->queue_depth : DEPTH_DEFAULT,
+		.chunk_bytes = options->chunk_bytes ? options->chunk_bytes : CHUNK_DEFAULT };
+	err = find_mode(&settings->mode, options->mode, diag);
+	if (!err)
+		err = check_range("context", settings->ctx, 1, ctx_max, diag);
+	if (!err)
+		err = check_range("threads", settings->threads, 1, WICK_POOL_THREADS, diag);
+	if (!err)
+		err = check_range("queue depth", settings->queue_depth, 1, WICK_DEPTH_MAX, diag);
+	if (!err)
+		err = check_chunk(settings->chunk_bytes, diag);
+	return err;
+}

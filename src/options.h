@@ -1,0 +1,24 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the user asked for, with every default filled in and every number checked. */
+
+#include "plan.h"
+
+#include <wick/wick.h>
+
+struct wick_settings {
+	enum wick_mode mode;
+	uint32_t ctx, threads, queue_depth, cpu_mask;
+	uint64_t chunk_bytes;
+	const char *io;
+	bool buffered, all_logits;
+};
+
+#define WICK_DEPTH_MAX 4096
+#define WICK_CHUNK_MAX (64u << 20)
+
+/* -EINVAL with the option and its limits named. Needs the model for what it limits. */
+int wick_settings_from(struct wick_settings *settings, const struct wick_options *options,
+	const struct wick_model *model, struct wick_diag *diag);

@@ -1,0 +1,222 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What a budget buys (see plan.h).
+ *
+ *     budget = process + metadata + vectors + KV + activations     fixed by the model and the options
+ *            + staging                                             only when something is swept
+ *            + resident weights                                    as many as are left room for
+ *
+ * Every byte kept saves one byte of reading a token, whichever it is, so the order of keeping is for the others' sake:
+ * tables first (else each token waits for a row), then what is small, then the matrices outside the FFN, then bundles,
+ * evenly over layers so that every layer has arithmetic to hide its reads under.
+ */
+
+#include "plan.h"
+
+#include "bits.h"
+#include "kv.h"
+#include "mem.h"
+#include "sample.h"
+#include "vectors.h"
+
+#include <errno.h>
+
+#define UNIT_BYTES (1u << 20)          /* of a swept unit: from here on larger reads gain little */
+#define STAGING_BYTES_MAX (32u << 20)  /* of staging: enough in flight for several GB/s */
+#define STAGING_SHARE 16               /* a sixteenth of the budget at most, beyond the minimum */
+#define UNITS_MIN 2                    /* one computed, one in flight */
+#define UNITS_MAX 64
+
+const char *const wick_mode_names[WICK_MODE_COUNT] = {
+	[WICK_MODE_DENSE] = "dense",
+	[WICK_MODE_HYBRID] = "hybrid",
+	[WICK_MODE_NAIVE] = "naive",
+};
+
+struct planner {
+	const struct wick_plan_input *input;
+	struct wick_place *places;
+	uint32_t count;
+	uint64_t fixed_bytes;
+};
+
+static uint64_t place_cost(const struct wick_place *place, uint64_t rows)
+{
+	return rows ? wick_mem_cost(rows * place->tensor->row_bytes) : 0;
+}
+
+static uint64_t all_places_cost(const struct planner *planner)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < planner->count; i++)
+		if (planner->places[i].tensor)
+			bytes += place_cost(&planner->places[i], planner->places[i].rows);
+	return bytes;
+}
+
+static void keep_all(struct planner *planner)
+{
+	for (uint32_t i = 0; i < planner->count; i++)
+		planner->places[i].resident_rows = planner->places[i].rows;
+}
+
+/* Keeps as many leading rows of a place as fit, in whole tiles; a table only whole. */
+static void keep(struct wick_place *place, uint64_t rows, uint64_t *left_bytes)
+{
+	uint64_t fit;
+
+	if (!place->tensor)
+		return;
+	fit = WICK_MIN(rows, *left_bytes / place->tensor->row_bytes);
+	if (fit < place->rows)
+		fit = place->lookup ? 0 : fit / WICK_TILE_ROWS * WICK_TILE_ROWS;
+	while (fit && place_cost(place, fit) > *left_bytes)
+		fit -= WICK_MIN(fit, fit % WICK_TILE_ROWS ? fit % WICK_TILE_ROWS : WICK_TILE_ROWS);
+	if (place->lookup && fit < place->rows)
+		fit = 0;
+	place->resident_rows = fit;
+	*left_bytes -= place_cost(place, fit);
+}
+
+/* The same number of tiles of every layer's bundles, and one more for the first layers while room is left. */
+static void keep_bundles(struct planner *planner, uint64_t *left_bytes)
+{
+	const struct wick_shape *shape = &planner->input->model->shape;
+	uint64_t tile_cost = wick_mem_cost(WICK_TILE_ROWS * shape->stride);
+	uint64_t even = *left_bytes / tile_cost / shape->layers * WICK_TILE_ROWS;
+
+	for (uint32_t i = 0; i < shape->layers; i++)
+		keep(&planner->places[wick_place_layer(i, WICK_PLACE_FFN)], even, left_bytes);
+	for (uint32_t i = 0; i < shape->layers; i++) {
+		struct wick_place *place = &planner->places[wick_place_layer(i, WICK_PLACE_FFN)];
+
+		*left_bytes += place_cost(place, place->resident_rows);
+		keep(place, WICK_MIN(place->resident_rows + WICK_TILE_ROWS, place->rows), left_bytes);
+	}
+}
+
+static void keep_what_fits(struct planner *planner, uint64_t left_bytes)
+{
+	const struct wick_shape *shape = &planner->input->model->shape;
+	struct wick_place *places = planner->places;
+
+	keep(&places[WICK_PLACE_POSITION], UINT64_MAX, &left_bytes);
+	keep(&places[WICK_PLACE_PROJECT_IN], UINT64_MAX, &left_bytes);
+	keep(&places[wick_place_project_out(shape)], UINT64_MAX, &left_bytes);
+	for (uint32_t i = 0; i < shape->layers; i++)
+		for (uint32_t which = WICK_PLACE_Q; which < WICK_PLACE_FFN; which++)
+			keep(&places[wick_place_layer(i, which)], UINT64_MAX, &left_bytes);
+	keep(&places[wick_place_head(shape)], UINT64_MAX, &left_bytes);
+	keep_bundles(planner, &left_bytes);
+	keep(&places[WICK_PLACE_EMBED], UINT64_MAX, &left_bytes);
+}
+
+/* Staging for a budget: the minimum, or a share of what is there. budget_bytes 0 gives the minimum. */
+static struct wick_sweep_shape staging(const struct planner *planner, uint64_t budget_bytes)
+{
+	uint64_t tile = wick_sweep_tile_bytes(planner->places, planner->count);
+	uint64_t share = WICK_MIN(budget_bytes / STAGING_SHARE, STAGING_BYTES_MAX);
+	uint64_t unit = WICK_MAX(tile, WICK_MIN(UNIT_BYTES, share / 4));
+	uint64_t count = WICK_MIN(UNITS_MAX, WICK_MAX(UNITS_MIN, share / unit));
+
+	return (struct wick_sweep_shape){ .unit_bytes = unit, .unit_count = (uint32_t)count,
+		.chunk_bytes = planner->input->chunk_bytes };
+}
+
+static uint64_t staging_bytes(const struct planner *planner, const struct wick_sweep_shape *sweep)
+{
+	return wick_sweep_bytes(sweep) +
+		wick_forward_lookup_bytes(planner->input->model, planner->input->chunk_bytes);
+}
+
+/* The budget in bytes. */
+static uint64_t budget_of(const struct wick_plan_input *input, uint64_t whole_bytes)
+{
+	if (input->memory.bytes)
+		return input->memory.bytes;
+	if (input->memory.percent > 0)
+		return input->process_bytes +
+			(uint64_t)((double)input->model->shape.source_bytes * input->memory.percent / 100.0);
+	return WICK_MIN(whole_bytes, input->free_bytes / 4 * 3);
+}
+
+static void sum_weights(const struct planner *planner, struct wick_plan *plan)
+{
+	for (uint32_t i = 0; i < planner->count; i++) {
+		const struct wick_place *place = &planner->places[i];
+
+		if (!place->tensor)
+			continue;
+		plan->resident_bytes += place_cost(place, place->resident_rows);
+		plan->swept_bytes += wick_place_swept_rows(place) * place->tensor->row_bytes;
+	}
+	plan->weight_bytes = plan->resident_bytes + plan->swept_bytes;
+}
+
+/* Room for resident weights under the mode: all that is left, half of the model at most, or none. */
+static uint64_t room_of(const struct wick_plan_input *input, uint64_t left_bytes)
+{
+	if (input->mode == WICK_MODE_NAIVE)
+		return 0;
+	if (input->mode == WICK_MODE_HYBRID)
+		return WICK_MIN(left_bytes, input->model->shape.source_bytes / 2);
+	return left_bytes;
+}
+
+static void fixed_costs(struct planner *planner, struct wick_plan *plan)
+{
+	const struct wick_plan_input *input = planner->input;
+	const struct wick_shape *shape = &input->model->shape;
+
+	*plan = (struct wick_plan){ .process_bytes = input->process_bytes, .metadata_bytes = input->metadata_bytes,
+		.source_bytes = shape->source_bytes, .ctx = input->size.ctx, .threads = input->size.threads };
+	plan->vector_bytes = wick_vectors_bytes(input->model);
+	plan->kv_bytes = wick_kv_bytes(shape, input->size.ctx);
+	plan->activation_bytes = wick_forward_bytes(shape, &input->size) + wick_sampler_bytes(shape->vocab);
+	planner->fixed_bytes = plan->process_bytes + plan->metadata_bytes + plan->vector_bytes + plan->kv_bytes +
+		plan->activation_bytes;
+}
+
+static int too_small(const struct wick_plan *plan, struct wick_diag *diag)
+{
+	return wick_diag_say(diag, -ENOSPC,
+		"a budget of %.1f MiB is too small for this model and context: the smallest that works is %.1f MiB "
+		"(--memory %llu)",
+		(double)plan->budget_bytes / 0x1p20, (double)plan->minimum_bytes / 0x1p20,
+		(unsigned long long)plan->minimum_bytes);
+}
+
+int wick_plan_make(const struct wick_plan_input *input, struct wick_place *places, struct wick_plan *plan,
+	struct wick_layout *layout, struct wick_diag *diag)
+{
+	struct planner planner = { .input = input, .places = places, .count = wick_place_count(&input->model->shape) };
+	struct wick_sweep_shape none = { .chunk_bytes = input->chunk_bytes }, least;
+	uint64_t all_bytes = all_places_cost(&planner);
+
+	fixed_costs(&planner, plan);
+	least = staging(&planner, 0);
+	plan->whole_bytes = planner.fixed_bytes + all_bytes;
+	plan->minimum_bytes = WICK_MIN(planner.fixed_bytes + staging_bytes(&planner, &least),
+		input->mode == WICK_MODE_DENSE ? plan->whole_bytes : UINT64_MAX);
+	plan->budget_bytes = budget_of(input, plan->whole_bytes);
+	if (plan->budget_bytes < plan->minimum_bytes)
+		return too_small(plan, diag);
+	layout->sweep = none;
+	if (input->mode == WICK_MODE_DENSE && plan->budget_bytes >= plan->whole_bytes) {
+		keep_all(&planner);
+	} else {
+		layout->sweep = staging(&planner, plan->budget_bytes);
+		if (planner.fixed_bytes + staging_bytes(&planner, &layout->sweep) > plan->budget_bytes)
+			layout->sweep = least;
+		plan->staging_bytes = staging_bytes(&planner, &layout->sweep);
+		keep_what_fits(&planner, room_of(input, plan->budget_bytes - planner.fixed_bytes - plan->staging_bytes));
+	}
+	sum_weights(&planner, plan);
+	plan->unit_count = layout->sweep.unit_count;
+	plan->unit_bytes = layout->sweep.unit_count ? layout->sweep.unit_bytes : 0;
+	plan->total_bytes = planner.fixed_bytes + plan->staging_bytes + plan->resident_bytes;
+	layout->reserve_bytes = plan->total_bytes - plan->process_bytes - plan->metadata_bytes;
+	return 0;
+}

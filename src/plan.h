@@ -1,0 +1,39 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What a budget buys: every size, decided before anything is loaded. A pure function. */
+
+#include "diag.h"
+#include "forward.h"
+#include "model.h"
+#include "place.h"
+#include "sweep.h"
+
+#include <wick/wick.h>
+
+enum wick_mode { WICK_MODE_DENSE, WICK_MODE_HYBRID, WICK_MODE_NAIVE, WICK_MODE_COUNT };
+
+extern const char *const wick_mode_names[WICK_MODE_COUNT];
+
+struct wick_plan_input {
+	const struct wick_model *model;
+	struct wick_memory memory; /* bytes, or percent; both 0: free_bytes * 3 / 4, no more than the model needs */
+	uint64_t free_bytes;
+	uint64_t process_bytes;  /* the fixed cost of the process */
+	uint64_t metadata_bytes; /* of the open model, its tokenizer and the engine's own structures */
+	enum wick_mode mode;
+	struct wick_forward_shape size;
+	uint64_t chunk_bytes;
+};
+
+/* What the engine needs to know beside the public plan. */
+struct wick_layout {
+	uint64_t reserve_bytes; /* of the one reservation */
+	struct wick_sweep_shape sweep;
+};
+
+/* Fills plan and layout and sets resident_rows of every place. -ENOSPC: too small, said with the smallest that works.
+ * plan is filled in either case. */
+int wick_plan_make(const struct wick_plan_input *input, struct wick_place *places, struct wick_plan *plan,
+	struct wick_layout *layout, struct wick_diag *diag);
