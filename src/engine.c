@@ -1,0 +1,253 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Opening and closing: model, plan, memory, drive, resident load. */
+
+#include "engine.h"
+
+#include "bits.h"
+#include "gguf.h"
+#include "io.h"
+#include "limits.h"
+#include "load.h"
+#include "pool.h"
+#include "tokenizer.h"
+
+#include <errno.h>
+#include <numa.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* What the process takes beside everything that the plan counts: code, libraries, OpenBLAS's buffers, thread stacks,
+ * rings. Measured on x86-64 with Debian's libraries (docs/measurements.md); each computing thread adds a buffer. */
+#define PROCESS_BYTES (16u << 20)
+#define PROCESS_BYTES_A_THREAD (4u << 20)
+#define EIO_RETRIES 4
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Model, tokenizer and settings: what planning needs. */
+static int open_model(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag)
+{
+	int err = wick_model_open(&wick->model, path, diag);
+
+	if (!err)
+		err = wick_tokenizer_create(&wick->tokenizer, wick->model->gguf, diag);
+	if (!err)
+		err = wick_settings_from(&wick->settings, options, wick->model, diag);
+	if (err)
+		return err;
+	wick->places = calloc(wick_place_count(&wick->model->shape), sizeof(*wick->places));
+	if (!wick->places)
+		return wick_diag_say(diag, -ENOMEM, "no memory for the plan");
+	wick_places_init(wick->places, wick->model, wick->settings.ctx);
+	return 0;
+}
+
+static int make_plan(struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag)
+{
+	const struct wick_settings *settings = &wick->settings;
+	struct wick_plan_input input = { .model = wick->model, .memory = options->memory, .free_bytes = wick_free_bytes(),
+		.process_bytes = PROCESS_BYTES + (uint64_t)settings->threads * PROCESS_BYTES_A_THREAD,
+		.metadata_bytes = wick->model->memory_bytes + wick_tokenizer_bytes(wick->tokenizer),
+		.mode = settings->mode, .chunk_bytes = settings->chunk_bytes,
+		.size = { .ctx = settings->ctx, .threads = settings->threads, .all_logits = settings->all_logits } };
+
+	return wick_plan_make(&input, wick->places, &wick->plan, layout, diag);
+}
+
+static int open_drive(struct wick *wick, const char *path, struct wick_diag *diag)
+{
+	struct wick_io_options io = { .method = wick->settings.io, .depth = wick->settings.queue_depth, .retries = EIO_RETRIES };
+	int err = wick_file_open(&wick->file, path, !wick->settings.buffered, diag);
+
+	if (!err && wick->file.offset_align > WICK_FILE_ALIGN) {
+		wick_file_close(&wick->file);
+		err = wick_file_open(&wick->file, path, false, diag);
+		snprintf(wick->file.why, sizeof(wick->file.why), "the drive wants reads aligned to more than %u bytes",
+			WICK_FILE_ALIGN);
+	}
+	return err ? err : wick_io_create(&wick->io, &io, diag);
+}
+
+/* Carves the reservation and lists what has to be loaded into it. */
+static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struct wick_load *loads)
+{
+	struct wick_forward *forward = &wick->forward;
+	struct wick_forward_shape size = { .ctx = wick->settings.ctx, .threads = wick->settings.threads,
+		.all_logits = wick->settings.all_logits };
+	uint32_t places = wick_place_count(&wick->model->shape), count;
+
+	forward->model = wick->model;
+	forward->places = wick->places;
+	forward->fetch = &wick->fetch;
+	forward->compute.kernels = &wick->kernels;
+	forward->compute.pool = wick->pool;
+	count = wick_vectors_init(&forward->vectors, wick->model, &wick->mem, loads);
+	wick_kv_init(&forward->kv, &wick->model->shape, size.ctx, &wick->mem);
+	wick_forward_init(forward, &size, &wick->mem);
+	wick_sampler_init(&wick->sampler, wick->model->shape.vocab, &wick->mem);
+	if (layout->sweep.unit_count) {
+		wick_forward_lookup_init(forward, &wick->mem);
+		wick_sweep_init(&forward->sweep, &layout->sweep, wick->places, places, &wick->fetch, &wick->mem);
+	}
+	for (uint32_t i = 0; i < places; i++) {
+		struct wick_place *place = &wick->places[i];
+
+		if (!place->resident_rows)
+			continue;
+		place->base = wick_mem_take(&wick->mem, place->resident_rows * place->tensor->row_bytes);
+		loads[count++] = (struct wick_load){ .tensor = place->tensor, .rows = place->resident_rows,
+			.base = place->base };
+	}
+	return count;
+}
+
+static int load(struct wick *wick, const struct wick_layout *layout, const struct wick_options *options,
+	struct wick_diag *diag)
+{
+	uint32_t most = wick_vectors_count(wick->model) + wick_place_count(&wick->model->shape), count;
+	struct wick_load *loads = calloc(most, sizeof(*loads));
+	uint64_t begun = now_ns();
+	int err;
+
+	if (!loads)
+		return wick_diag_say(diag, -ENOMEM, "no memory to load %u tensors", most);
+	count = carve(wick, layout, loads);
+	err = wick_load_all(&wick->fetch, loads, count, wick->settings.queue_depth, options->progress, options->user, diag);
+	free(loads);
+	wick->stats.load_ns = now_ns() - begun;
+	wick->stats.load_bytes = wick_io_counters(wick->io)->bytes;
+	if (!err)
+		wick_sweep_fill(&wick->forward.sweep);
+	return err;
+}
+
+/* The model's own name, or its file's. */
+static void name_model(struct wick *wick, const char *path)
+{
+	struct wick_gguf_string name;
+	const char *slash = strrchr(path, '/');
+
+	if (!wick_gguf_string(wick->model->gguf, "general.name", &name, NULL) && name.length)
+		snprintf(wick->name, sizeof(wick->name), "%.*s", (int)WICK_MIN(name.length, sizeof(wick->name) - 1),
+			name.bytes);
+	else
+		snprintf(wick->name, sizeof(wick->name), "%s", slash ? slash + 1 : path);
+}
+
+static void fill_report(struct wick *wick)
+{
+	static const char *const archs[WICK_ARCH_COUNT] = { [WICK_ARCH_OPT] = "opt" };
+	const struct wick_shape *shape = &wick->model->shape;
+	int nodes = numa_available() < 0 ? 1 : numa_num_configured_nodes();
+
+	snprintf(wick->numa, sizeof(wick->numa), "%d node%s, memory where it is first touched", nodes, nodes == 1 ? "" : "s");
+	wick->report = (struct wick_report){ .model = wick->name, .arch = archs[shape->arch],
+		.type = wick_types[shape->type].name, .mode = wick_mode_names[wick->settings.mode],
+		.io = wick_io_method(wick->io), .io_why = wick_io_why(wick->io), .direct = wick->file.direct,
+		.direct_why = wick->settings.buffered ? "buffered was asked for" : wick->file.why,
+		.kernels = wick->kernels.name, .blas = wick_gemm_core(), .pages = wick->mem.pages, .numa = wick->numa,
+		.vocab = shape->vocab, .layers = shape->layers, .d_model = shape->d_model, .n_ff = shape->n_ff,
+		.ctx_max = shape->ctx_max };
+}
+
+static int open_all(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag)
+{
+	struct wick_layout layout;
+	int err = open_model(wick, path, options, diag);
+
+	if (!err)
+		err = make_plan(wick, options, &layout, diag);
+	if (!err)
+		err = open_drive(wick, path, diag);
+	if (!err)
+		err = wick_pool_create(&wick->pool, wick->settings.threads, diag);
+	if (!err)
+		err = wick_mem_reserve(&wick->mem, layout.reserve_bytes, diag);
+	if (err)
+		return err;
+	wick_gemm_init();
+	wick_kernels_init(&wick->kernels, wick->settings.cpu_mask);
+	wick->fetch = (struct wick_fetch){ .file = &wick->file, .io = wick->io, .kernels = &wick->kernels,
+		.pool = wick->pool, .chunk_bytes = wick->settings.chunk_bytes };
+	name_model(wick, path);
+	fill_report(wick);
+	err = load(wick, &layout, options, diag);
+	wick_stats_reset(wick);
+	return err;
+}
+
+int wick_open(struct wick **wick, const char *path, const struct wick_options *options, struct wick_diag *diag)
+{
+	struct wick *new = calloc(1, sizeof(*new));
+	int err;
+
+	*wick = NULL;
+	if (diag)
+		diag->text[0] = 0;
+	if (!new)
+		return wick_diag_say(diag, -ENOMEM, "no memory for the engine");
+	err = open_all(new, path, options, diag);
+	if (err) {
+		wick_close(new);
+		return err;
+	}
+	*wick = new;
+	return 0;
+}
+
+void wick_close(struct wick *wick)
+{
+	if (!wick)
+		return;
+	wick_io_destroy(wick->io); /* before the memory that reads in flight land in */
+	wick_pool_destroy(wick->pool);
+	wick_mem_release(&wick->mem);
+	wick_file_close(&wick->file);
+	wick_tokenizer_destroy(wick->tokenizer);
+	wick_model_close(wick->model);
+	free(wick->places);
+	free(wick);
+}
+
+int wick_plan(const char *path, const struct wick_options *options, struct wick_plan *plan, struct wick_diag *diag)
+{
+	struct wick wick = { 0 };
+	struct wick_layout layout;
+	int err;
+
+	*plan = (struct wick_plan){ 0 };
+	if (diag)
+		diag->text[0] = 0;
+	err = open_model(&wick, path, options, diag);
+	if (!err)
+		err = make_plan(&wick, options, &layout, diag);
+	*plan = wick.plan;
+	wick_tokenizer_destroy(wick.tokenizer);
+	wick_model_close(wick.model);
+	free(wick.places);
+	return err;
+}
+
+const struct wick_plan *wick_plan_of(const struct wick *wick)
+{
+	return &wick->plan;
+}
+
+const struct wick_report *wick_report_of(const struct wick *wick)
+{
+	return &wick->report;
+}
+
+const char *wick_version(void)
+{
+	return WICK_VERSION;
+}

@@ -1,0 +1,40 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The engine's own structure, shared by engine.c (open, close) and session.c (evaluating, sampling, figures). */
+
+#include "file.h"
+#include "forward.h"
+#include "mem.h"
+#include "options.h"
+#include "plan.h"
+#include "sample.h"
+
+#include <wick/wick.h>
+
+struct wick_tokenizer;
+
+struct wick {
+	struct wick_model *model;
+	struct wick_tokenizer *tokenizer;
+	struct wick_settings settings;
+	struct wick_file file;
+	struct wick_io *io;
+	struct wick_pool *pool;
+	struct wick_kernels kernels;
+	struct wick_fetch fetch;
+	struct wick_place *places;
+	struct wick_mem mem;
+	struct wick_plan plan;
+	struct wick_report report;
+	struct wick_forward forward;
+	struct wick_sampler sampler;
+	char name[128];
+	char numa[64];
+	uint32_t position;
+	const float *logits; /* of the last position; NULL before the first */
+	bool broken;         /* an evaluation failed; reset first */
+	struct wick_stats stats;      /* what is not counted elsewhere */
+	struct wick_stats stats_from; /* the counters at the last reset */
+};

@@ -1,0 +1,161 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Evaluating tokens, choosing the next one, and the figures. */
+
+#include "engine.h"
+
+#include "bits.h"
+#include "io.h"
+#include "limits.h"
+#include "tokenizer.h"
+
+#include <errno.h>
+#include <time.h>
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int check_tokens(const struct wick *wick, const uint32_t *ids, uint32_t count, bool each, struct wick_diag *diag)
+{
+	uint32_t vocab = wick->model->shape.vocab, ctx = wick->settings.ctx;
+
+	if (wick->broken)
+		return wick_diag_say(diag, -EIO, "an earlier evaluation failed: the engine must be reset first");
+	if (each && !wick->settings.all_logits)
+		return wick_diag_say(diag, -EINVAL, "logits of every position need the option all_logits");
+	if (!count)
+		return wick_diag_say(diag, -EINVAL, "there are no tokens to evaluate: the prompt is empty");
+	for (uint32_t i = 0; i < count; i++)
+		if (ids[i] >= vocab)
+			return wick_diag_say(diag, -EINVAL, "token %u is outside the vocabulary of %u", ids[i], vocab);
+	if (count > ctx - wick->position)
+		return wick_diag_say(diag, -ENOSPC, "%u tokens do not fit: the context is %u tokens and %u are used", count,
+			ctx, wick->position);
+	return 0;
+}
+
+static int eval_batch(
+	struct wick *wick, const uint32_t *ids, uint32_t m, bool last, wick_logits_fn each, void *user, struct wick_diag *diag)
+{
+	int err = wick_forward_batch(&wick->forward, ids, m, wick->position, last || each, diag);
+
+	if (err)
+		return err;
+	for (uint32_t i = 0; each && i < m; i++)
+		each(user, wick->position + i, wick->forward.logits + (size_t)i * wick->model->shape.vocab);
+	wick->position += m;
+	wick->stats.tokens += m;
+	wick->stats.passes++;
+	wick->logits = wick_forward_last(&wick->forward, m);
+	return 0;
+}
+
+int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logits_fn each, void *user,
+	struct wick_diag *diag)
+{
+	uint64_t begun = now_ns();
+	int err;
+
+	if (diag)
+		diag->text[0] = 0;
+	err = check_tokens(wick, ids, count, each, diag);
+	if (err)
+		return err;
+	for (uint32_t done = 0, m; !err && done < count; done += m) {
+		m = WICK_MIN(wick->forward.batch_tokens, count - done);
+		err = eval_batch(wick, ids + done, m, done + m == count, each, user, diag);
+	}
+	wick->broken = err;
+	wick->stats.eval_ns += now_ns() - begun;
+	return err;
+}
+
+const float *wick_logits(const struct wick *wick)
+{
+	return wick->logits;
+}
+
+uint32_t wick_position(const struct wick *wick)
+{
+	return wick->position;
+}
+
+void wick_reset(struct wick *wick)
+{
+	if (wick->broken && wick->forward.sweep.any) {
+		wick_sweep_rewind(&wick->forward.sweep);
+		wick_sweep_fill(&wick->forward.sweep);
+	}
+	wick->broken = false;
+	wick->position = 0;
+	wick->logits = NULL;
+}
+
+void wick_seed(struct wick *wick, uint64_t seed)
+{
+	wick_sampler_seed(&wick->sampler, seed);
+}
+
+uint32_t wick_sample(struct wick *wick, const struct wick_sampling *sampling)
+{
+	return wick_sampler_pick(&wick->sampler, wick->logits, sampling->temp, sampling->top_p);
+}
+
+int64_t wick_tokenize(const struct wick *wick, const char *text, size_t text_bytes, bool with_bos, uint32_t *ids,
+	size_t capacity)
+{
+	return wick_tokenizer_encode(wick->tokenizer, text, text_bytes, with_bos, ids, capacity);
+}
+
+const char *wick_token_text(const struct wick *wick, uint32_t id, size_t *bytes)
+{
+	return wick_tokenizer_text(wick->tokenizer, id, bytes);
+}
+
+int64_t wick_eos(const struct wick *wick)
+{
+	return wick_tokenizer_eos(wick->tokenizer);
+}
+
+/* Every counter as it stands. */
+static struct wick_stats counters(const struct wick *wick)
+{
+	const struct wick_io_counters *io = wick_io_counters(wick->io);
+	struct wick_stats stats = wick->stats;
+
+	stats.io_wait_ns = wick->fetch.wait_ns;
+	stats.flash_bytes = io->bytes;
+	stats.reads = io->reads;
+	stats.retries = io->retries;
+	stats.resumed = io->resumed;
+	stats.repaired = wick->fetch.repaired;
+	return stats;
+}
+
+void wick_stats(const struct wick *wick, struct wick_stats *stats)
+{
+	const struct wick_stats *from = &wick->stats_from;
+
+	*stats = counters(wick);
+	stats->tokens -= from->tokens;
+	stats->passes -= from->passes;
+	stats->eval_ns -= from->eval_ns;
+	stats->io_wait_ns -= from->io_wait_ns;
+	stats->flash_bytes -= from->flash_bytes;
+	stats->reads -= from->reads;
+	stats->retries -= from->retries;
+	stats->resumed -= from->resumed;
+	stats->repaired -= from->repaired;
+	stats->peak_bytes = wick_peak_bytes();
+}
+
+void wick_stats_reset(struct wick *wick)
+{
+	wick->stats_from = counters(wick);
+}
