@@ -13,7 +13,8 @@
 #include <string.h>
 
 #define SIZE_LIMIT 0x1p63
-#define HELP_COLUMN 28
+#define HELP_COLUMN 26
+#define HELP_WIDTH 80
 
 /* A plain decimal such as 12 or 0.95, without sign, exponent, hexadecimal or inf. Returns what follows it, or NULL. */
 static const char *parse_decimal(const char *word, double *value)
@@ -56,16 +57,42 @@ static bool in_bounds(const struct opt *opt, double value)
 	return value >= opt->min && (!opt->max || value <= opt->max);
 }
 
-static bool take_count(const struct opt *opt, const char *word)
+static bool parse_whole(const char *word, int base, uint64_t *value)
 {
 	char *end;
-	unsigned long long value;
 
 	errno = 0;
-	value = strtoull(word, &end, 10);
-	if (!isdigit((unsigned char)*word) || *end || errno || !in_bounds(opt, (double)value))
+	*value = strtoull(word, &end, base);
+	return isdigit((unsigned char)*word) && !*end && !errno;
+}
+
+static bool take_count(const struct opt *opt, const char *word)
+{
+	uint64_t value;
+
+	if (!parse_whole(word, 10, &value) || value > UINT32_MAX || !in_bounds(opt, (double)value))
 		return false;
-	*opt->into.count = value;
+	*opt->into.count = (uint32_t)value;
+	return true;
+}
+
+static bool take_seed(const struct opt *opt, const char *word)
+{
+	uint64_t value;
+
+	if (!parse_whole(word, 10, &value) || value > INT64_MAX)
+		return false;
+	*opt->into.seed = value;
+	return true;
+}
+
+static bool take_mask(const struct opt *opt, const char *word)
+{
+	uint64_t value;
+
+	if (!parse_whole(word, strncmp(word, "0x", 2) ? 10 : 16, &value) || value > UINT32_MAX)
+		return false;
+	*opt->into.mask = (uint32_t)value;
 	return true;
 }
 
@@ -81,7 +108,7 @@ static bool take_size(const struct opt *opt, const char *word)
 
 static bool take_budget(const struct opt *opt, const char *word)
 {
-	struct opt_budget budget = { 0 };
+	struct wick_memory budget = { 0 };
 	const char *rest = parse_decimal(word, &budget.percent);
 	bool share = rest && !strcmp(rest, "%");
 
@@ -100,7 +127,7 @@ static bool take_number(const struct opt *opt, const char *word)
 
 	if (!rest || *rest || !in_bounds(opt, value))
 		return false;
-	*opt->into.number = value;
+	*opt->into.number = (float)value;
 	return true;
 }
 
@@ -127,6 +154,8 @@ static const struct {
 	const char *wants;
 } kinds[OPT_KINDS] = {
 	[OPT_COUNT] = { take_count, "a whole number" },
+	[OPT_SEED] = { take_seed, "a whole number below 2^63" },
+	[OPT_MASK] = { take_mask, "a mask such as 0x3" },
 	[OPT_SIZE] = { take_size, "a size such as 64k, 512M or 2G" },
 	[OPT_BUDGET] = { take_budget, "a size such as 512M or a share such as 60%" },
 	[OPT_NUMBER] = { take_number, "a number" },
@@ -159,19 +188,17 @@ static int take_value(const struct opt *opt, const char *shown, const char *word
 	return wick_diag_say(diag, -EINVAL, "%s takes %s, not '%s'", shown, wants, word);
 }
 
-/* `name` need not be terminated: in --name=value it ends at the equals sign. */
-static const struct opt *find_name(const struct opt *options, const char *name, size_t length)
+/* `name` ends at `length`: in --name=value an equals sign follows. */
+static bool has_name(const struct opt *opt, const char *name, size_t length)
 {
-	for (; options->kind != OPT_END; options++)
-		if (options->name && strlen(options->name) == length && !memcmp(options->name, name, length))
-			return options;
-	return NULL;
+	return opt->name && strlen(opt->name) == length && !memcmp(opt->name, name, length);
 }
 
-static const struct opt *find_letter(const struct opt *options, char letter)
+/* By name, or by letter where length is 0. */
+static const struct opt *find_option(const struct opt *options, const char *name, size_t length)
 {
-	for (; options->kind != OPT_END; options++)
-		if (options->letter && options->letter == letter)
+	for (; options && options->kind != OPT_END; options++)
+		if (length ? has_name(options, name, length) : options->letter && options->letter == *name)
 			return options;
 	return NULL;
 }
@@ -181,13 +208,14 @@ static int take_option(const struct command *command, char **words, struct wick_
 {
 	const char *word = words[0];
 	bool is_long = word[1] == '-';
-	size_t length = is_long ? strcspn(word + 2, "=") : 1;
-	const struct opt *opt = is_long ? find_name(command->options, word + 2, length)
-					: find_letter(command->options, word[1]);
-	const char *joined = is_long ? word + 2 + length : word + 2;
+	size_t length = is_long ? strcspn(word + 2, "=") : 0;
+	const char *joined = word + 2 + length;
+	const struct opt *opt = find_option(command->options, word + 1 + is_long, length);
 	char shown[64];
 	int rc;
 
+	if (!opt)
+		opt = find_option(command->shared, word + 1 + is_long, length);
 	if (!opt)
 		return wick_diag_say(diag, -EINVAL, "there is no option '%s'", word);
 	if (opt->kind == OPT_FLAG) {
@@ -196,11 +224,8 @@ static int take_option(const struct command *command, char **words, struct wick_
 		*opt->into.flag = true;
 		return 1;
 	}
-	snprintf(shown, sizeof(shown), "%.*s", (int)(is_long ? length + 2 : 2), word);
-	if (*joined)
-		rc = take_value(opt, shown, joined + is_long, diag);
-	else
-		rc = take_value(opt, shown, words[1], diag);
+	snprintf(shown, sizeof(shown), "%.*s", (int)length + 2, word);
+	rc = take_value(opt, shown, *joined ? joined + is_long : words[1], diag);
 	return rc ? rc : *joined ? 1 : 2;
 }
 
@@ -262,32 +287,49 @@ static int print_option(const struct opt *opt, FILE *out)
 	return columns;
 }
 
-/* Help begins in its own column, on the next line where the option is too wide. */
+/* How much of the text goes on one line: up to the last space that fits, all of a word that is too long. */
+static int line_length(const char *text)
+{
+	int room = HELP_WIDTH - HELP_COLUMN;
+	int length = (int)strlen(text);
+
+	if (length <= room)
+		return length;
+	while (room && text[room] != ' ')
+		room--;
+	return room ? room : (int)strcspn(text, " ");
+}
+
+/* Help has its own column, from the next line on where the option is too wide. */
 static void print_option_help(const char *help, int columns, FILE *out)
 {
 	if (columns > HELP_COLUMN - 2) {
 		fputc('\n', out);
 		columns = 0;
 	}
-	for (;;) {
-		int length = (int)strcspn(help, "\n");
+	while (*help) {
+		int length = line_length(help);
 
 		fprintf(out, "%*s%.*s\n", HELP_COLUMN - columns, "", length, help);
-		if (!help[length])
-			return;
-		help += length + 1;
+		help += length;
+		help += strspn(help, " ");
 		columns = 0;
 	}
 }
 
-void opt_print_help(const struct command *command, FILE *out)
+static void print_options(const struct opt *opt, FILE *out)
 {
-	fprintf(out, "usage: wick %s%s%s [options]\n\n%s\n", command->name, command->operand ? " " : "",
-		command->operand ? command->operand : "", command->about);
-	for (const struct opt *opt = command->options; opt->kind != OPT_END; opt++) {
+	for (; opt && opt->kind != OPT_END; opt++) {
 		if (opt->kind == OPT_HEADING)
 			fprintf(out, "\n%s\n", opt->help);
 		else
 			print_option_help(opt->help, print_option(opt, out), out);
 	}
+}
+
+void opt_print_help(const struct command *command, FILE *out)
+{
+	fprintf(out, "usage: wick %s %s\n\n%s\n", command->name, command->synopsis, command->about);
+	print_options(command->options, out);
+	print_options(command->shared, out);
 }

@@ -4,16 +4,17 @@
 
 /* A command and its options, described by a table: the parser, its checks and the help text all come from it. */
 
-#include "diag.h"
-
 #include <stdbool.h>
 #include <stdint.h>
+#include <wick/wick.h>
 
 enum opt_kind {
 	OPT_END,
 	OPT_HEADING, /* a line of the help text */
 	OPT_FLAG,    /* takes no value */
 	OPT_COUNT,   /* a whole number */
+	OPT_SEED,    /* likewise, of 63 bits */
+	OPT_MASK,    /* 32 bits, as a decimal or hexadecimal number */
 	OPT_SIZE,    /* bytes; k, M, G and T are powers of 1024 */
 	OPT_BUDGET,  /* a size, or a share such as 60% */
 	OPT_NUMBER,  /* a decimal fraction */
@@ -22,23 +23,20 @@ enum opt_kind {
 	OPT_KINDS,
 };
 
-struct opt_budget { /* both 0: not given */
-	uint64_t bytes;
-	double percent;
-};
-
 struct opt {
 	enum opt_kind kind;
 	char letter;       /* 0: has a name only */
 	const char *name;  /* NULL: has a letter only */
 	const char *value; /* what the help text calls the value */
-	const char *help;  /* further lines after a newline */
+	const char *help;  /* of any length: printing breaks it into lines */
 	union {            /* where the value goes; keeps its default when the option is not given */
 		bool *flag;
-		uint64_t *count;
+		uint32_t *count;
+		uint32_t *mask;
+		uint64_t *seed;
 		uint64_t *size;
-		struct opt_budget *budget;
-		double *number;
+		struct wick_memory *budget;
+		float *number;
 		const char **text; /* of CHOICE too */
 	} into;
 	double min, max;            /* of numbers, inclusive; max 0: no limit */
@@ -48,10 +46,13 @@ struct opt {
 struct command {
 	const char *name;
 	const char *purpose;      /* one line for the list of commands */
+	const char *synopsis;     /* what follows the name on the usage line */
 	const char *operand;      /* the word without a dash that it needs */
 	const char **operand_into;
 	const char *about;        /* paragraphs under the usage line */
 	const struct opt *options; /* ended by OPT_END */
+	const struct opt *shared;  /* those it has in common with other commands; may be NULL */
+	void (*init)(void);        /* sets the defaults; may be NULL */
 	int (*check)(struct wick_diag *diag); /* what a table cannot say; touches no disk; may be NULL */
 	int (*run)(struct wick_diag *diag);
 };

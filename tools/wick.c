@@ -61,8 +61,11 @@ static int finish_output(const struct command *command, int exit_code)
 static int run_command(const struct command *command, char **words)
 {
 	struct wick_diag diag = { "" };
-	int rc = opt_parse(command, words, &diag);
+	int rc;
 
+	if (command->init)
+		command->init();
+	rc = opt_parse(command, words, &diag);
 	if (rc == OPT_HELP) {
 		opt_print_help(command, stdout);
 		return finish_output(command, EXIT_SUCCESS);

@@ -1,0 +1,77 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* wick pack SRC -o OUT.gguf */
+
+#include "commands.h"
+#include "progress.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+static const char *source, *out_path;
+static uint32_t align;
+static struct wick_pack_options pack_options;
+
+static const char *const types[] = { "f32", "f16", "bf16", NULL };
+
+static const struct opt options[] = {
+	{ OPT_HEADING, .help = "Options:" },
+	{ OPT_TEXT, 'o', .value = "OUT.gguf", .into.text = &out_path,
+		.help = "the packed model; appears complete, or not at all" },
+	{ OPT_CHOICE, .name = "type", .choices = types, .into.text = &pack_options.type,
+		.help = "how weights are stored (f16)" },
+	{ OPT_COUNT, .name = "align", .value = "N", .into.count = &align, .min = 512, .max = 4096,
+		.help = "bytes that a neuron's place in the file is a multiple of, a "
+			"power of two: what the drive wants of a direct read (512)" },
+	{ OPT_SIZE, .name = "memory", .value = "SIZE", .into.size = &pack_options.memory_bytes, .min = 1,
+		.help = "working memory (1G)" },
+	{ OPT_END },
+};
+
+static int check(struct wick_diag *diag)
+{
+	if (!out_path)
+		return wick_diag_say(diag, -EINVAL, "-o OUT.gguf is missing");
+	if (!*out_path)
+		return wick_diag_say(diag, -EINVAL, "-o takes a file name, not ''");
+	if (align & (align - 1))
+		return wick_diag_say(diag, -EINVAL, "--align takes a power of two, not '%u'", align);
+	return 0;
+}
+
+static int run(struct wick_diag *diag)
+{
+	struct progress progress;
+	struct stat packed;
+	int rc;
+
+	interrupt_catch();
+	progress_begin(&progress, "packing");
+	pack_options.align = align;
+	pack_options.progress = progress_show;
+	pack_options.user = &progress;
+	rc = wick_pack(source, out_path, &pack_options, diag);
+	progress_end(&progress);
+	if (rc == -ECANCELED)
+		return wick_diag_say(diag, rc, "stopped; %s was not written", out_path);
+	if (!rc && !stat(out_path, &packed))
+		fprintf(stderr, "%s: %s, packed in %.1f s\n", out_path, BYTES(packed.st_size),
+			(double)(now_ns() - progress.begun_ns) / 1e9);
+	return rc;
+}
+
+const struct command cmd_pack = {
+	.name = "pack",
+	.purpose = "turn a downloaded checkpoint into a model that wick runs",
+	.synopsis = "SRC -o OUT.gguf [options]",
+	.operand = "SRC",
+	.operand_into = &source,
+	.about = "Packs the checkpoint in the folder SRC, as it was downloaded from Hugging Face\n"
+		 "(config.json, safetensors or pytorch_model.bin, and its tokenizer), into one GGUF\n"
+		 "file in which each neuron's weights lie together.",
+	.options = options,
+	.check = check,
+	.run = run,
+};

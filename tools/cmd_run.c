@@ -1,0 +1,175 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* wick run MODEL -p TEXT */
+
+#include "commands.h"
+#include "engine.h"
+#include "figures.h"
+#include "generate.h"
+#include "json.h"
+#include "progress.h"
+#include "prompt.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+static const char *model_path, *prompt_text, *prompt_path, *stats_path, *logits_path;
+static struct generate_options generate;
+static uint64_t seed;
+static bool as_json;
+
+#define NO_SEED UINT64_MAX
+
+static const struct opt options[] = {
+	{ OPT_HEADING, .help = "Text:" },
+	{ OPT_TEXT, 'p', .value = "TEXT", .into.text = &prompt_text, .help = "continue this text" },
+	{ OPT_TEXT, 'f', .value = "FILE", .into.text = &prompt_path,
+		.help = "continue what this file holds; - is standard input" },
+	{ OPT_COUNT, 'n', .value = "N", .into.count = &generate.tokens,
+		.help = "tokens to write, at most (256)" },
+	{ OPT_NUMBER, .name = "temp", .value = "T", .into.number = &generate.sampling.temp, .max = 100,
+		.help = "temperature: 0 always takes the likeliest token (0.8)" },
+	{ OPT_NUMBER, .name = "top-p", .value = "P", .into.number = &generate.sampling.top_p, .max = 1,
+		.help = "choose among the likeliest tokens that make up this share of "
+			"the probability (0.95)" },
+	{ OPT_SEED, .name = "seed", .value = "S", .into.seed = &seed,
+		.help = "the same seed writes the same text (a random one)" },
+
+	{ OPT_HEADING, .help = "Results:" },
+	{ OPT_FLAG, .name = "json", .into.flag = &as_json,
+		.help = "text and figures as JSON on standard output, at the end" },
+	{ OPT_TEXT, .name = "stats", .value = "FILE", .into.text = &stats_path,
+		.help = "write the figures to a file, as JSON" },
+	{ OPT_TEXT, .name = "logits", .value = "FILE", .into.text = &logits_path,
+		.help = "write the logits of every position, the prompt's included: "
+			"little-endian f32, a row of the vocabulary each" },
+	{ OPT_END },
+};
+
+static void init(void)
+{
+	engine_options_init();
+	generate = (struct generate_options){ .tokens = 256, .sampling = { .temp = 0.8f, .top_p = 0.95f } };
+	seed = NO_SEED;
+}
+
+static int check(struct wick_diag *diag)
+{
+	if (!prompt_text && !prompt_path)
+		return wick_diag_say(diag, -EINVAL, "a prompt is missing: -p TEXT or -f FILE");
+	if (prompt_text && prompt_path)
+		return wick_diag_say(diag, -EINVAL, "-p and -f exclude each other");
+	return 0;
+}
+
+static int open_output(const char *path, FILE **out, struct wick_diag *diag)
+{
+	if (path)
+		*out = fopen(path, "wbe");
+	return path && !*out ? wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno)) : 0;
+}
+
+/* A file that could not be written whole is worth a failure. */
+static int close_output(const char *path, FILE *out, int rc, struct wick_diag *diag)
+{
+	bool failed = out && ferror(out);
+
+	if (out && (fclose(out) || failed) && !rc)
+		return wick_diag_say(diag, -EIO, "%s: %s", path, strerror(errno));
+	return rc;
+}
+
+static void choose_seed(void)
+{
+	uint32_t random = 0;
+
+	if (seed != NO_SEED)
+		return;
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
+		random = (uint32_t)now_ns();
+	seed = random;
+}
+
+static void print_results(const struct wick *wick, const struct run_figures *figures, json_t *text, FILE *stats)
+{
+	json_t *json = run_json(figures, wick_report_of(wick), wick_plan_of(wick));
+
+	print_figures(figures, wick_plan_of(wick), stderr);
+	if (stats)
+		json_print(json, stats);
+	if (text) {
+		json_object_set(json, "text", text);
+		json_print(json, stdout);
+	}
+	json_decref(json);
+}
+
+/* With the model open: files, text, figures. */
+static int run_open(struct wick *wick, const struct prompt *prompt, struct wick_diag *diag)
+{
+	struct run_figures figures = { .seed = seed };
+	FILE *logits = NULL, *stats = NULL;
+	json_t *text = NULL;
+	int rc;
+
+	print_start(wick_report_of(wick), wick_plan_of(wick), stderr);
+	rc = open_output(logits_path, &logits, diag);
+	if (!rc)
+		rc = open_output(stats_path, &stats, diag);
+	if (!rc) {
+		wick_seed(wick, seed);
+		generate.logits = logits;
+		generate.keep_text = as_json;
+		rc = generate_text(wick, prompt, &generate, &figures, &text, diag);
+	}
+	if (!rc)
+		print_results(wick, &figures, text, stats);
+	json_decref(text);
+	rc = close_output(logits_path, logits, rc, diag);
+	return close_output(stats_path, stats, rc, diag);
+}
+
+static int run(struct wick_diag *diag)
+{
+	struct progress progress;
+	struct prompt prompt;
+	struct wick *wick;
+	int rc = prompt_text ? prompt_take(&prompt, prompt_text, diag) : prompt_read(&prompt, prompt_path, diag);
+
+	if (rc)
+		return rc;
+	choose_seed();
+	interrupt_catch();
+	progress_begin(&progress, "loading");
+	engine_options.all_logits = logits_path;
+	engine_options.progress = progress_show;
+	engine_options.user = &progress;
+	rc = wick_open(&wick, model_path, &engine_options, diag);
+	progress_end(&progress);
+	if (rc == -ECANCELED)
+		wick_diag_say(diag, rc, "stopped while loading %s", model_path);
+	if (!rc) {
+		rc = run_open(wick, &prompt, diag);
+		wick_close(wick);
+	}
+	prompt_free(&prompt);
+	return rc;
+}
+
+const struct command cmd_run = {
+	.name = "run",
+	.purpose = "write text with a packed model",
+	.synopsis = "MODEL -p TEXT|-f FILE [options]",
+	.operand = "MODEL",
+	.operand_into = &model_path,
+	.about = "Continues a text with a packed model. The text goes to standard output as it is\n"
+		 "written; what was really in use, and figures at the end, to standard error.\n"
+		 "Ctrl-C ends the text; the figures still come.",
+	.options = options,
+	.shared = engine_opts,
+	.init = init,
+	.check = check,
+	.run = run,
+};

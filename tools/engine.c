@@ -1,0 +1,48 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* How much memory, from where, and computed how. */
+
+#include "engine.h"
+
+struct wick_options engine_options;
+
+void engine_options_init(void)
+{
+	wick_options_init(&engine_options);
+}
+
+static const char *const modes[] = { "dense", "hybrid", "naive", "sparse", NULL };
+static const char *const methods[] = { "uring", "pread", "mmap", NULL };
+
+const struct opt engine_opts[] = {
+	{ OPT_HEADING, .help = "Memory:" },
+	{ OPT_BUDGET, .name = "memory", .value = "SIZE|PCT%", .into.budget = &engine_options.memory,
+		.help = "all that the process may take, or that share of the model's "
+			"weights (three quarters of what is free, at most what the "
+			"model needs)" },
+	{ OPT_COUNT, .name = "ctx", .value = "N", .into.count = &engine_options.ctx, .min = 1, .max = UINT32_MAX,
+		.help = "tokens of context (2048, or the model's own if less)" },
+	{ OPT_CHOICE, .name = "mode", .choices = modes, .into.text = &engine_options.mode,
+		.help = "what fits stays in memory and the rest is read for every "
+			"token (dense); half of it stays; nothing does" },
+
+	{ OPT_HEADING, .help = "Flash:" },
+	{ OPT_CHOICE, .name = "io", .choices = methods, .into.text = &engine_options.io,
+		.help = "how it is read (the first that works)" },
+	{ OPT_FLAG, .name = "buffered", .into.flag = &engine_options.buffered,
+		.help = "through the page cache, even where direct reads would do" },
+	{ OPT_COUNT, .name = "queue-depth", .value = "N", .into.count = &engine_options.queue_depth,
+		.min = 1, .max = 4096, .help = "reads in flight (32)" },
+	{ OPT_SIZE, .name = "chunk-size", .value = "SIZE", .into.size = &engine_options.chunk_bytes,
+		.min = 512, .max = 1u << 30, .help = "bytes of one read (1M)" },
+
+	{ OPT_HEADING, .help = "Processor:" },
+	{ OPT_COUNT, .name = "threads", .value = "N", .into.count = &engine_options.threads, .min = 1, .max = 1024,
+		.help = "that compute (one for each CPU)" },
+	{ OPT_MASK, .name = "cpumask", .value = "M", .into.mask = &engine_options.cpu_mask,
+		.help = "instruction sets allowed, as bits: 0x1 SSE4.2, 0x2 AVX2, "
+			"0x4 AVX-512, 0x8 VNNI, 0x10 BF16, 0x100 NEON, 0x200 DOTPROD, "
+			"0x400 FP16, 0x800 CRC" },
+	{ OPT_END },
+};

@@ -1,0 +1,148 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The start-up lines, the closing lines and their JSON. */
+
+#include "figures.h"
+
+#include "bits.h"
+#include "json.h"
+#include "progress.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+
+/* Nothing is divided by nothing: a run of no tokens has figures of 0. */
+static double per(double amount, double by)
+{
+	return by > 0 ? amount / by : 0;
+}
+
+static void print_why(const char *instead_of, const char *why, FILE *out)
+{
+	if (why && *why)
+		fprintf(out, "not %s: %s\n", instead_of, why);
+}
+
+void print_start(const struct wick_report *report, const struct wick_plan *plan, FILE *out)
+{
+	fprintf(out,
+		"%s: %s, %s of %s weights, %s; budget %s: %s of them stay in memory, %s are read for every token\n",
+		report->model, report->arch, BYTES(plan->weight_bytes), report->type, report->mode,
+		BYTES(plan->budget_bytes), BYTES(plan->resident_bytes), BYTES(plan->swept_bytes));
+	fprintf(out, "flash through %s, %s; computing with %s on %u thread%s (OpenBLAS %s); memory in %s, NUMA %s\n",
+		report->io, report->direct ? "direct" : "buffered", report->kernels, plan->threads,
+		plan->threads == 1 ? "" : "s", report->blas, report->pages, report->numa);
+	print_why("io_uring", report->io_why, out);
+	print_why("direct", report->direct_why, out);
+}
+
+void print_figures(const struct run_figures *run, const struct wick_plan *plan, FILE *out)
+{
+	const struct wick_stats *stats = &run->decode;
+	double seconds = (double)run->decode_ns / 1e9;
+	double passes = (double)stats->tokens;
+
+	fprintf(out, "prompt: %u tokens in %.2f s\n", run->prompt_tokens, (double)run->prompt_ns / 1e9);
+	fprintf(out, "written: %u tokens (%s), %.2f tokens/s, %.1f ms each; seed %" PRIu64 "\n", run->tokens, run->stop,
+		per(passes, seconds), per(1e3 * seconds, passes), run->seed);
+	fprintf(out, "flash: %s a token, %.2f GB/s, %.0f%% of the time spent waiting for it\n",
+		BYTES(per((double)stats->flash_bytes, passes)), per((double)stats->flash_bytes / 1e9, seconds),
+		100 * per((double)stats->io_wait_ns, (double)run->decode_ns));
+	fprintf(out, "memory: %s at most, of a budget of %s\n", BYTES(stats->peak_bytes), BYTES(plan->budget_bytes));
+	if (stats->retries || stats->repaired)
+		fprintf(out,
+			"drive: %" PRIu64 " reads repeated after errors, %" PRIu64 " blocks right only when read again\n",
+			stats->retries, stats->repaired);
+}
+
+static void set_count(json_t *object, const char *key, uint64_t value)
+{
+	json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+static void set_text(json_t *object, const char *key, const char *value)
+{
+	json_object_set_new(object, key, json_string(value ? value : ""));
+}
+
+static void set_real(json_t *object, const char *key, double value)
+{
+	json_object_set_new(object, key, json_real(value));
+}
+
+/* The plan's members, in its own order. */
+static const struct {
+	const char *key;
+	size_t offset;
+	bool wide; /* 64 bits */
+} plan_members[] = {
+#define MEMBER(name) { #name, offsetof(struct wick_plan, name), sizeof(((struct wick_plan *)0)->name) == 8 }
+	MEMBER(budget_bytes), MEMBER(total_bytes), MEMBER(process_bytes), MEMBER(metadata_bytes), MEMBER(vector_bytes),
+	MEMBER(kv_bytes), MEMBER(activation_bytes), MEMBER(staging_bytes), MEMBER(resident_bytes), MEMBER(swept_bytes),
+	MEMBER(weight_bytes), MEMBER(source_bytes), MEMBER(minimum_bytes), MEMBER(whole_bytes), MEMBER(ctx),
+	MEMBER(threads), MEMBER(unit_count), MEMBER(unit_bytes),
+#undef MEMBER
+};
+
+json_t *plan_json(const struct wick_plan *plan)
+{
+	json_t *json = json_object();
+
+	for (size_t i = 0; i < WICK_COUNT_OF(plan_members); i++) {
+		const void *at = (const char *)plan + plan_members[i].offset;
+
+		set_count(json, plan_members[i].key,
+			plan_members[i].wide ? *(const uint64_t *)at : *(const uint32_t *)at);
+	}
+	return json;
+}
+
+static void set_report(json_t *json, const struct wick_report *report)
+{
+	set_text(json, "model", report->model);
+	set_text(json, "arch", report->arch);
+	set_text(json, "type", report->type);
+	set_text(json, "mode", report->mode);
+	set_text(json, "io", report->io);
+	set_text(json, "io_why", report->io_why);
+	json_object_set_new(json, "direct", json_boolean(report->direct));
+	set_text(json, "direct_why", report->direct_why);
+	set_text(json, "kernels", report->kernels);
+	set_text(json, "blas", report->blas);
+	set_text(json, "pages", report->pages);
+	set_text(json, "numa", report->numa);
+}
+
+json_t *run_json(const struct run_figures *run, const struct wick_report *report, const struct wick_plan *plan)
+{
+	const struct wick_stats *stats = &run->decode;
+	double passes = (double)stats->tokens, ms = (double)run->decode_ns / 1e6;
+	double wait_ms = (double)stats->io_wait_ns / 1e6;
+	json_t *json = json_object();
+
+	set_report(json, report);
+	set_count(json, "seed", run->seed);
+	set_count(json, "prompt_tokens", run->prompt_tokens);
+	set_real(json, "prompt_ms", (double)run->prompt_ns / 1e6);
+	set_count(json, "prompt_flash_bytes", run->prompt.flash_bytes);
+	set_count(json, "tokens", run->tokens);
+	set_text(json, "stop", run->stop);
+	set_real(json, "ms_per_token", per(ms, passes));
+	set_real(json, "tokens_per_s", per(1e3 * passes, ms));
+	set_real(json, "io_wait_ms_per_token", per(wait_ms, passes));
+	set_real(json, "compute_ms_per_token", per((double)stats->eval_ns / 1e6 - wait_ms, passes));
+	set_real(json, "io_wait_share", per(wait_ms, ms));
+	set_real(json, "flash_bytes_per_token", per((double)stats->flash_bytes, passes));
+	set_real(json, "reads_per_token", per((double)stats->reads, passes));
+	set_real(json, "mb_per_s", per((double)stats->flash_bytes / 1e3, ms));
+	set_count(json, "retries", run->prompt.retries + stats->retries);
+	set_count(json, "resumed", run->prompt.resumed + stats->resumed);
+	set_count(json, "repaired", run->prompt.repaired + stats->repaired);
+	set_real(json, "load_ms", (double)stats->load_ns / 1e6);
+	set_count(json, "load_bytes", stats->load_bytes);
+	set_count(json, "peak_bytes", stats->peak_bytes);
+	set_count(json, "budget_bytes", plan->budget_bytes);
+	json_object_set_new(json, "plan", plan_json(plan));
+	return json;
+}

@@ -1,0 +1,26 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What a run says of itself: sentences for people, JSON for programs. */
+
+#include <jansson.h>
+#include <stdio.h>
+#include <wick/wick.h>
+
+struct run_figures {
+	struct wick_stats prompt; /* of evaluating the prompt */
+	struct wick_stats decode; /* of the tokens after it */
+	uint64_t prompt_ns, decode_ns; /* by the clock */
+	uint32_t prompt_tokens;
+	uint32_t tokens; /* written */
+	uint64_t seed;
+	const char *stop; /* why it ended: "length", "eos", "context", "interrupted" */
+};
+
+/* Model, budget, what is resident, how flash is read, what computes, and why nothing better. */
+void print_start(const struct wick_report *report, const struct wick_plan *plan, FILE *out);
+void print_figures(const struct run_figures *run, const struct wick_plan *plan, FILE *out);
+
+json_t *plan_json(const struct wick_plan *plan);
+json_t *run_json(const struct run_figures *run, const struct wick_report *report, const struct wick_plan *plan);

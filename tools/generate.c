@@ -1,0 +1,153 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The loop from token to token. */
+
+#include "generate.h"
+
+#include "json.h"
+#include "progress.h"
+#include "text.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(__BYTE_ORDER == __LITTLE_ENDIAN, "logits are written as they lie in memory");
+
+struct generator {
+	struct wick *wick;
+	const struct generate_options *options;
+	struct run_figures *figures;
+	struct wick_diag *diag;
+	FILE *out; /* standard output, or memory */
+	struct text_joiner joiner;
+};
+
+static void write_logits(void *user, uint32_t position, const float *logits)
+{
+	struct generator *gen = user;
+
+	(void)position;
+	fwrite(logits, sizeof(*logits), wick_report_of(gen->wick)->vocab, gen->options->logits);
+}
+
+static int eval(struct generator *gen, const uint32_t *ids, uint32_t count)
+{
+	wick_logits_fn each = gen->options->logits ? write_logits : NULL;
+	int rc = wick_eval(gen->wick, ids, count, each, gen, gen->diag);
+
+	if (!rc && each && ferror(gen->options->logits))
+		return wick_diag_say(gen->diag, -EIO, "the file of logits: %s", strerror(errno));
+	return rc;
+}
+
+static int eval_prompt(struct generator *gen, const struct prompt *prompt)
+{
+	int64_t count = wick_tokenize(gen->wick, prompt->text, prompt->bytes, true, NULL, 0);
+	uint32_t *ids;
+	uint64_t begun_ns = now_ns();
+	int rc;
+
+	if (count < 0)
+		return wick_diag_say(gen->diag, (int)count, "the prompt is not UTF-8 text");
+	if (count > UINT32_MAX)
+		return wick_diag_say(gen->diag, -EFBIG, "the prompt has more tokens than any context");
+	ids = malloc((size_t)count * sizeof(*ids));
+	if (!ids)
+		return -ENOMEM;
+	wick_tokenize(gen->wick, prompt->text, prompt->bytes, true, ids, (size_t)count);
+	wick_stats_reset(gen->wick);
+	rc = eval(gen, ids, (uint32_t)count);
+	free(ids);
+	gen->figures->prompt_tokens = (uint32_t)count;
+	gen->figures->prompt_ns = now_ns() - begun_ns;
+	wick_stats(gen->wick, &gen->figures->prompt);
+	return rc;
+}
+
+static int write_token(struct generator *gen, uint32_t id)
+{
+	size_t bytes;
+	const char *text = wick_token_text(gen->wick, id, &bytes);
+
+	text_join(&gen->joiner, text, bytes, gen->out);
+	gen->figures->tokens++;
+	if (fflush(gen->out))
+		return wick_diag_say(gen->diag, -EIO, "standard output: %s", strerror(errno));
+	return 0;
+}
+
+/* Why no token may follow now, or NULL. */
+static const char *find_stop(const struct generator *gen)
+{
+	if (interrupted())
+		return "interrupted";
+	if (gen->figures->tokens >= gen->options->tokens)
+		return "length";
+	return wick_position(gen->wick) >= wick_plan_of(gen->wick)->ctx ? "context" : NULL;
+}
+
+/* A token is evaluated only when another one will follow it, so the last costs nothing. */
+static int write_tokens(struct generator *gen)
+{
+	const char *stop = interrupted() ? "interrupted" : gen->options->tokens ? NULL : "length";
+	int rc = 0;
+
+	while (!rc && !stop) {
+		uint32_t id = wick_sample(gen->wick, &gen->options->sampling);
+
+		if (id == wick_eos(gen->wick)) {
+			stop = "eos";
+			break;
+		}
+		rc = write_token(gen, id);
+		stop = find_stop(gen);
+		if (!rc && !stop)
+			rc = eval(gen, &id, 1);
+	}
+	gen->figures->stop = stop;
+	text_join_end(&gen->joiner, gen->out);
+	return rc;
+}
+
+static int generate_to(struct generator *gen, const struct prompt *prompt)
+{
+	uint64_t begun_ns;
+	int rc = eval_prompt(gen, prompt);
+
+	if (rc)
+		return rc;
+	wick_stats_reset(gen->wick);
+	begun_ns = now_ns();
+	rc = write_tokens(gen);
+	gen->figures->decode_ns = now_ns() - begun_ns;
+	wick_stats(gen->wick, &gen->figures->decode);
+	return rc;
+}
+
+int generate_text(struct wick *wick, const struct prompt *prompt, const struct generate_options *options,
+	struct run_figures *figures, json_t **text, struct wick_diag *diag)
+{
+	struct generator gen = { .wick = wick, .options = options, .figures = figures, .diag = diag, .out = stdout };
+	char *kept = NULL;
+	size_t kept_bytes = 0;
+	int rc;
+
+	if (options->keep_text)
+		gen.out = open_memstream(&kept, &kept_bytes);
+	if (!gen.out)
+		return -ENOMEM;
+	rc = generate_to(&gen, prompt);
+	if (!options->keep_text) {
+		if (figures->tokens)
+			putchar('\n');
+		fflush(stdout);
+		return rc;
+	}
+	fclose(gen.out);
+	*text = rc ? NULL : json_text(kept, kept_bytes);
+	free(kept);
+	return rc;
+}

@@ -1,0 +1,23 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Prompt in, text out. */
+
+#include "figures.h"
+#include "prompt.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <wick/wick.h>
+
+struct generate_options {
+	uint32_t tokens; /* to write, at most */
+	struct wick_sampling sampling;
+	FILE *logits;   /* a row for each position evaluated; NULL: none */
+	bool keep_text; /* for the caller, instead of writing it to standard output */
+};
+
+/* Writes the text as it comes, until enough tokens, the model's end of text, the end of the context or Ctrl-C. */
+int generate_text(struct wick *wick, const struct prompt *prompt, const struct generate_options *options,
+	struct run_figures *figures, json_t **text, struct wick_diag *diag);

@@ -1,0 +1,93 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* One line on standard error, redrawn; and the flag that Ctrl-C sets. */
+
+#include "progress.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATIENCE_NS 1000000000ull /* nothing is shown before this */
+#define REDRAW_NS 200000000ull
+
+static volatile sig_atomic_t stop_wanted;
+
+static void note_signal(int signal_number)
+{
+	(void)signal_number;
+	stop_wanted = 1;
+}
+
+void interrupt_catch(void)
+{
+	struct sigaction action = { .sa_handler = note_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+bool interrupted(void)
+{
+	return stop_wanted;
+}
+
+uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+const char *say_bytes(struct bytes_text *into, double bytes)
+{
+	static const char *const units[] = { "bytes", "kB", "MB", "GB", "TB" };
+	int unit = 0;
+
+	while (bytes >= 999.5 && unit < 4) {
+		bytes /= 1000;
+		unit++;
+	}
+	snprintf(into->text, sizeof(into->text), "%.*f %s", unit && bytes < 99.95 ? 1 : 0, bytes, units[unit]);
+	return into->text;
+}
+
+void progress_begin(struct progress *progress, const char *verb)
+{
+	*progress = (struct progress){ .verb = verb, .begun_ns = now_ns() };
+}
+
+/* "packing 1.2 GB of 13.3 GB, 9%, 310 MB/s, 39 s left" */
+static void draw(struct progress *progress, double done, double total, double seconds)
+{
+	char line[120];
+	int columns = snprintf(line, sizeof(line), "%s %s of %s, %.0f%%, %s/s, %.0f s left", progress->verb,
+		BYTES(done), BYTES(total), 100 * done / total, BYTES(done / seconds), seconds * (total - done) / done);
+
+	fprintf(stderr, "\r%-*s", progress->columns, line);
+	fflush(stderr);
+	progress->columns = columns;
+}
+
+int progress_show(void *user, uint64_t bytes_done, uint64_t bytes_total)
+{
+	struct progress *progress = user;
+	uint64_t now = now_ns();
+	uint64_t spent_ns = now - progress->begun_ns;
+
+	if (spent_ns > PATIENCE_NS && now - progress->shown_ns > REDRAW_NS && bytes_done && isatty(STDERR_FILENO)) {
+		progress->shown_ns = now;
+		draw(progress, (double)bytes_done, (double)bytes_total, (double)spent_ns / 1e9);
+	}
+	return interrupted();
+}
+
+void progress_end(struct progress *progress)
+{
+	if (progress->columns)
+		fprintf(stderr, "\r%*s\r", progress->columns, "");
+	progress->columns = 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A work that takes longer than a second shows how far it is, on a terminal, and Ctrl-C ends it. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* From here on the first Ctrl-C (or SIGTERM) is only noted, and a second one ends the program as usual. */
+void interrupt_catch(void);
+bool interrupted(void);
+
+struct progress {
+	const char *verb; /* "packing" */
+	uint64_t begun_ns, shown_ns;
+	int columns; /* of the line on the terminal now */
+};
+
+void progress_begin(struct progress *progress, const char *verb);
+
+/* A wick_progress_fn; user is the struct progress. Non-zero once interrupted. */
+int progress_show(void *progress, uint64_t bytes_done, uint64_t bytes_total);
+
+/* Wipes the line. */
+void progress_end(struct progress *progress);
+
+uint64_t now_ns(void); /* CLOCK_MONOTONIC */
+
+/* "13.2 GB", in powers of 1000; returns text. */
+struct bytes_text {
+	char text[24];
+};
+const char *say_bytes(struct bytes_text *into, double bytes);
+#define BYTES(count) say_bytes(&(struct bytes_text){ "" }, (double)(count))

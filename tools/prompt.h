@@ -1,0 +1,19 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The text to be continued: from the command line, a file or standard input. */
+
+#include "diag.h"
+
+#include <stddef.h>
+
+struct prompt {
+	const char *text; /* bytes, no terminator */
+	size_t bytes;
+	char *owned;
+};
+
+int prompt_take(struct prompt *prompt, const char *text, struct wick_diag *diag);
+int prompt_read(struct prompt *prompt, const char *path, struct wick_diag *diag); /* "-": standard input */
+void prompt_free(struct prompt *prompt);
