@@ -6,6 +6,7 @@
 #include "gguf.h"
 
 #include "bits.h"
+#include "fileio.h"
 #include "gguf_parse.h"
 
 #include <errno.h>
@@ -16,26 +17,6 @@
 #include <unistd.h>
 
 #define FIRST_READ_BYTES 65536
-
-/* bytes[from..to) of the file; what it cached of the file is dropped again. */
-static int read_range(struct wick_gguf *gguf, int fd, uint64_t from, uint64_t to, struct wick_diag *diag)
-{
-	while (from < to) {
-		ssize_t got = pread(fd, gguf->header + from, to - from, from);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return wick_diag_say(diag, -errno, "%s: reading at byte %llu: %s", gguf->path,
-				(unsigned long long)from, strerror(errno));
-		if (got == 0)
-			return wick_diag_say(diag, -EINVAL, "%s: the file shrank to %llu bytes while it was read",
-				gguf->path, (unsigned long long)from);
-		from += got;
-	}
-	posix_fadvise(fd, 0, to, POSIX_FADV_DONTNEED);
-	return 0;
-}
 
 /* Reads on until the header holds `bytes` bytes. */
 static int extend_header(struct wick_gguf *gguf, int fd, uint64_t bytes, struct wick_diag *diag)
@@ -48,7 +29,7 @@ static int extend_header(struct wick_gguf *gguf, int fd, uint64_t bytes, struct 
 			(unsigned long long)bytes);
 	gguf->header = header;
 	gguf->header_bytes = bytes;
-	return read_range(gguf, fd, from, bytes, diag);
+	return wick_read_at(fd, gguf->path, header + from, bytes - from, from, diag);
 }
 
 /* The header's length is known only to who has parsed it: try with a little of the file, then with four times more. */

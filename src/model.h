@@ -45,7 +45,9 @@ struct wick_shape {
 	bool final_norm;
 	bool project;         /* project_in (d_model, d_embed) and project_out (d_embed, d_model) */
 	bool tied;            /* the head is the embedding */
-	bool relu;
+	bool bias;            /* linear layers have biases */
+	bool norm_affine;     /* norms have weights */
+	bool relu;            /* else gelu (exact, by erf) */
 	float norm_eps;
 	uint32_t bundle_parts; /* 2: up, down; 3: gate, up, down */
 	uint64_t part_bytes;   /* of one part of a bundle: d_model numbers */
@@ -76,9 +78,10 @@ struct wick_model {
 };
 
 /* 0, or -EINVAL with a sentence naming file and tensor: not a packed model, a missing tensor, a wrong shape, a header
- * whose checksum does not match. */
+ * whose checksum does not match (-EBADMSG, this one). */
 int wick_model_open(struct wick_model **model, const char *path, struct wick_diag *diag);
 void wick_model_close(struct wick_model *model);
 
 /* Calls visit for every tensor the model has, in file order (a tied head is not visited twice). */
-void wick_model_each(const struct wick_model *model, void (*visit)(const struct wick_tensor *tensor, void *user), void *user);
+void wick_model_each(
+	const struct wick_model *model, void (*visit)(const struct wick_tensor *tensor, void *user), void *user);

@@ -1,0 +1,268 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The keys of a packed model's shape, each with its place in struct wick_shape. */
+
+#include "shape.h"
+
+#include "bits.h"
+#include "gguf.h"
+#include "gguf_write.h"
+#include "slot.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+const char *const wick_arch_names[WICK_ARCH_COUNT] = { [WICK_ARCH_OPT] = "opt" };
+
+struct key {
+	const char *name; /* %s: the architecture's */
+	size_t place;
+};
+
+static const struct key number_keys[] = {
+	{ "%s.block_count", offsetof(struct wick_shape, layers) },
+	{ "%s.context_length", offsetof(struct wick_shape, ctx_max) },
+	{ "%s.embedding_length", offsetof(struct wick_shape, d_model) },
+	{ "%s.feed_forward_length", offsetof(struct wick_shape, n_ff) },
+	{ "%s.attention.head_count", offsetof(struct wick_shape, heads) },
+	{ "%s.attention.head_count_kv", offsetof(struct wick_shape, kv_heads) },
+	{ "%s.vocab_size", offsetof(struct wick_shape, vocab) },
+	{ "wick.embed_length", offsetof(struct wick_shape, d_embed) },
+	{ "wick.parts", offsetof(struct wick_shape, bundle_parts) },
+};
+
+static const struct key flag_keys[] = {
+	{ "wick.norm_first", offsetof(struct wick_shape, norm_first) },
+	{ "wick.norm_affine", offsetof(struct wick_shape, norm_affine) },
+	{ "wick.final_norm", offsetof(struct wick_shape, final_norm) },
+	{ "wick.bias", offsetof(struct wick_shape, bias) },
+	{ "wick.tied", offsetof(struct wick_shape, tied) },
+};
+
+#define EPS_KEY "%s.attention.layer_norm_epsilon"
+
+/* general.file_type: what most of the file is, as others number it. */
+static const uint32_t file_types[WICK_TYPE_COUNT] = {
+	[WICK_F32] = 0, [WICK_F16] = 1, [WICK_BF16] = 32, [WICK_Q8_0] = 7, [WICK_Q4_0] = 2,
+};
+
+static const char *spell(char spelled[64], const char *name, enum wick_arch arch)
+{
+	snprintf(spelled, 64, name, wick_arch_names[arch]);
+	return spelled;
+}
+
+static int check_numbers(const struct wick_shape *shape, const char *whose, struct wick_diag *diag)
+{
+	for (size_t k = 0; k < WICK_COUNT_OF(number_keys); k++) {
+		uint32_t value = *(const uint32_t *)((const char *)shape + number_keys[k].place);
+		bool layers = number_keys[k].place == offsetof(struct wick_shape, layers);
+		uint32_t most = layers ? WICK_LAYERS_MAX : WICK_DIM_MAX;
+		char key[64];
+
+		if (value < 1 || value > most)
+			return wick_diag_say(diag, -EINVAL, "%s: %s is %u; 1 to %u is possible", whose,
+				spell(key, number_keys[k].name, shape->arch), value, most);
+	}
+	return 0;
+}
+
+static int check_relations(const struct wick_shape *shape, const char *whose, struct wick_diag *diag)
+{
+	const struct wick_type_info *type = &wick_types[shape->type];
+
+	if (shape->d_model % shape->heads)
+		return wick_diag_say(diag, -EINVAL, "%s: a model of width %u cannot have %u attention heads", whose,
+			shape->d_model, shape->heads);
+	if (shape->heads % shape->kv_heads)
+		return wick_diag_say(diag, -EINVAL, "%s: %u attention heads cannot share %u heads of keys", whose,
+			shape->heads, shape->kv_heads);
+	if (shape->d_model % type->block || shape->d_embed % type->block)
+		return wick_diag_say(diag, -EINVAL,
+			"%s: widths of %u and %u are not both multiples of the %u numbers in a block of %s", whose,
+			shape->d_model, shape->d_embed, type->block, type->name);
+	if (shape->bundle_parts != 2)
+		return wick_diag_say(diag, -EINVAL, "%s: bundles of %u parts; %s has 2", whose, shape->bundle_parts,
+			wick_arch_names[shape->arch]);
+	if (shape->stride % 512 || shape->stride < shape->bundle_bytes || shape->stride - shape->bundle_bytes >= 4096)
+		return wick_diag_say(diag, -EINVAL, "%s: a stride of %llu bytes does not fit bundles of %llu", whose,
+			(unsigned long long)shape->stride, (unsigned long long)shape->bundle_bytes);
+	if (!(shape->norm_eps > 0) || !isfinite(shape->norm_eps))
+		return wick_diag_say(diag, -EINVAL, "%s: the norm's epsilon is not a positive number", whose);
+	return 0;
+}
+
+int wick_shape_complete(struct wick_shape *shape, uint32_t align, const char *whose, struct wick_diag *diag)
+{
+	int rc = check_numbers(shape, whose, diag);
+
+	if (rc)
+		return rc;
+	shape->head_dim = shape->d_model / shape->heads;
+	shape->project = shape->d_embed != shape->d_model;
+	shape->part_bytes = wick_type_bytes(shape->type, shape->d_model);
+	shape->bundle_bytes = shape->bundle_parts * shape->part_bytes;
+	if (align)
+		shape->stride = wick_align_up(shape->bundle_bytes, align);
+	shape->source_bytes = wick_slot_source_bytes(shape);
+	return check_relations(shape, whose, diag);
+}
+
+/* A key that has to be there. */
+static int needed(int rc, const struct wick_gguf *gguf, const char *key, struct wick_diag *diag)
+{
+	if (rc != -ENOENT)
+		return rc;
+	return wick_diag_say(diag, -EINVAL, "%s: key \"%s\" is missing", wick_gguf_path(gguf), key);
+}
+
+static int read_number(uint64_t *value, const struct wick_gguf *gguf, const char *key, struct wick_diag *diag)
+{
+	return needed(wick_gguf_u64(gguf, key, value, diag), gguf, key, diag);
+}
+
+static int read_numbers(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	int rc = 0;
+
+	for (size_t k = 0; rc == 0 && k < WICK_COUNT_OF(number_keys); k++) {
+		char key[64];
+		uint64_t value = 0;
+
+		rc = read_number(&value, gguf, spell(key, number_keys[k].name, shape->arch), diag);
+		*(uint32_t *)((char *)shape + number_keys[k].place) = WICK_MIN(value, UINT32_MAX);
+	}
+	return rc ? rc : read_number(&shape->stride, gguf, "wick.stride", diag);
+}
+
+static int read_flags(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	int rc = 0;
+
+	for (size_t k = 0; rc == 0 && k < WICK_COUNT_OF(flag_keys); k++) {
+		bool *flag = (bool *)((char *)shape + flag_keys[k].place);
+
+		rc = needed(wick_gguf_bool(gguf, flag_keys[k].name, flag, diag), gguf, flag_keys[k].name, diag);
+	}
+	return rc;
+}
+
+/* Which of `count` names the key's value is. */
+static int read_name(unsigned *which, const struct wick_gguf *gguf, const char *key, const char *const *names,
+	unsigned count, struct wick_diag *diag)
+{
+	struct wick_gguf_string value;
+	int rc = needed(wick_gguf_string(gguf, key, &value, diag), gguf, key, diag);
+
+	if (rc)
+		return rc;
+	for (*which = 0; *which < count; ++*which)
+		if (strlen(names[*which]) == value.length && memcmp(names[*which], value.bytes, value.length) == 0)
+			return 0;
+	return wick_diag_say(diag, -EINVAL, "%s: %s \"%.*s\" is not supported", wick_gguf_path(gguf), key,
+		(int)WICK_MIN(value.length, 80), value.bytes);
+}
+
+static int read_names(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	static const char *const activations[] = { "gelu", "relu" };
+	static const char *const orders[] = { "natural" };
+	const char *types[WICK_TYPE_COUNT];
+	unsigned type = 0, activation = 0, order = 0;
+	int rc;
+
+	for (unsigned t = 0; t < WICK_TYPE_COUNT; t++)
+		types[t] = wick_types[t].name;
+	rc = read_name(&type, gguf, "wick.encoding", types, WICK_TYPE_COUNT, diag);
+	if (rc == 0)
+		rc = read_name(&activation, gguf, "wick.activation", activations, WICK_COUNT_OF(activations), diag);
+	if (rc == 0)
+		rc = read_name(&order, gguf, "wick.order", orders, WICK_COUNT_OF(orders), diag);
+	shape->type = type;
+	shape->relu = activation == 1;
+	return rc;
+}
+
+/* A file of another tool, or of another time, is told apart before its keys are asked for. */
+static int read_version(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	uint64_t version = 0, rows = 0;
+	unsigned arch = 0;
+	int rc = wick_gguf_u64(gguf, "wick.version", &version, diag);
+
+	if (rc == -ENOENT)
+		return wick_diag_say(diag, -EINVAL, "%s: a GGUF file, but not a packed model: it has no wick.version",
+			wick_gguf_path(gguf));
+	if (rc == 0 && version != WICK_CONTAINER_VERSION)
+		return wick_diag_say(diag, -EINVAL, "%s: a packed model of version %llu; this program knows version %u",
+			wick_gguf_path(gguf), (unsigned long long)version, WICK_CONTAINER_VERSION);
+	if (rc == 0)
+		rc = read_number(&rows, gguf, "wick.check_rows", diag);
+	if (rc == 0 && rows != WICK_CHECK_ROWS)
+		return wick_diag_say(diag, -EINVAL, "%s: wick.check_rows is %llu, not %u", wick_gguf_path(gguf),
+			(unsigned long long)rows, WICK_CHECK_ROWS);
+	if (rc == 0)
+		rc = read_name(&arch, gguf, "general.architecture", wick_arch_names, WICK_ARCH_COUNT, diag);
+	shape->arch = arch;
+	return rc;
+}
+
+static int read_eps(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	char key[64];
+	double eps = 0;
+	int rc = wick_gguf_f64(gguf, spell(key, EPS_KEY, shape->arch), &eps, diag);
+
+	shape->norm_eps = eps;
+	return needed(rc, gguf, key, diag);
+}
+
+int wick_shape_read(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	int (*const steps[])(struct wick_shape *, const struct wick_gguf *, struct wick_diag *) = {
+		read_version, read_numbers, read_flags, read_names, read_eps,
+	};
+	uint64_t source_bytes = 0;
+	int rc = 0;
+
+	memset(shape, 0, sizeof(*shape));
+	for (size_t i = 0; rc == 0 && i < WICK_COUNT_OF(steps); i++)
+		rc = steps[i](shape, gguf, diag);
+	if (rc == 0 && shape->layers > wick_gguf_tensor_count(gguf))
+		return wick_diag_say(diag, -EINVAL, "%s: %u layers are more than its %llu tensors can be",
+			wick_gguf_path(gguf), shape->layers, (unsigned long long)wick_gguf_tensor_count(gguf));
+	if (rc == 0)
+		rc = read_number(&source_bytes, gguf, "wick.source_bytes", diag);
+	if (rc == 0)
+		rc = wick_shape_complete(shape, 0, wick_gguf_path(gguf), diag);
+	if (rc == 0 && source_bytes != shape->source_bytes)
+		return wick_diag_say(diag, -EINVAL, "%s: wick.source_bytes is %llu, but this model has %llu",
+			wick_gguf_path(gguf), (unsigned long long)source_bytes,
+			(unsigned long long)shape->source_bytes);
+	return rc;
+}
+
+void wick_shape_write(const struct wick_shape *shape, struct wick_gguf_writer *writer)
+{
+	char key[64];
+
+	wick_gguf_put_string(writer, "general.architecture", wick_arch_names[shape->arch]);
+	wick_gguf_put_u32(writer, "general.file_type", file_types[shape->type]);
+	for (size_t k = 0; k < WICK_COUNT_OF(number_keys); k++)
+		wick_gguf_put_u32(writer, spell(key, number_keys[k].name, shape->arch),
+			*(const uint32_t *)((const char *)shape + number_keys[k].place));
+	wick_gguf_put_f32(writer, spell(key, EPS_KEY, shape->arch), shape->norm_eps);
+	for (size_t k = 0; k < WICK_COUNT_OF(flag_keys); k++)
+		wick_gguf_put_bool(
+			writer, flag_keys[k].name, *(const bool *)((const char *)shape + flag_keys[k].place));
+	wick_gguf_put_u32(writer, "wick.version", WICK_CONTAINER_VERSION);
+	wick_gguf_put_string(writer, "wick.encoding", wick_types[shape->type].name);
+	wick_gguf_put_string(writer, "wick.activation", shape->relu ? "relu" : "gelu");
+	wick_gguf_put_string(writer, "wick.order", "natural");
+	wick_gguf_put_u32(writer, "wick.check_rows", WICK_CHECK_ROWS);
+	wick_gguf_put_u64(writer, "wick.stride", shape->stride);
+	wick_gguf_put_u64(writer, "wick.source_bytes", shape->source_bytes);
+}

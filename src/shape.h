@@ -1,0 +1,25 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A model's shape as metadata: one table of keys for the writer and the reader. */
+
+#include "diag.h"
+#include "model.h"
+
+struct wick_gguf;
+struct wick_gguf_writer;
+
+#define WICK_CONTAINER_VERSION 1
+#define WICK_DIM_MAX (1u << 24) /* of every dimension but layers */
+#define WICK_LAYERS_MAX (1u << 16)
+
+extern const char *const wick_arch_names[WICK_ARCH_COUNT]; /* as general.architecture has them */
+
+/* Fills what follows from the rest (head_dim, project, the sizes in bytes) and refuses, with -EINVAL, numbers that
+ * contradict each other. The stride is the bundle rounded up to align; with align 0 it stays as it is. whose is the
+ * file that the numbers come from. */
+int wick_shape_complete(struct wick_shape *shape, uint32_t align, const char *whose, struct wick_diag *diag);
+
+int wick_shape_read(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag);
+void wick_shape_write(const struct wick_shape *shape, struct wick_gguf_writer *writer);

@@ -1,0 +1,207 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The table of a packed model's tensors, and what follows from it. */
+
+#include "slot.h"
+
+#include "bits.h"
+#include "gguf.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A dimension, and what a model must have for a slot that is not in all of them. */
+enum { ONE, D_MODEL, D_EMBED, N_FF, VOCAB, CTX, Q_DIM, KV_DIM, BUNDLE, CHECKSUMS };
+enum { BIAS = 1, NORM = 2, PROJECT = 4, FINAL = 8, UNTIED = 16 };
+
+#define VECTOR WICK_KIND_VECTOR
+#define MATRIX WICK_KIND_MATRIX
+#define MODEL(field) false, offsetof(struct wick_model, field)
+#define LAYER(field) true, offsetof(struct wick_layer, field)
+
+const struct wick_slot wick_slots[WICK_SLOT_COUNT] = {
+	[WICK_SLOT_EMBED] = { "token_embd.weight", MATRIX, VOCAB, D_EMBED, 0, MODEL(embed) },
+	[WICK_SLOT_POSITION] = { "position_embd.weight", MATRIX, CTX, D_MODEL, 0, MODEL(position) },
+	[WICK_SLOT_PROJECT_IN] = { "token_embd_in.weight", MATRIX, D_MODEL, D_EMBED, PROJECT, MODEL(project_in) },
+	[WICK_SLOT_ATTN_NORM] = { "blk.%u.attn_norm.weight", VECTOR, ONE, D_MODEL, NORM, LAYER(attn_norm) },
+	[WICK_SLOT_ATTN_NORM_BIAS] = { "blk.%u.attn_norm.bias", VECTOR, ONE, D_MODEL, NORM, LAYER(attn_norm_bias) },
+	[WICK_SLOT_FFN_NORM] = { "blk.%u.ffn_norm.weight", VECTOR, ONE, D_MODEL, NORM, LAYER(ffn_norm) },
+	[WICK_SLOT_FFN_NORM_BIAS] = { "blk.%u.ffn_norm.bias", VECTOR, ONE, D_MODEL, NORM, LAYER(ffn_norm_bias) },
+	[WICK_SLOT_Q_BIAS] = { "blk.%u.attn_q.bias", VECTOR, ONE, Q_DIM, BIAS, LAYER(q_bias) },
+	[WICK_SLOT_K_BIAS] = { "blk.%u.attn_k.bias", VECTOR, ONE, KV_DIM, BIAS, LAYER(k_bias) },
+	[WICK_SLOT_V_BIAS] = { "blk.%u.attn_v.bias", VECTOR, ONE, KV_DIM, BIAS, LAYER(v_bias) },
+	[WICK_SLOT_O_BIAS] = { "blk.%u.attn_output.bias", VECTOR, ONE, D_MODEL, BIAS, LAYER(o_bias) },
+	[WICK_SLOT_UP_BIAS] = { "blk.%u.ffn_up.bias", VECTOR, ONE, N_FF, BIAS, LAYER(up_bias) },
+	[WICK_SLOT_DOWN_BIAS] = { "blk.%u.ffn_down.bias", VECTOR, ONE, D_MODEL, BIAS, LAYER(down_bias) },
+	[WICK_SLOT_Q] = { "blk.%u.attn_q.weight", MATRIX, Q_DIM, D_MODEL, 0, LAYER(q) },
+	[WICK_SLOT_K] = { "blk.%u.attn_k.weight", MATRIX, KV_DIM, D_MODEL, 0, LAYER(k) },
+	[WICK_SLOT_V] = { "blk.%u.attn_v.weight", MATRIX, KV_DIM, D_MODEL, 0, LAYER(v) },
+	[WICK_SLOT_O] = { "blk.%u.attn_output.weight", MATRIX, D_MODEL, Q_DIM, 0, LAYER(o) },
+	[WICK_SLOT_BUNDLES] = { "blk.%u.ffn_bundles", WICK_KIND_BUNDLES, N_FF, BUNDLE, 0, LAYER(bundles) },
+	[WICK_SLOT_BUNDLE_CRCS] = { "blk.%u.ffn_crc", WICK_KIND_BUNDLE_CRCS, ONE, N_FF, 0, true },
+	[WICK_SLOT_OUT_NORM] = { "output_norm.weight", VECTOR, ONE, D_MODEL, NORM | FINAL, MODEL(out_norm) },
+	[WICK_SLOT_OUT_NORM_BIAS] = { "output_norm.bias", VECTOR, ONE, D_MODEL, NORM | FINAL, MODEL(out_norm_bias) },
+	[WICK_SLOT_HEAD] = { "output.weight", MATRIX, VOCAB, D_EMBED, UNTIED, MODEL(head) },
+	[WICK_SLOT_PROJECT_OUT] = { "token_embd_out.weight", MATRIX, D_EMBED, D_MODEL, PROJECT, MODEL(project_out) },
+	[WICK_SLOT_CHECKSUMS] = { "wick.checksums", WICK_KIND_CHECKSUMS, ONE, CHECKSUMS, 0 },
+};
+
+static uint64_t dimension(const struct wick_shape *shape, uint8_t which)
+{
+	switch (which) {
+	case D_MODEL:
+		return shape->d_model;
+	case D_EMBED:
+		return shape->d_embed;
+	case N_FF:
+		return shape->n_ff;
+	case VOCAB:
+		return shape->vocab;
+	case CTX:
+		return shape->ctx_max;
+	case Q_DIM:
+		return (uint64_t)shape->heads * shape->head_dim;
+	case KV_DIM:
+		return (uint64_t)shape->kv_heads * shape->head_dim;
+	case BUNDLE:
+		return (uint64_t)shape->bundle_parts * shape->d_model;
+	case CHECKSUMS:
+		return wick_slot_checksums(shape);
+	default:
+		return 1;
+	}
+}
+
+static bool present(const struct wick_shape *shape, enum wick_slot_id id)
+{
+	unsigned has = (shape->bias ? BIAS : 0) | (shape->norm_affine ? NORM : 0) | (shape->project ? PROJECT : 0) |
+		       (shape->final_norm ? FINAL : 0) | (shape->tied ? 0 : UNTIED);
+
+	return (wick_slots[id].needs & ~has) == 0;
+}
+
+/* Slots [first, last) of one layer, or of the model's parts before and after the layers. */
+static int each_of(const struct wick_shape *shape, unsigned first, unsigned last, uint32_t layer,
+	int (*visit)(enum wick_slot_id id, uint32_t layer, void *user), void *user)
+{
+	int rc = 0;
+
+	for (unsigned id = first; rc == 0 && id < last; id++)
+		if (present(shape, id))
+			rc = visit(id, layer, user);
+	return rc;
+}
+
+int wick_slot_each(
+	const struct wick_shape *shape, int (*visit)(enum wick_slot_id id, uint32_t layer, void *user), void *user)
+{
+	int rc = each_of(shape, 0, WICK_SLOT_ATTN_NORM, 0, visit, user);
+
+	for (uint32_t layer = 0; rc == 0 && layer < shape->layers; layer++)
+		rc = each_of(shape, WICK_SLOT_ATTN_NORM, WICK_SLOT_OUT_NORM, layer, visit, user);
+	return rc ? rc : each_of(shape, WICK_SLOT_OUT_NORM, WICK_SLOT_COUNT, 0, visit, user);
+}
+
+void wick_slot_describe(
+	struct wick_tensor *tensor, enum wick_slot_id id, uint32_t layer, const struct wick_shape *shape)
+{
+	const struct wick_slot *slot = &wick_slots[id];
+	bool packed = slot->kind == WICK_KIND_MATRIX || slot->kind == WICK_KIND_BUNDLES;
+
+	memset(tensor, 0, sizeof(*tensor));
+	snprintf(tensor->name, sizeof(tensor->name), slot->name, layer);
+	tensor->type = packed ? shape->type : WICK_F32;
+	tensor->rows = dimension(shape, wick_slots[id].rows);
+	tensor->cols = dimension(shape, wick_slots[id].cols);
+	tensor->row_bytes = wick_type_bytes(tensor->type, tensor->cols);
+	if (slot->kind == WICK_KIND_BUNDLES)
+		tensor->row_bytes = shape->stride;
+	tensor->check_rows = slot->kind == WICK_KIND_MATRIX ? WICK_CHECK_ROWS : 1;
+}
+
+void wick_slot_directory(const struct wick_tensor *tensor, enum wick_slot_id id, uint32_t *ggml_type, uint64_t ne[2])
+{
+	static const uint32_t ggml_types[WICK_TYPE_COUNT] = {
+		[WICK_F32] = WICK_GGML_F32,   [WICK_F16] = WICK_GGML_F16,   [WICK_BF16] = WICK_GGML_BF16,
+		[WICK_Q8_0] = WICK_GGML_Q8_0, [WICK_Q4_0] = WICK_GGML_Q4_0,
+	};
+
+	ne[0] = tensor->cols;
+	ne[1] = tensor->rows;
+	switch (wick_slots[id].kind) {
+	case WICK_KIND_BUNDLES:
+		*ggml_type = WICK_GGML_I8;
+		ne[0] = tensor->row_bytes;
+		break;
+	case WICK_KIND_BUNDLE_CRCS:
+	case WICK_KIND_CHECKSUMS:
+		*ggml_type = WICK_GGML_I32;
+		break;
+	default:
+		*ggml_type = ggml_types[tensor->type];
+	}
+}
+
+struct wick_tensor *wick_slot_tensor(const struct wick_model *model, enum wick_slot_id id, uint32_t layer)
+{
+	const struct wick_slot *slot = &wick_slots[id];
+
+	if (slot->kind == WICK_KIND_BUNDLE_CRCS || slot->kind == WICK_KIND_CHECKSUMS)
+		return NULL;
+	if (slot->layered)
+		return (struct wick_tensor *)((char *)&model->layer[layer] + slot->place);
+	return (struct wick_tensor *)((char *)model + slot->place);
+}
+
+uint64_t wick_slot_blocks(const struct wick_tensor *tensor, enum wick_slot_id id)
+{
+	if (wick_slots[id].kind == WICK_KIND_BUNDLES || wick_slots[id].kind == WICK_KIND_CHECKSUMS)
+		return 0;
+	return wick_div_up(tensor->rows, tensor->check_rows);
+}
+
+struct sum {
+	const struct wick_shape *shape;
+	uint64_t total;
+};
+
+static int add_blocks(enum wick_slot_id id, uint32_t layer, void *user)
+{
+	struct sum *sum = user;
+	struct wick_tensor tensor;
+
+	if (id == WICK_SLOT_CHECKSUMS)
+		return 0;
+	wick_slot_describe(&tensor, id, layer, sum->shape);
+	sum->total += wick_slot_blocks(&tensor, id);
+	return 0;
+}
+
+uint64_t wick_slot_checksums(const struct wick_shape *shape)
+{
+	struct sum sum = { shape, 0 };
+
+	wick_slot_each(shape, add_blocks, &sum);
+	return sum.total + 2;
+}
+
+static int add_bytes(enum wick_slot_id id, uint32_t layer, void *user)
+{
+	struct sum *sum = user;
+	struct wick_tensor tensor;
+
+	if (wick_slots[id].kind == WICK_KIND_BUNDLE_CRCS || id == WICK_SLOT_CHECKSUMS)
+		return 0;
+	wick_slot_describe(&tensor, id, layer, sum->shape);
+	sum->total = wick_add(sum->total, wick_mul(tensor.rows, wick_type_bytes(tensor.type, tensor.cols)));
+	return 0;
+}
+
+uint64_t wick_slot_source_bytes(const struct wick_shape *shape)
+{
+	struct sum sum = { shape, 0 };
+
+	wick_slot_each(shape, add_bytes, &sum);
+	return sum.total;
+}
