@@ -169,6 +169,5 @@ void wick_file_forget(const struct wick_file *file, uint64_t offset, uint64_t by
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	uint64_t from = wick_align_down(offset, page), to = wick_align_up(offset + bytes, page);
 
-	if (!file->direct)
-		posix_fadvise(file->fd, (off_t)from, (off_t)(to - from), POSIX_FADV_DONTNEED);
+	posix_fadvise(file->fd, (off_t)from, (off_t)(to - from), POSIX_FADV_DONTNEED);
 }

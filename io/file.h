@@ -26,6 +26,6 @@ struct wick_file {
 int wick_file_open(struct wick_file *file, const char *path, bool want_direct, struct wick_diag *diag);
 void wick_file_close(struct wick_file *file); /* a zeroed or closed file is fine */
 
-/* Drops the page cache that a read of these bytes brought in, whole pages outwards; nothing to do for a direct file.
- * The methods of io.h call it, so that buffered reads leave nothing behind that the budget does not count. */
+/* Drops the page cache that a read of these bytes brought in, whole pages outwards. The methods of io.h call it for what
+ * they did not read directly, so that nothing stays behind that the budget does not count. */
 void wick_file_forget(const struct wick_file *file, uint64_t offset, uint64_t bytes);

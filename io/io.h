@@ -5,13 +5,27 @@
 /* Many reads in flight, into memory that the caller owns.
  *
  * The caller fills a request (file, offset, where the bytes go) and submits it; from then until wick_io_wait() or
- * wick_io_poll() hands it back, request and memory belong to this room. A request comes back once, DONE with every
- * byte in place or FAILED with a negative errno and never with part of the bytes unsaid: short reads are resumed,
- * EINTR/EAGAIN/ENOMEM are tried again, EIO a bounded number of times.
+ * wick_io_poll() hands it back, request, iovecs and memory belong to this room. A request comes back once, DONE with
+ * every byte in place or FAILED with a negative errno and never with part of the bytes unsaid:
+ *
+ *   a short read                     is resumed, from the last aligned boundary it passed
+ *   EINTR, EAGAIN, ENOMEM, EBUSY     are tried again, 20 times within about a second, waiting longer each time
+ *   EIO and the medium's other words are tried again options.retries times, likewise, and come back as EIO
+ *   the end of the file              before the last byte asked for: -ENODATA; bytes_done says how far it came
+ *   more than WICK_IO_IOV_MAX iovecs or a range beyond 2^63: -EINVAL, as for a read the file's alignment forbids
+ *   anything else                    comes back as it is
  *
  * Any number of requests may be submitted: at most `depth` are in the kernel at once and the rest wait their turn here,
- * those of a higher priority first, otherwise in order. Completions come in any order. Not thread-safe: one thread
- * submits and reaps.
+ * those of a higher priority first, otherwise in order. Completions come in any order.
+ *
+ *     struct wick_io_request request = { .file = &file, .offset = 4096, .one = { row, 4096 } };
+ *
+ *     wick_io_submit(io, &request);                  // zeroed but for the caller's part; nothing is sent yet
+ *     while ((back = wick_io_wait(io)))              // sends everything, sleeps until one is back
+ *             use(back);                             // it may be filled and submitted again
+ *
+ * Not thread-safe: one thread at a time submits and reaps, and takes over from another only while nothing is
+ * outstanding. Nothing is allocated after wick_io_create() but by the kernel.
  */
 
 #include "diag.h"
@@ -21,15 +35,17 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#define WICK_IO_IOV_MAX 1024 /* the kernel's UIO_MAXIOV */
+
 struct wick_file;
 struct wick_io;
 
 enum wick_io_state {
 	WICK_IO_IDLE,    /* the caller's: fill and submit */
 	WICK_IO_QUEUED,  /* submitted, waiting here for a place in the kernel */
-	WICK_IO_FLIGHT,  /* the kernel owns the memory */
-	WICK_IO_DONE,    /* every byte arrived; the caller's again once reaped */
-	WICK_IO_FAILED,  /* result says why; likewise */
+	WICK_IO_FLIGHT,  /* the kernel owns the memory, or it is done with it and the request waits here to be reaped */
+	WICK_IO_DONE,    /* handed back, every byte in place; the caller's again */
+	WICK_IO_FAILED,  /* handed back, result says why; likewise */
 };
 
 enum wick_io_priority { WICK_IO_DEMAND, WICK_IO_PREFETCH, WICK_IO_PRIORITIES };
@@ -39,29 +55,40 @@ struct wick_io_request {
 	const struct wick_file *file;
 	uint64_t offset;   /* bytes; a multiple of file->offset_align */
 	struct iovec *iov; /* scattered in this order; NULL: the one buffer below */
-	unsigned iov_count;
-	struct iovec one; /* used when iov is NULL; base and length obey the file's alignments */
+	unsigned iov_count; /* WICK_IO_IOV_MAX at most */
+	struct iovec one; /* used when iov is NULL; base and length obey the file's alignments, as all of iov do */
 	enum wick_io_priority priority;
 	void *user;
 
-	/* io's. */
+	/* io's. Zero before the first submit; of use to the caller once the request is back. */
 	enum wick_io_state state;
 	int result;              /* 0, or the negative errno of a FAILED request */
+	uint64_t bytes;          /* asked for */
 	uint64_t bytes_done;     /* of FAILED: how far it came */
 	uint32_t attempts;       /* times it went to the kernel again after an error */
-	uint64_t submitted_ns;   /* CLOCK_MONOTONIC, when it first went to the kernel */
-	uint64_t completed_ns;
+	uint32_t medium_errors;  /* of them after an error of the medium */
+	uint64_t submitted_ns;   /* CLOCK_MONOTONIC, when it first went to the kernel: one stamp for all that went along */
+	uint64_t completed_ns;   /* when io saw it: one stamp for all that were seen at once */
 	struct wick_io_request *next;
 	void *method_data;
+
+	/* What the method reads now: everything at first; after a short read the rest of one iovec, then those behind it. */
+	uint64_t left_offset;
+	uint64_t left_bytes;
+	const struct iovec *left; /* into iov, or &rest */
+	unsigned left_count;
+	struct iovec rest;
+	uint64_t retry_ns; /* not before then */
 };
 
 struct wick_io_options {
 	const char *method; /* "uring", "pread", "mmap"; NULL: the best this machine allows, and why it is not uring */
 	unsigned depth;     /* reads in the kernel at once; 1..4096 */
-	unsigned threads;   /* of the pread pool; 0: as many as depth, 32 at most */
-	unsigned retries;   /* of EIO, per request */
+	unsigned threads;   /* of the pread pool, 1..32; 0: as many as depth, 32 at most */
+	unsigned retries;   /* of an error of the medium, per request */
 	bool sqpoll;        /* uring: a kernel thread submits */
-	bool iopoll;        /* uring: completions are polled for */
+	bool iopoll;        /* uring: completions are polled for; where the drive has no queues for that, reads fail with
+			       -EOPNOTSUPP and wick_io_why() says so */
 };
 
 struct wick_io_counters {
@@ -74,8 +101,9 @@ struct wick_io_counters {
 };
 
 /* On success *io is ready; wick_io_method() names what is really in use and wick_io_why() says why a better method was
- * not taken ("" if it was). A method asked for by name is never replaced by another: it fails with the reason.
- * -EINVAL for a name or depth outside the limits, else the kernel's errno. */
+ * not taken ("" if it was). A method asked for by name is never replaced by another: it fails with the reason. sqpoll
+ * and iopoll ask for uring by name. -EINVAL for a name, depth or thread count outside the limits, else the kernel's
+ * errno. */
 int wick_io_create(struct wick_io **io, const struct wick_io_options *options, struct wick_diag *diag);
 void wick_io_destroy(struct wick_io *io); /* waits for what is in flight, hands nothing back; NULL is fine */
 
@@ -83,14 +111,18 @@ const char *wick_io_method(const struct wick_io *io);
 const char *wick_io_why(const struct wick_io *io);
 const struct wick_io_counters *wick_io_counters(const struct wick_io *io);
 
-/* Fixed buffers: reads that land wholly inside a registered range skip the kernel's page pinning. An optimisation only:
- * -ENOMEM, -EPERM or -EOPNOTSUPP leave everything as it was. */
+/* Fixed buffers: reads of one buffer that land wholly inside a registered range skip the kernel's page pinning. An
+ * optimisation only: after -ENOMEM (RLIMIT_MEMLOCK), -EPERM or -EOPNOTSUPP no range is registered and reads go on as
+ * without. At most 64 ranges of at most 1 GiB, else -EINVAL. A later call replaces the ranges, count 0 forgets them;
+ * nothing may be outstanding. Memory is not given back before its range is forgotten. */
 int wick_io_register(struct wick_io *io, const struct iovec *ranges, unsigned count);
 
 /* Accepts a request; nothing is sent to the kernel before the next kick, wait or poll, so that many go in one call. */
 void wick_io_submit(struct wick_io *io, struct wick_io_request *request);
 void wick_io_kick(struct wick_io *io); /* sends what fits, does not wait */
 
-struct wick_io_request *wick_io_wait(struct wick_io *io); /* the next one back, blocking; NULL: none outstanding */
+/* The next one back. While some are at hand, both send what is queued only when a quarter of the depth is free: often
+ * enough to keep the drive busy while the caller works, seldom enough that many go in one call. */
+struct wick_io_request *wick_io_wait(struct wick_io *io); /* blocking; NULL: none outstanding */
 struct wick_io_request *wick_io_poll(struct wick_io *io); /* likewise, NULL also when none has come back yet */
 unsigned wick_io_outstanding(const struct wick_io *io);   /* submitted and not yet handed back */

@@ -1,0 +1,461 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The queue of reads: which go to the kernel next, and what becomes of those that end (see io.h and method.h).
+ *
+ *     submit ---> queue[DEMAND]   --.                    .--> back ---> wait, poll
+ *            `--> queue[PREFETCH] --+--> start, drive --<
+ *                    ^  ^           |    depth at most   `--> short: front of its queue
+ *                    |  `-- due ----|-- later <-----------------  error worth another try
+ *                    `---- front ---'
+ *
+ * All lists are threaded through request->next. Every change of state goes through set_state().
+ */
+
+#include "io.h"
+
+#include "bits.h"
+#include "check.h"
+#include "file.h"
+#include "method.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define DEPTH_MAX 4096
+#define REFILL_SHARE 4          /* 1/4 of the depth free is worth a system call of its own */
+#define TRANSIENT_TRIES 20      /* with the waits below: about a second */
+#define RETRY_FIRST_NS 50000ull /* doubled at every further attempt */
+#define RETRY_LAST_NS 100000000ull
+#define GO_ON 1 /* of after_bytes and after_error: the request is not finished */
+
+struct list {
+	struct wick_io_request *head;
+	struct wick_io_request *tail; /* of a list that is not empty */
+};
+
+struct wick_io {
+	const struct wick_io_method_ops *ops;
+	void *method;
+	unsigned depth;
+	unsigned retries;
+	struct list queue[WICK_IO_PRIORITIES]; /* QUEUED, ready to go */
+	struct list later;                     /* QUEUED, not before retry_ns */
+	struct list back;                      /* ended for good, to be reaped */
+	unsigned queued;                       /* in queue[] */
+	unsigned in_flight;
+	unsigned outstanding;
+	uint64_t seen_ns; /* stamp of what ends in this turn; 0: not taken yet */
+	struct wick_io_counters counters;
+	struct wick_diag why; /* of wick_io_why() */
+};
+
+static void push_back(struct list *list, struct wick_io_request *request)
+{
+	request->next = NULL;
+	if (list->head)
+		list->tail->next = request;
+	else
+		list->head = request;
+	list->tail = request;
+}
+
+static void push_front(struct list *list, struct wick_io_request *request)
+{
+	request->next = list->head;
+	if (!list->head)
+		list->tail = request;
+	list->head = request;
+}
+
+static struct wick_io_request *pop(struct list *list)
+{
+	struct wick_io_request *request = list->head;
+
+	if (request)
+		list->head = request->next;
+	return request;
+}
+
+/* The life of a request: from which states each may be entered. */
+static void set_state(struct wick_io_request *request, enum wick_io_state state)
+{
+#define FROM(from) (1u << WICK_IO_##from)
+	static const unsigned entered_from[] = {
+		[WICK_IO_QUEUED] = FROM(IDLE) | FROM(DONE) | FROM(FAILED) | FROM(FLIGHT),
+		[WICK_IO_FLIGHT] = FROM(QUEUED),
+		[WICK_IO_DONE] = FROM(FLIGHT),
+		[WICK_IO_FAILED] = FROM(FLIGHT),
+	};
+#undef FROM
+	wick_verify(request->state <= WICK_IO_FAILED && entered_from[state] & 1u << request->state);
+	request->state = state;
+}
+
+static uint64_t now_ns(const struct wick_io *io)
+{
+	struct timespec now;
+
+	if (io->ops->now_ns)
+		return io->ops->now_ns(io->method);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void sleep_until_ns(const struct wick_io *io, uint64_t then_ns)
+{
+	struct timespec then = { .tv_sec = (time_t)(then_ns / 1000000000u), .tv_nsec = (long)(then_ns % 1000000000u) };
+
+	if (io->ops->sleep_until_ns)
+		io->ops->sleep_until_ns(io->method, then_ns);
+	else
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL);
+}
+
+/* Completions are stamped once a turn, with the first of them. */
+static uint64_t seen_ns(struct wick_io *io)
+{
+	if (!io->seen_ns)
+		io->seen_ns = now_ns(io);
+	return io->seen_ns;
+}
+
+/* Aims the next attempt behind the bytes that arrived, or before them where the file's alignment asks for it. What is
+ * left of an iovec goes alone, so that the caller's array is used as it is and none is made here. */
+static void aim(struct wick_io_request *request, uint64_t arrived)
+{
+	uint64_t align = WICK_MAX(WICK_MAX(request->file->offset_align, request->file->memory_align), 1u);
+	const struct iovec *iov = request->iov ? request->iov : &request->one;
+	unsigned count = request->iov ? request->iov_count : 1;
+	uint64_t before = 0, within;
+
+	for (; arrived - before >= iov->iov_len; iov++, count--)
+		before += iov->iov_len;
+	within = wick_align_down(arrived - before, align);
+	request->bytes_done = before + within;
+	request->left_offset = request->offset + request->bytes_done;
+	if (within) {
+		request->rest = (struct iovec){ (char *)iov->iov_base + within, iov->iov_len - within };
+		request->left = &request->rest;
+		request->left_count = 1;
+		request->left_bytes = request->rest.iov_len;
+	} else {
+		request->left = iov;
+		request->left_count = count;
+		request->left_bytes = request->bytes - before;
+	}
+}
+
+enum cure { NONE, TRY_LATER, TRY_MEDIUM };
+
+/* What an error of a read calls for. The second group is how the block layer spells a medium that did not give. */
+static enum cure cure_of(int error)
+{
+	switch (-error) {
+	case EINTR:
+	case EAGAIN:
+	case ENOMEM:
+	case EBUSY:
+		return TRY_LATER;
+	case EIO:
+	case ENODATA:
+	case EILSEQ:
+	case EREMOTEIO:
+	case ENOLINK:
+	case ETIMEDOUT:
+		return TRY_MEDIUM;
+	default:
+		return NONE;
+	}
+}
+
+/* Another try later, as long as the bound for this kind of error allows: GO_ON, else the error to report. */
+static int after_error(struct wick_io *io, struct wick_io_request *request, int error)
+{
+	enum cure cure = cure_of(error);
+	uint32_t spent = cure == TRY_MEDIUM ? request->medium_errors : request->attempts - request->medium_errors;
+	uint32_t allowed = cure == TRY_MEDIUM ? io->retries : cure == TRY_LATER ? TRANSIENT_TRIES : 0;
+
+	if (spent >= allowed)
+		return cure == TRY_MEDIUM ? -EIO : error;
+	request->retry_ns = seen_ns(io) + WICK_MIN(RETRY_FIRST_NS << WICK_MIN(spent, 20u), RETRY_LAST_NS);
+	request->attempts++;
+	request->medium_errors += cure == TRY_MEDIUM;
+	io->counters.retries++;
+	set_state(request, WICK_IO_QUEUED);
+	push_back(&io->later, request);
+	return GO_ON;
+}
+
+/* 0 when that was all, GO_ON when the rest is to be read, or why it never will be. */
+static int after_bytes(struct wick_io *io, struct wick_io_request *request, uint64_t got)
+{
+	uint64_t arrived = request->bytes_done + got, aimed = request->left_offset;
+	bool cut_short = got < request->left_bytes;
+
+	wick_verify(got <= request->left_bytes);
+	if (arrived == request->bytes || !got || request->offset + arrived >= request->file->size) {
+		request->bytes_done = arrived;
+		return arrived == request->bytes ? 0 : -ENODATA;
+	}
+	aim(request, arrived);
+	if (request->left_offset == aimed) /* less than one aligned block: not getting anywhere */
+		return after_error(io, request, -EIO);
+	io->counters.resumed += cut_short;
+	set_state(request, WICK_IO_QUEUED);
+	push_front(&io->queue[request->priority], request);
+	io->queued++;
+	return GO_ON;
+}
+
+static void finish(struct wick_io *io, struct wick_io_request *request, int result)
+{
+	request->result = result;
+	request->completed_ns = seen_ns(io);
+	if (!request->submitted_ns) /* it never had to go */
+		request->submitted_ns = request->completed_ns;
+	push_back(&io->back, request);
+}
+
+void wick_io_ended(struct wick_io *io, struct wick_io_request *request, int64_t result)
+{
+	int rc;
+
+	wick_verify(request->state == WICK_IO_FLIGHT && io->in_flight > 0);
+	io->in_flight--;
+	rc = result < 0 ? after_error(io, request, (int)result) : after_bytes(io, request, (uint64_t)result);
+	if (rc != GO_ON)
+		finish(io, request, rc);
+}
+
+void wick_io_explain(struct wick_io *io, const char *why)
+{
+	wick_diag_say(&io->why, 0, "%s", why);
+}
+
+/* Moves those whose time has come to the front of their queues. Returns when the next of the others is due. */
+static uint64_t revive(struct wick_io *io, uint64_t now)
+{
+	struct list waiting = io->later;
+	struct wick_io_request *request;
+	uint64_t next_ns = UINT64_MAX;
+
+	io->later.head = NULL;
+	while ((request = pop(&waiting))) {
+		if (request->retry_ns <= now) {
+			push_front(&io->queue[request->priority], request);
+			io->queued++;
+		} else {
+			next_ns = WICK_MIN(next_ns, request->retry_ns);
+			push_back(&io->later, request);
+		}
+	}
+	return next_ns;
+}
+
+/* Hands the method as many as there are places for, the more urgent first. */
+static void start(struct wick_io *io, uint64_t now)
+{
+	struct wick_io_request *request;
+
+	for (unsigned priority = 0; priority < WICK_IO_PRIORITIES; priority++) {
+		while (io->in_flight < io->depth && (request = pop(&io->queue[priority]))) {
+			io->queued--;
+			io->in_flight++;
+			set_state(request, WICK_IO_FLIGHT);
+			if (!request->submitted_ns)
+				request->submitted_ns = now;
+			io->ops->start(io->method, request);
+		}
+	}
+}
+
+/* One round: send what can be sent, take in what has ended; with wait, not before something has (or a signal came). */
+static void turn(struct wick_io *io, bool wait)
+{
+	uint64_t now = now_ns(io), next_ns = revive(io, now);
+
+	start(io, now);
+	io->seen_ns = 0;
+	if (io->in_flight)
+		io->ops->drive(io->method, wait);
+	else if (wait && next_ns != UINT64_MAX)
+		sleep_until_ns(io, next_ns);
+	if (wait)
+		io->counters.wait_ns += seen_ns(io) - now;
+}
+
+static bool worth_sending(const struct wick_io *io)
+{
+	unsigned sendable = WICK_MIN(io->queued, io->depth - io->in_flight);
+
+	return sendable && sendable * REFILL_SHARE >= io->depth;
+}
+
+static struct wick_io_request *hand_back(struct wick_io *io)
+{
+	struct wick_io_request *request = pop(&io->back);
+
+	if (!request)
+		return NULL;
+	io->outstanding--;
+	io->counters.reads++;
+	io->counters.bytes += request->bytes;
+	io->counters.failed += request->result < 0;
+	set_state(request, request->result < 0 ? WICK_IO_FAILED : WICK_IO_DONE);
+	return request;
+}
+
+/* The bytes of a request, or a negative errno for one that no file could answer. */
+static int64_t measure(const struct wick_io_request *request)
+{
+	uint64_t bytes = request->one.iov_len;
+
+	if (request->iov) {
+		if (request->iov_count > WICK_IO_IOV_MAX)
+			return -EINVAL;
+		bytes = 0;
+		for (unsigned i = 0; i < request->iov_count; i++)
+			bytes = wick_add(bytes, request->iov[i].iov_len);
+	}
+	return wick_add(request->offset, bytes) > INT64_MAX ? -EINVAL : (int64_t)bytes;
+}
+
+void wick_io_submit(struct wick_io *io, struct wick_io_request *request)
+{
+	int64_t bytes = measure(request);
+
+	wick_verify(request->priority < WICK_IO_PRIORITIES);
+	set_state(request, WICK_IO_QUEUED);
+	io->outstanding++;
+	request->result = 0;
+	request->bytes = bytes < 0 ? 0 : (uint64_t)bytes;
+	request->bytes_done = 0;
+	request->attempts = request->medium_errors = 0;
+	request->submitted_ns = 0;
+	if (bytes <= 0) { /* nothing for the kernel to do */
+		set_state(request, WICK_IO_FLIGHT);
+		io->seen_ns = 0;
+		finish(io, request, (int)bytes);
+		return;
+	}
+	aim(request, 0);
+	push_back(&io->queue[request->priority], request);
+	io->queued++;
+}
+
+void wick_io_kick(struct wick_io *io)
+{
+	if (io->queued || io->later.head)
+		turn(io, false);
+}
+
+struct wick_io_request *wick_io_wait(struct wick_io *io)
+{
+	if (io->back.head && worth_sending(io))
+		turn(io, false);
+	while (!io->back.head && io->outstanding)
+		turn(io, true);
+	return hand_back(io);
+}
+
+struct wick_io_request *wick_io_poll(struct wick_io *io)
+{
+	if (io->back.head ? worth_sending(io) : io->outstanding > 0)
+		turn(io, false);
+	return hand_back(io);
+}
+
+unsigned wick_io_outstanding(const struct wick_io *io)
+{
+	return io->outstanding;
+}
+
+const char *wick_io_method(const struct wick_io *io)
+{
+	return io->ops->name;
+}
+
+const char *wick_io_why(const struct wick_io *io)
+{
+	return io->why.text;
+}
+
+const struct wick_io_counters *wick_io_counters(const struct wick_io *io)
+{
+	return &io->counters;
+}
+
+int wick_io_register(struct wick_io *io, const struct iovec *ranges, unsigned count)
+{
+	wick_verify(!io->outstanding);
+	return io->ops->fix ? io->ops->fix(io->method, ranges, count) : -EOPNOTSUPP;
+}
+
+int wick_io_create_with(struct wick_io **io, const struct wick_io_method_ops *ops, void *method,
+	const struct wick_io_options *options, struct wick_diag *diag)
+{
+	struct wick_io *made;
+	int rc;
+
+	*io = NULL;
+	if (options->depth < 1 || options->depth > DEPTH_MAX)
+		return wick_diag_say(diag, -EINVAL, "queue depth %u: must be 1 to %u", options->depth, DEPTH_MAX);
+	made = calloc(1, sizeof(*made));
+	if (!made)
+		return wick_diag_say(diag, -ENOMEM, "no memory for an I/O queue");
+	made->ops = ops;
+	made->method = method;
+	made->depth = options->depth;
+	made->retries = options->retries;
+	rc = ops->create(&made->method, made, options, diag);
+	if (rc < 0) {
+		free(made);
+		return rc;
+	}
+	*io = made;
+	return 0;
+}
+
+/* The best that this machine allows: uring, or the pool and the reason. */
+static int create_best(struct wick_io **io, const struct wick_io_options *options, struct wick_diag *diag)
+{
+	struct wick_diag refused = { 0 };
+	int rc = wick_io_create_with(io, &wick_io_uring, NULL, options, &refused);
+
+	if (rc == 0)
+		return 0;
+	rc = wick_io_create_with(io, &wick_io_pread, NULL, options, diag);
+	if (rc == 0)
+		wick_io_explain(*io, refused.text);
+	return rc;
+}
+
+int wick_io_create(struct wick_io **io, const struct wick_io_options *options, struct wick_diag *diag)
+{
+	static const struct wick_io_method_ops *const methods[] = { &wick_io_uring, &wick_io_pread, &wick_io_mmap };
+	const bool polled = options->sqpoll || options->iopoll;
+	const char *name = options->method || !polled ? options->method : wick_io_uring.name;
+
+	*io = NULL;
+	if (!name)
+		return create_best(io, options, diag);
+	if (polled && strcmp(name, wick_io_uring.name))
+		return wick_diag_say(diag, -EINVAL, "I/O method %s: polling is an option of uring only", name);
+	for (size_t i = 0; i < WICK_COUNT_OF(methods); i++)
+		if (!strcmp(name, methods[i]->name))
+			return wick_io_create_with(io, methods[i], NULL, options, diag);
+	return wick_diag_say(diag, -EINVAL, "I/O method \"%s\": must be uring, pread or mmap", name);
+}
+
+void wick_io_destroy(struct wick_io *io)
+{
+	if (!io)
+		return;
+	while (io->in_flight)
+		io->ops->drive(io->method, true);
+	io->ops->destroy(io->method);
+	free(io);
+}

@@ -1,0 +1,58 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What a way of reading must do, private to this room. io.c owns queues, order, retries and counters; a method takes
+ * one attempt at a time to the kernel and says how it ended.
+ *
+ *     io.c                              method
+ *     request QUEUED
+ *       | place free
+ *     request FLIGHT ---- start() ----> kept, not yet sent
+ *                    ---- drive() ----> sent, all in one go
+ *       | <--------- wick_io_ended() -- bytes, or a negative errno; only from inside drive()
+ *     DONE, FAILED, or QUEUED again
+ *
+ * An attempt is request->left_offset, left[left_count] and left_bytes; nothing else of the request concerns a method.
+ */
+
+#include "io.h"
+
+struct wick_io_method_ops {
+	const char *name;
+
+	/* Makes the method ready for options->depth attempts at once, or says why it cannot be had. *method comes in as
+	 * the argument of wick_io_create_with() and goes out as the method's own, for all the calls below. */
+	int (*create)(void **method, struct wick_io *io, const struct wick_io_options *options, struct wick_diag *diag);
+
+	/* Called with nothing in flight. */
+	void (*destroy)(void *method);
+
+	/* As wick_io_register(); NULL: not supported. Called with nothing in flight. */
+	int (*fix)(void *method, const struct iovec *ranges, unsigned count);
+
+	/* Takes an attempt; at most depth are taken and not ended. Cannot fail: what goes wrong is told at the end of the
+	 * attempt. Until then request->next and method_data are the method's. */
+	void (*start)(void *method, struct wick_io_request *request);
+
+	/* Sends what was started and ends what has come back. With wait it sleeps until at least one attempt has ended,
+	 * and may return earlier when a signal arrives; without, it does not sleep. Something is in flight. A buffered
+	 * file's pages are dropped (wick_file_forget) before the attempt ends. */
+	void (*drive)(void *method, bool wait);
+
+	/* The method's own time in nanoseconds; NULL for both: CLOCK_MONOTONIC. */
+	uint64_t (*now_ns)(void *method);
+	void (*sleep_until_ns)(void *method, uint64_t then_ns);
+};
+
+extern const struct wick_io_method_ops wick_io_uring, wick_io_pread, wick_io_mmap;
+
+/* wick_io_create() for a given method; options->method is not looked at. */
+int wick_io_create_with(struct wick_io **io, const struct wick_io_method_ops *ops, void *method,
+	const struct wick_io_options *options, struct wick_diag *diag);
+
+/* An attempt has ended: result is the bytes that arrived, or a negative errno. */
+void wick_io_ended(struct wick_io *io, struct wick_io_request *request, int64_t result);
+
+/* For a method that learns only while reading why it is not what was asked for; the first reason stays. */
+void wick_io_explain(struct wick_io *io, const char *why);

@@ -1,0 +1,342 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Reading through io_uring.
+ *
+ *     start ---> SQE in the ring --.
+ *     start ---> SQE in the ring --+--drive: one io_uring_enter sends them all and waits--> CQEs ---> wick_io_ended
+ *     start ---> SQE in the ring --'
+ *
+ * What makes a read cheap, and what is given up quietly where the kernel is older, since it changes nothing else:
+ *   deferred task run  completions are posted when we enter the kernel to wait, not by interrupting the compute (6.1)
+ *   registered files   looked up once, for the first FILES_MAX files read; each stays open until the ring is gone
+ *   registered memory  see wick_io_register(): pages are pinned once
+ *
+ * Deferred task run ties a ring to the thread that made it. When another one reads, with nothing in flight, the ring is
+ * made again.
+ */
+
+#include "check.h"
+#include "file.h"
+#include "method.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define FILES_MAX 16
+#define RANGES_MAX 64
+#define RANGE_BYTES_MAX (1ull << 30) /* the kernel's */
+#define READ_BYTES_MAX (1u << 30)    /* an SQE's length has 32 bits; io.c resumes */
+#define SEND_TRIES 1000              /* of a millisecond each, when the kernel takes nothing and has nothing of ours */
+
+struct uring {
+	struct wick_io *io;
+	struct io_uring ring;
+	unsigned depth;
+	unsigned flags; /* of the ring, as the kernel took them */
+	bool made;
+	pthread_t owner;
+	unsigned flying; /* started and not ended */
+	int broken;      /* negative errno: the kernel takes nothing any more */
+	struct wick_io_request *stranded; /* started since then */
+	unsigned send_failures;           /* in a row */
+	bool files_fixed;                 /* there are places for files */
+	uint64_t serials[FILES_MAX];      /* of the registered files */
+	unsigned file_count;
+	struct iovec ranges[RANGES_MAX];
+	unsigned range_count;
+};
+
+/* Best first; a kernel that does not know a flag says -EINVAL. */
+static const unsigned ladder[] = {
+	IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+	IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+	IORING_SETUP_SUBMIT_ALL,
+	0,
+};
+/* The kernel thread of sqpoll runs the completions. */
+static const unsigned ladder_sqpoll[] = {
+	IORING_SETUP_SQPOLL | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER,
+	IORING_SETUP_SQPOLL | IORING_SETUP_SUBMIT_ALL,
+	IORING_SETUP_SQPOLL,
+};
+
+/* Makes the calling thread's ring, with uring->flags. */
+static int make_ring(struct uring *uring)
+{
+	struct io_uring_params params = { .flags = uring->flags };
+	int none[FILES_MAX];
+	int rc = io_uring_queue_init_params(uring->depth, &uring->ring, &params);
+
+	if (rc < 0)
+		return rc;
+	if (!(params.features & IORING_FEAT_RW_CUR_POS)) { /* came with IORING_OP_READ, in Linux 5.6 */
+		io_uring_queue_exit(&uring->ring);
+		return -EOPNOTSUPP;
+	}
+	uring->made = true;
+	uring->owner = pthread_self();
+	memset(none, -1, sizeof(none));
+	uring->files_fixed = io_uring_register_files(&uring->ring, none, FILES_MAX) == 0;
+	uring->file_count = 0;
+	return 0;
+}
+
+static void drop_ring(struct uring *uring)
+{
+	if (uring->made)
+		io_uring_queue_exit(&uring->ring);
+	uring->made = false;
+}
+
+static bool is_of_another(const struct uring *uring)
+{
+	return !pthread_equal(uring->owner, pthread_self());
+}
+
+/* Gives the calling thread the same ring. */
+static int take_over(struct uring *uring)
+{
+	int rc;
+
+	wick_verify(!uring->flying);
+	drop_ring(uring);
+	rc = make_ring(uring);
+	if (rc == 0 && uring->range_count &&
+		io_uring_register_buffers(&uring->ring, uring->ranges, uring->range_count) < 0)
+		uring->range_count = 0;
+	return rc;
+}
+
+/* The place of a file among the registered, -1: none. Places are never reused, so that no SQE can mean another file. */
+static int fixed_file(struct uring *uring, const struct wick_file *file)
+{
+	unsigned place;
+
+	if (!file->serial || !uring->files_fixed)
+		return -1;
+	for (place = 0; place < uring->file_count; place++)
+		if (uring->serials[place] == file->serial)
+			return (int)place;
+	if (place == FILES_MAX || io_uring_register_files_update(&uring->ring, place, &file->fd, 1) != 1)
+		return -1;
+	uring->serials[uring->file_count++] = file->serial;
+	return (int)place;
+}
+
+static int fixed_range(const struct uring *uring, const struct iovec *buffer)
+{
+	for (unsigned i = 0; i < uring->range_count; i++) {
+		size_t into = (size_t)((uintptr_t)buffer->iov_base - (uintptr_t)uring->ranges[i].iov_base);
+
+		if (into < uring->ranges[i].iov_len && buffer->iov_len <= uring->ranges[i].iov_len - into)
+			return (int)i;
+	}
+	return -1;
+}
+
+static void prepare(struct uring *uring, struct io_uring_sqe *sqe, struct wick_io_request *request)
+{
+	const struct iovec *left = request->left;
+	unsigned bytes = left->iov_len < READ_BYTES_MAX ? (unsigned)left->iov_len : READ_BYTES_MAX;
+	int place = fixed_file(uring, request->file), range;
+	int fd = place < 0 ? request->file->fd : place;
+
+	if (request->left_count > 1)
+		io_uring_prep_readv(sqe, fd, left, request->left_count, request->left_offset);
+	else if ((range = fixed_range(uring, left)) >= 0)
+		io_uring_prep_read_fixed(sqe, fd, left->iov_base, bytes, request->left_offset, range);
+	else
+		io_uring_prep_read(sqe, fd, left->iov_base, bytes, request->left_offset);
+	if (place >= 0)
+		sqe->flags |= IOSQE_FIXED_FILE;
+	io_uring_sqe_set_data(sqe, request);
+}
+
+static void uring_start(void *method, struct wick_io_request *request)
+{
+	struct uring *uring = method;
+	struct io_uring_sqe *sqe;
+
+	if (!uring->broken && is_of_another(uring))
+		uring->broken = take_over(uring);
+	uring->flying++;
+	if (uring->broken) {
+		request->next = uring->stranded;
+		uring->stranded = request;
+		return;
+	}
+	sqe = io_uring_get_sqe(&uring->ring);
+	wick_verify(sqe); /* the ring has depth entries, and what has ended has left them */
+	prepare(uring, sqe, request);
+}
+
+static void end(struct uring *uring, struct wick_io_request *request, int result)
+{
+	uring->flying--;
+	if (result > 0 && !request->file->direct)
+		wick_file_forget(request->file, request->left_offset, (uint64_t)result);
+	else if (result == -EOPNOTSUPP && uring->flags & IORING_SETUP_IOPOLL)
+		wick_io_explain(uring->io, "polled completion refused: the drive has no queues for it (nvme.poll_queues)");
+	wick_io_ended(uring->io, request, result);
+}
+
+static unsigned reap(struct uring *uring)
+{
+	struct io_uring_cqe *cqe;
+	unsigned head, count = 0;
+
+	io_uring_for_each_cqe(&uring->ring, head, cqe) {
+		end(uring, io_uring_cqe_get_data(cqe), cqe->res);
+		count++;
+	}
+	io_uring_cq_advance(&uring->ring, count);
+	return count;
+}
+
+/* The kernel will take no more: what it has not taken ends with the error, and so will all that is started from now on.
+ * It must have nothing of ours, for memory that it may still write to cannot be handed back. */
+static void give_up(struct uring *uring, int error)
+{
+	struct io_uring_sq *sq = &uring->ring.sq;
+	unsigned taken = *sq->khead;
+
+	wick_verify(uring->flying == io_uring_sq_ready(&uring->ring));
+	uring->broken = error;
+	for (; taken != sq->sqe_tail; taken++)
+		end(uring, (struct wick_io_request *)(uintptr_t)sq->sqes[taken & sq->ring_mask].user_data, error);
+}
+
+/* io_uring_enter did not do as told. Lacking memory or room it may later, and completions make room. */
+static void after_refusal(struct uring *uring, int error)
+{
+	const bool passes = error == -EAGAIN || error == -EBUSY || error == -ENOMEM;
+	const struct timespec millisecond = { .tv_nsec = 1000000 };
+
+	if (error == -EINTR || reap(uring))
+		return;
+	if (!passes || (++uring->send_failures > SEND_TRIES && uring->flying == io_uring_sq_ready(&uring->ring)))
+		give_up(uring, error);
+	else
+		nanosleep(&millisecond, NULL);
+}
+
+static void uring_drive(void *method, bool wait)
+{
+	struct uring *uring = method;
+	struct io_uring *ring = &uring->ring;
+	struct wick_io_request *request;
+	int rc = 0;
+
+	while ((request = uring->stranded)) {
+		uring->stranded = request->next;
+		end(uring, request, uring->broken);
+		wait = false;
+	}
+	if (uring->broken)
+		return;
+	if (wait && !io_uring_cq_ready(ring))
+		rc = io_uring_submit_and_wait(ring, 1);
+	else if (io_uring_sq_ready(ring) || *ring->sq.kflags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW) ||
+		uring->flags & IORING_SETUP_IOPOLL)
+		rc = io_uring_submit_and_get_events(ring);
+	if (rc < 0) {
+		after_refusal(uring, rc);
+		return;
+	}
+	uring->send_failures = 0;
+	reap(uring);
+}
+
+static int uring_fix(void *method, const struct iovec *ranges, unsigned count)
+{
+	struct uring *uring = method;
+	int rc = count > RANGES_MAX ? -EINVAL : uring->broken;
+
+	for (unsigned i = 0; rc == 0 && i < count; i++)
+		rc = ranges[i].iov_len > RANGE_BYTES_MAX ? -EINVAL : 0;
+	if (rc == 0 && is_of_another(uring))
+		rc = uring->broken = take_over(uring);
+	if (rc < 0)
+		return rc;
+	if (uring->range_count)
+		io_uring_unregister_buffers(&uring->ring);
+	uring->range_count = 0;
+	if (!count)
+		return 0;
+	rc = io_uring_register_buffers(&uring->ring, ranges, count);
+	if (rc < 0)
+		return rc;
+	memcpy(uring->ranges, ranges, count * sizeof(*ranges));
+	uring->range_count = count;
+	return 0;
+}
+
+static void uring_destroy(void *method)
+{
+	struct uring *uring = method;
+
+	drop_ring(uring);
+	free(uring);
+}
+
+/* Says why there is no ring, and how to get one. */
+static int refused(int error, bool sqpoll, struct wick_diag *diag)
+{
+	FILE *sysctl = fopen("/proc/sys/kernel/io_uring_disabled", "re");
+	int disabled = 0;
+
+	if (sysctl) {
+		if (fscanf(sysctl, "%d", &disabled) != 1)
+			disabled = 0;
+		fclose(sysctl);
+	}
+	if (error == -EPERM && disabled)
+		return wick_diag_say(diag, error, "io_uring is switched off (sysctl kernel.io_uring_disabled=%d)", disabled);
+	if (error == -EPERM)
+		return wick_diag_say(diag, error, "io_uring is forbidden here, by a container's seccomp filter or the like");
+	if (error == -ENOSYS)
+		return wick_diag_say(diag, error, "this kernel has no io_uring, or a seccomp filter hides it");
+	if (error == -EOPNOTSUPP)
+		return wick_diag_say(diag, error, "io_uring of this kernel is too old: it takes Linux 5.6");
+	if (error == -ENOMEM)
+		return wick_diag_say(diag, error, "io_uring got no memory for its ring (ulimit -l, or the memory limit)");
+	return wick_diag_say(diag, error, "io_uring%s refused: %s", sqpoll ? " with sqpoll" : "", strerror(-error));
+}
+
+static int uring_create(void **method, struct wick_io *io, const struct wick_io_options *options, struct wick_diag *diag)
+{
+	const unsigned *steps = options->sqpoll ? ladder_sqpoll : ladder;
+	size_t count = options->sqpoll ? sizeof(ladder_sqpoll) / sizeof(*steps) : sizeof(ladder) / sizeof(*steps);
+	struct uring *uring = calloc(1, sizeof(*uring));
+	int rc = -EINVAL;
+
+	if (!uring)
+		return wick_diag_say(diag, -ENOMEM, "no memory for io_uring");
+	uring->io = io;
+	uring->depth = options->depth;
+	for (size_t i = 0; i < count && rc == -EINVAL; i++) {
+		uring->flags = steps[i] | (options->iopoll ? IORING_SETUP_IOPOLL : 0);
+		rc = make_ring(uring);
+	}
+	if (rc < 0) {
+		free(uring);
+		return refused(rc, options->sqpoll, diag);
+	}
+	*method = uring;
+	return 0;
+}
+
+const struct wick_io_method_ops wick_io_uring = {
+	.name = "uring",
+	.create = uring_create,
+	.destroy = uring_destroy,
+	.fix = uring_fix,
+	.start = uring_start,
+	.drive = uring_drive,
+};
