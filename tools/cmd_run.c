@@ -29,7 +29,7 @@ static const struct opt options[] = {
 		.help = "continue what this file holds; - is standard input" },
 	{ OPT_COUNT, 'n', .value = "N", .into.count = &generate.tokens,
 		.help = "tokens to write, at most (256)" },
-	{ OPT_NUMBER, .name = "temp", .value = "T", .into.number = &generate.sampling.temp, .max = 100,
+	{ OPT_NUMBER, .name = "temp", .value = "T", .into.number = &generate.sampling.temp,
 		.help = "temperature: 0 always takes the likeliest token (0.8)" },
 	{ OPT_NUMBER, .name = "top-p", .value = "P", .into.number = &generate.sampling.top_p, .max = 1,
 		.help = "choose among the likeliest tokens that make up this share of "

@@ -21,20 +21,21 @@ static double per(double amount, double by)
 static void print_why(const char *instead_of, const char *why, FILE *out)
 {
 	if (why && *why)
-		fprintf(out, "not %s: %s\n", instead_of, why);
+		fprintf(out, "        not %s: %s\n", instead_of, why);
 }
 
 void print_start(const struct wick_report *report, const struct wick_plan *plan, FILE *out)
 {
-	fprintf(out,
-		"%s: %s, %s of %s weights, %s; budget %s: %s of them stay in memory, %s are read for every token\n",
-		report->model, report->arch, BYTES(plan->weight_bytes), report->type, report->mode,
-		BYTES(plan->budget_bytes), BYTES(plan->resident_bytes), BYTES(plan->swept_bytes));
-	fprintf(out, "flash through %s, %s; computing with %s on %u thread%s (OpenBLAS %s); memory in %s, NUMA %s\n",
-		report->io, report->direct ? "direct" : "buffered", report->kernels, plan->threads,
-		plan->threads == 1 ? "" : "s", report->blas, report->pages, report->numa);
-	print_why("io_uring", report->io_why, out);
+	fprintf(out, "model   %s: %s, %s, %s of weights\n", report->model, report->arch, report->type,
+		BYTES(plan->weight_bytes));
+	fprintf(out, "memory  %s; %s: %s of the weights stay, %s are read for every token\n", BYTES(plan->budget_bytes),
+		report->mode, BYTES(plan->resident_bytes), BYTES(plan->swept_bytes));
+	fprintf(out, "        %s; %s\n", report->pages, report->numa);
+	fprintf(out, "flash   %s, %s\n", report->io, report->direct ? "direct" : "buffered");
+	print_why("uring", report->io_why, out);
 	print_why("direct", report->direct_why, out);
+	fprintf(out, "cpu     %s, %u thread%s, OpenBLAS for %s\n\n", report->kernels, plan->threads,
+		plan->threads == 1 ? "" : "s", report->blas);
 }
 
 void print_figures(const struct run_figures *run, const struct wick_plan *plan, FILE *out)
@@ -43,17 +44,16 @@ void print_figures(const struct run_figures *run, const struct wick_plan *plan, 
 	double seconds = (double)run->decode_ns / 1e9;
 	double passes = (double)stats->tokens;
 
-	fprintf(out, "prompt: %u tokens in %.2f s\n", run->prompt_tokens, (double)run->prompt_ns / 1e9);
-	fprintf(out, "written: %u tokens (%s), %.2f tokens/s, %.1f ms each; seed %" PRIu64 "\n", run->tokens, run->stop,
-		per(passes, seconds), per(1e3 * seconds, passes), run->seed);
-	fprintf(out, "flash: %s a token, %.2f GB/s, %.0f%% of the time spent waiting for it\n",
+	fprintf(out, "\nprompt  %u tokens in %.2f s\n", run->prompt_tokens, (double)run->prompt_ns / 1e9);
+	fprintf(out, "text    %u tokens, %.2f tokens/s, %.1f ms a token; stop: %s; seed: %" PRIu64 "\n", run->tokens,
+		per(passes, seconds), per(1e3 * seconds, passes), run->stop, run->seed);
+	fprintf(out, "flash   %s a token, %.2f GB/s, %.0f%% of the time spent waiting for it\n",
 		BYTES(per((double)stats->flash_bytes, passes)), per((double)stats->flash_bytes / 1e9, seconds),
 		100 * per((double)stats->io_wait_ns, (double)run->decode_ns));
-	fprintf(out, "memory: %s at most, of a budget of %s\n", BYTES(stats->peak_bytes), BYTES(plan->budget_bytes));
 	if (stats->retries || stats->repaired)
-		fprintf(out,
-			"drive: %" PRIu64 " reads repeated after errors, %" PRIu64 " blocks right only when read again\n",
+		fprintf(out, "        %" PRIu64 " reads repeated after errors, %" PRIu64 " blocks right only at the second reading\n",
 			stats->retries, stats->repaired);
+	fprintf(out, "memory  %s at most, of a budget of %s\n", BYTES(stats->peak_bytes), BYTES(plan->budget_bytes));
 }
 
 static void set_count(json_t *object, const char *key, uint64_t value)

@@ -163,17 +163,34 @@ static const struct {
 	[OPT_CHOICE] = { take_choice, "one of " },
 };
 
+/* A bound as people write it: 1G rather than 1073741824. */
+static const char *say_bound(char text[32], const struct opt *opt, double bound)
+{
+	const char *unit = "kMGT";
+
+	if (opt->kind != OPT_SIZE || bound < 1024) {
+		snprintf(text, 32, "%.15g", bound);
+		return text;
+	}
+	for (bound /= 1024; bound >= 1024 && unit[1]; bound /= 1024)
+		unit++;
+	snprintf(text, 32, "%.15g%c", bound, *unit);
+	return text;
+}
+
 /* "a whole number from 1 to 4096", "one of uring|pread|mmap" */
 static void say_wants(const struct opt *opt, char *text, size_t bytes)
 {
 	size_t used = (size_t)snprintf(text, bytes, "%s", kinds[opt->kind].wants);
+	char min[32], max[32];
 
 	for (const char *const *choice = opt->choices; choice && *choice && used < bytes; choice++)
 		used += (size_t)snprintf(text + used, bytes - used, "%s%s", choice == opt->choices ? "" : "|", *choice);
 	if (opt->max && used < bytes)
-		snprintf(text + used, bytes - used, " from %.15g to %.15g", opt->min, opt->max);
+		snprintf(text + used, bytes - used, ", %s to %s", say_bound(min, opt, opt->min),
+			say_bound(max, opt, opt->max));
 	else if (opt->min && used < bytes)
-		snprintf(text + used, bytes - used, ", at least %.15g", opt->min);
+		snprintf(text + used, bytes - used, ", at least %s", say_bound(min, opt, opt->min));
 }
 
 static int take_value(const struct opt *opt, const char *shown, const char *word, struct wick_diag *diag)

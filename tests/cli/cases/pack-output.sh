@@ -1,0 +1,13 @@
+fixture plain-f32
+: >file
+mkdir folder
+refuse pack src -o nowhere/out.gguf
+refuse pack src -o file/out.gguf
+refuse pack src -o folder
+refuse pack src -o /dev/full
+refuse pack src -o /proc/out.gguf
+# What was there stays when packing fails.
+echo old >out.gguf
+rm src/model.safetensors
+refuse pack src -o out.gguf
+cat out.gguf
