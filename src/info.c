@@ -1,0 +1,108 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What a packed model is, as JSON: wick_info() of wick.h. */
+
+#include "bits.h"
+#include "gguf.h"
+#include "kv.h"
+#include "model.h"
+
+#include <wick/wick.h>
+
+#include <errno.h>
+#include <jansson.h>
+#include <sys/stat.h>
+
+static int set_string(json_t *info, const struct wick_gguf *gguf, const char *as, const char *key, struct wick_diag *diag)
+{
+	struct wick_gguf_string text;
+	int err = wick_gguf_string(gguf, key, &text, diag);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	return json_object_set_new(info, as, json_stringn(text.bytes, text.length)) ? -ENOMEM : 0;
+}
+
+/* Everything that is a number, in one table. */
+static int set_numbers(json_t *info, const struct wick_model *model, uint64_t file_bytes)
+{
+	const struct wick_shape *shape = &model->shape;
+	const struct {
+		const char *key;
+		uint64_t value;
+	} numbers[] = {
+		{ "layers", shape->layers },
+		{ "d_model", shape->d_model },
+		{ "d_embed", shape->d_embed },
+		{ "heads", shape->heads },
+		{ "kv_heads", shape->kv_heads },
+		{ "head_dim", shape->head_dim },
+		{ "n_ff", shape->n_ff },
+		{ "vocab", shape->vocab },
+		{ "ctx_max", shape->ctx_max },
+		{ "bundle_bytes", shape->bundle_bytes },
+		{ "stride_bytes", shape->stride },
+		{ "bundles_bytes", (uint64_t)shape->layers * shape->n_ff * shape->stride },
+		{ "kv_bytes_per_token", wick_kv_bytes(shape, shape->ctx_max) / shape->ctx_max },
+		{ "source_bytes", shape->source_bytes },
+		{ "file_bytes", file_bytes },
+		{ "tensors", wick_gguf_tensor_count(model->gguf) },
+		{ "checksums", model->crc_count },
+	};
+
+	for (size_t i = 0; i < WICK_COUNT_OF(numbers); i++)
+		if (json_object_set_new(info, numbers[i].key, json_integer((json_int_t)numbers[i].value)))
+			return -ENOMEM;
+	return 0;
+}
+
+static int set_switches(json_t *info, const struct wick_shape *shape)
+{
+	int failed = json_object_set_new(info, "type", json_string(wick_types[shape->type].name)) ||
+		json_object_set_new(info, "norm", json_string(shape->norm_first ? "before" : "after")) ||
+		json_object_set_new(info, "activation", json_string(shape->relu ? "relu" : "other")) ||
+		json_object_set_new(info, "tied", json_boolean(shape->tied));
+
+	return failed ? -ENOMEM : 0;
+}
+
+static int describe(json_t *info, const struct wick_model *model, const char *path, struct wick_diag *diag)
+{
+	struct stat status;
+	int err;
+
+	if (stat(path, &status))
+		return wick_diag_say(diag, -errno, "%s: cannot be looked at: %m", path);
+	err = json_object_set_new(info, "path", json_string(path)) ? -ENOMEM : 0;
+	if (!err)
+		err = set_string(info, model->gguf, "name", "general.name", diag);
+	if (!err)
+		err = set_string(info, model->gguf, "arch", "general.architecture", diag);
+	if (!err)
+		err = set_string(info, model->gguf, "order", "wick.order", diag);
+	if (!err)
+		err = set_switches(info, &model->shape);
+	if (!err)
+		err = set_numbers(info, model, (uint64_t)status.st_size);
+	return err;
+}
+
+int wick_info(const char *path, char **json, struct wick_diag *diag)
+{
+	struct wick_model *model = NULL;
+	json_t *info = json_object();
+	int err;
+
+	*json = NULL;
+	if (diag)
+		diag->text[0] = 0;
+	err = info ? wick_model_open(&model, path, diag) : -ENOMEM;
+	if (!err)
+		err = describe(info, model, path, diag);
+	if (!err && !(*json = json_dumps(info, JSON_INDENT(2))))
+		err = -ENOMEM;
+	json_decref(info);
+	wick_model_close(model);
+	return err == -ENOMEM ? wick_diag_say(diag, err, "%s: no memory to describe it", path) : err;
+}

@@ -1,0 +1,214 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The plan on the shapes of real models, from their numbers alone. */
+
+#include "plan.h"
+
+#include "bits.h"
+#include "mem.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MIB 1048576ull
+
+struct size {
+	const char *name;
+	uint32_t layers, d_model, d_embed, heads, n_ff, vocab, ctx;
+};
+
+static const struct size sizes[] = {
+	{ "opt-125m", 12, 768, 768, 12, 3072, 50272, 2048 },
+	{ "opt-350m", 24, 1024, 512, 16, 4096, 50272, 2048 },
+	{ "opt-6.7b", 32, 4096, 4096, 32, 16384, 50272, 2048 },
+	{ "demo", 6, 320, 320, 5, 1280, 2048, 512 },
+	{ "odd", 2, 72, 72, 3, 100, 256, 340 },
+};
+
+static struct wick_tensor matrix(uint64_t rows, uint64_t cols)
+{
+	return (struct wick_tensor){ .name = "m", .type = WICK_F16, .rows = rows, .cols = cols, .row_bytes = cols * 2,
+		.check_rows = WICK_CHECK_ROWS };
+}
+
+static struct wick_tensor vector(uint64_t cols)
+{
+	return (struct wick_tensor){ .name = "v", .type = WICK_F32, .rows = 1, .cols = cols, .row_bytes = cols * 4,
+		.check_rows = 1 };
+}
+
+static struct wick_layer layer_of(const struct size *size, uint64_t stride)
+{
+	struct wick_tensor square = matrix(size->d_model, size->d_model), one = vector(size->d_model);
+
+	return (struct wick_layer){ .q = square, .k = square, .v = square, .o = square, .attn_norm = one,
+		.attn_norm_bias = one, .ffn_norm = one, .ffn_norm_bias = one, .q_bias = one, .k_bias = one, .v_bias = one,
+		.o_bias = one, .up_bias = vector(size->n_ff), .down_bias = one,
+		.bundles = { .name = "b", .type = WICK_F16, .rows = size->n_ff, .cols = 2 * size->d_model,
+			.row_bytes = stride, .check_rows = 1 } };
+}
+
+static struct wick_model *model_of(const struct size *size)
+{
+	struct wick_model *model = calloc(1, sizeof(*model));
+	uint64_t part = 2ull * size->d_model, stride = wick_align_up(2 * part, 512);
+	bool project = size->d_embed != size->d_model;
+
+	model->shape = (struct wick_shape){ .layers = size->layers, .d_model = size->d_model, .d_embed = size->d_embed,
+		.heads = size->heads, .kv_heads = size->heads, .head_dim = size->d_model / size->heads, .n_ff = size->n_ff,
+		.vocab = size->vocab, .ctx_max = size->ctx, .norm_first = !project, .final_norm = !project,
+		.project = project, .tied = true, .relu = true, .bundle_parts = 2, .part_bytes = part,
+		.bundle_bytes = 2 * part, .stride = stride, .type = WICK_F16 };
+	model->layer = calloc(size->layers, sizeof(*model->layer));
+	for (uint32_t i = 0; i < size->layers; i++)
+		model->layer[i] = layer_of(size, stride);
+	model->embed = model->head = matrix(size->vocab, size->d_embed);
+	model->position = matrix(size->ctx, size->d_model);
+	if (project) {
+		model->project_in = matrix(size->d_model, size->d_embed);
+		model->project_out = matrix(size->d_embed, size->d_model);
+	}
+	model->shape.source_bytes = 2ull * ((uint64_t)size->vocab * size->d_embed + (uint64_t)size->ctx * size->d_model +
+		size->layers * (4ull * size->d_model * size->d_model + 2ull * size->d_model * size->n_ff));
+	return model;
+}
+
+static void free_model(struct wick_model *model)
+{
+	free(model->layer);
+	free(model);
+}
+
+struct made {
+	struct wick_plan plan;
+	struct wick_layout layout;
+	struct wick_place places[256];
+	int err;
+	struct wick_diag diag;
+};
+
+static void make(struct made *made, const struct wick_model *model, enum wick_mode mode, struct wick_memory memory)
+{
+	struct wick_plan_input input = { .model = model, .memory = memory, .free_bytes = 64ull << 30,
+		.process_bytes = 20 * MIB, .metadata_bytes = 3 * MIB, .mode = mode, .chunk_bytes = MIB,
+		.size = { .ctx = WICK_MIN(model->shape.ctx_max, 384), .threads = 2 } };
+
+	memset(made, 0, sizeof(*made));
+	wick_places_init(made->places, model, input.size.ctx);
+	made->err = wick_plan_make(&input, made->places, &made->plan, &made->layout, &made->diag);
+}
+
+/* Recounted from the places, without the planner's own sums. */
+static void check_sums(const struct made *made, const struct wick_model *model)
+{
+	const struct wick_plan *plan = &made->plan;
+	uint64_t resident = 0, swept = 0;
+
+	for (uint32_t i = 0; i < wick_place_count(&model->shape); i++) {
+		const struct wick_place *place = &made->places[i];
+
+		if (!place->tensor)
+			continue;
+		assert_true(place->resident_rows <= place->rows);
+		if (place->resident_rows < place->rows)
+			assert_int_equal(place->resident_rows % WICK_TILE_ROWS, 0);
+		resident += wick_align_up(place->resident_rows * place->tensor->row_bytes, 4096);
+		if (!place->lookup)
+			swept += (place->rows - place->resident_rows) * place->tensor->row_bytes;
+	}
+	assert_int_equal(plan->resident_bytes, resident);
+	assert_int_equal(plan->swept_bytes, swept);
+	assert_int_equal(plan->total_bytes, plan->process_bytes + plan->metadata_bytes + plan->vector_bytes + plan->kv_bytes +
+		plan->activation_bytes + plan->staging_bytes + plan->resident_bytes);
+	assert_true(plan->total_bytes <= plan->budget_bytes);
+	if (swept)
+		assert_true(made->layout.sweep.unit_count >= 2);
+}
+
+/* Any budget from the minimum up works, stays inside, and more memory never means more to sweep. */
+static void budgets(void **state)
+{
+	struct made *made = calloc(1, sizeof(*made));
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(sizes); i++) {
+		struct wick_model *model = model_of(&sizes[i]);
+		uint64_t least, whole, last_swept = UINT64_MAX;
+
+		make(made, model, WICK_MODE_DENSE, (struct wick_memory){ .bytes = 1 });
+		assert_int_equal(made->err, -ENOSPC);
+		least = made->plan.minimum_bytes;
+		whole = made->plan.whole_bytes;
+		make(made, model, WICK_MODE_DENSE, (struct wick_memory){ .bytes = least - 1 });
+		assert_int_equal(made->err, -ENOSPC);
+		assert_non_null(strstr(made->diag.text, "the smallest that works"));
+		for (int step = 0; step <= 40; step++) {
+			uint64_t budget = least + (whole > least ? (whole - least) / 40 * (uint64_t)step : 0);
+
+			make(made, model, WICK_MODE_DENSE, (struct wick_memory){ .bytes = step == 40 ? whole : budget });
+			assert_int_equal(made->err, 0);
+			check_sums(made, model);
+			assert_true(made->plan.swept_bytes <= last_swept || step < 2);
+			last_swept = made->plan.swept_bytes;
+		}
+		assert_int_equal(made->plan.swept_bytes, 0);
+		assert_int_equal(made->plan.staging_bytes, 0);
+		free_model(model);
+	}
+	free(made);
+}
+
+static void modes(void **state)
+{
+	struct made *made = calloc(1, sizeof(*made));
+	struct wick_memory plenty = { .bytes = 40ull << 30 };
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(sizes); i++) {
+		struct wick_model *model = model_of(&sizes[i]);
+		uint64_t source = model->shape.source_bytes;
+
+		make(made, model, WICK_MODE_NAIVE, plenty);
+		check_sums(made, model);
+		assert_int_equal(made->plan.resident_bytes, 0);
+		make(made, model, WICK_MODE_HYBRID, plenty);
+		check_sums(made, model);
+		assert_true(made->plan.resident_bytes <= source / 2);
+		assert_true(made->plan.swept_bytes > 0);
+		free_model(model);
+	}
+	free(made);
+}
+
+/* PCT% is a share of the weights plus the process. 0 is three quarters of what is free, but never more than all. */
+static void percent_and_default(void **state)
+{
+	struct made *made = calloc(1, sizeof(*made));
+	struct wick_model *model = model_of(&sizes[2]);
+
+	(void)state;
+	make(made, model, WICK_MODE_DENSE, (struct wick_memory){ .percent = 50 });
+	assert_int_equal(made->plan.budget_bytes, 20 * MIB + model->shape.source_bytes / 2);
+	make(made, model, WICK_MODE_DENSE, (struct wick_memory){ 0 });
+	assert_int_equal(made->plan.budget_bytes, made->plan.whole_bytes);
+	assert_int_equal(made->plan.swept_bytes, 0);
+	free_model(model);
+	free(made);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(budgets),
+		cmocka_unit_test(modes),
+		cmocka_unit_test(percent_and_default),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
