@@ -6,6 +6,7 @@
  *     budget = process + metadata + vectors + KV + activations     fixed by the model and the options
  *            + staging                                             only when something is swept
  *            + resident weights                                    as many as are left room for
+ *            + page tables                                         a 512th of all that; counted with the process
  *
  * Every byte kept saves one byte of reading a token, whichever it is, so the order of keeping is for the others' sake:
  * tables first (else each token waits for a row), then what is small, then the matrices outside the FFN, then bundles,
@@ -40,6 +41,17 @@ struct planner {
 	uint32_t count;
 	uint64_t fixed_bytes;
 };
+
+/* The kernel's page tables for so much memory in 4 KiB pages, and what they leave of a budget for the rest. */
+static uint64_t table_bytes(uint64_t used_bytes)
+{
+	return wick_div_up(used_bytes, 512);
+}
+
+static uint64_t usable_bytes(uint64_t budget_bytes)
+{
+	return budget_bytes - wick_div_up(budget_bytes, 513);
+}
 
 static uint64_t place_cost(const struct wick_place *place, uint64_t rows)
 {
@@ -193,30 +205,36 @@ int wick_plan_make(const struct wick_plan_input *input, struct wick_place *place
 {
 	struct planner planner = { .input = input, .places = places, .count = wick_place_count(&input->model->shape) };
 	struct wick_sweep_shape none = { .chunk_bytes = input->chunk_bytes }, least;
-	uint64_t all_bytes = all_places_cost(&planner);
+	uint64_t all_bytes = all_places_cost(&planner), least_bytes, usable;
+	bool dense = input->mode == WICK_MODE_DENSE;
 
 	fixed_costs(&planner, plan);
 	least = staging(&planner, 0);
-	plan->whole_bytes = planner.fixed_bytes + all_bytes;
-	plan->minimum_bytes = WICK_MIN(planner.fixed_bytes + staging_bytes(&planner, &least),
-		input->mode == WICK_MODE_DENSE ? plan->whole_bytes : UINT64_MAX);
+	least_bytes = planner.fixed_bytes + staging_bytes(&planner, &least);
+	if (dense)
+		least_bytes = WICK_MIN(least_bytes, planner.fixed_bytes + all_bytes);
+	plan->whole_bytes = planner.fixed_bytes + all_bytes + table_bytes(planner.fixed_bytes + all_bytes) + 1;
+	plan->minimum_bytes = least_bytes + table_bytes(least_bytes) + 1;
 	plan->budget_bytes = budget_of(input, plan->whole_bytes);
 	if (plan->budget_bytes < plan->minimum_bytes)
 		return too_small(plan, diag);
+	usable = usable_bytes(plan->budget_bytes);
 	layout->sweep = none;
-	if (input->mode == WICK_MODE_DENSE && plan->budget_bytes >= plan->whole_bytes) {
+	if (dense && plan->budget_bytes >= plan->whole_bytes) {
 		keep_all(&planner);
 	} else {
 		layout->sweep = staging(&planner, plan->budget_bytes);
-		if (planner.fixed_bytes + staging_bytes(&planner, &layout->sweep) > plan->budget_bytes)
+		if (planner.fixed_bytes + staging_bytes(&planner, &layout->sweep) > usable)
 			layout->sweep = least;
 		plan->staging_bytes = staging_bytes(&planner, &layout->sweep);
-		keep_what_fits(&planner, room_of(input, plan->budget_bytes - planner.fixed_bytes - plan->staging_bytes));
+		keep_what_fits(&planner, room_of(input, usable - planner.fixed_bytes - plan->staging_bytes));
 	}
 	sum_weights(&planner, plan);
 	plan->unit_count = layout->sweep.unit_count;
 	plan->unit_bytes = layout->sweep.unit_count ? layout->sweep.unit_bytes : 0;
 	plan->total_bytes = planner.fixed_bytes + plan->staging_bytes + plan->resident_bytes;
 	layout->reserve_bytes = plan->total_bytes - plan->process_bytes - plan->metadata_bytes;
+	plan->process_bytes += table_bytes(plan->total_bytes);
+	plan->total_bytes += table_bytes(plan->total_bytes);
 	return 0;
 }
