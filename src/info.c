@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static int set_string(json_t *info, const struct wick_gguf *gguf, const char *as, const char *key, struct wick_diag *diag)
@@ -73,7 +74,7 @@ static int describe(json_t *info, const struct wick_model *model, const char *pa
 	int err;
 
 	if (stat(path, &status))
-		return wick_diag_say(diag, -errno, "%s: cannot be looked at: %m", path);
+		return wick_diag_say(diag, -errno, "%s: cannot be looked at: %s", path, strerror(errno));
 	err = json_object_set_new(info, "path", json_string(path)) ? -ENOMEM : 0;
 	if (!err)
 		err = set_string(info, model->gguf, "name", "general.name", diag);

@@ -25,7 +25,7 @@
 
 #define UNIT_BYTES (1u << 20)          /* of a swept unit: from here on larger reads gain little */
 #define STAGING_BYTES_MAX (32u << 20)  /* of staging: enough in flight for several GB/s */
-#define STAGING_SHARE 16               /* a sixteenth of the budget at most, beyond the minimum */
+#define STAGING_SHARE 16               /* a sixteenth of the room for weights at most, beyond the minimum */
 #define UNITS_MIN 2                    /* one computed, one in flight */
 #define UNITS_MAX 64
 
@@ -81,7 +81,7 @@ static void keep(struct wick_place *place, uint64_t rows, uint64_t *left_bytes)
 
 	if (!place->tensor)
 		return;
-	fit = WICK_MIN(rows, *left_bytes / place->tensor->row_bytes);
+	fit = WICK_MIN(WICK_MIN(rows, place->rows), *left_bytes / place->tensor->row_bytes);
 	if (fit < place->rows)
 		fit = place->lookup ? 0 : fit / WICK_TILE_ROWS * WICK_TILE_ROWS;
 	while (fit && place_cost(place, fit) > *left_bytes)
@@ -125,11 +125,11 @@ static void keep_what_fits(struct planner *planner, uint64_t left_bytes)
 	keep(&places[WICK_PLACE_EMBED], UINT64_MAX, &left_bytes);
 }
 
-/* Staging for a budget: the minimum, or a share of what is there. budget_bytes 0 gives the minimum. */
-static struct wick_sweep_shape staging(const struct planner *planner, uint64_t budget_bytes)
+/* Staging when so much is left for it and for weights: a share of that, or the minimum, which room 0 gives. */
+static struct wick_sweep_shape staging(const struct planner *planner, uint64_t room_bytes)
 {
 	uint64_t tile = wick_sweep_tile_bytes(planner->places, planner->count);
-	uint64_t share = WICK_MIN(budget_bytes / STAGING_SHARE, STAGING_BYTES_MAX);
+	uint64_t share = WICK_MIN(room_bytes / STAGING_SHARE, STAGING_BYTES_MAX);
 	uint64_t unit = WICK_MAX(tile, WICK_MIN(UNIT_BYTES, share / 4));
 	uint64_t count = WICK_MIN(UNITS_MAX, WICK_MAX(UNITS_MIN, share / unit));
 
@@ -223,9 +223,7 @@ int wick_plan_make(const struct wick_plan_input *input, struct wick_place *place
 	if (dense && plan->budget_bytes >= plan->whole_bytes) {
 		keep_all(&planner);
 	} else {
-		layout->sweep = staging(&planner, plan->budget_bytes);
-		if (planner.fixed_bytes + staging_bytes(&planner, &layout->sweep) > usable)
-			layout->sweep = least;
+		layout->sweep = staging(&planner, usable - planner.fixed_bytes);
 		plan->staging_bytes = staging_bytes(&planner, &layout->sweep);
 		keep_what_fits(&planner, room_of(input, usable - planner.fixed_bytes - plan->staging_bytes));
 	}
