@@ -13,13 +13,14 @@ struct wick_checkpoint;
 
 struct wick_source_tensor {
 	const char *name; /* as the file gives it; owned by the checkpoint */
-	enum wick_type type;
-	unsigned dims;     /* 0..4 */
-	uint64_t shape[4]; /* outermost first, as PyTorch prints it */
-	uint64_t bytes;    /* contiguous, row-major */
-	unsigned file;     /* the rest is the checkpoint's own */
-	uint64_t offset;
-	const void *place;
+	enum wick_type type; /* F32, F16, BF16; WICK_TYPE_COUNT when unfit */
+	const char *unfit;   /* NULL, or why it cannot be read: "is of type I64"; then dims and shape mean nothing */
+	unsigned dims;       /* 0..4 */
+	uint64_t shape[4];   /* outermost first, as PyTorch prints it */
+	uint64_t bytes;      /* contiguous, row-major, little-endian */
+	unsigned file;       /* the rest is the checkpoint's own */
+	uint64_t offset;     /* in the file, or in the zip entry */
+	uint64_t entry;      /* of a zip */
 };
 
 /* folder: a Hugging Face folder. Takes model.safetensors.index.json, model.safetensors, pytorch_model.bin.index.json or
@@ -28,7 +29,10 @@ struct wick_source_tensor {
 int wick_checkpoint_open(struct wick_checkpoint **checkpoint, const char *folder, struct wick_diag *diag);
 void wick_checkpoint_close(struct wick_checkpoint *checkpoint); /* NULL is fine */
 
-const struct wick_source_tensor *wick_checkpoint_find(const struct wick_checkpoint *checkpoint, const char *name);
+/* The tensor that must be there: a missing or unfit one is -ENOENT or -EINVAL with the sentence for it. */
+int wick_checkpoint_need(const struct wick_checkpoint *checkpoint, const char *name,
+	const struct wick_source_tensor **tensor, struct wick_diag *diag);
+const struct wick_source_tensor *wick_checkpoint_find(const struct wick_checkpoint *checkpoint, const char *name); /* or NULL */
 unsigned wick_checkpoint_count(const struct wick_checkpoint *checkpoint);
 const struct wick_source_tensor *wick_checkpoint_at(const struct wick_checkpoint *checkpoint, unsigned i);
 const char *wick_checkpoint_file(const struct wick_checkpoint *checkpoint, const struct wick_source_tensor *tensor);

@@ -1,0 +1,77 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A temporary folder that tests put checkpoint files into. */
+
+#include <dirent.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct folder {
+	char path[256];
+};
+
+static inline struct folder folder_make(void)
+{
+	const char *tmp = getenv("TMPDIR");
+	struct folder folder;
+
+	snprintf(folder.path, sizeof(folder.path), "%s/wick-test-XXXXXX", tmp ? tmp : "/tmp");
+	if (!mkdtemp(folder.path))
+		abort();
+	return folder;
+}
+
+/* "folder/name", valid until the next call. */
+static inline const char *folder_path(const struct folder *folder, const char *name)
+{
+	static char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", folder->path, name);
+	return path;
+}
+
+static inline void folder_write(const struct folder *folder, const char *name, const void *bytes, size_t count)
+{
+	FILE *file = fopen(folder_path(folder, name), "wb");
+
+	if (!file || fwrite(bytes, 1, count, file) != count || fclose(file))
+		abort();
+}
+
+/* A safetensors file: the header's length, the header, then data_bytes bytes 0, 1, 2, ... */
+static inline void folder_write_safetensors(const struct folder *folder, const char *name, const char *header,
+	size_t data_bytes)
+{
+	uint64_t header_bytes = strlen(header);
+	FILE *file = fopen(folder_path(folder, name), "wb");
+
+	if (!file || fwrite(&header_bytes, 8, 1, file) != 1 || fwrite(header, 1, header_bytes, file) != header_bytes)
+		abort();
+	for (size_t i = 0; i < data_bytes; i++)
+		if (fputc(i & 0xff, file) == EOF)
+			abort();
+	if (fclose(file))
+		abort();
+}
+
+/* Removes the files of the folder, and the folder. */
+static inline void folder_remove(const struct folder *folder)
+{
+	DIR *dir = opendir(folder->path);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			unlink(folder_path(folder, entry->d_name));
+	if (dir)
+		closedir(dir);
+	rmdir(folder->path);
+}

@@ -1,0 +1,216 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* JSON: what is accepted, what is refused and what becomes of the odd cases. With the argument "shared", JSONTestSuite. */
+
+#include "json.h"
+
+#include "bits.h"
+#include "folder.h"
+
+#include <errno.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+/* Parses a copy of the text, so that an address sanitizer sees its end. */
+static json_t *parse(const char *text, size_t bytes, enum wick_json_keys keys, struct wick_diag *diag)
+{
+	char *copy = malloc(bytes ? bytes : 1);
+	json_t *root;
+	int ret;
+
+	memcpy(copy, text, bytes);
+	ret = wick_json_parse(&root, copy, bytes, keys, "x.json", diag);
+	free(copy);
+	assert_true(ret == 0 ? root != NULL : root == NULL && ret == -EINVAL);
+	return root;
+}
+
+static json_t *parse_text(const char *text)
+{
+	return parse(text, strlen(text), WICK_JSON_LAST_KEY_WINS, NULL);
+}
+
+static void valid_text_is_accepted(void **state)
+{
+	static const char *const texts[] = { "{}", "[]", " [1, -2.5e3, true, false, null, \"\\u00e9\\uD834\\uDD1E\"]\n", "7",
+		"\"x\"", "[0]", "[-0]", "{\"a\":{\"a\":[{}]}}", "[\"\\\\u0000\"]", "\"\xc3\xa9\"" };
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(texts); i++) {
+		json_t *root = parse_text(texts[i]);
+
+		assert_non_null(root);
+		json_decref(root);
+	}
+}
+
+static void broken_text_is_refused(void **state)
+{
+	static const char *const texts[] = { "", " ", "{", "[1,]", "[1 2]", "{\"a\" 1}", "{a:1}", "[01]", "[1.]", "[.5]",
+		"[+1]", "[\"\t\"]", "[\"\\x\"]", "[\"\\u12\"]", "[\"\\ud800\"]", "[\"\xff\"]", "[\"\xc0\x80\"]", "[1]x", "[1]]",
+		"nul", "['a']", "[NaN]", "[1e999]", "\"", "\"\\", "\"\\u0000", "{\"\\u0000", "// x\n1", "[00000000000000000000]",
+		"[12345678901234567890x]", "\xef\xbb\xbf{}" };
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(texts); i++) {
+		struct wick_diag diag = { 0 };
+
+		assert_null(parse(texts[i], strlen(texts[i]), WICK_JSON_LAST_KEY_WINS, &diag));
+		assert_ptr_equal(strstr(diag.text, "x.json: bad JSON: "), diag.text);
+	}
+}
+
+static void raw_nul_is_refused(void **state)
+{
+	(void)state;
+	assert_null(parse("123\0", 4, WICK_JSON_LAST_KEY_WINS, NULL));
+	assert_null(parse("[\"a\0b\"]", 7, WICK_JSON_LAST_KEY_WINS, NULL));
+	assert_null(parse("\0", 1, WICK_JSON_LAST_KEY_WINS, NULL));
+}
+
+static void escaped_nul(void **state)
+{
+	json_t *root = parse_text("{\"a\\u0000b\" : \"c\\u0000d\", \"\\\\u0000\": 1}");
+
+	(void)state;
+	assert_non_null(root);
+	assert_int_equal(json_string_length(json_object_get(root, "a\xe2\x90\x80" "b")), 3);
+	assert_memory_equal(json_string_value(json_object_get(root, "a\xe2\x90\x80" "b")), "c\0d", 3);
+	assert_true(json_is_integer(json_object_get(root, "\\u0000")));
+	json_decref(root);
+}
+
+static void numbers(void **state)
+{
+	json_t *root = parse_text("[9223372036854775807, -9223372036854775807, 9223372036854775808, "
+		"1000000000000000019884624838656, -18446744073709551616, 0.30000000000000000000004, 12345678901234567890e-1]");
+
+	(void)state;
+	assert_non_null(root);
+	assert_true(json_integer_value(json_array_get(root, 0)) == INT64_MAX);
+	assert_true(json_integer_value(json_array_get(root, 1)) == -INT64_MAX);
+	assert_true(json_real_value(json_array_get(root, 2)) == 0x1p63);
+	assert_true(json_real_value(json_array_get(root, 3)) == 1e30);
+	assert_true(json_real_value(json_array_get(root, 4)) == -0x1p64);
+	assert_true(json_real_value(json_array_get(root, 5)) == 0.3);
+	assert_true(json_real_value(json_array_get(root, 6)) == 1234567890123456789.0);
+	json_decref(root);
+}
+
+static void keys_given_twice(void **state)
+{
+	static const char text[] = "{\"a\": 1, \"a\": 2}";
+	struct wick_diag diag = { 0 };
+	json_t *root = parse_text(text);
+
+	(void)state;
+	assert_int_equal(json_integer_value(json_object_get(root, "a")), 2);
+	json_decref(root);
+	assert_null(parse(text, strlen(text), WICK_JSON_UNIQUE_KEYS, &diag));
+	assert_non_null(strstr(diag.text, "duplicate"));
+}
+
+/* 2048 levels are read, any more are refused before the stack is in danger. */
+static void nesting(void **state)
+{
+	static char text[400000];
+	json_t *root;
+
+	(void)state;
+	memset(text, '[', 2047);
+	memset(text + 2047, ']', 2047);
+	root = parse(text, 4094, WICK_JSON_LAST_KEY_WINS, NULL);
+	assert_non_null(root);
+	json_decref(root);
+	memset(text, '[', 200000);
+	memset(text + 200000, ']', 200000);
+	assert_null(parse(text, 400000, WICK_JSON_LAST_KEY_WINS, NULL));
+}
+
+static void files(void **state)
+{
+	struct folder folder = folder_make();
+	struct wick_diag diag = { 0 };
+	json_t *root;
+
+	(void)state;
+	folder_write(&folder, "x.json", "{\"a\": 5}", 8);
+	assert_int_equal(wick_json_load(&root, folder_path(&folder, "x.json"), 8, WICK_JSON_UNIQUE_KEYS, &diag), 0);
+	assert_int_equal(json_integer_value(json_object_get(root, "a")), 5);
+	json_decref(root);
+	assert_int_equal(wick_json_load(&root, folder_path(&folder, "x.json"), 7, WICK_JSON_UNIQUE_KEYS, &diag), -EFBIG);
+	assert_string_equal(diag.text + strlen(folder.path), "/x.json: 8 bytes, more than the 7 that such a file may have");
+	diag.text[0] = 0;
+	assert_int_equal(wick_json_load(&root, folder_path(&folder, "y.json"), 8, WICK_JSON_UNIQUE_KEYS, &diag), -ENOENT);
+	assert_string_equal(diag.text + strlen(folder.path), "/y.json: No such file or directory");
+	diag.text[0] = 0;
+	assert_int_equal(wick_json_load(&root, folder.path, 8, WICK_JSON_UNIQUE_KEYS, &diag), -EINVAL);
+	assert_string_equal(diag.text + strlen(folder.path), ": not a regular file");
+	assert_null(root);
+	folder_remove(&folder);
+}
+
+/* JSONTestSuite: y_ must be read, n_ refused, i_ either. */
+static void suite_files(void **state)
+{
+	const char *folder = *state;
+	unsigned read_count = 0, refused_count = 0;
+	struct dirent *entry;
+	DIR *dir = opendir(folder);
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		const char *name = entry->d_name;
+		struct wick_diag diag = { 0 };
+		char path[1024];
+		json_t *root;
+		int ret;
+
+		if (!strstr(name, ".json"))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, name);
+		ret = wick_json_load(&root, path, WICK_JSON_BYTES_MAX, WICK_JSON_LAST_KEY_WINS, &diag);
+		if ((name[0] == 'y' && ret) || (name[0] == 'n' && ret != -EINVAL))
+			fail_msg("%s: %d %s", name, ret, diag.text);
+		read_count += name[0] == 'y';
+		refused_count += name[0] == 'n';
+		json_decref(root);
+	}
+	closedir(dir);
+	print_message("JSONTestSuite: %u read, %u refused\n", read_count, refused_count);
+	assert_true(read_count > 90 && refused_count > 180);
+}
+
+static int run_suite(void)
+{
+	static char folder[512];
+	const struct CMUnitTest tests[] = { cmocka_unit_test_prestate(suite_files, folder) };
+	const char *shared = getenv("WICK_SHARED");
+
+	if (!shared) {
+		puts("skipped: WICK_SHARED is not set, so there is no JSONTestSuite");
+		return 77;
+	}
+	snprintf(folder, sizeof(folder), "%s/data/suites/JSONTestSuite/test_parsing", shared);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(valid_text_is_accepted),
+		cmocka_unit_test(broken_text_is_refused),
+		cmocka_unit_test(raw_nul_is_refused),
+		cmocka_unit_test(escaped_nul),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(keys_given_twice),
+		cmocka_unit_test(nesting),
+		cmocka_unit_test(files),
+	};
+
+	if (argc > 1 && !strcmp(argv[1], "shared"))
+		return run_suite();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
