@@ -10,6 +10,7 @@
 #include "json.h"
 #include "safetensors.h"
 #include "source.h"
+#include "torch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@ static const struct layout {
 } layouts[] = {
 	{ "model.safetensors.index.json", &wick_safetensors, true },
 	{ "model.safetensors", &wick_safetensors, false },
+	{ "pytorch_model.bin.index.json", &wick_torch, true },
+	{ "pytorch_model.bin", &wick_torch, false },
 };
 
 struct wick_checkpoint {

@@ -1,0 +1,333 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The zip side of a torch checkpoint (see torch.h). libzip reads it. */
+
+#include "torch.h"
+
+#include "bits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zip.h>
+
+#define ROOT_MAX 256 /* bytes of NAME */
+#define KEY_MAX 64
+#define SKIP_BYTES 65536
+
+typedef unsigned long long ull;
+
+struct wick_torch_archive {
+	zip_t *zip;
+	char root[ROOT_MAX]; /* NAME */
+	zip_file_t *entry;   /* open, with the next byte to be read; NULL: none */
+	uint64_t entry_index, position, entry_bytes;
+	bool entry_seeks; /* stored, so any place can be reached */
+};
+
+/* What torch.save wrote before 1.6, and still writes when asked to: pickles one after another, of which the first is
+ * this number. */
+static const uint8_t legacy_start[] = { 0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50,
+	0x19, 0x2e };
+
+static int check_start(struct wick_source_file *file, struct wick_diag *diag)
+{
+	uint8_t start[sizeof(legacy_start)];
+	int ret;
+
+	if (file->size < sizeof(start))
+		return wick_diag_say(diag, -EINVAL, "%s: %llu bytes, too few for a torch checkpoint", file->path,
+			(ull)file->size);
+	ret = wick_source_pread(file, 0, start, sizeof(start), diag);
+	if (ret)
+		return ret;
+	if (!memcmp(start, legacy_start, sizeof(start)))
+		return wick_diag_say(diag, -EINVAL, "%s: in the torch format of before PyTorch 1.6, which is not a zip; "
+			"load and save it once with a newer PyTorch", file->path);
+	if (memcmp(start, "PK\3\4", 4))
+		return wick_diag_say(diag, -EINVAL, "%s: not a zip, so not a torch checkpoint", file->path);
+	return 0;
+}
+
+/* A sentence from libzip's error code. */
+static int say_zip(const struct wick_source_file *file, int code, const char *what, struct wick_diag *diag)
+{
+	zip_error_t error;
+	int ret;
+
+	zip_error_init_with_code(&error, code);
+	ret = wick_diag_say(diag, code == ZIP_ER_MEMORY ? -ENOMEM : -EINVAL, "%s: %s: %s", file->path, what,
+		zip_error_strerror(&error));
+	zip_error_fini(&error);
+	return ret;
+}
+
+/* Opens the zip on a descriptor of its own, every header compared with the directory. */
+static int open_zip(struct wick_source_file *file, zip_t **zip, struct wick_diag *diag)
+{
+	int fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 3), code = 0;
+
+	if (fd < 0)
+		return wick_diag_say(diag, -errno, "%s: %s", file->path, strerror(errno));
+	*zip = zip_fdopen(fd, ZIP_CHECKCONS, &code);
+	if (*zip)
+		return 0;
+	close(fd);
+	return say_zip(file, code, "not a sound zip", diag);
+}
+
+/* NAME is what the first entry begins with. */
+static int find_root(struct wick_source_file *file, struct wick_torch_archive *archive, struct wick_diag *diag)
+{
+	const char *name = zip_get_name(archive->zip, 0, ZIP_FL_ENC_RAW);
+	const char *slash = name ? strchr(name, '/') : NULL;
+
+	if (!slash || slash - name >= ROOT_MAX)
+		return wick_diag_say(diag, -EINVAL, "%s: a zip, but its first entry is not in a folder as torch.save puts it",
+			file->path);
+	memcpy(archive->root, name, slash - name);
+	return 0;
+}
+
+static int find_entry(const struct wick_torch_archive *archive, const char *name, zip_stat_t *stat)
+{
+	char full[ROOT_MAX + KEY_MAX];
+	zip_int64_t index;
+
+	snprintf(full, sizeof(full), "%s/%s", archive->root, name);
+	index = zip_name_locate(archive->zip, full, ZIP_FL_ENC_RAW);
+	if (index < 0 || zip_stat_index(archive->zip, index, 0, stat) ||
+		(stat->valid & (ZIP_STAT_SIZE | ZIP_STAT_INDEX)) != (ZIP_STAT_SIZE | ZIP_STAT_INDEX))
+		return -ENOENT;
+	return 0;
+}
+
+int wick_torch_find_storage(const struct wick_torch_archive *archive, const char *key, size_t key_length,
+	struct wick_torch_entry *entry)
+{
+	char name[KEY_MAX];
+	zip_stat_t stat;
+	int ret;
+
+	if (key_length > KEY_MAX - sizeof("data/") || memchr(key, 0, key_length))
+		return -ENOENT;
+	snprintf(name, sizeof(name), "data/%.*s", (int)key_length, key);
+	ret = find_entry(archive, name, &stat);
+	if (!ret)
+		*entry = (struct wick_torch_entry){ .index = stat.index, .bytes = stat.size };
+	return ret;
+}
+
+static void close_entry(struct wick_torch_archive *archive)
+{
+	if (archive->entry)
+		zip_fclose(archive->entry);
+	archive->entry = NULL;
+}
+
+/* Makes `index` the open entry, at its start. what names it in the sentence. */
+static int open_entry(struct wick_source_file *file, uint64_t index, const char *what, struct wick_diag *diag)
+{
+	struct wick_torch_archive *archive = file->state;
+	zip_stat_t stat;
+
+	close_entry(archive);
+	archive->entry = zip_fopen_index(archive->zip, index, 0);
+	if (!archive->entry || zip_stat_index(archive->zip, index, 0, &stat))
+		return say_zip(file, zip_error_code_zip(zip_get_error(archive->zip)), what, diag);
+	archive->entry_index = index;
+	archive->position = 0;
+	archive->entry_bytes = stat.size;
+	archive->entry_seeks = stat.comp_method == ZIP_CM_STORE;
+	return 0;
+}
+
+/* After the last byte libzip compares the checksum, if all of them were read in order. */
+static int finish_entry(struct wick_source_file *file, const char *what, struct wick_diag *diag)
+{
+	struct wick_torch_archive *archive = file->state;
+	char more;
+
+	if (zip_fread(archive->entry, &more, 1) == 0)
+		return 0;
+	return say_zip(file, zip_error_code_zip(zip_file_get_error(archive->entry)), what, diag);
+}
+
+/* The next bytes of the open entry. */
+static int read_on(struct wick_source_file *file, char *into, uint64_t bytes, const char *what, struct wick_diag *diag)
+{
+	struct wick_torch_archive *archive = file->state;
+
+	while (bytes > 0) {
+		zip_int64_t got = zip_fread(archive->entry, into, WICK_MIN(bytes, 1u << 30));
+
+		if (got < 0)
+			return say_zip(file, zip_error_code_zip(zip_file_get_error(archive->entry)), what, diag);
+		if (got == 0)
+			return wick_diag_say(diag, -EIO, "%s: %s: ends after %llu of %llu bytes", file->path, what,
+				(ull)archive->position, (ull)archive->entry_bytes);
+		archive->position += got;
+		into += got;
+		bytes -= got;
+		wick_source_passed(file, got);
+	}
+	return archive->position == archive->entry_bytes ? finish_entry(file, what, diag) : 0;
+}
+
+/* Makes `offset` the next byte to be read. What is compressed can only be read forwards. */
+static int go_to(struct wick_source_file *file, uint64_t offset, const char *what, struct wick_diag *diag)
+{
+	struct wick_torch_archive *archive = file->state;
+	char skipped[4096];
+	int ret = 0;
+
+	if (offset == archive->position)
+		return 0;
+	if (archive->entry_seeks) {
+		if (zip_fseek(archive->entry, offset, SEEK_SET))
+			return say_zip(file, zip_error_code_zip(zip_file_get_error(archive->entry)), what, diag);
+		archive->position = offset;
+		return 0;
+	}
+	if (offset < archive->position)
+		ret = open_entry(file, archive->entry_index, what, diag);
+	while (!ret && archive->position < offset)
+		ret = read_on(file, skipped, WICK_MIN(sizeof(skipped), offset - archive->position), what, diag);
+	return ret;
+}
+
+/* A whole small entry, which the caller frees. NULL in *bytes when the archive has none of this name. */
+static int read_entry(struct wick_source_file *file, const char *name, uint64_t bytes_max, char **bytes, uint64_t *count,
+	struct wick_diag *diag)
+{
+	zip_stat_t stat;
+	int ret;
+
+	*bytes = NULL;
+	if (find_entry(file->state, name, &stat))
+		return 0;
+	if (stat.size > bytes_max)
+		return wick_diag_say(diag, -EINVAL, "%s: %s has %llu bytes, more than the %llu that it may have", file->path,
+			name, (ull)stat.size, (ull)bytes_max);
+	*count = stat.size;
+	*bytes = malloc(stat.size + 1);
+	if (!*bytes)
+		return wick_diag_say(diag, -ENOMEM, "%s: out of memory", file->path);
+	ret = open_entry(file, stat.index, name, diag);
+	return ret ? ret : read_on(file, *bytes, stat.size, name, diag);
+}
+
+static int check_byte_order(struct wick_source_file *file, struct wick_diag *diag)
+{
+	uint64_t count = 0;
+	char *order;
+	int ret = read_entry(file, "byteorder", 16, &order, &count, diag);
+
+	if (!ret && order && (count != 6 || memcmp(order, "little", 6)))
+		ret = wick_diag_say(diag, -EINVAL, "%s: its byte order is %.*s; only little-endian files can be read", file->path,
+			(int)count, order);
+	free(order);
+	return ret;
+}
+
+static int open_archive(struct wick_source_file *file, struct wick_diag *diag)
+{
+	struct wick_torch_archive *archive;
+	int ret = check_start(file, diag);
+
+	if (ret || file->state)
+		return ret;
+	archive = calloc(1, sizeof(*archive));
+	if (!archive)
+		return wick_diag_say(diag, -ENOMEM, "%s: out of memory", file->path);
+	ret = open_zip(file, &archive->zip, diag);
+	if (ret) {
+		free(archive);
+		return ret;
+	}
+	file->state = archive;
+	return find_root(file, archive, diag);
+}
+
+static int list_pickle(struct wick_source_file *file, const char *bytes, uint64_t count, struct wick_source_list *list,
+	struct wick_diag *diag)
+{
+	struct wick_pickle *pickle;
+	int ret = wick_pickle_parse(&pickle, bytes, count, wick_torch_classes, wick_torch_class_count, file->path, diag);
+
+	if (!ret)
+		ret = wick_torch_list_tensors(wick_pickle_root(pickle), file->state, list, file->path, diag);
+	wick_pickle_free(pickle);
+	return ret;
+}
+
+static int by_place(const void *left, const void *right)
+{
+	const struct wick_source_tensor *a = left, *b = right;
+
+	if (a->entry != b->entry)
+		return a->entry < b->entry ? -1 : 1;
+	if (a->offset != b->offset)
+		return a->offset < b->offset ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+static int torch_list(struct wick_source_file *file, struct wick_source_list *list, struct wick_diag *diag)
+{
+	char *bytes = NULL;
+	uint64_t count = 0;
+	int ret = open_archive(file, diag);
+
+	if (!ret)
+		ret = check_byte_order(file, diag);
+	if (!ret)
+		ret = read_entry(file, "data.pkl", WICK_PICKLE_BYTES_MAX, &bytes, &count, diag);
+	if (!ret && !bytes)
+		ret = wick_diag_say(diag, -EINVAL, "%s: a zip without %s/data.pkl, so not a torch checkpoint", file->path,
+			((struct wick_torch_archive *)file->state)->root);
+	if (!ret)
+		ret = list_pickle(file, bytes, count, list, diag);
+	if (!ret && list->count)
+		qsort(list->tensors, list->count, sizeof(*list->tensors), by_place);
+	free(bytes);
+	return ret;
+}
+
+static int torch_read(struct wick_source_file *file, const struct wick_source_tensor *tensor, uint64_t offset, void *into,
+	uint64_t bytes, struct wick_diag *diag)
+{
+	struct wick_torch_archive *archive;
+	char what[WICK_SOURCE_NAME_MAX + 16];
+	int ret = file->state ? 0 : open_archive(file, diag);
+
+	if (ret || bytes == 0)
+		return ret;
+	archive = file->state;
+	snprintf(what, sizeof(what), "tensor %s", tensor->name);
+	if (!archive->entry || archive->entry_index != tensor->entry)
+		ret = open_entry(file, tensor->entry, what, diag);
+	if (!ret)
+		ret = go_to(file, tensor->offset + offset, what, diag);
+	if (!ret)
+		ret = read_on(file, into, bytes, what, diag);
+	if (ret)
+		close_entry(archive);
+	return ret;
+}
+
+static void torch_close(struct wick_source_file *file)
+{
+	struct wick_torch_archive *archive = file->state;
+
+	if (!archive)
+		return;
+	close_entry(archive);
+	zip_discard(archive->zip);
+	free(archive);
+	file->state = NULL;
+}
+
+const struct wick_source_format wick_torch = { .list = torch_list, .read = torch_read, .close = torch_close };
