@@ -7,6 +7,17 @@
 
 #if defined(__x86_64__)
 
+#include <cpuid.h>
+#include <stdbool.h>
+
+/* The one that compilers do not know by name. */
+static bool has_f16c(void)
+{
+	unsigned eax, ebx, ecx, edx;
+
+	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx & bit_F16C;
+}
+
 uint32_t wick_cpu_flags(void)
 {
 	uint32_t flags = 0;
@@ -14,7 +25,7 @@ uint32_t wick_cpu_flags(void)
 	__builtin_cpu_init();
 	if (__builtin_cpu_supports("sse4.2"))
 		flags |= WICK_CPU_SSE42;
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c())
 		flags |= WICK_CPU_AVX2;
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 		__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))

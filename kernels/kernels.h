@@ -6,9 +6,14 @@
  *
  * Contracts that hold for every instruction set:
  *   - a result depends on the arguments alone, never on alignment, on threads or on how a caller cuts the work by rows
- *     (or, for accumulate_*, by columns in multiples of WICK_COLUMN_TILE): so a caller may cut as it likes;
+ *     (or, for accumulate_*, by columns in multiples of WICK_COLUMN_TILE): so a caller may cut as it likes, and a row
+ *     gives the same bits in matvec and in matvec_rows;
+ *   - accumulate_rows, conversions, relu, add and crc32c give the same bits in every set; the others may differ between
+ *     sets in their last bits (only one is in use in a process), by no more than docs/kernels.md derives: in a dot
+ *     product no term passes more than 4 roundings for each WICK_COLUMN_TILE columns and 12 more;
  *   - cols is a multiple of the type's block; lengths may be 0; pointers need no more than their element's alignment
- *     (weights: none at all);
+ *     (weights: none at all), and nothing outside of the arrays is read;
+ *   - infinities and NaN go where IEEE 754 takes them: none is hidden, but for rows skipped by accumulate_rows;
  *   - inputs and outputs do not overlap unless a line says so.
  */
 
@@ -33,20 +38,26 @@ struct wick_kernels {
 	void (*accumulate_rows[WICK_TYPE_COUNT])(
 		float *y, const void *w, size_t stride, const uint32_t *index, const float *h, size_t count, size_t cols);
 
+	/* To float is exact. From float f16 and bf16 are nearest, ties to even; q8_0 and q4_0 are, byte for byte, what other
+	 * writers of GGUF make of finite numbers (a scale past the largest half becomes infinite). */
 	void (*to_f32[WICK_TYPE_COUNT])(float *y, const void *x, size_t count);
-	void (*from_f32[WICK_TYPE_COUNT])(void *y, const float *x, size_t count); /* nearest, ties to even */
+	void (*from_f32[WICK_TYPE_COUNT])(void *y, const float *x, size_t count);
 
-	/* y = (x - mean) / sqrt(variance + eps) * weight + bias; weight or bias may be NULL; y may be x. */
+	/* y = (x - mean) / sqrt(variance + eps) * weight + bias, in double; weight or bias may be NULL; y may be x. */
 	void (*layer_norm)(float *y, const float *x, const float *weight, const float *bias, size_t count, float eps);
-	void (*rms_norm)(float *y, const float *x, const float *weight, size_t count, float eps); /* y may be x */
-	void (*softmax)(float *x, size_t count);                                                  /* in place */
-	void (*relu)(float *x, size_t count);                                                     /* in place */
-	void (*add)(float *y, const float *x, size_t count);                                      /* y += x */
-	/* Rotary embedding of one head, in place: pairs (i, i + count/2) turned by position * base^(-2i/count). */
+	/* y = x / sqrt(mean of squares + eps) * weight, in double; weight may be NULL; y may be x. */
+	void (*rms_norm)(float *y, const float *x, const float *weight, size_t count, float eps);
+	/* In place. -infinity gets 0, and so may any share below 2^-126; with NaN, infinity or nothing else than -infinity
+	 * in it, all become NaN. */
+	void (*softmax)(float *x, size_t count);
+	void (*relu)(float *x, size_t count);                /* in place; NaN stays */
+	void (*add)(float *y, const float *x, size_t count); /* y += x */
+	/* Rotary embedding of one head, in place: pairs (i, i + count/2) turned by position * base^(-2i/count), angles in
+	 * double; count is even. */
 	void (*rope)(float *x, size_t count, uint32_t position, float base);
 
 	/* One head over an f16 cache: out[head_dim] = softmax(q . k[p] * scale) . v[p] over p < positions; k and v rows
-	 * are `stride` bytes apart; scores is scratch of `positions` floats. */
+	 * are `stride` bytes apart; scores is scratch of `positions` floats. With no position at all, out is zero. */
 	void (*attend)(float *out, const float *q, const void *k, const void *v, size_t stride, size_t positions,
 		size_t head_dim, float scale, float *scores);
 

@@ -1,0 +1,247 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include "check.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define CANARY 0xa5
+#define CANARY_BYTES 256
+#define REPORTS_MAX 20
+
+void check_open(struct check *check, uint64_t seed)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	*check = (struct check){ .random = seed };
+	for (unsigned slot = 0; slot < CHECK_SLOTS; slot++) {
+		uint8_t *base = mmap(NULL, CHECK_SLOT_BYTES + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (base == MAP_FAILED || mprotect(base + CHECK_SLOT_BYTES, page, PROT_NONE)) {
+			perror("checkkern: guarded memory");
+			exit(1);
+		}
+		check->slots[slot] = base;
+	}
+}
+
+void check_close(struct check *check)
+{
+	for (unsigned slot = 0; slot < CHECK_SLOTS; slot++)
+		munmap(check->slots[slot], CHECK_SLOT_BYTES + (size_t)sysconf(_SC_PAGESIZE));
+}
+
+void *check_buffer(struct check *check, unsigned slot, size_t bytes)
+{
+	uint8_t *at = check->slots[slot] + CHECK_SLOT_BYTES - bytes;
+
+	if (bytes > CHECK_SLOT_BYTES - CANARY_BYTES) {
+		fprintf(stderr, "checkkern: a slot has no room for %zu bytes\n", bytes);
+		exit(1);
+	}
+	memset(at - CANARY_BYTES, CANARY, CANARY_BYTES);
+	check->slot_bytes[slot] = bytes;
+	return at;
+}
+
+void *check_held(const struct check *check, unsigned slot)
+{
+	return check->slots[slot] + CHECK_SLOT_BYTES - check->slot_bytes[slot];
+}
+
+/* xorshift64*, good enough to reach every corner. */
+uint32_t check_random(struct check *check, uint32_t below)
+{
+	uint64_t x = check->random;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	check->random = x;
+	return below ? (uint32_t)((x * 0x2545f4914f6cdd1dull >> 32) % below) : 0;
+}
+
+static float extreme_float(struct check *check)
+{
+	float mantissa = 1 + (float)check_random(check, 1 << 23) * 0x1p-23f;
+	float sign = check_random(check, 2) ? -1 : 1;
+
+	switch (check_random(check, 6)) {
+	case 0:
+		return sign * 0;
+	case 1: /* subnormal */
+		return sign * ldexpf(mantissa, -127 - (int)check_random(check, 22));
+	case 2:
+		return sign * ldexpf(mantissa, 50);
+	default:
+		return sign * ldexpf(mantissa, (int)check_random(check, 80) - 40);
+	}
+}
+
+void check_floats(struct check *check, float *x, size_t count, enum check_kind kind)
+{
+	for (size_t i = 0; i < count; i++)
+		x[i] = kind == CHECK_EXTREME ? extreme_float(check)
+					     : (float)((int)check_random(check, 1 << 24) - (1 << 23)) * 0x1p-22f;
+}
+
+/* A half, or the upper half of a float, that is finite. */
+static uint16_t finite_half(struct check *check, uint16_t exponent_mask)
+{
+	uint16_t bits;
+
+	do
+		bits = (uint16_t)check_random(check, 1 << 16);
+	while ((bits & exponent_mask) == exponent_mask);
+	return bits;
+}
+
+static uint16_t half_near_one(struct check *check)
+{
+	return (uint16_t)(0x3800 + check_random(check, 0x800) + (check_random(check, 2) << 15));
+}
+
+/* Plain bf16 numbers are those around one, extreme ones stop at 2^50 so that no sum overflows. */
+static uint16_t brain_half(struct check *check, enum check_kind kind)
+{
+	uint16_t bits = finite_half(check, 0x7f80);
+
+	if (kind == CHECK_PLAIN)
+		return (uint16_t)((bits & 0x80ff) | 0x3f00);
+	return (bits & 0x7f80) > (127 + 50) << 7 ? (uint16_t)(bits & 0x807f) : bits;
+}
+
+static void numbers_u16(struct check *check, enum wick_type type, uint8_t *x, size_t count, enum check_kind kind)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint16_t bits = type == WICK_BF16 ? brain_half(check, kind)
+			: kind == CHECK_PLAIN     ? half_near_one(check)
+						  : finite_half(check, 0x7c00);
+
+		memcpy(x + 2 * i, &bits, 2);
+	}
+}
+
+/* Levels are any bytes; every eighth extreme scale is the largest there is, every other eighth subnormal. */
+static void numbers_blocks(struct check *check, uint8_t *x, size_t blocks, size_t block_bytes, enum check_kind kind)
+{
+	for (size_t b = 0; b < blocks; b++, x += block_bytes) {
+		uint16_t scale = kind == CHECK_PLAIN ? half_near_one(check) : finite_half(check, 0x7c00);
+		uint32_t choice = kind == CHECK_PLAIN ? 2 : check_random(check, 8);
+
+		scale = choice == 0 ? 0x7bff : choice == 1 ? scale & 0x83ff : scale;
+		memcpy(x, &scale, 2);
+		for (size_t i = 2; i < block_bytes; i++)
+			x[i] = (uint8_t)check_random(check, 256);
+	}
+}
+
+void check_numbers(struct check *check, enum wick_type type, void *x, size_t count, enum check_kind kind)
+{
+	float value;
+
+	switch (type) {
+	case WICK_F32:
+		for (size_t i = 0; i < count; i++) {
+			check_floats(check, &value, 1, kind);
+			memcpy((uint8_t *)x + 4 * i, &value, 4);
+		}
+		break;
+	case WICK_F16:
+	case WICK_BF16:
+		numbers_u16(check, type, x, count, kind);
+		break;
+	default:
+		numbers_blocks(check, x, count / wick_types[type].block, wick_types[type].block_bytes, kind);
+	}
+}
+
+void check_now(struct check *check, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(check->what, sizeof(check->what), format, args);
+	va_end(args);
+}
+
+/* Counts a failure and reports the first ones. */
+__attribute__((format(printf, 2, 3))) static void fail(struct check *check, const char *format, ...)
+{
+	va_list args;
+
+	if (check->failed++ >= REPORTS_MAX)
+		return;
+	printf("%s: %s: ", check->set, check->what);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+}
+
+void check_guards(struct check *check)
+{
+	for (unsigned slot = 0; slot < CHECK_SLOTS; slot++) {
+		const uint8_t *at = check_held(check, slot);
+
+		for (int i = 1; check->slot_bytes[slot] && i <= CANARY_BYTES; i++)
+			if (at[-i] != CANARY) {
+				fail(check, "wrote %d bytes before buffer %u", i, slot);
+				break;
+			}
+	}
+}
+
+static bool same(float a, float b)
+{
+	return (isnan(a) && isnan(b)) || !memcmp(&a, &b, sizeof(a));
+}
+
+void check_same(struct check *check, const char *contract, const float *want, const float *got, size_t count)
+{
+	check->compared++;
+	for (size_t i = 0; i < count; i++)
+		if (!same(want[i], got[i])) {
+			fail(check, "%s: [%zu of %zu] is %a, not %a", contract, i, count, (double)got[i], (double)want[i]);
+			return;
+		}
+}
+
+void check_bytes(struct check *check, const char *contract, const void *want, const void *got, size_t bytes)
+{
+	const uint8_t *a = want, *b = got;
+
+	check->compared++;
+	for (size_t i = 0; i < bytes; i++)
+		if (a[i] != b[i]) {
+			fail(check, "%s: byte %zu of %zu is 0x%02x, not 0x%02x", contract, i, bytes, b[i], a[i]);
+			return;
+		}
+}
+
+void check_near(struct check *check, const float *want, const float *got, const double *bound, size_t count)
+{
+	check->compared++;
+	for (size_t i = 0; i < count; i++) {
+		bool good = isfinite(want[i]) ? fabs((double)want[i] - (double)got[i]) <= bound[i] : same(want[i], got[i]);
+
+		if (!good) {
+			fail(check, "[%zu of %zu] is %.9g, not %.9g: off by %.3g, bound %.3g", i, count, (double)got[i],
+				(double)want[i], fabs((double)want[i] - (double)got[i]), bound[i]);
+			return;
+		}
+	}
+}
+
+double check_dot_bound(const struct check *check, size_t cols, double terms)
+{
+	double roundings = check->plain ? 1 : 4.0 * (double)wick_div_up(cols, WICK_COLUMN_TILE) + 12;
+
+	return (roundings + 2) * CHECK_U * terms + (roundings + 2) * 0x1p-149;
+}

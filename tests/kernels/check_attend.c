@@ -1,0 +1,91 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* One attention head. */
+
+#include "check.h"
+
+#include <math.h>
+#include <string.h>
+
+#define HEAD_MAX 256
+#define POSITIONS_MAX 600
+
+enum slots { Q, K, V, WANT, GOT, WANT_SCORES, GOT_SCORES, K_ROW };
+
+static const size_t head_dims[] = { 1, 8, 24, 32, 40, 64, 80, 128, HEAD_MAX };
+static const size_t lengths[] = { 0, 1, 2, 3, 4, 5, 8, 17, 33, 100, POSITIONS_MAX };
+
+struct shape {
+	size_t positions, head_dim, stride;
+	float scale;
+};
+
+/* The largest error of a score before softmax: a dot product scaled, and two roundings of the reference's. */
+static double score_error(struct check *check, const struct shape *shape, const float *q, const uint8_t *k)
+{
+	float *row = check_buffer(check, K_ROW, shape->head_dim * sizeof(*row));
+	double worst = 0;
+
+	for (size_t p = 0; p < shape->positions; p++) {
+		double terms = 0;
+
+		check->truth->to_f32[WICK_F16](row, k + p * shape->stride, shape->head_dim);
+		for (size_t c = 0; c < shape->head_dim; c++)
+			terms += fabs((double)row[c] * q[c]);
+		worst = fmax(worst, fabs((double)shape->scale) *
+				(check_dot_bound(check, shape->head_dim, terms) + 2 * CHECK_U * terms));
+	}
+	return worst;
+}
+
+/* A share is relatively off by its score's error and by that of all the others in the sum, and by what softmax may add:
+ * differences of scores here stay below 2^7. Then each of the terms passes as many roundings as there are positions. */
+static void bounds(struct check *check, const struct shape *shape, const float *q, const uint8_t *k, const uint8_t *v,
+	const float *shares, double *bound)
+{
+	double softmax = check->plain ? 2 : 0x1p7 + 0x1p7 + 30;
+	double relative = 2 * score_error(check, shape, q, k) + (softmax + (double)shape->positions + 12) * CHECK_U;
+	float row[HEAD_MAX];
+
+	for (size_t c = 0; c < shape->head_dim; c++)
+		bound[c] = 0x1p-149;
+	for (size_t p = 0; p < shape->positions; p++) {
+		check->truth->to_f32[WICK_F16](row, v + p * shape->stride, shape->head_dim);
+		for (size_t c = 0; c < shape->head_dim; c++)
+			bound[c] += relative * fabs((double)shares[p] * row[c]) + 0x1p-126 * fabs((double)row[c]);
+	}
+}
+
+static void check_shape(struct check *check, const struct shape *shape)
+{
+	size_t n = shape->head_dim, span = shape->positions ? (shape->positions - 1) * shape->stride + 2 * n : 0;
+	uint8_t *k = check_buffer(check, K, span), *v = check_buffer(check, V, span);
+	float *q = check_buffer(check, Q, n * sizeof(*q));
+	float *want = check_buffer(check, WANT, n * sizeof(*want)), *got = check_buffer(check, GOT, n * sizeof(*got));
+	float *want_scores = check_buffer(check, WANT_SCORES, shape->positions * sizeof(*want_scores));
+	float *got_scores = check_buffer(check, GOT_SCORES, shape->positions * sizeof(*got_scores));
+	double bound[HEAD_MAX];
+
+	check_floats(check, q, n, CHECK_PLAIN);
+	for (size_t p = 0; p < shape->positions; p++) {
+		check_numbers(check, WICK_F16, k + p * shape->stride, n, CHECK_PLAIN);
+		check_numbers(check, WICK_F16, v + p * shape->stride, n, CHECK_PLAIN);
+	}
+	check_now(check, "attend to %zu positions, head of %zu, stride %zu", shape->positions, n, shape->stride);
+	check->truth->attend(want, q, k, v, shape->stride, shape->positions, n, shape->scale, want_scores);
+	check->kernels->attend(got, q, k, v, shape->stride, shape->positions, n, shape->scale, got_scores);
+	bounds(check, shape, q, k, v, want_scores, bound);
+	check_near(check, want, got, bound, n);
+	check_guards(check);
+}
+
+void check_attend(struct check *check)
+{
+	if (check->kernels->attend == check->below->attend)
+		return;
+	for (size_t d = 0; d < WICK_COUNT_OF(head_dims); d++)
+		for (size_t l = 0; l < WICK_COUNT_OF(lengths); l++)
+			check_shape(check, &(struct shape){ lengths[l], head_dims[d], 2 * head_dims[d] + (d + l) % 3 * 2,
+						   1 / sqrtf((float)head_dims[d]) });
+}

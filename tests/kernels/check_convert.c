@@ -1,0 +1,130 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Conversions: exact, every half there is and every float next to where rounding changes. */
+
+#include "check.h"
+#include "vectors.h"
+
+#include <string.h>
+
+#define COUNT_MAX 131 /* numbers in one go of the conversions of types without blocks */
+
+enum slots { FROM, WANT, GOT };
+
+/* count numbers in FROM, decoded by both. */
+static void decode(struct check *check, enum wick_type type, size_t count)
+{
+	float *want = check_buffer(check, WANT, count * sizeof(*want));
+	float *got = check_buffer(check, GOT, count * sizeof(*got));
+
+	check_now(check, "to_f32 %s, %zu numbers", wick_types[type].name, count);
+	check->truth->to_f32[type](want, check_held(check, FROM), count);
+	check->kernels->to_f32[type](got, check_held(check, FROM), count);
+	check_same(check, "exact", want, got, count);
+	check_guards(check);
+}
+
+static void check_decode(struct check *check, enum wick_type type)
+{
+	size_t block = wick_types[type].block;
+
+	for (size_t blocks = 0; blocks < 70; blocks++)
+		for (unsigned kind = 0; kind < CHECK_KINDS; kind++) {
+			void *from = check_buffer(check, FROM, (size_t)wick_type_bytes(type, blocks * block));
+
+			check_numbers(check, type, from, blocks * block, kind);
+			decode(check, type, blocks * block);
+		}
+	if (wick_types[type].block_bytes == 2) {
+		uint8_t *from = check_buffer(check, FROM, 2 << 16);
+
+		for (unsigned bits = 0; bits < 1 << 16; bits++)
+			memcpy(from + 2 * bits, &(uint16_t){ (uint16_t)bits }, 2);
+		decode(check, type, 1 << 16);
+	}
+}
+
+/* count floats in FROM, encoded by both. */
+static void encode(struct check *check, enum wick_type type, size_t count)
+{
+	size_t bytes = (size_t)wick_type_bytes(type, count);
+	uint8_t *want = check_buffer(check, WANT, bytes);
+	uint8_t *got = check_buffer(check, GOT, bytes);
+
+	check_now(check, "from_f32 %s, %zu numbers", wick_types[type].name, count);
+	check->truth->from_f32[type](want, check_held(check, FROM), count);
+	check->kernels->from_f32[type](got, check_held(check, FROM), count);
+	check_bytes(check, "exact", want, got, bytes);
+	check_guards(check);
+}
+
+/* Around each half, and around the middle between it and the next: the float before, that float, the float after. */
+static void encode_neighbours(struct check *check, enum wick_type type)
+{
+	unsigned shift = type == WICK_F16 ? 13 : 16;
+
+	for (unsigned bits = 0; bits < 1 << 16; bits += 8) {
+		float *from = check_buffer(check, FROM, 48 * sizeof(*from));
+
+		for (unsigned i = 0; i < 48; i++) {
+			uint16_t half = (uint16_t)(bits + i / 6);
+			uint32_t there;
+
+			check->truth->to_f32[type](from + i, &half, 1);
+			memcpy(&there, from + i, sizeof(there));
+			there += (i % 6 / 3 << (shift - 1)) + i % 3 - 1;
+			memcpy(from + i, &there, sizeof(there));
+		}
+		encode(check, type, 48);
+	}
+}
+
+static void encode_random(struct check *check, enum wick_type type)
+{
+	size_t block = wick_types[type].block;
+
+	for (size_t count = 0; count <= COUNT_MAX * block / 4; count += block)
+		for (unsigned turn = 0; turn < 4; turn++) {
+			float *from = check_buffer(check, FROM, count * sizeof(*from));
+
+			check_floats(check, from, count, turn % CHECK_KINDS);
+			for (size_t i = 0; turn == 3 && block == 1 && i < count; i++)
+				memcpy(from + i, &(uint32_t){ check_random(check, UINT32_MAX) }, sizeof(*from));
+			encode(check, type, count);
+		}
+}
+
+static void encode_vectors(struct check *check, enum wick_type type, const void *want, size_t blocks)
+{
+	size_t bytes = (size_t)wick_type_bytes(type, blocks * wick_types[type].block);
+	float *from = check_buffer(check, FROM, sizeof(vector_floats));
+	uint8_t *got = check_buffer(check, GOT, bytes);
+
+	memcpy(from, vector_floats, sizeof(vector_floats));
+	check_now(check, "from_f32 %s", wick_types[type].name);
+	check->kernels->from_f32[type](got, from, blocks * wick_types[type].block);
+	check_bytes(check, "as gguf has it", want, got, bytes);
+}
+
+static void check_encode(struct check *check, enum wick_type type)
+{
+	if (type == WICK_Q8_0)
+		encode_vectors(check, type, vector_q8_0, WICK_COUNT_OF(vector_q8_0));
+	if (type == WICK_Q4_0)
+		encode_vectors(check, type, vector_q4_0, WICK_COUNT_OF(vector_q4_0));
+	if (check->truth->from_f32[type])
+		encode_random(check, type);
+	if (type == WICK_F16 || type == WICK_BF16)
+		encode_neighbours(check, type);
+}
+
+void check_convert(struct check *check)
+{
+	for (unsigned type = 0; type < WICK_TYPE_COUNT; type++) {
+		if (check->kernels->to_f32[type] != check->below->to_f32[type])
+			check_decode(check, type);
+		if (check->kernels->from_f32[type] != check->below->from_f32[type])
+			check_encode(check, type);
+	}
+}

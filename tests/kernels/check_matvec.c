@@ -1,0 +1,145 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Matrix times vector, by all rows and by some: close to the truth, and the same bits however it is cut. */
+
+#include "check.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ROWS_MAX 13
+
+enum slots { W, W_MOVED, X, INDEX, WANT, GOT, CUT, BY_INDEX, ROW };
+
+static const size_t lengths[] = { 0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 96, 100, 127, 128, 160, 320,
+	1000, 1024, 1025, 4096 };
+static const size_t row_counts[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ROWS_MAX };
+static const size_t gaps[] = { 0, 1, 46 }; /* bytes between rows */
+
+struct shape {
+	enum wick_type type;
+	size_t rows, cols, stride;
+};
+
+/* Bytes from the first row to the end of the last. */
+static size_t span_of(const struct shape *shape)
+{
+	return shape->rows ? (shape->rows - 1) * shape->stride + (size_t)wick_type_bytes(shape->type, shape->cols) : 0;
+}
+
+/* sum_c |w[r][c] * x[c]|, of weights decoded by the truth. */
+static double terms_of(struct check *check, const struct shape *shape, const uint8_t *row, const float *x)
+{
+	float *decoded = check_buffer(check, ROW, shape->cols * sizeof(*decoded));
+	double terms = 0;
+
+	check->truth->to_f32[shape->type](decoded, row, shape->cols);
+	for (size_t c = 0; c < shape->cols; c++)
+		terms += fabs((double)decoded[c] * x[c]);
+	return terms;
+}
+
+static void check_values(struct check *check, const struct shape *shape, const uint8_t *w, const float *x)
+{
+	float *want = check_buffer(check, WANT, shape->rows * sizeof(*want));
+	float *got = check_buffer(check, GOT, shape->rows * sizeof(*got));
+	double bound[ROWS_MAX];
+
+	for (size_t r = 0; r < shape->rows; r++)
+		bound[r] = check_dot_bound(check, shape->cols, terms_of(check, shape, w + r * shape->stride, x));
+	check->truth->matvec[shape->type](want, w, shape->stride, x, shape->rows, shape->cols);
+	check->kernels->matvec[shape->type](got, w, shape->stride, x, shape->rows, shape->cols);
+	check_near(check, want, got, bound, shape->rows);
+}
+
+/* Row by row, by index in any order and from another address: the bits of GOT. */
+static void check_cuts(struct check *check, const struct shape *shape, const uint8_t *w, const float *x)
+{
+	const float *got = check_held(check, GOT);
+	float *cut = check_buffer(check, CUT, shape->rows * sizeof(*cut));
+	size_t first = check_random(check, (uint32_t)shape->rows + 1);
+	uint8_t *moved = check_buffer(check, W_MOVED, span_of(shape) + 3);
+	const struct wick_kernels *kernels = check->kernels;
+
+	kernels->matvec[shape->type](cut, w, shape->stride, x, first, shape->cols);
+	kernels->matvec[shape->type](
+		cut + first, w + first * shape->stride, shape->stride, x, shape->rows - first, shape->cols);
+	check_same(check, "cut by rows", got, cut, shape->rows);
+
+	memcpy(moved, w, span_of(shape));
+	kernels->matvec[shape->type](cut, moved, shape->stride, x, shape->rows, shape->cols);
+	check_same(check, "another alignment", got, cut, shape->rows);
+}
+
+static void check_rows(struct check *check, const struct shape *shape, const uint8_t *w, const float *x)
+{
+	const float *got = check_held(check, GOT);
+	size_t count = shape->rows ? shape->rows + 2 : 0;
+	uint32_t *index = check_buffer(check, INDEX, count * sizeof(*index));
+	float *want = check_buffer(check, WANT, count * sizeof(*want));
+	float *by_index = check_buffer(check, BY_INDEX, count * sizeof(*by_index));
+
+	for (size_t k = 0; k < count; k++) {
+		index[k] = check_random(check, (uint32_t)shape->rows);
+		want[k] = got[index[k]];
+	}
+	check->kernels->matvec_rows[shape->type](by_index, w, shape->stride, index, count, x, shape->cols);
+	check_same(check, "matvec_rows, against matvec", want, by_index, count);
+}
+
+/* One weight that is no finite number makes its row, and no other, the same. */
+static void check_infinities(struct check *check, const struct shape *shape, uint8_t *w, const float *x)
+{
+	static const float specials[] = { INFINITY, -INFINITY, NAN };
+	float special = specials[check_random(check, WICK_COUNT_OF(specials))];
+	size_t row = check_random(check, (uint32_t)shape->rows), col = check_random(check, (uint32_t)shape->cols);
+
+	if (!shape->rows || !shape->cols || wick_types[shape->type].block != 1)
+		return;
+	check->truth->from_f32[shape->type](
+		w + row * shape->stride + wick_type_bytes(shape->type, col), &special, 1);
+	check_values(check, shape, w, x);
+}
+
+static void check_shape(struct check *check, const struct shape *shape, enum check_kind kind)
+{
+	uint8_t *w = check_buffer(check, W, span_of(shape));
+	float *x = check_buffer(check, X, shape->cols * sizeof(*x));
+
+	check_now(check, "matvec %s, %zu rows of %zu, stride %zu, kind %d", wick_types[shape->type].name, shape->rows,
+		shape->cols, shape->stride, kind);
+	for (size_t r = 0; r < shape->rows; r++)
+		check_numbers(check, shape->type, w + r * shape->stride, shape->cols, kind);
+	check_floats(check, x, shape->cols, kind);
+	check_values(check, shape, w, x);
+	check_cuts(check, shape, w, x);
+	check_rows(check, shape, w, x);
+	check_infinities(check, shape, w, x);
+	check_guards(check);
+}
+
+static void check_type(struct check *check, enum wick_type type)
+{
+	struct shape shape = { .type = type };
+
+	for (size_t l = 0; l < WICK_COUNT_OF(lengths); l++) {
+		shape.cols = lengths[l];
+		if (shape.cols % wick_types[type].block)
+			continue;
+		for (size_t r = 0; r < WICK_COUNT_OF(row_counts); r++) {
+			shape.rows = row_counts[r];
+			shape.stride = (size_t)wick_type_bytes(type, shape.cols) + gaps[(l + r) % WICK_COUNT_OF(gaps)];
+			for (unsigned kind = 0; kind < CHECK_KINDS; kind++)
+				check_shape(check, &shape, kind);
+		}
+	}
+}
+
+void check_matvec(struct check *check)
+{
+	for (unsigned type = 0; type < WICK_TYPE_COUNT; type++)
+		if (check->kernels->matvec[type] != check->below->matvec[type] ||
+			check->kernels->matvec_rows[type] != check->below->matvec_rows[type])
+			check_type(check, type);
+}

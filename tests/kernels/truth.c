@@ -1,0 +1,283 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The kernels a second time, for plain C to be checked against: each from its definition, slow, in numbers of 113 bits,
+ * and sharing no line with kernels/. Quantisation has no definition but what others write: its truth is vectors.h. */
+
+#include "check.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#if LDBL_MANT_DIG == 113
+typedef long double wide;
+#else
+__extension__ typedef __float128 wide;
+#endif
+__extension__ typedef unsigned __int128 wide_bits;
+
+/* A binary number of IEEE 754 with so many bits of exponent and fraction, as a float. */
+static float of_ieee(uint32_t bits, int exponent_bits, int fraction_bits)
+{
+	int bias = (1 << (exponent_bits - 1)) - 1;
+	int exponent = (int)(bits >> fraction_bits & ((1u << exponent_bits) - 1));
+	uint32_t fraction = bits & ((1u << fraction_bits) - 1);
+	float sign = bits >> (exponent_bits + fraction_bits) & 1 ? -1 : 1;
+
+	if (exponent == (1 << exponent_bits) - 1)
+		return fraction ? NAN : sign * INFINITY;
+	if (!exponent)
+		return sign * (float)ldexp(fraction, 1 - bias - fraction_bits);
+	return sign * (float)ldexp(fraction + ldexp(1, fraction_bits), exponent - bias - fraction_bits);
+}
+
+/* Back, by the unit of the number's binade: rint() rounds halves to even. */
+static uint16_t to_ieee(float value, int exponent_bits, int fraction_bits)
+{
+	int bias = (1 << (exponent_bits - 1)) - 1;
+	uint16_t sign = (uint16_t)(signbit(value) ? 1u << (exponent_bits + fraction_bits) : 0);
+	uint16_t infinity = (uint16_t)(((1u << exponent_bits) - 1) << fraction_bits);
+	double units, magnitude = fabs((double)value);
+	uint32_t bits;
+	int exponent;
+
+	memcpy(&bits, &value, sizeof(bits));
+	if (isinf(value))
+		return sign | infinity;
+	if (isnan(value)) /* quiet, and as much of the payload as there is room for */
+		return sign | infinity | (uint16_t)(1u << (fraction_bits - 1) | (bits & 0x7fffff) >> (23 - fraction_bits));
+	if (magnitude == 0)
+		return sign;
+	frexp(magnitude, &exponent);
+	exponent = WICK_MAX(exponent - 1, 1 - bias);
+	units = rint(ldexp(magnitude, fraction_bits - exponent));
+	/* The fraction's implicit bit, if there, is what raises the exponent field from 0 to 1. */
+	units += ldexp(exponent + bias - 1, fraction_bits);
+	return units >= infinity ? sign | infinity : (uint16_t)(sign | (uint16_t)units);
+}
+
+static float number_at(enum wick_type type, const void *x, size_t i)
+{
+	const uint8_t *at = (const uint8_t *)x + wick_type_bytes(type, i / wick_types[type].block * wick_types[type].block);
+	float value;
+	size_t place = i % wick_types[type].block;
+	uint32_t half = at[0] | (uint32_t)at[1] << 8;
+
+	switch (type) {
+	case WICK_F32:
+		memcpy(&value, at, sizeof(value));
+		return value;
+	case WICK_F16:
+		return of_ieee(half, 5, 10);
+	case WICK_BF16:
+		return of_ieee(half, 8, 7);
+	case WICK_Q8_0:
+		return of_ieee(half, 5, 10) * (float)(at[2 + place] < 128 ? at[2 + place] : at[2 + place] - 256);
+	default:
+		return of_ieee(half, 5, 10) * (float)(at[2 + place % 16] / (place < 16 ? 1 : 16) % 16 - 8);
+	}
+}
+
+static float dot(enum wick_type type, const void *w, const float *x, size_t cols)
+{
+	wide sum = 0;
+
+	for (size_t c = 0; c < cols; c++)
+		sum += (wide)number_at(type, w, c) * (wide)x[c];
+	return (float)sum;
+}
+
+static void to_f32(enum wick_type type, float *y, const void *x, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		y[i] = number_at(type, x, i);
+}
+
+static void matvec_rows(enum wick_type type, float *y, const void *w, size_t stride, const uint32_t *index, size_t count,
+	const float *x, size_t cols)
+{
+	for (size_t k = 0; k < count; k++)
+		y[k] = dot(type, (const uint8_t *)w + (index ? index[k] : k) * stride, x, cols);
+}
+
+/* a * b + y rounded once. The product is exact; where the sum loses something, its last bit is made odd towards what is
+ * lost, so that it can no longer stand in the middle between two floats. */
+static float fused(wide a, wide b, wide y)
+{
+	wide product = a * b, sum = product + y;
+	wide part = sum - product, lost = (product - (sum - part)) + (y - part);
+	wide_bits bits;
+
+	memcpy(&bits, &sum, sizeof(bits));
+	if (lost != 0 && !(bits & 1))
+		bits += (lost > 0) == (sum > 0) ? 1 : (wide_bits)-1;
+	memcpy(&sum, &bits, sizeof(bits));
+	return (float)sum;
+}
+
+static void accumulate_rows(enum wick_type type, float *y, const void *w, size_t stride, const uint32_t *index,
+	const float *h, size_t count, size_t cols)
+{
+	for (size_t k = 0; k < count; k++)
+		for (size_t c = 0; c < cols && h[k] != 0; c++)
+			y[c] = fused(h[k], number_at(type, (const uint8_t *)w + (index ? index[k] : k) * stride, c), y[c]);
+}
+
+#define EACH_TYPE(X) X(F32, f32) X(F16, f16) X(BF16, bf16) X(Q8_0, q8_0) X(Q4_0, q4_0)
+
+#define OF_TYPE(TYPE, type)                                                                                        \
+	static void to_f32_##type(float *y, const void *x, size_t count)                                           \
+	{                                                                                                          \
+		to_f32(WICK_##TYPE, y, x, count);                                                                  \
+	}                                                                                                          \
+	static void matvec_##type(                                                                                 \
+		float *y, const void *w, size_t stride, const float *x, size_t rows, size_t cols)                  \
+	{                                                                                                          \
+		matvec_rows(WICK_##TYPE, y, w, stride, NULL, rows, x, cols);                                       \
+	}                                                                                                          \
+	static void matvec_rows_##type(float *y, const void *w, size_t stride, const uint32_t *index, size_t count, \
+		const float *x, size_t cols)                                                                       \
+	{                                                                                                          \
+		matvec_rows(WICK_##TYPE, y, w, stride, index, count, x, cols);                                     \
+	}                                                                                                          \
+	static void accumulate_rows_##type(float *y, const void *w, size_t stride, const uint32_t *index,          \
+		const float *h, size_t count, size_t cols)                                                         \
+	{                                                                                                          \
+		accumulate_rows(WICK_##TYPE, y, w, stride, index, h, count, cols);                                 \
+	}
+
+EACH_TYPE(OF_TYPE)
+
+static void from_f32_f32(void *y, const float *x, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		memcpy((uint8_t *)y + 4 * i, x + i, 4);
+}
+
+static void from_f32_f16(void *y, const float *x, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint16_t bits = to_ieee(x[i], 5, 10);
+
+		memcpy((uint8_t *)y + 2 * i, &bits, 2);
+	}
+}
+
+static void from_f32_bf16(void *y, const float *x, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint16_t bits = to_ieee(x[i], 8, 7);
+
+		memcpy((uint8_t *)y + 2 * i, &bits, 2);
+	}
+}
+
+static void layer_norm(float *y, const float *x, const float *weight, const float *bias, size_t count, float eps)
+{
+	long double sum = 0, squares = 0, mean;
+
+	for (size_t i = 0; i < count; i++)
+		sum += x[i];
+	mean = sum / count;
+	for (size_t i = 0; i < count; i++)
+		squares += (x[i] - mean) * (x[i] - mean);
+	for (size_t i = 0; i < count; i++)
+		y[i] = (float)((x[i] - mean) / sqrtl(squares / count + (long double)eps) * (weight ? weight[i] : 1) +
+			(bias ? bias[i] : 0));
+}
+
+static void rms_norm(float *y, const float *x, const float *weight, size_t count, float eps)
+{
+	long double squares = 0;
+
+	for (size_t i = 0; i < count; i++)
+		squares += (long double)x[i] * x[i];
+	for (size_t i = 0; i < count; i++)
+		y[i] = (float)(x[i] / sqrtl(squares / count + (long double)eps) * (weight ? weight[i] : 1));
+}
+
+/* Without taking the largest off: a long double has room for every exponential of a float that occurs. */
+static void softmax(float *x, size_t count)
+{
+	long double sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		sum += expl(x[i]);
+	for (size_t i = 0; i < count; i++)
+		x[i] = (float)(expl(x[i]) / sum);
+}
+
+static void relu(float *x, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (x[i] < 0)
+			x[i] = 0;
+}
+
+static void add(float *y, const float *x, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		y[i] = (float)((double)y[i] + (double)x[i]);
+}
+
+static void rope(float *x, size_t count, uint32_t position, float base)
+{
+	for (size_t i = 0; i < count / 2; i++) {
+		long double angle = position / powl(base, (long double)(2 * i) / count);
+		long double a = x[i], b = x[i + count / 2];
+
+		x[i] = (float)(a * cosl(angle) - b * sinl(angle));
+		x[i + count / 2] = (float)(b * cosl(angle) + a * sinl(angle));
+	}
+}
+
+static void attend(float *out, const float *q, const void *k, const void *v, size_t stride, size_t positions,
+	size_t head_dim, float scale, float *scores)
+{
+	for (size_t p = 0; p < positions; p++)
+		scores[p] = scale * dot(WICK_F16, (const uint8_t *)k + p * stride, q, head_dim);
+	softmax(scores, positions);
+	for (size_t c = 0; c < head_dim; c++) {
+		long double sum = 0;
+
+		for (size_t p = 0; p < positions; p++)
+			sum += (long double)scores[p] * number_at(WICK_F16, (const uint8_t *)v + p * stride, c);
+		out[c] = (float)sum;
+	}
+}
+
+/* RFC 3720 defines it by long division: bit by bit, lowest first. */
+static uint32_t crc32c(uint32_t crc, const void *data, size_t bytes)
+{
+	crc = ~crc;
+	for (size_t i = 0; i < bytes * 8; i++) {
+		uint32_t bit = ((const uint8_t *)data)[i / 8] >> i % 8 & 1;
+
+		crc = crc >> 1 ^ ((crc & 1) != bit ? 0x82f63b78 : 0);
+	}
+	return ~crc;
+}
+
+void check_truth(struct wick_kernels *kernels)
+{
+	*kernels = (struct wick_kernels){
+		.name = "truth",
+		.from_f32 = { [WICK_F32] = from_f32_f32, [WICK_F16] = from_f32_f16, [WICK_BF16] = from_f32_bf16 },
+		.layer_norm = layer_norm,
+		.rms_norm = rms_norm,
+		.softmax = softmax,
+		.relu = relu,
+		.add = add,
+		.rope = rope,
+		.attend = attend,
+		.crc32c = crc32c,
+	};
+#define ENTRY(TYPE, type)                                      \
+	kernels->to_f32[WICK_##TYPE] = to_f32_##type;          \
+	kernels->matvec[WICK_##TYPE] = matvec_##type;          \
+	kernels->matvec_rows[WICK_##TYPE] = matvec_rows_##type; \
+	kernels->accumulate_rows[WICK_##TYPE] = accumulate_rows_##type;
+	EACH_TYPE(ENTRY)
+#undef ENTRY
+}
