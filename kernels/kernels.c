@@ -21,10 +21,29 @@ static void fill_with_c(struct wick_kernels *kernels)
 	wick_kernels_crc32c_c(kernels);
 }
 
+#if defined(__x86_64__)
+
+static void climb(struct wick_kernels *kernels, uint32_t flags)
+{
+	if (!(flags & WICK_CPU_AVX2))
+		return;
+	wick_kernels_avx2(kernels);
+}
+
+#else
+
+static void climb(struct wick_kernels *kernels, uint32_t flags)
+{
+	(void)kernels;
+	(void)flags;
+}
+
+#endif
+
 void wick_kernels_init(struct wick_kernels *kernels, uint32_t mask)
 {
 	uint32_t flags = wick_cpu_flags() & mask;
 
 	fill_with_c(kernels);
-	(void)flags;
+	climb(kernels, flags);
 }

@@ -293,7 +293,7 @@ static void fill_matrix(struct bench *bench)
 		bench->h[i] = 0.5f;
 }
 
-void check_bench(const char *set, const struct wick_kernels *kernels, const char *filter)
+void check_bench(const struct wick_kernels *kernels, const char *filter)
 {
 	size_t y_bytes = MATRIX_BYTES / 512; /* a float a row of q4_0 of 2304 bytes, or the scores of attend */
 	struct bench bench = { .kernels = kernels, .matrix = pages(MATRIX_BYTES), .x = pages(COLS * sizeof(float)) };
@@ -304,7 +304,7 @@ void check_bench(const char *set, const struct wick_kernels *kernels, const char
 	for (unsigned t = 0; t < THREADS_MAX; t++)
 		outputs[t] = pages(y_bytes);
 	fill_matrix(&bench);
-	printf("== %s (%s), %zu MiB, columns %d, %d%% active\n", set, kernels->name, MATRIX_BYTES >> 20, COLS, ACTIVE_PERCENT);
+	printf("== %s, %zu MiB, columns %d, %d%% active\n", kernels->name, MATRIX_BYTES >> 20, COLS, ACTIVE_PERCENT);
 	for (size_t k = 0; k < WICK_COUNT_OF(bench_kernels); k++)
 		for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
 			if (!filter || strstr(bench_kernels[k].name, filter))

@@ -80,5 +80,5 @@ void check_crc32c(struct check *check);
 /* A table of the kernels written a second time, each from its definition, in numbers twice as long as the plain C's. */
 void check_truth(struct wick_kernels *kernels);
 
-/* Prints GB/s of each kernel of a set beside the read bandwidth of the same run. */
-void check_bench(const char *set, const struct wick_kernels *kernels, const char *filter);
+/* Prints GB/s of each kernel of a table beside the read bandwidth of the same run. */
+void check_bench(const struct wick_kernels *kernels, const char *filter);

@@ -4,7 +4,7 @@
 /* checkkern: every kernel of every instruction set at hand against plain C, and plain C against its definition.
  *
  *     checkkern [--cpumask M] [--seed N]     exit 0 when all agree; a set that the CPU lacks says "not run here"
- *     checkkern --bench [KERNEL] [...]       GB/s of each kernel beside the read bandwidth of the same run
+ *     checkkern --bench [KERNEL] [...]       GB/s of each kernel of the highest set beside the read bandwidth of the run
  *
  * A set is checked where it differs from the set before it. Buffers end at a page that cannot be touched, so that a read
  * past the end stops the program, which then says what ran. */
@@ -127,23 +127,10 @@ static unsigned long check_all(const struct options *options)
 	return failed;
 }
 
-static void bench_all(const struct options *options)
-{
-	uint32_t flags = wick_cpu_flags() & options->mask;
-
-	for (size_t s = 0; s < WICK_COUNT_OF(sets); s++) {
-		struct wick_kernels kernels;
-
-		if ((sets[s].flags & flags) != sets[s].flags)
-			continue;
-		wick_kernels_init(&kernels, sets[s].flags);
-		check_bench(sets[s].name, &kernels, options->filter);
-	}
-}
-
 int main(int argc, char **argv)
 {
 	struct options options;
+	struct wick_kernels kernels;
 	unsigned long failed;
 
 	if (!parse(argc, argv, &options)) {
@@ -152,7 +139,8 @@ int main(int argc, char **argv)
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (options.bench) {
-		bench_all(&options);
+		wick_kernels_init(&kernels, options.mask);
+		check_bench(&kernels, options.filter);
 		return 0;
 	}
 	signal(SIGSEGV, on_fault);

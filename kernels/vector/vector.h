@@ -1,0 +1,82 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The kernels of every vector instruction set, written once. A file of an instruction set (x86/avx2.c, arm/neon.c, ...)
+ * defines what differs and then includes the families of this folder:
+ *
+ *     LANES                          floats in a vector: a divisor of 16
+ *     vec                            the vector; + - * / on it are the compiler's
+ *     vec_set(value)                 the same value in all lanes
+ *     vec_fma(a, b, c)               a * b + c, rounded once
+ *     vec_max(a, b)                  the larger; b where either is no number
+ *     vec_sum(a)                     of all lanes, always in the same order
+ *     vec_f16(from), vec_bf16(from)  LANES numbers from any address, exactly
+ *     vec_to_f16(to, a)              LANES numbers, nearest, ties to even
+ *     vec_q8_0(block, i)             levels i * LANES and on of a block: times scale_q8_0(block) they are its numbers,
+ *     vec_q4_0(block, i)             exactly; scale_q4_0(block) likewise
+ *
+ * All that is here works on tiles of WICK_COLUMN_TILE columns, which is a block of the quantised types; the rest of a row
+ * is copied into a tile of zeros. The type is a constant wherever a function is inlined, and with it every branch on it. */
+
+#ifndef LANES
+#error "included from the file of an instruction set"
+#endif
+
+#include "../plain.h"
+
+#define TILE_VECS (WICK_COLUMN_TILE / LANES)
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vec vec_load(const void *from)
+{
+	vec value;
+
+	memcpy(&value, from, sizeof(value));
+	return value;
+}
+
+INLINE void vec_store(void *to, vec value)
+{
+	memcpy(to, &value, sizeof(value));
+}
+
+INLINE size_t tile_bytes(enum wick_type type)
+{
+	return (size_t)wick_type_bytes(type, WICK_COLUMN_TILE);
+}
+
+INLINE int has_scale(enum wick_type type)
+{
+	return type == WICK_Q8_0 || type == WICK_Q4_0;
+}
+
+/* What a tile's numbers are multiplied by after vec_number(). */
+INLINE float tile_scale(enum wick_type type, const uint8_t *tile)
+{
+	return type == WICK_Q8_0 ? scale_q8_0(tile) : type == WICK_Q4_0 ? scale_q4_0(tile) : 1;
+}
+
+/* Vector i of a tile, still without its scale. */
+INLINE vec vec_number(enum wick_type type, const uint8_t *tile, int i)
+{
+	switch (type) {
+	case WICK_F16:
+		return vec_f16(tile + 2 * LANES * i);
+	case WICK_BF16:
+		return vec_bf16(tile + 2 * LANES * i);
+	case WICK_Q8_0:
+		return vec_q8_0(tile, i);
+	case WICK_Q4_0:
+		return vec_q4_0(tile, i);
+	default:
+		return vec_load(tile + 4 * LANES * i);
+	}
+}
+
+/* The last `cols` numbers of a row, fewer than a tile, followed by zeros. */
+INLINE void pad_tile(enum wick_type type, uint8_t *tile, const uint8_t *from, size_t cols)
+{
+	memset(tile, 0, tile_bytes(type));
+	memcpy(tile, from, (size_t)wick_type_bytes(type, cols));
+}
