@@ -18,40 +18,41 @@
 const char *const wick_arch_names[WICK_ARCH_COUNT] = { [WICK_ARCH_OPT] = "opt" };
 
 struct key {
-	const char *name; /* %s: the architecture's */
+	const char *name; /* behind the architecture's, or behind "wick" */
+	bool ours;
 	size_t place;
 };
 
 static const struct key number_keys[] = {
-	{ "%s.block_count", offsetof(struct wick_shape, layers) },
-	{ "%s.context_length", offsetof(struct wick_shape, ctx_max) },
-	{ "%s.embedding_length", offsetof(struct wick_shape, d_model) },
-	{ "%s.feed_forward_length", offsetof(struct wick_shape, n_ff) },
-	{ "%s.attention.head_count", offsetof(struct wick_shape, heads) },
-	{ "%s.attention.head_count_kv", offsetof(struct wick_shape, kv_heads) },
-	{ "%s.vocab_size", offsetof(struct wick_shape, vocab) },
-	{ "wick.embed_length", offsetof(struct wick_shape, d_embed) },
-	{ "wick.parts", offsetof(struct wick_shape, bundle_parts) },
+	{ "block_count", false, offsetof(struct wick_shape, layers) },
+	{ "context_length", false, offsetof(struct wick_shape, ctx_max) },
+	{ "embedding_length", false, offsetof(struct wick_shape, d_model) },
+	{ "feed_forward_length", false, offsetof(struct wick_shape, n_ff) },
+	{ "attention.head_count", false, offsetof(struct wick_shape, heads) },
+	{ "attention.head_count_kv", false, offsetof(struct wick_shape, kv_heads) },
+	{ "vocab_size", false, offsetof(struct wick_shape, vocab) },
+	{ "embed_length", true, offsetof(struct wick_shape, d_embed) },
+	{ "parts", true, offsetof(struct wick_shape, bundle_parts) },
 };
 
 static const struct key flag_keys[] = {
-	{ "wick.norm_first", offsetof(struct wick_shape, norm_first) },
-	{ "wick.norm_affine", offsetof(struct wick_shape, norm_affine) },
-	{ "wick.final_norm", offsetof(struct wick_shape, final_norm) },
-	{ "wick.bias", offsetof(struct wick_shape, bias) },
-	{ "wick.tied", offsetof(struct wick_shape, tied) },
+	{ "norm_first", true, offsetof(struct wick_shape, norm_first) },
+	{ "norm_affine", true, offsetof(struct wick_shape, norm_affine) },
+	{ "final_norm", true, offsetof(struct wick_shape, final_norm) },
+	{ "bias", true, offsetof(struct wick_shape, bias) },
+	{ "tied", true, offsetof(struct wick_shape, tied) },
 };
 
-#define EPS_KEY "%s.attention.layer_norm_epsilon"
+static const struct key eps_key = { "attention.layer_norm_epsilon", false, offsetof(struct wick_shape, norm_eps) };
 
 /* general.file_type: what most of the file is, as others number it. */
 static const uint32_t file_types[WICK_TYPE_COUNT] = {
 	[WICK_F32] = 0, [WICK_F16] = 1, [WICK_BF16] = 32, [WICK_Q8_0] = 7, [WICK_Q4_0] = 2,
 };
 
-static const char *spell(char spelled[64], const char *name, enum wick_arch arch)
+static const char *spell(char spelled[64], const struct key *key, enum wick_arch arch)
 {
-	snprintf(spelled, 64, name, wick_arch_names[arch]);
+	snprintf(spelled, 64, "%s.%s", key->ours ? "wick" : wick_arch_names[arch], key->name);
 	return spelled;
 }
 
@@ -65,7 +66,7 @@ static int check_numbers(const struct wick_shape *shape, const char *whose, stru
 
 		if (value < 1 || value > most)
 			return wick_diag_say(diag, -EINVAL, "%s: %s is %u; 1 to %u is possible", whose,
-				spell(key, number_keys[k].name, shape->arch), value, most);
+				spell(key, &number_keys[k], shape->arch), value, most);
 	}
 	return 0;
 }
@@ -132,7 +133,7 @@ static int read_numbers(struct wick_shape *shape, const struct wick_gguf *gguf, 
 		char key[64];
 		uint64_t value = 0;
 
-		rc = read_number(&value, gguf, spell(key, number_keys[k].name, shape->arch), diag);
+		rc = read_number(&value, gguf, spell(key, &number_keys[k], shape->arch), diag);
 		*(uint32_t *)((char *)shape + number_keys[k].place) = WICK_MIN(value, UINT32_MAX);
 	}
 	return rc ? rc : read_number(&shape->stride, gguf, "wick.stride", diag);
@@ -144,8 +145,10 @@ static int read_flags(struct wick_shape *shape, const struct wick_gguf *gguf, st
 
 	for (size_t k = 0; rc == 0 && k < WICK_COUNT_OF(flag_keys); k++) {
 		bool *flag = (bool *)((char *)shape + flag_keys[k].place);
+		char key[64];
 
-		rc = needed(wick_gguf_bool(gguf, flag_keys[k].name, flag, diag), gguf, flag_keys[k].name, diag);
+		spell(key, &flag_keys[k], shape->arch);
+		rc = needed(wick_gguf_bool(gguf, key, flag, diag), gguf, key, diag);
 	}
 	return rc;
 }
@@ -214,7 +217,7 @@ static int read_eps(struct wick_shape *shape, const struct wick_gguf *gguf, stru
 {
 	char key[64];
 	double eps = 0;
-	int rc = wick_gguf_f64(gguf, spell(key, EPS_KEY, shape->arch), &eps, diag);
+	int rc = wick_gguf_f64(gguf, spell(key, &eps_key, shape->arch), &eps, diag);
 
 	shape->norm_eps = eps;
 	return needed(rc, gguf, key, diag);
@@ -252,12 +255,12 @@ void wick_shape_write(const struct wick_shape *shape, struct wick_gguf_writer *w
 	wick_gguf_put_string(writer, "general.architecture", wick_arch_names[shape->arch]);
 	wick_gguf_put_u32(writer, "general.file_type", file_types[shape->type]);
 	for (size_t k = 0; k < WICK_COUNT_OF(number_keys); k++)
-		wick_gguf_put_u32(writer, spell(key, number_keys[k].name, shape->arch),
+		wick_gguf_put_u32(writer, spell(key, &number_keys[k], shape->arch),
 			*(const uint32_t *)((const char *)shape + number_keys[k].place));
-	wick_gguf_put_f32(writer, spell(key, EPS_KEY, shape->arch), shape->norm_eps);
+	wick_gguf_put_f32(writer, spell(key, &eps_key, shape->arch), shape->norm_eps);
 	for (size_t k = 0; k < WICK_COUNT_OF(flag_keys); k++)
-		wick_gguf_put_bool(
-			writer, flag_keys[k].name, *(const bool *)((const char *)shape + flag_keys[k].place));
+		wick_gguf_put_bool(writer, spell(key, &flag_keys[k], shape->arch),
+			*(const bool *)((const char *)shape + flag_keys[k].place));
 	wick_gguf_put_u32(writer, "wick.version", WICK_CONTAINER_VERSION);
 	wick_gguf_put_string(writer, "wick.encoding", wick_types[shape->type].name);
 	wick_gguf_put_string(writer, "wick.activation", shape->relu ? "relu" : "gelu");

@@ -154,24 +154,34 @@ static void lay_out(struct build *build)
 	wick_gguf_writer_deinit(&writer);
 }
 
-/* Numbers into every tensor, then the checksums over them. */
+/* The bytes of tensor i. */
+static uint8_t *data_of(struct build *build, size_t i)
+{
+	return build->data + build->header_bytes + build->at[i];
+}
+
+/* Numbers into a tensor; into ffn_crc the checksums of the bundles before it. */
+static void fill(struct build *build, size_t i)
+{
+	uint8_t *data = data_of(build, i);
+
+	for (uint64_t b = 0; b < bytes_of(&entries[i]); b++)
+		data[b] = b * 7 + i;
+	for (unsigned k = 0; entries[i].type == 26 && k < 3; k++)
+		((uint32_t *)data)[k] = crc32c(data_of(build, i - 1) + 512 * k, 512);
+}
+
 static void seal(struct build *build)
 {
-	uint32_t *sums = (uint32_t *)(build->data + build->header_bytes + build->at[ENTRIES]);
+	uint32_t *sums = (uint32_t *)data_of(build, ENTRIES);
 	size_t sum = 0;
 
 	for (size_t i = 0; i < ENTRIES; i++) {
-		uint8_t *data = build->data + build->header_bytes + build->at[i];
-		uint64_t row_bytes = bytes_of(&entries[i]) / entries[i].ne1;
+		uint64_t rows = entries[i].ne1, row_bytes = bytes_of(&entries[i]) / rows, step = entries[i].block_rows;
 
-		for (uint64_t b = 0; b < bytes_of(&entries[i]); b++)
-			data[b] = b * 7 + i;
-		if (entries[i].type == 26) /* ffn_crc: of the bundles before it */
-			for (unsigned k = 0; k < 3; k++)
-				((uint32_t *)data)[k] = crc32c(build->data + build->header_bytes + build->at[i - 1] + 512 * k, 512);
-		for (uint64_t row = 0; entries[i].block_rows && row < entries[i].ne1; row += entries[i].block_rows)
-			sums[sum++] = crc32c(
-				data + row * row_bytes, WICK_MIN(entries[i].block_rows, entries[i].ne1 - row) * row_bytes);
+		fill(build, i);
+		for (uint64_t row = 0; step && row < rows; row += step)
+			sums[sum++] = crc32c(data_of(build, i) + row * row_bytes, WICK_MIN(step, rows - row) * row_bytes);
 	}
 	assert_int_equal(sum, CHECKSUMS - 2);
 	sums[sum] = crc32c(build->data, build->header_bytes);
