@@ -1,0 +1,29 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A checkpoint's config.json. Every reader takes the value to use when the key is absent or null, and says -EINVAL with
+ * file and key when it is of another kind. */
+
+#include "diag.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct wick_config {
+	json_t *root; /* an object */
+	char *path;
+};
+
+int wick_config_load(struct wick_config *config, const char *folder, struct wick_diag *diag);
+void wick_config_free(struct wick_config *config); /* a zeroed one is fine */
+
+/* A positive number of 32 bits; otherwise 0: it must be there. */
+int wick_config_number(const struct wick_config *config, const char *key, uint32_t otherwise, uint32_t *value,
+	struct wick_diag *diag);
+int wick_config_flag(
+	const struct wick_config *config, const char *key, bool otherwise, bool *value, struct wick_diag *diag);
+/* otherwise NULL: it must be there. The string is the config's. */
+int wick_config_string(const struct wick_config *config, const char *key, const char *otherwise, const char **value,
+	struct wick_diag *diag);

@@ -1,0 +1,192 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Write, sync, rename (see outfile.h). */
+
+#include "outfile.h"
+
+#include "bits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STEP_BYTES (WICK_OUTFILE_CACHE_BYTES / 2) /* started together, dropped together */
+#define NAMES_MAX 100                             /* temporary names tried */
+
+static int fail(const struct wick_outfile *out, const char *doing, struct wick_diag *diag)
+{
+	int code = errno;
+
+	return wick_diag_say(diag, -code, "%s: %s: %s", out->path, doing, strerror(code));
+}
+
+/* Where the file will be in the end, the link at its name followed. */
+static int settle_path(struct wick_outfile *out, const char *path, struct wick_diag *diag)
+{
+	struct stat status;
+
+	out->path = strdup(path);
+	if (!out->path)
+		return wick_diag_say(diag, -ENOMEM, "%s: no memory to write it", path);
+	if (stat(path, &status) < 0)
+		return errno == ENOENT ? 0 : fail(out, "cannot be written", diag);
+	if (!S_ISREG(status.st_mode))
+		return wick_diag_say(diag, -EINVAL, "%s: is there already and is not a regular file", path);
+	free(out->path);
+	out->path = realpath(path, NULL);
+	if (!out->path)
+		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
+	return 0;
+}
+
+static int open_temporary(struct wick_outfile *out, struct wick_diag *diag)
+{
+	int rc;
+
+	for (unsigned i = 0; i < NAMES_MAX; i++) {
+		free(out->temporary);
+		if (asprintf(&out->temporary, "%s.%d-%u.part", out->path, (int)getpid(), i) < 0) {
+			out->temporary = NULL;
+			return wick_diag_say(diag, -ENOMEM, "%s: no memory to write it", out->path);
+		}
+		out->fd = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		if (out->fd >= 0)
+			return 0;
+		if (errno != EEXIST)
+			break;
+	}
+	rc = fail(out, "cannot be created", diag);
+	free(out->temporary); /* not ours to remove */
+	out->temporary = NULL;
+	return rc;
+}
+
+/* Filesystems that cannot reserve room are written to as they are. */
+static int reserve(struct wick_outfile *out, uint64_t bytes, struct wick_diag *diag)
+{
+	int code;
+
+	while (fallocate(out->fd, 0, 0, bytes) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno == EOPNOTSUPP || errno == ENOSYS)
+			return 0;
+		code = errno;
+		return wick_diag_say(diag, -code, "%s: no room for its %llu bytes: %s", out->path,
+			(unsigned long long)bytes, strerror(code));
+	}
+	return 0;
+}
+
+int wick_outfile_create(struct wick_outfile *out, const char *path, uint64_t total_bytes, struct wick_diag *diag)
+{
+	int rc;
+
+	*out = (struct wick_outfile){ .fd = -1 };
+	rc = settle_path(out, path, diag);
+	if (rc == 0)
+		rc = open_temporary(out, diag);
+	if (rc == 0)
+		rc = reserve(out, total_bytes, diag);
+	if (rc)
+		wick_outfile_discard(out);
+	return rc;
+}
+
+/* Starts writing back all that is new, waits for what was started the last time, and drops that. Where a range cannot
+ * be synced the whole file is. */
+static int write_back(struct wick_outfile *out, struct wick_diag *diag)
+{
+	const unsigned wait = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+
+	if (sync_file_range(out->fd, out->started, out->bytes - out->started, SYNC_FILE_RANGE_WRITE) < 0 ||
+		sync_file_range(out->fd, out->dropped, out->started - out->dropped, wait) < 0) {
+		if (fdatasync(out->fd) < 0)
+			return fail(out, "writing", diag);
+	}
+	posix_fadvise(out->fd, out->dropped, out->started - out->dropped, POSIX_FADV_DONTNEED);
+	out->dropped = out->started;
+	out->started = out->bytes;
+	return 0;
+}
+
+int wick_outfile_write(struct wick_outfile *out, const void *data, uint64_t bytes, struct wick_diag *diag)
+{
+	const uint8_t *from = data;
+	int rc = 0;
+
+	while (rc == 0 && bytes > 0) {
+		ssize_t put = pwrite(out->fd, from, WICK_MIN(bytes, STEP_BYTES), out->bytes);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return fail(out, "writing", diag);
+		from += put;
+		bytes -= put;
+		out->bytes += put;
+		if (out->bytes - out->started >= STEP_BYTES)
+			rc = write_back(out, diag);
+	}
+	return rc;
+}
+
+int wick_outfile_pad(struct wick_outfile *out, uint32_t align, struct wick_diag *diag)
+{
+	static const uint8_t zeros[4096];
+	int rc = 0;
+
+	while (rc == 0 && out->bytes % align)
+		rc = wick_outfile_write(out, zeros, WICK_MIN(sizeof(zeros), align - out->bytes % align), diag);
+	return rc;
+}
+
+/* The rename lasts only when the folder is synced too. */
+static int sync_folder(const struct wick_outfile *out, struct wick_diag *diag)
+{
+	char *folder = strdup(out->path), *slash = folder ? strrchr(folder, '/') : NULL;
+	int fd, rc = 0;
+
+	if (!folder)
+		return wick_diag_say(diag, -ENOMEM, "%s: no memory to sync its folder", out->path);
+	if (slash)
+		slash[slash == folder] = 0;
+	fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		rc = fail(out, "syncing its folder", diag);
+	if (fd >= 0)
+		close(fd);
+	free(folder);
+	return rc;
+}
+
+int wick_outfile_commit(struct wick_outfile *out, struct wick_diag *diag)
+{
+	int rc;
+
+	if (ftruncate(out->fd, out->bytes) < 0 || fsync(out->fd) < 0)
+		return fail(out, "syncing", diag);
+	posix_fadvise(out->fd, 0, 0, POSIX_FADV_DONTNEED);
+	if (rename(out->temporary, out->path) < 0)
+		return fail(out, "renaming it into place", diag);
+	free(out->temporary);
+	out->temporary = NULL;
+	rc = sync_folder(out, diag);
+	wick_outfile_discard(out);
+	return rc;
+}
+
+void wick_outfile_discard(struct wick_outfile *out)
+{
+	if (out->path && out->fd >= 0)
+		close(out->fd);
+	if (out->temporary)
+		unlink(out->temporary);
+	free(out->temporary);
+	free(out->path);
+	*out = (struct wick_outfile){ .fd = -1 };
+}

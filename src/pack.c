@@ -1,0 +1,224 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* wick_pack() of wick.h: everything is read and checked but the numbers before the first byte is written. */
+
+#include "pack.h"
+
+#include "bits.h"
+#include "gguf_write.h"
+#include "hf_tokenizer.h"
+#include "pack_job.h"
+#include "shape.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_NUMBERS (1u << 20)         /* at a time through the three buffers, 12 MiB together */
+#define COLUMNS_MIN 64u                  /* neurons of a turn: below, the reads get too small */
+#define MEMORY_DEFAULT (1ull << 30)
+#define OVERHEAD_BYTES (48ull << 20)     /* page cache of both files, names and header */
+#define ALIGN_MIN 512u
+#define ALIGN_MAX 4096u
+
+static int choose_type(enum wick_type *type, const char *name, struct wick_diag *diag)
+{
+	static const enum wick_type possible[] = { WICK_F32, WICK_F16, WICK_BF16 };
+
+	for (size_t i = 0; i < WICK_COUNT_OF(possible); i++) {
+		*type = possible[i];
+		if (strcmp(wick_types[possible[i]].name, name ? name : "f16") == 0)
+			return 0;
+	}
+	return wick_diag_say(
+		diag, -EINVAL, "weights cannot be packed as \"%.40s\"; f32, f16 and bf16 are possible", name);
+}
+
+/* What config.json and the options decide, and a checkpoint that agrees with it. */
+static int understand(struct wick_pack_job *job, const char *folder, const struct wick_pack_options *options)
+{
+	uint32_t align = options->align ? options->align : ALIGN_MIN;
+	struct wick_config config = { 0 };
+	int rc;
+
+	if (!wick_is_pow2(align) || align < ALIGN_MIN || align > ALIGN_MAX)
+		return wick_diag_say(job->diag, -EINVAL,
+			"bundles cannot be aligned to %u bytes: it takes a power of two from %u to %u", align,
+			ALIGN_MIN, ALIGN_MAX);
+	rc = choose_type(&job->shape.type, options->type, job->diag);
+	if (rc == 0)
+		rc = wick_config_load(&config, folder, job->diag);
+	if (rc == 0)
+		rc = wick_arch_find(&job->arch, &config, job->diag);
+	if (rc == 0)
+		rc = job->arch->read_config(&job->shape, &config, job->diag);
+	if (rc == 0)
+		rc = wick_shape_complete(&job->shape, align, config.path, job->diag);
+	wick_config_free(&config);
+	if (rc == 0)
+		rc = wick_checkpoint_open(&job->checkpoint, folder, job->diag);
+	return rc ? rc : wick_pack_check_sources(job);
+}
+
+static void put_id(struct wick_gguf_writer *writer, const char *key, int64_t id)
+{
+	if (id >= 0)
+		wick_gguf_put_u32(writer, key, id);
+}
+
+static int put_tokenizer(struct wick_gguf_writer *writer, const struct wick_pack_job *job, const char *folder)
+{
+	struct wick_hf_tokenizer tokenizer;
+	int rc = wick_hf_tokenizer_load(&tokenizer, folder, job->shape.vocab, job->diag);
+
+	if (rc)
+		return wick_diag_say(job->diag, rc, "%s: its tokenizer cannot be read: %s", folder, strerror(-rc));
+	wick_gguf_put_string(writer, "tokenizer.ggml.model", tokenizer.model);
+	wick_gguf_put_string(writer, "tokenizer.ggml.pre", tokenizer.pre);
+	wick_gguf_put_strings(writer, "tokenizer.ggml.tokens", tokenizer.tokens, tokenizer.count);
+	wick_gguf_put_i32s(writer, "tokenizer.ggml.token_type", tokenizer.types, tokenizer.count);
+	wick_gguf_put_strings(writer, "tokenizer.ggml.merges", tokenizer.merges, tokenizer.merge_count);
+	put_id(writer, "tokenizer.ggml.bos_token_id", tokenizer.bos);
+	put_id(writer, "tokenizer.ggml.eos_token_id", tokenizer.eos);
+	put_id(writer, "tokenizer.ggml.padding_token_id", tokenizer.pad);
+	put_id(writer, "tokenizer.ggml.unknown_token_id", tokenizer.unk);
+	wick_gguf_put_bool(writer, "tokenizer.ggml.add_bos_token", tokenizer.add_bos);
+	wick_hf_tokenizer_free(&tokenizer);
+	return 0;
+}
+
+/* The folder's own name is the model's. */
+static void put_name(struct wick_gguf_writer *writer, const char *folder)
+{
+	char *path = realpath(folder, NULL);
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	if (slash && slash[1])
+		wick_gguf_put_string(writer, "general.name", slash + 1);
+	free(path);
+}
+
+struct directory {
+	const struct wick_shape *shape;
+	struct wick_gguf_writer writer;
+};
+
+static int put_entry(enum wick_slot_id id, uint32_t layer, void *user)
+{
+	struct directory *directory = user;
+	struct wick_tensor tensor;
+	uint32_t type;
+	uint64_t ne[2];
+
+	wick_slot_describe(&tensor, id, layer, directory->shape);
+	wick_slot_directory(&tensor, id, &type, ne);
+	wick_gguf_put_tensor(
+		&directory->writer, tensor.name, type, ne, tensor.rows > 1 ? 2 : 1, wick_tensor_bytes(&tensor));
+	return 0;
+}
+
+static int make_header(struct wick_pack_job *job, const char *folder, uint8_t **header, uint64_t *header_bytes)
+{
+	struct directory directory = { .shape = &job->shape };
+	int rc;
+
+	wick_gguf_writer_init(&directory.writer, WICK_FILE_ALIGN);
+	put_name(&directory.writer, folder);
+	wick_shape_write(&job->shape, &directory.writer);
+	rc = put_tokenizer(&directory.writer, job, folder);
+	wick_slot_each(&job->shape, put_entry, &directory);
+	if (rc == 0)
+		rc = wick_gguf_writer_header(&directory.writer, header, header_bytes, job->diag);
+	job->total_bytes = rc ? 0 : *header_bytes + directory.writer.data_bytes;
+	wick_gguf_writer_deinit(&directory.writer);
+	return rc;
+}
+
+/* The buffers: what each must be, and as many neurons a turn as the rest of the memory holds. */
+static int make_room(struct wick_pack_job *job, uint64_t memory_bytes)
+{
+	const struct wick_shape *shape = &job->shape;
+	uint64_t widest = WICK_MAX(WICK_MAX(shape->d_model, shape->d_embed), shape->n_ff);
+	uint64_t column_bytes = (uint64_t)shape->d_model * sizeof(*job->columns);
+	uint64_t checksum_count = wick_slot_checksums(shape);
+	uint64_t fixed_bytes, least_bytes;
+
+	job->chunk = WICK_MAX(CHUNK_NUMBERS, WICK_CHECK_ROWS * widest);
+	job->packed_bytes = WICK_MAX(job->chunk * sizeof(float), shape->stride);
+	fixed_bytes = OVERHEAD_BYTES + 2 * job->chunk * sizeof(float) + job->packed_bytes +
+		      (shape->n_ff + checksum_count) * sizeof(uint32_t);
+	least_bytes = fixed_bytes + WICK_MIN(COLUMNS_MIN, shape->n_ff) * column_bytes;
+	memory_bytes = memory_bytes ? memory_bytes : MEMORY_DEFAULT;
+	if (memory_bytes < least_bytes)
+		return wick_diag_say(job->diag, -EINVAL,
+			"packing this model takes at least %llu bytes of memory, more than the %llu allowed",
+			(unsigned long long)least_bytes, (unsigned long long)memory_bytes);
+	job->column_neurons = WICK_MIN((memory_bytes - fixed_bytes) / column_bytes, shape->n_ff);
+	job->column_neurons = WICK_MIN(job->column_neurons, job->chunk);
+	job->raw = malloc(job->chunk * sizeof(float));
+	job->numbers = malloc(job->chunk * sizeof(float));
+	job->packed = malloc(job->packed_bytes);
+	job->columns = malloc(job->column_neurons * column_bytes);
+	job->bundle_crcs = malloc(shape->n_ff * sizeof(*job->bundle_crcs));
+	job->checksums = malloc(checksum_count * sizeof(*job->checksums));
+	if (!job->raw || !job->numbers || !job->packed || !job->columns || !job->bundle_crcs || !job->checksums)
+		return wick_diag_say(job->diag, -ENOMEM, "no memory to pack");
+	return 0;
+}
+
+static int write_all(struct wick_pack_job *job, const char *out_path, const uint8_t *header, uint64_t header_bytes)
+{
+	int rc = wick_outfile_create(&job->out, out_path, job->total_bytes, job->diag);
+
+	if (rc)
+		return rc;
+	job->checksums[wick_slot_checksums(&job->shape) - 2] = job->kernels.crc32c(0, header, header_bytes);
+	rc = wick_outfile_write(&job->out, header, header_bytes, job->diag);
+	if (rc == 0)
+		rc = wick_slot_each(&job->shape, wick_pack_slot, job);
+	if (rc == 0)
+		rc = wick_outfile_commit(&job->out, job->diag);
+	wick_outfile_discard(&job->out);
+	if (rc == 0 && job->progress)
+		job->progress(job->user, job->total_bytes, job->total_bytes);
+	return rc;
+}
+
+static void forget(struct wick_pack_job *job)
+{
+	wick_checkpoint_close(job->checkpoint);
+	free(job->raw);
+	free(job->numbers);
+	free(job->packed);
+	free(job->columns);
+	free(job->bundle_crcs);
+	free(job->checksums);
+}
+
+int wick_pack(
+	const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag)
+{
+	static const struct wick_pack_options defaults;
+	struct wick_pack_job job = { .diag = diag };
+	uint64_t header_bytes = 0;
+	uint8_t *header = NULL;
+	int rc;
+
+	if (diag)
+		diag->text[0] = 0;
+	options = options ? options : &defaults;
+	job.progress = options->progress;
+	job.user = options->user;
+	wick_kernels_init(&job.kernels, ~0u);
+	rc = understand(&job, source, options);
+	if (rc == 0)
+		rc = make_header(&job, source, &header, &header_bytes);
+	if (rc == 0)
+		rc = make_room(&job, options->memory_bytes);
+	if (rc == 0)
+		rc = write_all(&job, out, header, header_bytes);
+	free(header);
+	forget(&job);
+	return rc;
+}

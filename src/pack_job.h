@@ -1,0 +1,62 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* One packing at work: what pack.c decides, pack_source.c reads and pack_slots.c writes.
+ *
+ *     checkpoint --read--> raw --to_f32--> numbers --from_f32--> packed --write--> out
+ *                          (as stored)     checked               crc
+ *
+ * Three buffers of one chunk carry everything but the down-projections, whose columns are gathered in `columns`: as
+ * many neurons at a time as memory allows.
+ */
+
+#include "arch/arch.h"
+#include "checkpoint.h"
+#include "diag.h"
+#include "kernels.h"
+#include "model.h"
+#include "outfile.h"
+
+#include <wick/wick.h>
+
+struct wick_pack_job {
+	struct wick_shape shape;
+	const struct wick_arch_def *arch;
+	const char *prefix; /* of the checkpoint's tensor names */
+	struct wick_checkpoint *checkpoint;
+	struct wick_kernels kernels;
+	struct wick_outfile out;
+	uint64_t total_bytes; /* of the output */
+	wick_progress_fn progress;
+	void *user;
+	struct wick_diag *diag;
+
+	uint64_t chunk;       /* numbers */
+	uint8_t *raw;         /* (chunk) as stored, at most 4 bytes each */
+	float *numbers;       /* (chunk) */
+	uint8_t *packed;      /* (packed_bytes) */
+	uint64_t packed_bytes;
+	float *columns;       /* (column_neurons, d_model) of a down-projection */
+	uint32_t column_neurons;
+	uint32_t *bundle_crcs; /* (n_ff) of the layer at hand */
+	uint32_t *checksums;   /* (wick_slot_checksums) of wick.checksums */
+	uint64_t checksum_count; /* so far */
+};
+
+/* Which prefix the checkpoint uses; then that every tensor is there, of the right shape, and nothing else. */
+int wick_pack_check_sources(struct wick_pack_job *job);
+
+/* The source of a vector or matrix, checked before. */
+const struct wick_source_tensor *wick_pack_source(
+	const struct wick_pack_job *job, enum wick_slot_id id, uint32_t layer);
+const struct wick_source_tensor *wick_pack_up(const struct wick_pack_job *job, uint32_t layer);
+const struct wick_source_tensor *wick_pack_down(const struct wick_pack_job *job, uint32_t layer);
+
+/* Numbers [first, first + count) of a tensor, at most a chunk of them, into job->numbers + at; every one is finite and
+ * within what the type can hold, or -EINVAL names the tensor and the number. */
+int wick_pack_read(struct wick_pack_job *job, const struct wick_source_tensor *source, uint64_t first, uint64_t count,
+	uint64_t at, enum wick_type type);
+
+/* Writes one tensor and pads the file. A visitor for wick_slot_each(); user is the job. */
+int wick_pack_slot(enum wick_slot_id id, uint32_t layer, void *user);

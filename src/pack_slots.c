@@ -1,0 +1,181 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The output's side of packing: each kind of tensor in its own way, from front to back.
+ *
+ * A bundle takes a row of fc1 and a column of fc2, and fc2 is stored by rows. So columns of some neurons are gathered
+ * first (every row of fc2 gives a stretch), then their bundles are written; with little memory a layer takes several
+ * such turns, and every byte of fc2 is still read once:
+ *
+ *     fc2 (d_model, n_ff)   | turn 0 | turn 1 | turn 2 |
+ *                           |--------|        |        |  row 0 -> columns[0..n)[0]
+ *                           |--------|        |        |  row 1 -> columns[0..n)[1]
+ */
+
+#include "pack_job.h"
+
+#include "bits.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define TILE_ROWS 32 /* of fc2 turned at a time: 128 bytes of every column */
+
+/* Everything that is written passes here. */
+static int put(struct wick_pack_job *job, const void *data, uint64_t bytes)
+{
+	int rc = wick_outfile_write(&job->out, data, bytes, job->diag);
+
+	if (rc)
+		return rc;
+	if (job->progress && job->progress(job->user, job->out.bytes, job->total_bytes))
+		return -ECANCELED;
+	return 0;
+}
+
+static void add_checksum(struct wick_pack_job *job, const void *data, uint64_t bytes)
+{
+	job->checksums[job->checksum_count++] = job->kernels.crc32c(0, data, bytes);
+}
+
+/* Rows from first_row of the source on; a chunk holds whole blocks of rows. */
+static int put_rows(struct wick_pack_job *job, const struct wick_tensor *tensor,
+	const struct wick_source_tensor *source, uint64_t first_row)
+{
+	uint64_t step = job->chunk / tensor->cols / tensor->check_rows * tensor->check_rows;
+	int rc = 0;
+
+	for (uint64_t row = 0; rc == 0 && row < tensor->rows; row += step) {
+		uint64_t rows = WICK_MIN(step, tensor->rows - row), count = rows * tensor->cols;
+
+		rc = wick_pack_read(job, source, (first_row + row) * tensor->cols, count, 0, tensor->type);
+		if (rc)
+			return rc;
+		job->kernels.from_f32[tensor->type](job->packed, job->numbers, count);
+		for (uint64_t block = 0; block < rows; block += tensor->check_rows)
+			add_checksum(job, job->packed + block * tensor->row_bytes,
+				WICK_MIN(tensor->check_rows, rows - block) * tensor->row_bytes);
+		rc = put(job, job->packed, rows * tensor->row_bytes);
+	}
+	return rc;
+}
+
+/* columns[k][row + r] = tile[r][k] */
+static void turn(float *columns, uint64_t d_model, const float *tile, uint64_t rows, uint64_t neurons)
+{
+	for (uint64_t k = 0; k < neurons; k++)
+		for (uint64_t r = 0; r < rows; r++)
+			columns[k * d_model + r] = tile[r * neurons + k];
+}
+
+/* Columns first..first + neurons of fc2. */
+static int gather_columns(struct wick_pack_job *job, uint32_t layer, uint64_t first, uint64_t neurons)
+{
+	const struct wick_source_tensor *down = wick_pack_down(job, layer);
+	uint64_t d_model = job->shape.d_model;
+	uint64_t tile_rows = WICK_MIN(TILE_ROWS, job->chunk / neurons);
+	int rc = 0;
+
+	for (uint64_t row = 0; rc == 0 && row < d_model; row += tile_rows) {
+		uint64_t rows = WICK_MIN(tile_rows, d_model - row);
+
+		for (uint64_t r = 0; rc == 0 && r < rows; r++)
+			rc = wick_pack_read(job, down, (row + r) * job->shape.n_ff + first, neurons, r * neurons,
+				job->shape.type);
+		if (rc == 0)
+			turn(job->columns + row, d_model, job->numbers, rows, neurons);
+	}
+	return rc;
+}
+
+/* Bundles of `count` neurons whose up-projections are in numbers and whose down-projections start at columns. */
+static void build_bundles(struct wick_pack_job *job, const float *columns, uint64_t count, uint32_t *crcs)
+{
+	const struct wick_shape *shape = &job->shape;
+
+	for (uint64_t k = 0; k < count; k++) {
+		uint8_t *bundle = job->packed + k * shape->stride;
+
+		job->kernels.from_f32[shape->type](bundle, job->numbers + k * shape->d_model, shape->d_model);
+		job->kernels.from_f32[shape->type](
+			bundle + shape->part_bytes, columns + k * shape->d_model, shape->d_model);
+		memset(bundle + shape->bundle_bytes, 0, shape->stride - shape->bundle_bytes);
+		crcs[k] = job->kernels.crc32c(0, bundle, shape->stride);
+	}
+}
+
+/* Bundles of neurons first..first + neurons, whose columns have been gathered. */
+static int put_gathered(struct wick_pack_job *job, uint32_t layer, uint64_t first, uint64_t neurons)
+{
+	const struct wick_source_tensor *up = wick_pack_up(job, layer);
+	uint64_t d_model = job->shape.d_model;
+	uint64_t step = WICK_MIN(job->chunk / d_model, job->packed_bytes / job->shape.stride);
+	int rc = 0;
+
+	for (uint64_t k = 0; rc == 0 && k < neurons; k += step) {
+		uint64_t count = WICK_MIN(step, neurons - k);
+
+		rc = wick_pack_read(job, up, (first + k) * d_model, count * d_model, 0, job->shape.type);
+		if (rc)
+			return rc;
+		build_bundles(job, job->columns + k * d_model, count, job->bundle_crcs + first + k);
+		rc = put(job, job->packed, count * job->shape.stride);
+	}
+	return rc;
+}
+
+static int put_bundles(struct wick_pack_job *job, uint32_t layer)
+{
+	uint64_t n_ff = job->shape.n_ff, step = job->column_neurons;
+	int rc = 0;
+
+	for (uint64_t first = 0; rc == 0 && first < n_ff; first += step) {
+		uint64_t neurons = WICK_MIN(step, n_ff - first);
+
+		rc = gather_columns(job, layer, first, neurons);
+		if (rc == 0)
+			rc = put_gathered(job, layer, first, neurons);
+	}
+	return rc;
+}
+
+static int put_bundle_crcs(struct wick_pack_job *job)
+{
+	uint64_t bytes = job->shape.n_ff * sizeof(*job->bundle_crcs);
+
+	add_checksum(job, job->bundle_crcs, bytes);
+	return put(job, job->bundle_crcs, bytes);
+}
+
+/* The header's checksum was put at the end when the header was written; the entry behind it is over all before it. */
+static int put_checksums(struct wick_pack_job *job)
+{
+	uint64_t count = wick_slot_checksums(&job->shape);
+
+	job->checksums[count - 1] = job->kernels.crc32c(0, job->checksums, (count - 1) * sizeof(*job->checksums));
+	return put(job, job->checksums, count * sizeof(*job->checksums));
+}
+
+int wick_pack_slot(enum wick_slot_id id, uint32_t layer, void *user)
+{
+	struct wick_pack_job *job = user;
+	struct wick_tensor tensor;
+	int rc;
+
+	wick_slot_describe(&tensor, id, layer, &job->shape);
+	switch (wick_slots[id].kind) {
+	case WICK_KIND_BUNDLES:
+		rc = put_bundles(job, layer);
+		break;
+	case WICK_KIND_BUNDLE_CRCS:
+		rc = put_bundle_crcs(job);
+		break;
+	case WICK_KIND_CHECKSUMS:
+		rc = put_checksums(job);
+		break;
+	default:
+		rc = put_rows(job, &tensor, wick_pack_source(job, id, layer),
+			id == WICK_SLOT_POSITION ? job->arch->position_offset : 0);
+	}
+	return rc ? rc : wick_outfile_pad(&job->out, WICK_FILE_ALIGN, job->diag);
+}

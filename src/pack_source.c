@@ -1,0 +1,236 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The checkpoint's side of packing: which tensor fills which slot, and its numbers as f32. */
+
+#include "pack_job.h"
+
+#include "bits.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 160
+
+/* The checkpoint's name of a tensor of the family's table. */
+static void spell(char name[NAME_MAX_BYTES], const char *prefix, const char *pattern, uint32_t layer)
+{
+	char tail[NAME_MAX_BYTES / 2];
+
+	snprintf(tail, sizeof(tail), pattern, layer);
+	if (tail[0] == '/')
+		snprintf(name, NAME_MAX_BYTES, "%s", tail + 1);
+	else
+		snprintf(name, NAME_MAX_BYTES, "%s%s", prefix, tail);
+}
+
+static const struct wick_source_tensor *find(const struct wick_pack_job *job, const char *pattern, uint32_t layer)
+{
+	char name[NAME_MAX_BYTES];
+
+	spell(name, job->prefix, pattern, layer);
+	return wick_checkpoint_find(job->checkpoint, name);
+}
+
+const struct wick_source_tensor *wick_pack_source(
+	const struct wick_pack_job *job, enum wick_slot_id id, uint32_t layer)
+{
+	return find(job, job->arch->sources[id], layer);
+}
+
+const struct wick_source_tensor *wick_pack_up(const struct wick_pack_job *job, uint32_t layer)
+{
+	return find(job, job->arch->up, layer);
+}
+
+const struct wick_source_tensor *wick_pack_down(const struct wick_pack_job *job, uint32_t layer)
+{
+	return find(job, job->arch->down, layer);
+}
+
+/* The prefix under which the embedding is; the first one when there is no embedding, which will then be missed. */
+static void choose_prefix(struct wick_pack_job *job)
+{
+	for (const char *const *prefix = job->arch->prefixes; *prefix; prefix++) {
+		job->prefix = *prefix;
+		if (wick_pack_source(job, WICK_SLOT_EMBED, 0))
+			return;
+	}
+	job->prefix = job->arch->prefixes[0];
+}
+
+/* The tensors that were asked for. */
+struct audit {
+	struct wick_pack_job *job;
+	const struct wick_source_tensor **used; /* (count), by address when sorted */
+	size_t count, capacity;
+};
+
+static int remember(struct audit *audit, const struct wick_source_tensor *tensor)
+{
+	if (audit->count == audit->capacity) {
+		size_t capacity = audit->capacity ? 2 * audit->capacity : 256;
+		const struct wick_source_tensor **used = realloc(audit->used, capacity * sizeof(*used));
+
+		if (!used)
+			return wick_diag_say(audit->job->diag, -ENOMEM, "no memory to list the checkpoint's tensors");
+		audit->used = used;
+		audit->capacity = capacity;
+	}
+	audit->used[audit->count++] = tensor;
+	return 0;
+}
+
+static void put_shape(char text[96], const uint64_t *shape, unsigned dims)
+{
+	size_t at = 0;
+
+	text[0] = 0;
+	for (unsigned d = 0; d < dims; d++)
+		at += snprintf(text + at, 96 - at, "%s%" PRIu64, d ? ", " : "", shape[d]);
+}
+
+/* The tensor must be there, in a type that can be read, of this shape (outermost first). */
+static int need(struct audit *audit, const char *pattern, uint32_t layer, const uint64_t *shape, unsigned dims)
+{
+	struct wick_pack_job *job = audit->job;
+	const struct wick_source_tensor *tensor;
+	char name[NAME_MAX_BYTES], found[96], wanted[96];
+	int rc;
+
+	spell(name, job->prefix, pattern, layer);
+	rc = wick_checkpoint_need(job->checkpoint, name, &tensor, job->diag);
+	if (rc)
+		return rc;
+	if (tensor->dims == dims && memcmp(tensor->shape, shape, dims * sizeof(*shape)) == 0)
+		return remember(audit, tensor);
+	put_shape(found, tensor->shape, tensor->dims);
+	put_shape(wanted, shape, dims);
+	return wick_diag_say(job->diag, -EINVAL, "%s: tensor %s has shape [%s]; config.json asks for [%s]",
+		wick_checkpoint_file(job->checkpoint, tensor), name, found, wanted);
+}
+
+static int need_slot(enum wick_slot_id id, uint32_t layer, void *user)
+{
+	struct audit *audit = user;
+	const struct wick_pack_job *job = audit->job;
+	struct wick_tensor tensor;
+	uint64_t shape[2];
+	int rc;
+
+	wick_slot_describe(&tensor, id, layer, &job->shape);
+	shape[0] = tensor.rows + (id == WICK_SLOT_POSITION ? job->arch->position_offset : 0);
+	shape[1] = tensor.cols;
+	switch (wick_slots[id].kind) {
+	case WICK_KIND_VECTOR:
+		return need(audit, job->arch->sources[id], layer, shape + 1, 1);
+	case WICK_KIND_MATRIX:
+		return need(audit, job->arch->sources[id], layer, shape, 2);
+	case WICK_KIND_BUNDLES:
+		rc = need(audit, job->arch->up, layer, (uint64_t[]){ job->shape.n_ff, job->shape.d_model }, 2);
+		return rc ? rc : need(audit, job->arch->down, layer,
+					 (uint64_t[]){ job->shape.d_model, job->shape.n_ff }, 2);
+	default:
+		return 0;
+	}
+}
+
+static bool ignored(const struct wick_pack_job *job, const char *name)
+{
+	for (const char *const *known = job->arch->ignored; *known; known++)
+		if (strcmp(*known, name) == 0)
+			return true;
+	return false;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct wick_source_tensor *const *x = a, *const *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* A tensor that nothing asked for would be left out of the arithmetic: better not to pack than to pack half a model. */
+static int refuse_unused(struct audit *audit)
+{
+	struct wick_pack_job *job = audit->job;
+
+	qsort(audit->used, audit->count, sizeof(*audit->used), by_address);
+	for (unsigned i = 0; i < wick_checkpoint_count(job->checkpoint); i++) {
+		const struct wick_source_tensor *tensor = wick_checkpoint_at(job->checkpoint, i);
+
+		if (bsearch(&tensor, audit->used, audit->count, sizeof(*audit->used), by_address))
+			continue;
+		if (!ignored(job, tensor->name))
+			return wick_diag_say(job->diag, -EINVAL,
+				"%s: tensor %s has no place in the %s model that config.json describes",
+				wick_checkpoint_file(job->checkpoint, tensor), tensor->name, job->arch->model_type);
+	}
+	return 0;
+}
+
+int wick_pack_check_sources(struct wick_pack_job *job)
+{
+	struct audit audit = { .job = job };
+	int rc;
+
+	choose_prefix(job);
+	rc = wick_slot_each(&job->shape, need_slot, &audit);
+	if (rc == 0)
+		rc = refuse_unused(&audit);
+	free(audit.used);
+	return rc;
+}
+
+/* From here on a number rounds to infinity. Of q8_0 and q4_0 it is the block's scale that must not. */
+static float limit_of(enum wick_type type)
+{
+	static const float limits[WICK_TYPE_COUNT] = {
+		[WICK_F32] = INFINITY, [WICK_F16] = 65520.0f,          [WICK_BF16] = 0x1.ffp127f,
+		[WICK_Q8_0] = 65520.0f * 127, [WICK_Q4_0] = 65520.0f * 8,
+	};
+
+	return limits[type];
+}
+
+static int refuse_number(const struct wick_pack_job *job, const struct wick_source_tensor *source, uint64_t at,
+	float number, enum wick_type type)
+{
+	const char *file = wick_checkpoint_file(job->checkpoint, source);
+
+	if (!isfinite(number))
+		return wick_diag_say(job->diag, -EINVAL, "%s: tensor %s: number %" PRIu64 " is %s", file, source->name,
+			at, isnan(number) ? "NaN" : "infinite");
+	return wick_diag_say(job->diag, -EINVAL, "%s: tensor %s: number %" PRIu64 " is %g, more than %s can hold",
+		file, source->name, at, (double)number, wick_types[type].name);
+}
+
+static bool all_below(const float *numbers, uint64_t count, float limit)
+{
+	int beyond = 0;
+
+	for (uint64_t i = 0; i < count; i++)
+		beyond |= !(fabsf(numbers[i]) < limit); /* a NaN is not below anything */
+	return !beyond;
+}
+
+int wick_pack_read(struct wick_pack_job *job, const struct wick_source_tensor *source, uint64_t first, uint64_t count,
+	uint64_t at, enum wick_type type)
+{
+	uint64_t width = wick_types[source->type].block_bytes;
+	float *numbers = job->numbers + at;
+	int rc = wick_checkpoint_read(job->checkpoint, source, first * width, job->raw, count * width, job->diag);
+
+	if (rc)
+		return rc;
+	job->kernels.to_f32[source->type](numbers, job->raw, count);
+	if (all_below(numbers, count, limit_of(type)))
+		return 0;
+	for (uint64_t i = 0; i < count; i++)
+		if (!(fabsf(numbers[i]) < limit_of(type)))
+			return refuse_number(job, source, first + i, numbers[i], type);
+	return 0;
+}
