@@ -12,7 +12,7 @@
 
 enum { EXIT_USAGE = 2 };
 
-static const struct command *const commands[] = { NULL };
+static const struct command *const commands[] = { &cmd_run, &cmd_plan, &cmd_info, NULL };
 
 static const struct command *find_command(const char *name)
 {
@@ -116,7 +116,7 @@ int main(int argc, char **argv)
 	if (is_one_of(argv[1], "help", "--help") || !strcmp(argv[1], "-h"))
 		return help(argv[2]);
 	if (is_one_of(argv[1], "version", "--version")) {
-		printf("wick %s\n", WICK_VERSION);
+		printf("wick %s\n", wick_version());
 		return finish_output(NULL, EXIT_SUCCESS);
 	}
 	command = find_command(argv[1]);
