@@ -1,0 +1,251 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The seeded faulty drive (see sim.h). What becomes of an attempt is drawn when it is started; the bytes move when it
+ * ends. */
+
+#include "sim.h"
+
+#include "bits.h"
+#include "check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SECTOR 512u
+#define LOOK_NS 100 /* what looking at the clock takes */
+
+struct flight {
+	struct wick_io_request *request;
+	uint64_t due_ns;
+	int64_t result; /* bytes, or a negative errno */
+	bool flip;
+	bool torn;
+};
+
+struct wick_sim {
+	struct wick_sim_options options;
+	struct wick_io *io;
+	uint64_t seed;
+	uint64_t now_ns;
+	uint64_t attempts;
+	uint64_t lies;
+	struct flight *flights; /* (depth), the first flight_count in no order */
+	unsigned flight_count;
+	unsigned depth;
+};
+
+uint64_t wick_sim_draw(uint64_t *seed, uint64_t limit)
+{
+	uint64_t z = *seed += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return (z ^ z >> 31) % limit;
+}
+
+static bool suffers(struct wick_sim *sim, unsigned per_mille)
+{
+	return per_mille && wick_sim_draw(&sim->seed, 1000) < per_mille;
+}
+
+/* The byte of the attempt's memory that is `at` bytes from its beginning, and how many follow it there. */
+static uint8_t *memory_at(const struct wick_io_request *request, uint64_t at, uint64_t *follow)
+{
+	const struct iovec *iov = request->left;
+
+	for (; at >= iov->iov_len; iov++)
+		at -= iov->iov_len;
+	*follow = iov->iov_len - at;
+	return (uint8_t *)iov->iov_base + at;
+}
+
+static void read_image(const struct wick_sim *sim, const struct wick_io_request *request, uint8_t *to, uint64_t at,
+	uint64_t bytes)
+{
+	if (sim->options.image)
+		memcpy(to, sim->options.image + request->left_offset + at, bytes);
+	else
+		wick_verify(pread(request->file->fd, to, bytes, (off_t)(request->left_offset + at)) == (ssize_t)bytes);
+}
+
+/* Moves the first `bytes` of the attempt, leaving out the sector at `torn`. */
+static void deliver(const struct wick_sim *sim, const struct wick_io_request *request, uint64_t bytes, uint64_t torn)
+{
+	for (uint64_t at = 0, some, follow; at < bytes; at += some) {
+		uint8_t *to = memory_at(request, at, &follow);
+		uint64_t in_sector = SECTOR - at % SECTOR;
+
+		some = WICK_MIN(WICK_MIN(follow, in_sector), bytes - at);
+		if (at / SECTOR != torn)
+			read_image(sim, request, to, at, some);
+	}
+}
+
+/* A failing attempt may write anything anywhere in its memory. */
+static void leave_rubbish(struct wick_sim *sim, const struct wick_io_request *request)
+{
+	uint64_t follow;
+	uint8_t *at = memory_at(request, wick_sim_draw(&sim->seed, request->left_bytes), &follow);
+
+	memset(at, 0xa5, follow);
+}
+
+/* What becomes of an attempt; `available` bytes of it exist. */
+static int64_t draw_result(struct wick_sim *sim, const struct wick_io_request *request, uint64_t available)
+{
+	static const int passing[] = { -EINTR, -EAGAIN, -ENOMEM, -EBUSY };
+	static const int medium[] = { -EIO, -ENODATA, -EILSEQ, -ETIMEDOUT };
+	const struct wick_sim_options *options = &sim->options;
+	const uint64_t from = request->left_offset, to = from + request->left_bytes;
+	const uint64_t unit = options->short_by_sectors ? SECTOR : 1;
+
+	if (options->gone_after && sim->attempts > options->gone_after)
+		return -ENODEV;
+	if (from < options->bad_offset + options->bad_bytes && to > options->bad_offset)
+		return -EIO;
+	if (suffers(sim, options->transient_per_mille))
+		return passing[wick_sim_draw(&sim->seed, WICK_COUNT_OF(passing))];
+	if (suffers(sim, options->eio_per_mille) || (!request->attempts && suffers(sim, options->eio_once_per_mille)))
+		return medium[wick_sim_draw(&sim->seed, WICK_COUNT_OF(medium))];
+	if (available > unit && suffers(sim, options->short_per_mille))
+		return (int64_t)(unit * (1 + wick_sim_draw(&sim->seed, (available - 1) / unit)));
+	return (int64_t)available;
+}
+
+static void sim_start(void *method, struct wick_io_request *request)
+{
+	struct wick_sim *sim = method;
+	const struct wick_sim_options *options = &sim->options;
+	const uint64_t size = request->file->size, from = request->left_offset;
+	struct flight flight = { .request = request };
+
+	wick_verify(sim->flight_count < sim->depth && from % request->file->offset_align == 0);
+	sim->attempts++;
+	if (options->started)
+		options->started(options->user, request);
+	flight.due_ns = sim->now_ns + options->latency_ns_min;
+	if (options->latency_ns_max > options->latency_ns_min)
+		flight.due_ns += wick_sim_draw(&sim->seed, options->latency_ns_max - options->latency_ns_min + 1);
+	flight.result = draw_result(sim, request, from >= size ? 0 : WICK_MIN(request->left_bytes, size - from));
+	flight.flip = flight.result > 0 && suffers(sim, options->flip_per_mille);
+	flight.torn = flight.result > 0 && suffers(sim, options->torn_per_mille);
+	sim->flights[sim->flight_count++] = flight;
+}
+
+static void end(struct wick_sim *sim, unsigned index)
+{
+	struct flight flight = sim->flights[index];
+	uint64_t bytes = flight.result > 0 ? (uint64_t)flight.result : 0, follow;
+	uint64_t torn = flight.torn ? wick_sim_draw(&sim->seed, wick_div_up(bytes, SECTOR)) : UINT64_MAX;
+
+	sim->flights[index] = sim->flights[--sim->flight_count];
+	if (flight.result < 0)
+		leave_rubbish(sim, flight.request);
+	deliver(sim, flight.request, bytes, torn);
+	if (flight.flip)
+		*memory_at(flight.request, wick_sim_draw(&sim->seed, bytes), &follow) ^= 1u << wick_sim_draw(&sim->seed, 8);
+	sim->lies += flight.flip || flight.torn;
+	wick_io_ended(sim->io, flight.request, flight.result);
+}
+
+static unsigned earliest(const struct wick_sim *sim)
+{
+	unsigned first = 0;
+
+	for (unsigned i = 1; i < sim->flight_count; i++)
+		if (sim->flights[i].due_ns < sim->flights[first].due_ns)
+			first = i;
+	return first;
+}
+
+static void sim_drive(void *method, bool wait)
+{
+	struct wick_sim *sim = method;
+
+	wick_verify(sim->flight_count);
+	if (wait)
+		sim->now_ns = WICK_MAX(sim->now_ns, sim->flights[earliest(sim)].due_ns);
+	while (sim->flight_count && sim->flights[earliest(sim)].due_ns <= sim->now_ns)
+		end(sim, earliest(sim));
+}
+
+static uint64_t sim_now_ns(void *method)
+{
+	struct wick_sim *sim = method;
+
+	return sim->now_ns += LOOK_NS;
+}
+
+static void sim_sleep_until_ns(void *method, uint64_t then_ns)
+{
+	struct wick_sim *sim = method;
+
+	sim->now_ns = WICK_MAX(sim->now_ns, then_ns);
+}
+
+static void sim_destroy(void *method)
+{
+	struct wick_sim *sim = method;
+
+	wick_verify(!sim->flight_count); /* io.c let us go with reads under way */
+	free(sim->flights);
+	free(sim);
+}
+
+static int sim_create(void **method, struct wick_io *io, const struct wick_io_options *options, struct wick_diag *diag)
+{
+	struct wick_sim *sim = *method;
+
+	sim->io = io;
+	sim->depth = options->depth;
+	sim->flights = calloc(options->depth, sizeof(*sim->flights));
+	return sim->flights ? 0 : wick_diag_say(diag, -ENOMEM, "no memory for a simulated drive");
+}
+
+const struct wick_io_method_ops wick_io_sim = {
+	.name = "sim",
+	.create = sim_create,
+	.destroy = sim_destroy,
+	.start = sim_start,
+	.drive = sim_drive,
+	.now_ns = sim_now_ns,
+	.sleep_until_ns = sim_sleep_until_ns,
+};
+
+int wick_sim_create(struct wick_io **io, struct wick_sim **sim, struct wick_file *file,
+	const struct wick_sim_options *faults, const struct wick_io_options *options)
+{
+	struct wick_sim *made = calloc(1, sizeof(*made));
+	uint32_t align = faults->align ? faults->align : SECTOR;
+	int rc;
+
+	*io = NULL;
+	*sim = NULL;
+	if (!made)
+		return -ENOMEM;
+	made->options = *faults;
+	made->seed = faults->seed;
+	if (faults->image)
+		*file = (struct wick_file){ .fd = -1, .size = faults->image_bytes, .direct = true, .offset_align = align,
+			.memory_align = align };
+	rc = wick_io_create_with(io, &wick_io_sim, made, options, NULL);
+	if (rc < 0) {
+		free(made);
+		return rc;
+	}
+	*sim = made;
+	return 0;
+}
+
+uint64_t wick_sim_attempts(const struct wick_sim *sim)
+{
+	return sim->attempts;
+}
+
+uint64_t wick_sim_lies(const struct wick_sim *sim)
+{
+	return sim->lies;
+}

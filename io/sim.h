@@ -1,0 +1,59 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A drive that misbehaves as its seed says: a method behind the table of method.h, for tests only.
+ *
+ * What must be survived: the request comes back DONE with the right bytes
+ *   latency and reordering; short reads; EINTR, EAGAIN, ENOMEM and EBUSY that pass; rubbish left in memory by an attempt
+ *   that failed; EIO that passes within options.retries (a cut inside the first sector, which gets a read no further,
+ *   counts as one)
+ * What must be reported: the request comes back FAILED, the others are served
+ *   EIO for ever on a range (-EIO); errors that do not pass (that error); the end of the file (-ENODATA); the drive gone
+ *   (-ENODEV, for all from then on)
+ * What this room cannot see: the request comes back DONE, and checksums above must catch it
+ *   flipped bits; torn sectors, which keep what was in memory. `lies` counts them.
+ *
+ * Time is the drive's own: it jumps to the next completion when waited for, and creeps when looked at, so that nothing
+ * takes real time and everything repeats from the seed.
+ */
+
+#include "file.h"
+#include "method.h"
+
+struct wick_sim_options {
+	uint64_t seed;
+	const uint8_t *image; /* what the drive holds; NULL: the file of the request is read */
+	uint64_t image_bytes;
+	uint32_t align;       /* 512 if 0 */
+	uint64_t latency_ns_min, latency_ns_max;
+
+	/* How many attempts of 1000 suffer. */
+	unsigned short_per_mille;
+	bool short_by_sectors; /* cuts leave whole sectors, so that every attempt gets further; else anywhere */
+	unsigned transient_per_mille;
+	unsigned eio_per_mille;
+	unsigned eio_once_per_mille; /* only attempts after which the request had no error yet */
+	unsigned flip_per_mille;
+	unsigned torn_per_mille;
+
+	uint64_t bad_offset, bad_bytes; /* reads that touch these fail for ever */
+	uint64_t gone_after;            /* attempts; 0: it stays */
+	void (*started)(void *user, const struct wick_io_request *request); /* sees every attempt; may be NULL */
+	void *user;
+};
+
+struct wick_sim;
+
+extern const struct wick_io_method_ops wick_io_sim;
+
+/* A queue on a new drive, which lives as long as the queue. *file is what its requests read when there is an image; it
+ * needs no closing. */
+int wick_sim_create(struct wick_io **io, struct wick_sim **sim, struct wick_file *file,
+	const struct wick_sim_options *faults, const struct wick_io_options *options);
+
+uint64_t wick_sim_attempts(const struct wick_sim *sim);
+uint64_t wick_sim_lies(const struct wick_sim *sim); /* attempts that delivered wrong bytes as right ones */
+
+/* A small generator whose whole state is the seed (splitmix64): a number below limit, which is not 0. */
+uint64_t wick_sim_draw(uint64_t *seed, uint64_t limit);
