@@ -18,17 +18,30 @@ struct folder {
 	char path[256];
 };
 
-/* In memory where it may be: dropping the page cache of a file just written makes the drive write it. */
-static inline struct folder folder_make(void)
+static inline struct folder folder_make_in(const char *parent)
 {
-	const char *fallback = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
-	const char *tmp = getenv("TMPDIR");
 	struct folder folder;
 
-	snprintf(folder.path, sizeof(folder.path), "%s/wick-test-XXXXXX", tmp ? tmp : fallback);
+	snprintf(folder.path, sizeof(folder.path), "%s/wick-test-XXXXXX", parent);
 	if (!mkdtemp(folder.path))
 		abort();
 	return folder;
+}
+
+/* In memory where it may be: dropping the page cache of a file just written makes the drive write it. */
+static inline struct folder folder_make(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	return folder_make_in(tmp ? tmp : access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+}
+
+/* Where the page cache is one of a drive. */
+static inline struct folder folder_make_on_disk(void)
+{
+	const char *build = getenv("WICK_BUILD");
+
+	return folder_make_in(build ? build : "/var/tmp");
 }
 
 /* "folder/name", valid until the next call. */
