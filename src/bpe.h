@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Byte pair encoding of one piece of text: starts as one token a byte, and the pair of neighbours that was learned first
- * (of equals the leftmost) becomes one token, until no pair of neighbours is in the list. */
+/* Byte pair encoding of one piece of text: it starts as one token a byte, and the pair of neighbours that was learned
+ * first (of equals the leftmost) becomes one token, until no pair of neighbours is in the list. */
 
 #include "bits.h"
 
@@ -48,7 +48,7 @@ struct wick_bpe_ids {
 	size_t capacity, count;
 };
 
-/* Appends the tokens of one piece. -EINVAL when one of its bytes has no token, -EFBIG when it has 2^31 bytes or more. */
+/* Appends the tokens of one piece. -EINVAL when one of its bytes has no token, -EFBIG when it has over 2^31 bytes. */
 int wick_bpe_encode(const struct wick_bpe *bpe, struct wick_bpe_scratch *scratch, const char *piece, size_t bytes,
 	struct wick_bpe_ids *out);
 void wick_bpe_scratch_free(struct wick_bpe_scratch *scratch);

@@ -35,7 +35,7 @@ static int byte_of(uint32_t character)
 	return character < 0x100 && wick_bytelevel_spell((uint8_t)character) == character ? (int)character : -1;
 }
 
-/* The alphabet ends below U+0800, so that a character is one or two bytes of UTF-8. Returns its length, 0 for others. */
+/* The alphabet ends below U+0800, so a character is one or two bytes of UTF-8. Returns its length, 0 for others. */
 static size_t take_character(const uint8_t *at, size_t left, uint32_t *character)
 {
 	if (at[0] < 0x80) {

@@ -54,8 +54,8 @@ static int compile(struct wick_pretokenizer *pretokenizer, const char *regex, st
 
 	pretokenizer->code = pcre2_compile((PCRE2_SPTR)regex, PCRE2_ZERO_TERMINATED, PCRE2_UTF, &error, &place, NULL);
 	if (!pretokenizer->code)
-		return wick_diag_say(diag, -EINVAL, "PCRE2 does not take a pre-tokeniser's expression: error %d at %zu", error,
-			(size_t)place);
+		return wick_diag_say(diag, -EINVAL, "PCRE2 does not take a pre-tokeniser's expression: error %d at %zu",
+			error, (size_t)place);
 	pcre2_jit_compile(pretokenizer->code, PCRE2_JIT_COMPLETE);
 	pretokenizer->context = pcre2_match_context_create(NULL);
 	if (!pretokenizer->context)
@@ -76,8 +76,9 @@ int wick_pretokenizer_create(struct wick_pretokenizer **out, const char *pre, si
 
 	*out = NULL;
 	if (!regex)
-		return wick_diag_say(diag, -EINVAL, "%s: tokenizer.ggml.pre is \"%.*s\", a pre-tokeniser that is not known",
-			whose, (int)WICK_MIN(length, 100), pre);
+		return wick_diag_say(diag, -EINVAL,
+			"%s: tokenizer.ggml.pre is \"%.*s\", a pre-tokeniser that is not known", whose,
+			(int)WICK_MIN(length, 100), pre);
 	pretokenizer = calloc(1, sizeof(*pretokenizer));
 	if (!pretokenizer)
 		return -ENOMEM;
@@ -120,9 +121,11 @@ static size_t character_bytes(const uint8_t *at, size_t left)
 {
 	static const struct {
 		uint8_t first, last, low, high; /* range of the first byte and of the second */
-	} shapes[] = { { 0xc2, 0xdf, 0x80, 0xbf }, { 0xe0, 0xe0, 0xa0, 0xbf }, { 0xe1, 0xec, 0x80, 0xbf },
-		{ 0xed, 0xed, 0x80, 0x9f }, { 0xee, 0xef, 0x80, 0xbf }, { 0xf0, 0xf0, 0x90, 0xbf }, { 0xf1, 0xf3, 0x80, 0xbf },
-		{ 0xf4, 0xf4, 0x80, 0x8f } };
+	} shapes[] = {
+		{ 0xc2, 0xdf, 0x80, 0xbf }, { 0xe0, 0xe0, 0xa0, 0xbf }, { 0xe1, 0xec, 0x80, 0xbf },
+		{ 0xed, 0xed, 0x80, 0x9f }, { 0xee, 0xef, 0x80, 0xbf }, { 0xf0, 0xf0, 0x90, 0xbf },
+		{ 0xf1, 0xf3, 0x80, 0xbf }, { 0xf4, 0xf4, 0x80, 0x8f },
+	};
 	size_t bytes = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4, shape = 0;
 
 	if (at[0] < 0x80)
@@ -166,8 +169,9 @@ static int find_match(struct wick_pieces *pieces, size_t *start, size_t *end)
 {
 	const struct wick_pretokenizer *pretokenizer = pieces->pretokenizer;
 	const size_t *found = pcre2_get_ovector_pointer(pieces->match);
-	int count = pcre2_match(pretokenizer->code, (PCRE2_SPTR)pieces->text + pieces->run, pieces->run_end - pieces->run,
-		pieces->at - pieces->run, pretokenizer->options, pieces->match, pretokenizer->context);
+	int count = pcre2_match(pretokenizer->code, (PCRE2_SPTR)pieces->text + pieces->run,
+		pieces->run_end - pieces->run, pieces->at - pieces->run, pretokenizer->options, pieces->match,
+		pretokenizer->context);
 
 	if (count < 0 && count != PCRE2_ERROR_NOMATCH)
 		return -ENOMEM;

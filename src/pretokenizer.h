@@ -3,7 +3,7 @@
 #pragma once
 
 /* Cutting a text into the pieces that BPE works on: words with the space before them, runs of digits, ... A regular
- * expression says where, and it belongs to the vocabulary: with another one the ids are wrong and nothing else tells. */
+ * expression says where. It belongs to the vocabulary: with another one the ids are wrong and nothing else tells. */
 
 #include "diag.h"
 
@@ -30,7 +30,7 @@ struct wick_pieces {
 	size_t bytes;
 	size_t at;        /* where the next piece starts */
 	size_t run, run_end; /* the stretch of UTF-8 it is in */
-	size_t match_end; /* when the expression matched beyond a gap, the gap is a piece and this the end of the next */
+	size_t match_end; /* where the last match ended; what it skipped is a piece, and the match itself the next */
 	void *match;      /* scratch of the expression */
 };
 

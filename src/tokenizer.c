@@ -100,8 +100,8 @@ static int measure(const struct wick_vocabulary *vocabulary, uint64_t *text_byte
 	for (uint32_t i = 0; i < vocabulary->merge_count; i++)
 		*merge_bytes = WICK_MAX(*merge_bytes, vocabulary->merge(vocabulary->from, i).length);
 	if (*text_bytes > UINT32_MAX)
-		return wick_diag_say(diag, -EINVAL, "%s: the tokens are %llu bytes of text, more than 2^32", vocabulary->whose,
-			(unsigned long long)*text_bytes);
+		return wick_diag_say(diag, -EINVAL, "%s: the tokens are %llu bytes of text, more than 2^32",
+			vocabulary->whose, (unsigned long long)*text_bytes);
 	return 0;
 }
 
@@ -120,7 +120,8 @@ static int add_tokens(struct index *index, struct wick_tokenizer *tokenizer, con
 			continue;
 		slot = find_slot(index, into, (size_t)bytes);
 		if (*slot)
-			return wick_diag_say(diag, -EINVAL, "%s: tokens %u and %u are the same", vocabulary->whose, *slot - 1, i);
+			return wick_diag_say(diag, -EINVAL, "%s: tokens %u and %u are the same", vocabulary->whose,
+				*slot - 1, i);
 		*slot = i + 1;
 	}
 	for (unsigned byte = 0; byte < 256; byte++)
@@ -128,7 +129,7 @@ static int add_tokens(struct index *index, struct wick_tokenizer *tokenizer, con
 	return 0;
 }
 
-/* One merge, "a b" in the byte alphabet. Its two halves, decoded one after the other, are the bytes of what it makes. */
+/* One merge, "a b" in the byte alphabet. Its halves, decoded one after the other, are the bytes of what it makes. */
 static int add_merge(const struct index *index, struct wick_bpe *bpe, uint32_t rank, struct wick_gguf_string merge,
 	char *buffer)
 {
@@ -203,9 +204,12 @@ static struct wick_tokenizer *allocate(const struct wick_vocabulary *vocabulary,
 
 	if (!block)
 		return NULL;
-	*tokenizer = (struct wick_tokenizer){ .bpe = { .pairs = (struct wick_bpe_pair *)(block + pairs_at), .slots = slots },
-		.count = vocabulary->count, .bos = vocabulary->bos, .eos = vocabulary->eos, .add_bos = vocabulary->add_bos,
-		.starts = (uint32_t *)(block + starts_at), .bytes = block + bytes_at, .block_bytes = total };
+	*tokenizer = (struct wick_tokenizer){ .count = vocabulary->count, .bos = vocabulary->bos, .eos = vocabulary->eos,
+		.add_bos = vocabulary->add_bos, .block_bytes = total };
+	tokenizer->bpe.pairs = (struct wick_bpe_pair *)(block + pairs_at);
+	tokenizer->bpe.slots = slots;
+	tokenizer->starts = (uint32_t *)(block + starts_at);
+	tokenizer->bytes = block + bytes_at;
 	tokenizer->starts[0] = 0;
 	return tokenizer;
 }
@@ -238,12 +242,13 @@ int wick_tokenizer_build(struct wick_tokenizer **out, const struct wick_vocabula
 	tokenizer = allocate(vocabulary, text_bytes);
 	result = tokenizer ? fill(tokenizer, vocabulary, merge_bytes, diag) : -ENOMEM;
 	if (!result)
-		result = wick_pretokenizer_create(&tokenizer->pretokenizer, vocabulary->pre.bytes, vocabulary->pre.length,
-			vocabulary->whose, diag);
+		result = wick_pretokenizer_create(&tokenizer->pretokenizer, vocabulary->pre.bytes,
+			vocabulary->pre.length, vocabulary->whose, diag);
 	if (result) {
 		wick_tokenizer_destroy(tokenizer);
-		return result == -ENOMEM ? wick_diag_say(diag, result, "%s: no memory for the tokenizer", vocabulary->whose) :
-					   result;
+		if (result == -ENOMEM)
+			wick_diag_say(diag, result, "%s: no memory for the tokenizer", vocabulary->whose);
+		return result;
 	}
 	*out = tokenizer;
 	return 0;
@@ -262,8 +267,8 @@ uint64_t wick_tokenizer_bytes(const struct wick_tokenizer *tokenizer)
 	return tokenizer->block_bytes + wick_pretokenizer_bytes(tokenizer->pretokenizer);
 }
 
-int64_t wick_tokenizer_encode(const struct wick_tokenizer *tokenizer, const char *text, size_t text_bytes, bool with_bos,
-	uint32_t *ids, size_t capacity)
+int64_t wick_tokenizer_encode(const struct wick_tokenizer *tokenizer, const char *text, size_t text_bytes,
+	bool with_bos, uint32_t *ids, size_t capacity)
 {
 	struct wick_bpe_ids out = { .ids = ids, .capacity = capacity };
 	struct wick_bpe_scratch scratch = { 0 };

@@ -26,8 +26,8 @@ uint64_t wick_tokenizer_bytes(const struct wick_tokenizer *tokenizer); /* memory
 /* Writes at most `capacity` ids and returns how many the text has (call with capacity 0 to count), or a negative errno:
  * -EINVAL for text that is not UTF-8 and cannot be represented. with_bos prepends bos as the model's own tokenizer
  * would (tokenizer.ggml.add_bos_token). Special tokens written in the text are ordinary text. */
-int64_t wick_tokenizer_encode(const struct wick_tokenizer *tokenizer, const char *text, size_t text_bytes, bool with_bos,
-	uint32_t *ids, size_t capacity);
+int64_t wick_tokenizer_encode(const struct wick_tokenizer *tokenizer, const char *text, size_t text_bytes,
+	bool with_bos, uint32_t *ids, size_t capacity);
 
 /* The bytes of one token, owned by the tokenizer; *bytes is 0 for special tokens. One token may end inside a UTF-8
  * character: whoever prints joins them. NULL when id is outside the vocabulary. */

@@ -50,7 +50,8 @@ static int read_count(const struct wick_gguf *gguf, const struct wick_vocabulary
 	if (result)
 		return missing(vocabulary, key, result, diag);
 	if (element != WICK_GGUF_STRING || elements > INT32_MAX)
-		return wick_diag_say(diag, -EINVAL, "%s: %s is not an array of at most 2^31 strings", vocabulary->whose, key);
+		return wick_diag_say(diag, -EINVAL, "%s: %s is not an array of at most 2^31 strings", vocabulary->whose,
+			key);
 	*count = (uint32_t)elements;
 	return 0;
 }
@@ -66,8 +67,8 @@ static int read_types(const struct wick_gguf *gguf, struct wick_vocabulary *voca
 		return 0;
 	}
 	if (!result && elements != vocabulary->count)
-		return wick_diag_say(diag, -EINVAL, "%s: %u tokens but %llu token types", vocabulary->whose, vocabulary->count,
-			(unsigned long long)elements);
+		return wick_diag_say(diag, -EINVAL, "%s: %u tokens but %llu token types", vocabulary->whose,
+			vocabulary->count, (unsigned long long)elements);
 	return result;
 }
 
@@ -107,8 +108,8 @@ static int read_specials(const struct wick_gguf *gguf, struct wick_vocabulary *v
 
 int wick_tokenizer_create(struct wick_tokenizer **tokenizer, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
-	struct wick_vocabulary vocabulary = { .whose = wick_gguf_path(gguf), .token = token, .type = type, .merge = merge,
-		.from = gguf, .bos = -1, .eos = -1 };
+	struct wick_vocabulary vocabulary = { .whose = wick_gguf_path(gguf), .token = token, .type = type,
+		.merge = merge, .from = gguf, .bos = -1, .eos = -1 };
 	int result = read_model(gguf, &vocabulary, diag);
 
 	*tokenizer = NULL;

@@ -12,7 +12,7 @@ struct wick_vocabulary {
 	const char *whose; /* the file, for sentences */
 	struct wick_gguf_string pre; /* which pre-tokeniser */
 	uint32_t count, merge_count;
-	/* Token i spelled in the byte alphabet, its WICK_TOKEN_*, merge i as "a b". Asked for in order, more than once. */
+	/* Token i spelled in the byte alphabet, its WICK_TOKEN_*, merge i as "a b". Asked for in order, repeatedly. */
 	struct wick_gguf_string (*token)(const void *from, uint32_t i);
 	int64_t (*type)(const void *from, uint32_t i);
 	struct wick_gguf_string (*merge)(const void *from, uint32_t i);

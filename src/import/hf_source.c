@@ -9,34 +9,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-int wick_hf_read(const struct wick_hf_source *source, const char *file, json_t **object)
+int wick_hf_refuse(const struct wick_hf_source *source, const char *file, const char *format, ...)
 {
-	json_error_t error;
+	char text[sizeof(source->diag->text)];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return wick_diag_say(source->diag, -EINVAL, "%s%s%s: %s", source->folder, file ? "/" : "", file ? file : "",
+		text);
+}
+
+/* A sentence about a missing file is dropped with the code that says so, since most files may be missing. */
+int wick_hf_read(const struct wick_hf_source *source, const char *file, enum wick_json_keys keys, json_t **object)
+{
+	struct wick_diag diag = { 0 };
 	char *path = NULL;
-	FILE *stream;
-	int result = 0;
+	int result;
 
 	*object = NULL;
 	if (asprintf(&path, "%s/%s", source->folder, file) < 0)
 		return -ENOMEM;
-	stream = fopen(path, "re");
-	if (!stream) {
-		result = errno == ENOENT ? -ENOENT : wick_diag_say(source->diag, -errno, "%s: %s", path, strerror(errno));
-		goto out;
-	}
-	*object = json_loadf(stream, JSON_REJECT_DUPLICATES, &error);
-	if (!*object)
-		result = wick_diag_say(source->diag, -EINVAL, "%s: line %d: %s", path, error.line, error.text);
-	else if (!json_is_object(*object))
-		result = wick_diag_say(source->diag, -EINVAL, "%s: is not a JSON object", path);
-	fclose(stream);
-out:
-	free(path);
+	result = wick_json_load(object, path, WICK_JSON_BYTES_MAX, keys, &diag);
+	if (!result && !json_is_object(*object))
+		result = wick_diag_say(&diag, -EINVAL, "%s: is not a JSON object", path);
+	if (result && result != -ENOENT)
+		wick_diag_say(source->diag, result, "%s", diag.text);
 	if (result) {
 		json_decref(*object);
 		*object = NULL;
 	}
+	free(path);
 	return result;
+}
+
+const char *wick_hf_text(const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	return text && strlen(text) == json_string_length(value) ? text : NULL;
 }
 
 int wick_hf_flag(const struct wick_hf_source *source, const char *file, const json_t *object, const char *key,
@@ -47,8 +59,7 @@ int wick_hf_flag(const struct wick_hf_source *source, const char *file, const js
 	if (!member || json_is_null(member))
 		return 0;
 	if (!json_is_boolean(member))
-		return wick_diag_say(source->diag, -EINVAL, "%s/%s: \"%s\" is neither true nor false", source->folder, file,
-			key);
+		return wick_hf_refuse(source, file, "\"%s\" is neither true nor false", key);
 	*value = json_is_true(member);
 	return 0;
 }
@@ -75,14 +86,14 @@ int wick_hf_add_merge(struct wick_hf_source *source, const char *left, const cha
 	int result;
 
 	if (!*left || !*right || strchr(left, ' ') || strchr(right, ' '))
-		return wick_diag_say(source->diag, -EINVAL, "%s: merge %u is not two pieces with a space between them",
-			source->folder, out->merge_count);
+		return wick_hf_refuse(source, NULL, "merge %u is not two pieces with a space between them",
+			out->merge_count);
 	if (grow_merges(out) || asprintf(&merge, "%s%s", left, right) < 0)
 		return -ENOMEM;
 	if (!json_object_get(source->vocab, left) || !json_object_get(source->vocab, right) ||
 		!json_object_get(source->vocab, merge)) {
-		result = wick_diag_say(source->diag, -EINVAL, "%s: merge %u, \"%s %s\", needs a token that the vocabulary lacks",
-			source->folder, out->merge_count, left, right);
+		result = wick_hf_refuse(source, NULL, "merge %u, \"%s %s\", needs a token that the vocabulary lacks",
+			out->merge_count, left, right);
 		free(merge);
 		return result;
 	}
@@ -98,15 +109,13 @@ int wick_hf_add_token(struct wick_hf_source *source, const char *file, const cha
 	const json_t *known = json_object_get(source->vocab, text);
 
 	if (known && json_integer_value(known) != id)
-		return wick_diag_say(source->diag, -EINVAL, "%s/%s: token \"%s\" has id %lld here and %lld in the vocabulary",
-			source->folder, file, text, (long long)id, (long long)json_integer_value(known));
+		return wick_hf_refuse(source, file, "token \"%s\" has id %lld here and %lld in the vocabulary", text,
+			(long long)id, (long long)json_integer_value(known));
 	if (!special)
-		return wick_diag_say(source->diag, -EINVAL,
-			"%s/%s: added token \"%s\" is matched in the text before BPE, which is not supported", source->folder,
-			file, text);
+		return wick_hf_refuse(source, file,
+			"added token \"%s\" is matched in the text before BPE, which is not supported", text);
 	if ((!known && json_object_set_new(source->vocab, text, json_integer(id))) ||
 		json_object_set_new(source->control, text, json_true()))
-		return wick_diag_say(source->diag, -EINVAL, "%s/%s: token %lld is not text or there is no memory for it",
-			source->folder, file, (long long)id);
+		return wick_hf_refuse(source, file, "token %lld is not text, or no memory for it", (long long)id);
 	return 0;
 }

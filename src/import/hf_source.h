@@ -7,8 +7,8 @@
 
 #include "diag.h"
 #include "hf_tokenizer.h"
+#include "json.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 
 struct wick_hf_source {
@@ -23,8 +23,15 @@ struct wick_hf_source {
 	struct wick_diag *diag;
 };
 
+/* Writes the sentence "folder/file: ..." and returns -EINVAL. file NULL: it is about the folder. */
+__attribute__((format(printf, 3, 4))) int wick_hf_refuse(const struct wick_hf_source *source, const char *file,
+	const char *format, ...);
+
 /* The root object of a file in the folder. -ENOENT without a sentence when there is no such file. */
-int wick_hf_read(const struct wick_hf_source *source, const char *file, json_t **object);
+int wick_hf_read(const struct wick_hf_source *source, const char *file, enum wick_json_keys keys, json_t **object);
+
+/* A string's text; NULL for what is no string, or has a zero byte in it. */
+const char *wick_hf_text(const json_t *value);
 
 /* A true/false member; *value stays as it is when the member is absent or null. */
 int wick_hf_flag(const struct wick_hf_source *source, const char *file, const json_t *object, const char *key,

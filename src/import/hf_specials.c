@@ -18,32 +18,33 @@
 static const char *const name_keys[] = { "bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token",
 	"mask_token" };
 
-/* A special token is named by its text, or by an object that has it. NULL when absent. */
-static const char *name_of(const json_t *file, const char *key)
+/* A special token is named by its text, or by an object that has it. NULL when there is none. */
+static const char *name_of(const json_t *member)
 {
-	const json_t *member = json_object_get(file, key);
-
-	return json_string_value(json_is_object(member) ? json_object_get(member, "content") : member);
+	return wick_hf_text(json_is_object(member) ? json_object_get(member, "content") : member);
 }
 
-static int mark(struct wick_hf_source *source, const char *name)
+static int mark(struct wick_hf_source *source, const char *file, const char *key, const json_t *member)
 {
-	return name && json_object_set_new(source->control, name, json_true()) ? -ENOMEM : 0;
+	const char *name = name_of(member);
+
+	if (!member || json_is_null(member))
+		return 0;
+	if (!name)
+		return wick_hf_refuse(source, file, "%s does not name a token", key);
+	return json_object_set_new(source->control, name, json_true()) ? -ENOMEM : 0;
 }
 
-static int mark_names(struct wick_hf_source *source, const json_t *file)
+static int mark_names(struct wick_hf_source *source, const char *file, const json_t *object)
 {
-	const json_t *more = json_object_get(file, "additional_special_tokens");
+	static const char more_key[] = "additional_special_tokens";
+	const json_t *more = json_object_get(object, more_key);
 	int result = 0;
 
 	for (size_t i = 0; i < WICK_COUNT_OF(name_keys) && !result; i++)
-		result = mark(source, name_of(file, name_keys[i]));
-	for (size_t i = 0; i < json_array_size(more) && !result; i++) {
-		const json_t *member = json_array_get(more, i);
-
-		result = mark(source,
-			json_string_value(json_is_object(member) ? json_object_get(member, "content") : member));
-	}
+		result = mark(source, file, name_keys[i], json_object_get(object, name_keys[i]));
+	for (size_t i = 0; i < json_array_size(more) && !result; i++)
+		result = mark(source, file, more_key, json_array_get(more, i));
 	return result;
 }
 
@@ -55,14 +56,13 @@ static int read_decoder(struct wick_hf_source *source)
 	int result = 0;
 
 	json_object_foreach(decoder, key, token) {
-		const char *text = json_string_value(json_object_get(token, "content"));
+		const char *text = wick_hf_text(json_object_get(token, "content"));
 		bool special = false;
 		char *end;
 		long long id = strtoll(key, &end, 10);
 
 		if (!text || !*key || *end)
-			return wick_diag_say(source->diag, -EINVAL, "%s/%s: added_tokens_decoder has no token for id \"%s\"",
-				source->folder, file, key);
+			return wick_hf_refuse(source, file, "added_tokens_decoder has no token for id \"%s\"", key);
 		result = wick_hf_flag(source, file, token, "special", &special);
 		if (!result)
 			result = wick_hf_add_token(source, file, text, id, special);
@@ -78,14 +78,13 @@ static int read_added(struct wick_hf_source *source)
 	static const char file[] = "added_tokens.json";
 	const char *text;
 	json_t *added, *id;
-	int result = wick_hf_read(source, file, &added);
+	int result = wick_hf_read(source, file, WICK_JSON_UNIQUE_KEYS, &added);
 
 	if (result)
 		return result == -ENOENT ? 0 : result;
 	json_object_foreach(added, text, id) {
 		if (!json_is_integer(id))
-			result = wick_diag_say(source->diag, -EINVAL, "%s/%s: the id of \"%s\" is not an integer",
-				source->folder, file, text);
+			result = wick_hf_refuse(source, file, "the id of \"%s\" is not an integer", text);
 		else
 			result = wick_hf_add_token(source, file, text, json_integer_value(id),
 				json_object_get(source->control, text));
@@ -99,17 +98,16 @@ static int read_added(struct wick_hf_source *source)
 /* The id of a special token by its name in the tokenizer's files; *id stays as it is when they name none. */
 static int id_by_name(const struct wick_hf_source *source, const char *key, int64_t *id)
 {
-	const char *name = name_of(source->tokenizer_config, key);
+	const char *name = name_of(json_object_get(source->tokenizer_config, key));
 	const json_t *value;
 
 	if (!name)
-		name = name_of(source->special_map, key);
+		name = name_of(json_object_get(source->special_map, key));
 	if (!name)
 		return 0;
 	value = json_object_get(source->vocab, name);
 	if (!json_is_integer(value))
-		return wick_diag_say(source->diag, -EINVAL, "%s: %s is \"%s\", which the vocabulary lacks", source->folder, key,
-			name);
+		return wick_hf_refuse(source, NULL, "%s is \"%s\", which the vocabulary lacks", key, name);
 	*id = json_integer_value(value);
 	return 0;
 }
@@ -122,11 +120,11 @@ static int id_by_number(const struct wick_hf_source *source, const char *key, in
 	if (!value || json_is_null(value))
 		return 0;
 	if (!json_is_integer(value))
-		return wick_diag_say(source->diag, -EINVAL, "%s/config.json: %s is not one integer", source->folder, key);
+		return wick_hf_refuse(source, "config.json", "%s is not one integer", key);
 	*id = json_integer_value(value);
 	if (*id < 0 || *id >= source->out->count)
-		return wick_diag_say(source->diag, -EINVAL, "%s/config.json: %s is %lld, the vocabulary has %u tokens",
-			source->folder, key, (long long)*id, source->out->count);
+		return wick_hf_refuse(source, "config.json", "%s is %lld, the vocabulary has %u tokens", key,
+			(long long)*id, source->out->count);
 	return 0;
 }
 
@@ -154,13 +152,13 @@ static int find_ids(const struct wick_hf_source *source)
 	return result;
 }
 
-/* tokenizer_config.json overrules the template in tokenizer.json. Where both are silent: OPT was trained with bos before
- * every text, which its older folders do not say. */
+/* tokenizer_config.json overrules the template in tokenizer.json. Where both are silent: OPT was trained with bos
+ * before every text, which its older folders do not say. */
 static int find_add_bos(struct wick_hf_source *source)
 {
 	static const char file[] = "tokenizer_config.json";
 	struct wick_hf_tokenizer *out = source->out;
-	const char *model = json_string_value(json_object_get(source->config, "model_type"));
+	const char *model = wick_hf_text(json_object_get(source->config, "model_type"));
 	bool prefix_space = false, add_eos = false;
 	int result;
 
@@ -171,20 +169,19 @@ static int find_add_bos(struct wick_hf_source *source)
 	if (!result)
 		result = wick_hf_flag(source, file, source->tokenizer_config, "add_prefix_space", &prefix_space);
 	if (!result && (add_eos || prefix_space))
-		return wick_diag_say(source->diag, -EINVAL, "%s/%s: %s is not supported", source->folder, file,
+		return wick_hf_refuse(source, file, "%s is not supported",
 			add_eos ? "add_eos_token" : "add_prefix_space");
 	if (!result && out->add_bos && out->bos < 0)
-		return wick_diag_say(source->diag, -EINVAL, "%s: bos goes before every text, but no file says which token it is",
-			source->folder);
+		return wick_hf_refuse(source, NULL, "bos goes before every text, but no file says which token it is");
 	return result;
 }
 
 int wick_hf_read_specials(struct wick_hf_source *source)
 {
-	int result = mark_names(source, source->special_map);
+	int result = mark_names(source, "special_tokens_map.json", source->special_map);
 
 	if (!result)
-		result = mark_names(source, source->tokenizer_config);
+		result = mark_names(source, "tokenizer_config.json", source->tokenizer_config);
 	if (!result)
 		result = read_decoder(source);
 	if (!result)

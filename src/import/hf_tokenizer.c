@@ -15,7 +15,7 @@
 /* The named file's object, or an empty one when there is no such file. */
 static int read_optional(const struct wick_hf_source *source, const char *file, json_t **object)
 {
-	int result = wick_hf_read(source, file, object);
+	int result = wick_hf_read(source, file, WICK_JSON_LAST_KEY_WINS, object);
 
 	if (result != -ENOENT)
 		return result;
@@ -26,7 +26,7 @@ static int read_optional(const struct wick_hf_source *source, const char *file, 
 static int read_vocabulary(struct wick_hf_source *source)
 {
 	json_t *root;
-	int result = wick_hf_read(source, "tokenizer.json", &root);
+	int result = wick_hf_read(source, "tokenizer.json", WICK_JSON_UNIQUE_KEYS, &root);
 
 	if (result == -ENOENT)
 		return wick_hf_read_vocab_merges(source);
@@ -55,18 +55,17 @@ static int place_token(const struct wick_hf_source *source, const char *text, co
 	json_int_t id = json_integer_value(value);
 
 	if (!json_is_integer(value))
-		return wick_diag_say(source->diag, -EINVAL, "%s/%s: the id of \"%s\" is not an integer", source->folder,
-			source->file, text);
+		return wick_hf_refuse(source, source->file, "the id of \"%s\" is not an integer", text);
 	if (id < 0 || id >= out->count)
-		return wick_diag_say(source->diag, -EINVAL, "%s/%s: \"%s\" has id %lld, the model's vocab_size is %u",
-			source->folder, source->file, text, (long long)id, out->count);
+		return wick_hf_refuse(source, source->file, "\"%s\" has id %lld, the model's vocab_size is %u", text,
+			(long long)id, out->count);
 	if (out->tokens[id])
-		return wick_diag_say(source->diag, -EINVAL, "%s/%s: \"%s\" and \"%s\" both have id %lld", source->folder,
-			source->file, out->tokens[id], text, (long long)id);
+		return wick_hf_refuse(source, source->file, "\"%s\" and \"%s\" both have id %lld", out->tokens[id],
+			text, (long long)id);
 	out->types[id] = json_object_get(source->control, text) ? WICK_TOKEN_CONTROL : WICK_TOKEN_NORMAL;
 	if (out->types[id] == WICK_TOKEN_NORMAL && wick_bytelevel_decode(text, strlen(text), NULL) < 0)
-		return wick_diag_say(source->diag, -EINVAL, "%s/%s: \"%s\", id %lld, is not spelled in GPT-2's byte alphabet",
-			source->folder, source->file, text, (long long)id);
+		return wick_hf_refuse(source, source->file, "\"%s\", id %lld, is not spelled in GPT-2's byte alphabet",
+			text, (long long)id);
 	out->tokens[id] = strdup(text);
 	return out->tokens[id] ? 0 : -ENOMEM;
 }
@@ -84,8 +83,8 @@ static int place_tokens(const struct wick_hf_source *source)
 	}
 	for (size_t i = 0; i < json_object_size(source->vocab); i++)
 		if (!source->out->tokens[i])
-			return wick_diag_say(source->diag, -EINVAL, "%s/%s: has %zu tokens but none with id %zu", source->folder,
-				source->file, json_object_size(source->vocab), i);
+			return wick_hf_refuse(source, source->file, "has %zu tokens but none with id %zu",
+				json_object_size(source->vocab), i);
 	return 0;
 }
 
@@ -101,8 +100,8 @@ static int place_unused(const struct wick_hf_source *source)
 		}
 		out->types[i] = WICK_TOKEN_UNUSED;
 		if (json_object_get(source->vocab, out->tokens[i]))
-			return wick_diag_say(source->diag, -EINVAL, "%s/%s: \"%s\" is the name of an unused token", source->folder,
-				source->file, out->tokens[i]);
+			return wick_hf_refuse(source, source->file, "\"%s\" is the name of an unused token",
+				out->tokens[i]);
 	}
 	return 0;
 }
@@ -120,8 +119,8 @@ static int place_all(const struct wick_hf_source *source)
 	int result;
 
 	if (json_object_size(source->vocab) > out->count)
-		return wick_diag_say(source->diag, -EINVAL, "%s/%s: has %zu tokens, the model's vocab_size is %u",
-			source->folder, source->file, json_object_size(source->vocab), out->count);
+		return wick_hf_refuse(source, source->file, "has %zu tokens, the model's vocab_size is %u",
+			json_object_size(source->vocab), out->count);
 	out->tokens = calloc(out->count ? out->count : 1, sizeof(*out->tokens));
 	out->types = calloc(out->count ? out->count : 1, sizeof(*out->types));
 	if (!out->tokens || !out->types)
@@ -140,11 +139,12 @@ static int place_all(const struct wick_hf_source *source)
 int wick_hf_tokenizer_load(struct wick_hf_tokenizer *tokenizer, const char *folder, uint32_t vocab_size,
 	struct wick_diag *diag)
 {
-	struct wick_hf_source source = { .folder = folder, .file = "", .template_bos = -1, .out = tokenizer, .diag = diag };
+	struct wick_hf_source source = { .folder = folder, .file = "", .template_bos = -1, .out = tokenizer,
+		.diag = diag };
 	int result = -ENOMEM;
 
-	*tokenizer = (struct wick_hf_tokenizer){ .model = "gpt2", .pre = "gpt-2", .count = vocab_size, .bos = -1, .eos = -1,
-		.pad = -1, .unk = -1 };
+	*tokenizer = (struct wick_hf_tokenizer){ .model = "gpt2", .pre = "gpt-2", .count = vocab_size, .bos = -1,
+		.eos = -1, .pad = -1, .unk = -1 };
 	source.control = json_object();
 	if (source.control)
 		result = read_files(&source);

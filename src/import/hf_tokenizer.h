@@ -15,7 +15,7 @@
 struct wick_hf_tokenizer {
 	const char *model; /* tokenizer.ggml.model: "gpt2" */
 	const char *pre;   /* tokenizer.ggml.pre: "gpt-2" */
-	uint32_t count;    /* of tokens: the vocab_size asked for; ids the vocabulary lacks at its end are unused tokens */
+	uint32_t count;    /* of tokens: the vocab_size asked for; ids beyond the vocabulary are unused tokens */
 	char **tokens;     /* (count) spelled in GPT-2's byte alphabet, control tokens as they are */
 	int32_t *types;    /* (count) WICK_TOKEN_NORMAL, _CONTROL or _UNUSED */
 	uint32_t merge_count;

@@ -19,14 +19,14 @@ static const char file[] = "tokenizer.json";
 /* The "type" of a stage, "" when it is absent or null. */
 static const char *type_of(const json_t *stage)
 {
-	const char *type = json_string_value(json_object_get(stage, "type"));
+	const char *type = wick_hf_text(json_object_get(stage, "type"));
 
 	return type ? type : json_is_object(stage) ? "(without a type)" : "";
 }
 
 static int refuse(const struct wick_hf_source *source, const char *stage, const char *type)
 {
-	return wick_diag_say(source->diag, -EINVAL, "%s/%s: %s \"%s\" is not supported", source->folder, file, stage, type);
+	return wick_hf_refuse(source, file, "%s \"%s\" is not supported", stage, type);
 }
 
 /* GPT-2's pre-tokeniser: ByteLevel with its own regex and no space put in front. */
@@ -42,7 +42,7 @@ static int check_pre_tokenizer(const struct wick_hf_source *source, const json_t
 		result = wick_hf_flag(source, file, stage, "use_regex", &regex);
 	if (result || (!prefix_space && regex))
 		return result;
-	return wick_diag_say(source->diag, -EINVAL, "%s/%s: pre_tokenizer ByteLevel %s is not supported", source->folder, file,
+	return wick_hf_refuse(source, file, "pre_tokenizer ByteLevel %s is not supported",
 		prefix_space ? "with add_prefix_space" : "without use_regex");
 }
 
@@ -53,13 +53,12 @@ static int check_template(struct wick_hf_source *source, const json_t *stage)
 	size_t count = json_array_size(single);
 	const json_t *first = json_object_get(json_array_get(single, 0), "SpecialToken");
 	const json_t *text = json_object_get(json_array_get(single, count - 1), "Sequence");
-	const char *name = json_string_value(json_object_get(first, "id"));
+	const char *name = wick_hf_text(json_object_get(first, "id"));
 	const json_t *id = json_object_get(source->vocab, name ? name : "");
 
 	if (!text || count != (first ? 2 : 1) || (first && !json_is_integer(id)))
-		return wick_diag_say(source->diag, -EINVAL,
-			"%s/%s: post_processor adds more than one known token before the text, which is not supported",
-			source->folder, file);
+		return wick_hf_refuse(source, file,
+			"post_processor adds more than one known token before the text, which is not supported");
 	source->has_template = true;
 	source->template_bos = first ? json_integer_value(id) : -1;
 	return 0;
@@ -71,7 +70,9 @@ static int check_post_processor(struct wick_hf_source *source, const json_t *sta
 
 	if (!*type || !strcmp(type, "ByteLevel"))
 		return 0;
-	return strcmp(type, "TemplateProcessing") ? refuse(source, "post_processor", type) : check_template(source, stage);
+	if (!strcmp(type, "TemplateProcessing"))
+		return check_template(source, stage);
+	return refuse(source, "post_processor", type);
 }
 
 /* Options of the BPE model that change what it makes of a text. */
@@ -93,7 +94,7 @@ static int check_model(const struct wick_hf_source *source, const json_t *model)
 			return result ? result : refuse(source, "model BPE with", flags[i]);
 	}
 	for (size_t i = 0; i < WICK_COUNT_OF(affixes); i++) {
-		const char *affix = json_string_value(json_object_get(model, affixes[i]));
+		const char *affix = wick_hf_text(json_object_get(model, affixes[i]));
 
 		if (affix && *affix)
 			return refuse(source, "model BPE with", affixes[i]);
@@ -104,9 +105,9 @@ static int check_model(const struct wick_hf_source *source, const json_t *model)
 /* A merge is "a b" or ["a", "b"]. */
 static int take_merge(struct wick_hf_source *source, const json_t *merge)
 {
-	const char *line = json_string_value(merge), *space = line ? strchr(line, ' ') : NULL;
-	const char *left = json_string_value(json_array_get(merge, 0));
-	const char *right = json_string_value(json_array_get(merge, 1));
+	const char *line = wick_hf_text(merge), *space = line ? strchr(line, ' ') : NULL;
+	const char *left = wick_hf_text(json_array_get(merge, 0));
+	const char *right = wick_hf_text(json_array_get(merge, 1));
 	char *copy;
 	int result;
 
@@ -131,8 +132,7 @@ static int read_model(struct wick_hf_source *source, const json_t *model)
 	if (result)
 		return result;
 	if (!json_is_object(vocab) || !json_is_array(merges))
-		return wick_diag_say(source->diag, -EINVAL, "%s/%s: model has no vocab object or no merges array",
-			source->folder, file);
+		return wick_hf_refuse(source, file, "model has no vocab object or no merges array");
 	source->vocab = json_incref(vocab);
 	for (size_t i = 0; i < json_array_size(merges) && !result; i++)
 		result = take_merge(source, json_array_get(merges, i));
@@ -145,12 +145,11 @@ static int read_added(struct wick_hf_source *source, const json_t *added)
 
 	for (size_t i = 0; i < json_array_size(added) && !result; i++) {
 		const json_t *token = json_array_get(added, i), *id = json_object_get(token, "id");
-		const char *text = json_string_value(json_object_get(token, "content"));
+		const char *text = wick_hf_text(json_object_get(token, "content"));
 		bool special = false;
 
 		if (!text || !json_is_integer(id))
-			return wick_diag_say(source->diag, -EINVAL, "%s/%s: added token %zu has no content or no id",
-				source->folder, file, i);
+			return wick_hf_refuse(source, file, "added token %zu has no content or no id", i);
 		result = wick_hf_flag(source, file, token, "special", &special);
 		if (!result)
 			result = wick_hf_add_token(source, file, text, json_integer_value(id), special);

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 /* The older form of a byte-level BPE: vocab.json, text -> id, and merges.txt, a pair a line, most frequent first. Which
- * pre-tokeniser cuts the text is in neither file: the tokenizer's class implies it, and without one the model's type. */
+ * pre-tokeniser cuts the text is in neither file: the tokenizer's class implies it, and without one the model's
+ * type. */
 
 #include "bits.h"
 #include "hf_source.h"
@@ -25,16 +26,16 @@ static bool is_one_of(const char *name, const char *const *names, size_t count)
 
 static int check_class(const struct wick_hf_source *source)
 {
-	const char *class = json_string_value(json_object_get(source->tokenizer_config, "tokenizer_class"));
-	const char *model = json_string_value(json_object_get(source->config, "model_type"));
+	const char *class = wick_hf_text(json_object_get(source->tokenizer_config, "tokenizer_class"));
+	const char *model = wick_hf_text(json_object_get(source->config, "model_type"));
 
 	if (class && !is_one_of(class, gpt2_classes, WICK_COUNT_OF(gpt2_classes)))
-		return wick_diag_say(source->diag, -EINVAL, "%s/tokenizer_config.json: tokenizer_class \"%s\" is not supported",
-			source->folder, class);
+		return wick_hf_refuse(source, "tokenizer_config.json", "tokenizer_class \"%s\" is not supported",
+			class);
 	if (!class && (!model || !is_one_of(model, gpt2_models, WICK_COUNT_OF(gpt2_models))))
-		return wick_diag_say(source->diag, -EINVAL,
-			"%s: nothing says which tokenizer vocab.json is for (no tokenizer_class, model_type \"%s\")",
-			source->folder, model ? model : "");
+		return wick_hf_refuse(source, NULL,
+			"nothing says which tokenizer vocab.json is for (no tokenizer_class, model_type \"%s\")",
+			model ? model : "");
 	return 0;
 }
 
@@ -60,8 +61,7 @@ static int read_lines(struct wick_hf_source *source, FILE *stream)
 		if (!number++ && !strncmp(line, "#version", 8))
 			continue;
 		if (memchr(line, 0, (size_t)length))
-			result = wick_diag_say(source->diag, -EINVAL, "%s/merges.txt: line %zu has a zero byte", source->folder,
-				number);
+			result = wick_hf_refuse(source, "merges.txt", "line %zu has a zero byte", number);
 		else
 			result = take_line(source, line);
 	}
@@ -91,11 +91,11 @@ static int read_merges(struct wick_hf_source *source)
 
 int wick_hf_read_vocab_merges(struct wick_hf_source *source)
 {
-	int result = wick_hf_read(source, "vocab.json", &source->vocab);
+	int result = wick_hf_read(source, "vocab.json", WICK_JSON_UNIQUE_KEYS, &source->vocab);
 
 	if (result == -ENOENT)
-		return wick_diag_say(source->diag, -ENOENT, "%s: has no tokenizer: neither tokenizer.json nor vocab.json",
-			source->folder);
+		return wick_diag_say(source->diag, -ENOENT,
+			"%s: has no tokenizer: neither tokenizer.json nor vocab.json", source->folder);
 	source->file = "vocab.json";
 	if (!result)
 		result = check_class(source);

@@ -31,8 +31,8 @@ struct file {
 #define TEXT_A "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}"
 #define BOS(name) "{\"SpecialToken\":{\"id\":\"" name "\",\"type_id\":0}}"
 
-static const char *const names[] = { "config.json", "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json",
-	"special_tokens_map.json", "added_tokens.json" };
+static const char *const names[] = { "config.json", "vocab.json", "merges.txt", "tokenizer.json",
+	"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json" };
 static const struct file opt[] = { { "config.json", CONFIG }, { "vocab.json", VOCAB }, { "merges.txt", MERGES } };
 
 static void write_file(const char *folder, const char *name, const char *text)
@@ -107,8 +107,10 @@ static void forms(void **state)
 			{ "tokenizer.json", "{" PIPELINE "," MODEL "," TEMPLATE BOS("</s>") "," TEXT_A "]}}" },
 			{ "special_tokens_map.json", "{\"eos_token\":{\"content\":\"</s>\"},\"bos_token\":null}" } },
 		{ { "config.json", "{\"bos_token_id\":null}" },
-			{ "tokenizer_config.json", "{\"tokenizer_class\":\"GPT2Tokenizer\",\"bos_token\":\"</s>\","
-				"\"eos_token\":{\"content\":\"</s>\"},\"add_bos_token\":true,\"add_prefix_space\":false,"
+			{ "tokenizer_config.json", "{\"model_max_length\":1000000000000000019884624838656,"
+				"\"tokenizer_class\":\"GPT2Tokenizer\",\"bos_token\":\"</s>\","
+				"\"eos_token\":{\"content\":\"</s>\"},\"add_bos_token\":true,"
+				"\"add_prefix_space\":false,"
 				"\"added_tokens_decoder\":{\"1\":{\"content\":\"<pad>\",\"special\":true}}}" },
 			{ "special_tokens_map.json", "{\"bos_token\":\"<pad>\",\"pad_token\":\"<pad>\"}" } },
 	};
@@ -129,10 +131,11 @@ static void forms(void **state)
 static void added_tokens(void **state)
 {
 	static const struct file changes[][2] = {
-		{ { "added_tokens.json", "{\"<mask>\":9}" }, { "special_tokens_map.json", "{\"mask_token\":\"<mask>\"}" } },
+		{ { "added_tokens.json", "{\"<mask>\":9}" },
+			{ "special_tokens_map.json", "{\"mask_token\":\"<mask>\"}" } },
 		{ { "tokenizer_config.json",
-			"{\"added_tokens_decoder\":{\"9\":{\"content\":\"<mask>\",\"special\":true}},\"add_bos_token\":false,"
-			"\"tokenizer_class\":\"GPT2Tokenizer\"}" } },
+			"{\"added_tokens_decoder\":{\"9\":{\"content\":\"<mask>\",\"special\":true}},"
+			"\"add_bos_token\":false,\"tokenizer_class\":\"GPT2Tokenizer\"}" } },
 		{ { "tokenizer.json", "{" PIPELINE "," MODEL ",\"added_tokens\":[{\"id\":9,\"content\":\"<mask>\","
 				      "\"special\":true}]," TEMPLATE TEXT_A "]}}" } },
 	};
@@ -157,7 +160,7 @@ static const struct refused {
 } refused[] = {
 	{ { { "vocab.json", NULL } }, "has no tokenizer" },
 	{ { { "merges.txt", NULL } }, "merges.txt: No such file" },
-	{ { { "vocab.json", "{\"a\":0,\"b\":1" } }, "vocab.json: line 1" },
+	{ { { "vocab.json", "{\"a\":0,\"b\":1" } }, "vocab.json: bad JSON: line 1" },
 	{ { { "vocab.json", "[1]" } }, "not a JSON object" },
 	{ { { "vocab.json", "{\"a\":0,\"a\":1}" } }, "duplicate" },
 	{ { { "vocab.json", "{\"a\":0,\"b\":1,\"ab\":1}" }, { "merges.txt", "a b\n" } }, "both have id 1" },
@@ -165,7 +168,8 @@ static const struct refused {
 	{ { { "vocab.json", "{\"a\":0,\"b\":1,\"ab\":11}" }, { "merges.txt", "a b\n" } }, "\"ab\" has id 11" },
 	{ { { "vocab.json", "{\"a\":0,\"b\":1,\"ab\":-1}" }, { "merges.txt", "a b\n" } }, "\"ab\" has id -1" },
 	{ { { "vocab.json", "{\"a\":0,\"b\":\"1\"}" }, { "merges.txt", "" } }, "id of \"b\" is not an integer" },
-	{ { { "vocab.json", "{\"<s>\":0,\"\xe2\x96\x81" "a\":1,\"</s>\":2}" }, { "merges.txt", "" } }, "byte alphabet" },
+	{ { { "vocab.json", "{\"<s>\":0,\"\xe2\x96\x81" "a\":1,\"</s>\":2}" }, { "merges.txt", "" } },
+		"byte alphabet" },
 	{ { { "vocab.json", "{\"a\":0,\"<pad>\":1,\"</s>\":2,\"[PAD4]\":3}" }, { "merges.txt", "" } },
 		"\"[PAD4]\" is the name of an unused token" },
 	{ { { "merges.txt", "#version: 0.2\na b\nab\n" } }, "merge 1 is not two pieces" },
@@ -183,6 +187,8 @@ static const struct refused {
 	{ { { "tokenizer_config.json", "{\"add_prefix_space\":true}" } }, "add_prefix_space is not" },
 	{ { { "tokenizer_config.json", "{\"add_bos_token\":1}" } }, "neither true nor false" },
 	{ { { "tokenizer_config.json", "{\"eos_token\":\"<eos>\"}" } }, "eos_token is \"<eos>\", which the vocab" },
+	{ { { "tokenizer_config.json", "{\"eos_token\":5}" } }, "eos_token does not name a token" },
+	{ { { "tokenizer_config.json", "{\"eos_token\":\"</s>\\u0000\"}" } }, "eos_token does not name a token" },
 	{ { { "tokenizer_config.json", "{\"added_tokens_decoder\":{\"3\":{\"content\":\"b\",\"special\":true}}}" } },
 		"id 3 here and 4" },
 	{ { { "added_tokens.json", "{\"  \":9}" } }, "added token \"  \" is matched in the text" },
@@ -192,18 +198,24 @@ static const struct refused {
 	{ { { "tokenizer.json", "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true}}" } },
 		"add_prefix_space" },
 	{ { { "tokenizer.json",
-		"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}}" } }, "use_regex" },
+		"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}}" } },
+		"use_regex" },
 	{ { { "tokenizer.json", "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},"
 			      "\"decoder\":{\"type\":\"Fuse\"}}" } }, "decoder \"Fuse\"" },
 	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"Unigram\"}}" } }, "model \"Unigram\"" },
 	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"BPE\"}}" } }, "no vocab" },
 	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"BPE\",\"dropout\":0.1}}" } }, "dropout" },
-	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"BPE\",\"byte_fallback\":true}}" } }, "byte_fallback" },
-	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"BPE\",\"ignore_merges\":true}}" } }, "ignore_merges" },
+	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"BPE\",\"byte_fallback\":true}}" } },
+		"byte_fallback" },
+	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"BPE\",\"ignore_merges\":true}}" } },
+		"ignore_merges" },
 	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"BPE\",\"end_of_word_suffix\":\"</w>\"}}" } },
 		"end_of_word_suffix" },
 	{ { { "tokenizer.json", "{" PIPELINE "," MODEL ",\"added_tokens\":[{\"id\":9,\"content\":\"  \"}]}" } },
 		"added token \"  \" is matched in the text" },
+	{ { { "tokenizer.json",
+		"{" PIPELINE ",\"model\":{\"type\":\"BPE\",\"vocab\":" VOCAB ",\"merges\":[\"a b\\u0000\"]}}" } },
+		"merge 0 is not two pieces" },
 	{ { { "tokenizer.json", "{" PIPELINE "," MODEL ",\"post_processor\":{\"type\":\"RobertaProcessing\"}}" } },
 		"post_processor \"RobertaProcessing\"" },
 	{ { { "tokenizer.json", "{" PIPELINE "," MODEL "," TEMPLATE TEXT_A "," BOS("</s>") "]}}" } }, "more than one" },
@@ -221,7 +233,8 @@ static void refuses_by_name(void **state)
 
 		if (result >= 0 || !strstr(diag.text, refused[i].says))
 			fail_msg("case %zu: %d \"%s\", not \"%s\"", i, result, diag.text, refused[i].says);
-		assert_int_equal(result, strstr(diag.text, "has no tokenizer:") || strstr(diag.text, "No such") ? -ENOENT : -EINVAL);
+		assert_int_equal(result, strstr(diag.text, "has no tokenizer:") || strstr(diag.text,
+			"No such") ? -ENOENT : -EINVAL);
 		assert_null(hf.tokens);
 	}
 }

@@ -81,8 +81,8 @@ static void ids_of_the_library(void **state)
 		const json_t *text = json_array_get(json_array_get(cases, i), 0);
 		const json_t *expected = json_array_get(json_array_get(cases, i), 1);
 		uint32_t ids[2048] = { 0 };
-		int64_t count = wick_tokenizer_encode(tokenizer, json_string_value(text), json_string_length(text), false, ids,
-			WICK_COUNT_OF(ids));
+		int64_t count = wick_tokenizer_encode(tokenizer, json_string_value(text), json_string_length(text),
+			false, ids, WICK_COUNT_OF(ids));
 
 		if (count != (int64_t)json_array_size(expected))
 			fail_msg("\"%s\": %lld ids, not %zu", json_string_value(text), (long long)count,
@@ -107,7 +107,8 @@ static void any_bytes_round_trip(void **state)
 		uint32_t mask = next_random(&seed) % 2 ? 0xff : 0x3f; /* mostly continuation bytes and ASCII, or all */
 
 		for (size_t k = 0; k < bytes; k++)
-			text[k] = (uint8_t)((next_random(&seed) & mask) | (mask == 0x3f && next_random(&seed) % 3 ? 0x80 : 0));
+			text[k] = (uint8_t)((next_random(&seed) & mask) | (mask == 0x3f &&
+				next_random(&seed) % 3 ? 0x80 : 0));
 		check_round_trip(tokenizer, (const char *)text, bytes);
 	}
 }
@@ -141,8 +142,8 @@ static void broken_utf8(void **state)
 		for (size_t part = 0; part < 3; part++)
 			for (size_t k = 0, step; parts[part][k]; k += step) {
 				step = part == 1 ? 1 : strlen(parts[part]);
-				count += (size_t)wick_tokenizer_encode(tokenizer, parts[part] + k, step, false, expected + count,
-					64 - count);
+				count += (size_t)wick_tokenizer_encode(tokenizer, parts[part] + k, step, false,
+					expected + count, 64 - count);
 			}
 		snprintf(text, sizeof(text), "%s%s%s", parts[0], parts[1], parts[2]);
 		assert_int_equal(wick_tokenizer_encode(tokenizer, text, strlen(text), false, ids, 64), count);
@@ -286,11 +287,12 @@ static void says_what_it_holds(void **state)
 	assert_int_equal(wick_tokenizer_build(&other, &vocabulary, NULL), 0);
 	after = mallinfo2();
 	held = after.uordblks + after.hblkhd - before.uordblks - before.hblkhd;
-	/* The expression's machine code is not malloc's, and small blocks may come from those that were freed before. */
+	/* The expression's machine code is not malloc's, and small blocks may be some that were freed before. */
 	assert_in_range(wick_tokenizer_bytes(other), held * 97 / 100, held + 65536 + 2048);
 	wick_tokenizer_destroy(other);
 }
 
+#ifndef __SANITIZE_ADDRESS__
 /* The working memory of a 64 MiB word is 2 GiB. */
 static void out_of_memory(void **state)
 {
@@ -302,11 +304,8 @@ static void out_of_memory(void **state)
 	int64_t result;
 
 	(void)state;
-#ifdef __SANITIZE_ADDRESS__
-	fclose(statm);
-	free(text);
-	skip(); /* its allocator ends the process */
-#endif
+	assert_non_null(text);
+	assert_non_null(statm);
 	memset(text, 'a', bytes);
 	assert_int_equal(fscanf(statm, "%ld", &pages), 1);
 	fclose(statm);
@@ -319,6 +318,7 @@ static void out_of_memory(void **state)
 	assert_int_equal(result, -ENOMEM);
 	free(text);
 }
+#endif
 
 /* PCRE2's interpreter and its machine code cut alike. */
 static void interpreted_alike(void **state)
@@ -392,7 +392,7 @@ static void refused_vocabularies(void **state)
 		{ .says = "merge 7, \"a b c\", is not two pieces", .merge = "a b c" },
 		{ .says = "merge 7, \"q q\", needs a token", .merge = "q q" },
 		{ .says = "merge 7, \"t h\", is there twice", .merge = "t h" },
-		{ .says = "tokenizer.ggml.pre is \"llama-bpe\", a pre-tokeniser that is not known", .pre = "llama-bpe" },
+		{ .says = "pre is \"llama-bpe\", a pre-tokeniser that is not known", .pre = "llama-bpe" },
 		{ .says = "tokenizer.ggml.pre is \"\"", .pre = "" },
 		{ .says = "bos is token 424 and eos token 2 of 424", .bos = VOCAB },
 		{ .says = "bos goes before every text", .bos = -1 },
@@ -454,7 +454,9 @@ int main(void)
 		cmocka_unit_test(bos_and_capacity),
 		cmocka_unit_test(texts_of_tokens),
 		cmocka_unit_test(says_what_it_holds),
+#ifndef __SANITIZE_ADDRESS__ /* whose allocator ends the process instead */
 		cmocka_unit_test(out_of_memory),
+#endif
 		cmocka_unit_test(interpreted_alike),
 		cmocka_unit_test(tokenizer_json_alike),
 		cmocka_unit_test(refused_vocabularies),
