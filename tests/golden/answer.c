@@ -1,0 +1,77 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include "answer.h"
+
+#include "bits.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define FOLLOWING 4 /* tokens evaluated one by one after each prompt */
+
+static const uint32_t prompt_lengths[] = { 1, 31, 32, 33, 300 };
+
+static void append(void *user, uint32_t position, const float *logits)
+{
+	struct answer *answer = user;
+
+	(void)position;
+	if (answer->rows == answer->capacity) {
+		answer->capacity = 2 * answer->capacity + 64;
+		answer->logits = realloc(answer->logits, answer->capacity * answer->vocab * sizeof(float));
+		assert_non_null(answer->logits);
+	}
+	memcpy(answer->logits + answer->rows++ * answer->vocab, logits, answer->vocab * sizeof(float));
+}
+
+/* Some id of the vocabulary for each place of each prompt. */
+static uint32_t id_at(uint32_t prompt, uint32_t place, uint32_t vocab)
+{
+	return (prompt * 7919 + place * place * 31 + place * 17 + 5) % vocab;
+}
+
+static int answer_one(struct answer *answer, struct wick *wick, uint32_t prompt, struct wick_diag *diag)
+{
+	uint32_t ids[ANSWER_CTX], count = prompt_lengths[prompt];
+	int err;
+
+	for (uint32_t i = 0; i < count + FOLLOWING; i++)
+		ids[i] = id_at(prompt, i, answer->vocab);
+	wick_reset(wick);
+	err = wick_eval(wick, ids, count, append, answer, diag);
+	for (uint32_t i = 0; !err && i < FOLLOWING; i++)
+		err = wick_eval(wick, &ids[count + i], 1, append, answer, diag);
+	return err;
+}
+
+int answer_take(struct answer *answer, struct wick *wick, uint32_t prompt_max, struct wick_diag *diag)
+{
+	int err = 0;
+
+	*answer = (struct answer){ .vocab = wick_report_of(wick)->vocab };
+	for (uint32_t i = 0; !err && i < WICK_COUNT_OF(prompt_lengths) && prompt_lengths[i] <= prompt_max; i++)
+		err = answer_one(answer, wick, i, diag);
+	return err;
+}
+
+void answer_free(struct answer *answer)
+{
+	free(answer->logits);
+	*answer = (struct answer){ 0 };
+}
+
+int64_t answer_differs(const struct answer *a, const struct answer *b)
+{
+	assert_int_equal(a->vocab, b->vocab);
+	assert_int_equal(a->rows, b->rows);
+	for (uint64_t i = 0; i < a->rows; i++)
+		if (memcmp(a->logits + i * a->vocab, b->logits + i * b->vocab, a->vocab * sizeof(float)))
+			return (int64_t)i;
+	return -1;
+}

@@ -1,0 +1,25 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Everything a model answers: the logits of every position of prompts of 1, 31, 32, 33 and 300 tokens, and of a few
+ * tokens that follow each. What placement must not change by a bit. */
+
+#include "wick/wick.h"
+
+#include <stdint.h>
+
+#define ANSWER_CTX 320 /* tokens; enough for the longest prompt and what follows */
+
+struct answer {
+	uint32_t vocab;
+	uint64_t rows, capacity;
+	float *logits; /* (rows, vocab) */
+};
+
+/* Evaluates prompts no longer than prompt_max. Returns what wick_eval returned last: 0, or the error that ended it. */
+int answer_take(struct answer *answer, struct wick *wick, uint32_t prompt_max, struct wick_diag *diag);
+void answer_free(struct answer *answer);
+
+/* The first row in which a bit differs, or -1. Both have the same shape. */
+int64_t answer_differs(const struct answer *a, const struct answer *b);

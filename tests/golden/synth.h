@@ -1,0 +1,17 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Random OPT checkpoints of any size, for tests where a fixture of a few hundred kilobytes is too small to stream. */
+
+#include <stdint.h>
+
+struct synth_shape {
+	unsigned layers, d_model, heads, ffn;
+	unsigned vocab; /* at least the fixtures' 274 */
+	unsigned ctx;
+};
+
+/* Writes config.json, model.safetensors (BF16) and the fixtures' tokenizer into an existing folder. The same shape
+ * gives the same weights. */
+void synth_checkpoint(const char *folder, const struct synth_shape *shape);
