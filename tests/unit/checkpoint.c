@@ -305,14 +305,14 @@ static bool write_big_file(const struct folder *folder)
 }
 
 /* Reading 96 MiB leaves at no time more than 40 MiB in the page cache: 16 are read before it is dropped, and the kernel
- * reads ahead. At the end none is left. */
+ * reads ahead. At the end nearly none is left: a page that somebody looks at just then stays. */
 static void page_cache_is_dropped(void **state)
 {
 	struct folder folder = folder_make_on_disk();
 	struct wick_checkpoint *checkpoint;
 	struct wick_diag diag = { 0 };
 	char *buffer = malloc(1 << 20);
-	uint64_t most = 0;
+	uint64_t most = 0, left;
 
 	(void)state;
 	if (!write_big_file(&folder)) {
@@ -328,8 +328,9 @@ static void page_cache_is_dropped(void **state)
 		most = WICK_MAX(most, cached_bytes(wick_checkpoint_file(checkpoint, wick_checkpoint_at(checkpoint, 0))));
 	}
 	wick_checkpoint_close(checkpoint);
-	assert_true(most < 40 << 20);
-	assert_int_equal(cached_bytes(folder_path(&folder, "model.safetensors")), 0);
+	left = cached_bytes(folder_path(&folder, "model.safetensors"));
+	if (most > 40 << 20 || left > 1 << 20)
+		fail_msg("%llu bytes cached while reading, %llu after", (unsigned long long)most, (unsigned long long)left);
 	free(buffer);
 	folder_remove(&folder);
 }
