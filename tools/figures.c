@@ -24,12 +24,24 @@ static void print_why(const char *instead_of, const char *why, FILE *out)
 		fprintf(out, "        not %s: %s\n", instead_of, why);
 }
 
+/* Which weights stay, and which come again and again. */
+static void print_share(const struct wick_plan *plan, FILE *out)
+{
+	if (!plan->swept_bytes)
+		fprintf(out, "all weights stay\n");
+	else if (!plan->resident_bytes)
+		fprintf(out, "no weights stay, %s are read for every token\n", BYTES(plan->swept_bytes));
+	else
+		fprintf(out, "%s of weights stay, %s are read for every token\n", BYTES(plan->resident_bytes),
+			BYTES(plan->swept_bytes));
+}
+
 void print_start(const struct wick_report *report, const struct wick_plan *plan, FILE *out)
 {
 	fprintf(out, "model   %s: %s, %s, %s of weights\n", report->model, report->arch, report->type,
 		BYTES(plan->weight_bytes));
-	fprintf(out, "memory  %s; %s: %s of the weights stay, %s are read for every token\n", BYTES(plan->budget_bytes),
-		report->mode, BYTES(plan->resident_bytes), BYTES(plan->swept_bytes));
+	fprintf(out, "memory  %s; %s: ", BYTES(plan->budget_bytes), report->mode);
+	print_share(plan, out);
 	fprintf(out, "        %s; %s\n", report->pages, report->numa);
 	fprintf(out, "flash   %s, %s\n", report->io, report->direct ? "direct" : "buffered");
 	print_why("uring", report->io_why, out);

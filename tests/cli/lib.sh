@@ -22,15 +22,10 @@ cut_file() {
 
 # flip FILE OFFSET: one bit
 flip() {
-	python3 - "$@" <<-'PY'
-	import sys
-	path, offset = sys.argv[1], int(sys.argv[2])
-	with open(path, "r+b") as f:
-	    f.seek(offset)
-	    byte = f.read(1)[0]
-	    f.seek(offset)
-	    f.write(bytes([byte ^ 1]))
-	PY
+	local byte
+
+	byte=$(od -An -tu1 -j"$2" -N1 "$1")
+	printf "\\x$(printf %x $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
 # edit_header FILE CODE: Python that changes h, the header of a safetensors file; data stays as it is

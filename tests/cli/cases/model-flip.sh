@@ -2,10 +2,11 @@
 packed plain-f32
 size=$(stat -c %s model.gguf)
 for ((at = 0; at < size; at += 4096)); do
-	cp model.gguf flipped.gguf
-	flip flipped.gguf $at
-	wick verify flipped.gguf >said 2>&1
+	flip model.gguf $at
+	wick verify model.gguf >said 2>&1
 	status=$?
-	[ $status = 1 ] && [ "$(wc -l <said)" = 1 ] && grep -q '^wick.*flipped.gguf' said ||
+	[ $status = 1 ] && [ "$(wc -l <said)" = 1 ] && grep -q '^wick verify: model.gguf' said ||
 		{ echo "byte $at: exit $status"; cat said; }
+	flip model.gguf $at
 done
+wick verify model.gguf >/dev/null
