@@ -12,7 +12,7 @@
 
 enum { EXIT_USAGE = 2 };
 
-static const struct command *const commands[] = { &cmd_run, &cmd_plan, &cmd_info, NULL };
+static const struct command *const commands[] = { &cmd_run, &cmd_pack, &cmd_plan, &cmd_info, &cmd_verify, NULL };
 
 static const struct command *find_command(const char *name)
 {
