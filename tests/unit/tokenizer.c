@@ -25,7 +25,7 @@
 
 static struct wick_hf_tokenizer hf;
 static struct wick_tokenizer *tokenizer;
-static json_t *cases; /* [text, [id, ...]] */
+static json_t *cases; /* [text, [id, ...], [bytes of a piece, ...]] */
 
 static int setup(void **state)
 {
@@ -320,34 +320,72 @@ static void out_of_memory(void **state)
 }
 #endif
 
-/* PCRE2's interpreter and its machine code cut alike. */
-static void interpreted_alike(void **state)
+static void check_pieces(const struct wick_pretokenizer *pretokenizer, const json_t *text, const json_t *lengths)
 {
-	struct wick_pretokenizer *fast, *slow;
+	struct wick_pieces pieces;
+	const char *piece;
+
+	assert_int_equal(
+		wick_pieces_begin(&pieces, pretokenizer, json_string_value(text), json_string_length(text)), 0);
+	for (size_t k = 0; k < json_array_size(lengths); k++) {
+		int64_t expected = json_integer_value(json_array_get(lengths, k));
+		int64_t length = wick_pieces_next(&pieces, &piece);
+
+		if (length != expected)
+			fail_msg("\"%s\": piece %zu has %lld bytes, not %lld", json_string_value(text), k,
+				(long long)length, (long long)expected);
+	}
+	assert_int_equal(wick_pieces_next(&pieces, &piece), 0);
+	assert_ptr_equal(piece, json_string_value(text) + json_string_length(text));
+	wick_pieces_end(&pieces);
+}
+
+/* By PCRE2's machine code, and by its interpreter. */
+static void pieces_of_the_library(void **state)
+{
+	struct wick_pretokenizer *pretokenizer;
 	struct wick_diag diag = { 0 };
 
 	(void)state;
-	assert_int_equal(wick_pretokenizer_create(&fast, "gpt-2", 5, "test", &diag), 0);
-	assert_int_equal(wick_pretokenizer_create(&slow, "phi-2", 5, "test", &diag), 0);
-	wick_pretokenizer_interpret(slow);
-	for (size_t i = 0; i < json_array_size(cases); i++) {
-		const json_t *text = json_array_get(json_array_get(cases, i), 0);
-		const char *fast_piece, *slow_piece;
-		struct wick_pieces fast_pieces, slow_pieces;
-		int64_t length;
-
-		wick_pieces_begin(&fast_pieces, fast, json_string_value(text), json_string_length(text));
-		wick_pieces_begin(&slow_pieces, slow, json_string_value(text), json_string_length(text));
-		do {
-			length = wick_pieces_next(&fast_pieces, &fast_piece);
-			assert_int_equal(length, wick_pieces_next(&slow_pieces, &slow_piece));
-			assert_ptr_equal(fast_piece, slow_piece);
-		} while (length);
-		wick_pieces_end(&fast_pieces);
-		wick_pieces_end(&slow_pieces);
+	assert_int_equal(wick_pretokenizer_create(&pretokenizer, "gpt-2", 5, "test", &diag), 0);
+	for (size_t interpret = 0; interpret < 2; interpret++) {
+		for (size_t i = 0; i < json_array_size(cases); i++)
+			check_pieces(pretokenizer, json_array_get(json_array_get(cases, i), 0),
+				json_array_get(json_array_get(cases, i), 2));
+		wick_pretokenizer_interpret(pretokenizer);
 	}
-	wick_pretokenizer_destroy(fast);
-	wick_pretokenizer_destroy(slow);
+	wick_pretokenizer_destroy(pretokenizer);
+}
+
+/* Every byte of `broken`, between two spaces, is a piece. */
+static void check_broken_pieces(const struct wick_pretokenizer *pretokenizer, const char *broken)
+{
+	struct wick_pieces pieces;
+	const char *piece;
+	char text[16];
+
+	snprintf(text, sizeof(text), " %s ", broken);
+	assert_int_equal(wick_pieces_begin(&pieces, pretokenizer, text, strlen(text)), 0);
+	for (size_t i = 0; i < strlen(text); i++)
+		assert_int_equal(wick_pieces_next(&pieces, &piece), 1);
+	assert_int_equal(wick_pieces_next(&pieces, &piece), 0);
+	wick_pieces_end(&pieces);
+}
+
+/* The edges of Unicode's table 3-7, each from outside. */
+static void pieces_of_broken_utf8(void **state)
+{
+	static const char *const broken[] = { "\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\xc2", "\xdf\x7f",
+		"\xe0\x80\x80", "\xe0\x9f\xbf", "\xe0\xa0", "\xe1\x7f\x80", "\xe1\x80\xc0", "\xed\xa0\x80",
+		"\xed\xbf\xbf", "\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf", "\xf0\x90\x80", "\xf1\x80\x80\x7f",
+		"\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80", "\xfe", "\xff" };
+	struct wick_pretokenizer *pretokenizer;
+
+	(void)state;
+	assert_int_equal(wick_pretokenizer_create(&pretokenizer, "gpt-2", 5, "test", NULL), 0);
+	for (size_t i = 0; i < WICK_COUNT_OF(broken); i++)
+		check_broken_pieces(pretokenizer, broken[i]);
+	wick_pretokenizer_destroy(pretokenizer);
 }
 
 /* Both forms of a folder give the same arrays, except that tokenizer.json says which tokens are special. */
@@ -457,7 +495,8 @@ int main(void)
 #ifndef __SANITIZE_ADDRESS__ /* whose allocator ends the process instead */
 		cmocka_unit_test(out_of_memory),
 #endif
-		cmocka_unit_test(interpreted_alike),
+		cmocka_unit_test(pieces_of_the_library),
+		cmocka_unit_test(pieces_of_broken_utf8),
 		cmocka_unit_test(tokenizer_json_alike),
 		cmocka_unit_test(refused_vocabularies),
 		cmocka_unit_test(byte_without_a_token),

@@ -8,6 +8,7 @@
 
 #include "bits.h"
 #include "gguf.h"
+#include "gguf_write.h"
 #include "tokenizer_fixture.h"
 
 #include <errno.h>
@@ -146,6 +147,29 @@ static void eos_outside_the_vocabulary(void **state)
 	assert_non_null(strstr(diag.text, "bos is token 2 and eos token 514 of 424"));
 }
 
+static void a_type_for_every_token(void **state)
+{
+	char *tokens[] = { "a", "b" };
+	struct wick_gguf_writer writer;
+	struct wick_tokenizer *tokenizer;
+	struct wick_diag diag = { 0 };
+	uint8_t *header;
+	uint64_t bytes;
+
+	(void)state;
+	wick_gguf_writer_init(&writer, 32);
+	wick_gguf_put_string(&writer, "tokenizer.ggml.model", "gpt2");
+	wick_gguf_put_string(&writer, "tokenizer.ggml.pre", "gpt-2");
+	wick_gguf_put_strings(&writer, "tokenizer.ggml.tokens", tokens, 2);
+	wick_gguf_put_strings(&writer, "tokenizer.ggml.merges", NULL, 0);
+	wick_gguf_put_i32s(&writer, "tokenizer.ggml.token_type", (int32_t[]){ 1, 1, 1 }, 3);
+	assert_int_equal(wick_gguf_writer_header(&writer, &header, &bytes, &diag), 0);
+	assert_int_equal(create(&tokenizer, (const char *)header, bytes, &diag), -EINVAL);
+	assert_non_null(strstr(diag.text, "2 tokens but 3 token types"));
+	free(header);
+	wick_gguf_writer_deinit(&writer);
+}
+
 /* Without token types every token is normal, and without add_bos_token nothing goes before a text. */
 static void optional_keys(void **state)
 {
@@ -176,6 +200,7 @@ int main(void)
 		cmocka_unit_test(same_as_the_folder),
 		cmocka_unit_test(refused_files),
 		cmocka_unit_test(eos_outside_the_vocabulary),
+		cmocka_unit_test(a_type_for_every_token),
 		cmocka_unit_test(optional_keys),
 	};
 
