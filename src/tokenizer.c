@@ -3,7 +3,7 @@
 
 /* Text <-> ids. A tokenizer is one block of memory, sized by a first look at the vocabulary:
  *
- *     struct wick_tokenizer | pairs of the merges | where each token's bytes start | the bytes of all tokens
+ *     struct wick_tokenizer | pairs of the merges | where each token's bytes start | silent tokens | all tokens' bytes
  *
  * and a compiled expression beside it. */
 
@@ -26,12 +26,13 @@ struct wick_tokenizer {
 	int64_t bos, eos;
 	bool add_bos;
 	uint32_t *starts; /* (count + 1) into bytes */
+	uint8_t *silent;  /* (count) bits: tokens that are shown as nothing */
 	char *bytes;
 	uint64_t block_bytes;
 };
 
-/* Tokens by their bytes, while building: open addressing, id + 1 in a slot, 0 for an empty one. Only normal tokens are
- * in it, since merges make no others. */
+/* Tokens by their bytes, while building: open addressing, id + 1 in a slot, 0 for an empty one. Special tokens are in
+ * it too, since a model may use an ordinary token, "!", as its padding: merges make it, only its text is not shown. */
 struct index {
 	const struct wick_tokenizer *tokenizer;
 	uint32_t *slots;
@@ -67,18 +68,26 @@ static uint32_t find_token(const struct index *index, const char *bytes, size_t 
 	return *find_slot(index, bytes, count) - 1; /* WICK_BPE_NONE from an empty slot */
 }
 
-/* Bytes that a token stands for: none unless it is normal. Negative, with a sentence, for what cannot be. */
+static bool is_special(int64_t type)
+{
+	return type == WICK_TOKEN_CONTROL || type == WICK_TOKEN_UNKNOWN;
+}
+
+/* The bytes that BPE knows a token by: none for an unused one, or a special one spelled otherwise ("<|end of text|>").
+ * Negative, with a sentence, for what cannot be. */
 static int64_t token_bytes(const struct wick_vocabulary *vocabulary, uint32_t i, struct wick_gguf_string spelling,
 	char *into, struct wick_diag *diag)
 {
 	int64_t type = vocabulary->type(vocabulary->from, i), bytes;
 
-	if (type == WICK_TOKEN_CONTROL || type == WICK_TOKEN_UNKNOWN || type == WICK_TOKEN_UNUSED)
+	if (type == WICK_TOKEN_UNUSED)
 		return 0;
-	if (type != WICK_TOKEN_NORMAL)
+	if (type != WICK_TOKEN_NORMAL && !is_special(type))
 		return wick_diag_say(diag, -EINVAL, "%s: token %u is of type %lld, which byte-level BPE does not have",
 			vocabulary->whose, i, (long long)type);
 	bytes = wick_bytelevel_decode(spelling.bytes, spelling.length, into);
+	if (bytes < 0 && is_special(type))
+		return 0;
 	if (bytes < 0)
 		return wick_diag_say(diag, -EINVAL, "%s: token %u, \"%.*s\", is not spelled in GPT-2's byte alphabet",
 			vocabulary->whose, i, (int)WICK_MIN(spelling.length, 100), spelling.bytes);
@@ -116,6 +125,8 @@ static int add_tokens(struct index *index, struct wick_tokenizer *tokenizer, con
 		if (bytes < 0)
 			return (int)bytes;
 		tokenizer->starts[i + 1] = tokenizer->starts[i] + (uint32_t)bytes;
+		if (is_special(vocabulary->type(vocabulary->from, i)))
+			tokenizer->silent[i / 8] |= (uint8_t)(1 << i % 8);
 		if (!bytes)
 			continue;
 		slot = find_slot(index, into, (size_t)bytes);
@@ -197,18 +208,21 @@ static struct wick_tokenizer *allocate(const struct wick_vocabulary *vocabulary,
 	uint64_t slots = wick_bpe_slots(vocabulary->merge_count);
 	uint64_t pairs_at = wick_align_up(sizeof(struct wick_tokenizer), 16);
 	uint64_t starts_at = pairs_at + slots * sizeof(struct wick_bpe_pair);
-	uint64_t bytes_at = starts_at + (vocabulary->count + 1ull) * sizeof(uint32_t);
+	uint64_t silent_at = starts_at + (vocabulary->count + 1ull) * sizeof(uint32_t);
+	uint64_t silent_bytes = wick_div_up(vocabulary->count, 8);
+	uint64_t bytes_at = silent_at + silent_bytes;
 	uint64_t total = bytes_at + text_bytes;
 	char *block = malloc(total);
 	struct wick_tokenizer *tokenizer = (struct wick_tokenizer *)block;
 
 	if (!block)
 		return NULL;
-	*tokenizer = (struct wick_tokenizer){ .count = vocabulary->count, .bos = vocabulary->bos, .eos = vocabulary->eos,
-		.add_bos = vocabulary->add_bos, .block_bytes = total };
+	*tokenizer = (struct wick_tokenizer){ .count = vocabulary->count, .bos = vocabulary->bos,
+		.eos = vocabulary->eos, .add_bos = vocabulary->add_bos, .block_bytes = total };
 	tokenizer->bpe.pairs = (struct wick_bpe_pair *)(block + pairs_at);
 	tokenizer->bpe.slots = slots;
 	tokenizer->starts = (uint32_t *)(block + starts_at);
+	tokenizer->silent = memset(block + silent_at, 0, silent_bytes);
 	tokenizer->bytes = block + bytes_at;
 	tokenizer->starts[0] = 0;
 	return tokenizer;
@@ -297,7 +311,8 @@ const char *wick_tokenizer_text(const struct wick_tokenizer *tokenizer, uint32_t
 	*bytes = 0;
 	if (id >= tokenizer->count)
 		return NULL;
-	*bytes = tokenizer->starts[id + 1] - tokenizer->starts[id];
+	if (!(tokenizer->silent[id / 8] >> id % 8 & 1))
+		*bytes = tokenizer->starts[id + 1] - tokenizer->starts[id];
 	return tokenizer->bytes + tokenizer->starts[id];
 }
 

@@ -5,6 +5,8 @@
 
 #include "hf_source.h"
 
+#include "bytelevel.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,29 +81,41 @@ static int grow_merges(struct wick_hf_tokenizer *out)
 	return 0;
 }
 
+/* Are both halves and the whole tokens, spelled in the byte alphabet even if they are special? 0, 1 or -ENOMEM. */
+static int has_merge_tokens(const struct wick_hf_source *source, const char *left, const char *right)
+{
+	char *made;
+	int has;
+
+	if (asprintf(&made, "%s%s", left, right) < 0)
+		return -ENOMEM;
+	has = json_object_get(source->vocab, left) && json_object_get(source->vocab, right) &&
+		json_object_get(source->vocab, made) && wick_bytelevel_decode(made, strlen(made), NULL) >= 0;
+	free(made);
+	return has;
+}
+
 int wick_hf_add_merge(struct wick_hf_source *source, const char *left, const char *right)
 {
 	struct wick_hf_tokenizer *out = source->out;
 	char *merge;
-	int result;
+	int has;
 
 	if (!*left || !*right || strchr(left, ' ') || strchr(right, ' '))
 		return wick_hf_refuse(source, NULL, "merge %u is not two pieces with a space between them",
 			out->merge_count);
-	if (grow_merges(out) || asprintf(&merge, "%s%s", left, right) < 0)
-		return -ENOMEM;
-	if (!json_object_get(source->vocab, left) || !json_object_get(source->vocab, right) ||
-		!json_object_get(source->vocab, merge)) {
-		result = wick_hf_refuse(source, NULL, "merge %u, \"%s %s\", needs a token that the vocabulary lacks",
+	has = has_merge_tokens(source, left, right);
+	if (has < 0)
+		return has;
+	if (!has)
+		return wick_hf_refuse(source, NULL, "merge %u, \"%s %s\", needs a token that the vocabulary lacks",
 			out->merge_count, left, right);
-		free(merge);
-		return result;
-	}
-	free(merge);
-	if (asprintf(&merge, "%s %s", left, right) < 0)
+	if (grow_merges(out) || asprintf(&merge, "%s %s", left, right) < 0)
 		return -ENOMEM;
 	out->merges[out->merge_count++] = merge;
-	return 0;
+	if (json_object_get(source->merged, merge))
+		return wick_hf_refuse(source, NULL, "merge %u, \"%s\", is there twice", out->merge_count - 1, merge);
+	return json_object_set_new(source->merged, merge, json_true()) ? -ENOMEM : 0;
 }
 
 int wick_hf_add_token(struct wick_hf_source *source, const char *file, const char *text, json_int_t id, bool special)

@@ -17,6 +17,7 @@ struct wick_hf_source {
 	json_t *config, *tokenizer_config, *special_map; /* objects; empty when the file is absent */
 	json_t *vocab;                            /* every token's text -> its id */
 	json_t *control;                          /* texts of control tokens, as keys */
+	json_t *merged;                           /* merges so far, as keys */
 	bool has_template;                        /* tokenizer.json says what goes before a text: */
 	int64_t template_bos;                     /* -1: nothing */
 	struct wick_hf_tokenizer *out;
@@ -37,7 +38,7 @@ const char *wick_hf_text(const json_t *value);
 int wick_hf_flag(const struct wick_hf_source *source, const char *file, const json_t *object, const char *key,
 	bool *value);
 
-/* Adds a merge, checking both halves and what they make against the vocabulary. */
+/* Adds a merge, which must be new; both halves and what they make must be in the vocabulary. */
 int wick_hf_add_merge(struct wick_hf_source *source, const char *left, const char *right);
 
 /* Adds a token that the files list apart from the vocabulary. It may be in the vocabulary already, with the same id.

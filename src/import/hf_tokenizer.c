@@ -146,7 +146,8 @@ int wick_hf_tokenizer_load(struct wick_hf_tokenizer *tokenizer, const char *fold
 	*tokenizer = (struct wick_hf_tokenizer){ .model = "gpt2", .pre = "gpt-2", .count = vocab_size, .bos = -1,
 		.eos = -1, .pad = -1, .unk = -1 };
 	source.control = json_object();
-	if (source.control)
+	source.merged = json_object();
+	if (source.control && source.merged)
 		result = read_files(&source);
 	if (!result)
 		result = place_all(&source);
@@ -155,6 +156,7 @@ int wick_hf_tokenizer_load(struct wick_hf_tokenizer *tokenizer, const char *fold
 	json_decref(source.special_map);
 	json_decref(source.vocab);
 	json_decref(source.control);
+	json_decref(source.merged);
 	if (result)
 		wick_hf_tokenizer_free(tokenizer);
 	return result == -ENOMEM ? wick_diag_say(diag, result, "%s: no memory for the tokenizer", folder) : result;

@@ -481,6 +481,27 @@ static void byte_without_a_token(void **state)
 	wick_tokenizer_destroy(poorer);
 }
 
+/* A model may have taken an ordinary token for its padding. It stays what BPE makes, and is not shown. */
+static void special_but_ordinary(void **state)
+{
+	struct wick_vocabulary vocabulary = hf_vocabulary(&hf);
+	uint32_t id = id_of("\xc4\xa0the", 5), ids[8];
+	struct wick_tokenizer *other;
+	size_t bytes;
+
+	(void)state;
+	hf.types[id] = WICK_TOKEN_CONTROL;
+	assert_int_equal(wick_tokenizer_build(&other, &vocabulary, NULL), 0);
+	hf.types[id] = WICK_TOKEN_NORMAL;
+	assert_int_equal(wick_tokenizer_encode(other, " the", 4, false, ids, 8), 1);
+	assert_int_equal(ids[0], id);
+	assert_non_null(wick_tokenizer_text(other, id, &bytes));
+	assert_int_equal(bytes, 0);
+	assert_non_null(wick_tokenizer_text(other, id + 1, &bytes));
+	assert_int_not_equal(bytes, 0);
+	wick_tokenizer_destroy(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -500,6 +521,7 @@ int main(void)
 		cmocka_unit_test(tokenizer_json_alike),
 		cmocka_unit_test(refused_vocabularies),
 		cmocka_unit_test(byte_without_a_token),
+		cmocka_unit_test(special_but_ordinary),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
