@@ -1,0 +1,51 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Reading for the sake of timing it, in the two ways that say what a drive can do:
+ *
+ *   steady   `depth` reads are always in flight; what comes back between the first full turn and the deadline counts,
+ *            so neither the beginning nor the end blurs the rate
+ *   burst    so many reads are handed over at once, as the engine does for a layer; the time until the last is back
+ *
+ * The bytes are thrown away. A load belongs to one thread, as its queue does. */
+
+#include "diag.h"
+#include "histogram.h"
+#include "io.h"
+
+struct wick_probe;
+
+struct wick_probe_options {
+	const struct wick_file *file;
+	struct wick_io *io; /* nothing outstanding; used by nothing else meanwhile */
+	unsigned depth;     /* of the queue, as it was created */
+	uint64_t chunk_bytes_max; /* of the reads to come */
+	unsigned reads_max;       /* of the bursts to come; 0: none */
+	uint64_t from, bytes;     /* the part of the file to read */
+	uint64_t seed;            /* of the offsets */
+	bool (*stop)(void);       /* asked now and then: true ends it early; may be NULL */
+};
+
+struct wick_steady {
+	uint64_t reads; /* that counted */
+	uint64_t ns;    /* in which they came back */
+	uint64_t all_reads; /* those of the beginning and the end, too */
+};
+
+/* Takes memory for depth reads, page-aligned and touched. -EINVAL, with a sentence, for chunks that the file's alignment
+ * forbids or that are larger than the part to read; -ENOMEM. */
+int wick_probe_create(struct wick_probe **probe, const struct wick_probe_options *options, struct wick_diag *diag);
+void wick_probe_destroy(struct wick_probe *probe); /* NULL is fine */
+
+/* Keeps reading chunks at random offsets, or one behind the other, for so long. latency may be NULL. Fails with the
+ * first read that does, and with -ECANCELED once stop() said so, always after the last read is back. */
+int wick_probe_steady(struct wick_probe *probe, uint64_t chunk_bytes, bool sequential, uint64_t duration_ns,
+	struct wick_steady *steady, struct wick_histogram *latency, struct wick_diag *diag);
+
+/* Reads `reads` chunks at random offsets, handed over together. */
+int wick_probe_burst(struct wick_probe *probe, uint64_t chunk_bytes, unsigned reads, uint64_t *ns, struct wick_diag *diag);
+
+/* The median of several bursts, microseconds: `times` of them (31 at most), fewer where those take longer than limit_ns. */
+int wick_probe_bursts(struct wick_probe *probe, uint64_t chunk_bytes, unsigned reads, unsigned times, uint64_t limit_ns,
+	double *us, struct wick_diag *diag);

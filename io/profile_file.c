@@ -1,0 +1,219 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Profiles on disk: JSON, so that any tool can read and plot them, and a parser hardened by others reads them back. What
+ * was read goes through wick_profile_fit() as a measurement does: a file can be wrong, never dangerous. */
+
+#include "bits.h"
+#include "profile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FORMAT "wick-profile-1"
+#define PATH_BYTES 512
+#define FILE_BYTES_MAX (256 * 1024) /* four times the largest that is ever saved */
+#define CELLS (WICK_PROFILE_SIZES * WICK_PROFILE_DEPTHS)
+
+/* The folder of the profiles. By the rules of XDG a path that is not absolute counts as none. */
+static int find_folder(char *path, struct wick_diag *diag)
+{
+	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	int length;
+
+	if (cache && cache[0] == '/')
+		length = snprintf(path, PATH_BYTES, "%s/wick", cache);
+	else if (home && home[0] == '/')
+		length = snprintf(path, PATH_BYTES, "%s/.cache/wick", home);
+	else
+		return wick_diag_say(diag, -ENOENT, "no place for profiles: neither XDG_CACHE_HOME nor HOME is set");
+	return length < PATH_BYTES ? 0 : wick_diag_say(diag, -ENAMETOOLONG, "the cache folder's path is too long: %s", path);
+}
+
+static int find_path(char *path, const struct wick_profile_key *key, struct wick_diag *diag)
+{
+	int rc = find_folder(path, diag);
+	size_t used;
+
+	if (rc < 0)
+		return rc;
+	used = strlen(path);
+	if ((size_t)snprintf(path + used, PATH_BYTES - used, "/%s.%s.%s.json", key->device, key->method,
+		key->direct ? "direct" : "buffered") >= PATH_BYTES - used)
+		return wick_diag_say(diag, -ENAMETOOLONG, "the cache folder's path is too long: %s", path);
+	return 0;
+}
+
+/* Makes the folders of a path that are missing. */
+static int make_folders(char *path, struct wick_diag *diag)
+{
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		int rc;
+
+		*slash = 0;
+		rc = mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+		if (rc < 0)
+			wick_diag_say(diag, rc, "%s: %s", path, strerror(-rc));
+		*slash = '/';
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static json_t *to_json(const struct wick_profile *profile)
+{
+	json_t *cells = json_array();
+
+	for (unsigned size = 0; size < profile->size_count; size++)
+		for (unsigned depth = 0; depth < profile->depth_count; depth++)
+			json_array_append_new(cells, json_pack("{s:I, s:i, s:f, s:f}", "chunk_bytes",
+				(json_int_t)profile->bytes[size], "depth", (int)profile->depths[depth], "interval_us",
+				profile->turn_us[size][depth] / profile->depths[depth], "burst_us",
+				profile->burst_us[size][depth]));
+	return json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:b, s:o}", "format", FORMAT, "device", profile->key.device,
+		"method", profile->key.method, "direct", profile->key.direct, "model", profile->model, "measured_s",
+		(json_int_t)profile->measured_s, "quick", profile->quick, "cells", cells);
+}
+
+/* Writes beside the path and moves into place. */
+static int write_file(json_t *json, const char *path, struct wick_diag *diag)
+{
+	char draft[PATH_BYTES + 16];
+	int fd, rc = 0;
+
+	snprintf(draft, sizeof(draft), "%s.XXXXXX", path);
+	fd = mkostemp(draft, O_CLOEXEC);
+	if (fd < 0)
+		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
+	errno = 0;
+	if (json_dumpfd(json, fd, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) < 0 || write(fd, "\n", 1) != 1)
+		rc = errno ? -errno : -EIO;
+	if (close(fd) < 0 && !rc)
+		rc = -errno;
+	if (!rc && rename(draft, path) < 0)
+		rc = -errno;
+	if (rc < 0)
+		unlink(draft);
+	return rc < 0 ? wick_diag_say(diag, rc, "%s: %s", path, strerror(-rc)) : 0;
+}
+
+int wick_profile_save(const struct wick_profile *profile, char *path, struct wick_diag *diag)
+{
+	char own[PATH_BYTES];
+	json_t *json;
+	int rc;
+
+	path = path ? path : own;
+	rc = find_path(path, &profile->key, diag);
+	if (!rc)
+		rc = make_folders(path, diag);
+	if (rc < 0)
+		return rc;
+	json = to_json(profile);
+	rc = json ? write_file(json, path, diag) : wick_diag_say(diag, -ENOMEM, "no memory to save a profile");
+	json_decref(json);
+	return rc;
+}
+
+static int take_cells(struct wick_profile *profile, const json_t *array, struct wick_diag *diag)
+{
+	static struct wick_profile_cell none;
+	struct wick_profile_cell cells[CELLS];
+	size_t count = json_array_size(array), i;
+	json_t *item;
+
+	if (count > CELLS)
+		return wick_diag_say(diag, -EINVAL, "more than %d cells", CELLS);
+	json_array_foreach(array, i, item) {
+		json_int_t bytes = json_integer_value(json_object_get(item, "chunk_bytes"));
+		json_int_t depth = json_integer_value(json_object_get(item, "depth"));
+
+		cells[i] = none;
+		if (bytes > 0 && depth > 0 && depth <= WICK_PROFILE_DEPTH_MAX)
+			cells[i] = (struct wick_profile_cell){ .bytes = (uint64_t)bytes, .depth = (uint32_t)depth,
+				.interval_us = json_number_value(json_object_get(item, "interval_us")),
+				.burst_us = json_number_value(json_object_get(item, "burst_us")) };
+	}
+	return wick_profile_fit(profile, cells, (unsigned)count, diag);
+}
+
+static bool says(const json_t *json, const char *name, const char *text)
+{
+	const char *value = json_string_value(json_object_get(json, name));
+
+	return value && !strcmp(value, text);
+}
+
+static int from_json(struct wick_profile *profile, const json_t *json, struct wick_diag *diag)
+{
+	const char *model = json_string_value(json_object_get(json, "model"));
+
+	if (!says(json, "format", FORMAT))
+		return wick_diag_say(diag, -EINVAL, "not a " FORMAT);
+	if (!says(json, "device", profile->key.device) || !says(json, "method", profile->key.method) ||
+		json_is_true(json_object_get(json, "direct")) != profile->key.direct)
+		return wick_diag_say(diag, -EINVAL, "of another drive");
+	snprintf(profile->model, sizeof(profile->model), "%s", model ? model : "");
+	profile->measured_s = json_integer_value(json_object_get(json, "measured_s"));
+	profile->quick = json_is_true(json_object_get(json, "quick"));
+	return take_cells(profile, json_object_get(json, "cells"), diag);
+}
+
+static int read_file(json_t **json, int fd, const char *path, struct wick_diag *diag)
+{
+	char *text = malloc(FILE_BYTES_MAX);
+	size_t bytes = 0;
+	json_error_t error;
+	ssize_t got = 1;
+	int rc = 0;
+
+	while (text && got > 0 && bytes < FILE_BYTES_MAX) {
+		got = read(fd, text + bytes, FILE_BYTES_MAX - bytes);
+		bytes += got > 0 ? (size_t)got : 0;
+	}
+	if (!text || got < 0) {
+		rc = text ? -errno : -ENOMEM;
+		wick_diag_say(diag, rc, "%s: %s", path, strerror(-rc));
+	} else if (bytes == FILE_BYTES_MAX) {
+		rc = wick_diag_say(diag, -EINVAL, "%s: too long for a profile", path);
+	} else if (!(*json = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error))) {
+		rc = wick_diag_say(diag, -EINVAL, "%s: line %d: %s", path, error.line, error.text);
+	}
+	free(text);
+	return rc;
+}
+
+int wick_profile_load(struct wick_profile *profile, const struct wick_profile_key *key, struct wick_diag *diag)
+{
+	struct wick_diag reason = { "" };
+	struct wick_profile read = { .key = *key };
+	char path[PATH_BYTES];
+	json_t *json;
+	int rc = find_path(path, key, diag), fd;
+
+	if (rc < 0)
+		return rc;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return WICK_PROFILE_MISSING;
+	if (fd < 0)
+		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
+	rc = read_file(&json, fd, path, diag);
+	close(fd);
+	if (rc < 0)
+		return rc;
+	rc = from_json(&read, json, &reason);
+	json_decref(json);
+	if (rc < 0)
+		return wick_diag_say(diag, rc, "%s: %s; remove it, or measure again with wick flashbench --save-profile",
+			path, reason.text);
+	*profile = read;
+	return 0;
+}
