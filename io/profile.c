@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#define PRICE_POINTS 65
 #define US_MAX 1e12 /* eleven days: no read takes that long */
 
 /* Puts a value where it belongs among ascending ones, unless it is there. Returns the new count, over `room` if full. */
@@ -182,6 +183,33 @@ double wick_profile_read_us(const struct wick_profile *profile, uint64_t bytes, 
 	uint32_t known = known_depth(profile, depth);
 
 	return look_up(profile, profile->turn_us, bytes, known) / known;
+}
+
+/* Least squares of the proportional error at sizes spaced evenly by magnitude: minimises sum(((a + b x) / y - 1)^2). */
+struct wick_extent_price wick_profile_price(const struct wick_profile *profile, uint64_t bytes_min, uint64_t bytes_max,
+	uint32_t depth)
+{
+	double one_one = 0, one_x = 0, x_x = 0, one = 0, x = 0, scale, per_read, per_byte;
+
+	wick_verify(bytes_min && bytes_min <= bytes_max);
+	for (unsigned i = 0; i < PRICE_POINTS; i++) {
+		double bytes = (double)bytes_min * pow((double)bytes_max / (double)bytes_min, i / (PRICE_POINTS - 1.0));
+		double u = 1 / wick_profile_read_us(profile, (uint64_t)bytes, depth), v = floor(bytes) * u;
+
+		one_one += u * u;
+		one_x += u * v;
+		x_x += v * v;
+		one += u;
+		x += v;
+	}
+	scale = one_one * x_x - one_x * one_x;
+	per_read = (one * x_x - x * one_x) / scale;
+	per_byte = (x * one_one - one * one_x) / scale;
+	if (bytes_min == bytes_max || per_read < 0)
+		return (struct wick_extent_price){ .us_per_byte = x / x_x };
+	if (per_byte < 0)
+		return (struct wick_extent_price){ .us_per_read = one / one_one };
+	return (struct wick_extent_price){ per_read, per_byte };
 }
 
 double wick_profile_predict_us(const struct wick_profile *profile, const struct wick_profile_extents *extents,

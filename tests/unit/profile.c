@@ -272,6 +272,47 @@ static void picks_the_shallowest_depth_that_does(void **state)
 	assert_int_equal(wick_profile_depth(&profile, 4096, 100), 1);
 }
 
+/* The line of the price is the drive's own where it is one, and near where it is not. */
+static void the_price_is_a_line(void **state)
+{
+	struct wick_profile_cell cells[9];
+	struct wick_profile profile = { 0 };
+	struct wick_extent_price price;
+
+	(void)state;
+	for (unsigned i = 0; i < 9; i++) {
+		double us = 12 + (double)(4096u << i) / 2000;
+
+		cells[i] = (struct wick_profile_cell){ 4096u << i, 32, us, us };
+	}
+	assert_int_equal(wick_profile_fit(&profile, cells, 9, NULL), 0);
+	price = wick_profile_price(&profile, 16384, 1048576, 32);
+	assert_float_equal(price.us_per_read, 12, 1e-6);
+	assert_float_equal(price.us_per_byte, 1.0 / 2000, 1e-9);
+	price = wick_profile_price(&profile, 16384, 16384, 32);
+	assert_float_equal(price.us_per_read + 16384 * price.us_per_byte, 12 + 8.192, 1e-6);
+	/* Reads that all cost the same, whatever their size. */
+	for (unsigned i = 0; i < 9; i++)
+		cells[i].interval_us = 50;
+	assert_int_equal(wick_profile_fit(&profile, cells, 9, NULL), 0);
+	price = wick_profile_price(&profile, 4096, 1048576, 32);
+	assert_float_equal(price.us_per_read, 50, 1e-6);
+	assert_float_equal(price.us_per_byte, 0, 1e-9);
+	/* Nothing but bandwidth. */
+	for (unsigned i = 0; i < 9; i++)
+		cells[i].interval_us = (double)(4096u << i) / 500;
+	assert_int_equal(wick_profile_fit(&profile, cells, 9, NULL), 0);
+	price = wick_profile_price(&profile, 4096, 1048576, 32);
+	assert_float_equal(price.us_per_read, 0, 1e-6);
+	assert_float_equal(price.us_per_byte, 1.0 / 500, 1e-9);
+	/* Dearer by the byte the larger it is: neither part may be negative. */
+	for (unsigned i = 0; i < 9; i++)
+		cells[i].interval_us = pow(4096u << i, 1.4);
+	assert_int_equal(wick_profile_fit(&profile, cells, 9, NULL), 0);
+	price = wick_profile_price(&profile, 4096, 1048576, 32);
+	assert_true(price.us_per_read >= 0 && price.us_per_byte > 0);
+}
+
 static void refuse_cells(const struct wick_profile_cell *cells, unsigned count, const char *words)
 {
 	struct wick_profile profile = { 0 };
@@ -399,15 +440,20 @@ static void write_text(const char *path, const char *text, size_t bytes)
 	close(fd);
 }
 
-static void refuse_file(const char *path, const char *text, size_t bytes)
+static void refuse_now(const char *path)
 {
 	struct wick_profile loaded = { .quick = true };
 	struct wick_diag diag = { "" };
 
-	write_text(path, text, bytes);
 	assert_int_equal(wick_profile_load(&loaded, &key, &diag), -EINVAL);
 	assert_non_null(strstr(diag.text, path));
 	assert_int_equal(loaded.size_count, 0); /* untouched */
+}
+
+static void refuse_file(const char *path, const char *text, size_t bytes)
+{
+	write_text(path, text, bytes);
+	refuse_now(path);
 }
 
 #define HEAD "{\"format\": \"wick-profile-1\", \"device\": \"259-0-Some_Drive-1\", \"method\": \"uring\", \"direct\": true, "
@@ -462,12 +508,13 @@ static void cut_and_swollen_files_are_refused(void **state)
 	struct wick_profile profile = small_profile();
 	static char swollen[4000000];
 	char path[512], text[8192];
-	size_t bytes, used;
+	size_t bytes;
 	FILE *file;
 
 	(void)state;
 	assert_int_equal(wick_profile_save(&profile, path, NULL), 0);
 	file = fopen(path, "r");
+	assert_non_null(file);
 	bytes = fread(text, 1, sizeof(text), file);
 	fclose(file);
 	assert_in_range(bytes, 100, sizeof(text) - 1);
@@ -475,11 +522,14 @@ static void cut_and_swollen_files_are_refused(void **state)
 		refuse_file(path, text, cut);
 	/* More cells than a profile has room for, in files of both sides of the limit on their length. */
 	for (unsigned cells = 257; cells < 50000; cells *= 150) {
-		used = (size_t)sprintf(swollen, "%s", HEAD "\"cells\": [");
+		file = fopen(path, "w");
+		assert_non_null(file);
+		fputs(HEAD "\"cells\": [", file);
 		for (unsigned i = 0; i < cells; i++)
-			used += (size_t)sprintf(swollen + used, "%s" CELL("%u", "1", "1", "1"), i ? "," : "", 4096 + i);
-		used += (size_t)sprintf(swollen + used, "]}");
-		refuse_file(path, swollen, used);
+			fprintf(file, "%s" CELL("%u", "1", "1", "1"), i ? "," : "", 4096 + i);
+		fputs("]}", file);
+		fclose(file);
+		refuse_now(path);
 	}
 	memset(swollen, '[', sizeof(swollen));
 	refuse_file(path, swollen, sizeof(swollen));
@@ -571,6 +621,7 @@ int main(void)
 		cmocka_unit_test(larger_reads_are_never_cheaper),
 		cmocka_unit_test(noise_is_pooled),
 		cmocka_unit_test(picks_the_shallowest_depth_that_does),
+		cmocka_unit_test(the_price_is_a_line),
 		cmocka_unit_test(what_is_no_measurement_is_refused),
 		cmocka_unit_test(what_is_saved_is_loaded),
 		cmocka_unit_test(keys_keep_apart),
