@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#define FOLLOWING 4 /* tokens evaluated one by one after each prompt */
+#define FOLLOWING 2 /* tokens evaluated one by one after each prompt */
 
 static const uint32_t prompt_lengths[] = { 1, 31, 32, 33, 300 };
 
