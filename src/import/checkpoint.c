@@ -155,7 +155,8 @@ static int add_shard(struct wick_checkpoint *checkpoint, const char *path, const
 		if (!strcmp(name_in_folder(checkpoint, &checkpoint->files[i]), name))
 			return 0;
 	if (!stays_inside(name))
-		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: file %s is outside of the folder", path, tensor, name);
+		return wick_diag_say(
+			diag, -EINVAL, "%s: tensor %s: file %s is outside of the folder", path, tensor, name);
 	if (checkpoint->file_count == FILES_MAX)
 		return wick_diag_say(diag, -EINVAL, "%s: names more than %u files", path, FILES_MAX);
 	return add_file(checkpoint, name, diag);
@@ -224,8 +225,8 @@ static int check_complete(struct wick_checkpoint *checkpoint, const char *path, 
 
 	json_object_foreach(map, tensor, value)
 		if (!wick_checkpoint_find(checkpoint, tensor))
-			return wick_diag_say(diag, -EINVAL, "%s: puts tensor %s into %s, which does not have it", path, tensor,
-				json_string_value(value));
+			return wick_diag_say(diag, -EINVAL, "%s: puts tensor %s into %s, which does not have it", path,
+				tensor, json_string_value(value));
 	return 0;
 }
 
@@ -382,9 +383,9 @@ int wick_checkpoint_read(struct wick_checkpoint *checkpoint, const struct wick_s
 		return wick_diag_say(diag, -EINVAL, "%s: tensor %s %s, which wick cannot use", file->path, tensor->name,
 			tensor->unfit);
 	if (offset > tensor->bytes || bytes > tensor->bytes - offset)
-		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: bytes %llu to %llu asked for, it has %llu", file->path,
-			tensor->name, (unsigned long long)offset, (unsigned long long)wick_add(offset, bytes),
-			(unsigned long long)tensor->bytes);
+		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: bytes %llu to %llu asked for, it has %llu",
+			file->path, tensor->name, (unsigned long long)offset,
+			(unsigned long long)wick_add(offset, bytes), (unsigned long long)tensor->bytes);
 	ret = ready_file(checkpoint, file, diag);
 	return ret ? ret : checkpoint->format->read(file, tensor, offset, into, bytes, diag);
 }

@@ -29,10 +29,11 @@ struct wick_source_tensor {
 int wick_checkpoint_open(struct wick_checkpoint **checkpoint, const char *folder, struct wick_diag *diag);
 void wick_checkpoint_close(struct wick_checkpoint *checkpoint); /* NULL is fine */
 
+/* NULL when there is none of this name. */
+const struct wick_source_tensor *wick_checkpoint_find(const struct wick_checkpoint *checkpoint, const char *name);
 /* The tensor that must be there: a missing or unfit one is -ENOENT or -EINVAL with the sentence for it. */
 int wick_checkpoint_need(const struct wick_checkpoint *checkpoint, const char *name,
 	const struct wick_source_tensor **tensor, struct wick_diag *diag);
-const struct wick_source_tensor *wick_checkpoint_find(const struct wick_checkpoint *checkpoint, const char *name); /* or NULL */
 unsigned wick_checkpoint_count(const struct wick_checkpoint *checkpoint);
 const struct wick_source_tensor *wick_checkpoint_at(const struct wick_checkpoint *checkpoint, unsigned i);
 const char *wick_checkpoint_file(const struct wick_checkpoint *checkpoint, const struct wick_source_tensor *tensor);

@@ -102,7 +102,8 @@ int wick_json_parse(json_t **root, char *text, size_t bytes, enum wick_json_keys
 
 	*root = NULL;
 	if (nul)
-		return wick_diag_say(diag, -EINVAL, "%s: bad JSON: a NUL byte at offset %zu", name, (size_t)(nul - text));
+		return wick_diag_say(
+			diag, -EINVAL, "%s: bad JSON: a NUL byte at offset %zu", name, (size_t)(nul - text));
 	if (bytes >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
 		return wick_diag_say(diag, -EINVAL, "%s: bad JSON: it begins with a byte order mark", name);
 	prepare(text, bytes);

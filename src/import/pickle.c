@@ -161,9 +161,14 @@ static int take_arg(struct wick_pickle *pickle, enum wick_pickle_form form, stru
 		size_t width;
 		bool is_length;
 	} forms[] = {
-		[WICK_PICKLE_U1] = { 1, false },    [WICK_PICKLE_U2] = { 2, false },    [WICK_PICKLE_I4] = { 4, false },
-		[WICK_PICKLE_U4] = { 4, false },    [WICK_PICKLE_SKIP8] = { 8, false }, [WICK_PICKLE_BYTES1] = { 1, true },
-		[WICK_PICKLE_BYTES4] = { 4, true }, [WICK_PICKLE_BYTES8] = { 8, true },
+		[WICK_PICKLE_U1] = { 1, false },
+		[WICK_PICKLE_U2] = { 2, false },
+		[WICK_PICKLE_I4] = { 4, false },
+		[WICK_PICKLE_U4] = { 4, false },
+		[WICK_PICKLE_SKIP8] = { 8, false },
+		[WICK_PICKLE_BYTES1] = { 1, true },
+		[WICK_PICKLE_BYTES4] = { 4, true },
+		[WICK_PICKLE_BYTES8] = { 8, true },
 	};
 	uint64_t number;
 	int ret;
@@ -190,8 +195,9 @@ static int run_opcode(struct wick_pickle *pickle)
 	pickle->opcode = &wick_pickle_opcodes[code];
 	pickle->opcode_at = pickle->position++;
 	if (!pickle->opcode->name)
-		return wick_diag_say(pickle->diag, -EINVAL, "%s: pickle opcode 0x%02x at byte %zu is not one of torch.save's",
-			pickle->name, code, pickle->opcode_at);
+		return wick_diag_say(pickle->diag, -EINVAL,
+			"%s: pickle opcode 0x%02x at byte %zu is not one of torch.save's", pickle->name, code,
+			pickle->opcode_at);
 	ret = take_arg(pickle, pickle->opcode->form, &arg);
 	return ret ? ret : pickle->opcode->step(pickle, &arg);
 }
@@ -219,8 +225,8 @@ int wick_pickle_parse(struct wick_pickle **pickle, const void *bytes, size_t len
 
 	*pickle = NULL;
 	if (length > WICK_PICKLE_BYTES_MAX)
-		return wick_diag_say(diag, -EINVAL, "%s: a pickle of %zu bytes, more than the %u that one may have", name, length,
-			WICK_PICKLE_BYTES_MAX);
+		return wick_diag_say(diag, -EINVAL, "%s: a pickle of %zu bytes, more than the %u that one may have",
+			name, length, WICK_PICKLE_BYTES_MAX);
 	made = calloc(1, sizeof(*made));
 	if (!made)
 		return wick_diag_say(diag, -ENOMEM, "%s: out of memory", name);

@@ -130,7 +130,8 @@ static int step_tuple_to_mark(struct wick_pickle *pickle, const struct wick_pick
 }
 
 /* Into the topmost value, which must be of this kind. Sets are OTHER and keep nothing. */
-static int give(struct wick_pickle *pickle, enum wick_pickle_kind kind, struct wick_pickle_value *const *items, size_t count)
+static int give(
+	struct wick_pickle *pickle, enum wick_pickle_kind kind, struct wick_pickle_value *const *items, size_t count)
 {
 	struct wick_pickle_value *into = wick_pickle_top(pickle);
 
@@ -210,7 +211,8 @@ static bool same(const char *word, const struct wick_pickle_text *text)
 }
 
 /* The closed list: a class outside of it is refused by its name. */
-static int name_class(struct wick_pickle *pickle, const struct wick_pickle_text *module, const struct wick_pickle_text *name)
+static int name_class(
+	struct wick_pickle *pickle, const struct wick_pickle_text *module, const struct wick_pickle_text *name)
 {
 	struct wick_pickle_value *value;
 

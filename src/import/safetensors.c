@@ -70,8 +70,8 @@ static int read_range(struct entry *entry, uint64_t data_bytes, const char *path
 			entry->name, (ull)entry->begin, (ull)entry->end);
 	if (entry->end > data_bytes)
 		return wick_diag_say(diag, -EINVAL,
-			"%s: tensor %s: data_offsets [%llu, %llu] go beyond the file, which has %llu bytes of data", path,
-			entry->name, (ull)entry->begin, (ull)entry->end, (ull)data_bytes);
+			"%s: tensor %s: data_offsets [%llu, %llu] go beyond the file, which has %llu bytes of data",
+			path, entry->name, (ull)entry->begin, (ull)entry->end, (ull)data_bytes);
 	return 0;
 }
 
@@ -83,8 +83,8 @@ static int read_dtype(const struct entry *entry, const struct dtype **dtype, con
 		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: dtype is not given", path, entry->name);
 	*dtype = find_dtype(name);
 	if (!*dtype)
-		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: dtype %s is not one of the format's", path, entry->name,
-			name);
+		return wick_diag_say(
+			diag, -EINVAL, "%s: tensor %s: dtype %s is not one of the format's", path, entry->name, name);
 	return 0;
 }
 
@@ -101,7 +101,8 @@ static int read_shape(const struct entry *entry, struct wick_source_tensor *tens
 	*numbers = 1;
 	json_array_foreach(shape, i, value) {
 		if (!as_count(value, &length))
-			return wick_diag_say(diag, -EINVAL, "%s: tensor %s: shape is not a list of lengths", path, entry->name);
+			return wick_diag_say(
+				diag, -EINVAL, "%s: tensor %s: shape is not a list of lengths", path, entry->name);
 		*numbers = wick_mul(*numbers, length);
 		if (*numbers == UINT64_MAX)
 			return wick_diag_say(diag, -EINVAL, "%s: tensor %s: shape has too many numbers to count", path,
@@ -123,9 +124,9 @@ static int check_bytes(const struct wick_source_tensor *tensor, const struct dty
 	if (bits != UINT64_MAX && bits % 8 == 0 && bits / 8 == tensor->bytes)
 		return 0;
 	wick_source_shape_text(shape, tensor->shape, WICK_MIN(tensor->dims, WICK_SOURCE_DIMS_MAX));
-	return wick_diag_say(diag, -EINVAL, "%s: tensor %s: %s of shape %s%s takes %llu bytes, its data_offsets %llu", path,
-		tensor->name, dtype->name, shape, tensor->dims > WICK_SOURCE_DIMS_MAX ? "..." : "", (ull)(bits / 8),
-		(ull)tensor->bytes);
+	return wick_diag_say(diag, -EINVAL, "%s: tensor %s: %s of shape %s%s takes %llu bytes, its data_offsets %llu",
+		path, tensor->name, dtype->name, shape, tensor->dims > WICK_SOURCE_DIMS_MAX ? "..." : "",
+		(ull)(bits / 8), (ull)tensor->bytes);
 }
 
 static int add_tensor(struct wick_source_list *list, const struct entry *entry, uint64_t data_start, const char *path,
@@ -179,8 +180,9 @@ static int check_cover(const struct entry *entries, size_t count, uint64_t data_
 			return wick_diag_say(diag, -EINVAL, "%s: tensor %s overlaps tensor %s", path, entries[i].name,
 				entries[i - 1].name);
 		if (entries[i].begin > covered)
-			return wick_diag_say(diag, -EINVAL, "%s: tensor %s begins at %llu, and the %llu bytes before it are no tensor's",
-				path, entries[i].name, (ull)entries[i].begin, (ull)(entries[i].begin - covered));
+			return wick_diag_say(diag, -EINVAL,
+				"%s: tensor %s begins at %llu, and the %llu bytes before it are no tensor's", path,
+				entries[i].name, (ull)entries[i].begin, (ull)(entries[i].begin - covered));
 		covered = entries[i].end;
 	}
 	if (covered != data_bytes)
@@ -244,8 +246,8 @@ static int read_length(struct wick_source_file *file, uint64_t *bytes, struct wi
 		return ret;
 	*bytes = le64toh(length);
 	if (*bytes > file->size - LENGTH_BYTES)
-		return wick_diag_say(diag, -EINVAL, "%s: a header of %llu bytes goes beyond the file, which has %llu", file->path,
-			(ull)*bytes, (ull)file->size);
+		return wick_diag_say(diag, -EINVAL, "%s: a header of %llu bytes goes beyond the file, which has %llu",
+			file->path, (ull)*bytes, (ull)file->size);
 	if (*bytes > WICK_SAFETENSORS_HEADER_MAX)
 		return wick_diag_say(diag, -EINVAL, "%s: a header of %llu bytes, more than the %u that one may have",
 			file->path, (ull)*bytes, WICK_SAFETENSORS_HEADER_MAX);

@@ -83,7 +83,8 @@ void wick_source_close(struct wick_source_file *file)
 	file->cached = 0;
 }
 
-int wick_source_pread(struct wick_source_file *file, uint64_t offset, void *into, uint64_t bytes, struct wick_diag *diag)
+int wick_source_pread(
+	struct wick_source_file *file, uint64_t offset, void *into, uint64_t bytes, struct wick_diag *diag)
 {
 	uint64_t done = 0;
 
@@ -96,8 +97,9 @@ int wick_source_pread(struct wick_source_file *file, uint64_t offset, void *into
 			return wick_diag_say(diag, -errno, "%s: reading at byte %llu: %s", file->path,
 				(unsigned long long)(offset + done), strerror(errno));
 		if (got == 0)
-			return wick_diag_say(diag, -EIO, "%s: ends at byte %llu, before the %llu that its header promises",
-				file->path, (unsigned long long)(offset + done), (unsigned long long)(offset + bytes));
+			return wick_diag_say(diag, -EIO,
+				"%s: ends at byte %llu, before the %llu that its header promises", file->path,
+				(unsigned long long)(offset + done), (unsigned long long)(offset + bytes));
 		done += got;
 		wick_source_passed(file, got);
 	}
@@ -131,8 +133,8 @@ static int check_name(const struct wick_source_list *list, const char *name, con
 	if (!name[0])
 		return wick_diag_say(diag, -EINVAL, "%s: a tensor without a name", path);
 	if (strlen(name) > WICK_SOURCE_NAME_MAX)
-		return wick_diag_say(diag, -EINVAL, "%s: tensor %.60s...: a name of %zu bytes, more than %u", path, name,
-			strlen(name), WICK_SOURCE_NAME_MAX);
+		return wick_diag_say(diag, -EINVAL, "%s: tensor %.60s...: a name of %zu bytes, more than %u", path,
+			name, strlen(name), WICK_SOURCE_NAME_MAX);
 	if (list->count == WICK_SOURCE_TENSORS_MAX)
 		return wick_diag_say(diag, -EINVAL, "%s: more than %u tensors", path, WICK_SOURCE_TENSORS_MAX);
 	return 0;

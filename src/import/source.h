@@ -49,7 +49,8 @@ int wick_source_open(struct wick_source_file *file, struct wick_diag *diag);
 void wick_source_close(struct wick_source_file *file);
 
 /* Bytes of the file itself. -EIO with a sentence when there are not so many. */
-int wick_source_pread(struct wick_source_file *file, uint64_t offset, void *into, uint64_t bytes, struct wick_diag *diag);
+int wick_source_pread(
+	struct wick_source_file *file, uint64_t offset, void *into, uint64_t bytes, struct wick_diag *diag);
 /* So many bytes went through the page cache: from time to time all pages of the file are dropped. */
 void wick_source_passed(struct wick_source_file *file, uint64_t bytes);
 

@@ -45,8 +45,10 @@ static int check_start(struct wick_source_file *file, struct wick_diag *diag)
 	if (ret)
 		return ret;
 	if (!memcmp(start, legacy_start, sizeof(start)))
-		return wick_diag_say(diag, -EINVAL, "%s: in the torch format of before PyTorch 1.6, which is not a zip; "
-			"load and save it once with a newer PyTorch", file->path);
+		return wick_diag_say(diag, -EINVAL,
+			"%s: in the torch format of before PyTorch 1.6, which is not a zip; "
+			"load and save it once with a newer PyTorch",
+			file->path);
 	if (memcmp(start, "PK\3\4", 4))
 		return wick_diag_say(diag, -EINVAL, "%s: not a zip, so not a torch checkpoint", file->path);
 	return 0;
@@ -86,8 +88,8 @@ static int find_root(struct wick_source_file *file, struct wick_torch_archive *a
 	const char *slash = name ? strchr(name, '/') : NULL;
 
 	if (!slash || slash - name >= ROOT_MAX)
-		return wick_diag_say(diag, -EINVAL, "%s: a zip, but its first entry is not in a folder as torch.save puts it",
-			file->path);
+		return wick_diag_say(diag, -EINVAL,
+			"%s: a zip, but its first entry is not in a folder as torch.save puts it", file->path);
 	memcpy(archive->root, name, slash - name);
 	return 0;
 }
@@ -200,8 +202,8 @@ static int go_to(struct wick_source_file *file, uint64_t offset, const char *wha
 }
 
 /* A whole small entry, which the caller frees. NULL in *bytes when the archive has none of this name. */
-static int read_entry(struct wick_source_file *file, const char *name, uint64_t bytes_max, char **bytes, uint64_t *count,
-	struct wick_diag *diag)
+static int read_entry(struct wick_source_file *file, const char *name, uint64_t bytes_max, char **bytes,
+	uint64_t *count, struct wick_diag *diag)
 {
 	zip_stat_t stat;
 	int ret;
@@ -210,8 +212,8 @@ static int read_entry(struct wick_source_file *file, const char *name, uint64_t 
 	if (find_entry(file->state, name, &stat))
 		return 0;
 	if (stat.size > bytes_max)
-		return wick_diag_say(diag, -EINVAL, "%s: %s has %llu bytes, more than the %llu that it may have", file->path,
-			name, (ull)stat.size, (ull)bytes_max);
+		return wick_diag_say(diag, -EINVAL, "%s: %s has %llu bytes, more than the %llu that it may have",
+			file->path, name, (ull)stat.size, (ull)bytes_max);
 	*count = stat.size;
 	*bytes = malloc(stat.size + 1);
 	if (!*bytes)
@@ -227,8 +229,8 @@ static int check_byte_order(struct wick_source_file *file, struct wick_diag *dia
 	int ret = read_entry(file, "byteorder", 16, &order, &count, diag);
 
 	if (!ret && order && (count != 6 || memcmp(order, "little", 6)))
-		ret = wick_diag_say(diag, -EINVAL, "%s: its byte order is %.*s; only little-endian files can be read", file->path,
-			(int)count, order);
+		ret = wick_diag_say(diag, -EINVAL, "%s: its byte order is %.*s; only little-endian files can be read",
+			file->path, (int)count, order);
 	free(order);
 	return ret;
 }
@@ -256,7 +258,8 @@ static int list_pickle(struct wick_source_file *file, const char *bytes, uint64_
 	struct wick_diag *diag)
 {
 	struct wick_pickle *pickle;
-	int ret = wick_pickle_parse(&pickle, bytes, count, wick_torch_classes, wick_torch_class_count, file->path, diag);
+	int ret =
+		wick_pickle_parse(&pickle, bytes, count, wick_torch_classes, wick_torch_class_count, file->path, diag);
 
 	if (!ret)
 		ret = wick_torch_list_tensors(wick_pickle_root(pickle), file->state, list, file->path, diag);
@@ -286,8 +289,8 @@ static int torch_list(struct wick_source_file *file, struct wick_source_list *li
 	if (!ret)
 		ret = read_entry(file, "data.pkl", WICK_PICKLE_BYTES_MAX, &bytes, &count, diag);
 	if (!ret && !bytes)
-		ret = wick_diag_say(diag, -EINVAL, "%s: a zip without %s/data.pkl, so not a torch checkpoint", file->path,
-			((struct wick_torch_archive *)file->state)->root);
+		ret = wick_diag_say(diag, -EINVAL, "%s: a zip without %s/data.pkl, so not a torch checkpoint",
+			file->path, ((struct wick_torch_archive *)file->state)->root);
 	if (!ret)
 		ret = list_pickle(file, bytes, count, list, diag);
 	if (!ret && list->count)
@@ -296,8 +299,8 @@ static int torch_list(struct wick_source_file *file, struct wick_source_list *li
 	return ret;
 }
 
-static int torch_read(struct wick_source_file *file, const struct wick_source_tensor *tensor, uint64_t offset, void *into,
-	uint64_t bytes, struct wick_diag *diag)
+static int torch_read(struct wick_source_file *file, const struct wick_source_tensor *tensor, uint64_t offset,
+	void *into, uint64_t bytes, struct wick_diag *diag)
 {
 	struct wick_torch_archive *archive;
 	char what[WICK_SOURCE_NAME_MAX + 16];

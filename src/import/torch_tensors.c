@@ -15,14 +15,14 @@
 #include <string.h>
 
 #define DEPTH_MAX 32
-#define VISITS_MAX (1u << 22) /* shared parts are visited once for every way that leads to them */
+#define VISITS_MAX (1u << 20) /* shared parts are visited once for every way that leads to them */
 
 typedef unsigned long long ull;
 
 enum role { INERT, STORAGE, DTYPE, TENSOR, TENSOR_DTYPE, PARAMETER };
 
-#define TYPED(name, type, bytes) { "torch", name "Storage", 0, STORAGE, type, bytes }
-#define DTYPE(name, bytes) { "torch", name, 0, DTYPE, WICK_TYPE_COUNT, bytes }
+#define STORAGE_CLASS(name, type, bytes) { "torch", name "Storage", 0, STORAGE, type, bytes }
+#define DTYPE_CLASS(name) { "torch", name, 0, DTYPE, WICK_TYPE_COUNT, 0 }
 
 const struct wick_pickle_class wick_torch_classes[] = {
 	{ "collections", "OrderedDict", .mapping = 1 },
@@ -31,23 +31,25 @@ const struct wick_pickle_class wick_torch_classes[] = {
 	{ "torch._utils", "_rebuild_parameter", 0, PARAMETER, 0, 0 },
 	{ "torch", "Size", 0, INERT, 0, 0 },
 	{ "torch", "device", 0, INERT, 0, 0 },
-	TYPED("Float", WICK_F32, 4),
-	TYPED("Half", WICK_F16, 2),
-	TYPED("BFloat16", WICK_BF16, 2),
-	TYPED("Double", WICK_TYPE_COUNT, 8),
-	TYPED("Long", WICK_TYPE_COUNT, 8),
-	TYPED("Int", WICK_TYPE_COUNT, 4),
-	TYPED("Short", WICK_TYPE_COUNT, 2),
-	TYPED("Char", WICK_TYPE_COUNT, 1),
-	TYPED("Byte", WICK_TYPE_COUNT, 1),
-	TYPED("Bool", WICK_TYPE_COUNT, 1),
-	TYPED("ComplexFloat", WICK_TYPE_COUNT, 8),
-	TYPED("ComplexDouble", WICK_TYPE_COUNT, 16),
+	STORAGE_CLASS("Float", WICK_F32, 4),
+	STORAGE_CLASS("Half", WICK_F16, 2),
+	STORAGE_CLASS("BFloat16", WICK_BF16, 2),
+	STORAGE_CLASS("Double", WICK_TYPE_COUNT, 8),
+	STORAGE_CLASS("Long", WICK_TYPE_COUNT, 8),
+	STORAGE_CLASS("Int", WICK_TYPE_COUNT, 4),
+	STORAGE_CLASS("Short", WICK_TYPE_COUNT, 2),
+	STORAGE_CLASS("Char", WICK_TYPE_COUNT, 1),
+	STORAGE_CLASS("Byte", WICK_TYPE_COUNT, 1),
+	STORAGE_CLASS("Bool", WICK_TYPE_COUNT, 1),
+	STORAGE_CLASS("ComplexFloat", WICK_TYPE_COUNT, 8),
+	STORAGE_CLASS("ComplexDouble", WICK_TYPE_COUNT, 16),
 	{ "torch.storage", "UntypedStorage", 0, STORAGE, WICK_TYPE_COUNT, 1 },
-	DTYPE("float32", 4), DTYPE("float16", 2), DTYPE("bfloat16", 2), DTYPE("float64", 8), DTYPE("int64", 8),
-	DTYPE("int32", 4), DTYPE("int16", 2), DTYPE("int8", 1), DTYPE("uint8", 1), DTYPE("bool", 1), DTYPE("uint16", 2),
-	DTYPE("uint32", 4), DTYPE("uint64", 8), DTYPE("float8_e4m3fn", 1), DTYPE("float8_e5m2", 1),
-	DTYPE("float8_e4m3fnuz", 1), DTYPE("float8_e5m2fnuz", 1), DTYPE("complex64", 8), DTYPE("complex128", 16),
+	DTYPE_CLASS("float32"), DTYPE_CLASS("float16"), DTYPE_CLASS("bfloat16"), DTYPE_CLASS("float64"),
+	DTYPE_CLASS("int64"), DTYPE_CLASS("int32"), DTYPE_CLASS("int16"), DTYPE_CLASS("int8"),
+	DTYPE_CLASS("uint8"), DTYPE_CLASS("bool"), DTYPE_CLASS("uint16"), DTYPE_CLASS("uint32"),
+	DTYPE_CLASS("uint64"), DTYPE_CLASS("float8_e4m3fn"), DTYPE_CLASS("float8_e5m2"),
+	DTYPE_CLASS("float8_e4m3fnuz"), DTYPE_CLASS("float8_e5m2fnuz"), DTYPE_CLASS("complex64"),
+	DTYPE_CLASS("complex128"),
 };
 const size_t wick_torch_class_count = WICK_COUNT_OF(wick_torch_classes);
 
@@ -83,7 +85,8 @@ static bool is_count(const struct wick_pickle_value *value)
 
 static bool is_text(const struct wick_pickle_value *value, const char *text)
 {
-	return value->kind == WICK_PICKLE_STRING && value->count == strlen(text) && !memcmp(value->text, text, value->count);
+	return value->kind == WICK_PICKLE_STRING && value->count == strlen(text) &&
+		!memcmp(value->text, text, value->count);
 }
 
 /* The bytes of the storage in the zip are as many as its class and count of numbers say. */
@@ -98,8 +101,8 @@ static int check_storage(const struct walk *walk, const struct wick_pickle_value
 			walk->path, walk->name, length, key->text);
 	if (storage->entry.bytes != bytes)
 		return wick_diag_say(walk->diag, -EINVAL,
-			"%s: tensor %s: its storage data/%.*s has %llu bytes, not the %llu of %llu numbers in a %s", walk->path,
-			walk->name, length, key->text, (ull)storage->entry.bytes, (ull)bytes, (ull)numbers,
+			"%s: tensor %s: its storage data/%.*s has %llu bytes, not the %llu of %llu numbers in a %s",
+			walk->path, walk->name, length, key->text, (ull)storage->entry.bytes, (ull)bytes, (ull)numbers,
 			storage->class->name);
 	return 0;
 }
@@ -162,8 +165,8 @@ static int place(const struct walk *walk, const struct storage *storage, uint64_
 
 	if (end > storage->entry.bytes)
 		return wick_diag_say(walk->diag, -EINVAL,
-			"%s: tensor %s: its numbers %llu to %llu go beyond its storage of %llu bytes", walk->path, walk->name,
-			(ull)first, (ull)wick_add(first, numbers), (ull)storage->entry.bytes);
+			"%s: tensor %s: its numbers %llu to %llu go beyond its storage of %llu bytes", walk->path,
+			walk->name, (ull)first, (ull)wick_add(first, numbers), (ull)storage->entry.bytes);
 	tensor->entry = storage->entry.index;
 	tensor->offset = first * number_bytes;
 	tensor->bytes = numbers * number_bytes;
@@ -268,6 +271,12 @@ static int visit_item(struct walk *walk, const struct wick_pickle_value *contain
 	return ret < 0 ? ret : 0;
 }
 
+static bool can_hold_tensors(const struct wick_pickle_value *value)
+{
+	return value->kind == WICK_PICKLE_TUPLE || value->kind == WICK_PICKLE_LIST || value->kind == WICK_PICKLE_DICT ||
+		value->kind == WICK_PICKLE_CALL;
+}
+
 static int visit_items(struct walk *walk, const struct wick_pickle_value *container, unsigned depth)
 {
 	uint32_t step = container->kind == WICK_PICKLE_DICT ? 2 : 1;
@@ -277,7 +286,8 @@ static int visit_items(struct walk *walk, const struct wick_pickle_value *contai
 		return wick_diag_say(walk->diag, -EINVAL, "%s: nested deeper than %u at %.100s", walk->path, DEPTH_MAX,
 			walk->name);
 	for (uint32_t i = step - 1; !ret && i < container->count; i += step)
-		ret = visit_item(walk, container, i, depth);
+		if (can_hold_tensors(container->items[i]))
+			ret = visit_item(walk, container, i, depth);
 	return ret;
 }
 
@@ -288,7 +298,9 @@ static int visit_call(struct walk *walk, const struct wick_pickle_value *call, u
 	case TENSOR_DTYPE:
 		return add_tensor(walk, call);
 	case PARAMETER:
-		return call->count ? visit(walk, call->items[0], depth + 1) : refuse(walk, "a parameter without its tensor");
+		if (!call->count)
+			return refuse(walk, "a parameter without its tensor");
+		return visit(walk, call->items[0], depth + 1);
 	default:
 		return 0;
 	}
@@ -297,7 +309,8 @@ static int visit_call(struct walk *walk, const struct wick_pickle_value *call, u
 static int visit(struct walk *walk, const struct wick_pickle_value *value, unsigned depth)
 {
 	if (++walk->visits > VISITS_MAX)
-		return wick_diag_say(walk->diag, -EINVAL, "%s: more than %u values in its pickle", walk->path, VISITS_MAX);
+		return wick_diag_say(walk->diag, -EINVAL, "%s: more than %u containers and tensors in its pickle",
+			walk->path, VISITS_MAX);
 	switch (value->kind) {
 	case WICK_PICKLE_TUPLE:
 	case WICK_PICKLE_LIST:

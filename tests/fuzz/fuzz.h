@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What the targets share. A target is a file with LLVMFuzzerTestOneInput; linked with driver.c it runs over given files,
- * linked with -fsanitize=fuzzer it looks for its own. A broken promise aborts. */
+/* What the targets share. A target is a file with LLVMFuzzerTestOneInput; linked with driver.c it runs over given
+ * files, linked with -fsanitize=fuzzer it looks for its own. A broken promise aborts. */
 
 #include "check.h"
 #include "source.h"

@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* JSON: what is accepted, what is refused and what becomes of the odd cases. With the argument "shared", JSONTestSuite. */
+/* JSON: what is accepted, what is refused and what becomes of the odd cases. With the argument "shared": JSONTestSuite,
+ * whole. */
 
 #include "json.h"
 
@@ -34,8 +35,8 @@ static json_t *parse_text(const char *text)
 
 static void valid_text_is_accepted(void **state)
 {
-	static const char *const texts[] = { "{}", "[]", " [1, -2.5e3, true, false, null, \"\\u00e9\\uD834\\uDD1E\"]\n", "7",
-		"\"x\"", "[0]", "[-0]", "{\"a\":{\"a\":[{}]}}", "[\"\\\\u0000\"]", "\"\xc3\xa9\"" };
+	static const char *const texts[] = { "{}", "[]", " [1, -2.5e3, true, false, null, \"\\u00e9\\uD834\\uDD1E\"]\n",
+		"7", "\"x\"", "[0]", "[-0]", "{\"a\":{\"a\":[{}]}}", "[\"\\\\u0000\"]", "\"\xc3\xa9\"" };
 
 	(void)state;
 	for (size_t i = 0; i < WICK_COUNT_OF(texts); i++) {
@@ -48,10 +49,10 @@ static void valid_text_is_accepted(void **state)
 
 static void broken_text_is_refused(void **state)
 {
-	static const char *const texts[] = { "", " ", "{", "[1,]", "[1 2]", "{\"a\" 1}", "{a:1}", "[01]", "[1.]", "[.5]",
-		"[+1]", "[\"\t\"]", "[\"\\x\"]", "[\"\\u12\"]", "[\"\\ud800\"]", "[\"\xff\"]", "[\"\xc0\x80\"]", "[1]x", "[1]]",
-		"nul", "['a']", "[NaN]", "[1e999]", "\"", "\"\\", "\"\\u0000", "{\"\\u0000", "// x\n1", "[00000000000000000000]",
-		"[12345678901234567890x]", "\xef\xbb\xbf{}" };
+	static const char *const texts[] = { "", " ", "{", "[1,]", "[1 2]", "{\"a\" 1}", "{a:1}", "[01]", "[1.]",
+		"[.5]", "[+1]", "[\"\t\"]", "[\"\\x\"]", "[\"\\u12\"]", "[\"\\ud800\"]", "[\"\xff\"]", "[\"\xc0\x80\"]",
+		"[1]x", "[1]]", "nul", "['a']", "[NaN]", "[1e999]", "\"", "\"\\", "\"\\u0000", "{\"\\u0000", "// x\n1",
+		"[00000000000000000000]", "[12345678901234567890x]", "\xef\xbb\xbf{}" };
 
 	(void)state;
 	for (size_t i = 0; i < WICK_COUNT_OF(texts); i++) {
@@ -60,6 +61,15 @@ static void broken_text_is_refused(void **state)
 		assert_null(parse(texts[i], strlen(texts[i]), WICK_JSON_LAST_KEY_WINS, &diag));
 		assert_ptr_equal(strstr(diag.text, "x.json: bad JSON: "), diag.text);
 	}
+}
+
+static void byte_order_mark_is_named(void **state)
+{
+	struct wick_diag diag = { 0 };
+
+	(void)state;
+	assert_null(parse("\xef\xbb\xbf{}", 5, WICK_JSON_LAST_KEY_WINS, &diag));
+	assert_string_equal(diag.text, "x.json: bad JSON: it begins with a byte order mark");
 }
 
 static void raw_nul_is_refused(void **state)
@@ -85,7 +95,8 @@ static void escaped_nul(void **state)
 static void numbers(void **state)
 {
 	json_t *root = parse_text("[9223372036854775807, -9223372036854775807, 9223372036854775808, "
-		"1000000000000000019884624838656, -18446744073709551616, 0.30000000000000000000004, 12345678901234567890e-1]");
+				  "1000000000000000019884624838656, -18446744073709551616, 0.30000000000000000000004, "
+				  "12345678901234567890e-1]");
 
 	(void)state;
 	assert_non_null(root);
@@ -140,10 +151,13 @@ static void files(void **state)
 	assert_int_equal(wick_json_load(&root, folder_path(&folder, "x.json"), 8, WICK_JSON_UNIQUE_KEYS, &diag), 0);
 	assert_int_equal(json_integer_value(json_object_get(root, "a")), 5);
 	json_decref(root);
-	assert_int_equal(wick_json_load(&root, folder_path(&folder, "x.json"), 7, WICK_JSON_UNIQUE_KEYS, &diag), -EFBIG);
-	assert_string_equal(diag.text + strlen(folder.path), "/x.json: 8 bytes, more than the 7 that such a file may have");
+	assert_int_equal(
+		wick_json_load(&root, folder_path(&folder, "x.json"), 7, WICK_JSON_UNIQUE_KEYS, &diag), -EFBIG);
+	assert_string_equal(
+		diag.text + strlen(folder.path), "/x.json: 8 bytes, more than the 7 that such a file may have");
 	diag.text[0] = 0;
-	assert_int_equal(wick_json_load(&root, folder_path(&folder, "y.json"), 8, WICK_JSON_UNIQUE_KEYS, &diag), -ENOENT);
+	assert_int_equal(
+		wick_json_load(&root, folder_path(&folder, "y.json"), 8, WICK_JSON_UNIQUE_KEYS, &diag), -ENOENT);
 	assert_string_equal(diag.text + strlen(folder.path), "/y.json: No such file or directory");
 	diag.text[0] = 0;
 	assert_int_equal(wick_json_load(&root, folder.path, 8, WICK_JSON_UNIQUE_KEYS, &diag), -EINVAL);
@@ -202,6 +216,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(valid_text_is_accepted),
 		cmocka_unit_test(broken_text_is_refused),
+		cmocka_unit_test(byte_order_mark_is_named),
 		cmocka_unit_test(raw_nul_is_refused),
 		cmocka_unit_test(escaped_nul),
 		cmocka_unit_test(numbers),

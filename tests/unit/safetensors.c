@@ -98,7 +98,8 @@ static void unfit_tensors_matter_only_when_needed(void **state)
 
 	(void)state;
 	assert_int_equal(wick_checkpoint_find(checkpoint, "ids")->type, WICK_TYPE_COUNT);
-	assert_int_equal(wick_checkpoint_read(checkpoint, wick_checkpoint_find(checkpoint, "ids"), 0, &byte, 1, &diag), -EINVAL);
+	assert_int_equal(
+		wick_checkpoint_read(checkpoint, wick_checkpoint_find(checkpoint, "ids"), 0, &byte, 1, &diag), -EINVAL);
 	assert_string_equal(diag.text + strlen(folder.path),
 		"/model.safetensors: tensor ids is of type I64, which wick cannot use");
 	diag.text[0] = 0;
@@ -135,7 +136,8 @@ static void bad_headers_get_a_sentence(void **state)
 		{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,8]}}", 8,
 			"tensor a: shape has too many numbers to count" },
 		{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904],\"data_offsets\":[0,0]}}", 0,
-			"tensor a: F32 of shape [4611686018427387904] takes 2305843009213693951 bytes, its data_offsets 0" },
+			"tensor a: F32 of shape [4611686018427387904] takes 2305843009213693951 bytes, its "
+			"data_offsets 0" },
 		{ "{\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8,
 			"tensor a: F16 of shape [2] takes 4 bytes, its data_offsets 8" },
 		{ "{\"a\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,1]}}", 1,
@@ -149,7 +151,8 @@ static void bad_headers_get_a_sentence(void **state)
 			"tensor a: data_offsets [8, 0] run backwards" },
 		{ "{" A "}", 7, "tensor a: data_offsets [0, 8] go beyond the file, which has 7 bytes of data" },
 		{ "{" A "}", 9, "the last 1 bytes belong to no tensor" },
-		{ "{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12, "tensor b overlaps tensor a" },
+		{ "{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12,
+			"tensor b overlaps tensor a" },
 		{ "{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[9,17]}}", 17,
 			"tensor b begins at 9, and the 1 bytes before it are no tensor's" },
 		{ "{\"\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "a tensor without a name" },
@@ -194,6 +197,29 @@ static void bad_lengths_get_a_sentence(void **state)
 		assert_int_equal(wick_checkpoint_open(&checkpoint, folder.path, &diag), -EINVAL);
 		assert_string_equal(strstr(diag.text, ": ") + 2, cases[i].sentence);
 	}
+	folder_remove(&folder);
+}
+
+/* No name is longer than WICK_SOURCE_NAME_MAX, and no checkpoint has more tensors than WICK_SOURCE_TENSORS_MAX. */
+static void names_and_counts_are_bounded(void **state)
+{
+	static const char entry[] = "\"%u\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},";
+	char *header = malloc((WICK_SOURCE_TENSORS_MAX + 1) * 64ul), *end = header;
+	struct folder folder = folder_make();
+
+	(void)state;
+	sprintf(header, "{\"%0*d\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}", WICK_SOURCE_NAME_MAX, 0);
+	wick_checkpoint_close(open_file(&folder, header, 0, ""));
+	sprintf(header, "{\"%0*d\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}", WICK_SOURCE_NAME_MAX + 1,
+		0);
+	assert_null(open_file(&folder, header, 0, "/model.safetensors: tensor 0000000000000000000000000000000000000000"
+		"00000000000000000000...: a name of 513 bytes, more than 512"));
+	*end++ = '{';
+	for (unsigned i = 0; i <= WICK_SOURCE_TENSORS_MAX; i++)
+		end += sprintf(end, entry, i);
+	strcpy(end - 1, "}");
+	assert_null(open_file(&folder, header, 0, "/model.safetensors: more than 262144 tensors"));
+	free(header);
 	folder_remove(&folder);
 }
 
@@ -274,6 +300,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(unfit_tensors_matter_only_when_needed),
 		cmocka_unit_test(bad_headers_get_a_sentence),
 		cmocka_unit_test(bad_lengths_get_a_sentence),
+		cmocka_unit_test(names_and_counts_are_bounded),
 		cmocka_unit_test(every_truncation_is_refused),
 	};
 
