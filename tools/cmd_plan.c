@@ -26,10 +26,13 @@ static int run(struct wick_diag *diag)
 	if (rc)
 		return rc;
 	json = plan_json(&plan);
-	if (as_json)
+	if (as_json) {
 		json_print(json, stdout);
-	else
+	} else {
 		json_print_lines(json, stdout);
+		putchar('\n');
+		print_share(&plan, stdout);
+	}
 	json_decref(json);
 	return 0;
 }

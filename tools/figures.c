@@ -24,8 +24,7 @@ static void print_why(const char *instead_of, const char *why, FILE *out)
 		fprintf(out, "        not %s: %s\n", instead_of, why);
 }
 
-/* Which weights stay, and which come again and again. */
-static void print_share(const struct wick_plan *plan, FILE *out)
+void print_share(const struct wick_plan *plan, FILE *out)
 {
 	if (!plan->swept_bytes)
 		fprintf(out, "all weights stay\n");
