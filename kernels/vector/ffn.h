@@ -51,40 +51,66 @@ INLINE void accumulate_rest(
 	memcpy(y, padded_y, cols * sizeof(*y));
 }
 
-/* `rows` rows, a constant up to FFN_ROWS. */
-INLINE void accumulate_some(
-	enum wick_type type, int rows, float *y, const uint8_t *const *w, const float *h, size_t cols)
+/* Some rows and what they are multiplied by. */
+struct ffn_group {
+	const uint8_t *w[FFN_ROWS];
+	float h[FFN_ROWS];
+	int filled;
+};
+
+/* The first rows of a group, a constant number of them. */
+INLINE void accumulate_group(enum wick_type type, int rows, float *y, const struct ffn_group *group,
+	const uint8_t *const *next, size_t cols)
 {
-	vec all_h[FFN_ROWS];
+	vec h[FFN_ROWS];
 	size_t c = 0, at = 0;
 
 	for (int r = 0; r < rows; r++)
-		all_h[r] = vec_set(h[r]);
-	for (; c + WICK_COLUMN_TILE <= cols; c += WICK_COLUMN_TILE, at += tile_bytes(type))
-		accumulate_tile(type, rows, y + c, w, at, all_h);
+		h[r] = vec_set(group->h[r]);
+	for (; c + WICK_COLUMN_TILE <= cols; c += WICK_COLUMN_TILE, at += tile_bytes(type)) {
+		fetch_ahead(type, rows, next, at);
+		accumulate_tile(type, rows, y + c, group->w, at, h);
+	}
 	if (c < cols)
-		accumulate_rest(type, rows, y + c, w, at, all_h, cols - c);
+		accumulate_rest(type, rows, y + c, group->w, at, h, cols - c);
+}
+
+/* Fills a group with the next rows from k on whose h is not zero; returns where it stopped. */
+INLINE size_t fill_group(struct ffn_group *group, const uint8_t *w, size_t stride, const uint32_t *index, const float *h,
+	size_t k, size_t count)
+{
+	group->filled = 0;
+	for (; k < count && group->filled < FFN_ROWS; k++) {
+		if (h[k] == 0)
+			continue;
+		group->w[group->filled] = w + (index ? index[k] : k) * stride;
+		group->h[group->filled++] = h[k];
+	}
+	return k;
 }
 
 INLINE void accumulate_all(enum wick_type type, float *y, const uint8_t *w, size_t stride, const uint32_t *index,
 	const float *h, size_t count, size_t cols)
 {
-	const uint8_t *rows[FFN_ROWS];
-	float rows_h[FFN_ROWS];
-	int filled = 0;
+	struct ffn_group groups[2];
+	struct ffn_group *now = &groups[0], *next = &groups[1];
+	size_t k = fill_group(now, w, stride, index, h, 0, count);
 
-	for (size_t k = 0; k < count; k++) {
-		if (h[k] == 0)
-			continue;
-		rows[filled] = w + (index ? index[k] : k) * stride;
-		rows_h[filled++] = h[k];
-		if (filled == FFN_ROWS) {
-			accumulate_some(type, FFN_ROWS, y, rows, rows_h, cols);
-			filled = 0;
-		}
+	while (now->filled == FFN_ROWS) {
+		struct ffn_group *done = now;
+
+		k = fill_group(next, w, stride, index, h, k, count);
+		for (int r = next->filled; r < FFN_ROWS; r++)
+			next->w[r] = now->w[r];
+		accumulate_group(type, FFN_ROWS, y, now, next->w, cols);
+		now = next;
+		next = done;
 	}
-	for (int r = 0; r < filled; r++)
-		accumulate_some(type, 1, y, rows + r, rows_h + r, cols);
+	for (int r = 0; r < now->filled; r++) {
+		struct ffn_group one = { { now->w[r] }, { now->h[r] }, 1 };
+
+		accumulate_group(type, 1, y, &one, one.w, cols);
+	}
 }
 
 #define ACCUMULATE(TYPE, type)                                                                              \

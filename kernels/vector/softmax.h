@@ -41,7 +41,7 @@ INLINE float exp_vec(float *x, vec largest)
 static void softmax(float *x, size_t count)
 {
 	size_t whole = count - count % LANES, rest = count - whole;
-	float padded[LANES], largest = -HUGE_VALF;
+	float padded[LANES];
 	vec largest_vec, inverse;
 	double sum = 0;
 
@@ -50,10 +50,8 @@ static void softmax(float *x, size_t count)
 	largest_vec = vec_load(padded);
 	for (size_t i = 0; i < whole; i += LANES)
 		largest_vec = vec_max(vec_load(x + i), largest_vec);
-	for (size_t i = 0; i < LANES; i++)
-		largest = largest_vec[i] > largest ? largest_vec[i] : largest;
 
-	largest_vec = vec_set(largest);
+	largest_vec = vec_set(vec_largest(largest_vec));
 	for (size_t i = 0; i < whole; i += LANES)
 		sum += exp_vec(x + i, largest_vec);
 	sum += exp_vec(padded, largest_vec);

@@ -10,11 +10,15 @@
  *     vec_set(value)                 the same value in all lanes
  *     vec_fma(a, b, c)               a * b + c, rounded once
  *     vec_max(a, b)                  the larger; b where either is no number
- *     vec_sum(a)                     of all lanes, always in the same order
+ *     vec_sum(a), vec_largest(a)     of all lanes, always in the same order; the largest is of numbers only
  *     vec_f16(from), vec_bf16(from)  LANES numbers from any address, exactly
  *     vec_to_f16(to, a)              LANES numbers, nearest, ties to even
  *     vec_q8_0(block, i)             levels i * LANES and on of a block: times scale_q8_0(block) they are its numbers,
  *     vec_q4_0(block, i)             exactly; scale_q4_0(block) likewise
+ *     dot_q8_0(sum, block, x, step)  sum + what a block adds to a dot product with x in fixed point: see fixed.h;
+ *     dot_q4_0(sum, pair, x, steps)  of q4_0 two blocks at a time
+ *     pack_q8_0(x, levels)           the low 16 bits of a block's lanes, where dot_q8_0 wants them
+ *     pack_q4_0(x, half, levels)     the low 8 bits, for one half of a pair
  *
  * All that is here works on tiles of WICK_COLUMN_TILE columns, which is a block of the quantised types; the rest of a row
  * is copied into a tile of zeros. The type is a constant wherever a function is inlined, and with it every branch on it. */
@@ -72,6 +76,15 @@ INLINE vec vec_number(enum wick_type type, const uint8_t *tile, int i)
 	default:
 		return vec_load(tile + 4 * LANES * i);
 	}
+}
+
+/* Weights are read ahead of where they are used: the same place in the rows after these. The rows of a sparse matrix are
+ * nowhere near each other, and even in a dense one the processor's own reading ahead stops at the end of a page. */
+INLINE void fetch_ahead(enum wick_type type, int rows, const uint8_t *const *next, size_t at)
+{
+	for (int r = 0; r < rows; r++)
+		for (size_t line = 0; line < tile_bytes(type); line += 64)
+			__builtin_prefetch(next[r] + at + line);
 }
 
 /* The last `cols` numbers of a row, fewer than a tile, followed by zeros. */

@@ -84,8 +84,24 @@ static float extreme_float(struct check *check)
 	}
 }
 
+/* Floats that eight bits a block hold exactly. */
+static void level_floats(struct check *check, float *x, size_t count)
+{
+	float unit = 1;
+
+	for (size_t i = 0; i < count; i++) {
+		if (i % 32 == 0)
+			unit = ldexpf(1, (int)check_random(check, 40) - 20);
+		x[i] = unit * (i % 32 == 5 ? 127 : (float)((int)check_random(check, 255) - 127));
+	}
+}
+
 void check_floats(struct check *check, float *x, size_t count, enum check_kind kind)
 {
+	if (kind == CHECK_LEVELS) {
+		level_floats(check, x, count);
+		return;
+	}
 	for (size_t i = 0; i < count; i++)
 		x[i] = kind == CHECK_EXTREME ? extreme_float(check)
 					     : (float)((int)check_random(check, 1 << 24) - (1 << 23)) * 0x1p-22f;
@@ -112,7 +128,7 @@ static uint16_t brain_half(struct check *check, enum check_kind kind)
 {
 	uint16_t bits = finite_half(check, 0x7f80);
 
-	if (kind == CHECK_PLAIN)
+	if (kind != CHECK_EXTREME)
 		return (uint16_t)((bits & 0x80ff) | 0x3f00);
 	return (bits & 0x7f80) > (127 + 50) << 7 ? (uint16_t)(bits & 0x807f) : bits;
 }
@@ -121,7 +137,7 @@ static void numbers_u16(struct check *check, enum wick_type type, uint8_t *x, si
 {
 	for (size_t i = 0; i < count; i++) {
 		uint16_t bits = type == WICK_BF16 ? brain_half(check, kind)
-			: kind == CHECK_PLAIN     ? half_near_one(check)
+			: kind != CHECK_EXTREME     ? half_near_one(check)
 						  : finite_half(check, 0x7c00);
 
 		memcpy(x + 2 * i, &bits, 2);
@@ -132,8 +148,8 @@ static void numbers_u16(struct check *check, enum wick_type type, uint8_t *x, si
 static void numbers_blocks(struct check *check, uint8_t *x, size_t blocks, size_t block_bytes, enum check_kind kind)
 {
 	for (size_t b = 0; b < blocks; b++, x += block_bytes) {
-		uint16_t scale = kind == CHECK_PLAIN ? half_near_one(check) : finite_half(check, 0x7c00);
-		uint32_t choice = kind == CHECK_PLAIN ? 2 : check_random(check, 8);
+		uint16_t scale = kind != CHECK_EXTREME ? half_near_one(check) : finite_half(check, 0x7c00);
+		uint32_t choice = kind != CHECK_EXTREME ? 2 : check_random(check, 8);
 
 		scale = choice == 0 ? 0x7bff : choice == 1 ? scale & 0x83ff : scale;
 		memcpy(x, &scale, 2);
