@@ -22,16 +22,12 @@
 
 #define PAIR_BYTES_MIN 13   /* an empty key, a type, one byte */
 #define TENSOR_BYTES_MIN 24 /* an empty name, no dimension */
-#define SHOWN_MAX 120       /* characters of a name quoted in a sentence */
-
-/* A name as the arguments of "%.*s". */
-#define SHOWN(string) (int)WICK_MIN((string).length, SHOWN_MAX), (string).bytes
 
 struct cursor {
 	struct wick_gguf *gguf;
 	uint64_t at;
 	struct wick_diag *diag;
-	char place[SHOWN_MAX + 40]; /* what is being read, for the sentence */
+	char place[WICK_GGUF_SHOWN_MAX + 40]; /* what is being read, for the sentence */
 };
 
 static const struct {
@@ -163,7 +159,7 @@ static int take_pair(struct cursor *c, struct wick_gguf_pair *pair)
 
 	if (rc)
 		return rc;
-	snprintf(c->place, sizeof(c->place), "key \"%.*s\"", SHOWN(pair->key));
+	snprintf(c->place, sizeof(c->place), "key \"%.*s\"", WICK_GGUF_SHOWN(pair->key));
 	rc = take_number(c, 4, &type);
 	if (rc)
 		return rc;
@@ -176,122 +172,6 @@ static int take_pair(struct cursor *c, struct wick_gguf_pair *pair)
 	if (!wick_gguf_value_bytes(type))
 		return refuse(c, "a value of an unknown type");
 	return take(c, wick_gguf_value_bytes(type), &pair->value);
-}
-
-static int compare_strings(struct wick_gguf_string a, struct wick_gguf_string b)
-{
-	int order = memcmp(a.bytes, b.bytes, WICK_MIN(a.length, b.length));
-
-	return order ? order : (a.length > b.length) - (a.length < b.length);
-}
-
-/* What orders entries by name: which file, and where entry i keeps its name. */
-struct names {
-	const struct wick_gguf *gguf;
-	struct wick_gguf_string (*at)(const struct wick_gguf *gguf, uint32_t i);
-};
-
-static struct wick_gguf_string pair_key(const struct wick_gguf *gguf, uint32_t i)
-{
-	return gguf->pairs[i].key;
-}
-
-static struct wick_gguf_string tensor_name(const struct wick_gguf *gguf, uint32_t i)
-{
-	return gguf->tensors[i].name;
-}
-
-static int by_name(const void *a, const void *b, void *user)
-{
-	const struct names *names = user;
-
-	return compare_strings(
-		names->at(names->gguf, *(const uint32_t *)a), names->at(names->gguf, *(const uint32_t *)b));
-}
-
-static int by_offset(const void *a, const void *b, void *user)
-{
-	const struct wick_gguf *gguf = user;
-	uint64_t x = gguf->tensors[*(const uint32_t *)a].offset, y = gguf->tensors[*(const uint32_t *)b].offset;
-
-	return (x > y) - (x < y);
-}
-
-/* 0..count-1 in the order of compare, or NULL. */
-static uint32_t *sorted(uint64_t count, int (*compare)(const void *, const void *, void *), void *user)
-{
-	uint32_t *order = calloc(count + 1, sizeof(*order));
-
-	if (!order)
-		return NULL;
-	for (uint64_t i = 0; i < count; i++)
-		order[i] = i;
-	qsort_r(order, count, sizeof(*order), compare, user);
-	return order;
-}
-
-/* Makes the order that find() searches, and sees that no name is there twice. */
-static int order_names(struct cursor *c, struct names names, const char *kind, uint64_t count, uint32_t **order)
-{
-	*order = sorted(count, by_name, &names);
-	if (!*order)
-		return wick_diag_say(c->diag, -ENOMEM, "%s: no memory for its header", c->gguf->path);
-	for (uint64_t i = 1; i < count; i++) {
-		struct wick_gguf_string name = names.at(c->gguf, (*order)[i]);
-
-		if (compare_strings(names.at(c->gguf, (*order)[i - 1]), name) == 0)
-			return wick_diag_say(
-				c->diag, -EINVAL, "%s: %s \"%.*s\" is there twice", c->gguf->path, kind, SHOWN(name));
-	}
-	return 0;
-}
-
-static int order_pairs(struct cursor *c)
-{
-	struct wick_gguf *gguf = c->gguf;
-
-	return order_names(c, (struct names){ gguf, pair_key }, "key", gguf->pair_count, &gguf->pair_order);
-}
-
-static int order_tensors(struct cursor *c)
-{
-	struct wick_gguf *gguf = c->gguf;
-
-	return order_names(c, (struct names){ gguf, tensor_name }, "tensor", gguf->tensor_count, &gguf->tensor_order);
-}
-
-/* The entry of that name, or -1. */
-static int64_t find(struct names names, const uint32_t *order, uint64_t count, const char *name)
-{
-	struct wick_gguf_string wanted = { name, strlen(name) };
-	uint64_t low = 0, high = count;
-
-	while (low < high) {
-		uint64_t middle = low + (high - low) / 2;
-		int side = compare_strings(names.at(names.gguf, order[middle]), wanted);
-
-		if (side == 0)
-			return order[middle];
-		if (side < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return -1;
-}
-
-struct wick_gguf_pair *wick_gguf_find_pair(const struct wick_gguf *gguf, const char *key)
-{
-	int64_t i = find((struct names){ gguf, pair_key }, gguf->pair_order, gguf->pair_count, key);
-
-	return i < 0 ? NULL : &gguf->pairs[i];
-}
-
-const struct wick_gguf_tensor *wick_gguf_tensor(const struct wick_gguf *gguf, const char *name)
-{
-	int64_t i = find((struct names){ gguf, tensor_name }, gguf->tensor_order, gguf->tensor_count, name);
-
-	return i < 0 ? NULL : &gguf->tensors[i];
 }
 
 /* Bytes of a tensor's numbers; UINT64_MAX when they cannot be counted. 0 for a type that is not in the table. */
@@ -316,7 +196,7 @@ static int take_tensor(struct cursor *c, struct wick_gguf_tensor *tensor)
 
 	if (rc)
 		return rc;
-	snprintf(c->place, sizeof(c->place), "tensor \"%.*s\"", SHOWN(tensor->name));
+	snprintf(c->place, sizeof(c->place), "tensor \"%.*s\"", WICK_GGUF_SHOWN(tensor->name));
 	rc = take_number(c, 4, &number);
 	if (rc)
 		return rc;
@@ -344,7 +224,7 @@ static int place_tensor(struct cursor *c, struct wick_gguf_tensor *tensor)
 {
 	uint64_t end = wick_add(wick_add(c->gguf->data_at, tensor->offset), tensor->bytes);
 
-	snprintf(c->place, sizeof(c->place), "tensor \"%.*s\"", SHOWN(tensor->name));
+	snprintf(c->place, sizeof(c->place), "tensor \"%.*s\"", WICK_GGUF_SHOWN(tensor->name));
 	if (tensor->offset % c->gguf->alignment)
 		return refuse(c, "its offset is not a multiple of general.alignment");
 	if (end > c->gguf->file_bytes)
@@ -353,29 +233,6 @@ static int place_tensor(struct cursor *c, struct wick_gguf_tensor *tensor)
 			c->place, (unsigned long long)end, (unsigned long long)c->gguf->file_bytes);
 	tensor->offset += c->gguf->data_at;
 	return 0;
-}
-
-static int refuse_overlaps(struct cursor *c)
-{
-	struct wick_gguf *gguf = c->gguf;
-	uint32_t *order = sorted(gguf->tensor_count, by_offset, gguf);
-	const struct wick_gguf_tensor *last = NULL;
-	int rc = 0;
-
-	if (!order)
-		return wick_diag_say(c->diag, -ENOMEM, "%s: no memory for its header", gguf->path);
-	for (uint64_t i = 0; !rc && i < gguf->tensor_count; i++) {
-		const struct wick_gguf_tensor *tensor = &gguf->tensors[order[i]];
-
-		if (last && last->offset + last->bytes > tensor->offset)
-			rc = wick_diag_say(c->diag, -EINVAL, "%s: tensors \"%.*s\" and \"%.*s\" overlap at byte %llu",
-				gguf->path, SHOWN(last->name), SHOWN(tensor->name),
-				(unsigned long long)tensor->offset);
-		if (tensor->bytes)
-			last = tensor;
-	}
-	free(order);
-	return rc;
 }
 
 /* Magic, version and the two counts. */
@@ -436,7 +293,7 @@ static int take_pairs(struct cursor *c)
 		snprintf(c->place, sizeof(c->place), "key %llu", (unsigned long long)i);
 		rc = take_pair(c, &gguf->pairs[i]);
 	}
-	return rc;
+	return rc ? rc : wick_gguf_order_pairs(gguf, c->diag);
 }
 
 static int take_tensors(struct cursor *c)
@@ -454,15 +311,13 @@ static int take_tensors(struct cursor *c)
 	gguf->data_at = wick_align_up(c->at, gguf->alignment);
 	for (uint64_t i = 0; !rc && i < gguf->tensor_count; i++)
 		rc = place_tensor(c, &gguf->tensors[i]);
-	return rc;
+	return rc ? rc : wick_gguf_order_tensors(gguf, c->diag);
 }
 
 int wick_gguf_parse(struct wick_gguf *gguf, struct wick_diag *diag)
 {
 	struct cursor c = { .gguf = gguf, .diag = diag };
-	int (*const steps[])(struct cursor *) = {
-		take_preamble, take_pairs, order_pairs, take_alignment, take_tensors, order_tensors, refuse_overlaps,
-	};
+	int (*const steps[])(struct cursor *) = { take_preamble, take_pairs, take_alignment, take_tensors };
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < WICK_COUNT_OF(steps); i++)

@@ -10,6 +10,12 @@
 #define WICK_GGUF_HEADER_MAX (1ull << 30) /* bytes; a larger header is refused with a sentence */
 #define WICK_GGUF_MORE 1                  /* parse: the bytes at hand are too few, the file has more */
 
+#define WICK_GGUF_SHOWN_MAX 120u          /* characters of a name quoted in a sentence */
+
+/* A name as the arguments of "%.*s". */
+#define WICK_GGUF_SHOWN(string) \
+	(int)((string).length < WICK_GGUF_SHOWN_MAX ? (string).length : WICK_GGUF_SHOWN_MAX), (string).bytes
+
 struct wick_gguf_pair {
 	struct wick_gguf_string key;
 	enum wick_gguf_type type;
@@ -41,8 +47,12 @@ struct wick_gguf {
 int wick_gguf_parse(struct wick_gguf *gguf, struct wick_diag *diag);
 void wick_gguf_forget(struct wick_gguf *gguf);
 
-/* NULL: none. Only after the pairs (the tensors) have been parsed. */
-struct wick_gguf_pair *wick_gguf_find_pair(const struct wick_gguf *gguf, const char *key);
+/* Once the pairs (the tensors) are filled: makes the order in which they are found, and refuses a name that is there
+ * twice and tensors that overlap. */
+int wick_gguf_order_pairs(struct wick_gguf *gguf, struct wick_diag *diag);
+int wick_gguf_order_tensors(struct wick_gguf *gguf, struct wick_diag *diag);
+
+struct wick_gguf_pair *wick_gguf_find_pair(const struct wick_gguf *gguf, const char *key); /* NULL: none */
 
 /* A little-endian number of `bytes` bytes, anywhere in memory. */
 uint64_t wick_gguf_little(const uint8_t *at, unsigned bytes);

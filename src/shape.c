@@ -189,10 +189,22 @@ static int read_names(struct wick_shape *shape, const struct wick_gguf *gguf, st
 	return rc;
 }
 
+/* A key whose value this version leaves no choice about. */
+static int read_fixed(const struct wick_gguf *gguf, const char *key, uint64_t wanted, struct wick_diag *diag)
+{
+	uint64_t value = 0;
+	int rc = read_number(&value, gguf, key, diag);
+
+	if (rc == 0 && value != wanted)
+		return wick_diag_say(diag, -EINVAL, "%s: %s is %llu, not %llu", wick_gguf_path(gguf), key,
+			(unsigned long long)value, (unsigned long long)wanted);
+	return rc;
+}
+
 /* A file of another tool, or of another time, is told apart before its keys are asked for. */
 static int read_version(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
-	uint64_t version = 0, rows = 0;
+	uint64_t version = 0;
 	unsigned arch = 0;
 	int rc = wick_gguf_u64(gguf, "wick.version", &version, diag);
 
@@ -203,10 +215,9 @@ static int read_version(struct wick_shape *shape, const struct wick_gguf *gguf, 
 		return wick_diag_say(diag, -EINVAL, "%s: a packed model of version %llu; this program knows version %u",
 			wick_gguf_path(gguf), (unsigned long long)version, WICK_CONTAINER_VERSION);
 	if (rc == 0)
-		rc = read_number(&rows, gguf, "wick.check_rows", diag);
-	if (rc == 0 && rows != WICK_CHECK_ROWS)
-		return wick_diag_say(diag, -EINVAL, "%s: wick.check_rows is %llu, not %u", wick_gguf_path(gguf),
-			(unsigned long long)rows, WICK_CHECK_ROWS);
+		rc = read_fixed(gguf, "general.alignment", WICK_FILE_ALIGN, diag);
+	if (rc == 0)
+		rc = read_fixed(gguf, "wick.check_rows", WICK_CHECK_ROWS, diag);
 	if (rc == 0)
 		rc = read_name(&arch, gguf, "general.architecture", wick_arch_names, WICK_ARCH_COUNT, diag);
 	shape->arch = arch;

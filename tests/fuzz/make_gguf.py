@@ -44,7 +44,7 @@ def pair(key, kind, v):
 
 
 def entry(name, ne, kind, offset):
-    return string(name) + struct.pack("<I", len(ne)) + struct.pack(f"<{len(ne)}Q", *ne) + struct.pack("<IQ", kind, offset)
+    return string(name) + struct.pack(f"<I{len(ne)}QIQ", len(ne), *ne, kind, offset)
 
 
 def padded(data, align):
@@ -66,8 +66,8 @@ def packed_model():
     pairs = [("general.alignment", U32, 4096), ("general.architecture", STRING, "opt"), ("opt.block_count", U32, 1),
              ("opt.context_length", U32, 1), ("opt.embedding_length", U32, 2), ("opt.feed_forward_length", U32, 2),
              ("opt.attention.head_count", U32, 1), ("opt.attention.head_count_kv", U32, 1), ("opt.vocab_size", U32, 3),
-             ("opt.attention.layer_norm_epsilon", F32, 1e-5), ("wick.version", U32, 1), ("wick.encoding", STRING, "f16"),
-             ("wick.activation", STRING, "relu"), ("wick.order", STRING, "natural"), ("wick.embed_length", U32, 2),
+             ("opt.attention.layer_norm_epsilon", F32, 1e-5), ("wick.version", U32, 1),
+             ("wick.encoding", STRING, "f16"), ("wick.activation", STRING, "relu"), ("wick.order", STRING, "natural"), ("wick.embed_length", U32, 2),
              ("wick.parts", U32, 2), ("wick.check_rows", U32, 16), ("wick.stride", U64, 512),
              ("wick.source_bytes", U64, 2 * (6 + 2 + 4 * 4 + 2 * 4)), ("wick.norm_first", BOOL, True),
              ("wick.norm_affine", BOOL, False), ("wick.final_norm", BOOL, True), ("wick.bias", BOOL, False),

@@ -60,15 +60,18 @@ static const struct entry entries[] = {
 #define ENTRIES WICK_COUNT_OF(entries)
 #define CHECKSUMS (2 + 1 + 1 + 2 * 15 + 3 + 2) /* token_embd has two blocks */
 
-/* The file in memory, and what a test changes before it is sealed. */
+/* What a test wants otherwise; zero: as it should be. */
+struct changes {
+	const char *skip_key, *skip_tensor, *encoding;
+	uint32_t version, heads, width, extra_tensor, align, check_rows;
+};
+
+/* The file in memory. */
 struct build {
-	uint8_t data[1 << 19];
+	struct changes changes;
 	size_t header_bytes, count;
 	uint64_t at[ENTRIES + 1]; /* of each tensor, wick.checksums last */
-	/* Changes. */
-	const char *skip_key, *skip_tensor;
-	uint32_t version, heads, width, extra_tensor;
-	const char *encoding;
+	uint8_t data[1 << 20];
 };
 
 /* CRC-32C bit by bit, as RFC 3720 defines it. */
@@ -91,9 +94,10 @@ static uint64_t bytes_of(const struct entry *entry)
 	return entry->ne0 * entry->ne1 * widths[entry->type];
 }
 
+#define OR(value, otherwise) ((value) ? (value) : (otherwise))
 #define KEY(put, key, value)                                      \
 	do {                                                      \
-		if (!build->skip_key || strcmp(build->skip_key, key) != 0) \
+		if (!build->changes.skip_key || strcmp(build->changes.skip_key, key) != 0) \
 			put(writer, key, value);                  \
 	} while (0)
 
@@ -102,19 +106,19 @@ static void put_keys(const struct build *build, struct wick_gguf_writer *writer)
 	KEY(wick_gguf_put_string, "general.architecture", "opt");
 	KEY(wick_gguf_put_u32, "opt.block_count", 2);
 	KEY(wick_gguf_put_u32, "opt.context_length", 5);
-	KEY(wick_gguf_put_u32, "opt.embedding_length", build->width ? build->width : 6);
+	KEY(wick_gguf_put_u32, "opt.embedding_length", OR(build->changes.width, 6));
 	KEY(wick_gguf_put_u32, "opt.feed_forward_length", 3);
-	KEY(wick_gguf_put_u32, "opt.attention.head_count", build->heads ? build->heads : 2);
-	KEY(wick_gguf_put_u32, "opt.attention.head_count_kv", build->heads ? build->heads : 2);
+	KEY(wick_gguf_put_u32, "opt.attention.head_count", OR(build->changes.heads, 2));
+	KEY(wick_gguf_put_u32, "opt.attention.head_count_kv", OR(build->changes.heads, 2));
 	KEY(wick_gguf_put_u32, "opt.vocab_size", 19);
 	KEY(wick_gguf_put_f32, "opt.attention.layer_norm_epsilon", 1e-5f);
-	KEY(wick_gguf_put_u32, "wick.version", build->version ? build->version : 1);
-	KEY(wick_gguf_put_string, "wick.encoding", build->encoding ? build->encoding : "f16");
+	KEY(wick_gguf_put_u32, "wick.version", OR(build->changes.version, 1));
+	KEY(wick_gguf_put_string, "wick.encoding", OR(build->changes.encoding, "f16"));
 	KEY(wick_gguf_put_string, "wick.activation", "relu");
 	KEY(wick_gguf_put_string, "wick.order", "natural");
 	KEY(wick_gguf_put_u32, "wick.embed_length", 4);
 	KEY(wick_gguf_put_u32, "wick.parts", 2);
-	KEY(wick_gguf_put_u32, "wick.check_rows", 16);
+	KEY(wick_gguf_put_u32, "wick.check_rows", OR(build->changes.check_rows, 16));
 	KEY(wick_gguf_put_u64, "wick.stride", 512);
 	/* f16: 19*4 + 5*6 + 6*4 + 4*6 + 2 * (4*36 + 3*12) = 514 numbers; f32: 2 * (9*6 + 3) + 12 = 126 */
 	KEY(wick_gguf_put_u64, "wick.source_bytes", 2 * 514 + 4 * 126);
@@ -131,18 +135,18 @@ static void lay_out(struct build *build)
 	uint64_t ne[2] = { CHECKSUMS, 1 }, header_bytes;
 	uint8_t *header;
 
-	wick_gguf_writer_init(&writer, 4096);
+	wick_gguf_writer_init(&writer, OR(build->changes.align, 4096));
 	put_keys(build, &writer);
 	for (size_t i = 0; i < ENTRIES; i++) {
 		uint64_t dims[2] = { entries[i].ne0, entries[i].ne1 };
 
-		if (build->skip_tensor && strcmp(build->skip_tensor, entries[i].name) == 0)
+		if (build->changes.skip_tensor && strcmp(build->changes.skip_tensor, entries[i].name) == 0)
 			continue;
 		build->at[i] = wick_gguf_put_tensor(
 			&writer, entries[i].name, entries[i].type, dims, dims[1] > 1 ? 2 : 1, bytes_of(&entries[i]));
 	}
 	build->at[ENTRIES] = wick_gguf_put_tensor(&writer, "wick.checksums", 26, ne, 1, 4 * CHECKSUMS);
-	if (build->extra_tensor)
+	if (build->changes.extra_tensor)
 		wick_gguf_put_tensor(&writer, "blk.0.ffn_gate.weight", 0, ne + 1, 1, 4);
 	assert_int_equal(wick_gguf_writer_header(&writer, &header, &header_bytes, NULL), 0);
 	build->header_bytes = header_bytes;
@@ -181,19 +185,20 @@ static void seal(struct build *build)
 
 		fill(build, i);
 		for (uint64_t row = 0; step && row < rows; row += step)
-			sums[sum++] = crc32c(data_of(build, i) + row * row_bytes, WICK_MIN(step, rows - row) * row_bytes);
+			sums[sum++] = crc32c(
+				data_of(build, i) + row * row_bytes, WICK_MIN(step, rows - row) * row_bytes);
 	}
 	assert_int_equal(sum, CHECKSUMS - 2);
 	sums[sum] = crc32c(build->data, build->header_bytes);
 	sums[sum + 1] = crc32c((uint8_t *)sums, 4 * (CHECKSUMS - 1));
 }
 
-static struct build *made(struct build changes)
+static struct build *made(struct changes changes)
 {
 	struct build *build = calloc(1, sizeof(*build));
 
 	assert_non_null(build);
-	*build = changes;
+	build->changes = changes;
 	lay_out(build);
 	seal(build);
 	return build;
@@ -222,11 +227,11 @@ static void refused(struct build *build, int code, const char *words)
 	free(build);
 }
 
-#define CHANGED(...) made((struct build){ __VA_ARGS__ })
+#define CHANGED(...) made((struct changes){ __VA_ARGS__ })
 
 static void shape_and_places(void **state)
 {
-	struct build *build = made((struct build){ 0 });
+	struct build *build = made((struct changes){ 0 });
 	struct wick_model *model;
 	struct wick_diag diag;
 	uint64_t data = build->header_bytes;
@@ -288,7 +293,7 @@ static void in_order(const struct wick_tensor *tensor, void *user)
 
 static void each_in_file_order(void **state)
 {
-	struct build *build = made((struct build){ 0 });
+	struct build *build = made((struct changes){ 0 });
 	struct list list = { 0 };
 	struct wick_model *model;
 	struct wick_diag diag;
@@ -313,6 +318,8 @@ static void wrong_keys(void **state)
 		refused(CHANGED(.skip_key = needed[k]), -EINVAL, needed[k]);
 	refused(CHANGED(.skip_key = "wick.version"), -EINVAL, "not a packed model");
 	refused(CHANGED(.version = 2), -EINVAL, "version 2");
+	refused(CHANGED(.align = 8192), -EINVAL, "general.alignment is 8192");
+	refused(CHANGED(.check_rows = 8), -EINVAL, "wick.check_rows is 8");
 	refused(CHANGED(.heads = 4), -EINVAL, "4 attention heads");
 	refused(CHANGED(.heads = 1u << 25), -EINVAL, "opt.attention.head_count");
 	refused(CHANGED(.width = 0x10000000), -EINVAL, "opt.embedding_length");
@@ -333,7 +340,7 @@ static void wrong_tensors(void **state)
 /* Whatever part of the file is missing, and whatever follows it, it is not opened. */
 static void wrong_length(void **state)
 {
-	struct build *build = made((struct build){ 0 });
+	struct build *build = made((struct changes){ 0 });
 	struct wick_model *model;
 	struct wick_diag diag;
 
@@ -346,7 +353,7 @@ static void wrong_length(void **state)
 
 static struct build *flipped(size_t at)
 {
-	struct build *build = made((struct build){ 0 });
+	struct build *build = made((struct changes){ 0 });
 
 	build->data[at] ^= 0x10;
 	return build;
@@ -355,7 +362,7 @@ static struct build *flipped(size_t at)
 /* What opening reads it also checks; the numbers are left to whoever reads them. */
 static void damage(void **state)
 {
-	struct build *plain = made((struct build){ 0 });
+	struct build *plain = made((struct changes){ 0 });
 	struct wick_model *model;
 	struct wick_diag diag;
 	size_t data = plain->header_bytes;
