@@ -153,7 +153,7 @@ static size_t utf8_bytes(const char *text, size_t bytes)
 int wick_pieces_begin(struct wick_pieces *pieces, const struct wick_pretokenizer *pretokenizer, const char *text,
 	size_t bytes)
 {
-	*pieces = (struct wick_pieces){ .pretokenizer = pretokenizer, .text = text, .bytes = bytes };
+	*pieces = (struct wick_pieces){ .pretokenizer = pretokenizer, .text = text ? text : "", .bytes = bytes };
 	pieces->match = pcre2_match_data_create(1, NULL);
 	return pieces->match ? 0 : -ENOMEM;
 }

@@ -1,0 +1,73 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* A folder from one input: the files in the order of `names`, an ASCII record separator between them; an empty one is
+ * not there. What the reader accepts, a tokenizer can be built from. */
+
+#include "../unit/tokenizer_fixture.h"
+#include "bits.h"
+#include "fuzz.h"
+
+#define VOCAB 64
+
+static const char *const names[] = { "tokenizer.json", "vocab.json", "merges.txt", "config.json",
+	"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json" };
+
+static void put_file(const char *folder, const char *name, const uint8_t *data, size_t size)
+{
+	char path[512];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	unlink(path);
+	if (!size)
+		return;
+	file = fopen(path, "wb");
+	wick_verify(file && fwrite(data, 1, size, file) == size && !fclose(file));
+}
+
+static void put_files(const char *folder, const uint8_t *data, size_t size)
+{
+	for (size_t i = 0; i < WICK_COUNT_OF(names); i++) {
+		const uint8_t *end = size ? memchr(data, 0x1e, size) : NULL;
+		size_t bytes = end ? (size_t)(end - data) : size;
+
+		put_file(folder, names[i], data, bytes);
+		data += bytes + (end != NULL);
+		size -= bytes + (end != NULL);
+	}
+}
+
+static void check(const struct wick_hf_tokenizer *hf)
+{
+	struct wick_vocabulary vocabulary = hf_vocabulary(hf);
+	struct wick_tokenizer *tokenizer;
+	struct wick_diag diag = { 0 };
+
+	wick_verify(hf->count == VOCAB && hf->bos < VOCAB && hf->eos < VOCAB && hf->pad < VOCAB && hf->unk < VOCAB);
+	wick_verify(!hf->add_bos || hf->bos >= 0);
+	fuzz_check(wick_tokenizer_build(&tokenizer, &vocabulary, &diag), &diag);
+	wick_verify(!diag.text[0]);
+	wick_tokenizer_destroy(tokenizer);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct wick_hf_tokenizer hf;
+	struct wick_diag diag = { 0 };
+	const char *tmp = getenv("TMPDIR");
+	char folder[256];
+	int result;
+
+	snprintf(folder, sizeof(folder), "%s/wick-fuzz-XXXXXX", tmp ? tmp : "/tmp");
+	wick_verify(mkdtemp(folder));
+	put_files(folder, data, size);
+	result = wick_hf_tokenizer_load(&hf, folder, VOCAB, &diag);
+	fuzz_check(result, &diag);
+	if (!result)
+		check(&hf);
+	wick_hf_tokenizer_free(&hf);
+	put_files(folder, (const uint8_t *)"", 0);
+	wick_verify(!rmdir(folder));
+	return 0;
+}

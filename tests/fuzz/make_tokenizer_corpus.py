@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: the wick authors
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the seeds of the corpora tokenizer and hf_tokenizer. Needs the standard library only. Inputs that fuzzers found
+lie beside the seeds, under the names that they gave them; this script leaves them alone."""
+
+import json
+import pathlib
+
+CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
+FILES = ["tokenizer.json", "vocab.json", "merges.txt", "config.json", "tokenizer_config.json", "special_tokens_map.json",
+         "added_tokens.json"]
+VOCAB = {"<s>": 0, "<pad>": 1, "</s>": 2, "a": 3, "b": 4, "ab": 5, "Ġ": 6, "Ġa": 7}
+MERGES = "#version: 0.2\na b\nĠ a\n"
+OPT = {"model_type": "opt", "bos_token_id": 2, "eos_token_id": 2, "pad_token_id": 1}
+
+TEXTS = {
+    "english": "Don't fill the lamp before you light it; we'll see 100 lamps,  the wick\n\n draws...",
+    "spaces": " \t\n\r\u000b\u000c\u0085\u00a0\u1680\u180e\u2003\u2028\u202f\u3000x  \n ",
+    "scripts": "Müller Fluß масло 油は芯を上る 🔥🕯\ufe0f שלום 1２Ⅻ½",
+    "broken": b"the \x80\xbf \xc3 \xe0\x80\xaf \xed\xa0\x80 \xf0\x8f\xbf\xbf\xf4\x90\x80\x80 \xff\xfe a\xe6\xb2",
+    "long": "a" * 600 + " " * 300 + "x",
+    "zero": b"\0\0a\0",
+}
+
+
+def write(target, name, data):
+    folder = CORPUS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+
+
+def pipeline(**changes):
+    return {"added_tokens": [{"id": 2, "content": "</s>", "special": True}], "normalizer": None,
+            "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
+            "post_processor": {"type": "TemplateProcessing", "single": [
+                {"SpecialToken": {"id": "</s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]},
+            "decoder": {"type": "ByteLevel"},
+            "model": {"type": "BPE", "dropout": None, "byte_fallback": False, "continuing_subword_prefix": "",
+                      "vocab": VOCAB, "merges": ["a b", ["Ġ", "a"]]}} | changes
+
+
+def folder(name, **files):
+    files = {key.replace("_json", ".json").replace("_txt", ".txt"): value for key, value in files.items()}
+    assert not set(files) - set(FILES)
+    texts = [files.get(f, "") for f in FILES]
+    write("hf_tokenizer", name, "\x1e".join(t if isinstance(t, str) else json.dumps(t) for t in texts))
+
+
+def main():
+    for name, text in TEXTS.items():
+        write("tokenizer", name, text)
+    folder("opt", vocab_json=VOCAB, merges_txt=MERGES, config_json=OPT)
+    folder("gpt2", vocab_json=VOCAB, merges_txt=MERGES, config_json={"model_type": "gpt2"}, tokenizer_config_json={
+        "tokenizer_class": "GPT2Tokenizer", "add_bos_token": True, "bos_token": {"content": "<s>"}, "eos_token": "</s>",
+        "model_max_length": 10**30, "added_tokens_decoder": {"8": {"content": "<mask>", "special": True}}})
+    folder("older", vocab_json=VOCAB, merges_txt=MERGES, config_json=OPT, added_tokens_json={"<mask>": 8},
+           special_tokens_map_json={"mask_token": "<mask>", "additional_special_tokens": ["<s>", {"content": "b"}]})
+    folder("pipeline", tokenizer_json=pipeline(), config_json={"model_type": "opt"})
+    folder("no-bos", tokenizer_json=pipeline(post_processor={"type": "ByteLevel"}), config_json={"eos_token_id": 5})
+    folder("metaspace", tokenizer_json=pipeline(pre_tokenizer={"type": "Metaspace"}))
+    folder("hole", vocab_json=VOCAB | {"c": 63}, merges_txt=MERGES, config_json=OPT)
+    folder("outside", vocab_json=VOCAB | {"c": 64}, merges_txt=MERGES, config_json=OPT)
+    folder("merge-twice", vocab_json=VOCAB, merges_txt=MERGES + "a b\n", config_json=OPT)
+    folder("merge-alone", vocab_json=VOCAB, merges_txt=MERGES + "a\n", config_json=OPT)
+    folder("nothing")
+
+
+if __name__ == "__main__":
+    main()
