@@ -21,12 +21,19 @@ static void note_signal(int signal_number)
 	stop_wanted = 1;
 }
 
+/* A signal that whoever started the program had ignored stays so: a shell does that for what runs in the background. */
+static void catch(int signal_number)
+{
+	struct sigaction action = { .sa_handler = note_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART }, old;
+
+	if (!sigaction(signal_number, NULL, &old) && old.sa_handler != SIG_IGN)
+		sigaction(signal_number, &action, NULL);
+}
+
 void interrupt_catch(void)
 {
-	struct sigaction action = { .sa_handler = note_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	catch(SIGINT);
+	catch(SIGTERM);
 }
 
 bool interrupted(void)

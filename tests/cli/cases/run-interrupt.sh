@@ -1,0 +1,16 @@
+# The logits go into a pipe that holds about half of them, so the run cannot end before they are taken out: what is
+# written by then was written as it was generated, and the signal comes in the middle.
+packed plain-f32
+mkfifo rows
+for signal in INT TERM; do
+	env --default-signal=INT wick run model.gguf -p a -n 110 --temp 0 --logits rows --stats stats.json >text 2>said &
+	exec 3<rows
+	until [ -s text ]; do sleep 0.05; done
+	kill -$signal $!
+	cat <&3 >rest
+	exec 3<&-
+	wait $!
+	echo "exit $?"
+	tail -n 1 said | sed 's/[0-9.]\+/N/g'
+	python3 -c 'import json; run = json.load(open("stats.json")); print(run["stop"], 0 < run["tokens"] < 110)'
+done
