@@ -57,13 +57,13 @@ static bool in_bounds(const struct opt *opt, double value)
 	return value >= opt->min && (!opt->max || value <= opt->max);
 }
 
+/* What is too large becomes UINT64_MAX, which is beyond all limits here. */
 static bool parse_whole(const char *word, int base, uint64_t *value)
 {
 	char *end;
 
-	errno = 0;
 	*value = strtoull(word, &end, base);
-	return isdigit((unsigned char)*word) && !*end && !errno;
+	return isdigit((unsigned char)*word) && !*end;
 }
 
 static bool take_count(const struct opt *opt, const char *word)

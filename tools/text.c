@@ -24,20 +24,13 @@ static const struct utf8_lead *find_lead(uint8_t byte)
 	return NULL;
 }
 
-static bool is_character(uint32_t code, uint32_t least)
-{
-	return code >= least && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
-}
-
-/* With `missing` continuation bytes to come, is any character still possible? */
+/* With `missing` continuation bytes to come, is any character possible? Surrogates are none. */
 static bool is_possible(uint32_t code, uint32_t least, unsigned missing)
 {
 	uint32_t low = code << (6 * missing);
 	uint32_t high = low | ((1u << (6 * missing)) - 1);
 
-	if (high < least || low > 0x10ffff)
-		return false;
-	return !missing ? is_character(code, least) : low < 0xd800 || high > 0xdfff;
+	return high >= least && low <= 0x10ffff && (low < 0xd800 || high > 0xdfff);
 }
 
 int utf8_length(const char *bytes, size_t count)

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 static bool flag;
-static uint32_t count, mask;
+static uint32_t count, large, mask;
 static uint64_t seed, size;
 static struct wick_memory budget;
 static float number;
@@ -25,6 +25,7 @@ static const char *const choices[] = { "uring", "pread", NULL };
 static const struct opt own[] = {
 	{ OPT_FLAG, .name = "flag", .into.flag = &flag },
 	{ OPT_COUNT, 'n', .name = "count", .into.count = &count, .min = 1, .max = 4096 },
+	{ OPT_COUNT, .name = "large", .into.count = &large },
 	{ OPT_SEED, .name = "seed", .into.seed = &seed },
 	{ OPT_TEXT, 'p', .into.text = &text },
 	{ OPT_END },
@@ -101,6 +102,10 @@ static void numbers_are_bounded(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		refused("-n", bad[i]);
 	assert_int_equal(count, 4096);
+	accepted("--large", "4294967295");
+	assert_true(large == UINT32_MAX);
+	refused("--large", "4294967296");
+	refused("--large", "99999999999999999999");
 	accepted("--seed", "9223372036854775807");
 	assert_true(seed == INT64_MAX);
 	refused("--seed", "9223372036854775808");
@@ -134,7 +139,8 @@ static void sizes_have_powers_of_1024(void **state)
 		uint64_t bytes;
 	} good[] = { { "512", 512 }, { "64k", 65536 }, { "64K", 65536 }, { "3M", 3145728 }, { "2G", 2147483648 },
 		{ "1.5g", 1610612736 }, { "1T", 1099511627776 } };
-	static const char *const bad[] = { "511", "1x", "1kB", "1 k", "-1k", "k", "", "1e9", "99999999999999T", "60%" };
+	static const char *const bad[] = { "511", "1x", "1kB", "1 k", "-1k", "k", "", "1e9", "8388608T", "99999999999999T",
+		"60%" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
