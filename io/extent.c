@@ -10,8 +10,8 @@
  *             = us_per_read + us_per_bundle * (id(i - 1) + 1) + min over j of head(j)
  *     head(j) = cost(j) - us_per_bundle * id(j)
  *
- * What is allowed for j (chunk, iovecs, gaps that fit the scratch area) is a window whose ends only move forward, so the
- * minimum is kept in the queue of candidates that every later one is dearer than, as for any sliding window.
+ * What is allowed for j (chunk, iovecs, gaps that fit the scratch area) is a window whose ends only move forward, so
+ * the minimum is kept in the queue of candidates that every later one is dearer than, as for any sliding window.
  */
 
 #include "extent.h"

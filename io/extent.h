@@ -4,17 +4,17 @@
 
 /* Which reads fetch a set of bundles: a pure planner, without files and without allocation.
  *
- * Bundles lie in the file one after another, `stride` bytes each. Those wanted go to rows of memory; neighbours are read
- * at once, and the bundles between two wanted ones are read through, into a scratch area, where the price says that this
- * is cheaper than another read:
+ * Bundles lie in the file one after another, `stride` bytes each. Those wanted go to rows of memory; neighbours are
+ * read at once, and the bundles between two wanted ones are read through, into a scratch area, where the price says
+ * that this is cheaper than another read:
  *
  *     file    . . 2 3 . 5 . . . . 10 . .        wanted: 2 -> row 7, 3 -> row 8, 5 -> row 0, 10 -> row 4
  *                 `--------'      `-'
  *     extents     2..5            10..10
  *     iovecs      rows 7-8, scratch, row 0;     row 4
  *
- * Of all ways to cut the wanted bundles into extents, the one planned is the cheapest by the price given, so it is never
- * dearer than reading every bundle alone. It takes time proportional to the number of bundles wanted.
+ * Of all ways to cut the wanted bundles into extents, the one planned is the cheapest by the price given, so it is
+ * never dearer than reading every bundle alone. It takes time proportional to the number of bundles wanted.
  */
 
 #include <stdint.h>

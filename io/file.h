@@ -12,7 +12,7 @@
 struct wick_file {
 	int fd;
 	char *path;
-	uint64_t serial;       /* of this open, never used twice in a process: fd numbers are; 0: not from wick_file_open */
+	uint64_t serial;       /* of this open, never used again in a process; 0: not by wick_file_open */
 	uint64_t size;         /* bytes */
 	bool direct;           /* O_DIRECT is in force */
 	uint32_t offset_align; /* bytes: offset and length of every read are multiples; 1 when buffered */
@@ -26,6 +26,6 @@ struct wick_file {
 int wick_file_open(struct wick_file *file, const char *path, bool want_direct, struct wick_diag *diag);
 void wick_file_close(struct wick_file *file); /* a zeroed or closed file is fine */
 
-/* Drops the page cache that a read of these bytes brought in, whole pages outwards. The methods of io.h call it for what
- * they did not read directly, so that nothing stays behind that the budget does not count. */
+/* Drops the page cache that a read of these bytes brought in, whole pages outwards. The methods of io.h call it for
+ * what they did not read directly, so that nothing stays behind that the budget does not count. */
 void wick_file_forget(const struct wick_file *file, uint64_t offset, uint64_t bytes);

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The queue of reads: which go to the kernel next, and what becomes of those that end (see io.h and method.h).
+/* The queue of reads: which go to the kernel next, and where those that end go (see io.h, attempt.h and method.h).
  *
  *     submit ---> queue[DEMAND]   --.                    .--> back ---> wait, poll
  *            `--> queue[PREFETCH] --+--> start, drive --<
@@ -14,9 +14,9 @@
 
 #include "io.h"
 
+#include "attempt.h"
 #include "bits.h"
 #include "check.h"
-#include "file.h"
 #include "method.h"
 
 #include <errno.h>
@@ -25,11 +25,7 @@
 #include <time.h>
 
 #define DEPTH_MAX 4096
-#define REFILL_SHARE 4          /* 1/4 of the depth free is worth a system call of its own */
-#define TRANSIENT_TRIES 20      /* with the waits below: about a second */
-#define RETRY_FIRST_NS 50000ull /* doubled at every further attempt */
-#define RETRY_LAST_NS 100000000ull
-#define GO_ON 1 /* of after_bytes and after_error: the request is not finished */
+#define REFILL_SHARE 4 /* 1/4 of the depth free is worth a system call of its own */
 
 struct list {
 	struct wick_io_request *head;
@@ -122,94 +118,6 @@ static uint64_t seen_ns(struct wick_io *io)
 	return io->seen_ns;
 }
 
-/* Aims the next attempt behind the bytes that arrived, or before them where the file's alignment asks for it. What is
- * left of an iovec goes alone, so that the caller's array is used as it is and none is made here. */
-static void aim(struct wick_io_request *request, uint64_t arrived)
-{
-	uint64_t align = WICK_MAX(WICK_MAX(request->file->offset_align, request->file->memory_align), 1u);
-	const struct iovec *iov = request->iov ? request->iov : &request->one;
-	unsigned count = request->iov ? request->iov_count : 1;
-	uint64_t before = 0, within;
-
-	for (; arrived - before >= iov->iov_len; iov++, count--)
-		before += iov->iov_len;
-	within = wick_align_down(arrived - before, align);
-	request->bytes_done = before + within;
-	request->left_offset = request->offset + request->bytes_done;
-	if (within) {
-		request->rest = (struct iovec){ (char *)iov->iov_base + within, iov->iov_len - within };
-		request->left = &request->rest;
-		request->left_count = 1;
-		request->left_bytes = request->rest.iov_len;
-	} else {
-		request->left = iov;
-		request->left_count = count;
-		request->left_bytes = request->bytes - before;
-	}
-}
-
-enum cure { NONE, TRY_LATER, TRY_MEDIUM };
-
-/* What an error of a read calls for. The second group is how the block layer spells a medium that did not give. */
-static enum cure cure_of(int error)
-{
-	switch (-error) {
-	case EINTR:
-	case EAGAIN:
-	case ENOMEM:
-	case EBUSY:
-		return TRY_LATER;
-	case EIO:
-	case ENODATA:
-	case EILSEQ:
-	case EREMOTEIO:
-	case ENOLINK:
-	case ETIMEDOUT:
-		return TRY_MEDIUM;
-	default:
-		return NONE;
-	}
-}
-
-/* Another try later, as long as the bound for this kind of error allows: GO_ON, else the error to report. */
-static int after_error(struct wick_io *io, struct wick_io_request *request, int error)
-{
-	enum cure cure = cure_of(error);
-	uint32_t spent = cure == TRY_MEDIUM ? request->medium_errors : request->attempts - request->medium_errors;
-	uint32_t allowed = cure == TRY_MEDIUM ? io->retries : cure == TRY_LATER ? TRANSIENT_TRIES : 0;
-
-	if (spent >= allowed)
-		return cure == TRY_MEDIUM ? -EIO : error;
-	request->retry_ns = seen_ns(io) + WICK_MIN(RETRY_FIRST_NS << WICK_MIN(spent, 20u), RETRY_LAST_NS);
-	request->attempts++;
-	request->medium_errors += cure == TRY_MEDIUM;
-	io->counters.retries++;
-	set_state(request, WICK_IO_QUEUED);
-	push_back(&io->later, request);
-	return GO_ON;
-}
-
-/* 0 when that was all, GO_ON when the rest is to be read, or why it never will be. */
-static int after_bytes(struct wick_io *io, struct wick_io_request *request, uint64_t got)
-{
-	uint64_t arrived = request->bytes_done + got, aimed = request->left_offset;
-	bool cut_short = got < request->left_bytes;
-
-	wick_verify(got <= request->left_bytes);
-	if (arrived == request->bytes || !got || request->offset + arrived >= request->file->size) {
-		request->bytes_done = arrived;
-		return arrived == request->bytes ? 0 : -ENODATA;
-	}
-	aim(request, arrived);
-	if (request->left_offset == aimed) /* less than one aligned block: not getting anywhere */
-		return after_error(io, request, -EIO);
-	io->counters.resumed += cut_short;
-	set_state(request, WICK_IO_QUEUED);
-	push_front(&io->queue[request->priority], request);
-	io->queued++;
-	return GO_ON;
-}
-
 static void finish(struct wick_io *io, struct wick_io_request *request, int result)
 {
 	request->result = result;
@@ -219,15 +127,33 @@ static void finish(struct wick_io *io, struct wick_io_request *request, int resu
 	push_back(&io->back, request);
 }
 
+/* Back among those that wait: at once and first of all, or when retry_ns have passed. */
+static void go_on(struct wick_io *io, struct wick_io_request *request, int outcome)
+{
+	set_state(request, WICK_IO_QUEUED);
+	if (outcome == WICK_ATTEMPT_LATER) {
+		io->counters.retries++;
+		request->retry_ns += seen_ns(io);
+		push_back(&io->later, request);
+	} else {
+		push_front(&io->queue[request->priority], request);
+		io->queued++;
+	}
+}
+
 void wick_io_ended(struct wick_io *io, struct wick_io_request *request, int64_t result)
 {
-	int rc;
+	bool cut_short = result >= 0 && (uint64_t)result < request->left_bytes;
+	int outcome;
 
 	wick_verify(request->state == WICK_IO_FLIGHT && io->in_flight > 0);
 	io->in_flight--;
-	rc = result < 0 ? after_error(io, request, (int)result) : after_bytes(io, request, (uint64_t)result);
-	if (rc != GO_ON)
-		finish(io, request, rc);
+	outcome = wick_attempt_judge(request, result, io->retries);
+	io->counters.resumed += cut_short && outcome == WICK_ATTEMPT_ON;
+	if (outcome > 0)
+		go_on(io, request, outcome);
+	else
+		finish(io, request, outcome);
 }
 
 void wick_io_explain(struct wick_io *io, const char *why)
@@ -341,7 +267,7 @@ void wick_io_submit(struct wick_io *io, struct wick_io_request *request)
 		finish(io, request, (int)bytes);
 		return;
 	}
-	aim(request, 0);
+	wick_attempt_aim(request, 0);
 	push_back(&io->queue[request->priority], request);
 	io->queued++;
 }

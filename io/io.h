@@ -67,28 +67,29 @@ struct wick_io_request {
 	uint64_t bytes_done;     /* of FAILED: how far it came */
 	uint32_t attempts;       /* times it went to the kernel again after an error */
 	uint32_t medium_errors;  /* of them after an error of the medium */
-	uint64_t submitted_ns;   /* CLOCK_MONOTONIC, when it first went to the kernel: one stamp for all that went along */
-	uint64_t completed_ns;   /* when io saw it: one stamp for all that were seen at once */
+	uint64_t submitted_ns;   /* CLOCK_MONOTONIC, when it first went to the kernel; all that went along share it */
+	uint64_t completed_ns;   /* when io saw it; all that it saw at once share it */
 	struct wick_io_request *next;
 	void *method_data;
 
-	/* What the method reads now: everything at first; after a short read the rest of one iovec, then those behind it. */
+	/* What the method reads now: all of it, or after a short read the rest of one iovec, then those behind it. */
 	uint64_t left_offset;
 	uint64_t left_bytes;
 	const struct iovec *left; /* into iov, or &rest */
 	unsigned left_count;
 	struct iovec rest;
-	uint64_t retry_ns; /* not before then */
+	uint64_t retry_ns; /* not again before then */
 };
 
 struct wick_io_options {
-	const char *method; /* "uring", "pread", "mmap"; NULL: the best this machine allows, and why it is not uring */
+	const char *method; /* "uring", "pread", "mmap" (through the page cache, however the file was opened: open it
+			       buffered); NULL: the best this machine allows, and why it is not uring */
 	unsigned depth;     /* reads in the kernel at once; 1..4096 */
 	unsigned threads;   /* of the pread pool, 1..32; 0: as many as depth, 32 at most */
 	unsigned retries;   /* of an error of the medium, per request */
 	bool sqpoll;        /* uring: a kernel thread submits */
-	bool iopoll;        /* uring: completions are polled for; where the drive has no queues for that, reads fail with
-			       -EOPNOTSUPP and wick_io_why() says so */
+	bool iopoll;        /* uring: completions are polled for; a drive without queues for that fails the reads with
+			       -EOPNOTSUPP, and wick_io_why() says so */
 };
 
 struct wick_io_counters {

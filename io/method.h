@@ -31,8 +31,8 @@ struct wick_io_method_ops {
 	/* As wick_io_register(); NULL: not supported. Called with nothing in flight. */
 	int (*fix)(void *method, const struct iovec *ranges, unsigned count);
 
-	/* Takes an attempt; at most depth are taken and not ended. Cannot fail: what goes wrong is told at the end of the
-	 * attempt. Until then request->next and method_data are the method's. */
+	/* Takes an attempt; at most depth are taken and not ended. Cannot fail: what goes wrong is told at the end of
+	 * the attempt. Until then request->next and method_data are the method's. */
 	void (*start)(void *method, struct wick_io_request *request);
 
 	/* Sends what was started and ends what has come back. With wait it sleeps until at least one attempt has ended,

@@ -3,10 +3,10 @@
 
 /* Reading through a mapping of the file: the baseline that others are measured against.
  *
- * It is mmap at its best: the exact pages of every read are asked for ahead (MADV_WILLNEED) as soon as it is started, so
- * that as many reads as the depth allows are under way, then they are copied in turn, in the caller's own time. Nothing else is read
- * ahead, and the pages are dropped after the copy, so that the budget holds. A page that cannot be read would kill the
- * process with SIGBUS: MADV_POPULATE_READ (Linux 5.14) brings them in first and fails instead.
+ * It is mmap at its best: the exact pages of every read are asked for ahead (MADV_WILLNEED) as soon as it is started,
+ * so that as many reads as the depth allows are under way, then they are copied in turn, in the caller's own time.
+ * Nothing else is read ahead, and the pages are dropped after the copy, so that the budget holds. A page that cannot
+ * be read would kill the process with SIGBUS: MADV_POPULATE_READ (Linux 5.14) brings them in first and fails instead.
  */
 
 #include "bits.h"

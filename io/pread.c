@@ -8,7 +8,7 @@
  * fresh is the caller's own; todo and ended are shared, under the one mutex. The caller takes the mutex once a drive,
  * a worker once a read. */
 
-#include "check.h"
+#include "bits.h"
 #include "file.h"
 #include "method.h"
 
@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define THREADS_MAX 32
+#define THREADS_MAX 32u
 
 struct fifo {
 	struct wick_io_request *head;
@@ -132,7 +132,7 @@ static void pread_drive(void *method, bool wait)
 	fifo_init(&ended);
 	pthread_mutex_lock(&pool->mutex);
 	fifo_append(&pool->todo, &pool->fresh);
-	wake = pool->idle < pool->fresh_count ? pool->idle : pool->fresh_count;
+	wake = WICK_MIN(pool->idle, pool->fresh_count);
 	while (wake--)
 		pthread_cond_signal(&pool->work);
 	pool->fresh_count = 0;
@@ -176,9 +176,10 @@ static int start_threads(struct pool *pool, unsigned threads)
 	return rc;
 }
 
-static int pread_create(void **method, struct wick_io *io, const struct wick_io_options *options, struct wick_diag *diag)
+static int pread_create(void **method, struct wick_io *io, const struct wick_io_options *options,
+	struct wick_diag *diag)
 {
-	unsigned threads = options->threads ? options->threads : options->depth < THREADS_MAX ? options->depth : THREADS_MAX;
+	unsigned threads = options->threads ? options->threads : WICK_MIN(options->depth, THREADS_MAX);
 	struct pool *pool;
 	int rc;
 

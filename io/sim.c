@@ -146,7 +146,8 @@ static void end(struct wick_sim *sim, unsigned index)
 		leave_rubbish(sim, flight.request);
 	deliver(sim, flight.request, bytes, torn);
 	if (flight.flip)
-		*memory_at(flight.request, wick_sim_draw(&sim->seed, bytes), &follow) ^= 1u << wick_sim_draw(&sim->seed, 8);
+		*memory_at(flight.request, wick_sim_draw(&sim->seed, bytes), &follow) ^=
+			1u << wick_sim_draw(&sim->seed, 8);
 	sim->lies += flight.flip || flight.torn;
 	wick_io_ended(sim->io, flight.request, flight.result);
 }
@@ -229,8 +230,8 @@ int wick_sim_create(struct wick_io **io, struct wick_sim **sim, struct wick_file
 	made->options = *faults;
 	made->seed = faults->seed;
 	if (faults->image)
-		*file = (struct wick_file){ .fd = -1, .size = faults->image_bytes, .direct = true, .offset_align = align,
-			.memory_align = align };
+		*file = (struct wick_file){ .fd = -1, .size = faults->image_bytes, .direct = true,
+			.offset_align = align, .memory_align = align };
 	rc = wick_io_create_with(io, &wick_io_sim, made, options, NULL);
 	if (rc < 0) {
 		free(made);

@@ -5,12 +5,12 @@
 /* A drive that misbehaves as its seed says: a method behind the table of method.h, for tests only.
  *
  * What must be survived: the request comes back DONE with the right bytes
- *   latency and reordering; short reads; EINTR, EAGAIN, ENOMEM and EBUSY that pass; rubbish left in memory by an attempt
- *   that failed; EIO that passes within options.retries (a cut inside the first sector, which gets a read no further,
- *   counts as one)
+ *   latency and reordering; short reads; EINTR, EAGAIN, ENOMEM and EBUSY that pass; rubbish left in memory by an
+ *   attempt that failed; EIO that passes within options.retries (a cut inside the first sector, which gets a read no
+ *   further, counts as one)
  * What must be reported: the request comes back FAILED, the others are served
- *   EIO for ever on a range (-EIO); errors that do not pass (that error); the end of the file (-ENODATA); the drive gone
- *   (-ENODEV, for all from then on)
+ *   EIO for ever on a range (-EIO); errors that do not pass (that error); the end of the file (-ENODATA); the drive
+ *   gone (-ENODEV, for all from then on)
  * What this room cannot see: the request comes back DONE, and checksums above must catch it
  *   flipped bits; torn sectors, which keep what was in memory. `lies` counts them.
  *

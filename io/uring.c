@@ -16,13 +16,14 @@
  * made again.
  */
 
+#include "bits.h"
 #include "check.h"
 #include "file.h"
 #include "method.h"
 
 #include <errno.h>
 #include <liburing.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -31,7 +32,7 @@
 #define RANGES_MAX 64
 #define RANGE_BYTES_MAX (1ull << 30) /* the kernel's */
 #define READ_BYTES_MAX (1u << 30)    /* an SQE's length has 32 bits; io.c resumes */
-#define SEND_TRIES 1000              /* of a millisecond each, when the kernel takes nothing and has nothing of ours */
+#define SEND_TRIES 50                /* of a millisecond each, when the kernel takes nothing and has nothing of ours */
 
 struct uring {
 	struct wick_io *io;
@@ -39,9 +40,9 @@ struct uring {
 	unsigned depth;
 	unsigned flags; /* of the ring, as the kernel took them */
 	bool made;
-	pthread_t owner;
+	uint64_t owner;  /* the thread, as this_thread() names it */
 	unsigned flying; /* started and not ended */
-	int broken;      /* negative errno: the kernel takes nothing any more */
+	int broken;      /* negative errno: there is no ring any more */
 	struct wick_io_request *stranded; /* started since then */
 	unsigned send_failures;           /* in a row */
 	bool files_fixed;                 /* there are places for files */
@@ -66,6 +67,17 @@ static const unsigned ladder_sqpoll[] = {
 	IORING_SETUP_SQPOLL,
 };
 
+/* A number of the calling thread's own: a pthread_t may be another's after its first owner is gone. */
+static uint64_t this_thread(void)
+{
+	static atomic_uint_fast64_t threads;
+	static _Thread_local uint64_t mine;
+
+	if (!mine)
+		mine = atomic_fetch_add(&threads, 1) + 1;
+	return mine;
+}
+
 /* Makes the calling thread's ring, with uring->flags. */
 static int make_ring(struct uring *uring)
 {
@@ -80,7 +92,7 @@ static int make_ring(struct uring *uring)
 		return -EOPNOTSUPP;
 	}
 	uring->made = true;
-	uring->owner = pthread_self();
+	uring->owner = this_thread();
 	memset(none, -1, sizeof(none));
 	uring->files_fixed = io_uring_register_files(&uring->ring, none, FILES_MAX) == 0;
 	uring->file_count = 0;
@@ -96,7 +108,7 @@ static void drop_ring(struct uring *uring)
 
 static bool is_of_another(const struct uring *uring)
 {
-	return !pthread_equal(uring->owner, pthread_self());
+	return uring->owner != this_thread();
 }
 
 /* Gives the calling thread the same ring. */
@@ -143,7 +155,7 @@ static int fixed_range(const struct uring *uring, const struct iovec *buffer)
 static void prepare(struct uring *uring, struct io_uring_sqe *sqe, struct wick_io_request *request)
 {
 	const struct iovec *left = request->left;
-	unsigned bytes = left->iov_len < READ_BYTES_MAX ? (unsigned)left->iov_len : READ_BYTES_MAX;
+	unsigned bytes = (unsigned)WICK_MIN(left->iov_len, READ_BYTES_MAX);
 	int place = fixed_file(uring, request->file), range;
 	int fd = place < 0 ? request->file->fd : place;
 
@@ -182,7 +194,8 @@ static void end(struct uring *uring, struct wick_io_request *request, int result
 	if (result > 0 && !request->file->direct)
 		wick_file_forget(request->file, request->left_offset, (uint64_t)result);
 	else if (result == -EOPNOTSUPP && uring->flags & IORING_SETUP_IOPOLL)
-		wick_io_explain(uring->io, "polled completion refused: the drive has no queues for it (nvme.poll_queues)");
+		wick_io_explain(uring->io, "polled completion refused: the drive has no queues for it "
+			"(nvme.poll_queues)");
 	wick_io_ended(uring->io, request, result);
 }
 
@@ -199,17 +212,17 @@ static unsigned reap(struct uring *uring)
 	return count;
 }
 
-/* The kernel will take no more: what it has not taken ends with the error, and so will all that is started from now on.
- * It must have nothing of ours, for memory that it may still write to cannot be handed back. */
+/* The kernel takes no more: what it has not taken ends with the error, and a new ring is for what comes later. It must
+ * have nothing of ours, for memory that it may still write to cannot be handed back. */
 static void give_up(struct uring *uring, int error)
 {
-	struct io_uring_sq *sq = &uring->ring.sq;
-	unsigned taken = *sq->khead;
+	const struct io_uring_sq *sq = &uring->ring.sq;
 
 	wick_verify(uring->flying == io_uring_sq_ready(&uring->ring));
-	uring->broken = error;
-	for (; taken != sq->sqe_tail; taken++)
-		end(uring, (struct wick_io_request *)(uintptr_t)sq->sqes[taken & sq->ring_mask].user_data, error);
+	for (unsigned at = *sq->khead; at != sq->sqe_tail; at++)
+		end(uring, (struct wick_io_request *)(uintptr_t)sq->sqes[at & sq->ring_mask].user_data, error);
+	uring->send_failures = 0;
+	uring->broken = take_over(uring);
 }
 
 /* io_uring_enter did not do as told. Lacking memory or room it may later, and completions make room. */
@@ -218,7 +231,10 @@ static void after_refusal(struct uring *uring, int error)
 	const bool passes = error == -EAGAIN || error == -EBUSY || error == -ENOMEM;
 	const struct timespec millisecond = { .tv_nsec = 1000000 };
 
-	if (error == -EINTR || reap(uring))
+	if (error == -EINTR)
+		return;
+	io_uring_get_events(&uring->ring);
+	if (reap(uring))
 		return;
 	if (!passes || (++uring->send_failures > SEND_TRIES && uring->flying == io_uring_sq_ready(&uring->ring)))
 		give_up(uring, error);
@@ -242,8 +258,8 @@ static void uring_drive(void *method, bool wait)
 		return;
 	if (wait && !io_uring_cq_ready(ring))
 		rc = io_uring_submit_and_wait(ring, 1);
-	else if (io_uring_sq_ready(ring) || *ring->sq.kflags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW) ||
-		uring->flags & IORING_SETUP_IOPOLL)
+	else if (io_uring_sq_ready(ring) || uring->flags & IORING_SETUP_IOPOLL ||
+		IO_URING_READ_ONCE(*ring->sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW))
 		rc = io_uring_submit_and_get_events(ring);
 	if (rc < 0) {
 		after_refusal(uring, rc);
@@ -285,34 +301,47 @@ static void uring_destroy(void *method)
 	free(uring);
 }
 
-/* Says why there is no ring, and how to get one. */
-static int refused(int error, bool sqpoll, struct wick_diag *diag)
+/* The sysctl that forbids io_uring: 0 allows it to all, 1 to a group, 2 to none. */
+static int disabled_by_sysctl(void)
 {
 	FILE *sysctl = fopen("/proc/sys/kernel/io_uring_disabled", "re");
 	int disabled = 0;
 
-	if (sysctl) {
-		if (fscanf(sysctl, "%d", &disabled) != 1)
-			disabled = 0;
+	if (sysctl && fscanf(sysctl, "%d", &disabled) != 1)
+		disabled = 0;
+	if (sysctl)
 		fclose(sysctl);
-	}
-	if (error == -EPERM && disabled)
-		return wick_diag_say(diag, error, "io_uring is switched off (sysctl kernel.io_uring_disabled=%d)", disabled);
-	if (error == -EPERM)
-		return wick_diag_say(diag, error, "io_uring is forbidden here, by a container's seccomp filter or the like");
-	if (error == -ENOSYS)
-		return wick_diag_say(diag, error, "this kernel has no io_uring, or a seccomp filter hides it");
-	if (error == -EOPNOTSUPP)
-		return wick_diag_say(diag, error, "io_uring of this kernel is too old: it takes Linux 5.6");
-	if (error == -ENOMEM)
-		return wick_diag_say(diag, error, "io_uring got no memory for its ring (ulimit -l, or the memory limit)");
+	return disabled;
+}
+
+/* Says why there is no ring. */
+static int refused(int error, bool sqpoll, struct wick_diag *diag)
+{
+	static const struct {
+		int error;
+		const char *words;
+	} reasons[] = {
+		{ -EPERM, "is forbidden here, by a container's seccomp filter or the like" },
+		{ -ENOSYS, "is not in this kernel, or a seccomp filter hides it" },
+		{ -EOPNOTSUPP, "of this kernel is too old: it takes Linux 5.6" },
+		{ -ENOMEM, "got no memory for its ring (ulimit -l, or the memory limit)" },
+	};
+	int disabled = error == -EPERM ? disabled_by_sysctl() : 0;
+
+	if (disabled)
+		return wick_diag_say(diag, error, "io_uring is switched off: sysctl kernel.io_uring_disabled is %d",
+			disabled);
+	for (size_t i = 0; i < WICK_COUNT_OF(reasons); i++)
+		if (error == reasons[i].error)
+			return wick_diag_say(diag, error, "io_uring %s", reasons[i].words);
 	return wick_diag_say(diag, error, "io_uring%s refused: %s", sqpoll ? " with sqpoll" : "", strerror(-error));
 }
 
-static int uring_create(void **method, struct wick_io *io, const struct wick_io_options *options, struct wick_diag *diag)
+static int uring_create(void **method, struct wick_io *io, const struct wick_io_options *options,
+	struct wick_diag *diag)
 {
 	const unsigned *steps = options->sqpoll ? ladder_sqpoll : ladder;
-	size_t count = options->sqpoll ? sizeof(ladder_sqpoll) / sizeof(*steps) : sizeof(ladder) / sizeof(*steps);
+	size_t count = options->sqpoll ? WICK_COUNT_OF(ladder_sqpoll) : WICK_COUNT_OF(ladder);
 	struct uring *uring = calloc(1, sizeof(*uring));
 	int rc = -EINVAL;
 

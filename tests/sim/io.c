@@ -111,8 +111,10 @@ static bool bytes_are_right(const struct item *item)
 	bool right = true;
 
 	for (unsigned i = 0; i < item->request.iov_count; i++) {
-		right = right && (!item->iov[i].iov_len || !memcmp(item->iov[i].iov_base, image + at, item->iov[i].iov_len));
-		at += item->iov[i].iov_len;
+		const struct iovec *part = &item->iov[i];
+
+		right = right && (!part->iov_len || !memcmp(part->iov_base, image + at, part->iov_len));
+		at += part->iov_len;
 	}
 	for (unsigned i = 0; i < PARTS; i++)
 		for (size_t k = i < item->request.iov_count ? item->iov[i].iov_len : 0; k < sizeof(memory[0][0]); k++)

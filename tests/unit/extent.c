@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 /* The planner of extents, for many seeds: every wanted bundle lands in its row exactly once and nothing else does; no
- * extent exceeds the chunk or the kernel's iovecs; and no other way of cutting the bundles is cheaper. WICK_SEED=N runs one seed. */
+ * extent exceeds the chunk or the kernel's iovecs; and no other way of cutting the bundles is cheaper. WICK_SEED=N runs
+ * one seed. */
 
 #include "extent.h"
 
@@ -107,8 +108,8 @@ static double price_of_cuts(const struct wick_extent_layout *layout, const struc
 	return us;
 }
 
-static void check_cheapest(const struct wick_extent_layout *layout, const struct wick_extent_price *price, uint32_t count,
-	double planned_us)
+static void check_cheapest(const struct wick_extent_layout *layout, const struct wick_extent_price *price,
+	uint32_t count, double planned_us)
 {
 	for (uint32_t cuts = 0; cuts < 1u << count; cuts += 2) {
 		double us = price_of_cuts(layout, price, count, cuts);
@@ -136,7 +137,8 @@ static void check_cheapest_of_many(const struct wick_extent_layout *layout, cons
 			if (gap * layout->stride > layout->scratch_bytes || bytes > layout->chunk_bytes ||
 				iovecs > WICK_IO_IOV_MAX)
 				break;
-			least[end] = fmin(least[end], least[first] + price->us_per_read + price->us_per_byte * (double)bytes);
+			least[end] = fmin(least[end],
+				least[first] + price->us_per_read + price->us_per_byte * (double)bytes);
 		}
 	}
 	CHECK(planned_us <= least[count] * (1 + 1e-9));
@@ -162,13 +164,16 @@ static void run_seed(uint64_t seed)
 	bool few = draw(&draws, 4) > 0;
 	uint32_t count = draw_wanted(&draws, few ? FEW : 3000), planned;
 	struct wick_extent_layout layout = { .stride = 512 * (1 + draw(&draws, 32)) };
-	struct wick_extent_price price = { 100 * draw_share(&draws), draw(&draws, 10) ? 0.001 * draw_share(&draws) : 0 };
+	struct wick_extent_price price = { .us_per_read = 100 * draw_share(&draws) };
 	double us;
 
 	layout.rows = (uint8_t *)(uintptr_t)(1ull << 40); /* pointed at, never touched */
 	layout.scratch = (uint8_t *)(uintptr_t)(1ull << 39);
-	layout.chunk_bytes = layout.stride * (1 + draw(&draws, draw(&draws, 2) ? 8 : 2000)) + draw(&draws, layout.stride);
+	layout.chunk_bytes = layout.stride * (1 + draw(&draws, draw(&draws, 2) ? 8 : 2000));
+	layout.chunk_bytes += draw(&draws, layout.stride);
 	layout.scratch_bytes = layout.stride * draw(&draws, 12);
+	if (draw(&draws, 10))
+		price.us_per_byte = 0.001 * draw_share(&draws);
 	seed_in_use = seed;
 	iov[2 * count] = (struct iovec){ iov, 12345 };
 	planned = wick_extent_plan(&layout, &price, wanted, count, &arrays);
@@ -224,12 +229,13 @@ static void no_read_has_more_iovecs_than_the_kernel_takes(void **state)
 	uint8_t *const rows = (uint8_t *)(uintptr_t)4096;
 	const struct wick_extent_layout layout = { 512, 1u << 30, rows, NULL, 0 };
 	const struct wick_extent_price price = { 20, 0.001 };
+	const uint32_t least = (uint32_t)wick_div_up(WANTED, WICK_IO_IOV_MAX);
 
 	(void)state;
 	for (uint32_t k = 0; k < WANTED; k++)
 		wanted[k] = (struct wick_wanted){ k, WANTED - 1 - k };
-	assert_int_equal(wick_extent_plan(&layout, &price, wanted, WANTED, &arrays), wick_div_up(WANTED, WICK_IO_IOV_MAX));
-	check_places(&layout, WANTED, (uint32_t)wick_div_up(WANTED, WICK_IO_IOV_MAX));
+	assert_int_equal(wick_extent_plan(&layout, &price, wanted, WANTED, &arrays), least);
+	check_places(&layout, WANTED, least);
 	for (uint32_t k = 0; k < WANTED; k++)
 		wanted[k].row = k; /* in order they need one */
 	assert_int_equal(wick_extent_plan(&layout, &price, wanted, WANTED, &arrays), 1);

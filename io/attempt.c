@@ -1,0 +1,102 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Short reads and errors (see attempt.h). */
+
+#include "attempt.h"
+
+#include "bits.h"
+#include "check.h"
+#include "file.h"
+
+#include <errno.h>
+
+#define TRANSIENT_TRIES 20      /* with the waits below: about a second */
+#define RETRY_FIRST_NS 50000ull /* doubled at every further try */
+#define RETRY_LAST_NS 100000000ull
+
+/* What is left of an iovec goes alone, and those behind it after it, so that the caller's array is used as it is and
+ * none is made here:
+ *
+ *     iov     [=====][==xxx][xxxxx]     = arrived, x missing
+ *     next             [xxx]            the rest of one
+ *     then                  [xxxxx]     those behind it
+ */
+void wick_attempt_aim(struct wick_io_request *request, uint64_t arrived)
+{
+	uint64_t align = WICK_MAX(WICK_MAX(request->file->offset_align, request->file->memory_align), 1u);
+	const struct iovec *iov = request->iov ? request->iov : &request->one;
+	unsigned count = request->iov ? request->iov_count : 1;
+	uint64_t before = 0, within;
+
+	for (; arrived - before >= iov->iov_len; iov++, count--)
+		before += iov->iov_len;
+	within = wick_align_down(arrived - before, align);
+	request->bytes_done = before + within;
+	request->left_offset = request->offset + request->bytes_done;
+	if (within) {
+		request->rest = (struct iovec){ (char *)iov->iov_base + within, iov->iov_len - within };
+		request->left = &request->rest;
+		request->left_count = 1;
+		request->left_bytes = request->rest.iov_len;
+	} else {
+		request->left = iov;
+		request->left_count = count;
+		request->left_bytes = request->bytes - before;
+	}
+}
+
+enum cure { NONE, TRY_LATER, TRY_MEDIUM };
+
+/* What an error of a read calls for. The second group is how the block layer spells a medium that did not give. */
+static enum cure cure_of(int error)
+{
+	switch (-error) {
+	case EINTR:
+	case EAGAIN:
+	case ENOMEM:
+	case EBUSY:
+		return TRY_LATER;
+	case EIO:
+	case ENODATA:
+	case EILSEQ:
+	case EREMOTEIO:
+	case ENOLINK:
+	case ETIMEDOUT:
+		return TRY_MEDIUM;
+	default:
+		return NONE;
+	}
+}
+
+/* Another try later, as long as the bound for this kind of error allows. */
+static int after_error(struct wick_io_request *request, int error, unsigned retries)
+{
+	enum cure cure = cure_of(error);
+	uint32_t spent = cure == TRY_MEDIUM ? request->medium_errors : request->attempts - request->medium_errors;
+	uint32_t allowed = cure == TRY_MEDIUM ? retries : cure == TRY_LATER ? TRANSIENT_TRIES : 0;
+
+	if (spent >= allowed)
+		return cure == TRY_MEDIUM ? -EIO : error;
+	request->retry_ns = WICK_MIN(RETRY_FIRST_NS << WICK_MIN(spent, 20u), RETRY_LAST_NS);
+	request->attempts++;
+	request->medium_errors += cure == TRY_MEDIUM;
+	return WICK_ATTEMPT_LATER;
+}
+
+int wick_attempt_judge(struct wick_io_request *request, int64_t result, unsigned retries)
+{
+	uint64_t got = (uint64_t)result, arrived = request->bytes_done + got, aimed = request->left_offset;
+
+	if (result < 0)
+		return after_error(request, (int)result, retries);
+	wick_verify(got <= request->left_bytes);
+	if (arrived == request->bytes || !got || request->offset + arrived >= request->file->size) {
+		request->bytes_done = arrived;
+		return arrived == request->bytes ? 0 : -ENODATA;
+	}
+	wick_attempt_aim(request, arrived);
+	if (request->left_offset == aimed) /* less than one aligned block: not getting anywhere */
+		return after_error(request, -EIO, retries);
+	return WICK_ATTEMPT_ON;
+}
