@@ -7,8 +7,8 @@
 
 #include "bits.h"
 #include "check.h"
-#include "json.h"
 #include "safetensors.h"
+#include "shard_index.h"
 #include "source.h"
 #include "torch.h"
 
@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define FILES_MAX 4096u
 #define OPEN_MAX 4 /* files open at a time: a layer's matrices may lie in two of them */
 
 static const struct layout {
@@ -123,45 +122,6 @@ static int list_file(struct wick_checkpoint *checkpoint, unsigned file_idx, cons
 	return ret;
 }
 
-static int list_single(struct wick_checkpoint *checkpoint, const char *name, struct wick_diag *diag)
-{
-	int ret = add_file(checkpoint, name, diag);
-
-	return ret ? ret : list_file(checkpoint, 0, NULL, diag);
-}
-
-/* A relative name of which no component is "..". */
-static bool stays_inside(const char *name)
-{
-	if (!name[0] || name[0] == '/')
-		return false;
-	for (const char *part = name; part; part = strchr(part, '/')) {
-		part += part[0] == '/';
-		if (!strncmp(part, "..", 2) && (part[2] == '/' || !part[2]))
-			return false;
-	}
-	return true;
-}
-
-/* Adds the file that one entry of the index names, unless it is known. */
-static int add_shard(struct wick_checkpoint *checkpoint, const char *path, const char *tensor, const json_t *value,
-	struct wick_diag *diag)
-{
-	const char *name = json_string_value(value);
-
-	if (!name || strlen(name) != json_string_length(value))
-		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: its file is not a name", path, tensor);
-	for (unsigned i = 0; i < checkpoint->file_count; i++)
-		if (!strcmp(name_in_folder(checkpoint, &checkpoint->files[i]), name))
-			return 0;
-	if (!stays_inside(name))
-		return wick_diag_say(
-			diag, -EINVAL, "%s: tensor %s: file %s is outside of the folder", path, tensor, name);
-	if (checkpoint->file_count == FILES_MAX)
-		return wick_diag_say(diag, -EINVAL, "%s: names more than %u files", path, FILES_MAX);
-	return add_file(checkpoint, name, diag);
-}
-
 /* A file that the index names and the folder lacks is a download that did not finish. */
 static int check_present(const struct wick_checkpoint *checkpoint, const char *path, struct wick_diag *diag)
 {
@@ -176,20 +136,17 @@ static int check_present(const struct wick_checkpoint *checkpoint, const char *p
 	return 0;
 }
 
-static int list_shards(struct wick_checkpoint *checkpoint, const char *path, json_t *map, struct wick_diag *diag)
+static int list_shards(struct wick_checkpoint *checkpoint, const char *path, const struct wick_shard_index *index,
+	struct wick_diag *diag)
 {
-	const char *tensor;
-	json_t *value;
-	int ret;
+	int ret = 0;
 
-	json_object_foreach(map, tensor, value) {
-		ret = add_shard(checkpoint, path, tensor, value, diag);
-		if (ret)
-			return ret;
-	}
-	ret = check_present(checkpoint, path, diag);
+	for (unsigned i = 0; !ret && i < index->file_count; i++)
+		ret = add_file(checkpoint, index->files[i], diag);
+	if (!ret)
+		ret = check_present(checkpoint, path, diag);
 	for (unsigned i = 0; !ret && i < checkpoint->file_count; i++)
-		ret = list_file(checkpoint, i, map, diag);
+		ret = list_file(checkpoint, i, index->map, diag);
 	return ret;
 }
 
@@ -217,6 +174,15 @@ static int sort_names(struct wick_checkpoint *checkpoint, struct wick_diag *diag
 	return 0;
 }
 
+static int open_single(struct wick_checkpoint *checkpoint, const char *name, struct wick_diag *diag)
+{
+	int ret = add_file(checkpoint, name, diag);
+
+	if (!ret)
+		ret = list_file(checkpoint, 0, NULL, diag);
+	return ret ? ret : sort_names(checkpoint, diag);
+}
+
 /* Every tensor of the index was found. */
 static int check_complete(struct wick_checkpoint *checkpoint, const char *path, json_t *map, struct wick_diag *diag)
 {
@@ -230,27 +196,18 @@ static int check_complete(struct wick_checkpoint *checkpoint, const char *path, 
 	return 0;
 }
 
-static int list_index(struct wick_checkpoint *checkpoint, const char *path, json_t *index, struct wick_diag *diag)
-{
-	json_t *map = json_object_get(index, "weight_map");
-	int ret;
-
-	if (!json_is_object(map))
-		return wick_diag_say(diag, -EINVAL, "%s: has no weight_map", path);
-	ret = list_shards(checkpoint, path, map, diag);
-	if (!ret)
-		ret = sort_names(checkpoint, diag);
-	return ret ? ret : check_complete(checkpoint, path, map, diag);
-}
-
 static int open_index(struct wick_checkpoint *checkpoint, const char *path, struct wick_diag *diag)
 {
-	json_t *index;
-	int ret = wick_json_load(&index, path, WICK_JSON_BYTES_MAX, WICK_JSON_UNIQUE_KEYS, diag);
+	struct wick_shard_index index;
+	int ret = wick_shard_index_load(&index, path, diag);
 
 	if (!ret)
-		ret = list_index(checkpoint, path, index, diag);
-	json_decref(index);
+		ret = list_shards(checkpoint, path, &index, diag);
+	if (!ret)
+		ret = sort_names(checkpoint, diag);
+	if (!ret)
+		ret = check_complete(checkpoint, path, index.map, diag);
+	wick_shard_index_free(&index);
 	return ret;
 }
 
@@ -270,9 +227,7 @@ static int try_layout(struct wick_checkpoint *checkpoint, const struct layout *l
 	} else if (layout->is_index) {
 		ret = open_index(checkpoint, path, diag);
 	} else {
-		ret = list_single(checkpoint, layout->name, diag);
-		if (!ret)
-			ret = sort_names(checkpoint, diag);
+		ret = open_single(checkpoint, layout->name, diag);
 	}
 	free(path);
 	return ret;

@@ -1,0 +1,20 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The index.json of a checkpoint in many files: its weight_map says in which file of the folder each tensor is. */
+
+#include "diag.h"
+
+#include <jansson.h>
+
+struct wick_shard_index {
+	json_t *root;
+	json_t *map;        /* tensor name -> file name; in root */
+	const char **files; /* (file_count), each once, in the order of the map; in root */
+	unsigned file_count;
+};
+
+/* Every file name is one that stays inside the folder. -EINVAL with the index and the tensor named. */
+int wick_shard_index_load(struct wick_shard_index *index, const char *path, struct wick_diag *diag);
+void wick_shard_index_free(struct wick_shard_index *index); /* a zeroed one is fine */
