@@ -10,6 +10,8 @@
 #include <cblas.h>
 #include <limits.h>
 
+#define WICK_GEMM_THREADS 256
+
 /* OpenBLAS counts in int: a tile that does not fit is the caller's mistake. */
 static blasint count_of(size_t value)
 {
@@ -27,6 +29,24 @@ static void gemm(enum CBLAS_TRANSPOSE b_order, float *c, size_t ldc, const float
 void wick_gemm_init(void)
 {
 	openblas_set_num_threads(1);
+}
+
+/* OpenBLAS maps a buffer when a call finds none free and keeps it for good. These two of its functions are exported but
+ * in no header; where they are missing, buffers are made in the first calls instead. */
+__attribute__((weak)) void *blas_memory_alloc(int unused);
+__attribute__((weak)) void blas_memory_free(void *buffer);
+
+void wick_gemm_reserve(unsigned threads)
+{
+	void *buffers[WICK_GEMM_THREADS];
+	unsigned count = threads < WICK_GEMM_THREADS ? threads : WICK_GEMM_THREADS;
+
+	if (!blas_memory_alloc || !blas_memory_free)
+		return;
+	for (unsigned i = 0; i < count; i++)
+		buffers[i] = blas_memory_alloc(0);
+	for (unsigned i = 0; i < count; i++)
+		blas_memory_free(buffers[i]);
 }
 
 void wick_gemm_nt(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, size_t m, size_t n,

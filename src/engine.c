@@ -19,10 +19,13 @@
 #include <string.h>
 #include <time.h>
 
-/* What the process takes beside everything that the plan counts: code and libraries as far as they are touched (5 MB),
- * stacks, OpenBLAS's packing buffers, the ring. Measured on x86-64 with Debian 12's libraries: docs/measurements.md. */
-#define PROCESS_BYTES (6u << 20)
+/* What the process takes beside everything that the plan counts: code and libraries as far as they are touched (5 to 6
+ * MB), stacks, OpenBLAS's packing buffers, the ring, and some room, since all of these differ a little from run to run.
+ * Measured on x86-64 with Debian 12's libraries: docs/measurements.md. */
+#define PROCESS_BYTES (7u << 20)
 #define PROCESS_BYTES_A_THREAD (256u << 10)
+#define THREAD_BYTES (72u << 10) /* that only reads: its stack, and 60 KiB of OpenBLAS's thread-local storage */
+#define READ_THREADS_MAX 32
 #define EIO_RETRIES 4
 
 static uint64_t now_ns(void)
@@ -51,11 +54,26 @@ static int open_model(struct wick *wick, const char *path, const struct wick_opt
 	return 0;
 }
 
+/* Threads that read where io_uring does not: none, or as many as reads are in flight. */
+static uint32_t read_threads(const struct wick_settings *settings)
+{
+	struct wick_io_options options = { .method = settings->io, .depth = 1 };
+	struct wick_io *io;
+	bool pool;
+
+	if (wick_io_create(&io, &options, NULL))
+		return 0;
+	pool = !strcmp(wick_io_method(io), "pread");
+	wick_io_destroy(io);
+	return pool ? WICK_MIN(settings->queue_depth, READ_THREADS_MAX) : 0;
+}
+
 static int make_plan(struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag)
 {
 	const struct wick_settings *settings = &wick->settings;
 	struct wick_plan_input input = { .model = wick->model, .memory = options->memory, .free_bytes = wick_free_bytes(),
-		.process_bytes = PROCESS_BYTES + (uint64_t)settings->threads * PROCESS_BYTES_A_THREAD,
+		.process_bytes = PROCESS_BYTES + (uint64_t)settings->threads * PROCESS_BYTES_A_THREAD +
+			(uint64_t)read_threads(settings) * THREAD_BYTES,
 		.metadata_bytes = wick->model->memory_bytes + wick_tokenizer_bytes(wick->tokenizer),
 		.mode = settings->mode, .chunk_bytes = settings->chunk_bytes,
 		.size = { .ctx = settings->ctx, .threads = settings->threads, .all_logits = settings->all_logits } };
@@ -65,7 +83,8 @@ static int make_plan(struct wick *wick, const struct wick_options *options, stru
 
 static int open_drive(struct wick *wick, const char *path, struct wick_diag *diag)
 {
-	struct wick_io_options io = { .method = wick->settings.io, .depth = wick->settings.queue_depth, .retries = EIO_RETRIES };
+	struct wick_io_options io = { .method = wick->settings.io, .depth = wick->settings.queue_depth,
+		.threads = WICK_MIN(wick->settings.queue_depth, READ_THREADS_MAX), .retries = EIO_RETRIES };
 	int err = wick_file_open(&wick->file, path, !wick->settings.buffered, diag);
 
 	if (!err && wick->file.offset_align > WICK_FILE_ALIGN) {
@@ -175,6 +194,7 @@ static int open_all(struct wick *wick, const char *path, const struct wick_optio
 	if (err)
 		return err;
 	wick_gemm_init();
+	wick_gemm_reserve(wick->settings.threads);
 	wick_kernels_init(&wick->kernels, wick->settings.cpu_mask);
 	wick->fetch = (struct wick_fetch){ .file = &wick->file, .io = wick->io, .kernels = &wick->kernels,
 		.pool = wick->pool, .chunk_bytes = wick->settings.chunk_bytes };

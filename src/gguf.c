@@ -78,6 +78,7 @@ static int open_and_load(struct wick_gguf *gguf, struct wick_diag *diag)
 		rc = wick_diag_say(diag, -EINVAL, "%s: not a regular file", gguf->path);
 	else {
 		gguf->file_bytes = status.st_size;
+		posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM); /* readahead would fill the page cache with weights */
 		rc = load_header(gguf, fd, diag);
 		if (rc == 0)
 			rc = trim_header(gguf, diag);

@@ -190,6 +190,7 @@ static int load_all_checksums(struct walk *walk)
 	walk->fd = open(path_of(walk), O_RDONLY | O_CLOEXEC);
 	if (walk->fd < 0)
 		return wick_diag_say(walk->diag, -errno, "%s: %s", path_of(walk), strerror(errno));
+	posix_fadvise(walk->fd, 0, 0, POSIX_FADV_RANDOM); /* readahead would fill the page cache with weights */
 	rc = load_checksums(walk);
 	if (rc == 0)
 		rc = wick_slot_each(&model->shape, hand_out, walk);
