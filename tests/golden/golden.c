@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 /* Every fixture, packed in every type that holds it exactly, computes what transformers computes: logits within the
- * tolerance at all positions that were kept, in the prompt and in the continuation, the same 64 greedy ids, and the same
- * ids for texts. */
+ * tolerance at all positions that were kept, in the prompt and in the continuation, the same 64 greedy ids, and the
+ * same ids for texts. */
 
 #include "fixture.h"
 

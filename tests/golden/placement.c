@@ -5,9 +5,9 @@
  *
  * One run with everything resident, one thread and the plainest I/O is the truth; every other way to place, read and
  * compute the same model must give the same bits. It needs no expected file, and every race, wrong offset, buffer used
- * too early and row left stale breaks it. The settings have a few hundred combinations. A sample of them is tried on two
- * fixtures and on a synthetic model, in which a sweep is many units and a unit many chunks; all of them with
- * WICK_EXHAUSTIVE=1 in the environment.
+ * too early and row left stale breaks it. The settings have a few hundred combinations: a sample of them is tried on
+ * two fixtures and on a synthetic model, in which a sweep is many units and a unit many chunks; with WICK_EXHAUSTIVE=1
+ * in the environment all of them are.
  */
 
 #include "answer.h"
