@@ -48,7 +48,7 @@ struct wick_sim;
 extern const struct wick_io_method_ops wick_io_sim;
 
 /* A queue on a new drive, which lives as long as the queue. *file is what its requests read when there is an image; it
- * needs no closing. */
+ * needs no closing. Without one, file is not looked at and requests name files of their own. */
 int wick_sim_create(struct wick_io **io, struct wick_sim **sim, struct wick_file *file,
 	const struct wick_sim_options *faults, const struct wick_io_options *options);
 

@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -346,6 +347,30 @@ static void lies_are_delivered_and_counted(void **state)
 	wick_io_destroy(world.io);
 }
 
+/* Without an image the drive holds the file that the request names. */
+static void a_real_file_on_a_bad_drive(void **state)
+{
+	const struct wick_sim_options faults = { .seed = 9, .short_per_mille = 500, .short_by_sectors = true };
+	const struct wick_io_options options = { .depth = 2 };
+	const char *folder = getenv("TMPDIR");
+	char path[256];
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/wick-sim-XXXXXX", folder ? folder : "/tmp");
+	fd = mkstemp(path);
+	assert_true(fd >= 0 && write(fd, image, IMAGE_BYTES) == IMAGE_BYTES);
+	close(fd);
+	memset(&world, 0, sizeof(world));
+	assert_int_equal(wick_file_open(&world.file, path, false, NULL), 0);
+	unlink(path);
+	assert_int_equal(wick_sim_create(&world.io, &world.sim, NULL, &faults, &options), 0);
+	assert_int_equal(read_once()->result, 0);
+	assert_true(bytes_are_right(&world.items[0]));
+	wick_io_destroy(world.io);
+	wick_file_close(&world.file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +380,7 @@ int main(void)
 		cmocka_unit_test(short_reads_are_resumed),
 		cmocka_unit_test(a_drive_that_is_gone_is_reported_at_once),
 		cmocka_unit_test(lies_are_delivered_and_counted),
+		cmocka_unit_test(a_real_file_on_a_bad_drive),
 	};
 	uint64_t draws = 42;
 
