@@ -7,8 +7,6 @@
 
 #include "vector.h"
 
-#define FFN_ROWS 4
-
 /* y += h * number, vector i of a tile with its scale. */
 INLINE vec accumulate_vec(enum wick_type type, vec y, vec h, vec scale, const uint8_t *tile, int i)
 {
@@ -38,8 +36,8 @@ INLINE void accumulate_tile(
 INLINE void accumulate_rest(
 	enum wick_type type, int rows, float *y, const uint8_t *const *w, size_t at, const vec *h, size_t cols)
 {
-	uint8_t padded[FFN_ROWS][WICK_COLUMN_TILE * sizeof(float)];
-	const uint8_t *tiles[FFN_ROWS];
+	uint8_t padded[ROWS][WICK_COLUMN_TILE * sizeof(float)];
+	const uint8_t *tiles[ROWS];
 	float padded_y[WICK_COLUMN_TILE] = { 0 };
 
 	for (int r = 0; r < rows; r++) {
@@ -53,8 +51,8 @@ INLINE void accumulate_rest(
 
 /* Some rows and what they are multiplied by. */
 struct ffn_group {
-	const uint8_t *w[FFN_ROWS];
-	float h[FFN_ROWS];
+	const uint8_t *w[ROWS];
+	float h[ROWS];
 	int filled;
 };
 
@@ -62,7 +60,7 @@ struct ffn_group {
 INLINE void accumulate_group(enum wick_type type, int rows, float *y, const struct ffn_group *group,
 	const uint8_t *const *next, size_t cols)
 {
-	vec h[FFN_ROWS];
+	vec h[ROWS];
 	size_t c = 0, at = 0;
 
 	for (int r = 0; r < rows; r++)
@@ -80,7 +78,7 @@ INLINE size_t fill_group(struct ffn_group *group, const uint8_t *w, size_t strid
 	size_t k, size_t count)
 {
 	group->filled = 0;
-	for (; k < count && group->filled < FFN_ROWS; k++) {
+	for (; k < count && group->filled < ROWS; k++) {
 		if (h[k] == 0)
 			continue;
 		group->w[group->filled] = w + (index ? index[k] : k) * stride;
@@ -92,22 +90,22 @@ INLINE size_t fill_group(struct ffn_group *group, const uint8_t *w, size_t strid
 INLINE void accumulate_all(enum wick_type type, float *y, const uint8_t *w, size_t stride, const uint32_t *index,
 	const float *h, size_t count, size_t cols)
 {
-	struct ffn_group groups[2];
-	struct ffn_group *now = &groups[0], *next = &groups[1];
-	size_t k = fill_group(now, w, stride, index, h, 0, count);
+	struct ffn_group now, next = { .filled = 0 };
+	size_t k = 0, k_next = 0;
 
-	while (now->filled == FFN_ROWS) {
-		struct ffn_group *done = now;
-
-		k = fill_group(next, w, stride, index, h, k, count);
-		for (int r = next->filled; r < FFN_ROWS; r++)
-			next->w[r] = now->w[r];
-		accumulate_group(type, FFN_ROWS, y, now, next->w, cols);
-		now = next;
-		next = done;
+	for (size_t ahead = rows_ahead(type, cols); ahead; ahead -= ROWS)
+		k_next = fill_group(&next, w, stride, index, h, k_next, count);
+	for (;;) {
+		k = fill_group(&now, w, stride, index, h, k, count);
+		if (now.filled < ROWS)
+			break;
+		k_next = fill_group(&next, w, stride, index, h, k_next, count);
+		for (int r = next.filled; r < ROWS; r++)
+			next.w[r] = now.w[r];
+		accumulate_group(type, ROWS, y, &now, next.w, cols);
 	}
-	for (int r = 0; r < now->filled; r++) {
-		struct ffn_group one = { { now->w[r] }, { now->h[r] }, 1 };
+	for (int r = 0; r < now.filled; r++) {
+		struct ffn_group one = { { now.w[r] }, { now.h[r] }, 1 };
 
 		accumulate_group(type, 1, y, &one, one.w, cols);
 	}

@@ -108,7 +108,7 @@ INLINE void fixed_rows_q4_0(int rows, vec *sums, const uint8_t *const *w, const 
 INLINE void fixed_rows(enum wick_type type, int rows, float *y, const uint8_t *const *w, const uint8_t *const *next,
 	const struct fixed *x, size_t cols, int add)
 {
-	vec sums[4];
+	vec sums[ROWS];
 
 	for (int r = 0; r < rows; r++)
 		sums[r] = vec_set(0);

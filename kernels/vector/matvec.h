@@ -7,8 +7,6 @@
 
 #include "fixed.h"
 
-#define DOT_ROWS 4
-
 /* Two accumulators a row hide half of the latency of the additions. */
 INLINE void dot_tile(enum wick_type type, vec sums[2], const uint8_t *tile, const vec *x)
 {
@@ -30,11 +28,11 @@ INLINE void dot_rest(
 	}
 }
 
-/* y[r] = row r . x for `rows` rows, a constant up to DOT_ROWS. */
+/* y[r] = row r . x for `rows` rows, a constant up to ROWS. */
 INLINE void dot_rows(enum wick_type type, int rows, float *y, const uint8_t *const *w, const uint8_t *const *next,
 	const float *x, size_t cols)
 {
-	vec sums[DOT_ROWS][2], x_tile[TILE_VECS];
+	vec sums[ROWS][2], x_tile[TILE_VECS];
 	size_t c = 0, at = 0;
 
 	for (int r = 0; r < rows; r++)
@@ -56,7 +54,7 @@ INLINE void dot_rows(enum wick_type type, int rows, float *y, const uint8_t *con
 INLINE void find_rows(
 	const uint8_t **rows, const uint8_t *w, size_t stride, const uint32_t *index, size_t k, size_t count)
 {
-	for (size_t r = 0; r < DOT_ROWS; r++) {
+	for (size_t r = 0; r < ROWS; r++) {
 		size_t row = WICK_MIN(k + r, count - 1);
 
 		rows[r] = w + (index ? index[row] : row) * stride;
@@ -67,16 +65,16 @@ INLINE void find_rows(
 INLINE void dot_pass(enum wick_type type, float *y, const uint8_t *w, size_t stride, const uint32_t *index, size_t count,
 	const float *x, const struct fixed *fixed, size_t cols, int add)
 {
-	const uint8_t *rows[DOT_ROWS], *next[DOT_ROWS];
-	size_t k = 0;
+	const uint8_t *rows[ROWS], *next[ROWS];
+	size_t k = 0, ahead = rows_ahead(type, cols);
 
-	for (; k + DOT_ROWS <= count; k += DOT_ROWS) {
+	for (; k + ROWS <= count; k += ROWS) {
 		find_rows(rows, w, stride, index, k, count);
-		find_rows(next, w, stride, index, k + DOT_ROWS, count);
+		find_rows(next, w, stride, index, k + ahead, count);
 		if (has_scale(type))
-			fixed_rows(type, DOT_ROWS, y + k, rows, next, fixed, cols, add);
+			fixed_rows(type, ROWS, y + k, rows, next, fixed, cols, add);
 		else
-			dot_rows(type, DOT_ROWS, y + k, rows, next, x, cols);
+			dot_rows(type, ROWS, y + k, rows, next, x, cols);
 	}
 	for (; k < count; k++) {
 		find_rows(rows, w, stride, index, k, count);

@@ -30,6 +30,8 @@
 #include "../plain.h"
 
 #define TILE_VECS (WICK_COLUMN_TILE / LANES)
+#define ROWS 4 /* taken at a time */
+#define AHEAD_BYTES ((size_t)8192)
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE vec vec_load(const void *from)
@@ -85,6 +87,14 @@ INLINE void fetch_ahead(enum wick_type type, int rows, const uint8_t *const *nex
 	for (int r = 0; r < rows; r++)
 		for (size_t line = 0; line < tile_bytes(type); line += 64)
 			__builtin_prefetch(next[r] + at + line);
+}
+
+/* In rows, a multiple of ROWS: far enough for memory to answer meanwhile, which takes more short rows than long ones. */
+INLINE size_t rows_ahead(enum wick_type type, size_t cols)
+{
+	size_t bytes = ROWS * (size_t)wick_type_bytes(type, cols);
+
+	return ROWS * (bytes < AHEAD_BYTES ? AHEAD_BYTES / (bytes + 1) + 1 : 1);
 }
 
 /* The last `cols` numbers of a row, fewer than a tile, followed by zeros. */
