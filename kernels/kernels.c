@@ -25,6 +25,9 @@ static void fill_with_c(struct wick_kernels *kernels)
 
 static void climb(struct wick_kernels *kernels, uint32_t flags)
 {
+	if (!(flags & WICK_CPU_SSE42))
+		return;
+	wick_kernels_sse42(kernels);
 	if (!(flags & WICK_CPU_AVX2))
 		return;
 	wick_kernels_avx2(kernels);

@@ -16,5 +16,6 @@ void wick_kernels_attend_c(struct wick_kernels *kernels);
 void wick_kernels_crc32c_c(struct wick_kernels *kernels);
 
 #if defined(__x86_64__)
+void wick_kernels_sse42(struct wick_kernels *kernels);
 void wick_kernels_avx2(struct wick_kernels *kernels);
 #endif
