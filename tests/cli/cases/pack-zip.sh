@@ -1,4 +1,5 @@
-# The sizes in a zip's directory are lies, one way and the other; and the file is cut.
+# The sizes in a zip's directory are lies, one way and the other; and the file is cut. Who finds out, the zip library or
+# wick, depends on the library's version.
 fixture bin-hub-f16
 cp src/pytorch_model.bin kept
 lie() {
@@ -14,7 +15,7 @@ lie() {
 	struct.pack_into("<II", b, at + 20, *[eval(sys.argv[1], {"size": size})] * 2)
 	open(path, "wb").write(b)
 	PY
-	refuse pack src -o out.gguf
+	refuse pack src -o out.gguf | sed 's/bin: .*/bin: .../'
 }
 lie 'size - 2'
 lie 'size + 64'
@@ -23,5 +24,5 @@ lie '0'
 for bytes in 100 $(($(stat -c %s kept) / 2)) $(($(stat -c %s kept) - 1)); do
 	cp kept src/pytorch_model.bin
 	cut_file src/pytorch_model.bin $bytes
-	refuse pack src -o out.gguf
+	refuse pack src -o out.gguf | sed 's/bin: .*/bin: .../'
 done
