@@ -12,6 +12,7 @@
 
 /* A range is cut into pieces of this size, so that checking one overlaps reading the next ones. */
 #define PIECE_BYTES (4u << 20)
+#define PIECES_MAX 64
 
 struct loader {
 	struct wick_fetch *fetch;
@@ -84,10 +85,17 @@ static int load_all(struct loader *loader, wick_progress_fn progress, void *user
 	return err;
 }
 
+/* Enough pieces to keep `depth` reads in flight while one more is checked. */
+static uint32_t pieces_in_flight(uint32_t depth, uint64_t chunk_bytes)
+{
+	return (uint32_t)WICK_MIN(depth * chunk_bytes / PIECE_BYTES + 2, PIECES_MAX);
+}
+
 int wick_load_all(struct wick_fetch *fetch, const struct wick_load *loads, uint32_t count, uint32_t depth,
 	wick_progress_fn progress, void *user, struct wick_diag *diag)
 {
-	struct loader loader = { .fetch = fetch, .loads = loads, .count = count, .ring_count = WICK_MAX(4, depth) };
+	struct loader loader = { .fetch = fetch, .loads = loads, .count = count,
+		.ring_count = pieces_in_flight(depth, fetch->chunk_bytes) };
 	uint64_t most = PIECE_BYTES;
 	int err = 0;
 
