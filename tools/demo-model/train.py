@@ -5,6 +5,7 @@
 
     python3 -m venv venv && venv/bin/pip install -r requirements.txt
     venv/bin/python train.py --text DIR_OF_NOVELS --out model [--minutes 100]
+    venv/bin/python train.py --text DIR_OF_NOVELS --out model --measure     only writes model/README.md again
 
 The model is an ordinary Hugging Face OPT folder: config.json, pytorch_model.bin (f16), vocab.json, merges.txt.
 Each layer's ReLU output is penalised by its mean (L1), and the weight of that penalty is steered per layer
@@ -38,6 +39,7 @@ def arguments():
     p.add_argument("--text", type=pathlib.Path, required=True, help="a folder of .txt novels")
     p.add_argument("--out", type=pathlib.Path, required=True, help="the Hugging Face folder to write")
     p.add_argument("--minutes", type=float, default=100, help="time to train for; the schedule follows the clock")
+    p.add_argument("--measure", action="store_true", help="measure the model that is there, do not train")
     p.add_argument("--seed", type=int, default=1)
     return p.parse_args()
 
@@ -190,18 +192,18 @@ def sample(model, tok, prompt, device, n=120):
     return tok.decode(out[0].tolist()[1:])
 
 
-def write_readme(out, model, tok, result, spent, device):
+def write_readme(out, model, tok, result, spent):
     loss, shares = result
     params = sum(p.numel() for p in model.parameters())
     rows = "\n".join(f"| {i} | {100 * (1 - s):.1f}% |" for i, s in enumerate(shares))
     prompt = "The old man looked at the sea and"
-    text = sample(model, tok, prompt, device).replace("\n", "\n> ")
+    text = sample(model, tok, prompt, model.device).replace("\n", "\n> ")
     (out / "README.md").write_text(f"""# The demo model
 
 Written by `tools/demo-model/train.py`; do not edit. An OPT ({LAYERS} layers, d_model {D_MODEL}, ffn {FFN}, {HEADS} heads,
-vocabulary {VOCAB}, context {CONTEXT}; {params / 1e6:.2f} M parameters, f16), trained for {spent['minutes']:.0f} minutes
-({spent['steps']} steps, {spent['steps'] * BATCH * CONTEXT / 1e6:.1f} M tokens, {spent['where']}) on out-of-copyright
-English novels. Figures are for text it has not seen ({', '.join(HELD_OUT)}).
+vocabulary {VOCAB}, context {CONTEXT}; {params / 1e6:.2f} M parameters, f16), trained for {spent['steps']} steps
+({spent['steps'] * BATCH * CONTEXT / 1e6:.1f} M tokens, on {spent['where']}) on out-of-copyright English novels.
+Figures are for text it has not seen ({', '.join(HELD_OUT)}).
 
 Perplexity {math.exp(loss):.2f} ({loss:.3f} nats a token).
 
@@ -216,17 +218,7 @@ A sample at temperature 0.7, top-p 0.9:
 """)
 
 
-def main():
-    args = arguments()
-    args.out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(args.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    files = sorted(args.text.glob("*.txt"))
-    tok = learn_tokenizer([f for f in files if f.stem not in HELD_OUT], args.out)
-    train = token_stream(tok, [f for f in files if f.stem not in HELD_OUT])
-    held_out = token_stream(tok, [f for f in files if f.stem in HELD_OUT])
-    print(f"{len(train) / 1e6:.1f} M tokens to train on, {len(held_out) / 1e6:.2f} M held out, on {device}", flush=True)
-
+def train_model(args, device, train):
     model = make_model().to(device)
     acts, opts = Activations(model), optimizers(model)
     base = [[g["lr"] for g in o.param_groups] for o in opts]
@@ -246,8 +238,7 @@ def main():
             o.step()
             o.zero_grad(set_to_none=True)
         if step % 10 == 0:
-            goal = targets(progress)
-            penalty *= [1.08 if a > g else 0.95 for a, g in zip(active, goal)]
+            penalty *= [1.08 if a > g else 0.95 for a, g in zip(active, targets(progress))]
         if step % 50 == 0:
             shares = " ".join(f"{100 * a:.1f}" for a in active)
             print(f"step {step} {100 * progress:.1f}% loss {loss.item():.3f} active% {shares} penalty "
@@ -256,15 +247,32 @@ def main():
             save(model, args.out)
             last_save = time.monotonic()
         step += 1
-
-    model.half().float()  # the figures are those of the weights as stored
     save(model, args.out)
-    where = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} CPU threads"
-    spent = dict(minutes=(time.monotonic() - begun) / 60, steps=step, where=where)
-    model.eval()
-    result = evaluate(model, acts, held_out, device, 64)
-    write_readme(args.out, model, tok, result, spent, device)
-    print((args.out / "README.md").read_text())
+    where = torch.cuda.get_device_name() if device == "cuda" else "CPU"
+    (args.out / "training.json").write_text(json.dumps(dict(steps=step, where=where)) + "\n")
+
+
+def measure(out, tok, held_out, device):
+    """Figures and README of the model as stored."""
+    model = OPTForCausalLM.from_pretrained(out, torch_dtype=torch.float32).to(device).eval()
+    result = evaluate(model, Activations(model), held_out, device, 64)
+    write_readme(out, model, tok, result, json.loads((out / "training.json").read_text()))
+    print((out / "README.md").read_text())
+
+
+def main():
+    args = arguments()
+    args.out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(args.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    files = sorted(args.text.glob("*.txt"))
+    seen = [f for f in files if f.stem not in HELD_OUT]
+    if args.measure:
+        tok = ByteLevelBPETokenizer(str(args.out / "vocab.json"), str(args.out / "merges.txt"))
+    else:
+        tok = learn_tokenizer(seen, args.out)
+        train_model(args, device, token_stream(tok, seen))
+    measure(args.out, tok, token_stream(tok, [f for f in files if f.stem in HELD_OUT]), device)
 
 
 if __name__ == "__main__":
