@@ -8,7 +8,7 @@
 #include "bits.h"
 #include "gguf.h"
 #include "io.h"
-#include "limits.h"
+#include "memory_limits.h"
 #include "load.h"
 #include "pool.h"
 #include "tokenizer.h"
@@ -85,7 +85,8 @@ static int open_drive(struct wick *wick, const char *path, struct wick_diag *dia
 {
 	struct wick_io_options io = { .method = wick->settings.io, .depth = wick->settings.queue_depth,
 		.threads = WICK_MIN(wick->settings.queue_depth, READ_THREADS_MAX), .retries = EIO_RETRIES };
-	int err = wick_file_open(&wick->file, path, !wick->settings.buffered, diag);
+	bool mapped = wick->settings.io && !strcmp(wick->settings.io, "mmap"); /* mapping is the page cache */
+	int err = wick_file_open(&wick->file, path, !wick->settings.buffered && !mapped, diag);
 
 	if (!err && wick->file.offset_align > WICK_FILE_ALIGN) {
 		wick_file_close(&wick->file);
@@ -93,6 +94,8 @@ static int open_drive(struct wick *wick, const char *path, struct wick_diag *dia
 		snprintf(wick->file.why, sizeof(wick->file.why), "the drive wants reads aligned to more than %u bytes",
 			WICK_FILE_ALIGN);
 	}
+	if (mapped)
+		snprintf(wick->file.why, sizeof(wick->file.why), "mmap reads through the page cache");
 	return err ? err : wick_io_create(&wick->io, &io, diag);
 }
 

@@ -7,7 +7,7 @@
 
 #include "bits.h"
 #include "io.h"
-#include "limits.h"
+#include "memory_limits.h"
 #include "tokenizer.h"
 
 #include <errno.h>

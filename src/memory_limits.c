@@ -3,7 +3,7 @@
 
 /* Memory that this process may use: /proc and the cgroup file systems, read each time, never remembered. */
 
-#include "limits.h"
+#include "memory_limits.h"
 
 #include "bits.h"
 
