@@ -34,7 +34,7 @@ static double unit_bytes(char letter)
 	return at ? (double)(1ull << (10 * (at - units + 1))) : 0;
 }
 
-static bool parse_size(const char *word, uint64_t *bytes)
+bool opt_size(const char *word, uint64_t *bytes)
 {
 	double value;
 	const char *rest = parse_decimal(word, &value);
@@ -100,7 +100,7 @@ static bool take_size(const struct opt *opt, const char *word)
 {
 	uint64_t bytes;
 
-	if (!parse_size(word, &bytes) || !in_bounds(opt, (double)bytes))
+	if (!opt_size(word, &bytes) || !in_bounds(opt, (double)bytes))
 		return false;
 	*opt->into.size = bytes;
 	return true;
@@ -114,7 +114,7 @@ static bool take_budget(const struct opt *opt, const char *word)
 
 	if (!share)
 		budget.percent = 0;
-	if (share ? !budget.percent : !parse_size(word, &budget.bytes) || !budget.bytes)
+	if (share ? !budget.percent : !opt_size(word, &budget.bytes) || !budget.bytes)
 		return false;
 	*opt->into.budget = budget;
 	return true;
@@ -283,7 +283,7 @@ int opt_parse(const struct command *command, char **words, struct wick_diag *dia
 			return taken;
 		words += taken;
 	}
-	if (command->operand && !*command->operand_into)
+	if (command->operand && !command->operand_optional && !*command->operand_into)
 		return wick_diag_say(diag, -EINVAL, "%s is missing", command->operand);
 	return 0;
 }

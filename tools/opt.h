@@ -48,6 +48,7 @@ struct command {
 	const char *purpose;      /* one line for the list of commands */
 	const char *synopsis;     /* what follows the name on the usage line */
 	const char *operand;      /* the word without a dash that it needs */
+	bool operand_optional;
 	const char **operand_into;
 	const char *about;        /* paragraphs under the usage line */
 	const struct opt *options; /* ended by OPT_END */
@@ -61,5 +62,8 @@ enum { OPT_HELP = 1 }; /* --help was asked for */
 
 /* Parses what follows the command's name. 0, OPT_HELP, or -EINVAL with a sentence that names the bad word. */
 int opt_parse(const struct command *command, char **words, struct wick_diag *diag);
+
+/* A size as the options take them, such as 64k: powers of 1024. */
+bool opt_size(const char *word, uint64_t *bytes);
 
 void opt_print_help(const struct command *command, FILE *out);

@@ -12,7 +12,8 @@
 
 enum { EXIT_USAGE = 2 };
 
-static const struct command *const commands[] = { &cmd_run, &cmd_pack, &cmd_plan, &cmd_info, &cmd_verify, NULL };
+static const struct command *const commands[] = { &cmd_run, &cmd_pack, &cmd_plan, &cmd_info, &cmd_verify, &cmd_flashbench,
+	NULL };
 
 static const struct command *find_command(const char *name)
 {
@@ -28,7 +29,7 @@ static void print_commands(FILE *out)
 	      "usage: wick COMMAND ...\n\n",
 		out);
 	for (const struct command *const *command = commands; *command; command++)
-		fprintf(out, "  %-10s%s\n", (*command)->name, (*command)->purpose);
+		fprintf(out, "  %-12s%s\n", (*command)->name, (*command)->purpose);
 	fputs("\n`wick help COMMAND` explains one of them; `wick --version` says which wick this is.\n", out);
 }
 

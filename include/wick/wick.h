@@ -185,6 +185,11 @@ WICK_API int wick_verify(
 /* What a packed model is, as JSON text (keys with units); the caller frees it. */
 WICK_API int wick_info(const char *path, char **json, struct wick_diag *diag);
 
+/* Memory, in bytes: free for a new process (the limits of its cgroups included; 0 when it cannot be read), and the
+ * smallest limit of its cgroups (UINT64_MAX without one). */
+WICK_API uint64_t wick_free_bytes(void);
+WICK_API uint64_t wick_cgroup_limit_bytes(void);
+
 WICK_API const char *wick_version(void);
 
 #ifdef __cplusplus

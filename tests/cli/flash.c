@@ -1,0 +1,166 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The lists that flashbench takes, and cells on a small file: what is read, never how fast. */
+
+#include "flash.h"
+
+#include "bits.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void expect_list(const char *text, bool sizes, const uint64_t *values, unsigned count)
+{
+	struct flash_list list;
+
+	assert_int_equal(flash_list_parse(&list, "--it", text, sizes, 1, 1u << 30, NULL), 0);
+	assert_int_equal(list.count, count);
+	for (unsigned i = 0; i < count; i++)
+		assert_int_equal(list.value[i], values[i]);
+}
+
+static void lists_double_and_join(void **state)
+{
+	(void)state;
+	expect_list("4k", true, (const uint64_t[]){ 4096 }, 1);
+	expect_list("4k..32K", true, (const uint64_t[]){ 4096, 8192, 16384, 32768 }, 4);
+	expect_list("4608..10k", true, (const uint64_t[]){ 4608, 9216, 10240 }, 3);
+	expect_list("1..8", false, (const uint64_t[]){ 1, 2, 4, 8 }, 4);
+	expect_list("3..3", false, (const uint64_t[]){ 3 }, 1);
+	expect_list("32,1..4,2,100", false, (const uint64_t[]){ 32, 1, 2, 4, 100 }, 5);
+	expect_list("1073741823..1073741824", false, (const uint64_t[]){ (1u << 30) - 1, 1u << 30 }, 2);
+}
+
+static void sizes_are_said_short(void **state)
+{
+	(void)state;
+	assert_string_equal(SIZE(0), "0");
+	assert_string_equal(SIZE(4608), "4608");
+	assert_string_equal(SIZE(1024), "1k");
+	assert_string_equal(SIZE(1536 * 1024), "1536k");
+	assert_string_equal(SIZE(1ull << 30), "1G");
+	assert_string_equal(SIZE(UINT64_MAX), "18446744073709551615");
+}
+
+static struct flash_bench bench;
+
+static int make_file(void **state)
+{
+	const char *folder = getenv("TMPDIR");
+	struct wick_diag diag = { "" };
+
+	(void)state;
+	bench = (struct flash_bench){ .seconds = 0.02, .io = { .method = "pread" } };
+	return flash_open(&bench, folder ? folder : "/tmp", 1 << 20, false, &diag);
+}
+
+static int drop_file(void **state)
+{
+	(void)state;
+	flash_close(&bench);
+	return 0;
+}
+
+/* The file cannot be compressed, and no block of it is another's copy, so that no clever drive can cheat. */
+static void the_test_file_is_noise(void **state)
+{
+	static uint8_t bytes[1 << 20];
+	unsigned seen[256] = { 0 };
+
+	(void)state;
+	assert_int_equal(bench.file.size, sizeof(bytes));
+	assert_true(bench.made);
+	assert_int_equal(pread(bench.file.fd, bytes, sizeof(bytes), 0), sizeof(bytes));
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		seen[bytes[i]]++;
+	for (unsigned i = 0; i < 256; i++)
+		assert_in_range(seen[i], 3700, 4500); /* 4096, and more than six deviations on both sides */
+	for (unsigned i = 4096; i < sizeof(bytes); i += 4096)
+		assert_memory_not_equal(bytes, bytes + i, 512);
+}
+
+static unsigned ticks;
+
+static void tick(void *user)
+{
+	assert_ptr_equal(user, &bench);
+	ticks++;
+}
+
+static void a_cell_adds_up_its_threads(void **state)
+{
+	struct flash_cell cell = { .chunk_bytes = 4096, .depth = 2, .threads = 3 };
+
+	(void)state;
+	bench.seconds = 0.5;
+	assert_int_equal(flash_cell_run(&bench, &cell, tick, &bench, NULL), 0);
+	assert_true(ticks > 0);
+	assert_string_equal(bench.method, "pread");
+	assert_string_equal(bench.why, "");
+	assert_true(cell.reads > 0 && cell.reads_per_s > 0 && cell.cpu_us_per_read > 0);
+	assert_float_equal(cell.mb_per_s, cell.reads_per_s * 4096 / 1e6, cell.mb_per_s * 1e-9);
+	/* The rate is of the time that was given, so that three threads add up to three times one of them. */
+	assert_in_range(cell.reads_per_s * 0.5, cell.reads, 3 * cell.reads);
+	assert_true(cell.latency_us_p50 <= cell.latency_us_p99 && cell.latency_us_p99 <= cell.latency_us_p99_9 &&
+		cell.latency_us_p99_9 <= cell.latency_us_max);
+	assert_float_equal(cell.burst_us, 0, 0);
+}
+
+static void bursts_are_measured_when_wanted(void **state)
+{
+	struct flash_cell cell = { .chunk_bytes = 4096, .depth = 8, .threads = 1 };
+
+	(void)state;
+	bench.bursts = true;
+	assert_int_equal(flash_cell_run(&bench, &cell, NULL, NULL, NULL), 0);
+	assert_true(cell.burst_us > 0);
+}
+
+/* One thread of several that cannot have what it needs: none measures, all come back. */
+static void a_cell_that_cannot_be_set_up_says_why(void **state)
+{
+	struct flash_cell cell = { .chunk_bytes = 4096, .depth = 100000, .threads = 3 };
+	struct wick_diag diag = { "" };
+
+	(void)state;
+	assert_int_equal(flash_cell_run(&bench, &cell, NULL, NULL, &diag), -EINVAL);
+	assert_non_null(strstr(diag.text, "depth 100000"));
+	assert_int_equal(cell.reads, 0);
+}
+
+/* The file ends before it should: a read that fails is told, by whichever thread. */
+static void a_cell_that_fails_says_why(void **state)
+{
+	struct flash_cell cell = { .chunk_bytes = 4096, .depth = 2, .threads = 2 };
+	struct wick_diag diag = { "" };
+	char path[64];
+
+	(void)state;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", bench.file.fd);
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(flash_cell_run(&bench, &cell, NULL, NULL, &diag), -ENODATA);
+	assert_non_null(strstr(diag.text, "4096 bytes at "));
+	assert_int_equal(cell.reads, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lists_double_and_join),
+		cmocka_unit_test(sizes_are_said_short),
+		cmocka_unit_test_setup_teardown(the_test_file_is_noise, make_file, drop_file),
+		cmocka_unit_test_setup_teardown(a_cell_adds_up_its_threads, make_file, drop_file),
+		cmocka_unit_test_setup_teardown(bursts_are_measured_when_wanted, make_file, drop_file),
+		cmocka_unit_test_setup_teardown(a_cell_that_cannot_be_set_up_says_why, make_file, drop_file),
+		cmocka_unit_test_setup_teardown(a_cell_that_fails_says_why, make_file, drop_file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,333 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* wick flashbench PATH */
+
+#include "bits.h"
+#include "commands.h"
+#include "flash.h"
+#include "progress.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CHUNK_MIN 512
+#define CHUNK_MAX (1u << 30)
+#define BOUND_CHUNK_BYTES (1u << 20) /* of the sequential bound: long reads, several under way */
+#define BOUND_DEPTH 32
+
+static const char *path, *chunks_text, *depths_text, *threads_text, *pattern, *method, *csv_path, *svg_path, *lines;
+static uint64_t file_bytes;
+static float seconds;
+static bool buffered, sqpoll, iopoll, save_profile, as_json;
+static struct flash_list chunks, depths, threads;
+
+static const char *const patterns[] = { "rand", "seq", NULL };
+static const char *const methods[] = { "uring", "pread", "mmap", NULL };
+static const char *const line_kinds[] = { "threads", "depth", NULL };
+
+static const struct opt options[] = {
+	{ OPT_HEADING, .help = "What is measured:" },
+	{ OPT_TEXT, .name = "chunks", .value = "LIST", .into.text = &chunks_text,
+		.help = "bytes of a read: sizes after commas, or doubling from A to B as A..B (4k..1m)" },
+	{ OPT_TEXT, .name = "depths", .value = "LIST", .into.text = &depths_text,
+		.help = "reads in flight, of each thread (1..128)" },
+	{ OPT_TEXT, .name = "threads", .value = "LIST", .into.text = &threads_text,
+		.help = "that read, each with a queue of its own (1)" },
+	{ OPT_CHOICE, .name = "pattern", .choices = patterns, .into.text = &pattern,
+		.help = "at random offsets, or in order (rand)" },
+	{ OPT_NUMBER, .name = "seconds", .value = "S", .into.number = &seconds, .min = 0.01, .max = 3600,
+		.help = "for each combination (1)" },
+	{ OPT_SIZE, .name = "size", .value = "SIZE", .into.size = &file_bytes, .min = CHUNK_MIN, .max = 0x1p50,
+		.help = "of the test file that is made in a folder (1G)" },
+
+	{ OPT_HEADING, .help = "How it is read:" },
+	{ OPT_CHOICE, .name = "io", .choices = methods, .into.text = &method, .help = "the method (the first that works)" },
+	{ OPT_FLAG, .name = "buffered", .into.flag = &buffered, .help = "through the page cache, which is dropped behind" },
+	{ OPT_FLAG, .name = "sqpoll", .into.flag = &sqpoll, .help = "uring: a kernel thread submits" },
+	{ OPT_FLAG, .name = "iopoll", .into.flag = &iopoll, .help = "uring: completions are polled for" },
+
+	{ OPT_HEADING, .help = "What comes of it:" },
+	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "JSON instead of the table" },
+	{ OPT_TEXT, .name = "csv", .value = "FILE", .into.text = &csv_path, .help = "the table, for other programs" },
+	{ OPT_TEXT, .name = "svg", .value = "FILE", .into.text = &svg_path,
+		.help = "a figure: throughput against chunk size (takes gnuplot)" },
+	{ OPT_CHOICE, .name = "lines", .choices = line_kinds, .into.text = &lines,
+		.help = "a line in the figure for each (depth)" },
+	{ OPT_FLAG, .name = "save-profile", .into.flag = &save_profile,
+		.help = "keep what this drive can do, for wick plan and wick run" },
+	{ OPT_END },
+};
+
+static void init(void)
+{
+	chunks_text = "4k..1m";
+	depths_text = "1..128";
+	threads_text = "1";
+	pattern = patterns[0];
+	lines = line_kinds[1];
+	file_bytes = 1u << 30;
+	seconds = 1;
+}
+
+/* A profile is of random reads by one thread, from depth 1 on. */
+static int check_profile(struct wick_diag *diag)
+{
+	if (!save_profile)
+		return 0;
+	if (strcmp(pattern, "rand"))
+		return wick_diag_say(diag, -EINVAL, "--save-profile is of random reads, not of --pattern %s", pattern);
+	if (!flash_list_has(&threads, 1) || !flash_list_has(&depths, 1))
+		return wick_diag_say(diag, -EINVAL, "--save-profile needs 1 among the --threads and the --depths");
+	if (chunks.count < 2 || chunks.count > 16 || depths.count > 16)
+		return wick_diag_say(diag, -EINVAL, "--save-profile takes 2 to 16 --chunks, not %u, and up to 16 --depths",
+			chunks.count);
+	return 0;
+}
+
+static int check(struct wick_diag *diag)
+{
+	int rc = flash_list_parse(&chunks, "--chunks", chunks_text, true, CHUNK_MIN, CHUNK_MAX, diag);
+
+	if (!rc)
+		rc = flash_list_parse(&depths, "--depths", depths_text, false, 1, FLASH_DEPTH_MAX, diag);
+	if (!rc)
+		rc = flash_list_parse(&threads, "--threads", threads_text, false, 1, FLASH_THREADS_MAX, diag);
+	if (!rc && (sqpoll || iopoll) && method && strcmp(method, "uring"))
+		rc = wick_diag_say(diag, -EINVAL, "--%s is for --io uring, not for %s", sqpoll ? "sqpoll" : "iopoll", method);
+	return rc ? rc : check_profile(diag);
+}
+
+/* A file that cannot be written is found out before anything is measured. Nothing is created here. */
+static int check_output(const char *output, struct wick_diag *diag)
+{
+	char *folder, *slash;
+	struct stat info;
+	int rc = 0;
+
+	if (!output)
+		return 0;
+	if (stat(output, &info) == 0 && S_ISDIR(info.st_mode))
+		return wick_diag_say(diag, -EISDIR, "%s: %s", output, strerror(EISDIR));
+	if (access(output, W_OK) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return wick_diag_say(diag, -errno, "%s: %s", output, strerror(errno));
+	folder = strdup(output);
+	if (!folder)
+		return -ENOMEM;
+	slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder] = 0;
+	if (access(slash ? folder : ".", W_OK) < 0)
+		rc = wick_diag_say(diag, -errno, "%s: %s", output, strerror(errno));
+	free(folder);
+	return rc;
+}
+
+/* The line on the terminal while a sweep goes on. */
+struct line {
+	const struct flash_sweep *sweep;
+	uint64_t begun_ns;
+	int columns;
+};
+
+static void wipe(struct line *line)
+{
+	if (line->columns)
+		fprintf(stderr, "\r%*s\r", line->columns, "");
+	line->columns = 0;
+}
+
+static void draw(void *user)
+{
+	struct line *line = user;
+	const struct flash_sweep *sweep = line->sweep;
+	const struct flash_cell *cell = &sweep->cells[sweep->count];
+	double spent_s = (double)(now_ns() - line->begun_ns) / 1e9;
+	double left_s = sweep->count ? spent_s / sweep->count * (sweep->planned - sweep->count)
+				     : sweep->bench->seconds * sweep->planned;
+	char text[120];
+	int columns;
+
+	if (!isatty(STDERR_FILENO) || spent_s < 1)
+		return;
+	columns = snprintf(text, sizeof(text), "%u of %u: chunks of %s, depth %u, threads %u; about %.0f s left",
+		sweep->count + 1, sweep->planned, SIZE(cell->chunk_bytes), cell->depth, cell->threads, left_s);
+	fprintf(stderr, "\r%-*s", line->columns, text);
+	fflush(stderr);
+	line->columns = columns;
+}
+
+/* Every combination, chunk sizes first. */
+static struct flash_cell *plan_cells(unsigned *count)
+{
+	struct flash_cell *cells = calloc((size_t)chunks.count * depths.count * threads.count, sizeof(*cells));
+
+	*count = 0;
+	for (unsigned t = 0; cells && t < threads.count; t++)
+		for (unsigned c = 0; c < chunks.count; c++)
+			for (unsigned d = 0; d < depths.count; d++)
+				cells[(*count)++] = (struct flash_cell){ .chunk_bytes = chunks.value[c],
+					.depth = (uint32_t)depths.value[d], .threads = (uint32_t)threads.value[t],
+					.sequential = !strcmp(pattern, "seq") };
+	return cells;
+}
+
+static int check_cells(const struct flash_sweep *sweep, struct wick_diag *diag)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < sweep->planned && !rc; i++)
+		rc = flash_cell_check(sweep->bench, &sweep->cells[i], diag);
+	return rc;
+}
+
+static void print_start(const struct flash_sweep *sweep)
+{
+	const struct flash_bench *bench = sweep->bench;
+	const struct wick_device *device = &bench->device;
+
+	fprintf(stderr, "%s, %s, on %s%s%s; %s, %u combination%s of %g s\n", bench->file.path, BYTES(bench->file.size),
+		device->name[0] ? device->name : "an unknown drive", device->model[0] ? ", " : "", device->model,
+		bench->file.direct ? "direct" : "buffered", sweep->planned,
+		sweep->planned == 1 ? "" : "s", bench->seconds);
+}
+
+/* Cell after cell, until one cannot be measured. */
+static int measure_cells(struct flash_bench *bench, struct flash_sweep *sweep, struct wick_diag *diag)
+{
+	struct line line = { .sweep = sweep, .begun_ns = now_ns() };
+	int rc = 0;
+
+	while (sweep->count < sweep->planned && !rc) {
+		struct flash_cell *cell = &sweep->cells[sweep->count];
+
+		draw(&line);
+		rc = flash_cell_run(bench, cell, draw, &line, diag);
+		wipe(&line);
+		if (rc < 0)
+			break;
+		if (!sweep->count) {
+			fprintf(stderr, "through %s%s%s\n", bench->method, bench->why[0] ? "; not uring: " : "", bench->why);
+			if (!as_json)
+				flash_print_head(stdout);
+		}
+		if (!as_json) {
+			flash_print_cell(cell, stdout);
+			fflush(stdout);
+		}
+		sweep->count++;
+	}
+	return rc;
+}
+
+/* Long reads in order: no random reads are faster. A file too small for them is read in the longest chunks it has. */
+static int measure_bound(struct flash_bench *bench, struct flash_sweep *sweep, struct wick_diag *diag)
+{
+	struct flash_cell bound = { .depth = BOUND_DEPTH, .threads = 1, .sequential = true };
+	int rc;
+
+	for (unsigned i = 0; i < chunks.count; i++)
+		bound.chunk_bytes = WICK_MAX(bound.chunk_bytes, chunks.value[i]);
+	if (bench->file.size >= BOUND_CHUNK_BYTES)
+		bound.chunk_bytes = BOUND_CHUNK_BYTES;
+	rc = flash_cell_run(bench, &bound, NULL, NULL, diag);
+	sweep->sequential_mb_per_s = rc ? 0 : bound.mb_per_s;
+	return rc;
+}
+
+/* The files asked for, of what was measured. */
+static int write_files(const struct flash_sweep *sweep, struct wick_diag *diag)
+{
+	int rc = csv_path ? flash_write_csv(sweep, csv_path, diag) : 0;
+
+	if (!rc && svg_path)
+		rc = flash_svg_write(sweep, strcmp(lines, "depth") ? FLASH_LINES_THREADS : FLASH_LINES_DEPTH, svg_path, diag);
+	return rc;
+}
+
+/* What was measured before Ctrl-C is printed and written as if that were all; a profile takes all of it. */
+static int measure_and_write(struct flash_bench *bench, struct flash_sweep *sweep, struct wick_diag *diag)
+{
+	char profile_path[512];
+	int rc = measure_cells(bench, sweep, diag);
+	bool stopped = rc == -ECANCELED;
+
+	if (!rc && svg_path)
+		rc = measure_bound(bench, sweep, diag);
+	if (rc == -ECANCELED) {
+		if (!sweep->count)
+			return wick_diag_say(diag, rc, "stopped before anything was measured");
+		fprintf(stderr, "stopped after %u of %u combination%s%s\n", sweep->count, sweep->planned,
+			sweep->planned == 1 ? "" : "s", save_profile && stopped ? "; no profile was saved" : "");
+		rc = 0;
+	}
+	if (!rc && save_profile && !stopped) {
+		rc = flash_profile_save(sweep, profile_path, diag);
+		sweep->profile_path = rc ? NULL : profile_path;
+	}
+	if (!rc)
+		rc = write_files(sweep, diag);
+	if (sweep->profile_path)
+		fprintf(stderr, "profile saved: %s\n", profile_path);
+	if (as_json && sweep->count)
+		flash_print_json(sweep, stdout);
+	return rc;
+}
+
+static int measure_open(struct flash_bench *bench, struct wick_diag *diag)
+{
+	struct flash_sweep sweep = { .bench = bench };
+	int rc;
+
+	sweep.cells = plan_cells(&sweep.planned);
+	if (!sweep.cells)
+		return -ENOMEM;
+	rc = check_cells(&sweep, diag);
+	if (!rc) {
+		print_start(&sweep);
+		rc = measure_and_write(bench, &sweep, diag);
+	}
+	free(sweep.cells);
+	return rc;
+}
+
+static int run(struct wick_diag *diag)
+{
+	struct flash_bench bench = { .seconds = seconds, .bursts = save_profile,
+		.io = { .method = method, .retries = 3, .sqpoll = sqpoll, .iopoll = iopoll } };
+	int rc = check_output(csv_path, diag);
+
+	if (!rc)
+		rc = check_output(svg_path, diag);
+	if (!rc && svg_path)
+		rc = flash_svg_check(diag);
+	if (rc < 0)
+		return rc;
+	interrupt_catch();
+	rc = flash_open(&bench, path, file_bytes, !buffered, diag);
+	if (rc < 0)
+		return rc;
+	rc = measure_open(&bench, diag);
+	flash_close(&bench);
+	return rc;
+}
+
+const struct command cmd_flashbench = {
+	.name = "flashbench",
+	.purpose = "measure what a drive gives",
+	.synopsis = "PATH [options]",
+	.operand = "PATH",
+	.operand_into = &path,
+	.about = "Measures reads of every chunk size, at every queue depth, by every number of threads.\n"
+		 "PATH is a folder, where a test file is made that vanishes with the program, or a file\n"
+		 "or block device to read, which is left as it is. Ctrl-C ends it with what it has.",
+	.options = options,
+	.init = init,
+	.check = check,
+	.run = run,
+};

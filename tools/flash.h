@@ -1,0 +1,105 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The parts of wick flashbench. A sweep is a list of cells; a cell is one combination of chunk size, queue depth and
+ * number of threads, and what was measured there. */
+
+#include "device.h"
+#include "file.h"
+#include "io.h"
+
+#include <stdio.h>
+
+#define FLASH_LIST_MAX 64
+#define FLASH_THREADS_MAX 256
+#define FLASH_DEPTH_MAX 4096
+
+/* Ascending as given: "4k..1m" doubles from the first to the last, commas join. */
+struct flash_list {
+	uint64_t value[FLASH_LIST_MAX];
+	unsigned count;
+};
+
+/* Parses a list of sizes or, without `sizes`, of whole numbers, each from min to max; the sentence names the option. */
+int flash_list_parse(struct flash_list *list, const char *option, const char *text, bool sizes, uint64_t min, uint64_t max,
+	struct wick_diag *diag);
+bool flash_list_has(const struct flash_list *list, uint64_t value);
+
+/* What is read, and how. */
+struct flash_bench {
+	struct wick_file file;
+	struct wick_device device;
+	bool made;                  /* the file is ours: it has no name any more and goes when it is closed */
+	struct wick_io_options io;  /* depth is the cell's */
+	double seconds;             /* a cell takes */
+	bool bursts;                /* measure them too, in cells of one thread */
+	char method[16];            /* really in use, and why not the best: from the first cell on */
+	char why[256];
+};
+
+struct flash_cell {
+	uint64_t chunk_bytes;
+	uint32_t depth, threads;
+	bool sequential;
+
+	uint64_t reads; /* counted, of all threads; 0: not measured */
+	double reads_per_s, mb_per_s;
+	double latency_us_p50, latency_us_p99, latency_us_p99_9, latency_us_max;
+	double cpu_us_per_read; /* of the whole process, kernel included */
+	double burst_us;        /* of depth reads handed over together; 0: not measured */
+};
+
+/* Opens a file or block device to read, or makes a file of `size` bytes in a folder: nothing that compresses, nothing
+ * that stays, nothing that fills the disk. */
+int flash_open(struct flash_bench *bench, const char *path, uint64_t size, bool direct, struct wick_diag *diag);
+void flash_close(struct flash_bench *bench);
+
+/* Whether this file and machine can do what a cell asks for; measures nothing. */
+int flash_cell_check(const struct flash_bench *bench, const struct flash_cell *cell, struct wick_diag *diag);
+
+/* Measures one cell, calling tick (which may be NULL) a few times a second. -ECANCELED after Ctrl-C. */
+int flash_cell_run(struct flash_bench *bench, struct flash_cell *cell, void (*tick)(void *user), void *user,
+	struct wick_diag *diag);
+
+/* A sweep that was measured, as far as it came. */
+struct flash_sweep {
+	const struct flash_bench *bench;
+	struct flash_cell *cells;
+	unsigned count;          /* measured */
+	unsigned planned;
+	double sequential_mb_per_s; /* the bound of the figure; 0: not measured */
+	const char *profile_path;   /* saved there; NULL: not */
+};
+
+void flash_print_head(FILE *out);
+void flash_print_cell(const struct flash_cell *cell, FILE *out);
+void flash_print_json(const struct flash_sweep *sweep, FILE *out);
+int flash_write_csv(const struct flash_sweep *sweep, const char *path, struct wick_diag *diag);
+
+/* "64k", "1M", "4608" */
+struct flash_size_text {
+	char text[24];
+};
+const char *flash_say_size(struct flash_size_text *into, uint64_t bytes);
+#define SIZE(bytes) flash_say_size(&(struct flash_size_text){ "" }, bytes)
+
+enum flash_lines { FLASH_LINES_DEPTH, FLASH_LINES_THREADS };
+
+/* Whether gnuplot is there to draw with. */
+int flash_svg_check(struct wick_diag *diag);
+
+/* Throughput against chunk size, a line for each depth or thread count, the sequential bound dashed. */
+int flash_svg_write(const struct flash_sweep *sweep, enum flash_lines lines, const char *path, struct wick_diag *diag);
+
+/* Fits and saves the profile of the drive from cells of one thread with bursts; path as for wick_profile_save. */
+int flash_profile_save(const struct flash_sweep *sweep, char *path, struct wick_diag *diag);
+
+/* Reads extents of random size and number, 20 times each, and prints what the saved profile said they would take. Errors
+ * are shares of the median measured. */
+struct flash_check {
+	unsigned points;
+	uint64_t seed;
+	bool as_json;
+};
+int flash_profile_check(struct flash_bench *bench, const struct flash_check *check, struct wick_diag *diag);

@@ -1,0 +1,121 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What was measured, as a table, as JSON and as CSV. */
+
+#include "bits.h"
+#include "flash.h"
+#include "json.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+void flash_print_head(FILE *out)
+{
+	fprintf(out, "%6s %6s %8s %9s %10s %9s %9s %9s %12s\n", "chunk", "depth", "threads", "MB/s", "reads/s", "p50 us",
+		"p99 us", "p99.9 us", "CPU us/read");
+}
+
+void flash_print_cell(const struct flash_cell *cell, FILE *out)
+{
+	fprintf(out, "%6s %6u %8u %9.1f %10.0f %9.0f %9.0f %9.0f %12.2f\n", SIZE(cell->chunk_bytes), cell->depth,
+		cell->threads, cell->mb_per_s, cell->reads_per_s, cell->latency_us_p50, cell->latency_us_p99,
+		cell->latency_us_p99_9, cell->cpu_us_per_read);
+}
+
+/* The columns of CSV and the members of JSON, in order. */
+static const struct {
+	const char *key;
+	size_t offset;
+} figures[] = {
+#define FIGURE(name) { #name, offsetof(struct flash_cell, name) }
+	FIGURE(mb_per_s), FIGURE(reads_per_s), FIGURE(latency_us_p50), FIGURE(latency_us_p99), FIGURE(latency_us_p99_9),
+	FIGURE(latency_us_max), FIGURE(cpu_us_per_read),
+#undef FIGURE
+};
+
+static double figure_of(const struct flash_cell *cell, unsigned i)
+{
+	return *(const double *)((const char *)cell + figures[i].offset);
+}
+
+static const char *pattern_of(const struct flash_cell *cell)
+{
+	return cell->sequential ? "seq" : "rand";
+}
+
+static json_t *cell_json(const struct flash_cell *cell)
+{
+	json_t *json = json_pack("{s:I, s:i, s:i, s:s}", "chunk_bytes", (json_int_t)cell->chunk_bytes, "depth",
+		(int)cell->depth, "threads", (int)cell->threads, "pattern", pattern_of(cell));
+
+	for (unsigned i = 0; i < WICK_COUNT_OF(figures); i++)
+		json_object_set_new(json, figures[i].key, json_real(figure_of(cell, i)));
+	if (cell->burst_us)
+		json_object_set_new(json, "burst_us", json_real(cell->burst_us));
+	json_object_set_new(json, "reads", json_integer((json_int_t)cell->reads));
+	return json;
+}
+
+static void set_text(json_t *object, const char *key, const char *text)
+{
+	json_object_set_new(object, key, json_text(text, strlen(text)));
+}
+
+void flash_print_json(const struct flash_sweep *sweep, FILE *out)
+{
+	const struct flash_bench *bench = sweep->bench;
+	json_t *json = json_object(), *cells = json_array();
+
+	set_text(json, "file", bench->file.path);
+	json_object_set_new(json, "file_bytes", json_integer((json_int_t)bench->file.size));
+	set_text(json, "device", bench->device.name);
+	set_text(json, "model", bench->device.model);
+	set_text(json, "io", bench->method);
+	set_text(json, "io_why", bench->why);
+	json_object_set_new(json, "direct", json_boolean(bench->file.direct));
+	json_object_set_new(json, "seconds_per_cell", json_real(bench->seconds));
+	json_object_set_new(json, "cells_planned", json_integer(sweep->planned));
+	if (sweep->sequential_mb_per_s)
+		json_object_set_new(json, "sequential_mb_per_s", json_real(sweep->sequential_mb_per_s));
+	if (sweep->profile_path)
+		set_text(json, "profile", sweep->profile_path);
+	for (unsigned i = 0; i < sweep->count; i++)
+		json_array_append_new(cells, cell_json(&sweep->cells[i]));
+	json_object_set_new(json, "cells", cells);
+	json_print(json, out);
+	json_decref(json);
+}
+
+static void write_rows(const struct flash_sweep *sweep, FILE *out)
+{
+	fputs("chunk_bytes,depth,threads,pattern", out);
+	for (unsigned i = 0; i < WICK_COUNT_OF(figures); i++)
+		fprintf(out, ",%s", figures[i].key);
+	fputc('\n', out);
+	for (unsigned row = 0; row < sweep->count; row++) {
+		const struct flash_cell *cell = &sweep->cells[row];
+
+		fprintf(out, "%llu,%u,%u,%s", (unsigned long long)cell->chunk_bytes, cell->depth, cell->threads,
+			pattern_of(cell));
+		for (unsigned i = 0; i < WICK_COUNT_OF(figures); i++)
+			fprintf(out, ",%.3f", figure_of(cell, i));
+		fputc('\n', out);
+	}
+}
+
+int flash_write_csv(const struct flash_sweep *sweep, const char *path, struct wick_diag *diag)
+{
+	FILE *out = fopen(path, "we");
+	int rc;
+
+	if (!out)
+		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
+	write_rows(sweep, out);
+	rc = ferror(out) ? -EIO : 0;
+	if (fclose(out) && !rc)
+		rc = -errno;
+	return rc < 0 ? wick_diag_say(diag, rc, "%s: %s", path, strerror(-rc)) : 0;
+}
