@@ -1,6 +1,6 @@
 # Ctrl-C once something has been measured: the rest is printed, nothing is left.
 tiny='--size 1M --chunks 4k --buffered --io pread'
-wick flashbench . $tiny --depths 1..64 --seconds 1 --csv out.csv >out 2>err &
+env --default-signal=INT wick flashbench . $tiny --depths 1..64 --seconds 1 --csv out.csv >out 2>err &
 until [ "$(wc -l <out)" -ge 2 ] || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
 kill -INT $!
 wait $!
@@ -10,7 +10,7 @@ sed -n 's/stopped after [1-6] of 7/stopped after N of 7/p' err
 rm out out.csv err
 # Before anything was measured.
 touch err
-wick flashbench . $tiny --depths 1 --seconds 60 --csv out.csv 2>>err >out &
+env --default-signal=INT wick flashbench . $tiny --depths 1 --seconds 60 --csv out.csv 2>>err >out &
 until grep -q combination err || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
 kill -INT $!
 wait $!
