@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STEP_BYTES (WICK_OUTFILE_CACHE_BYTES / 2) /* started together, dropped together */
-#define NAMES_MAX 100                             /* temporary names tried */
+#define DIRECT_ALIGN 4096u /* of buffer, offset and length */
+#define NAMES_MAX 100      /* temporary names tried */
 
 static int fail(const struct wick_outfile *out, const char *doing, struct wick_diag *diag)
 {
@@ -54,8 +54,10 @@ static int open_temporary(struct wick_outfile *out, struct wick_diag *diag)
 			return wick_diag_say(diag, -ENOMEM, "%s: no memory to write it", out->path);
 		}
 		out->fd = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-		if (out->fd >= 0)
+		if (out->fd >= 0) {
+			out->direct = fcntl(out->fd, F_SETFL, O_DIRECT) == 0;
 			return 0;
+		}
 		if (errno != EEXIST)
 			break;
 	}
@@ -92,25 +94,44 @@ int wick_outfile_create(struct wick_outfile *out, const char *path, uint64_t tot
 		rc = open_temporary(out, diag);
 	if (rc == 0)
 		rc = reserve(out, total_bytes, diag);
+	if (rc == 0) {
+		out->buffer = aligned_alloc(DIRECT_ALIGN, WICK_OUTFILE_BYTES);
+		if (!out->buffer)
+			rc = wick_diag_say(diag, -ENOMEM, "%s: no memory to write it", path);
+	}
 	if (rc)
 		wick_outfile_discard(out);
 	return rc;
 }
 
-/* Starts writing back all that is new, waits for what was started the last time, and drops that. Where a range cannot
- * be synced the whole file is. */
-static int write_back(struct wick_outfile *out, struct wick_diag *diag)
+/* Not every filesystem takes direct writes, and some say so only at the first one. */
+static bool give_up_direct(struct wick_outfile *out)
 {
-	const unsigned wait = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+	if (!out->direct || fcntl(out->fd, F_SETFL, 0) < 0)
+		return false;
+	out->direct = false;
+	return true;
+}
 
-	if (sync_file_range(out->fd, out->started, out->bytes - out->started, SYNC_FILE_RANGE_WRITE) < 0 ||
-		sync_file_range(out->fd, out->dropped, out->started - out->dropped, wait) < 0) {
-		if (fdatasync(out->fd) < 0)
+/* Writes `bytes` of the buffer behind what was flushed before. */
+static int flush(struct wick_outfile *out, uint64_t bytes, struct wick_diag *diag)
+{
+	uint64_t done = 0;
+
+	while (done < bytes) {
+		ssize_t put = pwrite(out->fd, out->buffer + done, bytes - done, out->flushed + done);
+
+		if (put < 0 && (errno == EINTR || (errno == EINVAL && give_up_direct(out))))
+			continue;
+		if (put < 0)
 			return fail(out, "writing", diag);
+		done += put;
 	}
-	posix_fadvise(out->fd, out->dropped, out->started - out->dropped, POSIX_FADV_DONTNEED);
-	out->dropped = out->started;
-	out->started = out->bytes;
+	if (!out->direct && fdatasync(out->fd) < 0)
+		return fail(out, "writing", diag);
+	if (!out->direct)
+		posix_fadvise(out->fd, out->flushed, bytes, POSIX_FADV_DONTNEED);
+	out->flushed += bytes;
 	return 0;
 }
 
@@ -120,17 +141,14 @@ int wick_outfile_write(struct wick_outfile *out, const void *data, uint64_t byte
 	int rc = 0;
 
 	while (rc == 0 && bytes > 0) {
-		ssize_t put = pwrite(out->fd, from, WICK_MIN(bytes, STEP_BYTES), out->bytes);
+		uint64_t held = out->bytes - out->flushed, some = WICK_MIN(bytes, WICK_OUTFILE_BYTES - held);
 
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return fail(out, "writing", diag);
-		from += put;
-		bytes -= put;
-		out->bytes += put;
-		if (out->bytes - out->started >= STEP_BYTES)
-			rc = write_back(out, diag);
+		memcpy(out->buffer + held, from, some);
+		from += some;
+		bytes -= some;
+		out->bytes += some;
+		if (held + some == WICK_OUTFILE_BYTES)
+			rc = flush(out, WICK_OUTFILE_BYTES, diag);
 	}
 	return rc;
 }
@@ -164,13 +182,18 @@ static int sync_folder(const struct wick_outfile *out, struct wick_diag *diag)
 	return rc;
 }
 
+/* What is left in the buffer goes out rounded up to what a direct write takes; the file is cut to its length. */
 int wick_outfile_commit(struct wick_outfile *out, struct wick_diag *diag)
 {
+	uint64_t held = out->bytes - out->flushed, rounded = wick_align_up(held, DIRECT_ALIGN);
 	int rc;
 
+	memset(out->buffer + held, 0, rounded - held);
+	rc = flush(out, rounded, diag);
+	if (rc)
+		return rc;
 	if (ftruncate(out->fd, out->bytes) < 0 || fsync(out->fd) < 0)
 		return fail(out, "syncing", diag);
-	posix_fadvise(out->fd, 0, 0, POSIX_FADV_DONTNEED);
 	if (rename(out->temporary, out->path) < 0)
 		return fail(out, "renaming it into place", diag);
 	free(out->temporary);
@@ -188,5 +211,6 @@ void wick_outfile_discard(struct wick_outfile *out)
 		unlink(out->temporary);
 	free(out->temporary);
 	free(out->path);
+	free(out->buffer);
 	*out = (struct wick_outfile){ .fd = -1 };
 }

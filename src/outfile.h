@@ -3,22 +3,24 @@
 #pragma once
 
 /* A large file that appears complete or not at all: written from front to back under a temporary name beside its own,
- * synced, then renamed. The room it needs is reserved first, so that a full disk is said before the work begins, and
- * what has been written leaves the page cache on the way. */
+ * synced, then renamed. The room it needs is reserved first, so that a full disk is said before the work begins. It is
+ * written past the page cache where the filesystem allows that, else it is synced and dropped from there on the way. */
 
 #include "diag.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#define WICK_OUTFILE_CACHE_BYTES (16u << 20) /* most of the page cache that it holds */
+#define WICK_OUTFILE_BYTES (8u << 20) /* of memory, or of page cache on top where that cannot be avoided */
 
 struct wick_outfile {
 	int fd;
 	char *path;
 	char *temporary; /* NULL: not being written */
+	bool direct;     /* O_DIRECT is in force */
+	uint8_t *buffer; /* (WICK_OUTFILE_BYTES), what comes after `flushed` */
 	uint64_t bytes;  /* written so far */
-	uint64_t started; /* of those, on their way to the disk */
-	uint64_t dropped; /* of those, on the disk and out of the page cache */
+	uint64_t flushed; /* of those, not in the buffer any more */
 };
 
 /* total_bytes is what will be written. An existing file of that name is replaced at the end, a symbolic link is
