@@ -32,8 +32,6 @@ uint32_t wick_cpu_flags(void)
 		flags |= WICK_CPU_AVX512;
 	if (__builtin_cpu_supports("avx512vnni"))
 		flags |= WICK_CPU_AVX512_VNNI;
-	if (__builtin_cpu_supports("avx512bf16"))
-		flags |= WICK_CPU_AVX512_BF16;
 	return flags;
 }
 
@@ -49,10 +47,6 @@ uint32_t wick_cpu_flags(void)
 
 	if (caps & HWCAP_ASIMD)
 		flags |= WICK_CPU_NEON;
-	if (caps & HWCAP_ASIMDDP)
-		flags |= WICK_CPU_DOTPROD;
-	if (caps & HWCAP_ASIMDHP)
-		flags |= WICK_CPU_FP16;
 	if (caps & HWCAP_CRC32)
 		flags |= WICK_CPU_CRC;
 	return flags;

@@ -11,11 +11,9 @@ enum wick_cpu {
 	WICK_CPU_AVX2 = 1 << 1, /* with FMA and F16C */
 	WICK_CPU_AVX512 = 1 << 2, /* F, BW, DQ, VL */
 	WICK_CPU_AVX512_VNNI = 1 << 3,
-	WICK_CPU_AVX512_BF16 = 1 << 4,
 	WICK_CPU_NEON = 1 << 8,
-	WICK_CPU_DOTPROD = 1 << 9,
-	WICK_CPU_FP16 = 1 << 10,
-	WICK_CPU_CRC = 1 << 11,
+	WICK_CPU_CRC = 1 << 9, /* ARM's own CRC-32C */
 };
 
+/* What this CPU, and the system it runs under, allow. */
 uint32_t wick_cpu_flags(void);

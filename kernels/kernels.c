@@ -31,6 +31,24 @@ static void climb(struct wick_kernels *kernels, uint32_t flags)
 	if (!(flags & WICK_CPU_AVX2))
 		return;
 	wick_kernels_avx2(kernels);
+	if (!(flags & WICK_CPU_AVX512))
+		return;
+	wick_kernels_avx512(kernels);
+	if (!(flags & WICK_CPU_AVX512_VNNI))
+		return;
+	wick_kernels_avx512vnni(kernels);
+}
+
+#elif defined(__aarch64__)
+
+static void climb(struct wick_kernels *kernels, uint32_t flags)
+{
+	if (!(flags & WICK_CPU_NEON))
+		return;
+	wick_kernels_neon(kernels);
+	if (!(flags & WICK_CPU_CRC))
+		return;
+	wick_kernels_crc(kernels);
 }
 
 #else

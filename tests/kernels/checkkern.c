@@ -27,8 +27,9 @@ static const struct set {
 	{ "sse42", WICK_CPU_SSE42 },
 	{ "avx2", WICK_CPU_SSE42 | WICK_CPU_AVX2 },
 	{ "avx512", WICK_CPU_SSE42 | WICK_CPU_AVX2 | WICK_CPU_AVX512 },
-	{ "crc", WICK_CPU_CRC },
-	{ "neon", WICK_CPU_CRC | WICK_CPU_NEON },
+	{ "avx512vnni", WICK_CPU_SSE42 | WICK_CPU_AVX2 | WICK_CPU_AVX512 | WICK_CPU_AVX512_VNNI },
+	{ "neon", WICK_CPU_NEON },
+	{ "neon+crc", WICK_CPU_NEON | WICK_CPU_CRC },
 };
 
 static const struct family {
@@ -100,7 +101,7 @@ static unsigned long check_set(const struct set *set, const struct wick_kernels 
 
 		families[f].run(&check);
 		if (check.compared > compared)
-			printf("%-8s %-8s %6lu comparisons, %lu failed\n", set->name, families[f].name,
+			printf("%-10s %-8s %6lu comparisons, %lu failed\n", set->name, families[f].name,
 				check.compared - compared, check.failed - failed);
 	}
 	check_close(&check);
@@ -117,7 +118,7 @@ static unsigned long check_all(const struct options *options)
 	check_truth(&truth);
 	for (size_t s = 0; s < WICK_COUNT_OF(sets); s++) {
 		if ((sets[s].flags & flags) != sets[s].flags) {
-			printf("%-8s not run here\n", sets[s].name);
+			printf("%-10s not run here\n", sets[s].name);
 			continue;
 		}
 		wick_kernels_init(&tables[s], sets[s].flags);

@@ -1,0 +1,181 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* NEON, as every 64-bit ARM has it. */
+
+#include "../sets.h"
+
+#include <arm_neon.h>
+#include <stdint.h>
+#include <string.h>
+
+#define LANES 4
+
+typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
+
+static inline vec vec_set(float value)
+{
+	return vdupq_n_f32(value);
+}
+
+static inline vec vec_fma(vec a, vec b, vec c)
+{
+	return vfmaq_f32(c, a, b);
+}
+
+static inline vec vec_max(vec a, vec b)
+{
+	return vbslq_f32(vcgtq_f32(a, b), a, b);
+}
+
+static inline float vec_sum(vec a)
+{
+	return vaddvq_f32(a);
+}
+
+static inline float vec_largest(vec a)
+{
+	return vmaxnmvq_f32(a);
+}
+
+static inline vec vec_f16(const void *from)
+{
+	float16x4_t halves;
+
+	memcpy(&halves, from, sizeof(halves));
+	return vcvt_f32_f16(halves);
+}
+
+static inline vec vec_bf16(const void *from)
+{
+	uint16x4_t halves;
+
+	memcpy(&halves, from, sizeof(halves));
+	return vreinterpretq_f32_u32(vshll_n_u16(halves, 16));
+}
+
+static inline void vec_to_f16(void *to, vec a)
+{
+	float16x4_t halves = vcvt_f16_f32(a);
+
+	memcpy(to, &halves, sizeof(halves));
+}
+
+static inline float scale_of(const uint8_t *block)
+{
+	__fp16 half;
+
+	memcpy(&half, block, sizeof(half));
+	return (float)half;
+}
+
+static inline float scale_q8_0(const uint8_t *block)
+{
+	return scale_of(block);
+}
+
+static inline float scale_q4_0(const uint8_t *block)
+{
+	return scale_of(block);
+}
+
+/* Four bytes in the low half of a vector. */
+static inline uint8x8_t four_bytes(const uint8_t *from)
+{
+	uint32_t four;
+
+	memcpy(&four, from, sizeof(four));
+	return vreinterpret_u8_u32(vdup_n_u32(four));
+}
+
+static inline vec vec_of_bytes(int8x8_t bytes)
+{
+	return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(bytes))));
+}
+
+static inline vec vec_q8_0(const uint8_t *block, int i)
+{
+	return vec_of_bytes(vreinterpret_s8_u8(four_bytes(block + 2 + 4 * i)));
+}
+
+/* Byte j holds numbers j and j + 16, so vectors 4 to 7 are the high nibbles of what 0 to 3 are made of. */
+static inline vec vec_q4_0(const uint8_t *block, int i)
+{
+	uint8x8_t bytes = four_bytes(block + 2 + 4 * (i % 4));
+	uint8x8_t nibbles = i < 4 ? vand_u8(bytes, vdup_n_u8(15)) : vshr_n_u8(bytes, 4);
+
+	return vec_of_bytes(vsub_s8(vreinterpret_s8_u8(nibbles), vdup_n_s8(8)));
+}
+
+static inline int16x4_t low_words(vec level)
+{
+	return vmovn_s32(vreinterpretq_s32_f32(level));
+}
+
+static inline void pack_q8_0(int16_t *x, const vec *levels)
+{
+	for (int i = 0; i < 8; i++)
+		vst1_s16(x + 4 * i, low_words(levels[i]));
+}
+
+/* Sixteen products: at most 4 a lane, of 2^7 * 2^14. */
+static inline int32x4_t add_products(int32x4_t sum, int8x16_t levels, const int16_t *x)
+{
+	int16x8_t low = vmovl_s8(vget_low_s8(levels)), high = vmovl_high_s8(levels);
+	int16x8_t x_low = vld1q_s16(x), x_high = vld1q_s16(x + 8);
+
+	sum = vmlal_s16(sum, vget_low_s16(low), vget_low_s16(x_low));
+	sum = vmlal_high_s16(sum, low, x_low);
+	sum = vmlal_s16(sum, vget_low_s16(high), vget_low_s16(x_high));
+	return vmlal_high_s16(sum, high, x_high);
+}
+
+static inline vec dot_q8_0(vec sum, const uint8_t *block, const int16_t *x, float step)
+{
+	int32x4_t sums = add_products(vdupq_n_s32(0), vreinterpretq_s8_u8(vld1q_u8(block + 2)), x);
+
+	sums = add_products(sums, vreinterpretq_s8_u8(vld1q_u8(block + 18)), x + 16);
+	return vec_fma(vec_set(scale_of(block) * step), vcvtq_f32_s32(sums), sum);
+}
+
+static inline void pack_q4_0(int8_t *x, int half, const vec *levels)
+{
+	for (int i = 0; i < 4; i++)
+		vst1_s8(x + 32 * half + 8 * i,
+			vmovn_s16(vcombine_s16(low_words(levels[2 * i]), low_words(levels[2 * i + 1]))));
+}
+
+/* Sums of four products of 2^3 * 2^7 fit 16 bits. */
+static inline vec dot_block_q4_0(vec sum, const uint8_t *block, const int8_t *x, float step)
+{
+	uint8x16_t bytes = vld1q_u8(block + 2);
+	int8x16_t low = vsubq_s8(vreinterpretq_s8_u8(vandq_u8(bytes, vdupq_n_u8(15))), vdupq_n_s8(8));
+	int8x16_t high = vsubq_s8(vreinterpretq_s8_u8(vshrq_n_u8(bytes, 4)), vdupq_n_s8(8));
+	int8x16_t x_low = vld1q_s8(x), x_high = vld1q_s8(x + 16);
+	int16x8_t products = vmull_s8(vget_low_s8(low), vget_low_s8(x_low));
+
+	products = vmlal_high_s8(products, low, x_low);
+	products = vmlal_s8(products, vget_low_s8(high), vget_low_s8(x_high));
+	products = vmlal_high_s8(products, high, x_high);
+	return vec_fma(vec_set(scale_of(block) * step), vcvtq_f32_s32(vpaddlq_s16(products)), sum);
+}
+
+static inline vec dot_q4_0(vec sum, const uint8_t *pair, const int8_t *x, const float *steps)
+{
+	return dot_block_q4_0(dot_block_q4_0(sum, pair, x, steps[0]), pair + 18, x + 32, steps[1]);
+}
+
+#include "../vector/attend.h"
+#include "../vector/convert.h"
+#include "../vector/norm.h"
+
+void wick_kernels_neon(struct wick_kernels *kernels)
+{
+	kernels->name = "neon";
+	set_matvec(kernels);
+	set_ffn(kernels);
+	set_convert(kernels);
+	set_softmax(kernels);
+	set_norm(kernels);
+	set_attend(kernels);
+}

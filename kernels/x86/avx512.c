@@ -1,0 +1,189 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* AVX-512 with its byte and word, double and quad word and short vector parts. */
+
+#include "../sets.h"
+
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+#define LANES 16
+
+typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
+
+static inline vec vec_set(float value)
+{
+	return _mm512_set1_ps(value);
+}
+
+static inline vec vec_fma(vec a, vec b, vec c)
+{
+	return _mm512_fmadd_ps(a, b, c);
+}
+
+static inline vec vec_max(vec a, vec b)
+{
+	return _mm512_max_ps(a, b);
+}
+
+static inline float vec_sum(vec a)
+{
+	__m256 eight = _mm512_castps512_ps256(a) + _mm512_extractf32x8_ps(a, 1);
+	__m128 four = _mm256_castps256_ps128(eight) + _mm256_extractf128_ps(eight, 1);
+	__m128 two = four + _mm_movehl_ps(four, four);
+
+	return two[0] + two[1];
+}
+
+static inline float vec_largest(vec a)
+{
+	__m256 eight = _mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+	__m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+	__m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+
+	return two[0] > two[1] ? two[0] : two[1];
+}
+
+static inline vec vec_f16(const void *from)
+{
+	return _mm512_cvtph_ps(_mm256_loadu_si256(from));
+}
+
+static inline vec vec_bf16(const void *from)
+{
+	return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(from)), 16));
+}
+
+static inline void vec_to_f16(void *to, vec a)
+{
+	_mm256_storeu_si256(to, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
+}
+
+static inline float scale_of(const uint8_t *block)
+{
+	uint16_t half;
+
+	memcpy(&half, block, sizeof(half));
+	return _cvtsh_ss(half);
+}
+
+static inline float scale_q8_0(const uint8_t *block)
+{
+	return scale_of(block);
+}
+
+static inline vec vec_q8_0(const uint8_t *block, int i)
+{
+	return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(block + 2 + 16 * i))));
+}
+
+static inline float scale_q4_0(const uint8_t *block)
+{
+	return scale_of(block);
+}
+
+/* A table of 16 floats is one register; only the low four bits of an index count. */
+static inline vec vec_q4_0(const uint8_t *block, int i)
+{
+	const __m512 levels = _mm512_setr_ps(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7);
+	__m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)(block + 2)));
+
+	return _mm512_permutexvar_ps(i ? _mm512_srli_epi32(bytes, 4) : bytes, levels);
+}
+
+static inline void pack_q8_0(int16_t *x, const vec *levels)
+{
+	for (int i = 0; i < 2; i++)
+		_mm256_storeu_si256((void *)(x + 16 * i), _mm512_cvtepi32_epi16(_mm512_castps_si512(levels[i])));
+}
+
+static inline vec dot_q8_0(vec sum, const uint8_t *block, const int16_t *x, float step)
+{
+	__m512i words = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)(block + 2)));
+	uint16_t half;
+
+	memcpy(&half, block, sizeof(half));
+	return vec_fma(_mm512_cvtph_ps(_mm256_set1_epi16((int16_t)half)) * vec_set(step),
+		_mm512_cvtepi32_ps(_mm512_madd_epi16(words, _mm512_loadu_si512(x))), sum);
+}
+
+static inline void pack_q4_0(int8_t *x, int half, const vec *levels)
+{
+	for (int i = 0; i < 2; i++)
+		_mm_storeu_si128(
+			(void *)(x + 32 * half + 16 * i), _mm512_cvtepi32_epi8(_mm512_castps_si512(levels[i])));
+}
+
+/* The scales of a pair, times the steps of x, each in the eight lanes of its block. */
+static inline vec scales_q4_0(const uint8_t *pair, const float *steps)
+{
+	const __m512i lanes = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
+	uint16_t first, second;
+	__m128 two;
+
+	memcpy(&first, pair, sizeof(first));
+	memcpy(&second, pair + 18, sizeof(second));
+	two = _mm_cvtph_ps(_mm_cvtsi32_si128((int)(first | (uint32_t)second << 16)));
+	two *= _mm_castsi128_ps(_mm_loadl_epi64((const void *)steps));
+	return _mm512_permutexvar_ps(lanes, _mm512_castps128_ps512(two));
+}
+
+/* The nibbles of a pair as bytes, in the order of their columns. */
+static inline __m512i nibbles_of(const uint8_t *pair)
+{
+	const __m512i shifts = _mm512_inserti64x4(
+		_mm512_castsi256_si512(_mm256_setr_epi64x(0, 0, 0x0004000400040004, 0x0004000400040004)),
+		_mm256_setr_epi64x(0, 0, 0x0004000400040004, 0x0004000400040004), 1);
+	__m256i first = _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)(pair + 2)));
+	__m256i second = _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)(pair + 20)));
+	__m512i twice = _mm512_inserti64x4(_mm512_castsi256_si512(first), second, 1);
+
+	return _mm512_and_si512(_mm512_srlv_epi16(twice, shifts), _mm512_set1_epi8(15));
+}
+
+/* Nibbles are 8 too large, and 8 * x is taken off again: the same for all rows, so the compiler does it once. */
+static inline vec dot_q4_0(vec sum, const uint8_t *pair, const int8_t *x, const float *steps)
+{
+	const __m512i eight = _mm512_set1_epi8(8);
+	__m512i x_bytes = _mm512_loadu_si512(x), nibbles = nibbles_of(pair);
+#ifdef __AVX512VNNI__
+	__m512i offset = _mm512_dpbusd_epi32(_mm512_setzero_si512(), eight, x_bytes);
+	__m512i sums = _mm512_dpbusd_epi32(_mm512_sub_epi32(_mm512_setzero_si512(), offset), nibbles, x_bytes);
+#else
+	__m512i products = _mm512_maddubs_epi16(nibbles, x_bytes), offset = _mm512_maddubs_epi16(eight, x_bytes);
+	__m512i sums = _mm512_madd_epi16(_mm512_sub_epi16(products, offset), _mm512_set1_epi16(1));
+#endif
+
+	return vec_fma(scales_q4_0(pair, steps), _mm512_cvtepi32_ps(sums), sum);
+}
+
+#include "../vector/attend.h"
+#include "../vector/convert.h"
+#include "../vector/norm.h"
+
+static void set_all(struct wick_kernels *kernels)
+{
+	set_matvec(kernels);
+	set_ffn(kernels);
+	set_convert(kernels);
+	set_softmax(kernels);
+	set_norm(kernels);
+	set_attend(kernels);
+}
+
+/* Compiled once without and once with the dot products of bytes (VNNI). */
+#ifdef __AVX512VNNI__
+void wick_kernels_avx512vnni(struct wick_kernels *kernels)
+{
+	kernels->name = "avx512vnni";
+	set_all(kernels);
+}
+#else
+void wick_kernels_avx512(struct wick_kernels *kernels)
+{
+	kernels->name = "avx512";
+	set_all(kernels);
+}
+#endif
