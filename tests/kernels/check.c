@@ -15,11 +15,11 @@
 #define CANARY_BYTES 256
 #define REPORTS_MAX 20
 
-void check_open(struct check *check, uint64_t seed)
+void check_open(struct check *check, uint64_t seed, unsigned long every)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
-	*check = (struct check){ .random = seed };
+	*check = (struct check){ .random = seed, .every = every };
 	for (unsigned slot = 0; slot < CHECK_SLOTS; slot++) {
 		uint8_t *base = mmap(NULL, CHECK_SLOT_BYTES + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -199,6 +199,11 @@ __attribute__((format(printf, 2, 3))) static void fail(struct check *check, cons
 	vprintf(format, args);
 	va_end(args);
 	printf("\n");
+}
+
+bool check_due(struct check *check)
+{
+	return check->shapes++ % check->every == 0;
 }
 
 void check_guards(struct check *check)

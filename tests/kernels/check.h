@@ -21,6 +21,7 @@ struct check {
 	const struct wick_kernels *below;    /* the set before it: an entry that it shares was checked there */
 	bool plain;                          /* the set is plain C: sums are in double */
 	uint64_t random;                     /* state of the generator */
+	unsigned long every, shapes;         /* one shape of so many is run, for slow emulators; those met so far */
 	uint8_t *slots[CHECK_SLOTS];         /* CHECK_SLOT_BYTES each, followed by a page that cannot be touched */
 	size_t slot_bytes[CHECK_SLOTS];      /* bytes handed out */
 	char what[256];                      /* kernel and parameters, for the report */
@@ -35,7 +36,7 @@ enum check_kind {
 	CHECK_KINDS,
 };
 
-void check_open(struct check *check, uint64_t seed);
+void check_open(struct check *check, uint64_t seed, unsigned long every);
 void check_close(struct check *check);
 
 /* `bytes` at the very end of a slot: whatever reads or writes past them is stopped, whatever writes before them is seen
@@ -52,6 +53,9 @@ void check_numbers(struct check *check, enum wick_type type, void *x, size_t cou
 
 /* Names what runs now: it heads every report until the next call. */
 __attribute__((format(printf, 2, 3))) void check_now(struct check *check, const char *format, ...);
+
+/* Whether this shape is one of those to run. */
+bool check_due(struct check *check);
 
 void check_guards(struct check *check);
 /* Every bit the same, but that one NaN is as good as another. */

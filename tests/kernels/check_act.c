@@ -29,9 +29,10 @@ static void softmax_bounds(
 	double largest = -INFINITY, average = 0;
 
 	for (size_t i = 0; i < count; i++)
-		largest = fmax(largest, x[i]);
+		largest = x[i] > largest ? x[i] : largest;
 	for (size_t i = 0; i < count; i++)
-		average += shares[i] > 0 ? (double)shares[i] * (largest - x[i]) : 0;
+		if (shares[i] > 0)
+			average += (double)shares[i] * (largest - x[i]);
 	for (size_t i = 0; i < count; i++)
 		bound[i] = (check->plain ? 0x1p-149 : 0x1p-126) +
 			(shares[i] > 0 ? softmax_roundings(check, largest - x[i], average) * CHECK_U * (double)shares[i]

@@ -60,7 +60,8 @@ void check_crc32c(struct check *check)
 		return;
 	check_vectors(check);
 	for (size_t bytes = 0; bytes < 600; bytes++)
-		check_length(check, bytes);
+		if (check_due(check))
+			check_length(check, bytes);
 	for (unsigned i = 0; i < 60; i++)
 		check_length(check, check_random(check, 40000));
 }

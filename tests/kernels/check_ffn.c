@@ -114,7 +114,8 @@ static void check_type(struct check *check, enum wick_type type)
 		for (size_t c = 0; c < WICK_COUNT_OF(counts); c++)
 			for (unsigned kind = 0; kind < CHECK_KINDS; kind++) {
 				shape.count = counts[c];
-				check_shape(check, &shape, kind);
+				if (check_due(check))
+					check_shape(check, &shape, kind);
 			}
 	}
 }

@@ -3,8 +3,10 @@
 
 /* checkkern: every kernel of every instruction set at hand against plain C, and plain C against its definition.
  *
- *     checkkern [--cpumask M] [--seed N]     exit 0 when all agree; a set that the CPU lacks says "not run here"
- *     checkkern --bench [KERNEL] [...]       GB/s of each kernel of the highest set beside the read bandwidth of the run
+ *     checkkern [--cpumask M] [--seed N] [--every N]
+ *         exit 0 when all agree; a set that the CPU lacks says "not run here"; --every runs one shape of N, for emulators
+ *     checkkern --bench [KERNEL] [--cpumask M]
+ *         GB/s of each kernel of the highest set beside the read bandwidth of the same run
  *
  * A set is checked where it differs from the set before it. Buffers end at a page that cannot be touched, so that a read
  * past the end stops the program, which then says what ran. */
@@ -51,6 +53,7 @@ struct options {
 	const char *filter;
 	uint32_t mask;
 	uint64_t seed;
+	unsigned long every;
 };
 
 static struct check check;
@@ -68,7 +71,7 @@ static void on_fault(int number)
 /* True for no argument that it knows: then it is the bench's filter, or a mistake. */
 static bool parse(int argc, char **argv, struct options *options)
 {
-	*options = (struct options){ .mask = UINT32_MAX, .seed = 1 };
+	*options = (struct options){ .mask = UINT32_MAX, .seed = 1, .every = 1 };
 	for (int i = 1; i < argc; i++) {
 		bool more = i + 1 < argc;
 
@@ -78,19 +81,21 @@ static bool parse(int argc, char **argv, struct options *options)
 			options->mask = (uint32_t)strtoul(argv[++i], NULL, 0);
 		else if (!strcmp(argv[i], "--seed") && more)
 			options->seed = strtoull(argv[++i], NULL, 0);
+		else if (!strcmp(argv[i], "--every") && more)
+			options->every = strtoul(argv[++i], NULL, 0);
 		else if (options->bench && argv[i][0] != '-')
 			options->filter = argv[i];
 		else
 			return false;
 	}
-	return options->seed != 0;
+	return options->seed && options->every;
 }
 
 /* Compares one set with what it is to agree with; below is the table of the last set that ran. */
 static unsigned long check_set(const struct set *set, const struct wick_kernels *kernels, const struct wick_kernels *truth,
-	const struct wick_kernels *below, uint64_t seed)
+	const struct wick_kernels *below, const struct options *options)
 {
-	check_open(&check, seed);
+	check_open(&check, options->seed, options->every);
 	check.set = set->name;
 	check.kernels = kernels;
 	check.truth = truth;
@@ -122,7 +127,7 @@ static unsigned long check_all(const struct options *options)
 			continue;
 		}
 		wick_kernels_init(&tables[s], sets[s].flags);
-		failed += check_set(&sets[s], &tables[s], s ? &tables[0] : &truth, below, options->seed);
+		failed += check_set(&sets[s], &tables[s], s ? &tables[0] : &truth, below, options);
 		below = &tables[s];
 	}
 	return failed;
@@ -135,7 +140,7 @@ int main(int argc, char **argv)
 	unsigned long failed;
 
 	if (!parse(argc, argv, &options)) {
-		fprintf(stderr, "usage: checkkern [--cpumask M] [--seed N, not 0] [--bench [KERNEL]]\n");
+		fprintf(stderr, "usage: checkkern [--cpumask M] [--seed N] [--every N] [--bench [KERNEL]], no N being 0\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
