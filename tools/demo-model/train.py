@@ -4,8 +4,8 @@
 """Train wick's demo model: a small OPT whose FFN activations are as sparse as OPT-6.7B's.
 
     python3 -m venv venv && venv/bin/pip install -r requirements.txt
-    venv/bin/python train.py --text DIR_OF_NOVELS --out model [--minutes 100]
-    venv/bin/python train.py --text DIR_OF_NOVELS --out model --measure     only writes model/README.md again
+    venv/bin/python train.py --text DIR_OF_NOVELS --out opt-8m [--minutes 100]
+    venv/bin/python train.py --text DIR_OF_NOVELS --out opt-8m --measure     only writes opt-8m/README.md again
 
 The model is an ordinary Hugging Face OPT folder: config.json, pytorch_model.bin (f16), vocab.json, merges.txt.
 Each layer's ReLU output is penalised by its mean (L1), and the weight of that penalty is steered per layer
