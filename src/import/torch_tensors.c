@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define DEPTH_MAX 32
-#define VISITS_MAX (1u << 20) /* shared parts are visited once for every way that leads to them */
+#define VISITS_MAX (2 * WICK_SOURCE_TENSORS_MAX) /* shared parts are visited once for every way that leads to them */
 
 typedef unsigned long long ull;
 

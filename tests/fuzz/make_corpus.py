@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: the wick authors
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the seeds of the corpora: sound inputs and the ways in which they go wrong. Needs the standard library and
-../unit/fixtures/torch. Inputs that fuzzers found lie beside the seeds, under the names that they gave them; this script
-leaves them alone."""
+"""Makes the seeds of the checkpoint readers' corpora: sound inputs and the ways in which they go wrong. Needs the standard
+library and ../unit/fixtures/torch. An input that a fuzzer breaks a reader with is put beside the seeds; this script
+leaves it alone."""
 
 import json
 import pathlib

@@ -231,6 +231,40 @@ static void shards_beyond_the_descriptors(void **state)
 	folder_remove(&folder);
 }
 
+/* The same with torch shards, whose zip is opened anew. */
+static void torch_shards_are_opened_again(void **state)
+{
+	static const char *const shards[][2] = { { "protocol2", "fc.weight" }, { "protocol3", "fc.bias" },
+		{ "types", "parameter" }, { "views", "base" }, { "nested", "7" }, { "deflated", "b" } };
+	struct folder folder = folder_make();
+	char target[512], index[1024] = "{\"weight_map\":{";
+	struct wick_checkpoint *checkpoint;
+	uint8_t first[WICK_COUNT_OF(shards)][8], again[8];
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(shards); i++) {
+		snprintf(target, sizeof(target), "%s/tests/unit/fixtures/torch/%s/pytorch_model.bin",
+			getenv("WICK_SOURCE"), shards[i][0]);
+		assert_int_equal(symlink(target, folder_path(&folder, shards[i][0])), 0);
+		sprintf(index + strlen(index), "%s\"%s\":\"%s\"", i ? "," : "", shards[i][1], shards[i][0]);
+	}
+	strcat(index, "}}");
+	folder_write(&folder, "pytorch_model.bin.index.json", index, strlen(index));
+	checkpoint = open_or_fail(&folder);
+	for (size_t i = 0; i < 2 * WICK_COUNT_OF(shards); i++) {
+		size_t shard = i % WICK_COUNT_OF(shards);
+		struct wick_diag diag = { 0 };
+
+		if (wick_checkpoint_read(checkpoint, wick_checkpoint_find(checkpoint, shards[shard][1]), 0,
+			    i == shard ? first[shard] : again, 8, &diag))
+			fail_msg("%s", diag.text);
+		if (i != shard)
+			assert_memory_equal(again, first[shard], 8);
+	}
+	wick_checkpoint_close(checkpoint);
+	folder_remove(&folder);
+}
+
 /* A shard that was closed for want of descriptors and replaced meanwhile is not read as if it were the same. */
 static void replaced_files_are_noticed(void **state)
 {
@@ -358,6 +392,7 @@ int main(void)
 		cmocka_unit_test(bad_indexes_get_a_sentence),
 		cmocka_unit_test(bad_folders_get_a_sentence),
 		cmocka_unit_test(shards_beyond_the_descriptors),
+		cmocka_unit_test(torch_shards_are_opened_again),
 		cmocka_unit_test(replaced_files_are_noticed),
 		cmocka_unit_test(short_files_are_noticed),
 		cmocka_unit_test(page_cache_is_dropped),

@@ -357,7 +357,7 @@ static void shared_parts_are_bounded(void **state)
 	}
 	pickle[length++] = '.';
 	assert_int_equal(open_pickle(&folder, pickle, length, &checkpoint, &diag), -EINVAL);
-	assert_string_equal(after_path(&diag), "more than 1048576 containers and tensors in its pickle");
+	assert_string_equal(after_path(&diag), "more than 524288 containers and tensors in its pickle");
 	folder_remove(&folder);
 }
 
