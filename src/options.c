@@ -15,6 +15,7 @@
 #define CTX_DEFAULT 2048
 #define DEPTH_DEFAULT 32
 #define CHUNK_DEFAULT (1u << 20)
+#define PERCENT_MAX 100000 /* a thousand times the model */
 
 void wick_options_init(struct wick_options *options)
 {
@@ -62,6 +63,13 @@ static int check_chunk(uint64_t bytes, struct wick_diag *diag)
 	return err;
 }
 
+static int check_memory(const struct wick_memory *memory, struct wick_diag *diag)
+{
+	if (memory->percent >= 0 && memory->percent <= PERCENT_MAX) /* neither is true of a NaN */
+		return 0;
+	return wick_diag_say(diag, -EINVAL, "memory of %g%%: 0 to %d%% are possible", memory->percent, PERCENT_MAX);
+}
+
 int wick_settings_from(struct wick_settings *settings, const struct wick_options *options,
 	const struct wick_model *model, struct wick_diag *diag)
 {
@@ -75,6 +83,8 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 		.queue_depth = options->queue_depth ? options->queue_depth : DEPTH_DEFAULT,
 		.chunk_bytes = options->chunk_bytes ? options->chunk_bytes : CHUNK_DEFAULT };
 	err = find_mode(&settings->mode, options->mode, diag);
+	if (!err)
+		err = check_memory(&options->memory, diag);
 	if (!err)
 		err = check_range("context", settings->ctx, 1, ctx_max, diag);
 	if (!err)

@@ -1,0 +1,79 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Defaults are those of the contract; what is out of its limits is refused by name. */
+
+#include "options.h"
+
+#include "bits.h"
+#include "pool.h"
+
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct wick_model model = { .shape = { .ctx_max = 4096 } };
+
+static void defaults(void **state)
+{
+	struct wick_model small = { .shape = { .ctx_max = 512 } };
+	struct wick_settings settings;
+	struct wick_options options;
+
+	(void)state;
+	wick_options_init(&options);
+	assert_int_equal(wick_settings_from(&settings, &options, &model, NULL), 0);
+	assert_int_equal(settings.ctx, 2048);
+	assert_int_equal(settings.mode, WICK_MODE_DENSE);
+	assert_true(settings.threads >= 1);
+	assert_true(settings.queue_depth >= 1);
+	assert_int_equal(settings.chunk_bytes % 4096, 0);
+	assert_int_equal(wick_settings_from(&settings, &options, &small, NULL), 0);
+	assert_int_equal(settings.ctx, 512);
+}
+
+struct refusal {
+	struct wick_options options;
+	const char *word; /* in the sentence */
+};
+
+static void refusals(void **state)
+{
+	const struct refusal refusals[] = {
+		{ { .mode = "fast" }, "mode \"fast\"" },
+		{ { .ctx = 4097 }, "context 4097" },
+		{ { .threads = WICK_POOL_THREADS + 1 }, "threads 257" },
+		{ { .queue_depth = 4097 }, "queue depth 4097" },
+		{ { .chunk_bytes = 2048 }, "chunk size 2048" },
+		{ { .chunk_bytes = 5000 }, "chunk size 5000: not a multiple of 4096" },
+		{ { .chunk_bytes = 128u << 20 }, "chunk size" },
+		{ { .memory.percent = -3 }, "memory of -3%" },
+		{ { .memory.percent = NAN }, "memory of" },
+		{ { .memory.percent = 1e9 }, "memory of" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(refusals); i++) {
+		struct wick_settings settings;
+		struct wick_diag diag = { 0 };
+
+		assert_int_equal(wick_settings_from(&settings, &refusals[i].options, &model, &diag), -EINVAL);
+		if (!strstr(diag.text, refusals[i].word))
+			fail_msg("\"%s\" does not name %s", diag.text, refusals[i].word);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(refusals),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
