@@ -8,8 +8,8 @@
  *   - a result depends on the arguments alone, never on alignment, on threads or on how a caller cuts the work by rows
  *     (or, for accumulate_*, by columns in multiples of WICK_COLUMN_TILE): so a caller may cut as it likes, and a row
  *     gives the same bits in matvec and in matvec_rows;
- *   - accumulate_rows, conversions, relu, add and crc32c give the same bits in every set; the others may differ between
- *     sets in their last bits (only one is in use in a process), by no more than docs/kernels.md derives: in a dot
+ *   - accumulate_rows, conversions, rope, relu, add and crc32c give the same bits in every set; the others may differ
+ *     between sets in their last bits (only one is in use in a process), by no more than docs/kernels.md derives: in a dot
  *     product no term passes more than 4 roundings for each WICK_COLUMN_TILE columns and 12 more;
  *   - cols is a multiple of the type's block; lengths may be 0; pointers need no more than their element's alignment
  *     (weights: none at all), and nothing outside of the arrays is read;
@@ -52,9 +52,11 @@ struct wick_kernels {
 	void (*softmax)(float *x, size_t count);
 	void (*relu)(float *x, size_t count);                /* in place; NaN stays */
 	void (*add)(float *y, const float *x, size_t count); /* y += x */
-	/* Rotary embedding of one head, in place: pairs (i, i + count/2) turned by position * base^(-2i/count), angles in
-	 * double; count is even. */
-	void (*rope)(float *x, size_t count, uint32_t position, float base);
+	/* Rotary embedding. The turns of a position, once for all heads and layers: cosines, then sines, of
+	 * position * base^(-2i/count) for i < count/2, the angles in double; count is even. */
+	void (*rope_turns)(float *turns, size_t count, uint32_t position, float base);
+	/* One head, in place: pairs (i, i + count/2) turned. */
+	void (*rope)(float *x, const float *turns, size_t count);
 
 	/* One head over an f16 cache: out[head_dim] = softmax(q . k[p] * scale) . v[p] over p < positions; k and v rows
 	 * are `stride` bytes apart; scores is scratch of `positions` floats. With no position at all, out is zero. */

@@ -9,12 +9,11 @@
 typedef float quad __attribute__((vector_size(16)));
 typedef double wide_quad __attribute__((vector_size(32)));
 
-/* Four floats from x, of which `count` are there; the others are `other`. */
-INLINE wide_quad wide_load(const float *x, size_t count, float other)
+INLINE wide_quad wide_load(const float *x)
 {
-	quad four = { other, other, other, other };
+	quad four;
 
-	memcpy(&four, x, WICK_MIN(count, (size_t)4) * sizeof(*x));
+	memcpy(&four, x, sizeof(four));
 	return __builtin_convertvector(four, wide_quad);
 }
 
@@ -28,37 +27,39 @@ INLINE double sum_powers(const float *x, size_t count, double centre, int power)
 {
 	wide_quad sums[2] = { 0 };
 	size_t i = 0;
+	double rest = 0;
 
 	for (; i + 8 <= count; i += 8)
 		for (size_t half = 0; half < 2; half++) {
-			wide_quad off = wide_load(x + i + 4 * half, 4, 0) - centre;
+			wide_quad off = wide_load(x + i + 4 * half) - centre;
 
 			sums[half] += power == 2 ? off * off : off;
 		}
-	for (; i < count; i += 4) {
-		wide_quad off = wide_load(x + i, count - i, 0) - centre;
+	for (; i < count; i++) {
+		double off = x[i] - centre;
 
-		for (size_t lane = count - i; lane < 4; lane++)
-			off[lane] = 0;
-		sums[0] += power == 2 ? off * off : off;
+		rest += power == 2 ? off * off : off;
 	}
-	return wide_sum(sums[0] + sums[1]);
+	return wide_sum(sums[0] + sums[1]) + rest;
 }
 
-/* y = (x - centre) * scale * weight + bias. */
+/* y = (x - centre) * scale * weight + bias, four at a time. */
 INLINE void rescale(
 	float *y, const float *x, double centre, double scale, const float *weight, const float *bias, size_t count)
 {
-	for (size_t i = 0; i < count; i += 4) {
-		size_t some = WICK_MIN(count - i, (size_t)4);
-		wide_quad value = (wide_load(x + i, some, 0) - centre) * scale;
+	size_t i = 0;
+
+	for (; i + 4 <= count; i += 4) {
+		wide_quad value = (wide_load(x + i) - centre) * scale;
 		quad four;
 
-		value = weight ? value * wide_load(weight + i, some, 0) : value;
-		value = bias ? value + wide_load(bias + i, some, 0) : value;
+		value = weight ? value * wide_load(weight + i) : value;
+		value = bias ? value + wide_load(bias + i) : value;
 		four = __builtin_convertvector(value, quad);
-		memcpy(y + i, &four, some * sizeof(*y));
+		memcpy(y + i, &four, sizeof(four));
 	}
+	for (; i < count; i++)
+		y[i] = (float)((x[i] - centre) * scale * (weight ? weight[i] : 1) + (bias ? bias[i] : 0));
 }
 
 static void layer_norm(float *y, const float *x, const float *weight, const float *bias, size_t count, float eps)

@@ -29,39 +29,60 @@ INLINE vec vec_exp(vec x)
 	return (vec)((vec_bits)(p * power) & ~vanished);
 }
 
-/* Replaces one vector by its exponentials relative to `largest`, and returns their sum. */
-INLINE float exp_vec(float *x, vec largest)
+/* A row of a whole number of vectors and one that is padded; every step goes over all of it. */
+struct softmax_row {
+	float *x;
+	size_t whole;
+	float rest[LANES];
+};
+
+INLINE vec row_largest(const struct softmax_row *row)
+{
+	vec largest = vec_load(row->rest);
+
+	for (size_t i = 0; i < row->whole; i += LANES)
+		largest = vec_max(vec_load(row->x + i), largest);
+	return vec_set(vec_largest(largest));
+}
+
+/* Replaces one vector by its exponentials relative to `largest`, and returns them. */
+INLINE vec exp_vec(float *x, vec largest)
 {
 	vec value = vec_exp(vec_load(x) - largest);
 
 	vec_store(x, value);
-	return vec_sum(value);
+	return value;
+}
+
+/* The sum of all exponentials: of 8 vectors in float, of those sums in double. */
+INLINE double row_exp(struct softmax_row *row, vec largest)
+{
+	double sum = (double)vec_sum(exp_vec(row->rest, largest));
+
+	for (size_t i = 0; i < row->whole;) {
+		size_t end = WICK_MIN(i + 8 * LANES, row->whole);
+		vec some = vec_set(0);
+
+		for (; i < end; i += LANES)
+			some += exp_vec(row->x + i, largest);
+		sum += (double)vec_sum(some);
+	}
+	return sum;
 }
 
 static void softmax(float *x, size_t count)
 {
-	size_t whole = count - count % LANES, rest = count - whole;
-	float padded[LANES];
-	vec largest_vec, inverse;
-	double sum = 0;
+	struct softmax_row row = { .x = x, .whole = count - count % LANES };
+	size_t rest = count - row.whole;
+	vec inverse;
 
 	for (size_t i = 0; i < LANES; i++)
-		padded[i] = i < rest ? x[whole + i] : -HUGE_VALF;
-	largest_vec = vec_load(padded);
-	for (size_t i = 0; i < whole; i += LANES)
-		largest_vec = vec_max(vec_load(x + i), largest_vec);
-
-	largest_vec = vec_set(vec_largest(largest_vec));
-	for (size_t i = 0; i < whole; i += LANES)
-		sum += exp_vec(x + i, largest_vec);
-	sum += exp_vec(padded, largest_vec);
-
-	inverse = vec_set((float)(1 / sum));
-	for (size_t i = 0; i < whole; i += LANES)
+		row.rest[i] = i < rest ? x[row.whole + i] : -HUGE_VALF;
+	inverse = vec_set((float)(1 / row_exp(&row, row_largest(&row))));
+	for (size_t i = 0; i < row.whole; i += LANES)
 		vec_store(x + i, vec_load(x + i) * inverse);
-	vec_store(padded, vec_load(padded) * inverse);
-	if (rest)
-		memcpy(x + whole, padded, rest * sizeof(*x));
+	for (size_t i = 0; i < rest; i++)
+		x[row.whole + i] = row.rest[i] * inverse[0];
 }
 
 static void set_softmax(struct wick_kernels *kernels)

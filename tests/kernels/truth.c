@@ -221,14 +221,23 @@ static void add(float *y, const float *x, size_t count)
 		y[i] = (float)((double)y[i] + (double)x[i]);
 }
 
-static void rope(float *x, size_t count, uint32_t position, float base)
+static void rope_turns(float *turns, size_t count, uint32_t position, float base)
 {
 	for (size_t i = 0; i < count / 2; i++) {
 		long double angle = position / powl(base, (long double)(2 * i) / count);
-		long double a = x[i], b = x[i + count / 2];
 
-		x[i] = (float)(a * cosl(angle) - b * sinl(angle));
-		x[i + count / 2] = (float)(b * cosl(angle) + a * sinl(angle));
+		turns[i] = (float)cosl(angle);
+		turns[count / 2 + i] = (float)sinl(angle);
+	}
+}
+
+static void rope(float *x, const float *turns, size_t count)
+{
+	for (size_t i = 0; i < count / 2; i++) {
+		wide a = x[i], b = x[i + count / 2], cosine = turns[i], sine = turns[count / 2 + i];
+
+		x[i] = (float)(a * cosine - b * sine);
+		x[i + count / 2] = (float)(b * cosine + a * sine);
 	}
 }
 
@@ -269,6 +278,7 @@ void check_truth(struct wick_kernels *kernels)
 		.softmax = softmax,
 		.relu = relu,
 		.add = add,
+		.rope_turns = rope_turns,
 		.rope = rope,
 		.attend = attend,
 		.crc32c = crc32c,
