@@ -279,6 +279,15 @@ static int measure_and_write(struct flash_bench *bench, struct flash_sweep *swee
 	return rc;
 }
 
+/* What was asked for is measured, or nothing. */
+static int check_direct(const struct wick_file *file, struct wick_diag *diag)
+{
+	if (buffered || file->direct)
+		return 0;
+	return wick_diag_say(diag, -EOPNOTSUPP, "%s cannot be read directly: %s; --buffered measures it through the page cache",
+		file->path, file->why);
+}
+
 static int measure_open(struct flash_bench *bench, struct wick_diag *diag)
 {
 	struct flash_sweep sweep = { .bench = bench };
@@ -312,7 +321,9 @@ static int run(struct wick_diag *diag)
 	rc = flash_open(&bench, path, file_bytes, !buffered, diag);
 	if (rc < 0)
 		return rc;
-	rc = measure_open(&bench, diag);
+	rc = check_direct(&bench.file, diag);
+	if (!rc)
+		rc = measure_open(&bench, diag);
 	flash_close(&bench);
 	return rc;
 }

@@ -6,4 +6,4 @@
 
 #include "opt.h"
 
-extern const struct command cmd_run, cmd_pack, cmd_plan, cmd_info, cmd_verify, cmd_flashbench;
+extern const struct command cmd_run, cmd_pack, cmd_plan, cmd_info, cmd_verify, cmd_flashbench, cmd_doctor;

@@ -51,7 +51,7 @@ struct flash_cell {
 };
 
 /* Opens a file or block device to read, or makes a file of `size` bytes in a folder: nothing that compresses, nothing
- * that stays, nothing that fills the disk. */
+ * that stays, nothing that fills the disk. Where direct reads are refused the file is open all the same: file.why. */
 int flash_open(struct flash_bench *bench, const char *path, uint64_t size, bool direct, struct wick_diag *diag);
 void flash_close(struct flash_bench *bench);
 

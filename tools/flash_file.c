@@ -81,8 +81,8 @@ static int refuse_to_fill(const char *folder, uint64_t size, struct wick_diag *d
 		return wick_diag_say(diag, -errno, "%s: %s", folder, strerror(errno));
 	free_bytes = (double)fs.f_bavail * (double)fs.f_frsize;
 	if ((double)size > free_bytes * FREE_SHARE)
-		return wick_diag_say(diag, -ENOSPC, "%s: %s are free there, and a test file of %s would fill it; give a smaller "
-			"--size", folder, BYTES(free_bytes), BYTES(size));
+		return wick_diag_say(diag, -ENOSPC, "%s: %s are free there, and a test file of %s (--size) would fill it",
+			folder, BYTES(free_bytes), BYTES(size));
 	return 0;
 }
 
@@ -170,11 +170,6 @@ int flash_open(struct flash_bench *bench, const char *path, uint64_t size, bool 
 		rc = make_file(bench, path, size, direct, diag);
 	else
 		rc = wick_file_open(&bench->file, path, direct, diag);
-	if (!rc && direct && !bench->file.direct) {
-		rc = wick_diag_say(diag, -EOPNOTSUPP, "%s cannot be read directly: %s; --buffered measures it through the page "
-			"cache", bench->file.path, bench->file.why);
-		wick_file_close(&bench->file);
-	}
 	return rc;
 }
 

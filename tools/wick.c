@@ -12,8 +12,9 @@
 
 enum { EXIT_USAGE = 2 };
 
-static const struct command *const commands[] = { &cmd_run, &cmd_pack, &cmd_plan, &cmd_info, &cmd_verify, &cmd_flashbench,
-	NULL };
+static const struct command *const commands[] = {
+	&cmd_run, &cmd_pack, &cmd_plan, &cmd_info, &cmd_verify, &cmd_flashbench, &cmd_doctor, NULL,
+};
 
 static const struct command *find_command(const char *name)
 {

@@ -1,0 +1,13 @@
+# What it looks at; the answers are this machine's own, and two depend on others.
+wick doctor | awk '{print substr($0, 1, 13)}' | grep -vE '^( |locked memory|profile)' | sed 's/ *$//'
+wick doctor --json | sed -nE 's/^ *"(path|ok|essential|name)": (.*)/\1/p' | sort -u
+# A fix wherever something could be better, and nowhere else.
+wick doctor | awk '/ fix: / && last != "no" {print "fix without a no: " $0} {last = substr($0, 16, 2)}'
+head -c 8192 /dev/zero >file
+wick doctor file >said || echo "a file is as good as a folder"
+expect 1 wick doctor nowhere >said
+grep -E '^(path|wick)' said
+mkdir folder
+wick doctor folder >/dev/null
+ls -A . folder
+misuse doctor a b
