@@ -33,7 +33,7 @@ struct wick_steady {
 	uint64_t all_reads; /* those of the beginning and the end, too */
 };
 
-/* Takes memory for depth reads, page-aligned and touched. -EINVAL, with a sentence, for chunks that the file's alignment
+/* Takes memory for depth reads, in huge pages where there are some, and touches it. -EINVAL, with a sentence, for chunks that the file's alignment
  * forbids or that are larger than the part to read; -ENOMEM. */
 int wick_probe_create(struct wick_probe **probe, const struct wick_probe_options *options, struct wick_diag *diag);
 void wick_probe_destroy(struct wick_probe *probe); /* NULL is fine */

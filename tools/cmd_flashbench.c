@@ -21,6 +21,7 @@
 
 static const char *path, *chunks_text, *depths_text, *threads_text, *pattern, *method, *csv_path, *svg_path, *lines;
 static uint64_t file_bytes;
+static uint32_t check_points;
 static float seconds;
 static bool buffered, sqpoll, iopoll, save_profile, as_json;
 static struct flash_list chunks, depths, threads;
@@ -58,7 +59,10 @@ static const struct opt options[] = {
 	{ OPT_CHOICE, .name = "lines", .choices = line_kinds, .into.text = &lines,
 		.help = "a line in the figure for each (depth)" },
 	{ OPT_FLAG, .name = "save-profile", .into.flag = &save_profile,
-		.help = "keep what this drive can do, for wick plan and wick run" },
+		.help = "keep what this drive can do as its profile" },
+	{ OPT_COUNT, .name = "check-profile", .value = "N", .into.count = &check_points, .min = 1, .max = FLASH_POINTS_MAX,
+		.help = "hold the profile that was kept against N random sets of reads; without --save-profile nothing else "
+			"is measured" },
 	{ OPT_END },
 };
 
@@ -162,13 +166,13 @@ static void draw(void *user)
 	line->columns = columns;
 }
 
-/* Every combination, chunk sizes first. */
+/* Every combination, chunk sizes first; none when only a profile is to be checked. */
 static struct flash_cell *plan_cells(unsigned *count)
 {
 	struct flash_cell *cells = calloc((size_t)chunks.count * depths.count * threads.count, sizeof(*cells));
 
 	*count = 0;
-	for (unsigned t = 0; cells && t < threads.count; t++)
+	for (unsigned t = 0; cells && t < threads.count && (save_profile || !check_points); t++)
 		for (unsigned c = 0; c < chunks.count; c++)
 			for (unsigned d = 0; d < depths.count; d++)
 				cells[(*count)++] = (struct flash_cell){ .chunk_bytes = chunks.value[c],
@@ -191,10 +195,12 @@ static void print_start(const struct flash_sweep *sweep)
 	const struct flash_bench *bench = sweep->bench;
 	const struct wick_device *device = &bench->device;
 
-	fprintf(stderr, "%s, %s, on %s%s%s; %s, %u combination%s of %g s\n", bench->file.path, BYTES(bench->file.size),
+	fprintf(stderr, "%s, %s, on %s%s%s; %s", bench->file.path, BYTES(bench->file.size),
 		device->name[0] ? device->name : "an unknown drive", device->model[0] ? ", " : "", device->model,
-		bench->file.direct ? "direct" : "buffered", sweep->planned,
-		sweep->planned == 1 ? "" : "s", bench->seconds);
+		bench->file.direct ? "direct" : "buffered");
+	if (sweep->planned)
+		fprintf(stderr, ", %u combination%s of %g s", sweep->planned, sweep->planned == 1 ? "" : "s", bench->seconds);
+	fputc('\n', stderr);
 }
 
 /* Cell after cell, until one cannot be measured. */
@@ -250,12 +256,43 @@ static int write_files(const struct flash_sweep *sweep, struct wick_diag *diag)
 	return rc;
 }
 
-/* What was measured before Ctrl-C is printed and written as if that were all; a profile takes all of it. */
-static int measure_and_write(struct flash_bench *bench, struct flash_sweep *sweep, struct wick_diag *diag)
+/* The profile against the drive; what Ctrl-C leaves of it counts. */
+static int check_against_drive(struct flash_bench *bench, struct flash_sweep *sweep, struct flash_check *check,
+	struct wick_diag *diag)
+{
+	int rc;
+
+	check->planned = check_points;
+	rc = flash_check_run(bench, check, as_json ? NULL : flash_print_point, diag);
+	if (rc == -ECANCELED && check->count)
+		rc = 0;
+	if (rc < 0)
+		return rc;
+	sweep->check = check;
+	if (!as_json)
+		printf("the profile's error: median %.1f%%, worst %.1f%%, of %u sets of reads at depth %u\n",
+			100 * check->error_median, 100 * check->error_worst, check->count, check->depth);
+	return 0;
+}
+
+static int save_profile_of(struct flash_sweep *sweep, char *profile_path, struct wick_diag *diag)
+{
+	int rc = flash_profile_save(sweep, profile_path, diag);
+
+	if (rc < 0)
+		return rc;
+	sweep->profile_path = profile_path;
+	fprintf(stderr, "profile saved: %s\n", profile_path);
+	return 0;
+}
+
+/* All that was asked for. What was measured before Ctrl-C is written as if that were all; a profile takes all of it. */
+static int measure_and_write(struct flash_bench *bench, struct flash_sweep *sweep, struct flash_check *check,
+	struct wick_diag *diag)
 {
 	char profile_path[512];
 	int rc = measure_cells(bench, sweep, diag);
-	bool stopped = rc == -ECANCELED;
+	bool whole = !rc;
 
 	if (!rc && svg_path)
 		rc = measure_bound(bench, sweep, diag);
@@ -263,18 +300,16 @@ static int measure_and_write(struct flash_bench *bench, struct flash_sweep *swee
 		if (!sweep->count)
 			return wick_diag_say(diag, rc, "stopped before anything was measured");
 		fprintf(stderr, "stopped after %u of %u combination%s%s\n", sweep->count, sweep->planned,
-			sweep->planned == 1 ? "" : "s", save_profile && stopped ? "; no profile was saved" : "");
+			sweep->planned == 1 ? "" : "s", save_profile && !whole ? "; no profile was saved" : "");
 		rc = 0;
 	}
-	if (!rc && save_profile && !stopped) {
-		rc = flash_profile_save(sweep, profile_path, diag);
-		sweep->profile_path = rc ? NULL : profile_path;
-	}
+	if (!rc && save_profile && whole)
+		rc = save_profile_of(sweep, profile_path, diag);
 	if (!rc)
 		rc = write_files(sweep, diag);
-	if (sweep->profile_path)
-		fprintf(stderr, "profile saved: %s\n", profile_path);
-	if (as_json && sweep->count)
+	if (!rc && check_points && whole)
+		rc = check_against_drive(bench, sweep, check, diag);
+	if (as_json && (sweep->count || sweep->check))
 		flash_print_json(sweep, stdout);
 	return rc;
 }
@@ -291,17 +326,21 @@ static int check_direct(const struct wick_file *file, struct wick_diag *diag)
 static int measure_open(struct flash_bench *bench, struct wick_diag *diag)
 {
 	struct flash_sweep sweep = { .bench = bench };
-	int rc;
+	struct flash_check *check = calloc(1, sizeof(*check));
+	int rc = check_direct(&bench->file, diag);
 
 	sweep.cells = plan_cells(&sweep.planned);
-	if (!sweep.cells)
-		return -ENOMEM;
-	rc = check_cells(&sweep, diag);
+	if (!rc && (!sweep.cells || !check))
+		rc = -ENOMEM;
+	if (!rc)
+		rc = check_cells(&sweep, diag);
 	if (!rc) {
 		print_start(&sweep);
-		rc = measure_and_write(bench, &sweep, diag);
+		flash_settle();
+		rc = measure_and_write(bench, &sweep, check, diag);
 	}
 	free(sweep.cells);
+	free(check);
 	return rc;
 }
 
@@ -321,9 +360,7 @@ static int run(struct wick_diag *diag)
 	rc = flash_open(&bench, path, file_bytes, !buffered, diag);
 	if (rc < 0)
 		return rc;
-	rc = check_direct(&bench.file, diag);
-	if (!rc)
-		rc = measure_open(&bench, diag);
+	rc = measure_open(&bench, diag);
 	flash_close(&bench);
 	return rc;
 }

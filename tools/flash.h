@@ -38,6 +38,8 @@ struct flash_bench {
 	char why[256];
 };
 
+struct flash_check;
+
 struct flash_cell {
 	uint64_t chunk_bytes;
 	uint32_t depth, threads;
@@ -58,6 +60,9 @@ void flash_close(struct flash_bench *bench);
 /* Whether this file and machine can do what a cell asks for; measures nothing. */
 int flash_cell_check(const struct flash_bench *bench, const struct flash_cell *cell, struct wick_diag *diag);
 
+/* Waits until what other threads of the process do at its start is over (OpenBLAS's spin), so that it is not counted. */
+void flash_settle(void);
+
 /* Measures one cell, calling tick (which may be NULL) a few times a second. -ECANCELED after Ctrl-C. */
 int flash_cell_run(struct flash_bench *bench, struct flash_cell *cell, void (*tick)(void *user), void *user,
 	struct wick_diag *diag);
@@ -70,6 +75,7 @@ struct flash_sweep {
 	unsigned planned;
 	double sequential_mb_per_s; /* the bound of the figure; 0: not measured */
 	const char *profile_path;   /* saved there; NULL: not */
+	const struct flash_check *check; /* NULL: none */
 };
 
 void flash_print_head(FILE *out);
@@ -92,14 +98,31 @@ int flash_svg_check(struct wick_diag *diag);
 /* Throughput against chunk size, a line for each depth or thread count, the sequential bound dashed. */
 int flash_svg_write(const struct flash_sweep *sweep, enum flash_lines lines, const char *path, struct wick_diag *diag);
 
+struct wick_profile_key;
+
+void flash_profile_key(const struct flash_bench *bench, struct wick_profile_key *key);
+
 /* Fits and saves the profile of the drive from cells of one thread with bursts; path as for wick_profile_save. */
 int flash_profile_save(const struct flash_sweep *sweep, char *path, struct wick_diag *diag);
 
-/* Reads extents of random size and number, 20 times each, and prints what the saved profile said they would take. Errors
- * are shares of the median measured. */
-struct flash_check {
-	unsigned points;
-	uint64_t seed;
-	bool as_json;
+/* What a profile says reads take, and what they took: extents of 1 to 64 bundles of 16 KiB, 1 to 4096 of them together. */
+struct flash_point {
+	uint64_t chunk_bytes;
+	uint32_t reads;
+	double predicted_us, measured_us; /* the median of 20 */
+	double error;                     /* predicted / measured - 1 */
 };
-int flash_profile_check(struct flash_bench *bench, const struct flash_check *check, struct wick_diag *diag);
+
+#define FLASH_POINTS_MAX 1000
+
+struct flash_check {
+	struct flash_point points[FLASH_POINTS_MAX];
+	unsigned count, planned;
+	uint32_t depth;
+	double error_median, error_worst; /* of their sizes */
+};
+
+/* Loads the profile of the drive and holds it against check->planned random points, telling each. */
+int flash_check_run(struct flash_bench *bench, struct flash_check *check, void (*tell)(const struct flash_point *point),
+	struct wick_diag *diag);
+void flash_print_point(const struct flash_point *point);

@@ -27,6 +27,8 @@
 #include <wick/wick.h>
 
 #define TICK_NS 200000000
+#define SETTLE_NS 20000000
+#define SETTLE_TRIES 50
 #define BURSTS 15
 #define BURSTS_NS 300000000ull
 #define MEMORY_SHARE 0.75 /* of what is free may be read into */
@@ -63,6 +65,19 @@ static uint64_t cpu_ns(void)
 	getrusage(RUSAGE_SELF, &usage);
 	return ((uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec) * 1000000000u +
 		((uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec) * 1000u;
+}
+
+void flash_settle(void)
+{
+	const struct timespec pause = { .tv_nsec = SETTLE_NS };
+
+	for (unsigned i = 0; i < SETTLE_TRIES; i++) {
+		uint64_t before_ns = cpu_ns();
+
+		nanosleep(&pause, NULL);
+		if (cpu_ns() - before_ns < SETTLE_NS / 20)
+			return;
+	}
 }
 
 /* The part of the file that a thread reads: all of it at random, its own share in order. */

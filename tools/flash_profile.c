@@ -11,18 +11,16 @@
 #include <string.h>
 #include <time.h>
 
-static struct wick_profile_key key_of(const struct flash_bench *bench)
+void flash_profile_key(const struct flash_bench *bench, struct wick_profile_key *key)
 {
-	struct wick_profile_key key = { .direct = bench->file.direct };
-
-	snprintf(key.device, sizeof(key.device), "%s", bench->device.key);
-	snprintf(key.method, sizeof(key.method), "%s", bench->method);
-	return key;
+	*key = (struct wick_profile_key){ .direct = bench->file.direct };
+	snprintf(key->device, sizeof(key->device), "%s", bench->device.key);
+	snprintf(key->method, sizeof(key->method), "%s", bench->method);
 }
 
 int flash_profile_save(const struct flash_sweep *sweep, char *path, struct wick_diag *diag)
 {
-	struct wick_profile profile = { .key = key_of(sweep->bench), .measured_s = time(NULL) };
+	struct wick_profile profile = { .measured_s = time(NULL) };
 	struct wick_profile_cell *cells = calloc(sweep->count, sizeof(*cells));
 	unsigned count = 0;
 	int rc;
@@ -36,6 +34,7 @@ int flash_profile_save(const struct flash_sweep *sweep, char *path, struct wick_
 			cells[count++] = (struct wick_profile_cell){ .bytes = cell->chunk_bytes, .depth = cell->depth,
 				.interval_us = 1e6 / cell->reads_per_s, .burst_us = cell->burst_us };
 	}
+	flash_profile_key(sweep->bench, &profile.key);
 	snprintf(profile.model, sizeof(profile.model), "%s", sweep->bench->device.model);
 	rc = wick_profile_fit(&profile, cells, count, diag);
 	if (!rc)

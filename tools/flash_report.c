@@ -64,6 +64,21 @@ static void set_text(json_t *object, const char *key, const char *text)
 	json_object_set_new(object, key, json_text(text, strlen(text)));
 }
 
+static json_t *check_json(const struct flash_check *check)
+{
+	json_t *points = json_array();
+
+	for (unsigned i = 0; i < check->count; i++) {
+		const struct flash_point *point = &check->points[i];
+
+		json_array_append_new(points, json_pack("{s:I, s:i, s:f, s:f, s:f}", "chunk_bytes",
+			(json_int_t)point->chunk_bytes, "reads", (int)point->reads, "predicted_us", point->predicted_us,
+			"measured_us", point->measured_us, "error", point->error));
+	}
+	return json_pack("{s:i, s:f, s:f, s:o}", "depth", (int)check->depth, "error_median", check->error_median, "error_worst",
+		check->error_worst, "points", points);
+}
+
 void flash_print_json(const struct flash_sweep *sweep, FILE *out)
 {
 	const struct flash_bench *bench = sweep->bench;
@@ -85,6 +100,8 @@ void flash_print_json(const struct flash_sweep *sweep, FILE *out)
 	for (unsigned i = 0; i < sweep->count; i++)
 		json_array_append_new(cells, cell_json(&sweep->cells[i]));
 	json_object_set_new(json, "cells", cells);
+	if (sweep->check)
+		json_object_set_new(json, "profile_check", check_json(sweep->check));
 	json_print(json, out);
 	json_decref(json);
 }
