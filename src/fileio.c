@@ -27,6 +27,7 @@ int wick_read_at(int fd, const char *path, void *into, uint64_t bytes, uint64_t 
 				path, (unsigned long long)(offset + done));
 		done += got;
 	}
-	posix_fadvise(fd, offset, bytes, POSIX_FADV_DONTNEED);
+	/* From the start of the file: of a page that the cache holds as part of a larger one, only the whole is dropped. */
+	posix_fadvise(fd, 0, offset + bytes, POSIX_FADV_DONTNEED);
 	return 0;
 }

@@ -130,7 +130,7 @@ static int flush(struct wick_outfile *out, uint64_t bytes, struct wick_diag *dia
 	if (!out->direct && fdatasync(out->fd) < 0)
 		return fail(out, "writing", diag);
 	if (!out->direct)
-		posix_fadvise(out->fd, out->flushed, bytes, POSIX_FADV_DONTNEED);
+		posix_fadvise(out->fd, 0, 0, POSIX_FADV_DONTNEED);
 	out->flushed += bytes;
 	return 0;
 }
