@@ -6,6 +6,7 @@
 #include "engine.h"
 
 #include "bits.h"
+#include "clock.h"
 #include "gguf.h"
 #include "io.h"
 #include "memory_limits.h"
@@ -17,7 +18,6 @@
 #include <numa.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* What the process takes beside everything that the plan counts: code and libraries as far as they are touched (5 to 6
  * MB), stacks, OpenBLAS's packing buffers, the ring, and some room, since all of these differ a little from run to run.
@@ -27,14 +27,6 @@
 #define THREAD_BYTES (72u << 10) /* that only reads: its stack, and 60 KiB of OpenBLAS's thread-local storage */
 #define READ_THREADS_MAX 32
 #define EIO_RETRIES 4
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* Model, tokenizer and settings: what planning needs. */
 static int open_model(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag)
@@ -137,7 +129,7 @@ static int load(struct wick *wick, const struct wick_layout *layout, const struc
 {
 	uint32_t most = wick_vectors_count(wick->model) + wick_place_count(&wick->model->shape), count;
 	struct wick_load *loads = calloc(most, sizeof(*loads));
-	uint64_t begun = now_ns();
+	uint64_t begun = wick_now_ns();
 	int err;
 
 	if (!loads)
@@ -145,7 +137,7 @@ static int load(struct wick *wick, const struct wick_layout *layout, const struc
 	count = carve(wick, layout, loads);
 	err = wick_load_all(&wick->fetch, loads, count, wick->settings.queue_depth, options->progress, options->user, diag);
 	free(loads);
-	wick->stats.load_ns = now_ns() - begun;
+	wick->stats.load_ns = wick_now_ns() - begun;
 	wick->stats.load_bytes = wick_io_counters(wick->io)->bytes;
 	if (!err)
 		wick_sweep_fill(&wick->forward.sweep);

@@ -14,6 +14,7 @@
 
 #include "bits.h"
 #include "check.h"
+#include "clock.h"
 #include "file.h"
 #include "kernels.h"
 #include "pool.h"
@@ -21,17 +22,8 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #define COVER_BYTES 4096 /* no drive wants more: wick_open refuses direct reads above it */
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 uint64_t wick_fetch_buffer_bytes(uint64_t bytes)
 {
@@ -100,10 +92,10 @@ void wick_fetch_drain(struct wick_fetch *fetch, struct wick_landing *landing)
 
 	if (!landing->pending)
 		return;
-	begun = now_ns();
+	begun = wick_now_ns();
 	while (landing->pending)
 		reap(fetch);
-	fetch->wait_ns += now_ns() - begun;
+	fetch->wait_ns += wick_now_ns() - begun;
 }
 
 struct check {

@@ -6,20 +6,12 @@
 #include "engine.h"
 
 #include "bits.h"
+#include "clock.h"
 #include "io.h"
 #include "memory_limits.h"
 #include "tokenizer.h"
 
 #include <errno.h>
-#include <time.h>
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static int check_tokens(const struct wick *wick, const uint32_t *ids, uint32_t count, bool each, struct wick_diag *diag)
 {
@@ -59,7 +51,7 @@ static int eval_batch(
 int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logits_fn each, void *user,
 	struct wick_diag *diag)
 {
-	uint64_t begun = now_ns();
+	uint64_t begun = wick_now_ns();
 	int err;
 
 	if (diag)
@@ -72,7 +64,7 @@ int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logit
 		err = eval_batch(wick, ids + done, m, done + m == count, each, user, diag);
 	}
 	wick->broken = err;
-	wick->stats.eval_ns += now_ns() - begun;
+	wick->stats.eval_ns += wick_now_ns() - begun;
 	return err;
 }
 
