@@ -27,7 +27,7 @@ int wick_read_at(int fd, const char *path, void *into, uint64_t bytes, uint64_t 
 				path, (unsigned long long)(offset + done));
 		done += got;
 	}
-	/* From the start of the file: of a page that the cache holds as part of a larger one, only the whole is dropped. */
+	/* From the start of the file, since the page cache drops a large folio only as a whole. */
 	posix_fadvise(fd, 0, offset + bytes, POSIX_FADV_DONTNEED);
 	return 0;
 }
