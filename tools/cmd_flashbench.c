@@ -16,12 +16,12 @@
 
 #define CHUNK_MIN 512
 #define CHUNK_MAX (1u << 30)
-#define BOUND_CHUNK_BYTES (1u << 20) /* of the sequential bound: long reads, several under way */
-#define BOUND_DEPTH 32
+#define ROUNDS_MAX 100
+#define PROFILE_ROUNDS 3 /* a profile outlives the moment it was made in */
 
 static const char *path, *chunks_text, *depths_text, *threads_text, *pattern, *method, *csv_path, *svg_path, *lines;
 static uint64_t file_bytes;
-static uint32_t check_points;
+static uint32_t check_points, rounds;
 static float seconds;
 static bool buffered, sqpoll, iopoll, save_profile, as_json;
 static struct flash_list chunks, depths, threads;
@@ -42,6 +42,8 @@ static const struct opt options[] = {
 		.help = "at random offsets, or in order (rand)" },
 	{ OPT_NUMBER, .name = "seconds", .value = "S", .into.number = &seconds, .min = 0.01, .max = 3600,
 		.help = "for each combination (1)" },
+	{ OPT_COUNT, .name = "rounds", .value = "N", .into.count = &rounds, .min = 1, .max = ROUNDS_MAX,
+		.help = "go over everything so often; the medians count (1, of a profile 3)" },
 	{ OPT_SIZE, .name = "size", .value = "SIZE", .into.size = &file_bytes, .min = CHUNK_MIN, .max = 0x1p50,
 		.help = "of the test file that is made in a folder (1G)" },
 
@@ -132,40 +134,6 @@ static int check_output(const char *output, struct wick_diag *diag)
 	return rc;
 }
 
-/* The line on the terminal while a sweep goes on. */
-struct line {
-	const struct flash_sweep *sweep;
-	uint64_t begun_ns;
-	int columns;
-};
-
-static void wipe(struct line *line)
-{
-	if (line->columns)
-		fprintf(stderr, "\r%*s\r", line->columns, "");
-	line->columns = 0;
-}
-
-static void draw(void *user)
-{
-	struct line *line = user;
-	const struct flash_sweep *sweep = line->sweep;
-	const struct flash_cell *cell = &sweep->cells[sweep->count];
-	double spent_s = (double)(now_ns() - line->begun_ns) / 1e9;
-	double left_s = sweep->count ? spent_s / sweep->count * (sweep->planned - sweep->count)
-				     : sweep->bench->seconds * sweep->planned;
-	char text[120];
-	int columns;
-
-	if (!isatty(STDERR_FILENO) || spent_s < 1)
-		return;
-	columns = snprintf(text, sizeof(text), "%u of %u: chunks of %s, depth %u, threads %u; about %.0f s left",
-		sweep->count + 1, sweep->planned, SIZE(cell->chunk_bytes), cell->depth, cell->threads, left_s);
-	fprintf(stderr, "\r%-*s", line->columns, text);
-	fflush(stderr);
-	line->columns = columns;
-}
-
 /* Every combination, chunk sizes first; none when only a profile is to be checked. */
 static struct flash_cell *plan_cells(unsigned *count)
 {
@@ -200,50 +168,9 @@ static void print_start(const struct flash_sweep *sweep)
 		bench->file.direct ? "direct" : "buffered");
 	if (sweep->planned)
 		fprintf(stderr, ", %u combination%s of %g s", sweep->planned, sweep->planned == 1 ? "" : "s", bench->seconds);
+	if (sweep->planned && sweep->rounds > 1)
+		fprintf(stderr, ", %u rounds", sweep->rounds);
 	fputc('\n', stderr);
-}
-
-/* Cell after cell, until one cannot be measured. */
-static int measure_cells(struct flash_bench *bench, struct flash_sweep *sweep, struct wick_diag *diag)
-{
-	struct line line = { .sweep = sweep, .begun_ns = now_ns() };
-	int rc = 0;
-
-	while (sweep->count < sweep->planned && !rc) {
-		struct flash_cell *cell = &sweep->cells[sweep->count];
-
-		draw(&line);
-		rc = flash_cell_run(bench, cell, draw, &line, diag);
-		wipe(&line);
-		if (rc < 0)
-			break;
-		if (!sweep->count) {
-			fprintf(stderr, "through %s%s%s\n", bench->method, bench->why[0] ? "; not uring: " : "", bench->why);
-			if (!as_json)
-				flash_print_head(stdout);
-		}
-		if (!as_json) {
-			flash_print_cell(cell, stdout);
-			fflush(stdout);
-		}
-		sweep->count++;
-	}
-	return rc;
-}
-
-/* Long reads in order: no random reads are faster. A file too small for them is read in the longest chunks it has. */
-static int measure_bound(struct flash_bench *bench, struct flash_sweep *sweep, struct wick_diag *diag)
-{
-	struct flash_cell bound = { .depth = BOUND_DEPTH, .threads = 1, .sequential = true };
-	int rc;
-
-	for (unsigned i = 0; i < chunks.count; i++)
-		bound.chunk_bytes = WICK_MAX(bound.chunk_bytes, chunks.value[i]);
-	if (bench->file.size >= BOUND_CHUNK_BYTES)
-		bound.chunk_bytes = BOUND_CHUNK_BYTES;
-	rc = flash_cell_run(bench, &bound, NULL, NULL, diag);
-	sweep->sequential_mb_per_s = rc ? 0 : bound.mb_per_s;
-	return rc;
 }
 
 /* The files asked for, of what was measured. */
@@ -291,11 +218,11 @@ static int measure_and_write(struct flash_bench *bench, struct flash_sweep *swee
 	struct wick_diag *diag)
 {
 	char profile_path[512];
-	int rc = measure_cells(bench, sweep, diag);
+	int rc = flash_sweep_run(bench, sweep, !as_json, diag);
 	bool whole = !rc;
 
 	if (!rc && svg_path)
-		rc = measure_bound(bench, sweep, diag);
+		rc = flash_sweep_bound(bench, sweep, diag);
 	if (rc == -ECANCELED) {
 		if (!sweep->count)
 			return wick_diag_say(diag, rc, "stopped before anything was measured");
@@ -325,7 +252,7 @@ static int check_direct(const struct wick_file *file, struct wick_diag *diag)
 
 static int measure_open(struct flash_bench *bench, struct wick_diag *diag)
 {
-	struct flash_sweep sweep = { .bench = bench };
+	struct flash_sweep sweep = { .bench = bench, .rounds = rounds ? rounds : save_profile ? PROFILE_ROUNDS : 1 };
 	struct flash_check *check = calloc(1, sizeof(*check));
 	int rc = check_direct(&bench->file, diag);
 

@@ -38,6 +38,18 @@ struct flash_bench {
 	char why[256];
 };
 
+enum flash_figure {
+	FLASH_MB_PER_S,
+	FLASH_READS_PER_S,
+	FLASH_LATENCY_US_P50,
+	FLASH_LATENCY_US_P99,
+	FLASH_LATENCY_US_P99_9,
+	FLASH_LATENCY_US_MAX,
+	FLASH_CPU_US_PER_READ, /* of the whole process, kernel included */
+	FLASH_BURST_US,        /* of depth reads handed over together; 0: not measured */
+	FLASH_FIGURES,
+};
+
 struct flash_check;
 
 struct flash_cell {
@@ -45,11 +57,8 @@ struct flash_cell {
 	uint32_t depth, threads;
 	bool sequential;
 
-	uint64_t reads; /* counted, of all threads; 0: not measured */
-	double reads_per_s, mb_per_s;
-	double latency_us_p50, latency_us_p99, latency_us_p99_9, latency_us_max;
-	double cpu_us_per_read; /* of the whole process, kernel included */
-	double burst_us;        /* of depth reads handed over together; 0: not measured */
+	uint64_t reads; /* counted, of all threads and rounds; 0: not measured */
+	double figure[FLASH_FIGURES];
 };
 
 /* Opens a file or block device to read, or makes a file of `size` bytes in a folder: nothing that compresses, nothing
@@ -67,16 +76,27 @@ void flash_settle(void);
 int flash_cell_run(struct flash_bench *bench, struct flash_cell *cell, void (*tick)(void *user), void *user,
 	struct wick_diag *diag);
 
+/* One cell of several rounds: every figure's own median; reads add up. */
+void flash_cell_medians(struct flash_cell *cell, const struct flash_cell *rounds, unsigned count);
+
 /* A sweep that was measured, as far as it came. */
 struct flash_sweep {
 	const struct flash_bench *bench;
 	struct flash_cell *cells;
 	unsigned count;          /* measured */
 	unsigned planned;
+	unsigned rounds;
 	double sequential_mb_per_s; /* the bound of the figure; 0: not measured */
 	const char *profile_path;   /* saved there; NULL: not */
 	const struct flash_check *check; /* NULL: none */
 };
+
+/* Measures all of it; with print, the table goes to standard output as it grows. After -ECANCELED (Ctrl-C), and only then,
+ * what was measured is complete as far as sweep->count says. */
+int flash_sweep_run(struct flash_bench *bench, struct flash_sweep *sweep, bool print, struct wick_diag *diag);
+
+/* Long reads in order: no random reads are faster. A file too small for them is read in the longest chunks it has. */
+int flash_sweep_bound(struct flash_bench *bench, struct flash_sweep *sweep, struct wick_diag *diag);
 
 void flash_print_head(FILE *out);
 void flash_print_cell(const struct flash_cell *cell, FILE *out);

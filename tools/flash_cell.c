@@ -190,31 +190,40 @@ static void enter(struct shared *shared, enum stage stage)
 	pthread_mutex_unlock(&shared->mutex);
 }
 
+static void set_latencies(const struct reader *readers, unsigned threads, double *figure)
+{
+	static const struct {
+		enum flash_figure figure;
+		double share;
+	} percentiles[] = { { FLASH_LATENCY_US_P50, 0.5 }, { FLASH_LATENCY_US_P99, 0.99 }, { FLASH_LATENCY_US_P99_9, 0.999 } };
+	struct wick_histogram *latency = calloc(1, sizeof(*latency));
+
+	for (unsigned i = 0; latency && i < threads; i++)
+		wick_histogram_merge(latency, &readers[i].latency);
+	for (unsigned i = 0; latency && i < WICK_COUNT_OF(percentiles); i++)
+		figure[percentiles[i].figure] = (double)wick_histogram_ns(latency, percentiles[i].share) / 1e3;
+	if (latency)
+		figure[FLASH_LATENCY_US_MAX] = (double)latency->max_ns / 1e3;
+	free(latency);
+}
+
 /* What all threads did together. */
 static void sum_up(const struct reader *readers, unsigned threads, uint64_t spent_cpu_ns, struct flash_cell *cell)
 {
-	struct wick_histogram *latency = calloc(1, sizeof(*latency));
+	double *figure = cell->figure;
 	uint64_t all_reads = 0;
 
 	cell->reads = 0;
-	cell->reads_per_s = 0;
+	figure[FLASH_READS_PER_S] = 0;
 	for (unsigned i = 0; i < threads; i++) {
 		cell->reads += readers[i].steady.reads;
-		cell->reads_per_s += (double)readers[i].steady.reads * 1e9 / (double)WICK_MAX(readers[i].steady.ns, 1u);
+		figure[FLASH_READS_PER_S] += (double)readers[i].steady.reads * 1e9 / (double)WICK_MAX(readers[i].steady.ns, 1u);
 		all_reads += readers[i].steady.all_reads;
-		if (latency)
-			wick_histogram_merge(latency, &readers[i].latency);
 	}
-	cell->mb_per_s = cell->reads_per_s * (double)cell->chunk_bytes / 1e6;
-	cell->cpu_us_per_read = (double)spent_cpu_ns / 1e3 / (double)WICK_MAX(all_reads, 1u);
-	cell->burst_us = readers[0].burst_us;
-	if (latency) {
-		cell->latency_us_p50 = (double)wick_histogram_ns(latency, 0.5) / 1e3;
-		cell->latency_us_p99 = (double)wick_histogram_ns(latency, 0.99) / 1e3;
-		cell->latency_us_p99_9 = (double)wick_histogram_ns(latency, 0.999) / 1e3;
-		cell->latency_us_max = (double)latency->max_ns / 1e3;
-	}
-	free(latency);
+	figure[FLASH_MB_PER_S] = figure[FLASH_READS_PER_S] * (double)cell->chunk_bytes / 1e6;
+	figure[FLASH_CPU_US_PER_READ] = (double)spent_cpu_ns / 1e3 / (double)WICK_MAX(all_reads, 1u);
+	figure[FLASH_BURST_US] = readers[0].burst_us;
+	set_latencies(readers, threads, figure);
 }
 
 static int first_failure(const struct reader *readers, unsigned threads, struct wick_diag *diag)

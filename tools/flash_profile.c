@@ -30,9 +30,9 @@ int flash_profile_save(const struct flash_sweep *sweep, char *path, struct wick_
 	for (unsigned i = 0; i < sweep->count; i++) {
 		const struct flash_cell *cell = &sweep->cells[i];
 
-		if (cell->burst_us)
+		if (cell->figure[FLASH_BURST_US])
 			cells[count++] = (struct wick_profile_cell){ .bytes = cell->chunk_bytes, .depth = cell->depth,
-				.interval_us = 1e6 / cell->reads_per_s, .burst_us = cell->burst_us };
+				.interval_us = 1e6 / cell->figure[FLASH_READS_PER_S], .burst_us = cell->figure[FLASH_BURST_US] };
 	}
 	flash_profile_key(sweep->bench, &profile.key);
 	snprintf(profile.model, sizeof(profile.model), "%s", sweep->bench->device.model);

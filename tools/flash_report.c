@@ -3,12 +3,10 @@
 
 /* What was measured, as a table, as JSON and as CSV. */
 
-#include "bits.h"
 #include "flash.h"
 #include "json.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,26 +18,24 @@ void flash_print_head(FILE *out)
 
 void flash_print_cell(const struct flash_cell *cell, FILE *out)
 {
+	const double *figure = cell->figure;
+
 	fprintf(out, "%6s %6u %8u %9.1f %10.0f %9.0f %9.0f %9.0f %12.2f\n", SIZE(cell->chunk_bytes), cell->depth,
-		cell->threads, cell->mb_per_s, cell->reads_per_s, cell->latency_us_p50, cell->latency_us_p99,
-		cell->latency_us_p99_9, cell->cpu_us_per_read);
+		cell->threads, figure[FLASH_MB_PER_S], figure[FLASH_READS_PER_S], figure[FLASH_LATENCY_US_P50],
+		figure[FLASH_LATENCY_US_P99], figure[FLASH_LATENCY_US_P99_9], figure[FLASH_CPU_US_PER_READ]);
 }
 
-/* The columns of CSV and the members of JSON, in order. */
-static const struct {
-	const char *key;
-	size_t offset;
-} figures[] = {
-#define FIGURE(name) { #name, offsetof(struct flash_cell, name) }
-	FIGURE(mb_per_s), FIGURE(reads_per_s), FIGURE(latency_us_p50), FIGURE(latency_us_p99), FIGURE(latency_us_p99_9),
-	FIGURE(latency_us_max), FIGURE(cpu_us_per_read),
-#undef FIGURE
+/* The columns of CSV and the members of JSON, in order. The burst is a member where it was measured. */
+static const char *const keys[FLASH_FIGURES] = {
+	[FLASH_MB_PER_S] = "mb_per_s",
+	[FLASH_READS_PER_S] = "reads_per_s",
+	[FLASH_LATENCY_US_P50] = "latency_us_p50",
+	[FLASH_LATENCY_US_P99] = "latency_us_p99",
+	[FLASH_LATENCY_US_P99_9] = "latency_us_p99_9",
+	[FLASH_LATENCY_US_MAX] = "latency_us_max",
+	[FLASH_CPU_US_PER_READ] = "cpu_us_per_read",
+	[FLASH_BURST_US] = "burst_us",
 };
-
-static double figure_of(const struct flash_cell *cell, unsigned i)
-{
-	return *(const double *)((const char *)cell + figures[i].offset);
-}
 
 static const char *pattern_of(const struct flash_cell *cell)
 {
@@ -51,10 +47,9 @@ static json_t *cell_json(const struct flash_cell *cell)
 	json_t *json = json_pack("{s:I, s:i, s:i, s:s}", "chunk_bytes", (json_int_t)cell->chunk_bytes, "depth",
 		(int)cell->depth, "threads", (int)cell->threads, "pattern", pattern_of(cell));
 
-	for (unsigned i = 0; i < WICK_COUNT_OF(figures); i++)
-		json_object_set_new(json, figures[i].key, json_real(figure_of(cell, i)));
-	if (cell->burst_us)
-		json_object_set_new(json, "burst_us", json_real(cell->burst_us));
+	for (unsigned i = 0; i < FLASH_FIGURES; i++)
+		if (i != FLASH_BURST_US || cell->figure[i])
+			json_object_set_new(json, keys[i], json_real(cell->figure[i]));
 	json_object_set_new(json, "reads", json_integer((json_int_t)cell->reads));
 	return json;
 }
@@ -92,6 +87,7 @@ void flash_print_json(const struct flash_sweep *sweep, FILE *out)
 	set_text(json, "io_why", bench->why);
 	json_object_set_new(json, "direct", json_boolean(bench->file.direct));
 	json_object_set_new(json, "seconds_per_cell", json_real(bench->seconds));
+	json_object_set_new(json, "rounds", json_integer(sweep->rounds));
 	json_object_set_new(json, "cells_planned", json_integer(sweep->planned));
 	if (sweep->sequential_mb_per_s)
 		json_object_set_new(json, "sequential_mb_per_s", json_real(sweep->sequential_mb_per_s));
@@ -109,16 +105,16 @@ void flash_print_json(const struct flash_sweep *sweep, FILE *out)
 static void write_rows(const struct flash_sweep *sweep, FILE *out)
 {
 	fputs("chunk_bytes,depth,threads,pattern", out);
-	for (unsigned i = 0; i < WICK_COUNT_OF(figures); i++)
-		fprintf(out, ",%s", figures[i].key);
+	for (unsigned i = 0; i < FLASH_BURST_US; i++)
+		fprintf(out, ",%s", keys[i]);
 	fputc('\n', out);
 	for (unsigned row = 0; row < sweep->count; row++) {
 		const struct flash_cell *cell = &sweep->cells[row];
 
 		fprintf(out, "%llu,%u,%u,%s", (unsigned long long)cell->chunk_bytes, cell->depth, cell->threads,
 			pattern_of(cell));
-		for (unsigned i = 0; i < WICK_COUNT_OF(figures); i++)
-			fprintf(out, ",%.3f", figure_of(cell, i));
+		for (unsigned i = 0; i < FLASH_BURST_US; i++)
+			fprintf(out, ",%.3f", cell->figure[i]);
 		fputc('\n', out);
 	}
 }

@@ -151,7 +151,7 @@ static void put_points(const struct flash_sweep *sweep, const struct line *line,
 		const struct flash_cell *cell = &sweep->cells[i];
 
 		if (cell->depth == line->depth && cell->threads == line->threads)
-			fprintf(script, "%llu %.3f\n", (unsigned long long)cell->chunk_bytes, cell->mb_per_s);
+			fprintf(script, "%llu %.3f\n", (unsigned long long)cell->chunk_bytes, cell->figure[FLASH_MB_PER_S]);
 	}
 	fputs("e\n", script);
 }

@@ -97,6 +97,7 @@ static void tick(void *user)
 static void a_cell_adds_up_its_threads(void **state)
 {
 	struct flash_cell cell = { .chunk_bytes = 4096, .depth = 2, .threads = 3 };
+	const double *figure = cell.figure;
 
 	(void)state;
 	bench.seconds = 0.5;
@@ -104,13 +105,14 @@ static void a_cell_adds_up_its_threads(void **state)
 	assert_true(ticks > 0);
 	assert_string_equal(bench.method, "pread");
 	assert_string_equal(bench.why, "");
-	assert_true(cell.reads > 0 && cell.reads_per_s > 0 && cell.cpu_us_per_read > 0);
-	assert_float_equal(cell.mb_per_s, cell.reads_per_s * 4096 / 1e6, cell.mb_per_s * 1e-9);
+	assert_true(cell.reads > 0 && figure[FLASH_READS_PER_S] > 0 && figure[FLASH_CPU_US_PER_READ] > 0);
+	assert_float_equal(figure[FLASH_MB_PER_S], figure[FLASH_READS_PER_S] * 4096 / 1e6, figure[FLASH_MB_PER_S] * 1e-9);
 	/* The rate is of the time that was given, so that three threads add up to three times one of them. */
-	assert_in_range(cell.reads_per_s * 0.5, cell.reads, 3 * cell.reads);
-	assert_true(cell.latency_us_p50 <= cell.latency_us_p99 && cell.latency_us_p99 <= cell.latency_us_p99_9 &&
-		cell.latency_us_p99_9 <= cell.latency_us_max);
-	assert_float_equal(cell.burst_us, 0, 0);
+	assert_in_range(figure[FLASH_READS_PER_S] * 0.5, cell.reads, 3 * cell.reads);
+	assert_true(figure[FLASH_LATENCY_US_P50] <= figure[FLASH_LATENCY_US_P99]);
+	assert_true(figure[FLASH_LATENCY_US_P99] <= figure[FLASH_LATENCY_US_P99_9]);
+	assert_true(figure[FLASH_LATENCY_US_P99_9] <= figure[FLASH_LATENCY_US_MAX]);
+	assert_float_equal(figure[FLASH_BURST_US], 0, 0);
 }
 
 static void bursts_are_measured_when_wanted(void **state)
@@ -120,7 +122,7 @@ static void bursts_are_measured_when_wanted(void **state)
 	(void)state;
 	bench.bursts = true;
 	assert_int_equal(flash_cell_run(&bench, &cell, NULL, NULL, NULL), 0);
-	assert_true(cell.burst_us > 0);
+	assert_true(cell.figure[FLASH_BURST_US] > 0);
 }
 
 /* One thread of several that cannot have what it needs: none measures, all come back. */
@@ -150,11 +152,54 @@ static void a_cell_that_fails_says_why(void **state)
 	assert_int_equal(cell.reads, 0);
 }
 
+static void medians_are_each_figures_own(void **state)
+{
+	struct flash_cell rounds[4] = { { .chunk_bytes = 4096, .depth = 8, .threads = 2 } }, cell;
+	static const double values[4] = { 30, 10, 1000, 20 };
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		rounds[i].reads = 100 + i;
+		rounds[i].figure[FLASH_MB_PER_S] = values[i];
+		rounds[i].figure[FLASH_LATENCY_US_MAX] = values[3 - i];
+		rounds[i].figure[FLASH_CPU_US_PER_READ] = 7;
+	}
+	flash_cell_medians(&cell, rounds, 4);
+	assert_float_equal(cell.figure[FLASH_MB_PER_S], 25, 0);
+	assert_float_equal(cell.figure[FLASH_LATENCY_US_MAX], 25, 0);
+	flash_cell_medians(&cell, rounds, 3);
+	assert_float_equal(cell.figure[FLASH_MB_PER_S], 30, 0);
+	assert_float_equal(cell.figure[FLASH_LATENCY_US_MAX], 20, 0);
+	assert_float_equal(cell.figure[FLASH_CPU_US_PER_READ], 7, 0);
+	assert_int_equal(cell.reads, 303);
+	assert_int_equal(cell.chunk_bytes, 4096);
+	assert_int_equal(cell.depth, 8);
+	assert_int_equal(cell.threads, 2);
+}
+
+static void a_sweep_goes_its_rounds(void **state)
+{
+	struct flash_cell cells[2] = { { 4096, 1, 1, false, 0, { 0 } }, { 8192, 2, 1, true, 0, { 0 } } };
+	struct flash_sweep sweep = { .bench = &bench, .cells = cells, .planned = 2, .rounds = 3 };
+
+	(void)state;
+	assert_int_equal(flash_sweep_run(&bench, &sweep, false, NULL), 0);
+	assert_int_equal(sweep.count, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(cells[i].chunk_bytes, 4096 << i);
+		assert_true(cells[i].reads >= 3 && cells[i].figure[FLASH_READS_PER_S] > 0);
+	}
+	assert_int_equal(flash_sweep_bound(&bench, &sweep, NULL), 0);
+	assert_true(sweep.sequential_mb_per_s > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_double_and_join),
 		cmocka_unit_test(sizes_are_said_short),
+		cmocka_unit_test(medians_are_each_figures_own),
+		cmocka_unit_test_setup_teardown(a_sweep_goes_its_rounds, make_file, drop_file),
 		cmocka_unit_test_setup_teardown(the_test_file_is_noise, make_file, drop_file),
 		cmocka_unit_test_setup_teardown(a_cell_adds_up_its_threads, make_file, drop_file),
 		cmocka_unit_test_setup_teardown(bursts_are_measured_when_wanted, make_file, drop_file),

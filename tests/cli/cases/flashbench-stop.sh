@@ -8,6 +8,15 @@ echo "exit $?"
 sed -n 's/stopped after [1-6] of 7/stopped after N of 7/p' err
 [ "$(wc -l <out)" = "$(wc -l <out.csv)" ] && echo "as many rows in the file as on the screen"
 rm out out.csv err
+# After some of a hundred rounds: every cell has figures, of those that there were.
+touch err
+env --default-signal=INT wick flashbench . $tiny --depths 1..4 --rounds 100 --seconds 0.05 --json >out 2>>err &
+sleep 4
+kill -INT $!
+wait $!
+echo "exit $?"
+grep -c reads_per_s out
+rm out err
 # Before anything was measured.
 touch err
 env --default-signal=INT wick flashbench . $tiny --depths 1 --seconds 60 --csv out.csv 2>>err >out &
