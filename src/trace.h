@@ -1,0 +1,42 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Activation traces: which neurons of each layer were active for each token, recorded from a model or made up. A file of
+ * records in token order, each with its checksum; docs/container.md is normative.
+ *
+ *     header | token 0: layer 0, layer 1, ... | token 1: ... |
+ *     a layer's part: a bitmap of n_ff bits; then, where the trace has a lookahead, the neurons that it thought likely,
+ *     likeliest first, each with its probability
+ */
+
+#include "diag.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct wick_trace;
+
+struct wick_trace_shape {
+	uint32_t layers, n_ff, tokens;
+	uint32_t model_crc;  /* the file's identity, the last entry of wick.checksums; 0: of no model */
+	bool synthetic;
+	bool lookahead;
+};
+
+int wick_trace_open(struct wick_trace **trace, const char *path, struct wick_diag *diag);
+void wick_trace_close(struct wick_trace *trace);
+const struct wick_trace_shape *wick_trace_shape(const struct wick_trace *trace);
+
+/* Goes to a token; past the last one begins again at the first. Its layers can then be asked for. */
+int wick_trace_seek(struct wick_trace *trace, uint64_t token, struct wick_diag *diag);
+uint32_t wick_trace_active(const struct wick_trace *trace, uint32_t layer, uint32_t *ids); /* ascending */
+uint32_t wick_trace_likely(const struct wick_trace *trace, uint32_t layer, uint32_t *ids, float *probability, uint32_t most);
+
+struct wick_trace_writer;
+int wick_trace_create(struct wick_trace_writer **writer, const char *path, const struct wick_trace_shape *shape,
+	struct wick_diag *diag); /* shape->tokens is not known yet */
+int wick_trace_add(struct wick_trace_writer *writer, uint32_t layer, const uint32_t *ids, uint32_t count,
+	const uint32_t *likely, const float *probability, uint32_t likely_count, struct wick_diag *diag);
+int wick_trace_commit(struct wick_trace_writer *writer, struct wick_diag *diag);
+void wick_trace_discard(struct wick_trace_writer *writer);
