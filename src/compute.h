@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct wick_pool;
+struct wick_watch;
 
 #define WICK_GEMM_TOKENS 32
 #define WICK_BATCH_TOKENS 256 /* a longer prompt is cut into batches of this */
@@ -58,6 +59,8 @@ struct wick_ffn {
 	float *h;
 	size_t h_floats;
 	uint32_t m;
+	const struct wick_watch *watch; /* or NULL; layer and position are for it */
+	uint32_t layer, position;
 };
 
 size_t wick_ffn_scratch_floats(const struct wick_shape *shape, uint32_t batch_tokens);

@@ -17,6 +17,7 @@
 #include "check.h"
 #include "place.h"
 #include "pool.h"
+#include "watch.h"
 
 struct job {
 	const struct wick_ffn *ffn;
@@ -122,6 +123,15 @@ static uint64_t rows_at_once(const struct wick_ffn *ffn)
 	return ffn->h_floats / ffn->m / WICK_TILE_ROWS * WICK_TILE_ROWS;
 }
 
+static void tell_what_fired(const struct job *job)
+{
+	const struct wick_ffn *ffn = job->ffn;
+
+	if (ffn->watch && ffn->watch->fired)
+		ffn->watch->fired(ffn->watch->user, ffn->layer, ffn->position, ffn->m, (uint32_t)job->rows->first,
+			(uint32_t)job->rows->count, ffn->h, job->ldh);
+}
+
 void wick_ffn_rows(const struct wick_ffn *ffn, const struct wick_rows *rows)
 {
 	struct wick_pool *pool = ffn->compute->pool;
@@ -136,6 +146,7 @@ void wick_ffn_rows(const struct wick_ffn *ffn, const struct wick_rows *rows)
 			.count = WICK_MIN(most, rows->count - done) };
 		job.ldh = piece.count;
 		wick_pool_run(pool, up_task, &job, (uint32_t)wick_div_up(piece.count, WICK_TILE_ROWS));
+		tell_what_fired(&job);
 		wick_pool_run(pool, ffn->m < WICK_GEMM_TOKENS ? down_decode_task : down_gemm_task, &job, slices);
 	}
 }

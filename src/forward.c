@@ -9,6 +9,7 @@
 #include "bits.h"
 #include "check.h"
 #include "mem.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <string.h>
@@ -38,17 +39,21 @@ static int apply(struct wick_forward *f, uint32_t place, const float *bias, cons
 }
 
 /* y (m, d_model) = FFN of x (m, d_model), resident bundles first. */
-static int apply_ffn(struct wick_forward *f, uint32_t layer, const float *x, float *y, uint32_t m, struct wick_diag *diag)
+static int apply_ffn(struct wick_forward *f, uint32_t layer, const float *x, float *y, uint32_t m, uint32_t position,
+	struct wick_diag *diag)
 {
 	uint32_t place = wick_place_layer(layer, WICK_PLACE_FFN);
 	const struct wick_place *at = &f->places[place];
 	const float *down_bias = wick_vector(&f->vectors, layer, WICK_VECTOR_DOWN_BIAS);
 	struct wick_ffn ffn = { .compute = &f->compute, .shape = &f->model->shape, .x = x, .y = y, .h = f->h,
-		.up_bias = wick_vector(&f->vectors, layer, WICK_VECTOR_UP_BIAS), .h_floats = f->h_floats, .m = m };
+		.up_bias = wick_vector(&f->vectors, layer, WICK_VECTOR_UP_BIAS), .h_floats = f->h_floats, .m = m,
+		.watch = f->watch, .layer = layer, .position = position };
 	struct wick_rows rows = { .base = at->base, .count = at->resident_rows };
 	size_t d_model = f->model->shape.d_model;
 	int err;
 
+	if (f->watch && f->watch->inputs)
+		f->watch->inputs(f->watch->user, layer, position, m, x);
 	for (uint32_t i = 0; i < m; i++)
 		if (down_bias)
 			memcpy(y + i * d_model, down_bias, d_model * sizeof(float));
@@ -126,7 +131,7 @@ static int layer_forward(struct wick_forward *f, uint32_t layer, uint32_t m, uin
 		norm(f, f->norm, f->x, ffn_norm, ffn_norm_bias, m);
 	else
 		norm(f, f->x, f->x, attn_norm, attn_norm_bias, m);
-	err = apply_ffn(f, layer, first ? f->norm : f->x, f->y, m, diag);
+	err = apply_ffn(f, layer, first ? f->norm : f->x, f->y, m, position, diag);
 	if (err)
 		return err;
 	add_to_residual(f, f->y, m);

@@ -13,6 +13,7 @@
 #include <wick/wick.h>
 
 struct wick_mem;
+struct wick_watch;
 
 struct wick_forward_shape {
 	uint32_t ctx, threads;
@@ -37,6 +38,7 @@ struct wick_forward {
 	float *scores;                 /* (threads, ctx) */
 	float *logits;                 /* (1 or batch, vocab) */
 	bool all_logits;
+	const struct wick_watch *watch; /* or NULL */
 };
 
 /* Memory that wick_forward_init() takes from mem, without KV and sweep. */

@@ -10,6 +10,7 @@
 #include "io.h"
 #include "memory_limits.h"
 #include "tokenizer.h"
+#include "watch.h"
 
 #include <errno.h>
 
@@ -87,6 +88,11 @@ void wick_reset(struct wick *wick)
 	wick->broken = false;
 	wick->position = 0;
 	wick->logits = NULL;
+}
+
+void wick_watch(struct wick *wick, const struct wick_watch *watch)
+{
+	wick->forward.watch = watch;
 }
 
 void wick_seed(struct wick *wick, uint64_t seed)
