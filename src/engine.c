@@ -194,8 +194,9 @@ static int open_all(struct wick *wick, const char *path, const struct wick_optio
 	wick->fetch = (struct wick_fetch){ .file = &wick->file, .io = wick->io, .kernels = &wick->kernels,
 		.pool = wick->pool, .chunk_bytes = wick->settings.chunk_bytes };
 	name_model(wick, path);
-	fill_report(wick);
 	err = load(wick, &layout, options, diag);
+	wick_mem_look(&wick->mem);
+	fill_report(wick);
 	wick_stats_reset(wick);
 	return err;
 }
