@@ -10,6 +10,7 @@
 #include "hf_tokenizer.h"
 #include "pack_job.h"
 #include "shape.h"
+#include "synthetic.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -35,8 +36,21 @@ static int choose_type(enum wick_type *type, const char *name, struct wick_diag 
 		diag, -EINVAL, "weights cannot be packed as \"%.40s\"; f32, f16 and bf16 are possible", name);
 }
 
+static int load_config(struct wick_config *config, const char *source, struct wick_diag *diag)
+{
+	return wick_synthetic_is(source) ? wick_synthetic_config(config, source, diag) :
+					   wick_config_load(config, source, diag);
+}
+
+static int open_checkpoint(struct wick_pack_job *job, const char *source)
+{
+	return wick_synthetic_is(source) ?
+		       wick_synthetic_open(&job->checkpoint, source, job->arch, &job->shape, job->diag) :
+		       wick_checkpoint_open(&job->checkpoint, source, job->diag);
+}
+
 /* What config.json and the options decide, and a checkpoint that agrees with it. */
-static int understand(struct wick_pack_job *job, const char *folder, const struct wick_pack_options *options)
+static int understand(struct wick_pack_job *job, const char *source, const struct wick_pack_options *options)
 {
 	uint32_t align = options->align ? options->align : ALIGN_MIN;
 	struct wick_config config = { 0 };
@@ -48,7 +62,7 @@ static int understand(struct wick_pack_job *job, const char *folder, const struc
 			ALIGN_MIN, ALIGN_MAX);
 	rc = choose_type(&job->shape.type, options->type, job->diag);
 	if (rc == 0)
-		rc = wick_config_load(&config, folder, job->diag);
+		rc = load_config(&config, source, job->diag);
 	if (rc == 0)
 		rc = wick_arch_find(&job->arch, &config, job->diag);
 	if (rc == 0)
@@ -57,7 +71,7 @@ static int understand(struct wick_pack_job *job, const char *folder, const struc
 		rc = wick_shape_complete(&job->shape, align, config.path, job->diag);
 	wick_config_free(&config);
 	if (rc == 0)
-		rc = wick_checkpoint_open(&job->checkpoint, folder, job->diag);
+		rc = open_checkpoint(job, source);
 	return rc ? rc : wick_pack_check_sources(job);
 }
 
@@ -67,13 +81,21 @@ static void put_id(struct wick_gguf_writer *writer, const char *key, int64_t id)
 		wick_gguf_put_u32(writer, key, id);
 }
 
-static int put_tokenizer(struct wick_gguf_writer *writer, const struct wick_pack_job *job, const char *folder)
+static int load_tokenizer(struct wick_hf_tokenizer *tokenizer, const struct wick_pack_job *job, const char *source)
+{
+	uint32_t vocab = job->shape.vocab;
+
+	return wick_synthetic_is(source) ? wick_synthetic_tokenizer(tokenizer, vocab, job->diag) :
+					   wick_hf_tokenizer_load(tokenizer, source, vocab, job->diag);
+}
+
+static int put_tokenizer(struct wick_gguf_writer *writer, const struct wick_pack_job *job, const char *source)
 {
 	struct wick_hf_tokenizer tokenizer;
-	int rc = wick_hf_tokenizer_load(&tokenizer, folder, job->shape.vocab, job->diag);
+	int rc = load_tokenizer(&tokenizer, job, source);
 
 	if (rc)
-		return wick_diag_say(job->diag, rc, "%s: its tokenizer cannot be read: %s", folder, strerror(-rc));
+		return wick_diag_say(job->diag, rc, "%s: its tokenizer cannot be read: %s", source, strerror(-rc));
 	wick_gguf_put_string(writer, "tokenizer.ggml.model", tokenizer.model);
 	wick_gguf_put_string(writer, "tokenizer.ggml.pre", tokenizer.pre);
 	wick_gguf_put_strings(writer, "tokenizer.ggml.tokens", tokenizer.tokens, tokenizer.count);
@@ -88,12 +110,14 @@ static int put_tokenizer(struct wick_gguf_writer *writer, const struct wick_pack
 	return 0;
 }
 
-/* The folder's own name is the model's. */
-static void put_name(struct wick_gguf_writer *writer, const char *folder)
+/* The folder's own name is the model's. "synthetic:opt-6.7b" is a name as it is. */
+static void put_name(struct wick_gguf_writer *writer, const char *source)
 {
-	char *path = realpath(folder, NULL);
+	char *path = wick_synthetic_is(source) ? NULL : realpath(source, NULL);
 	const char *slash = path ? strrchr(path, '/') : NULL;
 
+	if (wick_synthetic_is(source))
+		wick_gguf_put_string(writer, "general.name", source);
 	if (slash && slash[1])
 		wick_gguf_put_string(writer, "general.name", slash + 1);
 	free(path);
@@ -118,15 +142,15 @@ static int put_entry(enum wick_slot_id id, uint32_t layer, void *user)
 	return 0;
 }
 
-static int make_header(struct wick_pack_job *job, const char *folder, uint8_t **header, uint64_t *header_bytes)
+static int make_header(struct wick_pack_job *job, const char *source, uint8_t **header, uint64_t *header_bytes)
 {
 	struct directory directory = { .shape = &job->shape };
 	int rc;
 
 	wick_gguf_writer_init(&directory.writer, WICK_FILE_ALIGN);
-	put_name(&directory.writer, folder);
+	put_name(&directory.writer, source);
 	wick_shape_write(&job->shape, &directory.writer);
-	rc = put_tokenizer(&directory.writer, job, folder);
+	rc = put_tokenizer(&directory.writer, job, source);
 	wick_slot_each(&job->shape, put_entry, &directory);
 	if (rc == 0)
 		rc = wick_gguf_writer_header(&directory.writer, header, header_bytes, job->diag);

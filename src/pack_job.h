@@ -44,6 +44,18 @@ struct wick_pack_job {
 	uint64_t checksum_count; /* so far */
 };
 
+/* A tensor that a checkpoint of some shape must have. */
+struct wick_pack_wanted {
+	const char *name; /* whole */
+	enum wick_slot_id slot; /* of a bundle's parts: WICK_SLOT_BUNDLES */
+	unsigned dims;
+	uint64_t shape[2]; /* outermost first */
+};
+
+/* Calls visit for each of them, in the order of the packed file, until one returns other than 0. */
+int wick_pack_each_source(const struct wick_arch_def *arch, const char *prefix, const struct wick_shape *shape,
+	int (*visit)(const struct wick_pack_wanted *wanted, void *user), void *user);
+
 /* Which prefix the checkpoint uses; then that every tensor is there, of the right shape, and nothing else. */
 int wick_pack_check_sources(struct wick_pack_job *job);
 

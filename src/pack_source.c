@@ -93,49 +93,74 @@ static void put_shape(char text[96], const uint64_t *shape, unsigned dims)
 		at += snprintf(text + at, 96 - at, "%s%" PRIu64, d ? ", " : "", shape[d]);
 }
 
-/* The tensor must be there, in a type that can be read, of this shape (outermost first). */
-static int need(struct audit *audit, const char *pattern, uint32_t layer, const uint64_t *shape, unsigned dims)
-{
-	struct wick_pack_job *job = audit->job;
-	const struct wick_source_tensor *tensor;
-	char name[NAME_MAX_BYTES], found[96], wanted[96];
-	int rc;
-
-	spell(name, job->prefix, pattern, layer);
-	rc = wick_checkpoint_need(job->checkpoint, name, &tensor, job->diag);
-	if (rc)
-		return rc;
-	if (tensor->dims == dims && memcmp(tensor->shape, shape, dims * sizeof(*shape)) == 0)
-		return remember(audit, tensor);
-	put_shape(found, tensor->shape, tensor->dims);
-	put_shape(wanted, shape, dims);
-	return wick_diag_say(job->diag, -EINVAL, "%s: tensor %s has shape [%s]; config.json asks for [%s]",
-		wick_checkpoint_file(job->checkpoint, tensor), name, found, wanted);
-}
-
-static int need_slot(enum wick_slot_id id, uint32_t layer, void *user)
+/* The tensor must be there, in a type that can be read, of this shape. */
+static int need(const struct wick_pack_wanted *wanted, void *user)
 {
 	struct audit *audit = user;
-	const struct wick_pack_job *job = audit->job;
+	struct wick_pack_job *job = audit->job;
+	const struct wick_source_tensor *tensor;
+	char found_text[96], wanted_text[96];
+	int rc = wick_checkpoint_need(job->checkpoint, wanted->name, &tensor, job->diag);
+
+	if (rc)
+		return rc;
+	if (tensor->dims == wanted->dims &&
+		memcmp(tensor->shape, wanted->shape, wanted->dims * sizeof(*wanted->shape)) == 0)
+		return remember(audit, tensor);
+	put_shape(found_text, tensor->shape, tensor->dims);
+	put_shape(wanted_text, wanted->shape, wanted->dims);
+	return wick_diag_say(job->diag, -EINVAL, "%s: tensor %s has shape [%s]; config.json asks for [%s]",
+		wick_checkpoint_file(job->checkpoint, tensor), wanted->name, found_text, wanted_text);
+}
+
+struct walk {
+	const struct wick_arch_def *arch;
+	const char *prefix;
+	const struct wick_shape *shape;
+	int (*visit)(const struct wick_pack_wanted *wanted, void *user);
+	void *user;
+};
+
+static int walk_to(const struct walk *walk, enum wick_slot_id id, const char *pattern, uint32_t layer, unsigned dims,
+	uint64_t rows, uint64_t cols)
+{
+	struct wick_pack_wanted wanted = { .slot = id, .dims = dims, .shape = { dims > 1 ? rows : cols, cols } };
+	char name[NAME_MAX_BYTES];
+
+	spell(name, walk->prefix, pattern, layer);
+	wanted.name = name;
+	return walk->visit(&wanted, walk->user);
+}
+
+static int walk_slot(enum wick_slot_id id, uint32_t layer, void *user)
+{
+	const struct walk *walk = user;
+	const struct wick_arch_def *arch = walk->arch;
+	uint32_t d_model = walk->shape->d_model, n_ff = walk->shape->n_ff;
 	struct wick_tensor tensor;
-	uint64_t shape[2];
 	int rc;
 
-	wick_slot_describe(&tensor, id, layer, &job->shape);
-	shape[0] = tensor.rows + (id == WICK_SLOT_POSITION ? job->arch->position_offset : 0);
-	shape[1] = tensor.cols;
+	wick_slot_describe(&tensor, id, layer, walk->shape);
 	switch (wick_slots[id].kind) {
 	case WICK_KIND_VECTOR:
-		return need(audit, job->arch->sources[id], layer, shape + 1, 1);
+		return walk_to(walk, id, arch->sources[id], layer, 1, 1, tensor.cols);
 	case WICK_KIND_MATRIX:
-		return need(audit, job->arch->sources[id], layer, shape, 2);
+		return walk_to(walk, id, arch->sources[id], layer, 2,
+			tensor.rows + (id == WICK_SLOT_POSITION ? arch->position_offset : 0), tensor.cols);
 	case WICK_KIND_BUNDLES:
-		rc = need(audit, job->arch->up, layer, (uint64_t[]){ job->shape.n_ff, job->shape.d_model }, 2);
-		return rc ? rc : need(audit, job->arch->down, layer,
-					 (uint64_t[]){ job->shape.d_model, job->shape.n_ff }, 2);
+		rc = walk_to(walk, id, arch->up, layer, 2, n_ff, d_model);
+		return rc ? rc : walk_to(walk, id, arch->down, layer, 2, d_model, n_ff);
 	default:
 		return 0;
 	}
+}
+
+int wick_pack_each_source(const struct wick_arch_def *arch, const char *prefix, const struct wick_shape *shape,
+	int (*visit)(const struct wick_pack_wanted *wanted, void *user), void *user)
+{
+	struct walk walk = { arch, prefix, shape, visit, user };
+
+	return wick_slot_each(shape, walk_slot, &walk);
 }
 
 static bool ignored(const struct wick_pack_job *job, const char *name)
@@ -178,7 +203,7 @@ int wick_pack_check_sources(struct wick_pack_job *job)
 	int rc;
 
 	choose_prefix(job);
-	rc = wick_slot_each(&job->shape, need_slot, &audit);
+	rc = wick_pack_each_source(job->arch, job->prefix, &job->shape, need, &audit);
 	if (rc == 0)
 		rc = refuse_unused(&audit);
 	free(audit.used);

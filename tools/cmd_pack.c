@@ -70,7 +70,11 @@ const struct command cmd_pack = {
 	.operand_into = &source,
 	.about = "Packs the checkpoint in the folder SRC, as it was downloaded from Hugging Face\n"
 		 "(config.json, safetensors or pytorch_model.bin, and its tokenizer), into one GGUF\n"
-		 "file in which each neuron's weights lie together.",
+		 "file in which each neuron's weights lie together.\n"
+		 "\n"
+		 "SRC may also be synthetic:opt-125m, 350m, 1.3b, 2.7b, 6.7b, 13b, 30b or 66b (each\n"
+		 "behind synthetic:opt-): a file of that shape with random weights, always the same,\n"
+		 "for measuring. It writes nonsense and says synthetic wherever its name is shown.",
 	.options = options,
 	.check = check,
 	.run = run,

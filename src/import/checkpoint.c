@@ -59,7 +59,7 @@ static int ready_file(struct wick_checkpoint *checkpoint, struct wick_source_fil
 	struct wick_source_file **place = &checkpoint->open[checkpoint->next_open];
 	int ret;
 
-	if (file->fd >= 0)
+	if (file->fd >= 0 || checkpoint->format->made)
 		return 0;
 	if (*place)
 		close_file(checkpoint, *place);
@@ -265,6 +265,33 @@ int wick_checkpoint_open(struct wick_checkpoint **checkpoint, const char *folder
 	if (ret) {
 		wick_checkpoint_close(made);
 		return ret;
+	}
+	*checkpoint = made;
+	return 0;
+}
+
+int wick_checkpoint_make(struct wick_checkpoint **checkpoint, const char *name, const struct wick_source_format *format,
+	struct wick_source_list *tensors, struct wick_diag *diag)
+{
+	struct wick_checkpoint *made = calloc(1, sizeof(*made));
+	int ret = -ENOMEM;
+
+	*checkpoint = NULL;
+	if (made) {
+		made->format = format;
+		made->list = *tensors;
+		*tensors = (struct wick_source_list){ 0 };
+		made->folder = strdup(name);
+		made->files = calloc(1, sizeof(*made->files));
+	}
+	if (made && made->folder && made->files) {
+		made->file_count = 1;
+		made->files[0] = (struct wick_source_file){ .path = strdup(name), .fd = -1 };
+		ret = made->files[0].path ? sort_names(made, diag) : -ENOMEM;
+	}
+	if (ret) {
+		wick_checkpoint_close(made);
+		return ret == -ENOMEM ? wick_diag_say(diag, ret, "%s: out of memory", name) : ret;
 	}
 	*checkpoint = made;
 	return 0;

@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 struct wick_checkpoint;
+struct wick_source_format;
+struct wick_source_list;
 
 struct wick_source_tensor {
 	const char *name; /* as the file gives it; owned by the checkpoint */
@@ -27,6 +29,9 @@ struct wick_source_tensor {
  * pytorch_model.bin, in this order, and checks every header before it returns. Memory: headers only.
  * -ENOENT when there is none of them; -EINVAL, with file and tensor named, for anything malformed. */
 int wick_checkpoint_open(struct wick_checkpoint **checkpoint, const char *folder, struct wick_diag *diag);
+/* One of made tensors, which it takes: the list is empty afterwards. name: what sentences call it. */
+int wick_checkpoint_make(struct wick_checkpoint **checkpoint, const char *name, const struct wick_source_format *format,
+	struct wick_source_list *tensors, struct wick_diag *diag);
 void wick_checkpoint_close(struct wick_checkpoint *checkpoint); /* NULL is fine */
 
 /* NULL when there is none of this name. */

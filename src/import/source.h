@@ -34,6 +34,7 @@ struct wick_source_file {
 };
 
 struct wick_source_format {
+	bool made; /* no file is behind it: only read() is there, and nothing is opened */
 	/* Adds every tensor of the open file to the list, .file left 0, after checking all that can be checked without
 	 * reading the numbers. -EINVAL with file and tensor named. */
 	int (*list)(struct wick_source_file *file, struct wick_source_list *list, struct wick_diag *diag);
