@@ -25,6 +25,7 @@ struct wick_probe {
 	uint64_t memory_bytes;
 	uint64_t state; /* of the random offsets */
 	uint64_t next;  /* chunk of the sequential ones */
+	uint64_t landed; /* reads sent so far */
 };
 
 /* splitmix64 */
@@ -50,11 +51,12 @@ static uint64_t next_offset(struct wick_probe *probe, uint64_t chunk_bytes, bool
 	return probe->options.from + chunk * chunk_bytes;
 }
 
-/* Sends off read number i. Bursts longer than the memory read over what came before. */
+/* Sends off request i, into its own slot or the one after the last. Reads longer than the memory go over what came
+ * before. */
 static void submit(struct wick_probe *probe, unsigned i, uint64_t chunk_bytes, bool sequential)
 {
 	uint64_t stride = wick_align_up(chunk_bytes, probe->options.file->memory_align);
-	uint64_t slot = i % (probe->memory_bytes / stride);
+	uint64_t slot = (probe->options.land_bytes ? probe->landed++ : i) % (probe->memory_bytes / stride);
 
 	probe->requests[i] = (struct wick_io_request){
 		.file = probe->options.file,
@@ -226,6 +228,7 @@ int wick_probe_create(struct wick_probe **probe, const struct wick_probe_options
 	made->options = *options;
 	made->state = options->seed;
 	made->memory_bytes = WICK_MIN(wick_mul(options->depth, stride), UINT64_MAX / 2);
+	made->memory_bytes = WICK_MAX(made->memory_bytes, options->land_bytes);
 	made->memory_bytes = wick_align_up(made->memory_bytes, HUGE_BYTES);
 	made->memory = take_memory(made->memory_bytes);
 	made->requests = calloc(WICK_MAX(options->depth, options->reads_max), sizeof(*made->requests));

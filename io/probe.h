@@ -23,6 +23,7 @@ struct wick_probe_options {
 	uint64_t chunk_bytes_max; /* of the reads to come */
 	unsigned reads_max;       /* of the bursts to come; 0: none */
 	uint64_t from, bytes;     /* the part of the file to read */
+	uint64_t land_bytes;      /* of memory to read into, at least; 0: depth chunks are enough */
 	uint64_t seed;            /* of the offsets */
 	bool (*stop)(void);       /* asked now and then: true ends it early; may be NULL */
 };
@@ -33,8 +34,11 @@ struct wick_steady {
 	uint64_t all_reads; /* those of the beginning and the end, too */
 };
 
-/* Takes memory for depth reads, in huge pages where there are some, and touches it. -EINVAL, with a sentence, for chunks that the file's alignment
- * forbids or that are larger than the part to read; -ENOMEM. */
+/* Takes memory for depth reads or land_bytes, in huge pages where there are some, and touches it; reads go around in it.
+ * A few buffers over and over stay in the processor's cache, which flatters a drive: an engine's reads land where nobody
+ * has been for a while. -EINVAL, with a sentence, for chunks that the file's alignment forbids or that are larger than the
+ * part to read; -ENOMEM. */
+#define WICK_PROBE_LAND_BYTES (64ull << 20) /* what caches do not hold */
 int wick_probe_create(struct wick_probe **probe, const struct wick_probe_options *options, struct wick_diag *diag);
 void wick_probe_destroy(struct wick_probe *probe); /* NULL is fine */
 

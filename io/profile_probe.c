@@ -84,7 +84,7 @@ static int measure_depth(struct survey *survey, uint32_t depth, struct wick_diag
 {
 	const struct wick_io_options io_options = { .method = survey->method, .depth = depth };
 	struct wick_probe_options options = { .file = survey->file, .depth = depth, .bytes = survey->file->size,
-		.seed = depth, .chunk_bytes_max = sizes[survey->size_count - 1], .reads_max = depth, .stop = survey->stop };
+		.seed = depth, .land_bytes = WICK_PROBE_LAND_BYTES, .chunk_bytes_max = sizes[survey->size_count - 1], .reads_max = depth, .stop = survey->stop };
 	struct wick_probe *probe = NULL;
 	int rc = wick_io_create(&options.io, &io_options, diag);
 

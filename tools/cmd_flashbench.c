@@ -6,6 +6,7 @@
 #include "bits.h"
 #include "commands.h"
 #include "flash.h"
+#include "probe.h"
 #include "progress.h"
 
 #include <errno.h>
@@ -274,6 +275,7 @@ static int measure_open(struct flash_bench *bench, struct wick_diag *diag)
 static int run(struct wick_diag *diag)
 {
 	struct flash_bench bench = { .seconds = seconds, .bursts = save_profile,
+		.land_bytes = save_profile ? WICK_PROBE_LAND_BYTES : 0,
 		.io = { .method = method, .retries = 3, .sqpoll = sqpoll, .iopoll = iopoll } };
 	int rc = check_output(csv_path, diag);
 

@@ -33,6 +33,7 @@ struct flash_bench {
 	bool made;                  /* the file is ours: it has no name any more and goes when it is closed */
 	struct wick_io_options io;  /* depth is the cell's */
 	double seconds;             /* a cell takes */
+	uint64_t land_bytes;        /* see probe.h */
 	bool bursts;                /* measure them too, in cells of one thread */
 	char method[16];            /* really in use, and why not the best: from the first cell on */
 	char why[256];

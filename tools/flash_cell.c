@@ -96,7 +96,8 @@ static int set_up(struct reader *reader)
 	const struct flash_cell *cell = reader->shared->cell;
 	struct wick_io_options io = bench->io;
 	struct wick_probe_options probe = { .file = &bench->file, .depth = cell->depth, .reads_max = cell->depth,
-		.chunk_bytes_max = cell->chunk_bytes, .seed = now_ns() + reader->index, .stop = interrupted };
+		.chunk_bytes_max = cell->chunk_bytes, .land_bytes = bench->land_bytes, .seed = now_ns() + reader->index,
+		.stop = interrupted };
 	int rc;
 
 	io.depth = cell->depth;
@@ -300,7 +301,8 @@ int flash_cell_run(struct flash_bench *bench, struct flash_cell *cell, void (*ti
 int flash_cell_check(const struct flash_bench *bench, const struct flash_cell *cell, struct wick_diag *diag)
 {
 	const struct wick_file *file = &bench->file;
-	uint64_t memory_bytes = wick_mul(wick_mul(cell->chunk_bytes, cell->depth), cell->threads);
+	uint64_t reader_bytes = WICK_MAX(wick_mul(cell->chunk_bytes, cell->depth), bench->land_bytes);
+	uint64_t memory_bytes = wick_mul(reader_bytes, cell->threads);
 	uint64_t readers = cell->sequential ? cell->threads : 1, free_bytes = wick_free_bytes();
 
 	if (cell->chunk_bytes % file->offset_align || cell->chunk_bytes % file->memory_align)

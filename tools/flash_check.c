@@ -100,7 +100,7 @@ int flash_check_run(struct flash_bench *bench, struct flash_check *check, void (
 	struct wick_diag *diag)
 {
 	struct wick_probe_options options = { .file = &bench->file, .depth = DEPTH, .reads_max = READS_MAX,
-		.bytes = bench->file.size, .seed = now_ns(), .stop = interrupted,
+		.bytes = bench->file.size, .land_bytes = WICK_PROBE_LAND_BYTES, .seed = now_ns(), .stop = interrupted,
 		.chunk_bytes_max = BUNDLE_BYTES * WICK_MIN(bench->file.size / BUNDLE_BYTES, (uint64_t)BUNDLES_MAX) };
 	struct wick_io_options io = bench->io;
 	struct wick_probe *probe = NULL;
