@@ -33,7 +33,7 @@ struct wick_policy *wick_policy_init(
 uint32_t wick_policy_admit(struct wick_policy *policy, struct wick_cache *cache, const uint32_t *ids, uint32_t n,
 	struct wick_wanted *wanted);
 /* The same for neurons that may be needed, likeliest first, with their probabilities: at most `most` get a row, and none
- * in place of a neuron that is more likely to be used itself or is among `keep` (ascending). */
+ * in place of a neuron that is more likely to be used itself or is among `keep` (ascending). wanted: likeliest first. */
 uint32_t wick_policy_admit_probable(struct wick_policy *policy, struct wick_cache *cache, const uint32_t *ids,
 	const float *probability, uint32_t n, uint32_t most, const uint32_t *keep, uint32_t keep_count,
 	struct wick_wanted *wanted);

@@ -1,0 +1,311 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Who goes (see policy.h). A policy is a key for each resident neuron, the smallest of which go first:
+ *
+ *     window    when it was last used; those not used by the last `window` tokens go even while there is room
+ *     lru       when it was last used
+ *     decay     how often it was used, a use counting half as much for every HALF_LIFE tokens since
+ *
+ * What has a row and must keep it (used now, or in flight) is left out of the candidates; of the rest the least are
+ * selected without sorting (select.h), so a layer costs a few passes over its rows, whatever is missing.
+ *
+ * Rates are kept inflated: rather than to shrink every neuron's at each token, what a use adds grows, and all are scaled
+ * down together once in a long while. */
+
+#include "policy.h"
+
+#include "bits.h"
+#include "check.h"
+#include "mem.h"
+#include "select.h"
+
+#include <math.h>
+#include <string.h>
+
+#define HALF_LIFE 64.0  /* tokens */
+#define STEP_MAX 0x1p40 /* of what a use adds, before all are scaled down */
+
+struct wick_policy_ops {
+	const char *name;
+	/* The keys of the candidates in rows (count). */
+	void (*rank)(const struct wick_policy *policy, const struct wick_cache *cache, uint32_t count);
+	bool shrinks;
+};
+
+struct wick_policy {
+	const struct wick_policy_ops *ops;
+	uint32_t neurons, capacity, window;
+	uint32_t now;       /* tokens so far, and 1 */
+	uint32_t *last_used; /* (neurons), 0: never */
+	float *rate;         /* (neurons), in units of step */
+	double step;         /* what a use adds now */
+	uint8_t *held;       /* (capacity), of rows: not to be taken; all 0 between calls */
+	uint32_t *rows;      /* (capacity), candidates */
+	uint32_t *keys;      /* (capacity), of the candidates */
+};
+
+static void rank_by_last_use(const struct wick_policy *policy, const struct wick_cache *cache, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		policy->keys[i] = policy->last_used[cache->neuron_of_row[policy->rows[i]]];
+}
+
+/* The bits of floats that are not negative are in their order. */
+static void rank_by_rate(const struct wick_policy *policy, const struct wick_cache *cache, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		memcpy(&policy->keys[i], &policy->rate[cache->neuron_of_row[policy->rows[i]]], sizeof(uint32_t));
+}
+
+static const struct wick_policy_ops policies[] = {
+	{ "lru", rank_by_last_use, false }, /* the default */
+	{ "window", rank_by_last_use, true },
+	{ "decay", rank_by_rate, false },
+};
+
+const struct wick_policy_ops *wick_policy_find(const char *name)
+{
+	for (unsigned i = 0; i < WICK_COUNT_OF(policies); i++)
+		if (!name || strcmp(policies[i].name, name) == 0)
+			return &policies[i];
+	return NULL;
+}
+
+const char *wick_policy_name(const struct wick_policy_ops *ops)
+{
+	return ops->name;
+}
+
+const char *wick_policy_names(void)
+{
+	return "lru, window, decay";
+}
+
+uint64_t wick_policy_bytes(uint32_t neurons, uint32_t capacity)
+{
+	return wick_mem_cost(sizeof(struct wick_policy)) + wick_mem_cost(neurons * sizeof(uint32_t)) +
+		wick_mem_cost(neurons * sizeof(float)) + wick_mem_cost(capacity) +
+		2 * wick_mem_cost(capacity * sizeof(uint32_t));
+}
+
+struct wick_policy *wick_policy_init(
+	const struct wick_policy_ops *ops, uint32_t neurons, uint32_t capacity, uint32_t window, struct wick_mem *mem)
+{
+	struct wick_policy *policy = wick_mem_take(mem, sizeof(*policy));
+
+	*policy = (struct wick_policy){
+		.ops = ops,
+		.neurons = neurons,
+		.capacity = capacity,
+		.window = ops->shrinks ? window : 0,
+		.last_used = wick_mem_take(mem, neurons * sizeof(uint32_t)),
+		.rate = wick_mem_take(mem, neurons * sizeof(float)),
+		.held = wick_mem_take(mem, capacity),
+		.rows = wick_mem_take(mem, capacity * sizeof(uint32_t)),
+		.keys = wick_mem_take(mem, capacity * sizeof(uint32_t)),
+	};
+	wick_policy_reset(policy);
+	return policy;
+}
+
+void wick_policy_reset(struct wick_policy *policy)
+{
+	policy->now = 1;
+	policy->step = 1;
+	memset(policy->last_used, 0, policy->neurons * sizeof(uint32_t));
+	memset(policy->rate, 0, policy->neurons * sizeof(float));
+}
+
+static uint32_t count_absent(const struct wick_cache *cache, const uint32_t *ids, uint32_t n)
+{
+	uint32_t absent = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		absent += cache->row_of_neuron[ids[i]] == WICK_NO_ROW;
+	return absent;
+}
+
+static void hold(struct wick_policy *policy, const struct wick_cache *cache, const uint32_t *ids, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (cache->row_of_neuron[ids[i]] != WICK_NO_ROW)
+			policy->held[cache->row_of_neuron[ids[i]]] = 1;
+}
+
+/* Gathers the rows that may be taken, with their keys, and lets go of what was held. Returns how many. */
+static uint32_t gather(struct wick_policy *policy, const struct wick_cache *cache)
+{
+	uint32_t count = 0;
+
+	for (uint32_t row = 0; row < cache->used; row++) {
+		policy->rows[count] = row;
+		count += !(policy->held[row] | cache->in_flight[row]);
+	}
+	memset(policy->held, 0, cache->used);
+	policy->ops->rank(policy, cache, count);
+	return count;
+}
+
+/* Leaves the `victims` least useful of the candidates at the front of rows. */
+static void choose(struct wick_policy *policy, uint32_t count, uint32_t victims)
+{
+	struct wick_split split = wick_select_least(policy->keys, count, victims);
+	uint32_t chosen = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (policy->keys[i] > split.threshold || (policy->keys[i] == split.threshold && split.ties == 0))
+			continue;
+		split.ties -= policy->keys[i] == split.threshold;
+		policy->rows[chosen++] = policy->rows[i];
+	}
+}
+
+static bool is_expired(const struct wick_policy *policy, uint32_t last_used)
+{
+	return policy->window && last_used + policy->window <= policy->now;
+}
+
+/* How many rows change hands: as many as there is no free row for, and those the window has left behind. */
+static uint32_t count_victims(const struct wick_policy *policy, const struct wick_cache *cache, uint32_t candidates,
+	uint32_t absent)
+{
+	uint32_t free_rows = policy->capacity - cache->used, expired = 0;
+
+	if (policy->window)
+		for (uint32_t i = 0; i < candidates; i++)
+			expired += is_expired(policy, policy->keys[i]);
+	return WICK_MAX(absent > free_rows ? absent - free_rows : 0, WICK_MIN(absent, expired));
+}
+
+static uint32_t place(const struct wick_policy *policy, struct wick_cache *cache, const uint32_t *ids, uint32_t n,
+	uint32_t victims, struct wick_wanted *wanted)
+{
+	uint32_t placed = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t row;
+
+		if (cache->row_of_neuron[ids[i]] != WICK_NO_ROW)
+			continue;
+		if (placed < victims) {
+			row = policy->rows[placed];
+			wick_cache_replace(cache, row, ids[i]);
+		} else {
+			row = wick_cache_append(cache, ids[i]);
+		}
+		wanted[placed++] = (struct wick_wanted){ .bundle = ids[i], .row = row };
+	}
+	return placed;
+}
+
+/* Takes the rows away that the window has left behind and nobody was given; from the last one on, so that whatever moves
+ * has been looked at. A last row in flight ends it: the rest goes at the next token. */
+static void shrink(const struct wick_policy *policy, struct wick_cache *cache, const uint32_t *ids, uint32_t n)
+{
+	uint32_t row = cache->used;
+
+	for (uint32_t i = 0; i < n; i++)
+		policy->last_used[ids[i]] = policy->now;
+	while (row-- > 0)
+		if (!cache->in_flight[row] && is_expired(policy, policy->last_used[cache->neuron_of_row[row]]) &&
+			wick_cache_delete(cache, row))
+			break;
+}
+
+uint32_t wick_policy_admit(struct wick_policy *policy, struct wick_cache *cache, const uint32_t *ids, uint32_t n,
+	struct wick_wanted *wanted)
+{
+	uint32_t absent = count_absent(cache, ids, n), candidates, victims;
+
+	if (!policy->window && absent <= policy->capacity - cache->used)
+		return place(policy, cache, ids, n, 0, wanted);
+	hold(policy, cache, ids, n);
+	candidates = gather(policy, cache);
+	victims = count_victims(policy, cache, candidates, absent);
+	wick_verify(victims <= candidates);
+	if (victims)
+		choose(policy, candidates, victims);
+	place(policy, cache, ids, n, victims, wanted);
+	if (policy->window)
+		shrink(policy, cache, ids, n);
+	return absent;
+}
+
+/* How likely the next token uses a neuron, by its rate. */
+static float chance(const struct wick_policy *policy, uint32_t neuron)
+{
+	double decay = exp2(-1 / HALF_LIFE);
+
+	return policy->rate[neuron] / policy->step * (1 - decay) / (1 - pow(decay, policy->now));
+}
+
+/* Collects into wanted the likeliest that are absent, at most `most`, and holds those likelier than the last of them.
+ * Their probabilities are found again by their place, which is left in row. */
+static uint32_t collect(struct wick_policy *policy, const struct wick_cache *cache, const uint32_t *ids, uint32_t n,
+	uint32_t most, struct wick_wanted *wanted)
+{
+	uint32_t absent = 0;
+
+	for (uint32_t i = 0; i < n && absent < most; i++) {
+		uint32_t row = cache->row_of_neuron[ids[i]];
+
+		if (row == WICK_NO_ROW)
+			wanted[absent++] = (struct wick_wanted){ .bundle = ids[i], .row = i };
+		else
+			policy->held[row] = 1;
+	}
+	return absent;
+}
+
+uint32_t wick_policy_admit_probable(struct wick_policy *policy, struct wick_cache *cache, const uint32_t *ids,
+	const float *probability, uint32_t n, uint32_t most, const uint32_t *keep, uint32_t keep_count,
+	struct wick_wanted *wanted)
+{
+	uint32_t absent = collect(policy, cache, ids, n, most, wanted), placed = 0, candidates, victims;
+
+	hold(policy, cache, keep, keep_count);
+	candidates = gather(policy, cache);
+	for (; placed < absent && cache->used < policy->capacity; placed++)
+		wanted[placed].row = wick_cache_append(cache, wanted[placed].bundle);
+	victims = WICK_MIN(absent - placed, candidates);
+	if (victims)
+		choose(policy, candidates, victims);
+	for (uint32_t i = 0; i < victims; i++) {
+		uint32_t row = policy->rows[i];
+
+		/* Probabilities fall, so a victim that is too good for this one is too good for all that follow. */
+		if (chance(policy, cache->neuron_of_row[row]) >= probability[wanted[placed].row])
+			continue;
+		wick_cache_replace(cache, row, wanted[placed].bundle);
+		wanted[placed++].row = row;
+	}
+	return placed;
+}
+
+static void scale_down(struct wick_policy *policy)
+{
+	for (uint32_t i = 0; i < policy->neurons; i++)
+		policy->rate[i] /= (float)STEP_MAX;
+	policy->step /= STEP_MAX;
+}
+
+void wick_policy_advance(struct wick_policy *policy, uint32_t tokens)
+{
+	for (uint32_t i = 0; i < tokens; i++) {
+		policy->step *= exp2(1 / HALF_LIFE);
+		if (policy->step > STEP_MAX)
+			scale_down(policy);
+	}
+	policy->now += tokens;
+}
+
+void wick_policy_touch(struct wick_policy *policy, struct wick_cache *cache, const uint32_t *ids, uint32_t n)
+{
+	(void)cache;
+	for (uint32_t i = 0; i < n; i++) {
+		policy->last_used[ids[i]] = policy->now;
+		policy->rate[ids[i]] += policy->step;
+	}
+	wick_policy_advance(policy, 1);
+}
