@@ -83,6 +83,18 @@ static void encode_q4_0(void *y, const float *x, size_t count)
 	}
 }
 
+/* The nearest of the four; halfway the one above, a NaN the lowest. */
+static void encode_q2(void *y, const float *x, size_t count)
+{
+	uint8_t *block = y;
+
+	for (; count >= WICK_BLOCK; count -= WICK_BLOCK, block += 8, x += WICK_BLOCK) {
+		memset(block, 0, 8);
+		for (size_t i = 0; i < WICK_BLOCK; i++)
+			block[i % 8] |= (uint8_t)(clamp(floorf(x[i] / 2) + 2, 0, 3) << i / 8 * 2);
+	}
+}
+
 void wick_kernels_convert_c(struct wick_kernels *kernels)
 {
 #define ENTRY(TYPE, type)                                \

@@ -39,7 +39,8 @@ struct wick_kernels {
 		float *y, const void *w, size_t stride, const uint32_t *index, const float *h, size_t count, size_t cols);
 
 	/* To float is exact. From float f16 and bf16 are nearest, ties to even; q8_0 and q4_0 are, byte for byte, what other
-	 * writers of GGUF make of finite numbers (a scale past the largest half becomes infinite). */
+	 * writers of GGUF make of finite numbers (a scale past the largest half becomes infinite). q2 is the nearest of its
+	 * four numbers, halfway the upper one. */
 	void (*to_f32[WICK_TYPE_COUNT])(float *y, const void *x, size_t count);
 	void (*from_f32[WICK_TYPE_COUNT])(void *y, const float *x, size_t count);
 

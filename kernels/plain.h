@@ -13,9 +13,9 @@
 #include <string.h>
 
 /* Writes X(ENUM, name) once for each type. */
-#define WICK_EACH_TYPE(X) X(F32, f32) X(F16, f16) X(BF16, bf16) X(Q8_0, q8_0) X(Q4_0, q4_0)
+#define WICK_EACH_TYPE(X) X(F32, f32) X(F16, f16) X(BF16, bf16) X(Q8_0, q8_0) X(Q4_0, q4_0) X(Q2, q2)
 
-#define WICK_BLOCK 32 /* numbers in a block of q8_0 and q4_0 */
+#define WICK_BLOCK 32 /* numbers in a block of q8_0, q4_0 and q2 */
 
 static inline float wick_float_of_bits(uint32_t bits)
 {
@@ -136,6 +136,16 @@ static inline void wick_decode_q4_0(float *y, const void *x, size_t count)
 			y[i + WICK_BLOCK / 2] = scale * (float)((block[2 + i] >> 4) - 8);
 		}
 	}
+}
+
+/* Number i is bits 2 * (i / 8) and on of byte i % 8: whatever the width of a vector, its numbers lie side by side. */
+static inline void wick_decode_q2(float *y, const void *x, size_t count)
+{
+	const uint8_t *block = x;
+
+	for (; count >= WICK_BLOCK; count -= WICK_BLOCK, block += 8, y += WICK_BLOCK)
+		for (size_t i = 0; i < WICK_BLOCK; i++)
+			y[i] = (float)(2 * (block[i % 8] >> i / 8 * 2 & 3) - 3);
 }
 
 typedef void wick_decode_fn(float *y, const void *x, size_t count);

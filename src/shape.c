@@ -173,13 +173,13 @@ static int read_names(struct wick_shape *shape, const struct wick_gguf *gguf, st
 {
 	static const char *const activations[] = { "gelu", "relu" };
 	static const char *const orders[] = { "natural" };
-	const char *types[WICK_TYPE_COUNT];
+	const char *types[WICK_Q2]; /* those before it are for weights */
 	unsigned type = 0, activation = 0, order = 0;
 	int rc;
 
-	for (unsigned t = 0; t < WICK_TYPE_COUNT; t++)
+	for (unsigned t = 0; t < WICK_COUNT_OF(types); t++)
 		types[t] = wick_types[t].name;
-	rc = read_name(&type, gguf, "wick.encoding", types, WICK_TYPE_COUNT, diag);
+	rc = read_name(&type, gguf, "wick.encoding", types, WICK_COUNT_OF(types), diag);
 	if (rc == 0)
 		rc = read_name(&activation, gguf, "wick.activation", activations, WICK_COUNT_OF(activations), diag);
 	if (rc == 0)

@@ -12,6 +12,7 @@ enum wick_type {
 	WICK_BF16,
 	WICK_Q8_0, /* 32 numbers: f16 scale, 32 int8; 34 bytes */
 	WICK_Q4_0, /* 32 numbers: f16 scale, 16 bytes of nibbles; 18 bytes */
+	WICK_Q2,   /* 32 numbers -3, -1, 1 or 3: 2 bits each, no scale; 8 bytes; of predictors only */
 	WICK_TYPE_COUNT,
 };
 
@@ -23,7 +24,7 @@ struct wick_type_info {
 
 static const struct wick_type_info wick_types[WICK_TYPE_COUNT] = {
 	[WICK_F32] = { "f32", 1, 4 },     [WICK_F16] = { "f16", 1, 2 },    [WICK_BF16] = { "bf16", 1, 2 },
-	[WICK_Q8_0] = { "q8_0", 32, 34 }, [WICK_Q4_0] = { "q4_0", 32, 18 },
+	[WICK_Q8_0] = { "q8_0", 32, 34 }, [WICK_Q4_0] = { "q4_0", 32, 18 }, [WICK_Q2] = { "q2", 32, 8 },
 };
 
 /* Bytes of `count` numbers of a type; count is a multiple of the type's block. */

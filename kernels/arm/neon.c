@@ -107,6 +107,14 @@ static inline vec vec_q4_0(const uint8_t *block, int i)
 	return vec_of_bytes(vsub_s8(vreinterpret_s8_u8(nibbles), vdup_n_s8(8)));
 }
 
+static inline vec vec_q2(const uint8_t *block, int i)
+{
+	uint8x8_t bytes = vshl_u8(four_bytes(block + 4 * (i % 2)), vdup_n_s8((int8_t)(-2 * (i / 2))));
+	int8x8_t levels = vreinterpret_s8_u8(vand_u8(bytes, vdup_n_u8(3)));
+
+	return vec_of_bytes(vsub_s8(vadd_s8(levels, levels), vdup_n_s8(3)));
+}
+
 static inline int16x4_t low_words(vec level)
 {
 	return vmovn_s32(vreinterpretq_s32_f32(level));

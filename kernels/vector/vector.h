@@ -15,6 +15,7 @@
  *     vec_to_f16(to, a)              LANES numbers, nearest, ties to even
  *     vec_q8_0(block, i)             levels i * LANES and on of a block: times scale_q8_0(block) they are its numbers,
  *     vec_q4_0(block, i)             exactly; scale_q4_0(block) likewise
+ *     vec_q2(block, i)               numbers i * LANES and on
  *     dot_q8_0(sum, block, x, step)  sum + what a block adds to a dot product with x in fixed point: see fixed.h;
  *     dot_q4_0(sum, pair, x, steps)  of q4_0 two blocks at a time
  *     pack_q8_0(x, levels)           the low 16 bits of a block's lanes, where dot_q8_0 wants them
@@ -75,6 +76,8 @@ INLINE vec vec_number(enum wick_type type, const uint8_t *tile, int i)
 		return vec_q8_0(tile, i);
 	case WICK_Q4_0:
 		return vec_q4_0(tile, i);
+	case WICK_Q2:
+		return vec_q2(tile, i);
 	default:
 		return vec_load(tile + 4 * LANES * i);
 	}

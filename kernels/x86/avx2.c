@@ -97,6 +97,15 @@ static inline vec vec_q4_0(const uint8_t *block, int i)
 	return _mm256_cvtepi32_ps(i < 2 ? _mm256_slli_epi32(top, 4) : _mm256_and_si256(top, high_nibble));
 }
 
+/* A byte in each lane has four numbers; the lowest two bits of a lane choose from a table, the others do not count. */
+static inline vec vec_q2(const uint8_t *block, int i)
+{
+	const __m256 levels = _mm256_setr_ps(-3, -1, 1, 3, -3, -1, 1, 3);
+	__m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)block));
+
+	return _mm256_permutevar_ps(levels, _mm256_srli_epi32(bytes, 2 * i));
+}
+
 /* Undoes what packing does to the order of two halves that are packed for themselves. */
 static inline __m256i unmix(__m256i packed)
 {

@@ -93,6 +93,17 @@ static inline vec vec_q4_0(const uint8_t *block, int i)
 	return _mm512_permutexvar_ps(i ? _mm512_srli_epi32(bytes, 4) : bytes, levels);
 }
 
+/* All eight bytes twice: two numbers of each make a vector. */
+static inline vec vec_q2(const uint8_t *block, int i)
+{
+	const __m512 levels = _mm512_setr_ps(-3, -1, 1, 3, -3, -1, 1, 3, -3, -1, 1, 3, -3, -1, 1, 3);
+	const __m512i shifts = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 2, 2);
+	__m128i eight = _mm_loadl_epi64((const void *)block);
+	__m512i bytes = _mm512_cvtepu8_epi32(_mm_unpacklo_epi64(eight, eight));
+
+	return _mm512_permutevar_ps(levels, _mm512_srli_epi32(_mm512_srlv_epi32(bytes, shifts), 4 * (unsigned)i));
+}
+
 static inline void pack_q8_0(int16_t *x, const vec *levels)
 {
 	for (int i = 0; i < 2; i++)

@@ -172,6 +172,7 @@ static const struct kernel bench_kernels[] = {
 	{ "matvec", WICK_BF16, matvec_pass },
 	{ "matvec", WICK_Q8_0, matvec_pass },
 	{ "matvec", WICK_Q4_0, matvec_pass },
+	{ "matvec", WICK_Q2, matvec_pass },
 	{ "sparse pair", WICK_F16, pair_pass },
 	{ "sparse pair", WICK_BF16, pair_pass },
 	{ "sparse pair", WICK_Q8_0, pair_pass },

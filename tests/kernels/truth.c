@@ -74,6 +74,8 @@ static float number_at(enum wick_type type, const void *x, size_t i)
 		return of_ieee(half, 8, 7);
 	case WICK_Q8_0:
 		return of_ieee(half, 5, 10) * (float)(at[2 + place] < 128 ? at[2 + place] : at[2 + place] - 256);
+	case WICK_Q2:
+		return (float[]){ -3, -1, 1, 3 }[at[place % 8] / (1 << 2 * (place / 8)) % 4];
 	default:
 		return of_ieee(half, 5, 10) * (float)(at[2 + place % 16] / (place < 16 ? 1 : 16) % 16 - 8);
 	}
@@ -124,7 +126,7 @@ static void accumulate_rows(enum wick_type type, float *y, const void *w, size_t
 			y[c] = fused(h[k], number_at(type, (const uint8_t *)w + (index ? index[k] : k) * stride, c), y[c]);
 }
 
-#define EACH_TYPE(X) X(F32, f32) X(F16, f16) X(BF16, bf16) X(Q8_0, q8_0) X(Q4_0, q4_0)
+#define EACH_TYPE(X) X(F32, f32) X(F16, f16) X(BF16, bf16) X(Q8_0, q8_0) X(Q4_0, q4_0) X(Q2, q2)
 
 #define OF_TYPE(TYPE, type)                                                                                        \
 	static void to_f32_##type(float *y, const void *x, size_t count)                                           \
@@ -171,6 +173,15 @@ static void from_f32_bf16(void *y, const float *x, size_t count)
 
 		memcpy((uint8_t *)y + 2 * i, &bits, 2);
 	}
+}
+
+static void from_f32_q2(void *y, const float *x, size_t count)
+{
+	uint8_t *bytes = y;
+
+	memset(bytes, 0, count / 4);
+	for (size_t i = 0; i < count; i++)
+		bytes[i / 32 * 8 + i % 8] |= (uint8_t)(((x[i] >= -2) + (x[i] >= 0) + (x[i] >= 2)) << 2 * (i % 32 / 8));
 }
 
 static void layer_norm(float *y, const float *x, const float *weight, const float *bias, size_t count, float eps)
@@ -272,7 +283,8 @@ void check_truth(struct wick_kernels *kernels)
 {
 	*kernels = (struct wick_kernels){
 		.name = "truth",
-		.from_f32 = { [WICK_F32] = from_f32_f32, [WICK_F16] = from_f32_f16, [WICK_BF16] = from_f32_bf16 },
+		.from_f32 = { [WICK_F32] = from_f32_f32, [WICK_F16] = from_f32_f16, [WICK_BF16] = from_f32_bf16,
+			[WICK_Q2] = from_f32_q2 },
 		.layer_norm = layer_norm,
 		.rms_norm = rms_norm,
 		.softmax = softmax,
