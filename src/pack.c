@@ -25,15 +25,13 @@
 
 static int choose_type(enum wick_type *type, const char *name, struct wick_diag *diag)
 {
-	static const enum wick_type possible[] = { WICK_F32, WICK_F16, WICK_BF16 };
-
-	for (size_t i = 0; i < WICK_COUNT_OF(possible); i++) {
-		*type = possible[i];
-		if (strcmp(wick_types[possible[i]].name, name ? name : "f16") == 0)
+	for (unsigned t = 0; t < WICK_Q2; t++) { /* those before it are for weights */
+		*type = t;
+		if (strcmp(wick_types[t].name, name ? name : "f16") == 0)
 			return 0;
 	}
-	return wick_diag_say(
-		diag, -EINVAL, "weights cannot be packed as \"%.40s\"; f32, f16 and bf16 are possible", name);
+	return wick_diag_say(diag, -EINVAL,
+		"weights cannot be packed as \"%.40s\"; f32, f16, bf16, q8_0 and q4_0 are possible", name);
 }
 
 static int load_config(struct wick_config *config, const char *source, struct wick_diag *diag)

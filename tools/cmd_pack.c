@@ -14,14 +14,15 @@ static const char *source, *out_path;
 static uint32_t align;
 static struct wick_pack_options pack_options;
 
-static const char *const types[] = { "f32", "f16", "bf16", NULL };
+static const char *const types[] = { "f32", "f16", "bf16", "q8_0", "q4_0", NULL };
 
 static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Options:" },
 	{ OPT_TEXT, 'o', .value = "OUT.gguf", .into.text = &out_path,
 		.help = "the packed model; appears complete, or not at all" },
 	{ OPT_CHOICE, .name = "type", .choices = types, .into.text = &pack_options.type,
-		.help = "how weights are stored (f16)" },
+		.help = "how weights are stored (f16); q8_0 and q4_0 are GGUF's, of 8.5 "
+			"and 4.5 bits, for models whose widths are multiples of 32" },
 	{ OPT_COUNT, .name = "align", .value = "N", .into.count = &align, .min = 512, .max = 4096,
 		.help = "bytes that a neuron's place in the file is a multiple of, a "
 			"power of two: what the drive wants of a direct read (512)" },

@@ -168,7 +168,7 @@ WICK_API void wick_stats_reset(struct wick *wick);
 
 /* Packing: a Hugging Face folder as downloaded -> a packed model. The output appears complete and synced, or not at all. */
 struct wick_pack_options {
-	const char *type;      /* "f32", "f16", "bf16"; NULL: f16 */
+	const char *type;      /* "f32", "f16", "bf16", "q8_0", "q4_0"; NULL: f16 */
 	uint32_t align;        /* bundle stride is rounded up to this, bytes; 0: 512 */
 	uint64_t memory_bytes; /* working memory; 0: 1 GiB */
 	wick_progress_fn progress;
