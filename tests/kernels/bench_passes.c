@@ -1,0 +1,236 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* One pass of each kernel, in the order in which an engine would read memory. */
+
+#include "bench.h"
+
+#include "bits.h"
+
+#include <string.h>
+
+#define SLICES 16 /* passes over a matrix */
+#define LOTS 10   /* a tenth of the neurons is active */
+#define POSITIONS 2048
+
+/* So many things by number. */
+struct span {
+	size_t from, to;
+};
+
+/* A thread's share of count. */
+static struct span share(size_t count, const struct bench_turn *turn)
+{
+	return (struct span){ count * turn->thread / turn->threads, count * (turn->thread + 1) / turn->threads };
+}
+
+/* The same of the slice that this pass is about; what is in cache is all of it, every time. */
+static struct span slice(const struct bench *bench, size_t count, const struct bench_turn *turn)
+{
+	size_t slices = bench->cached ? 1 : SLICES, at = turn->pass % slices;
+	struct span mine = share(count, turn);
+	size_t some = mine.to - mine.from;
+
+	return (struct span){ mine.from + some * at / slices, mine.from + some * (at + 1) / slices };
+}
+
+/* Plain reading as fast as we know how: four rows of 8 KiB at a time, into eight sums, so that nothing but memory is
+ * waited for. */
+size_t bench_read(const struct bench *bench, const struct bench_turn *turn)
+{
+	const size_t row = 8192;
+	struct span groups = slice(bench, bench->bytes / (4 * row), turn);
+	uint64_t sums[8] = { 0 };
+
+	for (size_t group = groups.from; group < groups.to; group++)
+		for (size_t i = 0; i < row; i += 64)
+			for (size_t r = 0; r < 4; r++) {
+				const uint64_t *line = (const void *)(bench->matrix + (4 * group + r) * row + i);
+
+				for (int word = 0; word < 8; word++)
+					sums[word] += line[word];
+			}
+	turn->y[0] = (float)(sums[0] ^ sums[1] ^ sums[2] ^ sums[3] ^ sums[4] ^ sums[5] ^ sums[6] ^ sums[7]);
+	return (groups.to - groups.from) * 4 * row;
+}
+
+static size_t matvec_pass(const struct bench *bench, const struct bench_turn *turn)
+{
+	enum wick_type type = bench->kernel->type;
+	size_t stride = (size_t)wick_type_bytes(type, BENCH_COLS);
+	struct span rows = slice(bench, bench->bytes / stride, turn);
+
+	bench->kernels->matvec[type](
+		turn->y, bench->matrix + rows.from * stride, stride, bench->x, rows.to - rows.from, BENCH_COLS);
+	return (rows.to - rows.from) * stride;
+}
+
+/* A row of up, then a row of down. */
+static size_t bundle_bytes(const struct bench *bench)
+{
+	return 2 * (size_t)wick_type_bytes(bench->kernel->type, BENCH_COLS);
+}
+
+static size_t lot_count(const struct bench *bench)
+{
+	return bench->bytes / bundle_bytes(bench) / (bench->cached ? 1 : LOTS);
+}
+
+/* Every bundle is in one lot, which one is random: so each pass reads others, and none is still in cache when its turn
+ * comes again. */
+void bench_choose_active(struct bench *bench)
+{
+	size_t per_lot = lot_count(bench), lots = bench->cached ? 1 : LOTS, filled[LOTS] = { 0 };
+	uint64_t random = 7;
+
+	for (uint32_t bundle = 0; bundle < lots * per_lot; bundle++) {
+		size_t lot;
+
+		random = random * 6364136223846793005 + 1442695040888963407;
+		for (lot = (random >> 33) % lots; filled[lot] == per_lot; lot = (lot + 1) % lots)
+			;
+		bench->active[lot * per_lot + filled[lot]++] = bundle;
+	}
+}
+
+/* Both halves of a sparse feed-forward layer: rows of up split by row, then rows of down split by column. */
+static size_t pair_pass(const struct bench *bench, const struct bench_turn *turn)
+{
+	enum wick_type type = bench->kernel->type;
+	size_t stride = bundle_bytes(bench), count = lot_count(bench);
+	const uint32_t *active = bench->active + (bench->cached ? 0 : turn->pass % LOTS * count);
+	struct span rows = share(count, turn), tiles = share(BENCH_COLS / WICK_COLUMN_TILE, turn);
+	size_t first = tiles.from * WICK_COLUMN_TILE, cols = tiles.to * WICK_COLUMN_TILE - first;
+
+	bench->kernels->matvec_rows[type](
+		turn->y, bench->matrix, stride, active + rows.from, rows.to - rows.from, bench->x, BENCH_COLS);
+	memset(turn->y, 0, BENCH_COLS * sizeof(*turn->y));
+	bench->kernels->accumulate_rows[type](turn->y, bench->matrix + stride / 2 + wick_type_bytes(type, first),
+		stride, active, bench->h, count, cols);
+	return (rows.to - rows.from) * stride / 2 + count * (size_t)wick_type_bytes(type, cols);
+}
+
+/* The heads of a layer; its keys lie before its values. A head is `head_stride` bytes after the last one, its rows are
+ * `stride` bytes apart. */
+static size_t attend_heads(const struct bench *bench, const struct bench_turn *turn, size_t heads, size_t positions,
+	size_t head_stride, size_t stride)
+{
+	size_t head_dim = bench->kernel->head_dim, half = positions * heads * head_dim * 2;
+	const uint8_t *k = bench->matrix + turn->pass % (bench->bytes / (2 * half)) * 2 * half;
+	struct span mine = share(heads, turn);
+
+	for (size_t head = mine.from; head < mine.to; head++)
+		bench->kernels->attend(turn->y, bench->x, k + head * head_stride, k + half + head * head_stride, stride,
+			positions, head_dim, 0.1f, turn->y + head_dim);
+	return (mine.to - mine.from) * 4 * head_dim * positions;
+}
+
+/* In cache there is one head a thread. */
+static size_t head_count(const struct bench *bench, const struct bench_turn *turn)
+{
+	return bench->cached ? turn->threads : BENCH_COLS / bench->kernel->head_dim;
+}
+
+static size_t position_count(const struct bench *bench, const struct bench_turn *turn)
+{
+	return WICK_MIN(bench->bytes / (4 * head_count(bench, turn) * bench->kernel->head_dim), (size_t)POSITIONS);
+}
+
+/* Heads one after the other. */
+static size_t attend_pass(const struct bench *bench, const struct bench_turn *turn)
+{
+	size_t stride = 2 * bench->kernel->head_dim, positions = position_count(bench, turn);
+
+	return attend_heads(bench, turn, head_count(bench, turn), positions, positions * stride, stride);
+}
+
+/* Heads side by side: a row has the numbers of all heads at one position. */
+static size_t attend_wide_pass(const struct bench *bench, const struct bench_turn *turn)
+{
+	size_t head_stride = 2 * bench->kernel->head_dim, heads = head_count(bench, turn);
+
+	return attend_heads(bench, turn, heads, position_count(bench, turn), head_stride, heads * head_stride);
+}
+
+static size_t decode_pass(const struct bench *bench, const struct bench_turn *turn)
+{
+	size_t stride = (size_t)wick_type_bytes(bench->kernel->type, BENCH_COLS);
+	struct span rows = slice(bench, bench->bytes / stride, turn);
+
+	for (size_t r = rows.from; r < rows.to; r++)
+		bench->kernels->to_f32[bench->kernel->type](turn->y, bench->matrix + r * stride, BENCH_COLS);
+	return (rows.to - rows.from) * stride;
+}
+
+/* Bytes read are those of the floats. */
+static size_t encode_pass(const struct bench *bench, const struct bench_turn *turn)
+{
+	size_t stride = BENCH_COLS * sizeof(float);
+	struct span rows = slice(bench, bench->bytes / stride, turn);
+
+	for (size_t r = rows.from; r < rows.to; r++)
+		bench->kernels->from_f32[bench->kernel->type](
+			turn->y, (const float *)(const void *)(bench->matrix + r * stride), BENCH_COLS);
+	return (rows.to - rows.from) * stride;
+}
+
+static size_t crc32c_pass(const struct bench *bench, const struct bench_turn *turn)
+{
+	const size_t bundle = 16384;
+	struct span bundles = slice(bench, bench->bytes / bundle, turn);
+
+	for (size_t i = bundles.from; i < bundles.to; i++)
+		turn->y[0] += (float)bench->kernels->crc32c(0, bench->matrix + i * bundle, bundle);
+	return (bundles.to - bundles.from) * bundle;
+}
+
+/* The small ones work in cache whatever the matrix: bytes are those of their input. */
+static size_t layer_norm_pass(const struct bench *bench, const struct bench_turn *turn)
+{
+	bench->kernels->layer_norm(turn->y, bench->x, bench->x, bench->x, BENCH_COLS, 1e-5f);
+	return BENCH_COLS * sizeof(float);
+}
+
+static size_t softmax_pass(const struct bench *bench, const struct bench_turn *turn)
+{
+	memcpy(turn->y, bench->x, BENCH_COLS * sizeof(float));
+	bench->kernels->softmax(turn->y, BENCH_COLS);
+	return BENCH_COLS * sizeof(float);
+}
+
+static size_t rope_pass(const struct bench *bench, const struct bench_turn *turn)
+{
+	memcpy(turn->y, bench->x, BENCH_COLS * sizeof(float));
+	for (size_t head = 0; head < BENCH_COLS; head += 128)
+		bench->kernels->rope(turn->y + head, bench->x, 128);
+	return BENCH_COLS * sizeof(float);
+}
+
+const struct bench_kernel bench_kernels[] = {
+	{ "matvec", WICK_F32, matvec_pass, 0 },
+	{ "matvec", WICK_F16, matvec_pass, 0 },
+	{ "matvec", WICK_BF16, matvec_pass, 0 },
+	{ "matvec", WICK_Q8_0, matvec_pass, 0 },
+	{ "matvec", WICK_Q4_0, matvec_pass, 0 },
+	{ "matvec", WICK_Q2, matvec_pass, 0 },
+	{ "sparse pair", WICK_F16, pair_pass, 0 },
+	{ "sparse pair", WICK_BF16, pair_pass, 0 },
+	{ "sparse pair", WICK_Q8_0, pair_pass, 0 },
+	{ "sparse pair", WICK_Q4_0, pair_pass, 0 },
+	{ "attend 128", WICK_F16, attend_pass, 128 },
+	{ "attend 64", WICK_F16, attend_pass, 64 },
+	{ "wide 128", WICK_F16, attend_wide_pass, 128 },
+	{ "wide 64", WICK_F16, attend_wide_pass, 64 },
+	{ "to_f32", WICK_F16, decode_pass, 0 },
+	{ "to_f32", WICK_Q8_0, decode_pass, 0 },
+	{ "to_f32", WICK_Q4_0, decode_pass, 0 },
+	{ "from_f32", WICK_F16, encode_pass, 0 },
+	{ "from_f32", WICK_BF16, encode_pass, 0 },
+	{ "from_f32", WICK_Q8_0, encode_pass, 0 },
+	{ "from_f32", WICK_Q4_0, encode_pass, 0 },
+	{ "crc32c", WICK_F32, crc32c_pass, 0 },
+	{ "layer_norm", WICK_F32, layer_norm_pass, 0 },
+	{ "softmax", WICK_F32, softmax_pass, 0 },
+	{ "rope", WICK_F32, rope_pass, 0 },
+};
+const size_t bench_kernel_count = WICK_COUNT_OF(bench_kernels);
