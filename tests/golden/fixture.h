@@ -13,13 +13,14 @@
 
 #define GOLDEN_TOLERANCE 2e-4f /* of max |logit| */
 
-/* Each fixture in each type that holds it exactly. */
+/* Each fixture in each type that holds it exactly, or that it has its own answers for. */
 struct golden_case {
 	const char *fixture; /* name of the folder */
 	const char *type;
+	const char *answers; /* the folder of golden.*; NULL: the same */
 };
 
-#define GOLDEN_CASES 11
+#define GOLDEN_CASES 15
 extern const struct golden_case golden_cases[GOLDEN_CASES];
 
 /* Position p of a run is that of (prompt + greedy)[p]. */
@@ -39,6 +40,7 @@ struct golden_text {
 
 struct golden {
 	uint32_t vocab;
+	float tolerance; /* where x is quantised too, beyond the one above; 0: it is not, and greedy are the ids to pick */
 	unsigned run_count, text_count;
 	struct golden_run *runs;
 	struct golden_text *texts;

@@ -15,6 +15,16 @@ Each fixture is a Hugging Face folder as downloaded, plus
 Position p of a run is that of (prompt + greedy)[p], so rows reach into the continuation. All expected values come from
 transformers, which loads the folder that was written, upcast to float32, with eager attention.
 
+A fixture whose widths are multiples of 32 also has folders q8_0 and q4_0, for the model whose matrices are quantised
+by the public gguf package, by rows as packed models have them (of fc2 the columns). Each has
+
+    golden.*     as above, computed with the quantised weights in float32. "tolerance" is what the tests allow beyond
+                 theirs where x is quantised too, that is, by the decode kernels: twice the largest change of a logit
+                 when the inputs of every matrix but fc2 are brought into the steps of docs/kernels.md. Rounding moves
+                 logits as much one way as another; the factor is for the tail. "greedy" are ids to be fed, since no
+                 choice of an id has that much margin.
+    packed.bin   the bytes of all matrices in the order of a packed model, parts of bundles too
+
 A fixture has to be able to fail a test. So weights are drawn large enough that attention, position, biases and norms
 all reach the logits, and the generator proves it: it damages the model in each of the ways of MUTANTS and refuses a
 fixture in which one of them changes the logits by less than ten times the tolerance. Prompts are drawn anew until no
@@ -30,6 +40,7 @@ import shutil
 
 import numpy as np
 import torch
+from gguf import GGMLQuantizationType, quants
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import AutoTokenizer, OPTConfig, OPTForCausalLM
 
@@ -55,7 +66,12 @@ FIXTURES = {
     "sharded-bin-bf16": dict(d=72, heads=3, ffn=130, ctx=104, dtype="bfloat16", files="bin", shard=100_000),
     "post-norm-f16": dict(d=72, heads=3, ffn=68, ctx=376, dtype="float16", files="bin", embed=40, norm_first=False,
                           long=True),
+    "blocks-f16": dict(d=64, heads=2, ffn=68, ctx=104, dtype="float16", files="safetensors", embed=32,
+                       quantised=("q8_0", "q4_0")),
 }
+
+X_STEPS = {"q8_0": 16383, "q4_0": 127}  # of the largest magnitude in a block of x
+BLOCK = 32
 
 
 class Unusable(Exception):
@@ -277,6 +293,77 @@ def firing(model, ids):
     return shares
 
 
+def by_rows(name, w):
+    """A matrix as its rows are packed: of fc2 a row is a neuron's column."""
+    return w.T if "fc2" in name else w
+
+
+def packed_order(model):
+    """Matrices as docs/container.md puts them; the two parts of a layer's bundles as one name."""
+    yield "model.decoder.embed_tokens.weight"
+    yield "model.decoder.embed_positions.weight"
+    yield "model.decoder.project_in.weight"
+    for i in range(model.config.num_hidden_layers):
+        for proj in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            yield f"model.decoder.layers.{i}.self_attn.{proj}.weight"
+        yield f"model.decoder.layers.{i}.fc"
+    yield "model.decoder.project_out.weight"
+
+
+def quantise(model, kind):
+    """Every matrix takes the values of its quantised form, whose bytes are returned by name."""
+    kind, stored = GGMLQuantizationType[kind.upper()], {}
+    for name, w in model.named_parameters():
+        if w.dim() == 2:
+            stored[name] = quants.quantize(by_rows(name, w).contiguous().numpy(), kind)
+            w.copy_(by_rows(name, torch.from_numpy(quants.dequantize(stored[name], kind))))
+    return stored
+
+
+def packed_bytes(model, stored):
+    for name in packed_order(model):
+        if name.endswith(".fc"):
+            up, down = stored[name + "1.weight"], stored[name + "2.weight"]
+            yield np.concatenate([up, down], axis=1).tobytes()
+        elif "positions" in name:
+            yield stored[name][2:].tobytes()
+        else:
+            yield stored[name].tobytes()
+
+
+def quantise_inputs(model, steps):
+    """x of every matrix but fc2 in whole steps, so many to the largest of a block."""
+    def in_steps(module, args):
+        blocks = args[0].reshape(-1, BLOCK)
+        step = blocks.abs().amax(1, keepdim=True).clamp(min=1e-30) / steps
+        return ((blocks / step).round() * step).reshape(args[0].shape),
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear) and not name.endswith("fc2"):
+            module.register_forward_pre_hook(in_steps)
+
+
+def make_quantised(folder, kind, runs):
+    """The same prompts and ids to be fed, other weights."""
+    folder.mkdir()
+    model = load(folder.parent)
+    stored = quantise(model, kind)
+    in_steps = copy.deepcopy(model)
+    quantise_inputs(in_steps, X_STEPS[kind])
+    logits, worst = [], 0.0
+    for run in runs:
+        ids = run["prompt"] + run["greedy"][:-1]
+        all_logits = logits_of(model, ids)
+        worst = max(worst, difference(logits_of(in_steps, ids), all_logits))
+        logits.append(all_logits[run["rows"]])
+    weakest, mutant = prove_sensitive(model, ids, all_logits)
+    golden = {"vocab": model.config.vocab_size, "tolerance": float(f"{2 * worst:.2g}"), "runs": runs, "texts": []}
+    (folder / "golden.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+    torch.cat(logits).numpy().astype("<f4").tofile(folder / "golden.f32")
+    (folder / "packed.bin").write_bytes(b"".join(packed_bytes(model, stored)))
+    print(f"{folder.parent.name}/{kind}: inputs in steps change the logits by {worst:.1e}, "
+          f"the weakest mutant by {weakest:.1e} ({mutant})")
+
+
 def make(folder, f, seed):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -301,7 +388,9 @@ def make(folder, f, seed):
     golden = {"vocab": model.config.vocab_size, "runs": runs, "texts": texts}
     (folder / "golden.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
     torch.cat(logits).numpy().astype("<f4").tofile(folder / "golden.f32")
-    size = sum(path.stat().st_size for path in folder.iterdir())
+    for kind in f.get("quantised", ()):
+        make_quantised(folder / kind, kind, runs)
+    size = sum(path.stat().st_size for path in folder.rglob("*"))
     print(f"{folder.name:17} {size:7} bytes  max|logit| {float(torch.cat(logits).abs().max()):5.1f}  firing "
           + " ".join(f"{share:.0%}" for share in firing(model, ids))
           + f"  distinct {min(len(set(r['greedy'])) for r in runs)}  weakest mutant {weakest:.1e} ({mutant})"

@@ -6,8 +6,8 @@
  * One run with everything resident, one thread and the plainest I/O is the truth; every other way to place, read and
  * compute the same model must give the same bits. It needs no expected file, and every race, wrong offset, buffer used
  * too early and row left stale breaks it. The settings have a few hundred combinations: a sample of them is tried on
- * two fixtures and on a synthetic model, in which a sweep is many units and a unit many chunks; with WICK_EXHAUSTIVE=1
- * in the environment all of them are.
+ * two fixtures, one of them quantised too, and on synthetic models, in which a sweep is many units and a unit many
+ * chunks; with WICK_EXHAUSTIVE=1 in the environment all of them are.
  */
 
 #include "answer.h"
@@ -136,7 +136,7 @@ static int close_model(void **state)
 	return 0;
 }
 
-static int open_fixture(void **state)
+static int open_fixture_as(void **state, const char *type)
 {
 	const char *name = *state;
 	struct model *model = calloc(1, sizeof(*model));
@@ -147,11 +147,26 @@ static int open_fixture(void **state)
 	model->prompt_max = 300;
 	fixture_folder(folder, name);
 	scratch_make(model->scratch);
-	prepare(model, folder, "f16");
+	prepare(model, folder, type);
 	return 0;
 }
 
-static int open_synthetic(void **state, const struct synth_shape *shape)
+static int open_fixture(void **state)
+{
+	return open_fixture_as(state, "f16");
+}
+
+static int open_q8_0(void **state)
+{
+	return open_fixture_as(state, "q8_0");
+}
+
+static int open_q4_0(void **state)
+{
+	return open_fixture_as(state, "q4_0");
+}
+
+static int open_synthetic(void **state, const struct synth_shape *shape, const char *type)
 {
 	struct model *model = calloc(1, sizeof(*model));
 
@@ -160,7 +175,7 @@ static int open_synthetic(void **state, const struct synth_shape *shape)
 	model->prompt_max = 33;
 	scratch_make(model->scratch);
 	synth_checkpoint(model->scratch, shape);
-	prepare(model, model->scratch, "bf16");
+	prepare(model, model->scratch, type);
 	return 0;
 }
 
@@ -169,7 +184,16 @@ static int open_7_mb(void **state)
 	static const struct synth_shape shape = { .layers = 4, .d_model = 256, .heads = 4, .ffn = 1024, .vocab = 512,
 		.ctx = ANSWER_CTX };
 
-	return open_synthetic(state, &shape);
+	return open_synthetic(state, &shape, "bf16");
+}
+
+/* The same in four bits: units and chunks whose rows do not divide a block of the drive. */
+static int open_2_mb(void **state)
+{
+	static const struct synth_shape shape = { .layers = 4, .d_model = 288, .heads = 4, .ffn = 1024, .vocab = 512,
+		.ctx = ANSWER_CTX };
+
+	return open_synthetic(state, &shape, "q4_0");
 }
 
 static int open_38_mb(void **state)
@@ -177,7 +201,7 @@ static int open_38_mb(void **state)
 	static const struct synth_shape shape = { .layers = 6, .d_model = 512, .heads = 8, .ffn = 2048, .vocab = 512,
 		.ctx = ANSWER_CTX };
 
-	return open_synthetic(state, &shape);
+	return open_synthetic(state, &shape, "bf16");
 }
 
 /* The i-th of all combinations; false beyond the last. */
@@ -300,10 +324,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ON_FIXTURE(any_combination, "sharded-f16"),
 		ON_FIXTURE(any_combination, "post-norm-f16"),
+		{ "any_combination, q8_0", any_combination, open_q8_0, close_model, "sharded-f16" },
+		{ "any_combination, q4_0", any_combination, open_q4_0, close_model, "sharded-f16" },
 		ON_FIXTURE(through_the_page_cache, "sharded-f16"),
 		ON_FIXTURE(without_all_logits, "sharded-f16"),
 		ON_FIXTURE(after_a_reset, "post-norm-f16"),
 		cmocka_unit_test_setup_teardown(any_combination_of_many_chunks, open_7_mb, close_model),
+		cmocka_unit_test_setup_teardown(any_combination_of_many_chunks, open_2_mb, close_model),
 		cmocka_unit_test_setup_teardown(through_the_page_cache, open_7_mb, close_model),
 		cmocka_unit_test_setup_teardown(a_share_of_the_model, open_38_mb, close_model),
 	};
