@@ -23,7 +23,7 @@
 #include <math.h>
 #include <string.h>
 
-#define HALF_LIFE 64.0  /* tokens */
+#define HALF_LIFE 512.0 /* tokens */
 #define STEP_MAX 0x1p40 /* of what a use adds, before all are scaled down */
 
 struct wick_policy_ops {
@@ -59,9 +59,9 @@ static void rank_by_rate(const struct wick_policy *policy, const struct wick_cac
 }
 
 static const struct wick_policy_ops policies[] = {
-	{ "lru", rank_by_last_use, false }, /* the default */
+	{ "decay", rank_by_rate, false }, /* the default: docs/measurements.md */
+	{ "lru", rank_by_last_use, false },
 	{ "window", rank_by_last_use, true },
-	{ "decay", rank_by_rate, false },
 };
 
 const struct wick_policy_ops *wick_policy_find(const char *name)
@@ -79,7 +79,7 @@ const char *wick_policy_name(const struct wick_policy_ops *ops)
 
 const char *wick_policy_names(void)
 {
-	return "lru, window, decay";
+	return "decay, lru, window";
 }
 
 uint64_t wick_policy_bytes(uint32_t neurons, uint32_t capacity)

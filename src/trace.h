@@ -28,14 +28,23 @@ int wick_trace_open(struct wick_trace **trace, const char *path, struct wick_dia
 void wick_trace_close(struct wick_trace *trace);
 const struct wick_trace_shape *wick_trace_shape(const struct wick_trace *trace);
 
-/* Goes to a token; past the last one begins again at the first. Its layers can then be asked for. */
+/* Whether the trace is of a model like this: as many layers, as wide, and, unless the trace is of no model, the same file.
+ * -EINVAL with a sentence when it is not. */
+int wick_trace_fits(const struct wick_trace *trace, uint32_t layers, uint32_t n_ff, uint32_t model_crc,
+	struct wick_diag *diag);
+
+/* Goes to a token; past the last one begins again at the first. Its layers can then be asked for. Forward it skips
+ * without reading; backward it begins again. After an error there is nothing to ask for. */
 int wick_trace_seek(struct wick_trace *trace, uint64_t token, struct wick_diag *diag);
 uint32_t wick_trace_active(const struct wick_trace *trace, uint32_t layer, uint32_t *ids); /* ascending */
+/* The likeliest first, of equal ones the lower id. */
 uint32_t wick_trace_likely(const struct wick_trace *trace, uint32_t layer, uint32_t *ids, float *probability, uint32_t most);
 
 struct wick_trace_writer;
 int wick_trace_create(struct wick_trace_writer **writer, const char *path, const struct wick_trace_shape *shape,
 	struct wick_diag *diag); /* shape->tokens is not known yet */
+/* A layer of a token, in order: layer 0 first; the last one ends the token. ids ascend; likely is in any order, and the
+ * probabilities are kept in steps of 1/255. */
 int wick_trace_add(struct wick_trace_writer *writer, uint32_t layer, const uint32_t *ids, uint32_t count,
 	const uint32_t *likely, const float *probability, uint32_t likely_count, struct wick_diag *diag);
 int wick_trace_commit(struct wick_trace_writer *writer, struct wick_diag *diag);

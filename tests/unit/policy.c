@@ -97,7 +97,7 @@ static double rate(const struct world *world, uint32_t neuron)
 	double sum = 0;
 
 	for (uint32_t token = 1; token < world->token; token++)
-		sum += world->used[token][neuron] * exp2(((double)token - world->token) / 64);
+		sum += world->used[token][neuron] * exp2(((double)token - world->token) / 512);
 	return sum;
 }
 
