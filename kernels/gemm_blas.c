@@ -26,15 +26,22 @@ static void gemm(enum CBLAS_TRANSPOSE b_order, float *c, size_t ldc, const float
 		count_of(ldb), accumulate ? 1 : 0, c, count_of(ldc));
 }
 
+/* Functions that OpenBLAS exports but has in no header; where one is missing, nothing but a little time is lost. */
+__attribute__((weak)) int blas_thread_shutdown_(void);
+__attribute__((weak)) void *blas_memory_alloc(int unused);
+__attribute__((weak)) void blas_memory_free(void *buffer);
+
+/* OpenBLAS starts a thread for each CPU when it is loaded, and they yield in a circle for 2^26 cycles before they sleep:
+ * on two cores the first 30 ms of a run had half of one. */
 void wick_gemm_init(void)
 {
 	openblas_set_num_threads(1);
+	if (blas_thread_shutdown_)
+		blas_thread_shutdown_();
 }
 
-/* OpenBLAS maps a buffer when a call finds none free and keeps it for good. These two of its functions are exported but
- * in no header; where they are missing, buffers are made in the first calls instead. */
-__attribute__((weak)) void *blas_memory_alloc(int unused);
-__attribute__((weak)) void blas_memory_free(void *buffer);
+/* OpenBLAS maps a buffer when a call finds none free and keeps it for good; without these functions the first calls
+ * make them instead. */
 
 void wick_gemm_reserve(unsigned threads)
 {
