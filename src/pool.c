@@ -3,14 +3,25 @@
 
 /* Threads that compute.
  *
- * One job at a time: the caller publishes it by raising `generation`, everybody takes tasks from the one counter, and
- * the caller leaves when the helpers have. Helpers look for the next job for a short while, since a token is hundreds of
- * small jobs a few microseconds apart, and then sleep on a futex, since a laptop that waits for its drive should be idle.
+ * One job at a time. The caller writes it down, raises the ticket and takes tasks like everybody else:
+ *
+ *     ticket   [ number of the job | tasks left ]      a task is had by lowering it, in one compare-and-swap
+ *
+ * A job is over when its tasks are done, whoever did them: a helper that comes late finds nothing left, or takes a task
+ * of the next job, and nobody waits for it. What a thread reads of a job after it has got a task stays as it is until
+ * that task is done.
+ *
+ * A token is hundreds of jobs some microseconds apart, and between them it waits for flash. Waking a thread costs tens
+ * of microseconds on a virtual machine, so helpers look out for the next job for about that long and sleep after it: that
+ * never costs more than twice what the better of the two would have. Where there are more threads than CPUs nobody looks
+ * out, for it would be in the way of those that work.
  */
 
 #include "pool.h"
 
+#include "bits.h"
 #include "check.h"
+#include "clock.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -23,7 +34,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SPINS 2000 /* looks at `generation` before sleeping; some tens of microseconds */
+#define SPIN_NS 50000 /* what waking a thread costs, on a virtual machine */
+#define LOOKS 32       /* at a word, between two at the clock */
 
 struct helper {
 	struct wick_pool *pool;
@@ -32,15 +44,18 @@ struct helper {
 };
 
 struct wick_pool {
-	_Atomic uint32_t generation; /* of the job published last; futex */
+	_Alignas(64) _Atomic uint64_t ticket;
+	_Alignas(64) _Atomic uint32_t generation; /* raised after each ticket; futex */
 	_Atomic uint32_t sleepers;
-	_Atomic uint32_t next_task;
-	_Atomic uint32_t busy; /* helpers that have not left the job; futex */
-	bool stop;
+	_Atomic bool stop;
+	_Alignas(64) _Atomic uint32_t done; /* tasks; futex */
+	_Atomic bool waiting;               /* the caller sleeps on done */
 	wick_task_fn fn;
 	void *arg;
 	uint32_t tasks;
+	uint32_t job;     /* its number */
 	uint32_t started; /* helpers that run */
+	uint64_t spin_ns;
 	struct helper helper[]; /* (threads - 1) */
 };
 
@@ -49,9 +64,9 @@ static void futex_wait(_Atomic uint32_t *word, uint32_t seen)
 	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
 }
 
-static void futex_wake(_Atomic uint32_t *word, int count)
+static void futex_wake(_Atomic uint32_t *word, uint32_t count)
 {
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, (int)count, NULL, NULL, 0);
 }
 
 static void relax(void)
@@ -63,12 +78,46 @@ static void relax(void)
 #endif
 }
 
+/* Takes the next task, if one is left. */
+static bool take_task(struct wick_pool *pool, uint32_t *task)
+{
+	uint64_t seen = atomic_load(&pool->ticket);
+
+	while ((uint32_t)seen)
+		if (atomic_compare_exchange_weak(&pool->ticket, &seen, seen - 1)) {
+			*task = pool->tasks - (uint32_t)seen;
+			return true;
+		}
+	return false;
+}
+
 static void take_tasks(struct wick_pool *pool, uint32_t thread)
 {
-	uint32_t task;
+	uint32_t task, tasks, mine = 0;
 
-	while ((task = atomic_fetch_add(&pool->next_task, 1)) < pool->tasks)
+	for (; take_task(pool, &task); mine++)
 		pool->fn(pool->arg, task, thread);
+	if (!mine)
+		return;
+	tasks = pool->tasks; /* of the same job still: it is not over before the next line */
+	if (atomic_fetch_add(&pool->done, mine) + mine == tasks && atomic_load(&pool->waiting))
+		futex_wake(&pool->done, 1);
+}
+
+/* Looks at a word until it is no longer `seen`, for as long as looking is cheaper than sleeping. Returns whether it
+ * changed. */
+static bool look_out(struct wick_pool *pool, _Atomic uint32_t *word, uint32_t seen)
+{
+	uint64_t begun = pool->spin_ns ? wick_now_ns() : 0;
+
+	do {
+		for (int i = 0; i < LOOKS; i++) {
+			if (atomic_load(word) != seen)
+				return true;
+			relax();
+		}
+	} while (pool->spin_ns && wick_now_ns() - begun < pool->spin_ns);
+	return false;
 }
 
 /* Waits until a job newer than `seen` is published, and returns its generation. */
@@ -76,22 +125,13 @@ static uint32_t next_generation(struct wick_pool *pool, uint32_t seen)
 {
 	uint32_t now;
 
-	for (int i = 0; i < SPINS; i++) {
-		if ((now = atomic_load(&pool->generation)) != seen)
-			return now;
-		relax();
-	}
+	if (look_out(pool, &pool->generation, seen))
+		return atomic_load(&pool->generation);
 	atomic_fetch_add(&pool->sleepers, 1);
 	while ((now = atomic_load(&pool->generation)) == seen)
 		futex_wait(&pool->generation, seen);
 	atomic_fetch_sub(&pool->sleepers, 1);
 	return now;
-}
-
-static void leave_job(struct wick_pool *pool)
-{
-	if (atomic_fetch_sub(&pool->busy, 1) == 1)
-		futex_wake(&pool->busy, 1);
 }
 
 static void *help(void *arg)
@@ -102,32 +142,32 @@ static void *help(void *arg)
 
 	for (;;) {
 		seen = next_generation(pool, seen);
-		if (pool->stop)
+		if (atomic_load(&pool->stop))
 			return NULL;
 		take_tasks(pool, helper->index);
-		leave_job(pool);
 	}
 }
 
-static void publish(struct wick_pool *pool)
+/* Makes helpers look at the ticket: as many as there is work for. */
+static void call_helpers(struct wick_pool *pool, uint32_t count)
 {
-	atomic_store(&pool->busy, pool->started);
 	atomic_fetch_add(&pool->generation, 1);
 	if (atomic_load(&pool->sleepers))
-		futex_wake(&pool->generation, (int)pool->started);
+		futex_wake(&pool->generation, count);
 }
 
-static void wait_for_helpers(struct wick_pool *pool)
+static void wait_until_done(struct wick_pool *pool)
 {
-	uint32_t busy;
+	uint32_t done;
 
-	for (int i = 0; i < SPINS; i++) {
-		if (!atomic_load(&pool->busy))
-			return;
-		relax();
+	while ((done = atomic_load(&pool->done)) < pool->tasks) {
+		if (look_out(pool, &pool->done, done))
+			continue;
+		atomic_store(&pool->waiting, true);
+		if (atomic_load(&pool->done) == done)
+			futex_wait(&pool->done, done);
+		atomic_store(&pool->waiting, false);
 	}
-	while ((busy = atomic_load(&pool->busy)))
-		futex_wait(&pool->busy, busy);
 }
 
 void wick_pool_run(struct wick_pool *pool, wick_task_fn fn, void *arg, uint32_t tasks)
@@ -140,15 +180,34 @@ void wick_pool_run(struct wick_pool *pool, wick_task_fn fn, void *arg, uint32_t 
 	pool->fn = fn;
 	pool->arg = arg;
 	pool->tasks = tasks;
-	atomic_store(&pool->next_task, 0);
-	publish(pool);
+	atomic_store(&pool->done, 0);
+	atomic_store(&pool->ticket, (uint64_t)++pool->job << 32 | tasks);
+	call_helpers(pool, WICK_MIN(pool->started, tasks - 1));
 	take_tasks(pool, 0);
-	wait_for_helpers(pool);
+	wait_until_done(pool);
 }
 
 uint32_t wick_pool_threads(const struct wick_pool *pool)
 {
 	return pool->started + 1;
+}
+
+/* CPUs that the calling thread may run on. */
+static uint32_t cpus_allowed(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (uint32_t)CPU_COUNT(&set);
+}
+
+static struct wick_pool *allocate(uint32_t threads)
+{
+	size_t bytes = wick_align_up(sizeof(struct wick_pool) + threads * sizeof(struct helper), _Alignof(struct wick_pool));
+	struct wick_pool *pool = aligned_alloc(_Alignof(struct wick_pool), bytes);
+
+	if (pool)
+		memset(pool, 0, bytes);
+	return pool;
 }
 
 int wick_pool_create(struct wick_pool **pool, uint32_t threads, struct wick_diag *diag)
@@ -159,9 +218,10 @@ int wick_pool_create(struct wick_pool **pool, uint32_t threads, struct wick_diag
 	*pool = NULL;
 	if (threads < 1 || threads > WICK_POOL_THREADS)
 		return wick_diag_say(diag, -EINVAL, "%u threads: 1 to %u are possible", threads, WICK_POOL_THREADS);
-	new = calloc(1, sizeof(*new) + (threads - 1) * sizeof(new->helper[0]));
+	new = allocate(threads);
 	if (!new)
 		return wick_diag_say(diag, -ENOMEM, "no memory for %u threads", threads);
+	new->spin_ns = threads <= cpus_allowed() ? SPIN_NS : 0;
 	for (uint32_t i = 0; i < threads - 1; i++) {
 		new->helper[i] = (struct helper){ .pool = new, .index = i + 1 };
 		err = pthread_create(&new->helper[i].thread, NULL, help, &new->helper[i]);
@@ -179,8 +239,8 @@ void wick_pool_destroy(struct wick_pool *pool)
 {
 	if (!pool)
 		return;
-	pool->stop = true;
-	publish(pool);
+	atomic_store(&pool->stop, true);
+	call_helpers(pool, pool->started);
 	for (uint32_t i = 0; i < pool->started; i++)
 		pthread_join(pool->helper[i].thread, NULL);
 	free(pool);

@@ -54,6 +54,38 @@ static void every_task_runs_once(void **state)
 	}
 }
 
+struct small {
+	uint32_t number;
+	_Atomic uint32_t sum;
+};
+
+static void add_number(void *arg, uint32_t task, uint32_t thread)
+{
+	struct small *small = arg;
+
+	(void)thread;
+	atomic_fetch_add(&small->sum, small->number + task);
+}
+
+/* A helper that is late for a job must not do its tasks after it, nor with the next one's numbers. More threads than
+ * CPUs make late ones. */
+static void late_helpers_do_no_harm(void **state)
+{
+	struct wick_pool *pool;
+
+	(void)state;
+	assert_int_equal(wick_pool_create(&pool, 9, NULL), 0);
+	for (uint32_t job = 0; job < 20000; job++) {
+		struct small small = { .number = job };
+		uint32_t tasks = 1 + job % 7;
+
+		wick_pool_run(pool, add_number, &small, tasks);
+		assert_int_equal(small.sum, tasks * job + tasks * (tasks - 1) / 2);
+		small.number = UINT32_MAX / 2;
+	}
+	wick_pool_destroy(pool);
+}
+
 static void limits_are_said(void **state)
 {
 	struct wick_diag diag = { 0 };
@@ -71,6 +103,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_task_runs_once),
+		cmocka_unit_test(late_helpers_do_no_harm),
 		cmocka_unit_test(limits_are_said),
 	};
 
