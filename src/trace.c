@@ -7,6 +7,7 @@
 
 #include "fileio.h"
 #include "kernels.h"
+#include "synth.h"
 #include "trace_format.h"
 
 #include <errno.h>
@@ -31,7 +32,8 @@ struct wick_trace {
 
 static int check_header(struct wick_trace *trace, const struct wick_trace_header *header, struct wick_diag *diag)
 {
-	static const uint32_t zero[8];
+	static const struct wick_trace_synthesis none;
+	bool synthetic = header->flags & WICK_TRACE_SYNTHETIC;
 
 	if (memcmp(header->magic, WICK_TRACE_MAGIC, sizeof(header->magic)))
 		return wick_diag_say(diag, -EINVAL, "%s: is not a trace", trace->path);
@@ -44,17 +46,19 @@ static int check_header(struct wick_trace *trace, const struct wick_trace_header
 		header->n_ff > WICK_TRACE_N_FF_MAX)
 		return wick_diag_say(diag, -EINVAL, "%s: %u layers of %u neurons: 1 to %u of 1 to %u are possible",
 			trace->path, header->layers, header->n_ff, WICK_TRACE_LAYERS_MAX, WICK_TRACE_N_FF_MAX);
-	if (header->flags > (WICK_TRACE_SYNTHETIC | WICK_TRACE_LOOKAHEAD) || memcmp(header->zero, zero, sizeof(zero)))
+	if (header->flags > (WICK_TRACE_SYNTHETIC | WICK_TRACE_LOOKAHEAD) || header->zero || header->zero_too ||
+		(!synthetic && memcmp(&header->synthesis, &none, sizeof(none))))
 		return wick_diag_say(diag, -EINVAL, "%s: header has what version %u has no meaning for", trace->path,
 			WICK_TRACE_VERSION);
 	trace->shape = (struct wick_trace_shape){
 		.layers = header->layers,
 		.n_ff = header->n_ff,
 		.model_crc = header->model_crc,
-		.synthetic = header->flags & WICK_TRACE_SYNTHETIC,
+		.synthetic = synthetic,
 		.lookahead = header->flags & WICK_TRACE_LOOKAHEAD,
+		.synthesis = header->synthesis,
 	};
-	return 0;
+	return synthetic ? wick_synth_check(&header->synthesis, diag) : 0;
 }
 
 /* The end says how many tokens there are, so a trace that was cut has none. */

@@ -17,11 +17,18 @@
 
 struct wick_trace;
 
+/* How a synthetic trace was made up (synth.h). */
+struct wick_trace_synthesis {
+	double zipf, active;
+	uint64_t seed;
+};
+
 struct wick_trace_shape {
 	uint32_t layers, n_ff, tokens;
 	uint32_t model_crc;  /* the file's identity, the last entry of wick.checksums; 0: of no model */
 	bool synthetic;
 	bool lookahead;
+	struct wick_trace_synthesis synthesis; /* all 0 unless synthetic */
 };
 
 int wick_trace_open(struct wick_trace **trace, const char *path, struct wick_diag *diag);
@@ -47,5 +54,7 @@ int wick_trace_create(struct wick_trace_writer **writer, const char *path, const
  * probabilities are kept in steps of 1/255. */
 int wick_trace_add(struct wick_trace_writer *writer, uint32_t layer, const uint32_t *ids, uint32_t count,
 	const uint32_t *likely, const float *probability, uint32_t likely_count, struct wick_diag *diag);
+uint64_t wick_trace_written(const struct wick_trace_writer *writer); /* bytes so far */
+/* Ends it, whatever happens: the writer is gone after either of these. */
 int wick_trace_commit(struct wick_trace_writer *writer, struct wick_diag *diag);
 void wick_trace_discard(struct wick_trace_writer *writer);

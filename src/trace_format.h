@@ -5,6 +5,7 @@
 /* The parts of a trace file as they are on the drive (docs/container.md). */
 
 #include "bits.h"
+#include "trace.h"
 
 #define WICK_TRACE_MAGIC "wicktrac"
 #define WICK_TRACE_END "tracends"
@@ -22,7 +23,9 @@ struct wick_trace_header {
 	uint32_t layers;
 	uint32_t n_ff;
 	uint32_t model_crc;
-	uint32_t zero[8];
+	uint32_t zero;
+	struct wick_trace_synthesis synthesis;
+	uint32_t zero_too;
 	uint32_t crc; /* of all before it */
 };
 

@@ -35,6 +35,7 @@ static int write_header(struct wick_trace_writer *writer, struct wick_diag *diag
 		.layers = writer->shape.layers,
 		.n_ff = writer->shape.n_ff,
 		.model_crc = writer->shape.model_crc,
+		.synthesis = writer->shape.synthesis,
 	};
 
 	header.crc = writer->crc32c(0, &header, offsetof(struct wick_trace_header, crc));
@@ -136,6 +137,11 @@ int wick_trace_add(struct wick_trace_writer *writer, uint32_t layer, const uint3
 	writer->layer = 0;
 	writer->bytes = sizeof(struct wick_trace_record);
 	return rc;
+}
+
+uint64_t wick_trace_written(const struct wick_trace_writer *writer)
+{
+	return writer->out.bytes;
 }
 
 int wick_trace_commit(struct wick_trace_writer *writer, struct wick_diag *diag)

@@ -26,8 +26,8 @@ def guarded(data):
     return data + struct.pack("<I", crc32c(data))
 
 
-def header(flags, layers, n_ff, crc=0, version=1):
-    return guarded(struct.pack("<8sIIIII32x", b"wicktrac", version, flags, layers, n_ff, crc))
+def header(flags, layers, n_ff, crc=0, version=1, zipf=0.0, active=0.0, seed=0):
+    return guarded(struct.pack("<8sIIIII4xddQ4x", b"wicktrac", version, flags, layers, n_ff, crc, zipf, active, seed))
 
 
 def bitmap(n_ff, ids):
@@ -54,7 +54,7 @@ def main():
     plain = header(0, 1, 64) + record(0, layer(64, [0, 63])) + end(1)
     both = [record(0, layer(70, [1], {1: 200}), layer(70, range(70), {i: 255 - i for i in range(70)})),
             record(1, layer(70, [], {}), layer(70, [0, 9, 64, 69], {69: 255, 3: 127, 8: 1}))]
-    head = header(3, 2, 70, 0xFEEDBEEF)
+    head = header(3, 2, 70, 0xFEEDBEEF, zipf=1.25, active=0.125, seed=1 << 63)
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, data in {
         "plain": plain,
@@ -75,6 +75,8 @@ def main():
         "wrong-crc": plain[:-20] + bytes(4) + plain[-16:],
         "wrong-version": header(0, 1, 64, version=2) + plain[64:],
         "wrong-flags": header(4, 1, 64) + plain[64:],
+        "synthesis-of-none": header(0, 1, 64, seed=1) + plain[64:],
+        "synthesis-nan": header(1, 1, 64, zipf=float("nan"), active=0.5) + plain[64:],
         "no-layers": header(0, 0, 64) + plain[64:],
         "too-wide": header(0, 1, 0xFFFFFFFF) + plain[64:],
         "too-deep": header(2, 0xFFFFFFFF, 64) + plain[64:],

@@ -24,8 +24,7 @@
 #define N_FF 77
 #define TOKENS 5
 
-static char folder[] = "/tmp/wick-trace-XXXXXX";
-static char path[64];
+static char folder[256], path[300];
 static bool fires[TOKENS][LAYERS][N_FF];
 static uint8_t level[TOKENS][LAYERS][N_FF]; /* of the lookahead */
 static uint64_t random_state = 12345;
@@ -72,6 +71,8 @@ static void write_trace(bool lookahead)
 	};
 	struct wick_trace_writer *writer;
 
+	if (shape.synthetic)
+		shape.synthesis = (struct wick_trace_synthesis){ 2.5, 0.5, 77 };
 	assert_int_equal(wick_trace_create(&writer, path, &shape, NULL), 0);
 	for (unsigned t = 0; t < TOKENS; t++)
 		for (unsigned l = 0; l < LAYERS; l++)
@@ -137,6 +138,8 @@ static void what_is_written_is_read(void **state)
 		assert_int_equal(shape->tokens, TOKENS);
 		assert_int_equal(shape->model_crc, 0x1234abcd);
 		assert_int_equal(shape->synthetic, !lookahead);
+		assert_true(shape->synthesis.zipf == (lookahead ? 0 : 2.5));
+		assert_int_equal(shape->synthesis.seed, lookahead ? 0 : 77);
 		assert_int_equal(shape->lookahead, lookahead);
 		for (unsigned t = 0; t < 3 * TOKENS; t++) { /* over the end */
 			assert_int_equal(wick_trace_seek(trace, t, NULL), 0);
@@ -168,6 +171,9 @@ static void another_writers_file_is_understood(void **state)
 	assert_int_equal(wick_trace_shape(trace)->tokens, 2);
 	assert_int_equal(wick_trace_shape(trace)->model_crc, 0xfeedbeef);
 	assert_true(wick_trace_shape(trace)->synthetic);
+	assert_true(wick_trace_shape(trace)->synthesis.zipf == 1.25);
+	assert_true(wick_trace_shape(trace)->synthesis.active == 0.125);
+	assert_true(wick_trace_shape(trace)->synthesis.seed == (uint64_t)1 << 63);
 	assert_int_equal(wick_trace_seek(trace, 1, NULL), 0);
 	assert_int_equal(wick_trace_active(trace, 0, ids), 0);
 	assert_int_equal(wick_trace_active(trace, 1, ids), 4);
@@ -310,7 +316,7 @@ static void nothing_is_left_of_a_discarded_one(void **state)
 	assert_string_equal(after_path(&diag), ": no tokens: there is nothing to write");
 	assert_int_equal(access(path, F_OK), -1);
 	assert_int_equal(rmdir(folder), 0); /* no other file either */
-	assert_non_null(mkdtemp(strcpy(folder, "/tmp/wick-trace-XXXXXX")));
+	assert_int_equal(mkdir(folder, 0700), 0);
 	wick_trace_discard(NULL);
 }
 
@@ -323,8 +329,10 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_is_said),
 		cmocka_unit_test(nothing_is_left_of_a_discarded_one),
 	};
+	const char *temporary = getenv("TMPDIR");
 	int failed;
 
+	snprintf(folder, sizeof(folder), "%.200s/wick-trace-XXXXXX", temporary ? temporary : "/tmp");
 	wick_verify(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/trace", folder);
 	make_up();

@@ -1,0 +1,185 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Synthetic traces (see synth.h). Everything random of a layer comes from one stream, seeded by the trace's seed and the
+ * layer, so that a longer trace begins like a shorter one. */
+
+#include "synth.h"
+
+#include "check.h"
+#include "normal.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#define CHANCE_MAX 0.98
+#define RHO 0.81
+
+/* A layer as it goes on. */
+struct layer {
+	struct wick_random random;
+	double *fires_above; /* (n_ff), -Q(p_i): what z must exceed */
+};
+
+struct synth {
+	const struct wick_trace_shape *shape;
+	struct layer *layers;
+	double *chance;      /* (n_ff) */
+	uint32_t *ids, *likely; /* (n_ff) */
+	float *probability;  /* (n_ff) */
+	struct wick_trace_writer *writer;
+};
+
+int wick_synth_check(const struct wick_trace_synthesis *synthesis, struct wick_diag *diag)
+{
+	if (!(synthesis->zipf >= 0 && synthesis->zipf <= WICK_SYNTH_ZIPF_MAX))
+		return wick_diag_say(diag, -EINVAL, "an exponent of %g: 0 to %g are possible", synthesis->zipf,
+			WICK_SYNTH_ZIPF_MAX);
+	if (!(synthesis->active > 0 && synthesis->active <= WICK_SYNTH_ACTIVE_MAX))
+		return wick_diag_say(diag, -EINVAL, "an active share of %g: above 0, up to %g is possible",
+			synthesis->active, WICK_SYNTH_ACTIVE_MAX);
+	return 0;
+}
+
+static double mean_chance(double c, double zipf, uint32_t n_ff)
+{
+	double sum = 0;
+
+	for (uint32_t i = 1; i <= n_ff; i++)
+		sum += fmin(CHANCE_MAX, c * pow(i, -zipf));
+	return sum / n_ff;
+}
+
+/* c by bisection of its logarithm: at e^-64 the mean is below any share that is asked for, at n_ff^zipf it is CHANCE_MAX. */
+static double solve(const struct wick_trace_synthesis *synthesis, uint32_t n_ff)
+{
+	double low = -64, high = synthesis->zipf * log(n_ff);
+
+	for (unsigned i = 0; i < 64; i++) {
+		double middle = (low + high) / 2;
+
+		if (mean_chance(exp(middle), synthesis->zipf, n_ff) < synthesis->active)
+			low = middle;
+		else
+			high = middle;
+	}
+	return exp(high);
+}
+
+static void seed_layer(struct wick_random *random, uint64_t seed, uint32_t layer)
+{
+	wick_random_seed(random, seed);
+	wick_random_seed(random, wick_random_next(random) + layer);
+}
+
+/* Draws the ranks of the neurons by shuffling them. */
+static void draw_chances(struct wick_random *random, const struct wick_trace_synthesis *synthesis, double c, uint32_t n_ff,
+	double *chance, uint32_t *rank)
+{
+	for (uint32_t i = 0; i < n_ff; i++) {
+		uint32_t other = wick_random_below(random, i + 1);
+
+		rank[i] = rank[other];
+		rank[other] = i;
+	}
+	for (uint32_t i = 0; i < n_ff; i++)
+		chance[i] = fmin(CHANCE_MAX, c * pow(rank[i] + 1.0, -synthesis->zipf));
+}
+
+void wick_synth_chances(
+	const struct wick_trace_synthesis *synthesis, uint32_t layer, uint32_t n_ff, double *chance, uint32_t *rank)
+{
+	struct wick_random random;
+
+	seed_layer(&random, synthesis->seed, layer);
+	draw_chances(&random, synthesis, solve(synthesis, n_ff), n_ff, chance, rank);
+}
+
+static int begin(struct synth *synth, const char *path, struct wick_diag *diag)
+{
+	const struct wick_trace_shape *shape = synth->shape;
+	double c = solve(&shape->synthesis, shape->n_ff);
+
+	synth->layers = calloc(shape->layers, sizeof(*synth->layers));
+	synth->chance = calloc(shape->n_ff, sizeof(double));
+	synth->ids = calloc(shape->n_ff, sizeof(uint32_t));
+	synth->likely = calloc(shape->n_ff, sizeof(uint32_t));
+	synth->probability = calloc(shape->n_ff, sizeof(float));
+	if (!synth->layers || !synth->chance || !synth->ids || !synth->likely || !synth->probability)
+		return wick_diag_say(diag, -ENOMEM, "%s: no memory to make it up", path);
+	for (uint32_t l = 0; l < shape->layers; l++) {
+		struct layer *layer = &synth->layers[l];
+
+		layer->fires_above = calloc(shape->n_ff, sizeof(double));
+		if (!layer->fires_above)
+			return wick_diag_say(diag, -ENOMEM, "%s: no memory to make it up", path);
+		seed_layer(&layer->random, shape->synthesis.seed, l);
+		draw_chances(&layer->random, &shape->synthesis, c, shape->n_ff, synth->chance, synth->ids);
+		for (uint32_t i = 0; i < shape->n_ff; i++)
+			layer->fires_above[i] = -wick_normal_quantile(synth->chance[i]);
+	}
+	return wick_trace_create(&synth->writer, path, shape, diag);
+}
+
+static void end(struct synth *synth)
+{
+	wick_trace_discard(synth->writer);
+	for (uint32_t l = 0; synth->layers && l < synth->shape->layers; l++)
+		free(synth->layers[l].fires_above);
+	free(synth->layers);
+	free(synth->chance);
+	free(synth->ids);
+	free(synth->likely);
+	free(synth->probability);
+}
+
+/* Most neurons are too unlikely for their probability to be worth its computation: that is seen from its argument. */
+static int add_layer(struct synth *synth, uint32_t l, struct wick_diag *diag)
+{
+	const double noise = sqrt(1 - RHO * RHO), worth = wick_normal_quantile(WICK_SYNTH_LIKELY_MIN);
+	struct layer *layer = &synth->layers[l];
+	uint32_t count = 0, likely_count = 0;
+
+	for (uint32_t i = 0; i < synth->shape->n_ff; i++) {
+		double z = wick_random_normal(&layer->random);
+		double y = RHO * z + noise * wick_random_normal(&layer->random);
+		double guess = (RHO * y - layer->fires_above[i]) / noise;
+
+		if (z > layer->fires_above[i])
+			synth->ids[count++] = i;
+		if (guess > worth) {
+			synth->likely[likely_count] = i;
+			synth->probability[likely_count++] = (float)wick_normal_cdf(guess);
+		}
+	}
+	return wick_trace_add(
+		synth->writer, l, synth->ids, count, synth->likely, synth->probability, likely_count, diag);
+}
+
+int wick_synth_write(const char *path, const struct wick_trace_shape *shape,
+	int (*progress)(void *user, uint64_t bytes_done, uint64_t bytes_total), void *user, struct wick_diag *diag)
+{
+	struct wick_trace_shape made = *shape;
+	struct synth synth = { .shape = &made };
+	int rc;
+
+	made.synthetic = made.lookahead = true;
+	rc = wick_synth_check(&made.synthesis, diag);
+	if (!rc)
+		rc = begin(&synth, path, diag);
+	for (uint32_t token = 0; !rc && token < made.tokens; token++) {
+		uint64_t bytes = wick_trace_written(synth.writer);
+
+		for (uint32_t l = 0; !rc && l < made.layers; l++)
+			rc = add_layer(&synth, l, diag);
+		if (!rc && progress && token && progress(user, bytes, bytes / token * made.tokens))
+			rc = -ECANCELED;
+	}
+	if (!rc) {
+		rc = wick_trace_commit(synth.writer, diag);
+		synth.writer = NULL;
+	}
+	end(&synth);
+	return rc;
+}

@@ -1,0 +1,29 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Made-up activations in the shape of the paper's: each neuron fires independently of the others and of the past,
+ *
+ *     p_i = min(0.98, c i^-zipf), c such that their mean is `active`; which neuron is the i-th is drawn for each layer
+ *     it fires when z + Q(p_i) > 0, z standard normal for each neuron and token, Q the normal quantile
+ *
+ * The lookahead is a calibrated guess: it sees y = rho z + sqrt(1 - rho^2) e, e another normal number, rho = 0.81, and so
+ * gives the probability P((Q(p_i) + rho y) / sqrt(1 - rho^2)), P the normal distribution. */
+
+#include "trace.h"
+
+#define WICK_SYNTH_ZIPF_MAX 16.0
+#define WICK_SYNTH_ACTIVE_MAX 0.97 /* what is likelier than this cannot be solved for */
+#define WICK_SYNTH_LIKELY_MIN (1 / 16.0) /* what is thought less likely is not worth a read, and is left out */
+
+/* Whether shape->synthesis can be had; a sentence about --zipf or --active when not. */
+int wick_synth_check(const struct wick_trace_synthesis *synthesis, struct wick_diag *diag);
+
+/* The chance of each neuron of a layer (n_ff). rank is scratch (n_ff). */
+void wick_synth_chances(
+	const struct wick_trace_synthesis *synthesis, uint32_t layer, uint32_t n_ff, double *chance, uint32_t *rank);
+
+/* Writes shape->tokens tokens. shape->synthetic and ->lookahead are taken as set. progress (bytes) may be NULL; a value
+ * of it other than 0 ends it with -ECANCELED. */
+int wick_synth_write(const char *path, const struct wick_trace_shape *shape,
+	int (*progress)(void *user, uint64_t bytes_done, uint64_t bytes_total), void *user, struct wick_diag *diag);
