@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "clock.h"
+#include "forecast.h"
 #include "gguf.h"
 #include "io.h"
 #include "memory_limits.h"
@@ -91,6 +92,15 @@ static int open_drive(struct wick *wick, const char *path, struct wick_diag *dia
 	return err ? err : wick_io_create(&wick->io, &io, diag);
 }
 
+/* Looks up what the drive can do, and measures it where it matters and there is room for that. */
+static void look_at_drive(struct wick *wick)
+{
+	bool room = wick->plan.budget_bytes - wick->plan.process_bytes >= WICK_DRIVE_MEMORY_BYTES;
+
+	wick_drive_find(&wick->drive, &wick->file, wick_io_method(wick->io),
+		wick->settings.measure && wick->plan.swept_bytes && room);
+}
+
 /* Carves the reservation and lists what has to be loaded into it. */
 static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struct wick_load *loads)
 {
@@ -167,7 +177,7 @@ static void fill_report(struct wick *wick)
 	wick->report = (struct wick_report){ .model = wick->name, .arch = archs[shape->arch],
 		.type = wick_types[shape->type].name, .mode = wick_mode_names[wick->settings.mode],
 		.io = wick_io_method(wick->io), .io_why = wick_io_why(wick->io), .direct = wick->file.direct,
-		.direct_why = wick->settings.buffered ? "buffered was asked for" : wick->file.why,
+		.direct_why = wick->settings.buffered ? "buffered was asked for" : wick->file.why, .profile = wick->drive.said,
 		.kernels = wick->kernels.name, .blas = wick_gemm_core(), .pages = wick->mem.pages, .numa = wick->numa,
 		.vocab = shape->vocab, .layers = shape->layers, .d_model = shape->d_model, .n_ff = shape->n_ff,
 		.ctx_max = shape->ctx_max };
@@ -182,6 +192,8 @@ static int open_all(struct wick *wick, const char *path, const struct wick_optio
 		err = make_plan(wick, options, &layout, diag);
 	if (!err)
 		err = open_drive(wick, path, diag);
+	if (!err)
+		look_at_drive(wick);
 	if (!err)
 		err = wick_pool_create(&wick->pool, wick->settings.threads, diag);
 	if (!err)
@@ -234,22 +246,56 @@ void wick_close(struct wick *wick)
 	free(wick);
 }
 
+/* Fills in what a token will take. */
+static int forecast(struct wick *wick, const char *path, const struct wick_layout *layout, struct wick_diag *diag)
+{
+	struct wick_compute compute = { .kernels = &wick->kernels };
+	const struct wick_shape *shape = &wick->model->shape;
+	uint64_t chunk = WICK_MIN(wick->settings.chunk_bytes, WICK_MAX(layout->sweep.unit_bytes, WICK_FILE_ALIGN));
+	uint64_t units = layout->sweep.unit_count ? layout->sweep.unit_count - 1 : 1;
+	uint64_t in_flight = units * wick_div_up(WICK_MAX(layout->sweep.unit_bytes, 1), chunk);
+	struct wick_forecast forecast;
+	struct wick_rates rates;
+	int err = open_drive(wick, path, diag);
+
+	if (!err)
+		err = wick_pool_create(&wick->pool, wick->settings.threads, diag);
+	if (err)
+		return err;
+	look_at_drive(wick);
+	wick_kernels_init(&wick->kernels, wick->settings.cpu_mask);
+	compute.pool = wick->pool;
+	err = wick_rates_measure(&rates, &compute, shape->type, shape->d_model, diag);
+	if (err)
+		return err;
+	wick_forecast_dense(&forecast, &rates, &wick->drive, shape, wick->places, chunk,
+		(uint32_t)WICK_MIN(in_flight, wick->settings.queue_depth));
+	if (wick->drive.known || !wick->plan.swept_bytes)
+		wick->plan.predicted_ms_per_token = forecast.ms_per_token;
+	wick->plan.predicted_flash_ms = forecast.flash_ms;
+	wick->plan.predicted_compute_ms = forecast.compute_ms;
+	snprintf(wick->plan.profile, sizeof(wick->plan.profile), "%s", wick->drive.said);
+	return 0;
+}
+
 int wick_plan(const char *path, const struct wick_options *options, struct wick_plan *plan, struct wick_diag *diag)
 {
-	struct wick wick = { 0 };
+	struct wick *wick = calloc(1, sizeof(*wick));
 	struct wick_layout layout;
 	int err;
 
 	*plan = (struct wick_plan){ 0 };
 	if (diag)
 		diag->text[0] = 0;
-	err = open_model(&wick, path, options, diag);
+	if (!wick)
+		return wick_diag_say(diag, -ENOMEM, "no memory for the plan");
+	err = open_model(wick, path, options, diag);
 	if (!err)
-		err = make_plan(&wick, options, &layout, diag);
-	*plan = wick.plan;
-	wick_tokenizer_destroy(wick.tokenizer);
-	wick_model_close(wick.model);
-	free(wick.places);
+		err = make_plan(wick, options, &layout, diag);
+	if (!err)
+		err = forecast(wick, path, &layout, diag);
+	*plan = wick->plan;
+	wick_close(wick);
 	return err;
 }
 

@@ -4,6 +4,7 @@
 
 /* The engine's own structure, shared by engine.c (open, close) and session.c (evaluating, sampling, figures). */
 
+#include "drive.h"
 #include "file.h"
 #include "forward.h"
 #include "mem.h"
@@ -21,6 +22,7 @@ struct wick {
 	struct wick_settings settings;
 	struct wick_file file;
 	struct wick_io *io;
+	struct wick_drive drive;
 	struct wick_pool *pool;
 	struct wick_kernels kernels;
 	struct wick_fetch fetch;

@@ -13,7 +13,7 @@ struct wick_settings {
 	uint32_t ctx, threads, queue_depth, cpu_mask;
 	uint64_t chunk_bytes;
 	const char *io;
-	bool buffered, all_logits;
+	bool buffered, all_logits, measure;
 };
 
 #define WICK_DEPTH_MAX 4096

@@ -17,6 +17,27 @@ static const struct opt options[] = {
 	{ OPT_END },
 };
 
+static void add_prediction(const struct wick_plan *plan, json_t *json)
+{
+	json_object_set_new(json, "predicted_ms_per_token",
+		plan->predicted_ms_per_token > 0 ? json_real(plan->predicted_ms_per_token) : json_null());
+	json_object_set_new(json, "predicted_flash_ms", json_real(plan->predicted_flash_ms));
+	json_object_set_new(json, "predicted_compute_ms", json_real(plan->predicted_compute_ms));
+	json_object_set_new(json, "profile", json_string(plan->profile));
+}
+
+static void print_prediction(const struct wick_plan *plan, FILE *out)
+{
+	if (!plan->swept_bytes)
+		fprintf(out, "about %.1f ms a token, all of it computing\n", plan->predicted_ms_per_token);
+	else if (plan->predicted_ms_per_token > 0)
+		fprintf(out, "about %.1f ms a token: %.1f of computing beside %.1f of reading (%s)\n",
+			plan->predicted_ms_per_token, plan->predicted_compute_ms, plan->predicted_flash_ms, plan->profile);
+	else
+		fprintf(out, "about %.1f ms of computing a token; how long reading takes is not known: %s\n",
+			plan->predicted_compute_ms, plan->profile);
+}
+
 static int run(struct wick_diag *diag)
 {
 	struct wick_plan plan;
@@ -26,12 +47,14 @@ static int run(struct wick_diag *diag)
 	if (rc)
 		return rc;
 	json = plan_json(&plan);
+	add_prediction(&plan, json);
 	if (as_json) {
 		json_print(json, stdout);
 	} else {
 		json_print_lines(json, stdout);
 		putchar('\n');
 		print_share(&plan, stdout);
+		print_prediction(&plan, stdout);
 	}
 	json_decref(json);
 	return 0;

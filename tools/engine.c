@@ -10,6 +10,7 @@ struct wick_options engine_options;
 void engine_options_init(void)
 {
 	wick_options_init(&engine_options);
+	engine_options.measure = true;
 }
 
 static const char *const modes[] = { "dense", "hybrid", "naive", "sparse", NULL };

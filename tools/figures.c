@@ -45,6 +45,7 @@ void print_start(const struct wick_report *report, const struct wick_plan *plan,
 	fprintf(out, "flash   %s, %s\n", report->io, report->direct ? "direct" : "buffered");
 	print_why("uring", report->io_why, out);
 	print_why("direct", report->direct_why, out);
+	fprintf(out, "        %s\n", report->profile);
 	fprintf(out, "cpu     %s, %u thread%s, OpenBLAS for %s\n\n", report->kernels, plan->threads,
 		plan->threads == 1 ? "" : "s", report->blas);
 }
@@ -119,6 +120,7 @@ static void set_report(json_t *json, const struct wick_report *report)
 	set_text(json, "io_why", report->io_why);
 	json_object_set_new(json, "direct", json_boolean(report->direct));
 	set_text(json, "direct_why", report->direct_why);
+	set_text(json, "profile", report->profile);
 	set_text(json, "kernels", report->kernels);
 	set_text(json, "blas", report->blas);
 	set_text(json, "pages", report->pages);

@@ -60,6 +60,8 @@ struct wick_options {
 	uint32_t threads;         /* that compute; 0: one a CPU this process may use */
 	uint32_t cpu_mask;        /* instruction sets allowed; ~0: all */
 	bool all_logits;          /* room for the logits of a whole batch, for wick_eval with `each` */
+	bool measure;             /* a drive that nobody has measured yet is measured for two seconds, if weights are read
+	                             from it while the model runs; what came out is kept in XDG_CACHE_HOME/wick */
 	wick_progress_fn progress; /* of loading; may be NULL */
 	void *user;
 };
@@ -86,6 +88,12 @@ struct wick_plan {
 	uint32_t threads;
 	uint32_t unit_count;       /* staging buffers */
 	uint64_t unit_bytes;       /* size of one */
+
+	/* What a token will take, by wick_plan() only; 0: nothing is known of the drive, and a run needs it. */
+	double predicted_ms_per_token;
+	double predicted_flash_ms;   /* of reading, which runs beside */
+	double predicted_compute_ms; /* of computing */
+	char profile[192];           /* what the prediction rests on */
 };
 
 /* Fills the plan that wick_open would follow; loads nothing. -ENOSPC: the budget is too small, and the sentence names
@@ -103,6 +111,7 @@ struct wick_report {
 	const char *io_why;    /* why not uring; "" */
 	bool direct;
 	const char *direct_why; /* why not direct; "" */
+	const char *profile;   /* of the drive: how old, or why there is none */
 	const char *kernels;   /* "avx2" */
 	const char *blas;      /* the core OpenBLAS chose */
 	const char *pages;     /* what backs the memory */

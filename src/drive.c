@@ -1,0 +1,75 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The drive under the model (see drive.h). */
+
+#include "drive.h"
+
+#include "device.h"
+#include "file.h"
+
+#include <stdio.h>
+#include <time.h>
+
+/* Of a drive that nobody has measured: 250,000 reads/s and 3 GB/s. */
+static const struct wick_extent_price guess = { .us_per_read = 4, .us_per_byte = 1 / 3e3 };
+
+/* "profile of 2026-11-21", "quick profile of 2026-11-21". */
+static void say_profile(struct wick_drive *drive)
+{
+	time_t measured = (time_t)drive->profile.measured_s;
+	char day[16] = "an unknown day";
+	struct tm when;
+
+	if (gmtime_r(&measured, &when))
+		strftime(day, sizeof(day), "%Y-%m-%d", &when);
+	snprintf(drive->said, sizeof(drive->said), "%sprofile of %s", drive->profile.quick ? "quick " : "", day);
+}
+
+/* Measures for two seconds and keeps what came out. */
+static int measure_now(struct wick_drive *drive, const struct wick_file *file, const char *method)
+{
+	struct wick_diag diag = { .text = "" };
+	int err = wick_profile_probe(&drive->profile, file, method, WICK_PROFILE_PROBE_NS, NULL, &diag);
+
+	if (err) {
+		snprintf(drive->said, sizeof(drive->said), "no profile: %.150s", diag.text);
+		return err;
+	}
+	snprintf(drive->said, sizeof(drive->said), "quick profile, measured just now%s",
+		wick_profile_save(&drive->profile, NULL, &diag) ? " and not kept" : "");
+	return 0;
+}
+
+void wick_drive_find(struct wick_drive *drive, const struct wick_file *file, const char *method, bool measure)
+{
+	struct wick_profile_key key = { .direct = file->direct };
+	struct wick_diag diag = { .text = "" };
+	struct wick_device device;
+	int found;
+
+	*drive = (struct wick_drive){ 0 };
+	found = wick_device_of(&device, file->path, &diag);
+	if (!found) {
+		snprintf(key.device, sizeof(key.device), "%s", device.key);
+		snprintf(key.method, sizeof(key.method), "%s", method);
+		found = wick_profile_load(&drive->profile, &key, &diag);
+	}
+	if (found < 0)
+		snprintf(drive->said, sizeof(drive->said), "no profile: %.150s", diag.text);
+	else if (found == 0)
+		say_profile(drive);
+	else if (file->size < WICK_DRIVE_FILE_BYTES)
+		snprintf(drive->said, sizeof(drive->said), "no profile, and the model is too small to measure the drive by");
+	else if (!measure)
+		snprintf(drive->said, sizeof(drive->said), "no profile");
+	else
+		found = measure_now(drive, file, method);
+	drive->known = found == 0;
+}
+
+struct wick_extent_price wick_drive_price(
+	const struct wick_drive *drive, uint64_t bytes_min, uint64_t bytes_max, uint32_t depth)
+{
+	return drive->known ? wick_profile_price(&drive->profile, bytes_min, bytes_max, depth) : guess;
+}

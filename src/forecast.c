@@ -1,0 +1,150 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What a token will take (see forecast.h). */
+
+#include "forecast.h"
+
+#include "bits.h"
+#include "clock.h"
+#include "pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TIMES 5
+#define UNIT_BYTES (1u << 20) /* as the sweep's */
+#define ACTIVE_SHARE 0.1      /* of a ReLU model's neurons, in a token */
+
+/* A matrix to measure by, and what becomes of it. */
+struct trial {
+	const struct wick_compute *compute;
+	enum wick_type type;
+	uint64_t cols, row_bytes, rows;
+	uint8_t *matrix;
+	float *x, *y;
+	_Atomic uint32_t crc; /* so that no compiler drops the checksums */
+};
+
+static void multiply(const struct trial *trial, uint64_t first, uint64_t rows)
+{
+	struct wick_linear linear = { .compute = (struct wick_compute *)trial->compute, .type = trial->type,
+		.cols = trial->cols, .stride = trial->row_bytes, .x = trial->x, .ldx = trial->cols, .y = trial->y,
+		.ldy = trial->rows, .m = 1 };
+	struct wick_rows part = { .base = trial->matrix + first * trial->row_bytes, .first = first, .count = rows };
+
+	wick_linear_rows(&linear, &part);
+}
+
+struct check {
+	struct trial *trial;
+	uint64_t first, rows;
+};
+
+static void check_block(void *arg, uint32_t task, uint32_t thread)
+{
+	struct check *check = arg;
+	struct trial *trial = check->trial;
+	uint64_t row = check->first + (uint64_t)task * WICK_CHECK_ROWS;
+	uint64_t rows = WICK_MIN((uint64_t)WICK_CHECK_ROWS, check->first + check->rows - row);
+
+	(void)thread;
+	trial->crc ^= trial->compute->kernels->crc32c(0, trial->matrix + row * trial->row_bytes, rows * trial->row_bytes);
+}
+
+static void pass_resident(struct trial *trial)
+{
+	multiply(trial, 0, trial->rows);
+}
+
+static void pass_swept(struct trial *trial)
+{
+	uint64_t unit = WICK_MAX(UNIT_BYTES / (trial->row_bytes * WICK_TILE_ROWS), 1u) * WICK_TILE_ROWS;
+
+	for (uint64_t row = 0; row < trial->rows; row += unit) {
+		struct check check = { trial, row, WICK_MIN(unit, trial->rows - row) };
+
+		wick_pool_run(trial->compute->pool, check_block, &check, (uint32_t)wick_div_up(check.rows, WICK_CHECK_ROWS));
+		multiply(trial, row, check.rows);
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Bytes a microsecond; the first pass warms up. */
+static double rate_of(struct trial *trial, void (*pass)(struct trial *trial))
+{
+	double rates[TIMES];
+
+	pass(trial);
+	for (unsigned i = 0; i < TIMES; i++) {
+		uint64_t begun_ns = wick_now_ns();
+
+		pass(trial);
+		rates[i] = (double)(trial->rows * trial->row_bytes) / ((double)(wick_now_ns() - begun_ns + 1) / 1e3);
+	}
+	qsort(rates, TIMES, sizeof(*rates), compare);
+	return rates[TIMES / 2];
+}
+
+int wick_rates_measure(struct wick_rates *rates, const struct wick_compute *compute, enum wick_type type, uint64_t cols,
+	struct wick_diag *diag)
+{
+	struct trial trial = { .compute = compute, .type = type, .cols = cols };
+	int err = 0;
+
+	trial.row_bytes = wick_type_bytes(type, cols);
+	trial.rows = WICK_MAX(WICK_RATES_MEMORY_BYTES / trial.row_bytes, 1u);
+	trial.matrix = calloc(trial.rows, trial.row_bytes);
+	trial.x = calloc(cols, sizeof(float));
+	trial.y = calloc(trial.rows, sizeof(float));
+	if (!trial.matrix || !trial.x || !trial.y) {
+		err = wick_diag_say(diag, -ENOMEM, "no memory to measure this machine with");
+	} else {
+		memset(trial.matrix, 0x22, trial.rows * trial.row_bytes); /* pages of its own, and a number in every type */
+		rates->resident = rate_of(&trial, pass_resident);
+		rates->swept = rate_of(&trial, pass_swept);
+	}
+	free(trial.matrix);
+	free(trial.x);
+	free(trial.y);
+	return err;
+}
+
+/* Of a place's bytes, the share that is multiplied. */
+static double share_used(const struct wick_shape *shape, uint32_t place)
+{
+	bool ffn = place >= WICK_PLACE_LAYERS && place < wick_place_project_out(shape) &&
+		(place - WICK_PLACE_LAYERS) % WICK_PLACES_A_LAYER == WICK_PLACE_FFN;
+
+	if (!ffn || !shape->relu)
+		return 1;
+	return (shape->bundle_parts - 1 + ACTIVE_SHARE) / shape->bundle_parts;
+}
+
+void wick_forecast_dense(struct wick_forecast *forecast, const struct wick_rates *rates, const struct wick_drive *drive,
+	const struct wick_shape *shape, const struct wick_place *places, uint64_t chunk_bytes, uint32_t depth)
+{
+	double resident = 0, swept = 0, read_bytes = 0, chunks;
+
+	for (uint32_t i = 0; i < wick_place_count(shape); i++) {
+		uint64_t swept_rows = wick_place_swept_rows(&places[i]);
+		double share = share_used(shape, i);
+
+		if (!places[i].tensor || places[i].lookup)
+			continue;
+		resident += share * (double)((places[i].rows - swept_rows) * places[i].tensor->row_bytes);
+		swept += share * (double)(swept_rows * places[i].tensor->row_bytes);
+		read_bytes += (double)(swept_rows * places[i].tensor->row_bytes);
+	}
+	chunks = read_bytes / (double)chunk_bytes;
+	forecast->flash_ms = drive->known ? chunks * wick_profile_read_us(&drive->profile, chunk_bytes, depth) / 1e3 : 0;
+	forecast->compute_ms = (resident / rates->resident + swept / rates->swept) / 1e3;
+	forecast->ms_per_token = WICK_MAX(forecast->flash_ms, forecast->compute_ms);
+}

@@ -1,0 +1,12 @@
+# The plan as JSON: sizes add up, and a time that was predicted on the way.
+export XDG_CACHE_HOME=$PWD/cache
+packed sharded-f16
+wick plan model.gguf --memory 10M --json >plan.json
+python3 - <<'PY'
+import json
+plan = json.load(open("plan.json"))
+parts = ("process", "metadata", "vector", "kv", "activation", "staging", "resident")
+print("adds up:", sum(plan[part + "_bytes"] for part in parts) == plan["total_bytes"] <= plan["budget_bytes"])
+print("predicted:", plan["predicted_ms_per_token"], "computing:", plan["predicted_compute_ms"] > 0, plan["profile"])
+PY
+wick plan model.gguf --memory 1G | tail -n 2 | sed 's/[0-9][0-9.]*/N/g'

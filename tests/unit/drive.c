@@ -1,0 +1,187 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What is known of a drive, and the times that follow. */
+
+#include "device.h"
+#include "drive.h"
+#include "file.h"
+#include "forecast.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[256], model[300];
+
+/* A drive whose reads take 100 us at depth 1, and at depth 10 turn over in 200 us, whatever their size up to 1 MiB. */
+static struct wick_profile flat_profile(void)
+{
+	static const struct wick_profile_cell cells[] = {
+		{ 4096, 1, 100, 100 },
+		{ 4096, 10, 20, 200 },
+		{ 1 << 20, 1, 100, 100 },
+		{ 1 << 20, 10, 20, 200 },
+	};
+	struct wick_profile profile = { .measured_s = 1795219200, .key.direct = false }; /* 2026-11-21 */
+
+	assert_int_equal(wick_profile_fit(&profile, cells, 4, NULL), 0);
+	return profile;
+}
+
+static struct wick_file open_model(void)
+{
+	struct wick_file file;
+	struct wick_diag diag = { "" };
+
+	assert_int_equal(wick_file_open(&file, model, false, &diag), 0);
+	return file;
+}
+
+static void keep_profile(const struct wick_file *file, bool quick)
+{
+	struct wick_profile profile = flat_profile();
+	struct wick_device device;
+
+	assert_int_equal(wick_device_of(&device, file->path, NULL), 0);
+	snprintf(profile.key.device, sizeof(profile.key.device), "%s", device.key);
+	snprintf(profile.key.method, sizeof(profile.key.method), "pread");
+	profile.quick = quick;
+	assert_int_equal(wick_profile_save(&profile, NULL, NULL), 0);
+}
+
+static void a_kept_profile_is_found(void **state)
+{
+	struct wick_file file = open_model();
+	struct wick_drive drive;
+
+	(void)state;
+	keep_profile(&file, false);
+	wick_drive_find(&drive, &file, "pread", false);
+	assert_true(drive.known);
+	assert_string_equal(drive.said, "profile of 2026-11-21");
+	keep_profile(&file, true);
+	wick_drive_find(&drive, &file, "pread", true);
+	assert_string_equal(drive.said, "quick profile of 2026-11-21");
+	assert_float_equal(wick_drive_price(&drive, 4096, 1 << 20, 10).us_per_read, 20, 1e-9);
+	wick_file_close(&file);
+}
+
+/* A profile is of one method; and three bytes cannot be measured by. */
+static void nothing_known_is_said(void **state)
+{
+	struct wick_file file = open_model();
+	struct wick_drive drive;
+
+	(void)state;
+	wick_drive_find(&drive, &file, "uring", true);
+	assert_false(drive.known);
+	assert_non_null(strstr(drive.said, "too small"));
+	assert_true(wick_drive_price(&drive, 4096, 1 << 20, 10).us_per_read > 0);
+	wick_file_close(&file);
+}
+
+static void a_large_file_is_measured_once(void **state)
+{
+	struct wick_file file;
+	struct wick_drive drive;
+
+	(void)state;
+	assert_int_equal(truncate(model, (off_t)WICK_DRIVE_FILE_BYTES), 0);
+	file = open_model();
+	wick_drive_find(&drive, &file, "mmap", false);
+	assert_string_equal(drive.said, "no profile");
+	wick_drive_find(&drive, &file, "mmap", true);
+	assert_true(drive.known);
+	assert_string_equal(drive.said, "quick profile, measured just now");
+	wick_drive_find(&drive, &file, "mmap", true);
+	assert_memory_equal(drive.said, "quick profile of ", strlen("quick profile of "));
+	wick_file_close(&file);
+}
+
+static void a_broken_profile_is_said(void **state)
+{
+	struct wick_file file = open_model();
+	struct wick_drive drive;
+	char command[400];
+
+	(void)state;
+	keep_profile(&file, false);
+	snprintf(command, sizeof(command), "for f in '%s'/wick/*; do echo '{' >\"$f\"; done", folder);
+	assert_int_equal(system(command), 0);
+	wick_drive_find(&drive, &file, "pread", true);
+	assert_false(drive.known);
+	assert_memory_equal(drive.said, "no profile: ", strlen("no profile: "));
+	wick_file_close(&file);
+}
+
+/* Two layers of 8 bundles of 1 MiB, half of them resident, and a head of 4 MiB that stays. By hand: 8 MiB are swept in 8
+ * reads, 2 in flight; between depths 1 and 10 a turn is 100 + 100 / 9 us at depth 2, so a read takes 55.6 us, all 444 us.
+ * Of the bundles' bytes (1 + 0.1) / 2 are multiplied: 4.4 MiB of each half. */
+static void times_follow_from_rates(void **state)
+{
+	static const struct wick_tensor bundles = { .rows = 8, .row_bytes = 1 << 20 };
+	static const struct wick_tensor head = { .rows = 1024, .row_bytes = 4096 };
+	const struct wick_shape shape = { .layers = 2, .relu = true, .bundle_parts = 2, .tied = true };
+	const struct wick_rates rates = { .resident = 2 * 1048576, .swept = 1048576 }; /* bytes/us: MiB a us */
+	struct wick_place *places = calloc(wick_place_count(&shape), sizeof(*places));
+	struct wick_drive drive = { .profile = flat_profile(), .known = true };
+	struct wick_forecast forecast;
+
+	(void)state;
+	assert_non_null(places);
+	for (uint32_t layer = 0; layer < 2; layer++)
+		places[wick_place_layer(layer, WICK_PLACE_FFN)] =
+			(struct wick_place){ .tensor = &bundles, .rows = 8, .resident_rows = 4 };
+	places[wick_place_head(&shape)] = (struct wick_place){ .tensor = &head, .rows = 1024, .resident_rows = 1024 };
+	wick_forecast_dense(&forecast, &rates, &drive, &shape, places, 1 << 20, 2);
+	assert_float_equal(forecast.flash_ms, 8 * (100 + 100 / 9.0) / 2 / 1e3, 1e-9);
+	assert_float_equal(forecast.compute_ms, ((4 + 4.4) / 2 + 4.4) / 1e3, 1e-9);
+	assert_float_equal(forecast.ms_per_token, forecast.flash_ms, 0);
+	drive.known = false;
+	wick_forecast_dense(&forecast, &rates, &drive, &shape, places, 1 << 20, 2);
+	assert_float_equal(forecast.flash_ms, 0, 0);
+	assert_float_equal(forecast.ms_per_token, forecast.compute_ms, 0);
+	free(places);
+}
+
+static int make_folder(void **state)
+{
+	const char *parent = getenv("TMPDIR");
+	FILE *file;
+
+	(void)state;
+	snprintf(folder, sizeof(folder), "%s/wick-drive-XXXXXX", parent ? parent : "/tmp");
+	if (!mkdtemp(folder) || setenv("XDG_CACHE_HOME", folder, 1))
+		return -1;
+	snprintf(model, sizeof(model), "%s/model", folder);
+	file = fopen(model, "w");
+	return file && fputs("abc", file) >= 0 && fclose(file) == 0 ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+	char command[sizeof(folder) + 32];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+	return system(command);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_kept_profile_is_found),
+		cmocka_unit_test(nothing_known_is_said),
+		cmocka_unit_test(a_large_file_is_measured_once),
+		cmocka_unit_test(a_broken_profile_is_said),
+		cmocka_unit_test(times_follow_from_rates),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
