@@ -63,6 +63,8 @@ static int set_switches(json_t *info, const struct wick_shape *shape)
 	int failed = json_object_set_new(info, "type", json_string(wick_types[shape->type].name)) ||
 		json_object_set_new(info, "norm", json_string(shape->norm_first ? "before" : "after")) ||
 		json_object_set_new(info, "activation", json_string(shape->relu ? "relu" : "other")) ||
+		json_object_set_new(info, "predictor",
+			json_string(shape->predictor ? wick_types[shape->predictor_type].name : "none")) ||
 		json_object_set_new(info, "tied", json_boolean(shape->tied));
 
 	return failed ? -ENOMEM : 0;

@@ -249,6 +249,11 @@ void wick_model_close(struct wick_model *model)
 	free(model);
 }
 
+uint32_t wick_model_identity(const struct wick_model *model)
+{
+	return model->crcs[wick_slot_checksums(&model->shape) - 1];
+}
+
 struct tour {
 	const struct wick_model *model;
 	void (*visit)(const struct wick_tensor *tensor, void *user);

@@ -48,6 +48,8 @@ struct wick_shape {
 	bool bias;            /* linear layers have biases */
 	bool norm_affine;     /* norms have weights */
 	bool relu;            /* else gelu (exact, by erf) */
+	bool predictor;       /* there is one in the file, made without text: see pack_predictor.c */
+	enum wick_type predictor_type;
 	float norm_eps;
 	uint32_t bundle_parts; /* 2: up, down; 3: gate, up, down */
 	uint64_t part_bytes;   /* of one part of a bundle: d_model numbers */
@@ -62,6 +64,7 @@ struct wick_layer { /* vectors are f32, (1, n); biases may be absent */
 	struct wick_tensor q_bias, k_bias, v_bias, o_bias, up_bias, down_bias;
 	struct wick_tensor q, k, v, o; /* (out, in) */
 	struct wick_tensor bundles;    /* (n_ff, parts * d_model) */
+	struct wick_tensor pred_out, pred_bias; /* (n_ff, d_model), (1, n_ff); if there is a predictor */
 };
 
 struct wick_model {
@@ -81,6 +84,9 @@ struct wick_model {
  * whose checksum does not match (-EBADMSG, this one). */
 int wick_model_open(struct wick_model **model, const char *path, struct wick_diag *diag);
 void wick_model_close(struct wick_model *model);
+
+/* The last entry of wick.checksums: it depends on every byte of the file that is not padding. */
+uint32_t wick_model_identity(const struct wick_model *model);
 
 /* Calls visit for every tensor the model has, in file order (a tied head is not visited twice). */
 void wick_model_each(

@@ -25,7 +25,7 @@
 
 static int choose_type(enum wick_type *type, const char *name, struct wick_diag *diag)
 {
-	for (unsigned t = 0; t < WICK_Q2; t++) { /* those before it are for weights */
+	for (unsigned t = 0; t < WICK_WEIGHT_TYPES; t++) {
 		*type = t;
 		if (strcmp(wick_types[t].name, name ? name : "f16") == 0)
 			return 0;
@@ -65,6 +65,8 @@ static int understand(struct wick_pack_job *job, const char *source, const struc
 		rc = wick_arch_find(&job->arch, &config, job->diag);
 	if (rc == 0)
 		rc = job->arch->read_config(&job->shape, &config, job->diag);
+	job->shape.predictor = job->shape.relu;
+	job->shape.predictor_type = wick_pack_predictor_type(&job->shape);
 	if (rc == 0)
 		rc = wick_shape_complete(&job->shape, align, config.path, job->diag);
 	wick_config_free(&config);
@@ -164,12 +166,12 @@ static int make_room(struct wick_pack_job *job, uint64_t memory_bytes)
 	uint64_t widest = WICK_MAX(WICK_MAX(shape->d_model, shape->d_embed), shape->n_ff);
 	uint64_t column_bytes = (uint64_t)shape->d_model * sizeof(*job->columns);
 	uint64_t checksum_count = wick_slot_checksums(shape);
-	uint64_t fixed_bytes, least_bytes;
+	uint64_t vector_bytes = (2 * (uint64_t)shape->d_model + shape->n_ff) * sizeof(float), fixed_bytes, least_bytes;
 
 	job->chunk = WICK_MAX(CHUNK_NUMBERS, WICK_CHECK_ROWS * widest);
 	job->packed_bytes = WICK_MAX(job->chunk * sizeof(float), shape->stride);
 	fixed_bytes = OVERHEAD_BYTES + 2 * job->chunk * sizeof(float) + job->packed_bytes +
-		      (shape->n_ff + checksum_count) * sizeof(uint32_t);
+		      (shape->n_ff + checksum_count) * sizeof(uint32_t) + vector_bytes;
 	least_bytes = fixed_bytes + WICK_MIN(COLUMNS_MIN, shape->n_ff) * column_bytes;
 	memory_bytes = memory_bytes ? memory_bytes : MEMORY_DEFAULT;
 	if (memory_bytes < least_bytes)
@@ -182,9 +184,12 @@ static int make_room(struct wick_pack_job *job, uint64_t memory_bytes)
 	job->numbers = malloc(job->chunk * sizeof(float));
 	job->packed = malloc(job->packed_bytes);
 	job->columns = malloc(job->column_neurons * column_bytes);
+	job->affine = malloc(2 * shape->d_model * sizeof(float));
+	job->pred_bias = malloc(shape->n_ff * sizeof(float));
 	job->bundle_crcs = malloc(shape->n_ff * sizeof(*job->bundle_crcs));
 	job->checksums = malloc(checksum_count * sizeof(*job->checksums));
-	if (!job->raw || !job->numbers || !job->packed || !job->columns || !job->bundle_crcs || !job->checksums)
+	if (!job->raw || !job->numbers || !job->packed || !job->columns || !job->affine || !job->pred_bias ||
+		!job->bundle_crcs || !job->checksums)
 		return wick_diag_say(job->diag, -ENOMEM, "no memory to pack");
 	return 0;
 }
@@ -214,6 +219,8 @@ static void forget(struct wick_pack_job *job)
 	free(job->numbers);
 	free(job->packed);
 	free(job->columns);
+	free(job->affine);
+	free(job->pred_bias);
 	free(job->bundle_crcs);
 	free(job->checksums);
 }

@@ -40,6 +40,8 @@ struct wick_pack_job {
 	float *columns;       /* (column_neurons, d_model) of a down-projection */
 	uint32_t column_neurons;
 	uint32_t *bundle_crcs; /* (n_ff) of the layer at hand */
+	float *affine;        /* (2, d_model): weight and bias of the norm in front of an FFN */
+	float *pred_bias;     /* (n_ff) of the predictor at hand; before that, the up-projection's own */
 	uint32_t *checksums;   /* (wick_slot_checksums) of wick.checksums */
 	uint64_t checksum_count; /* so far */
 };
@@ -69,6 +71,14 @@ const struct wick_source_tensor *wick_pack_down(const struct wick_pack_job *job,
  * within what the type can hold, or -EINVAL names the tensor and the number. */
 int wick_pack_read(struct wick_pack_job *job, const struct wick_source_tensor *source, uint64_t first, uint64_t count,
 	uint64_t at, enum wick_type type);
+
+enum wick_type wick_pack_predictor_type(const struct wick_shape *shape);
+/* Makes a layer's predictor without text and writes its rows; leaves its bias in job->pred_bias. */
+int wick_pack_predictor(struct wick_pack_job *job, uint32_t layer, const struct wick_tensor *tensor);
+
+/* Everything that is written passes through put. */
+int wick_pack_put(struct wick_pack_job *job, const void *data, uint64_t bytes);
+void wick_pack_add_checksum(struct wick_pack_job *job, const void *data, uint64_t bytes);
 
 /* Writes one tensor and pads the file. A visitor for wick_slot_each(); user is the job. */
 int wick_pack_slot(enum wick_slot_id id, uint32_t layer, void *user);

@@ -21,8 +21,7 @@
 
 #define TILE_ROWS 32 /* of fc2 turned at a time: 128 bytes of every column */
 
-/* Everything that is written passes here. */
-static int put(struct wick_pack_job *job, const void *data, uint64_t bytes)
+int wick_pack_put(struct wick_pack_job *job, const void *data, uint64_t bytes)
 {
 	int rc = wick_outfile_write(&job->out, data, bytes, job->diag);
 
@@ -33,7 +32,7 @@ static int put(struct wick_pack_job *job, const void *data, uint64_t bytes)
 	return 0;
 }
 
-static void add_checksum(struct wick_pack_job *job, const void *data, uint64_t bytes)
+void wick_pack_add_checksum(struct wick_pack_job *job, const void *data, uint64_t bytes)
 {
 	job->checksums[job->checksum_count++] = job->kernels.crc32c(0, data, bytes);
 }
@@ -53,9 +52,9 @@ static int put_rows(struct wick_pack_job *job, const struct wick_tensor *tensor,
 			return rc;
 		job->kernels.from_f32[tensor->type](job->packed, job->numbers, count);
 		for (uint64_t block = 0; block < rows; block += tensor->check_rows)
-			add_checksum(job, job->packed + block * tensor->row_bytes,
+			wick_pack_add_checksum(job, job->packed + block * tensor->row_bytes,
 				WICK_MIN(tensor->check_rows, rows - block) * tensor->row_bytes);
-		rc = put(job, job->packed, rows * tensor->row_bytes);
+		rc = wick_pack_put(job, job->packed, rows * tensor->row_bytes);
 	}
 	return rc;
 }
@@ -119,7 +118,7 @@ static int put_gathered(struct wick_pack_job *job, uint32_t layer, uint64_t firs
 		if (rc)
 			return rc;
 		build_bundles(job, job->columns + k * d_model, count, job->bundle_crcs + first + k);
-		rc = put(job, job->packed, count * job->shape.stride);
+		rc = wick_pack_put(job, job->packed, count * job->shape.stride);
 	}
 	return rc;
 }
@@ -143,8 +142,16 @@ static int put_bundle_crcs(struct wick_pack_job *job)
 {
 	uint64_t bytes = job->shape.n_ff * sizeof(*job->bundle_crcs);
 
-	add_checksum(job, job->bundle_crcs, bytes);
-	return put(job, job->bundle_crcs, bytes);
+	wick_pack_add_checksum(job, job->bundle_crcs, bytes);
+	return wick_pack_put(job, job->bundle_crcs, bytes);
+}
+
+static int put_predictor_bias(struct wick_pack_job *job)
+{
+	uint64_t bytes = job->shape.n_ff * sizeof(*job->pred_bias);
+
+	wick_pack_add_checksum(job, job->pred_bias, bytes);
+	return wick_pack_put(job, job->pred_bias, bytes);
 }
 
 /* The header's checksum was put at the end when the header was written; the entry behind it is over all before it. */
@@ -153,7 +160,7 @@ static int put_checksums(struct wick_pack_job *job)
 	uint64_t count = wick_slot_checksums(&job->shape);
 
 	job->checksums[count - 1] = job->kernels.crc32c(0, job->checksums, (count - 1) * sizeof(*job->checksums));
-	return put(job, job->checksums, count * sizeof(*job->checksums));
+	return wick_pack_put(job, job->checksums, count * sizeof(*job->checksums));
 }
 
 int wick_pack_slot(enum wick_slot_id id, uint32_t layer, void *user)
@@ -169,6 +176,12 @@ int wick_pack_slot(enum wick_slot_id id, uint32_t layer, void *user)
 		break;
 	case WICK_KIND_BUNDLE_CRCS:
 		rc = put_bundle_crcs(job);
+		break;
+	case WICK_KIND_PREDICTOR:
+		rc = wick_pack_predictor(job, layer, &tensor);
+		break;
+	case WICK_KIND_PREDICTOR_BIAS:
+		rc = put_predictor_bias(job);
 		break;
 	case WICK_KIND_CHECKSUMS:
 		rc = put_checksums(job);

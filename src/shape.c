@@ -85,6 +85,9 @@ static int check_relations(const struct wick_shape *shape, const char *whose, st
 		return wick_diag_say(diag, -EINVAL,
 			"%s: widths of %u and %u are not both multiples of the %u numbers in a block of %s", whose,
 			shape->d_model, shape->d_embed, type->block, type->name);
+	if (shape->predictor && shape->d_model % wick_types[shape->predictor_type].block)
+		return wick_diag_say(diag, -EINVAL, "%s: a width of %u does not fit predictors of %s", whose, shape->d_model,
+			wick_types[shape->predictor_type].name);
 	if (shape->bundle_parts != 2)
 		return wick_diag_say(diag, -EINVAL, "%s: bundles of %u parts; %s has 2", whose, shape->bundle_parts,
 			wick_arch_names[shape->arch]);
@@ -173,7 +176,7 @@ static int read_names(struct wick_shape *shape, const struct wick_gguf *gguf, st
 {
 	static const char *const activations[] = { "gelu", "relu" };
 	static const char *const orders[] = { "natural" };
-	const char *types[WICK_Q2]; /* those before it are for weights */
+	const char *types[WICK_WEIGHT_TYPES];
 	unsigned type = 0, activation = 0, order = 0;
 	int rc;
 
@@ -224,6 +227,25 @@ static int read_version(struct wick_shape *shape, const struct wick_gguf *gguf, 
 	return rc;
 }
 
+/* wick.predictor is not in every file. */
+static int read_predictor(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	static const char *const types[] = { "q2", "bf16" };
+	struct wick_gguf_string value;
+	unsigned which;
+	int rc = wick_gguf_string(gguf, "wick.predictor", &value, diag);
+
+	if (rc == -ENOENT)
+		return 0;
+	if (rc == 0)
+		rc = read_name(&which, gguf, "wick.predictor", types, WICK_COUNT_OF(types), diag);
+	if (rc)
+		return rc;
+	shape->predictor = true;
+	shape->predictor_type = which ? WICK_BF16 : WICK_Q2;
+	return 0;
+}
+
 static int read_eps(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
 	char key[64];
@@ -237,7 +259,7 @@ static int read_eps(struct wick_shape *shape, const struct wick_gguf *gguf, stru
 int wick_shape_read(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
 	int (*const steps[])(struct wick_shape *, const struct wick_gguf *, struct wick_diag *) = {
-		read_version, read_numbers, read_flags, read_names, read_eps,
+		read_version, read_numbers, read_flags, read_names, read_predictor, read_eps,
 	};
 	uint64_t source_bytes = 0;
 	int rc = 0;
@@ -275,6 +297,8 @@ void wick_shape_write(const struct wick_shape *shape, struct wick_gguf_writer *w
 	wick_gguf_put_u32(writer, "wick.version", WICK_CONTAINER_VERSION);
 	wick_gguf_put_string(writer, "wick.encoding", wick_types[shape->type].name);
 	wick_gguf_put_string(writer, "wick.activation", shape->relu ? "relu" : "gelu");
+	if (shape->predictor)
+		wick_gguf_put_string(writer, "wick.predictor", wick_types[shape->predictor_type].name);
 	wick_gguf_put_string(writer, "wick.order", "natural");
 	wick_gguf_put_u32(writer, "wick.check_rows", WICK_CHECK_ROWS);
 	wick_gguf_put_u64(writer, "wick.stride", shape->stride);

@@ -13,7 +13,7 @@
 
 /* A dimension, and what a model must have for a slot that is not in all of them. */
 enum { ONE, D_MODEL, D_EMBED, N_FF, VOCAB, CTX, Q_DIM, KV_DIM, BUNDLE, CHECKSUMS };
-enum { BIAS = 1, NORM = 2, PROJECT = 4, FINAL = 8, UNTIED = 16 };
+enum { BIAS = 1, NORM = 2, PROJECT = 4, FINAL = 8, UNTIED = 16, PREDICTOR = 32 };
 
 #define VECTOR WICK_KIND_VECTOR
 #define MATRIX WICK_KIND_MATRIX
@@ -40,6 +40,8 @@ const struct wick_slot wick_slots[WICK_SLOT_COUNT] = {
 	[WICK_SLOT_O] = { "blk.%u.attn_output.weight", MATRIX, D_MODEL, Q_DIM, 0, LAYER(o) },
 	[WICK_SLOT_BUNDLES] = { "blk.%u.ffn_bundles", WICK_KIND_BUNDLES, N_FF, BUNDLE, 0, LAYER(bundles) },
 	[WICK_SLOT_BUNDLE_CRCS] = { "blk.%u.ffn_crc", WICK_KIND_BUNDLE_CRCS, ONE, N_FF, 0, true },
+	[WICK_SLOT_PRED_OUT] = { "blk.%u.ffn_pred_out.weight", WICK_KIND_PREDICTOR, N_FF, D_MODEL, PREDICTOR, LAYER(pred_out) },
+	[WICK_SLOT_PRED_BIAS] = { "blk.%u.ffn_pred.bias", WICK_KIND_PREDICTOR_BIAS, ONE, N_FF, PREDICTOR, LAYER(pred_bias) },
 	[WICK_SLOT_OUT_NORM] = { "output_norm.weight", VECTOR, ONE, D_MODEL, NORM | FINAL, MODEL(out_norm) },
 	[WICK_SLOT_OUT_NORM_BIAS] = { "output_norm.bias", VECTOR, ONE, D_MODEL, NORM | FINAL, MODEL(out_norm_bias) },
 	[WICK_SLOT_HEAD] = { "output.weight", MATRIX, VOCAB, D_EMBED, UNTIED, MODEL(head) },
@@ -76,7 +78,8 @@ static uint64_t dimension(const struct wick_shape *shape, uint8_t which)
 static bool present(const struct wick_shape *shape, enum wick_slot_id id)
 {
 	unsigned has = (shape->bias ? BIAS : 0) | (shape->norm_affine ? NORM : 0) | (shape->project ? PROJECT : 0) |
-		       (shape->final_norm ? FINAL : 0) | (shape->tied ? 0 : UNTIED);
+		       (shape->final_norm ? FINAL : 0) | (shape->tied ? 0 : UNTIED) |
+		       (shape->predictor ? PREDICTOR : 0);
 
 	return (wick_slots[id].needs & ~has) == 0;
 }
@@ -103,28 +106,42 @@ int wick_slot_each(
 	return rc ? rc : each_of(shape, WICK_SLOT_OUT_NORM, WICK_SLOT_COUNT, 0, visit, user);
 }
 
+static enum wick_type type_of(enum wick_slot_kind kind, const struct wick_shape *shape)
+{
+	switch (kind) {
+	case WICK_KIND_MATRIX:
+	case WICK_KIND_BUNDLES:
+		return shape->type;
+	case WICK_KIND_PREDICTOR:
+		return shape->predictor_type;
+	default:
+		return WICK_F32;
+	}
+}
+
 void wick_slot_describe(
 	struct wick_tensor *tensor, enum wick_slot_id id, uint32_t layer, const struct wick_shape *shape)
 {
 	const struct wick_slot *slot = &wick_slots[id];
-	bool packed = slot->kind == WICK_KIND_MATRIX || slot->kind == WICK_KIND_BUNDLES;
 
 	memset(tensor, 0, sizeof(*tensor));
 	snprintf(tensor->name, sizeof(tensor->name), slot->name, layer);
-	tensor->type = packed ? shape->type : WICK_F32;
+	tensor->type = type_of(slot->kind, shape);
 	tensor->rows = dimension(shape, wick_slots[id].rows);
 	tensor->cols = dimension(shape, wick_slots[id].cols);
 	tensor->row_bytes = wick_type_bytes(tensor->type, tensor->cols);
 	if (slot->kind == WICK_KIND_BUNDLES)
 		tensor->row_bytes = shape->stride;
-	tensor->check_rows = slot->kind == WICK_KIND_MATRIX ? WICK_CHECK_ROWS : 1;
+	tensor->check_rows = 1;
+	if (slot->kind == WICK_KIND_MATRIX || slot->kind == WICK_KIND_PREDICTOR)
+		tensor->check_rows = WICK_CHECK_ROWS;
 }
 
 void wick_slot_directory(const struct wick_tensor *tensor, enum wick_slot_id id, uint32_t *ggml_type, uint64_t ne[2])
 {
 	static const uint32_t ggml_types[WICK_TYPE_COUNT] = {
 		[WICK_F32] = WICK_GGML_F32,   [WICK_F16] = WICK_GGML_F16,   [WICK_BF16] = WICK_GGML_BF16,
-		[WICK_Q8_0] = WICK_GGML_Q8_0, [WICK_Q4_0] = WICK_GGML_Q4_0,
+		[WICK_Q8_0] = WICK_GGML_Q8_0, [WICK_Q4_0] = WICK_GGML_Q4_0, [WICK_Q2] = WICK_GGML_I8,
 	};
 
 	ne[0] = tensor->cols;
@@ -140,6 +157,8 @@ void wick_slot_directory(const struct wick_tensor *tensor, enum wick_slot_id id,
 		break;
 	default:
 		*ggml_type = ggml_types[tensor->type];
+		if (tensor->type == WICK_Q2)
+			ne[0] = tensor->row_bytes;
 	}
 }
 
@@ -186,12 +205,17 @@ uint64_t wick_slot_checksums(const struct wick_shape *shape)
 	return sum.total + 2;
 }
 
+static bool is_weight(enum wick_slot_kind kind)
+{
+	return kind == WICK_KIND_VECTOR || kind == WICK_KIND_MATRIX || kind == WICK_KIND_BUNDLES;
+}
+
 static int add_bytes(enum wick_slot_id id, uint32_t layer, void *user)
 {
 	struct sum *sum = user;
 	struct wick_tensor tensor;
 
-	if (wick_slots[id].kind == WICK_KIND_BUNDLE_CRCS || id == WICK_SLOT_CHECKSUMS)
+	if (!is_weight(wick_slots[id].kind))
 		return 0;
 	wick_slot_describe(&tensor, id, layer, sum->shape);
 	sum->total = wick_add(sum->total, wick_mul(tensor.rows, wick_type_bytes(tensor.type, tensor.cols)));

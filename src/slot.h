@@ -4,7 +4,7 @@
 
 /* What a packed model is made of, in file order: one table for who writes it, who opens it and who verifies it.
  *
- *     embeddings | layer 0: vectors, q k v o, bundles, crc | layer 1: ... | norm, head, project_out | checksums
+ *     embeddings | layer 0: vectors, q k v o, bundles, crc, predictor | layer 1: ... | norm, head, project_out | checksums
  */
 
 #include "model.h"
@@ -17,6 +17,7 @@ enum wick_slot_id {
 	WICK_SLOT_ATTN_NORM, WICK_SLOT_ATTN_NORM_BIAS, WICK_SLOT_FFN_NORM, WICK_SLOT_FFN_NORM_BIAS,
 	WICK_SLOT_Q_BIAS, WICK_SLOT_K_BIAS, WICK_SLOT_V_BIAS, WICK_SLOT_O_BIAS, WICK_SLOT_UP_BIAS, WICK_SLOT_DOWN_BIAS,
 	WICK_SLOT_Q, WICK_SLOT_K, WICK_SLOT_V, WICK_SLOT_O, WICK_SLOT_BUNDLES, WICK_SLOT_BUNDLE_CRCS,
+	WICK_SLOT_PRED_OUT, WICK_SLOT_PRED_BIAS,
 	/* of the model */
 	WICK_SLOT_OUT_NORM, WICK_SLOT_OUT_NORM_BIAS, WICK_SLOT_HEAD, WICK_SLOT_PROJECT_OUT, WICK_SLOT_CHECKSUMS,
 	WICK_SLOT_COUNT,
@@ -27,6 +28,8 @@ enum wick_slot_kind {
 	WICK_KIND_MATRIX,      /* a checksum for every WICK_CHECK_ROWS rows */
 	WICK_KIND_BUNDLES,     /* a checksum for every bundle, in the tensor that follows */
 	WICK_KIND_BUNDLE_CRCS, /* that one: a row of u32, one checksum */
+	WICK_KIND_PREDICTOR,   /* like a matrix, of the predictor's type; not among the model's weights */
+	WICK_KIND_PREDICTOR_BIAS, /* like a vector, likewise */
 	WICK_KIND_CHECKSUMS,   /* all checksums but those of bundles, then the header's, then their own */
 };
 

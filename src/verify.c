@@ -100,7 +100,7 @@ static void name_block(char text[64], enum wick_slot_kind kind, uint64_t row, ui
 	text[0] = 0;
 	if (kind == WICK_KIND_BUNDLES)
 		snprintf(text, 64, " bundle %llu", (unsigned long long)row);
-	if (kind == WICK_KIND_MATRIX)
+	if (kind == WICK_KIND_MATRIX || kind == WICK_KIND_PREDICTOR)
 		snprintf(text, 64, " rows %llu to %llu", (unsigned long long)row, (unsigned long long)(row + rows - 1));
 }
 

@@ -16,6 +16,8 @@ enum wick_type {
 	WICK_TYPE_COUNT,
 };
 
+#define WICK_WEIGHT_TYPES WICK_Q2 /* those before it: what a model's weights can be */
+
 struct wick_type_info {
 	const char *name;
 	uint32_t block;       /* numbers in a block */
