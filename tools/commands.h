@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Every command there is, one file each: cmd_<name>.c. The list in wick.c puts them in order. */
+/* Every command there is, one file each: cmd_<name>.c; of a command of several words, one for each last word, too. The
+ * list in wick.c puts them in order. */
 
 #include "opt.h"
 
-extern const struct command cmd_run, cmd_pack, cmd_plan, cmd_info, cmd_verify, cmd_flashbench, cmd_doctor;
+extern const struct command cmd_run, cmd_pack, cmd_plan, cmd_info, cmd_verify, cmd_trace, cmd_flashbench, cmd_doctor;

@@ -7,68 +7,12 @@
 
 #include "bits.h"
 #include "flash.h"
+#include "gnuplot.h"
 #include "text.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#define GRAY "#757575" /* as far from white as from black */
-
-extern char **environ;
 
 static const char *const colors[] = {
 	"#3b82c4", "#c9730a", "#2a9d5c", "#a55fc0", "#d6504a", "#1f9aa5", "#8f8a1c", "#c25a94",
 };
-
-/* Runs gnuplot with these as its input and output. 0, a negative errno when it cannot be started, -EIO when it fails. */
-static int run_gnuplot(char *const *words, int in, int out)
-{
-	posix_spawn_file_actions_t actions;
-	int rc, status = 0;
-	pid_t child;
-
-	posix_spawn_file_actions_init(&actions);
-	if (in >= 0)
-		posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-	rc = -posix_spawnp(&child, words[0], &actions, NULL, words, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (rc < 0)
-		return rc;
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
-}
-
-int flash_svg_check(struct wick_diag *diag)
-{
-	char *words[] = { "gnuplot", "--version", NULL };
-	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	int rc = nowhere < 0 ? -errno : run_gnuplot(words, -1, nowhere);
-
-	if (nowhere >= 0)
-		close(nowhere);
-	return rc < 0 ? wick_diag_say(diag, rc, "--svg draws with gnuplot, which does not run here (%s); Debian has it in "
-			"gnuplot-nox", strerror(-rc)) : 0;
-}
-
-/* A quoted string of gnuplot's. */
-static void put_text(const char *text, FILE *script)
-{
-	fputc('\'', script);
-	for (; *text; text++) {
-		if (*text == '\'')
-			fputc('\'', script);
-		fputc(*text, script);
-	}
-	fputc('\'', script);
-}
 
 /* What a line of the figure is of: cells of one depth and one number of threads. */
 struct line {
@@ -111,8 +55,8 @@ static void put_title(const struct flash_sweep *sweep, enum flash_lines kind, co
 		bench->device.model, bench->file.direct ? "direct" : "buffered", bench->method, what);
 	text_clean(title);
 	fputs("set title ", script);
-	put_text(title, script);
-	fputs(" textcolor rgb '" GRAY "'\n", script);
+	gnuplot_text(title, script);
+	fputs(" textcolor rgb '" GNUPLOT_GRAY "'\n", script);
 }
 
 static void put_axes(const struct flash_sweep *sweep, FILE *script)
@@ -125,15 +69,12 @@ static void put_axes(const struct flash_sweep *sweep, FILE *script)
 		to = WICK_MAX(to, sweep->cells[i].chunk_bytes);
 	}
 	fprintf(script, "set xrange [%.1f:%.1f]\n", (double)from / 1.1, (double)to * 1.1);
-	fputs("set terminal svg size 760,460 dynamic noenhanced font 'sans-serif,14'\n"
-	      "set border 3 linecolor rgb '" GRAY "'\n"
-	      "set key outside right center Left reverse samplen 2 textcolor rgb '" GRAY "'\n"
-	      "set grid ytics linetype 1 linecolor rgb '" GRAY "' linewidth 0.25\n"
+	fputs("set key outside right center Left reverse samplen 2 textcolor rgb '" GNUPLOT_GRAY "'\n"
 	      "set logscale x 2\nset yrange [0:*]\n"
-	      "set xlabel 'chunk size' textcolor rgb '" GRAY "'\n"
-	      "set ylabel 'MB/s' textcolor rgb '" GRAY "'\n"
-	      "set ytics nomirror textcolor rgb '" GRAY "'\n"
-	      "set xtics nomirror textcolor rgb '" GRAY "' (", script);
+	      "set xlabel 'chunk size' textcolor rgb '" GNUPLOT_GRAY "'\n"
+	      "set ylabel 'MB/s' textcolor rgb '" GNUPLOT_GRAY "'\n"
+	      "set ytics nomirror textcolor rgb '" GNUPLOT_GRAY "'\n"
+	      "set xtics nomirror textcolor rgb '" GNUPLOT_GRAY "' (", script);
 	for (unsigned i = 0; i < sweep->count; i++) {
 		const struct flash_cell *cell = &sweep->cells[i];
 
@@ -166,7 +107,7 @@ static void put_script(const struct flash_sweep *sweep, enum flash_lines kind, F
 	put_title(sweep, kind, line, script);
 	fputs("plot ", script);
 	if (sweep->sequential_mb_per_s)
-		fprintf(script, "%.3f with lines dashtype 2 linewidth 1.5 linecolor rgb '" GRAY "' title 'sequential', ",
+		fprintf(script, "%.3f with lines dashtype 2 linewidth 1.5 linecolor rgb '" GNUPLOT_GRAY "' title 'sequential', ",
 			sweep->sequential_mb_per_s);
 	for (unsigned i = count; i-- > 0;)
 		fprintf(script, "'-' with linespoints linewidth 2 pointtype 7 pointsize 0.5 linecolor rgb '%s' title '%s %u'%s",
@@ -176,20 +117,9 @@ static void put_script(const struct flash_sweep *sweep, enum flash_lines kind, F
 		put_points(sweep, &line[i], script);
 }
 
-static int draw(FILE *script, const char *path, struct wick_diag *diag)
+int flash_svg_check(struct wick_diag *diag)
 {
-	char *words[] = { "gnuplot", "-", NULL };
-	int out = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666), rc;
-
-	if (out < 0)
-		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
-	lseek(fileno(script), 0, SEEK_SET);
-	rc = run_gnuplot(words, fileno(script), out);
-	if (rc < 0)
-		wick_diag_say(diag, rc, "%s: gnuplot failed: %s", path, strerror(-rc));
-	if (close(out) < 0 && !rc)
-		rc = wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
-	return rc;
+	return gnuplot_check(diag);
 }
 
 int flash_svg_write(const struct flash_sweep *sweep, enum flash_lines lines, const char *path, struct wick_diag *diag)
@@ -199,11 +129,9 @@ int flash_svg_write(const struct flash_sweep *sweep, enum flash_lines lines, con
 
 	if (!sweep->count)
 		return 0;
-	script = tmpfile();
-	if (!script)
-		return wick_diag_say(diag, -errno, "%s: no temporary file: %s", path, strerror(errno));
+	rc = gnuplot_begin(&script, path, diag);
+	if (rc)
+		return rc;
 	put_script(sweep, lines, script);
-	rc = fflush(script) ? wick_diag_say(diag, -errno, "%s: temporary file: %s", path, strerror(errno)) : draw(script, path, diag);
-	fclose(script);
-	return rc;
+	return gnuplot_draw(script, path, diag);
 }

@@ -44,7 +44,7 @@ struct opt {
 };
 
 struct command {
-	const char *name;
+	const char *name;         /* of a part of another command: both words */
 	const char *purpose;      /* one line for the list of commands */
 	const char *synopsis;     /* what follows the name on the usage line */
 	const char *operand;      /* the word without a dash that it needs */
@@ -56,6 +56,7 @@ struct command {
 	void (*init)(void);        /* sets the defaults; may be NULL */
 	int (*check)(struct wick_diag *diag); /* what a table cannot say; touches no disk; may be NULL */
 	int (*run)(struct wick_diag *diag);
+	const struct command *const *parts; /* NULL, or the commands of its own, one of which the next word must be; by NULL */
 };
 
 enum { OPT_HELP = 1 }; /* --help was asked for */

@@ -13,15 +13,32 @@
 enum { EXIT_USAGE = 2 };
 
 static const struct command *const commands[] = {
-	&cmd_run, &cmd_pack, &cmd_plan, &cmd_info, &cmd_verify, &cmd_flashbench, &cmd_doctor, NULL,
+	&cmd_run, &cmd_pack, &cmd_plan, &cmd_info, &cmd_verify, &cmd_trace, &cmd_flashbench, &cmd_doctor, NULL,
 };
 
-static const struct command *find_command(const char *name)
+/* By the last word of their names. */
+static const struct command *find_among(const struct command *const *list, const char *word)
 {
-	for (const struct command *const *command = commands; *command; command++)
-		if (!strcmp((*command)->name, name))
-			return *command;
+	for (; *list; list++) {
+		const char *space = strrchr((*list)->name, ' ');
+
+		if (!strcmp(space ? space + 1 : (*list)->name, word))
+			return *list;
+	}
 	return NULL;
+}
+
+/* The command that words begin with, moving behind its name. NULL when there is none. Where a part of a command is
+ * missing or unknown, it is the command. */
+static const struct command *find_command(char ***words)
+{
+	const struct command *found = find_among(commands, *(*words)++), *part = NULL;
+
+	if (found && found->parts && **words)
+		part = find_among(found->parts, **words);
+	if (part)
+		(*words)++;
+	return part ? part : found;
 }
 
 static void print_commands(FILE *out)
@@ -60,18 +77,42 @@ static int finish_output(const struct command *command, int exit_code)
 	return exit_code ? exit_code : complain(command, &diag, EXIT_FAILURE);
 }
 
+static bool is_one_of(const char *word, const char *a, const char *b)
+{
+	return !strcmp(word, a) || !strcmp(word, b);
+}
+
+static int show_help(const struct command *command)
+{
+	opt_print_help(command, stdout);
+	return finish_output(command, EXIT_SUCCESS);
+}
+
+/* A command that is nothing without one of its parts. */
+static int ask_for_part(const struct command *command, char **words)
+{
+	struct wick_diag diag = { "" };
+	int rc;
+
+	if (*words && is_one_of(*words, "-h", "--help"))
+		return show_help(command);
+	rc = *words ? wick_diag_say(&diag, -EINVAL, "there is no '%s'", *words) :
+		wick_diag_say(&diag, -EINVAL, "what to do is missing");
+	return rc ? complain(command, &diag, EXIT_USAGE) : EXIT_SUCCESS;
+}
+
 static int run_command(const struct command *command, char **words)
 {
 	struct wick_diag diag = { "" };
 	int rc;
 
+	if (command->parts)
+		return ask_for_part(command, words);
 	if (command->init)
 		command->init();
 	rc = opt_parse(command, words, &diag);
-	if (rc == OPT_HELP) {
-		opt_print_help(command, stdout);
-		return finish_output(command, EXIT_SUCCESS);
-	}
+	if (rc == OPT_HELP)
+		return show_help(command);
 	if (!rc && command->check)
 		rc = command->check(&diag);
 	if (rc)
@@ -89,12 +130,15 @@ static int unknown_command(const char *name)
 	return complain(NULL, &diag, EXIT_USAGE);
 }
 
-static int help(const char *name)
+static int help(char **words)
 {
-	const struct command *command = name ? find_command(name) : NULL;
+	const char *name = *words;
+	const struct command *command = name ? find_command(&words) : NULL;
 
 	if (name && !command)
 		return unknown_command(name);
+	if (command && command->parts && *words)
+		return ask_for_part(command, words);
 	if (command)
 		opt_print_help(command, stdout);
 	else
@@ -102,25 +146,21 @@ static int help(const char *name)
 	return finish_output(NULL, EXIT_SUCCESS);
 }
 
-static bool is_one_of(const char *word, const char *a, const char *b)
-{
-	return !strcmp(word, a) || !strcmp(word, b);
-}
-
 int main(int argc, char **argv)
 {
 	const struct command *command;
+	char **words = argv + 1;
 
 	if (argc < 2) {
 		print_commands(stderr);
 		return EXIT_USAGE;
 	}
 	if (is_one_of(argv[1], "help", "--help") || !strcmp(argv[1], "-h"))
-		return help(argv[2]);
+		return help(argv + 2);
 	if (is_one_of(argv[1], "version", "--version")) {
 		printf("wick %s\n", wick_version());
 		return finish_output(NULL, EXIT_SUCCESS);
 	}
-	command = find_command(argv[1]);
-	return command ? run_command(command, argv + 2) : unknown_command(argv[1]);
+	command = find_command(&words);
+	return command ? run_command(command, words) : unknown_command(argv[1]);
 }

@@ -1,0 +1,43 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* wick trace PART */
+
+#include "commands.h"
+#include "model.h"
+#include "trace_commands.h"
+
+int trace_model_read(const char *path, struct trace_model *into, struct wick_diag *diag)
+{
+	struct wick_model *model;
+	int rc = wick_model_open(&model, path, diag);
+
+	if (rc)
+		return rc;
+	*into = (struct trace_model){
+		.layers = model->shape.layers,
+		.n_ff = model->shape.n_ff,
+		.crc = model->crcs[model->crc_count - 1],
+		.stride = model->shape.stride,
+	};
+	wick_model_close(model);
+	return 0;
+}
+
+static const struct command *const parts[] = { &cmd_trace_stats, &cmd_trace_synth, NULL };
+static const struct opt options[] = { { OPT_END } };
+
+const struct command cmd_trace = {
+	.name = "trace",
+	.purpose = "make activation traces, and say what is in them",
+	.synopsis = "stats|synth ...",
+	.about = "A trace says which neurons of each layer were active for each token. It stands for a\n"
+		 "model where what is read from flash is to be studied, at any size.\n"
+		 "\n"
+		 "  stats       say what is in a trace, and what each policy would read for it\n"
+		 "  synth       make one up, in the shape of the paper's\n"
+		 "\n"
+		 "`wick help trace synth` explains one of them.",
+	.options = options,
+	.parts = parts,
+};

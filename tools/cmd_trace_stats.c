@@ -1,0 +1,143 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* wick trace stats FILE */
+
+#include "gnuplot.h"
+#include "progress.h"
+#include "trace_commands.h"
+#include "trace_stats.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *trace_path, *capacity_text, *like_path, *svg_path;
+static uint32_t warm_up;
+static bool as_json;
+static struct stats stats;
+
+static const struct opt options[] = {
+	{ OPT_HEADING, .help = "Options:" },
+	{ OPT_TEXT, .name = "capacity", .value = "LIST", .into.text = &capacity_text,
+		.help = "shares of the neurons that have a place in memory, in percent (25,35,50)" },
+	{ OPT_COUNT, .name = "warm-up", .value = "N", .into.count = &warm_up,
+		.help = "tokens before reads are counted (a quarter of them)" },
+	{ OPT_TEXT, .name = "like", .value = "MODEL", .into.text = &like_path,
+		.help = "a packed model that the trace must fit, for the bytes of a neuron" },
+	{ OPT_TEXT, .name = "svg", .value = "FILE", .into.text = &svg_path,
+		.help = "a figure: distinct neurons against tokens (takes gnuplot)" },
+	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "JSON instead" },
+	{ OPT_END },
+};
+
+static void init(void)
+{
+	capacity_text = "25,35,50";
+	warm_up = UINT32_MAX;
+}
+
+static int check(struct wick_diag *diag)
+{
+	const char *rest = capacity_text;
+
+	for (stats.capacities = 0; *rest || !stats.capacities; stats.capacities++) {
+		char *end;
+		double percent = strtod(rest, &end);
+
+		if (end == rest || (*end && *end != ',') || (*end == ',' && !end[1]) || !(percent > 0 && percent <= 100))
+			return wick_diag_say(diag, -EINVAL, "--capacity takes percentages after commas, not '%s'", capacity_text);
+		if (stats.capacities == STATS_CAPACITIES_MAX)
+			return wick_diag_say(diag, -EINVAL, "--capacity takes up to %d of them", STATS_CAPACITIES_MAX);
+		stats.replay[stats.capacities].share = percent / 100;
+		rest = end + (*end == ',');
+	}
+	return 0;
+}
+
+static int visit(struct stats *of, const struct stats_layer *layer, struct wick_diag *diag)
+{
+	int rc = stats_curves_add(of, layer, diag);
+
+	return rc ? rc : stats_replay_add(of, layer, diag);
+}
+
+static int fit(struct wick_diag *diag)
+{
+	struct trace_model model;
+	int rc = like_path ? trace_model_read(like_path, &model, diag) : 0;
+
+	if (!rc && like_path) {
+		rc = wick_trace_fits(stats.trace, model.layers, model.n_ff, model.crc, diag);
+		stats.stride = model.stride;
+	}
+	if (rc)
+		return rc;
+	if (warm_up == UINT32_MAX)
+		warm_up = stats.shape->tokens / 4;
+	if (warm_up >= stats.shape->tokens)
+		return wick_diag_say(diag, -EINVAL, "--warm-up %u: %s has only %u tokens", warm_up, trace_path,
+			stats.shape->tokens);
+	stats.warm_up = warm_up;
+	return 0;
+}
+
+/* A share of the layers done, as if of bytes. */
+static int show_layers(void *user, uint64_t done, uint64_t total)
+{
+	(void)user;
+	(void)done;
+	(void)total;
+	return interrupted();
+}
+
+static int measure(struct wick_diag *diag)
+{
+	int rc = fit(diag);
+
+	stats.progress = show_layers;
+	if (!rc && svg_path)
+		rc = gnuplot_check(diag);
+	if (!rc)
+		rc = stats_curves_begin(&stats, diag);
+	if (!rc)
+		rc = stats_each_layer(&stats, visit, diag);
+	if (rc)
+		return rc == -ECANCELED ? wick_diag_say(diag, rc, "stopped") : rc;
+	stats_curves_end(&stats);
+	if (as_json)
+		stats_print_json(&stats, stdout);
+	else
+		stats_print(&stats, stdout);
+	return svg_path ? stats_write_svg(&stats, svg_path, diag) : 0;
+}
+
+static int run(struct wick_diag *diag)
+{
+	int rc = wick_trace_open(&stats.trace, trace_path, diag);
+
+	if (rc)
+		return rc;
+	interrupt_catch();
+	stats.shape = wick_trace_shape(stats.trace);
+	rc = measure(diag);
+	free(stats.curves.active);
+	wick_trace_close(stats.trace);
+	return rc;
+}
+
+const struct command cmd_trace_stats = {
+	.name = "trace stats",
+	.purpose = "say what is in a trace, and what each policy would read for it",
+	.synopsis = "FILE [options]",
+	.operand = "FILE",
+	.operand_into = &trace_path,
+	.about = "Says which share of the neurons is active, how many are used again, how many distinct\n"
+		 "ones a number of tokens uses, and which fire together; and what each policy would read\n"
+		 "from flash for a token, beside two bounds: belady, which knows the future, and told,\n"
+		 "which knows how likely each neuron is.",
+	.options = options,
+	.init = init,
+	.check = check,
+	.run = run,
+};

@@ -1,0 +1,17 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The parts of wick trace, and what they share. */
+
+#include "opt.h"
+
+extern const struct command cmd_trace_stats, cmd_trace_synth;
+
+/* What a trace can be compared with, of a packed model. */
+struct trace_model {
+	uint32_t layers, n_ff, crc;
+	uint64_t stride;
+};
+
+int trace_model_read(const char *path, struct trace_model *model, struct wick_diag *diag);
