@@ -197,6 +197,14 @@ static void *take_memory(uint64_t bytes)
 	return memory;
 }
 
+/* An optimisation only: without room for it (RLIMIT_MEMLOCK) reads are as they were. */
+static void register_memory(const struct wick_probe *probe)
+{
+	const struct iovec range = { probe->memory, probe->memory_bytes };
+
+	wick_io_register(probe->options.io, &range, 1);
+}
+
 static int check(const struct wick_probe_options *options, struct wick_diag *diag)
 {
 	const struct wick_file *file = options->file;
@@ -237,6 +245,7 @@ int wick_probe_create(struct wick_probe **probe, const struct wick_probe_options
 		return wick_diag_say(diag, -ENOMEM, "no memory for %u reads of %" PRIu64 " bytes at once", options->depth,
 			options->chunk_bytes_max);
 	}
+	register_memory(made);
 	*probe = made;
 	return 0;
 }

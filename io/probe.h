@@ -37,7 +37,10 @@ struct wick_steady {
 /* Takes memory for depth reads or land_bytes, in huge pages where there are some, and touches it; reads go around in it.
  * A few buffers over and over stay in the processor's cache, which flatters a drive: an engine's reads land where nobody
  * has been for a while. -EINVAL, with a sentence, for chunks that the file's alignment forbids or that are larger than the
- * part to read; -ENOMEM. */
+ * part to read; -ENOMEM.
+ *
+ * The memory is registered with the queue where that works, as the engine's own is: so the queue goes first, or forgets it
+ * (wick_io_register) before the probe goes. */
 #define WICK_PROBE_LAND_BYTES (64ull << 20) /* what caches do not hold */
 int wick_probe_create(struct wick_probe **probe, const struct wick_probe_options *options, struct wick_diag *diag);
 void wick_probe_destroy(struct wick_probe *probe); /* NULL is fine */

@@ -185,6 +185,7 @@ static double flashbench_us(struct bench *bench, struct wick_io *io, unsigned de
 
 	must(wick_probe_create(&probe, &options, &diag), &diag);
 	must(wick_probe_steady(probe, bytes, false, STEADY_NS, &steady, NULL, &diag), &diag);
+	wick_io_register(io, NULL, 0);
 	wick_probe_destroy(probe);
 	return (double)steady.ns / 1e3 / (double)steady.reads;
 }
