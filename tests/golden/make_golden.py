@@ -25,6 +25,8 @@ by the public gguf package, by rows as packed models have them (of fc2 the colum
                  choice of an id has that much margin.
     packed.bin   the bytes of all matrices in the order of a packed model, parts of bundles too
 
+It also has text.txt, and perplexity.json: what the model gives that text by the protocol of `wick help eval`.
+
 A fixture has to be able to fail a test. So weights are drawn large enough that attention, position, biases and norms
 all reach the logits, and the generator proves it: it damages the model in each of the ways of MUTANTS and refuses a
 fixture in which one of them changes the logits by less than ten times the tolerance. Prompts are drawn anew until no
@@ -364,6 +366,21 @@ def make_quantised(folder, kind, runs):
           f"the weakest mutant by {weakest:.1e} ({mutant})")
 
 
+def measure_perplexity(folder, model, tok, rng, ctx=40):
+    """-ln p of a text's tokens, in chunks of ctx with bos, each from nothing; transformers' own loss."""
+    words = [["the", "and", "thing", "in", "er", "12", "naïve", "да", "\n\n", "x"][i] for i in rng.integers(0, 10, 150)]
+    text = " ".join(words)
+    (folder / "text.txt").write_text(text, encoding="utf-8")
+    ids = tok(text, add_special_tokens=False)["input_ids"]
+    nats = 0.0
+    for at in range(0, len(ids), ctx - 1):
+        chunk = torch.tensor([[EOS] + ids[at:at + ctx - 1]])
+        nats += float(model(input_ids=chunk, labels=chunk).loss) * (chunk.shape[1] - 1)
+    result = {"ctx": ctx, "tokens": len(ids), "chunks": -(-len(ids) // (ctx - 1)),
+              "perplexity": float(np.exp(nats / len(ids)))}
+    (folder / "perplexity.json").write_text(json.dumps(result) + "\n")
+
+
 def make(folder, f, seed):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -388,6 +405,8 @@ def make(folder, f, seed):
     golden = {"vocab": model.config.vocab_size, "runs": runs, "texts": texts}
     (folder / "golden.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
     torch.cat(logits).numpy().astype("<f4").tofile(folder / "golden.f32")
+    if "quantised" in f:
+        measure_perplexity(folder, model, tok, rng)
     for kind in f.get("quantised", ()):
         make_quantised(folder / kind, kind, runs)
     size = sum(path.stat().st_size for path in folder.rglob("*"))

@@ -1,0 +1,107 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* wick eval MODEL --text FILE */
+
+#include "commands.h"
+#include "engine.h"
+#include "figures.h"
+#include "json.h"
+#include "perplexity.h"
+#include "progress.h"
+
+#include <errno.h>
+
+static const char *model_path, *text_path;
+static uint32_t tokens_max;
+static bool as_json;
+
+static const struct opt options[] = {
+	{ OPT_HEADING, .help = "Options:" },
+	{ OPT_TEXT, .name = "text", .value = "FILE", .into.text = &text_path,
+		.help = "what to predict; - is standard input" },
+	{ OPT_COUNT, .name = "tokens", .value = "N", .into.count = &tokens_max, .min = 1, .max = UINT32_MAX,
+		.help = "of the text, at most (all)" },
+	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "as JSON" },
+	{ OPT_END },
+};
+
+static int check(struct wick_diag *diag)
+{
+	if (!text_path)
+		return wick_diag_say(diag, -EINVAL, "--text FILE is missing");
+	if (!*text_path)
+		return wick_diag_say(diag, -EINVAL, "--text takes a file name, not ''");
+	return 0;
+}
+
+static void print_result(const struct wick *wick, const struct perplexity *result)
+{
+	json_t *json = perplexity_json(result, wick_report_of(wick), wick_plan_of(wick));
+
+	if (as_json)
+		json_print(json, stdout);
+	else
+		json_print_lines(json, stdout);
+	json_decref(json);
+}
+
+static int run_open(struct wick *wick, struct reader *reader, struct wick_diag *diag)
+{
+	struct perplexity result;
+	struct progress progress;
+	int rc;
+
+	print_start(wick_report_of(wick), wick_plan_of(wick), stderr);
+	progress_begin(&progress, "evaluating");
+	rc = perplexity_measure(&result, wick, reader, tokens_max, &progress, diag);
+	progress_end(&progress);
+	if (!rc)
+		print_result(wick, &result);
+	return rc;
+}
+
+static int run(struct wick_diag *diag)
+{
+	struct progress progress;
+	struct reader reader;
+	struct wick *wick;
+	int rc = reader_open(&reader, text_path, diag);
+
+	if (rc)
+		return rc;
+	interrupt_catch();
+	progress_begin(&progress, "loading");
+	engine_options.all_logits = true;
+	engine_options.progress = progress_show;
+	engine_options.user = &progress;
+	rc = wick_open(&wick, model_path, &engine_options, diag);
+	progress_end(&progress);
+	if (rc == -ECANCELED)
+		wick_diag_say(diag, rc, "stopped while loading %s", model_path);
+	if (!rc) {
+		rc = run_open(wick, &reader, diag);
+		wick_close(wick);
+	}
+	reader_close(&reader);
+	return rc;
+}
+
+const struct command cmd_eval = {
+	.name = "eval",
+	.purpose = "measure how well a model predicts a text",
+	.synopsis = "MODEL --text FILE [options]",
+	.operand = "MODEL",
+	.operand_into = &model_path,
+	.about = "Perplexity: e to the mean of -ln p over the tokens of a text, p being what the model\n"
+		 "gave each of them before it came. The text is cut into chunks of as many tokens as\n"
+		 "the context has (--ctx), with the token in front that the model's tokenizer begins\n"
+		 "a text with (its place is taken off the chunk). Each chunk starts from nothing; all\n"
+		 "of its tokens count, but for the first where the tokenizer puts nothing in front.\n"
+		 "The last chunk is as long as what is left. Ctrl-C ends the text early.",
+	.options = options,
+	.shared = engine_opts,
+	.init = engine_options_init,
+	.check = check,
+	.run = run,
+};

@@ -1,0 +1,183 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Chunks of a text, and the logits of what comes next.
+ *
+ *     chunk     bos  t0  t1  t2  ...  tn      n + 2 of them, as many as the context has
+ *     evaluated bos  t0  t1  ...  tn-1        the last predicts nothing
+ *     logits    t0?  t1? t2? ...  tn?
+ */
+
+#include "perplexity.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct measure {
+	struct perplexity *result;
+	struct wick *wick;
+	struct reader *reader;
+	struct progress *progress;
+	struct wick_diag *diag;
+	uint32_t vocab;
+	uint64_t tokens_left; /* that may count */
+	uint32_t *ids;        /* (capacity) of the text, not evaluated so far */
+	size_t capacity, count;
+	uint32_t *chunk;      /* (ctx) */
+	uint32_t bos_count;   /* tokens in front of a chunk: 0 or 1 */
+};
+
+static int no_memory(struct measure *m)
+{
+	return wick_diag_say(m->diag, -ENOMEM, "%s: no memory for its tokens", m->reader->name);
+}
+
+/* Adds the tokens of the next piece; *ended when there is none. */
+static int take_piece(struct measure *m, bool *ended)
+{
+	const char *text;
+	size_t bytes;
+	int64_t count;
+	int rc = reader_next(m->reader, &text, &bytes, m->diag);
+
+	*ended = !bytes;
+	if (rc || !bytes)
+		return rc;
+	count = wick_tokenize(m->wick, text, bytes, false, NULL, 0);
+	if (count == -EINVAL)
+		return wick_diag_say(m->diag, -EINVAL, "%s: is not UTF-8 text", m->reader->name);
+	if (count < 0)
+		return no_memory(m);
+	if (m->capacity - m->count < (size_t)count) {
+		size_t capacity = m->count + (size_t)count;
+		uint32_t *larger = realloc(m->ids, capacity * sizeof(*larger));
+
+		if (!larger)
+			return no_memory(m);
+		m->ids = larger;
+		m->capacity = capacity;
+	}
+	wick_tokenize(m->wick, text, bytes, false, m->ids + m->count, (size_t)count);
+	m->count += (size_t)count;
+	return 0;
+}
+
+/* -ln of the softmax's share of `id`. */
+static double surprise(const float *logits, uint32_t vocab, uint32_t id)
+{
+	float most = logits[0];
+	double sum = 0;
+
+	for (uint32_t i = 1; i < vocab; i++)
+		most = logits[i] > most ? logits[i] : most;
+	for (uint32_t i = 0; i < vocab; i++)
+		sum += expf(logits[i] - most);
+	return log(sum) - (logits[id] - most);
+}
+
+static void count_token(void *user, uint32_t position, const float *logits)
+{
+	struct measure *m = user;
+
+	m->result->nats += surprise(logits, m->vocab, m->chunk[position + 1]);
+	m->result->tokens++;
+}
+
+/* The next `count` tokens of the text, behind bos if there is one. */
+static int eval_chunk(struct measure *m, const uint32_t *ids, uint32_t count)
+{
+	int rc;
+
+	memcpy(m->chunk + m->bos_count, ids, count * sizeof(*ids));
+	count += m->bos_count;
+	if (count < 2)
+		return 0;
+	wick_reset(m->wick);
+	rc = wick_eval(m->wick, m->chunk, count - 1, count_token, m, m->diag);
+	m->result->chunks++;
+	m->tokens_left -= count - 1;
+	return rc;
+}
+
+static bool show(struct measure *m)
+{
+	return m->reader->total_bytes && progress_show(m->progress, m->reader->done_bytes, m->reader->total_bytes);
+}
+
+/* Every whole chunk there is, and what is left when the text has ended. */
+static int eval_chunks(struct measure *m, bool ended)
+{
+	uint32_t whole = wick_plan_of(m->wick)->ctx - m->bos_count, bos_off = 1 - m->bos_count;
+	size_t used = 0;
+	int rc = 0;
+
+	while (!rc && m->tokens_left && used < m->count && (ended || m->count - used >= whole)) {
+		uint64_t some = m->count - used < whole ? m->count - used : whole;
+
+		some = some - bos_off > m->tokens_left ? m->tokens_left + bos_off : some;
+		rc = eval_chunk(m, m->ids + used, (uint32_t)some);
+		used += some;
+		if (interrupted() || show(m))
+			m->tokens_left = 0;
+	}
+	m->count -= used;
+	memmove(m->ids, m->ids + used, m->count * sizeof(*m->ids));
+	return rc;
+}
+
+static int measure_all(struct measure *m)
+{
+	uint64_t begun_ns = now_ns();
+	bool ended = false;
+	int rc = 0;
+
+	wick_stats_reset(m->wick);
+	while (!rc && !ended && m->tokens_left) {
+		rc = take_piece(m, &ended);
+		if (!rc && (m->count || ended))
+			rc = eval_chunks(m, ended);
+	}
+	m->result->ns = now_ns() - begun_ns;
+	wick_stats(m->wick, &m->result->stats);
+	if (!rc && !m->result->tokens)
+		return wick_diag_say(m->diag, -EINVAL, "%s: no token of it was predicted: it takes at least %u",
+			m->reader->name, 2 - m->bos_count);
+	return rc;
+}
+
+int perplexity_measure(struct perplexity *result, struct wick *wick, struct reader *reader, uint64_t tokens_max,
+	struct progress *progress, struct wick_diag *diag)
+{
+	struct measure m = { .result = result, .wick = wick, .reader = reader, .progress = progress, .diag = diag,
+		.vocab = wick_report_of(wick)->vocab, .tokens_left = tokens_max ? tokens_max : UINT64_MAX };
+	uint32_t ctx = wick_plan_of(wick)->ctx;
+	int rc;
+
+	*result = (struct perplexity){ 0 };
+	if (ctx < 2)
+		return wick_diag_say(diag, -EINVAL, "a context of 1 token has nothing to predict from");
+	m.chunk = malloc(ctx * sizeof(*m.chunk));
+	if (!m.chunk)
+		return no_memory(&m);
+	m.bos_count = (uint32_t)wick_tokenize(wick, "", 0, true, m.chunk, ctx);
+	rc = measure_all(&m);
+	free(m.chunk);
+	free(m.ids);
+	return rc;
+}
+
+json_t *perplexity_json(
+	const struct perplexity *result, const struct wick_report *report, const struct wick_plan *plan)
+{
+	const struct wick_stats *stats = &result->stats;
+	double tokens = (double)result->tokens, ms = (double)result->ns / 1e6, nats = result->nats / tokens;
+
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "model", report->model,
+		"type", report->type, "mode", report->mode, "ctx", (json_int_t)plan->ctx, "tokens",
+		(json_int_t)result->tokens, "chunks", (json_int_t)result->chunks, "perplexity", exp(nats),
+		"nats_per_token", nats, "ms_per_token", ms / tokens, "io_wait_ms_per_token",
+		(double)stats->io_wait_ns / 1e6 / tokens, "flash_bytes_per_token", (double)stats->flash_bytes / tokens,
+		"peak_bytes", (json_int_t)stats->peak_bytes, "budget_bytes", (json_int_t)plan->budget_bytes);
+}
