@@ -5,7 +5,7 @@
 /* Arithmetic over rows of weights, shared by attention, FFN and head.
  *
  * A batch is m token vectors. Which arithmetic it takes depends on m alone: below WICK_GEMM_TOKENS each vector goes
- * through the decode kernels, from there on tiles of WICK_TILE_ROWS rows are widened to f32 and multiplied by OpenBLAS.
+ * through the decode kernels, from there on tiles of wick_gemm_rows() rows are widened to f32 and multiplied by OpenBLAS.
  * Tiles are counted from row 0 of the matrix and rows arrive in whole tiles, so bits do not depend on how they arrive.
  */
 
@@ -20,15 +20,25 @@ struct wick_pool;
 struct wick_watch;
 
 #define WICK_GEMM_TOKENS 32
-#define WICK_BATCH_TOKENS 256 /* a longer prompt is cut into batches of this */
-#define WICK_COLUMN_SLICE 256 /* columns of a down-projection tile in GEMM */
+#define WICK_COLUMN_SLICE 512 /* columns of a down-projection tile in GEMM */
+
+/* A longer prompt is cut into batches of this. */
+static inline uint32_t wick_batch_tokens(const struct wick_shape *shape)
+{
+	return shape->d_model < 1024 ? 256 : 512;
+}
 
 struct wick_compute {
 	const struct wick_kernels *kernels;
 	struct wick_pool *pool;
+	uint32_t gemm_rows; /* wick_gemm_rows() of the model */
 	float *tile; /* (threads, tile_floats): a widened tile for each thread */
 	size_t tile_floats;
 };
+
+/* Rows of a decode task: enough to be worth it, few enough to stay in cache while a batch passes over them and to keep
+ * all threads busy to the end. */
+uint64_t wick_compute_task_rows(size_t stride);
 
 /* Floats that one thread's widened tile needs for matrices of at most max_cols columns. */
 size_t wick_compute_tile_floats(const struct wick_shape *shape);

@@ -25,6 +25,8 @@
  * Measured on x86-64 with Debian 12's libraries: docs/measurements.md. */
 #define PROCESS_BYTES (8u << 20)
 #define PROCESS_BYTES_A_THREAD (256u << 10)
+#define BATCH_MEASURED 256
+#define PACKED_COLUMNS 512 /* of a tile and of a batch, by OpenBLAS, at a time */
 #define THREAD_BYTES (72u << 10) /* that only reads: its stack, and 60 KiB of OpenBLAS's thread-local storage */
 #define READ_THREADS_MAX 32
 #define EIO_RETRIES 4
@@ -61,11 +63,19 @@ static uint32_t read_threads(const struct wick_settings *settings)
 	return pool ? WICK_MIN(settings->queue_depth, READ_THREADS_MAX) : 0;
 }
 
+/* A thread's share of the process: on the smallest tiles as measured, on larger ones OpenBLAS packs more. */
+static uint64_t process_thread_bytes(const struct wick_shape *shape)
+{
+	uint64_t wider = wick_gemm_rows(shape) - WICK_TILE_ROWS + wick_batch_tokens(shape) - BATCH_MEASURED;
+
+	return PROCESS_BYTES_A_THREAD + wider * PACKED_COLUMNS * sizeof(float);
+}
+
 static int make_plan(struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag)
 {
 	const struct wick_settings *settings = &wick->settings;
 	struct wick_plan_input input = { .model = wick->model, .memory = options->memory, .free_bytes = wick_free_bytes(),
-		.process_bytes = PROCESS_BYTES + (uint64_t)settings->threads * PROCESS_BYTES_A_THREAD +
+		.process_bytes = PROCESS_BYTES + settings->threads * process_thread_bytes(&wick->model->shape) +
 			(uint64_t)read_threads(settings) * THREAD_BYTES,
 		.metadata_bytes = wick->model->memory_bytes + wick_tokenizer_bytes(wick->tokenizer),
 		.mode = settings->mode, .chunk_bytes = settings->chunk_bytes,

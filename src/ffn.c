@@ -22,16 +22,23 @@
 struct job {
 	const struct wick_ffn *ffn;
 	const struct wick_rows *rows;
+	uint64_t task_rows;   /* of an up-projection */
 	size_t ldh;           /* floats from one token's h to the next */
 	uint32_t slice_cols;  /* of the output, a task */
 };
 
+/* Bundles at a time by GEMM: tiles for several threads. */
+static uint64_t scratch_rows(const struct wick_shape *shape)
+{
+	return 16 * wick_gemm_rows(shape);
+}
+
 size_t wick_ffn_scratch_floats(const struct wick_shape *shape, uint32_t batch_tokens)
 {
 	size_t decode = (size_t)WICK_MIN(batch_tokens, WICK_GEMM_TOKENS - 1) * shape->n_ff;
-	size_t tile = (size_t)batch_tokens * WICK_TILE_ROWS;
+	size_t gemm = (size_t)batch_tokens * WICK_MIN(wick_align_up(shape->n_ff, wick_gemm_rows(shape)), scratch_rows(shape));
 
-	return batch_tokens < WICK_GEMM_TOKENS ? decode : WICK_MAX(decode, tile);
+	return batch_tokens < WICK_GEMM_TOKENS ? decode : WICK_MAX(decode, gemm);
 }
 
 /* h = relu(h + bias) for `count` bundles from `first` on. */
@@ -46,14 +53,14 @@ static void activate(const struct job *job, float *h, uint64_t first, uint64_t c
 	}
 }
 
-/* Up-projection of one tile of bundles. */
+/* Up-projection of some bundles; by GEMM a tile. */
 static void up_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct job *job = arg;
 	const struct wick_ffn *ffn = job->ffn;
 	const struct wick_compute *compute = ffn->compute;
 	size_t cols = ffn->shape->d_model, stride = ffn->shape->stride;
-	uint64_t row = (uint64_t)task * WICK_TILE_ROWS, count = WICK_MIN(WICK_TILE_ROWS, job->rows->count - row);
+	uint64_t row = task * job->task_rows, count = WICK_MIN(job->task_rows, job->rows->count - row);
 	const uint8_t *w = job->rows->base + row * stride;
 	float *h = ffn->h + row, *tile = compute->tile + thread * compute->tile_floats;
 
@@ -95,8 +102,8 @@ static void down_gemm_task(void *arg, uint32_t task, uint32_t thread)
 	const uint8_t *w = job->rows->base + shape->part_bytes + wick_type_bytes(shape->type, column);
 	float *tile = compute->tile + thread * compute->tile_floats;
 
-	for (uint64_t row = 0; row < job->rows->count; row += WICK_TILE_ROWS) {
-		uint64_t count = WICK_MIN(WICK_TILE_ROWS, job->rows->count - row);
+	for (uint64_t row = 0; row < job->rows->count; row += compute->gemm_rows) {
+		uint64_t count = WICK_MIN(compute->gemm_rows, job->rows->count - row);
 
 		for (uint64_t i = 0; i < count; i++)
 			compute->kernels->to_f32[shape->type](
@@ -111,7 +118,7 @@ static uint32_t slice_columns(const struct wick_ffn *ffn)
 	uint32_t share = (uint32_t)wick_div_up(ffn->shape->d_model, wick_pool_threads(ffn->compute->pool));
 
 	if (ffn->m >= WICK_GEMM_TOKENS)
-		return WICK_COLUMN_SLICE;
+		return WICK_MIN(WICK_COLUMN_SLICE, ffn->shape->d_model);
 	return (uint32_t)wick_align_up(share, WICK_COLUMN_TILE);
 }
 
@@ -120,7 +127,7 @@ static uint64_t rows_at_once(const struct wick_ffn *ffn)
 {
 	if (ffn->m < WICK_GEMM_TOKENS)
 		return ffn->shape->n_ff;
-	return ffn->h_floats / ffn->m / WICK_TILE_ROWS * WICK_TILE_ROWS;
+	return ffn->h_floats / ffn->m / ffn->compute->gemm_rows * ffn->compute->gemm_rows;
 }
 
 static void tell_what_fired(const struct job *job)
@@ -137,7 +144,8 @@ void wick_ffn_rows(const struct wick_ffn *ffn, const struct wick_rows *rows)
 	struct wick_pool *pool = ffn->compute->pool;
 	uint64_t most = rows_at_once(ffn);
 	struct wick_rows piece;
-	struct job job = { .ffn = ffn, .rows = &piece, .slice_cols = slice_columns(ffn) };
+	struct job job = { .ffn = ffn, .rows = &piece, .slice_cols = slice_columns(ffn),
+		.task_rows = ffn->m < WICK_GEMM_TOKENS ? wick_compute_task_rows(ffn->shape->stride) : ffn->compute->gemm_rows };
 	uint32_t slices = (uint32_t)wick_div_up(ffn->shape->d_model, job.slice_cols);
 
 	wick_assert(most);
@@ -145,7 +153,7 @@ void wick_ffn_rows(const struct wick_ffn *ffn, const struct wick_rows *rows)
 		piece = (struct wick_rows){ .base = rows->base + done * ffn->shape->stride, .first = rows->first + done,
 			.count = WICK_MIN(most, rows->count - done) };
 		job.ldh = piece.count;
-		wick_pool_run(pool, up_task, &job, (uint32_t)wick_div_up(piece.count, WICK_TILE_ROWS));
+		wick_pool_run(pool, up_task, &job, (uint32_t)wick_div_up(piece.count, job.task_rows));
 		tell_what_fired(&job);
 		wick_pool_run(pool, ffn->m < WICK_GEMM_TOKENS ? down_decode_task : down_gemm_task, &job, slices);
 	}

@@ -253,7 +253,7 @@ enum { X, Y, NORM, Q, K, V, EMBED, H, SCORES, LOGITS, TILE, BUFFERS };
 
 static void buffer_floats(uint64_t floats[BUFFERS], const struct wick_shape *shape, const struct wick_forward_shape *size)
 {
-	uint64_t batch = WICK_MIN(WICK_BATCH_TOKENS, size->ctx);
+	uint64_t batch = WICK_MIN(wick_batch_tokens(shape), size->ctx);
 	uint64_t kv = (uint64_t)shape->kv_heads * shape->head_dim;
 
 	floats[X] = floats[Y] = floats[NORM] = floats[Q] = batch * shape->d_model;
@@ -284,8 +284,9 @@ void wick_forward_init(struct wick_forward *f, const struct wick_forward_shape *
 	buffer_floats(floats, &f->model->shape, size);
 	for (int i = 0; i < BUFFERS; i++)
 		*buffers[i] = wick_mem_take(mem, floats[i] * sizeof(float));
-	f->batch_tokens = WICK_MIN(WICK_BATCH_TOKENS, size->ctx);
+	f->batch_tokens = WICK_MIN(wick_batch_tokens(&f->model->shape), size->ctx);
 	f->h_floats = floats[H];
+	f->compute.gemm_rows = wick_gemm_rows(&f->model->shape);
 	f->compute.tile_floats = wick_compute_tile_floats(&f->model->shape);
 	f->all_logits = size->all_logits;
 }

@@ -9,24 +9,32 @@
 #include "place.h"
 #include "pool.h"
 
+#include <stdbool.h>
+
+#define TASK_BYTES (128u << 10)
+
 struct job {
 	const struct wick_linear *linear;
 	const struct wick_rows *rows;
+	uint64_t task_rows;
 };
 
 size_t wick_compute_tile_floats(const struct wick_shape *shape)
 {
-	size_t cols = WICK_MAX(WICK_MAX(shape->d_model, shape->d_embed), WICK_COLUMN_SLICE);
-
-	return (size_t)WICK_TILE_ROWS * cols;
+	return (size_t)wick_gemm_rows(shape) * WICK_MAX(shape->d_model, shape->d_embed);
 }
 
-/* One tile by the decode kernels: the tile stays in cache while the batch passes over it. */
+uint64_t wick_compute_task_rows(size_t stride)
+{
+	return WICK_MIN(WICK_MAX(TASK_BYTES / stride, 4), WICK_TILE_ROWS);
+}
+
+/* Some rows by the decode kernels: they stay in cache while the batch passes over them. */
 static void decode_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct job *job = arg;
 	const struct wick_linear *linear = job->linear;
-	uint64_t row = (uint64_t)task * WICK_TILE_ROWS, count = WICK_MIN(WICK_TILE_ROWS, job->rows->count - row);
+	uint64_t row = task * job->task_rows, count = WICK_MIN(job->task_rows, job->rows->count - row);
 
 	(void)thread;
 	for (uint32_t i = 0; i < linear->m; i++)
@@ -41,7 +49,7 @@ static void gemm_task(void *arg, uint32_t task, uint32_t thread)
 	const struct job *job = arg;
 	const struct wick_linear *linear = job->linear;
 	const struct wick_compute *compute = linear->compute;
-	uint64_t row = (uint64_t)task * WICK_TILE_ROWS, count = WICK_MIN(WICK_TILE_ROWS, job->rows->count - row);
+	uint64_t row = task * job->task_rows, count = WICK_MIN(job->task_rows, job->rows->count - row);
 	const uint8_t *w = job->rows->base + row * linear->stride;
 	float *tile = compute->tile + thread * compute->tile_floats;
 
@@ -53,8 +61,9 @@ static void gemm_task(void *arg, uint32_t task, uint32_t thread)
 
 void wick_linear_rows(const struct wick_linear *linear, const struct wick_rows *rows)
 {
-	struct job job = { linear, rows };
-	uint32_t tiles = (uint32_t)wick_div_up(rows->count, WICK_TILE_ROWS);
+	bool gemm = linear->m >= WICK_GEMM_TOKENS;
+	struct job job = { linear, rows, gemm ? linear->compute->gemm_rows : wick_compute_task_rows(linear->stride) };
 
-	wick_pool_run(linear->compute->pool, linear->m < WICK_GEMM_TOKENS ? decode_task : gemm_task, &job, tiles);
+	wick_pool_run(linear->compute->pool, gemm ? gemm_task : decode_task, &job,
+		(uint32_t)wick_div_up(rows->count, job.task_rows));
 }

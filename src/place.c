@@ -7,11 +7,12 @@
 
 #include "bits.h"
 
-static struct wick_place place_of(const struct wick_tensor *tensor, bool lookup)
+static struct wick_place place_of(const struct wick_shape *shape, const struct wick_tensor *tensor, bool lookup)
 {
 	if (!tensor->rows)
 		return (struct wick_place){ 0 };
-	return (struct wick_place){ .tensor = tensor, .rows = tensor->rows, .lookup = lookup };
+	return (struct wick_place){ .tensor = tensor, .rows = tensor->rows, .tile_rows = wick_gemm_rows(shape),
+		.lookup = lookup };
 }
 
 /* Rows that a context needs, in whole check blocks. */
@@ -26,19 +27,19 @@ void wick_places_init(struct wick_place *places, const struct wick_model *model,
 {
 	const struct wick_shape *shape = &model->shape;
 
-	places[WICK_PLACE_EMBED] = shape->tied ? (struct wick_place){ 0 } : place_of(&model->embed, true);
-	places[WICK_PLACE_POSITION] = place_of(&model->position, true);
+	places[WICK_PLACE_EMBED] = shape->tied ? (struct wick_place){ 0 } : place_of(shape, &model->embed, true);
+	places[WICK_PLACE_POSITION] = place_of(shape, &model->position, true);
 	places[WICK_PLACE_POSITION].rows = position_rows(&model->position, ctx);
-	places[WICK_PLACE_PROJECT_IN] = place_of(&model->project_in, false);
+	places[WICK_PLACE_PROJECT_IN] = place_of(shape, &model->project_in, false);
 	for (uint32_t i = 0; i < shape->layers; i++) {
 		const struct wick_layer *layer = &model->layer[i];
 
-		places[wick_place_layer(i, WICK_PLACE_Q)] = place_of(&layer->q, false);
-		places[wick_place_layer(i, WICK_PLACE_K)] = place_of(&layer->k, false);
-		places[wick_place_layer(i, WICK_PLACE_V)] = place_of(&layer->v, false);
-		places[wick_place_layer(i, WICK_PLACE_O)] = place_of(&layer->o, false);
-		places[wick_place_layer(i, WICK_PLACE_FFN)] = place_of(&layer->bundles, false);
+		places[wick_place_layer(i, WICK_PLACE_Q)] = place_of(shape, &layer->q, false);
+		places[wick_place_layer(i, WICK_PLACE_K)] = place_of(shape, &layer->k, false);
+		places[wick_place_layer(i, WICK_PLACE_V)] = place_of(shape, &layer->v, false);
+		places[wick_place_layer(i, WICK_PLACE_O)] = place_of(shape, &layer->o, false);
+		places[wick_place_layer(i, WICK_PLACE_FFN)] = place_of(shape, &layer->bundles, false);
 	}
-	places[wick_place_project_out(shape)] = place_of(&model->project_out, false);
-	places[wick_place_head(shape)] = place_of(&model->head, false);
+	places[wick_place_project_out(shape)] = place_of(shape, &model->project_out, false);
+	places[wick_place_head(shape)] = place_of(shape, &model->head, false);
 }

@@ -16,9 +16,16 @@
 
 #include <stdint.h>
 
-/* Arithmetic is cut at multiples of this many rows counted from row 0, whatever is resident: OpenBLAS's bits change
- * with the shape of a tile. Resident parts and swept units are whole tiles, but for a matrix's last. */
+/* A share of a GEMM tile, for what goes by smaller ones. */
 #define WICK_TILE_ROWS 64
+
+/* GEMM is cut at multiples of this many rows counted from row 0, whatever is resident: OpenBLAS's bits change with the
+ * shape of a tile. Resident parts and swept units are whole tiles, but for a matrix's last. On tiles of 64 rows OpenBLAS
+ * reaches four fifths of its rate, since it packs the tokens anew for each; small models have no memory for more. */
+static inline uint32_t wick_gemm_rows(const struct wick_shape *shape)
+{
+	return shape->d_model < 1024 ? WICK_TILE_ROWS : 4 * WICK_TILE_ROWS;
+}
 
 enum { WICK_PLACE_EMBED, WICK_PLACE_POSITION, WICK_PLACE_PROJECT_IN, WICK_PLACE_LAYERS };
 enum { WICK_PLACE_Q, WICK_PLACE_K, WICK_PLACE_V, WICK_PLACE_O, WICK_PLACE_FFN, WICK_PLACES_A_LAYER };
@@ -27,6 +34,7 @@ struct wick_place {
 	const struct wick_tensor *tensor; /* NULL: the model has none here */
 	uint64_t rows;                    /* that this run can need; less than the tensor's for positions beyond ctx */
 	uint64_t resident_rows;
+	uint32_t tile_rows; /* wick_gemm_rows() of the model */
 	uint8_t *base; /* of the resident rows, row_bytes apart as in the file */
 	bool lookup;   /* fetched by the row, never swept */
 };

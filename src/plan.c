@@ -83,9 +83,9 @@ static void keep(struct wick_place *place, uint64_t rows, uint64_t *left_bytes)
 		return;
 	fit = WICK_MIN(WICK_MIN(rows, place->rows), *left_bytes / place->tensor->row_bytes);
 	if (fit < place->rows)
-		fit = place->lookup ? 0 : fit / WICK_TILE_ROWS * WICK_TILE_ROWS;
+		fit = place->lookup ? 0 : fit / place->tile_rows * place->tile_rows;
 	while (fit && place_cost(place, fit) > *left_bytes)
-		fit -= WICK_MIN(fit, fit % WICK_TILE_ROWS ? fit % WICK_TILE_ROWS : WICK_TILE_ROWS);
+		fit -= WICK_MIN(fit, fit % place->tile_rows ? fit % place->tile_rows : place->tile_rows);
 	if (place->lookup && fit < place->rows)
 		fit = 0;
 	place->resident_rows = fit;
@@ -96,8 +96,9 @@ static void keep(struct wick_place *place, uint64_t rows, uint64_t *left_bytes)
 static void keep_bundles(struct planner *planner, uint64_t *left_bytes)
 {
 	const struct wick_shape *shape = &planner->input->model->shape;
-	uint64_t tile_cost = wick_mem_cost(WICK_TILE_ROWS * shape->stride);
-	uint64_t even = *left_bytes / tile_cost / shape->layers * WICK_TILE_ROWS;
+	uint32_t tile_rows = wick_gemm_rows(shape);
+	uint64_t tile_cost = wick_mem_cost(tile_rows * shape->stride);
+	uint64_t even = *left_bytes / tile_cost / shape->layers * tile_rows;
 
 	for (uint32_t i = 0; i < shape->layers; i++)
 		keep(&planner->places[wick_place_layer(i, WICK_PLACE_FFN)], even, left_bytes);
@@ -105,7 +106,7 @@ static void keep_bundles(struct planner *planner, uint64_t *left_bytes)
 		struct wick_place *place = &planner->places[wick_place_layer(i, WICK_PLACE_FFN)];
 
 		*left_bytes += place_cost(place, place->resident_rows);
-		keep(place, WICK_MIN(place->resident_rows + WICK_TILE_ROWS, place->rows), left_bytes);
+		keep(place, WICK_MIN(place->resident_rows + tile_rows, place->rows), left_bytes);
 	}
 }
 

@@ -11,7 +11,7 @@
 
 static uint64_t tile_bytes(const struct wick_place *place)
 {
-	return place->tensor ? WICK_MIN(WICK_TILE_ROWS, place->tensor->rows) * place->tensor->row_bytes : 0;
+	return place->tensor ? WICK_MIN(place->tile_rows, place->tensor->rows) * place->tensor->row_bytes : 0;
 }
 
 uint64_t wick_sweep_tile_bytes(const struct wick_place *places, uint32_t place_count)
@@ -80,9 +80,9 @@ void wick_sweep_init(struct wick_sweep *sweep, const struct wick_sweep_shape *sh
 /* Whole tiles that fit a unit; the last unit of a place takes what is left. */
 static uint64_t unit_rows(const struct wick_sweep *sweep, const struct wick_place *place)
 {
-	uint64_t tiles = sweep->shape.unit_bytes / (WICK_TILE_ROWS * place->tensor->row_bytes);
+	uint64_t tiles = sweep->shape.unit_bytes / (place->tile_rows * place->tensor->row_bytes);
 
-	return WICK_MIN(WICK_MAX(tiles, 1) * WICK_TILE_ROWS, place->rows - sweep->next_row);
+	return WICK_MIN(WICK_MAX(tiles, 1) * place->tile_rows, place->rows - sweep->next_row);
 }
 
 void wick_sweep_fill(struct wick_sweep *sweep)

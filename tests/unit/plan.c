@@ -117,7 +117,7 @@ static void check_sums(const struct made *made, const struct wick_model *model)
 			continue;
 		assert_true(place->resident_rows <= place->rows);
 		if (place->resident_rows < place->rows)
-			assert_int_equal(place->resident_rows % WICK_TILE_ROWS, 0);
+			assert_int_equal(place->resident_rows % place->tile_rows, 0);
 		resident += wick_align_up(place->resident_rows * place->tensor->row_bytes, 4096);
 		if (!place->lookup)
 			swept += (place->rows - place->resident_rows) * place->tensor->row_bytes;
