@@ -120,6 +120,12 @@ static inline int16x4_t low_words(vec level)
 	return vmovn_s32(vreinterpretq_s32_f32(level));
 }
 
+static inline void group_scales(float *scales, enum wick_type type, const uint8_t *blocks, const float *steps)
+{
+	for (size_t b = 0; b < 8; b++)
+		scales[b] = scale_of(blocks + b * (type == WICK_Q8_0 ? 34 : 18)) * steps[b];
+}
+
 static inline void pack_q8_0(int16_t *x, const vec *levels)
 {
 	for (int i = 0; i < 8; i++)
@@ -138,23 +144,28 @@ static inline int32x4_t add_products(int32x4_t sum, int8x16_t levels, const int1
 	return vmlal_high_s16(sum, high, x_high);
 }
 
-static inline vec dot_q8_0(vec sum, const uint8_t *block, const int16_t *x, float step)
+static inline vec dot_q8_0(vec sum, const uint8_t *block, const int16_t *x, float scale)
 {
 	int32x4_t sums = add_products(vdupq_n_s32(0), vreinterpretq_s8_u8(vld1q_u8(block + 2)), x);
 
 	sums = add_products(sums, vreinterpretq_s8_u8(vld1q_u8(block + 18)), x + 16);
-	return vec_fma(vec_set(scale_of(block) * step), vcvtq_f32_s32(sums), sum);
+	return vec_fma(vec_set(scale), vcvtq_f32_s32(sums), sum);
 }
 
-static inline void pack_q4_0(int8_t *x, int half, const vec *levels)
+/* x for a group of q4_0. */
+struct x_q4_0 {
+	int8_t levels[8][32];
+};
+
+static inline void pack_q4_0(struct x_q4_0 *x, size_t b, const vec *levels)
 {
 	for (int i = 0; i < 4; i++)
-		vst1_s8(x + 32 * half + 8 * i,
+		vst1_s8(x->levels[b] + 8 * i,
 			vmovn_s16(vcombine_s16(low_words(levels[2 * i]), low_words(levels[2 * i + 1]))));
 }
 
 /* Sums of four products of 2^3 * 2^7 fit 16 bits. */
-static inline vec dot_block_q4_0(vec sum, const uint8_t *block, const int8_t *x, float step)
+static inline vec dot_block_q4_0(vec sum, const uint8_t *block, const int8_t *x, float scale)
 {
 	uint8x16_t bytes = vld1q_u8(block + 2);
 	int8x16_t low = vsubq_s8(vreinterpretq_s8_u8(vandq_u8(bytes, vdupq_n_u8(15))), vdupq_n_s8(8));
@@ -165,12 +176,14 @@ static inline vec dot_block_q4_0(vec sum, const uint8_t *block, const int8_t *x,
 	products = vmlal_high_s8(products, low, x_low);
 	products = vmlal_s8(products, vget_low_s8(high), vget_low_s8(x_high));
 	products = vmlal_high_s8(products, high, x_high);
-	return vec_fma(vec_set(scale_of(block) * step), vcvtq_f32_s32(vpaddlq_s16(products)), sum);
+	return vec_fma(vec_set(scale), vcvtq_f32_s32(vpaddlq_s16(products)), sum);
 }
 
-static inline vec dot_q4_0(vec sum, const uint8_t *pair, const int8_t *x, const float *steps)
+static inline vec dot_q4_0(vec sum, const uint8_t *blocks, const struct x_q4_0 *x, const float *scales)
 {
-	return dot_block_q4_0(dot_block_q4_0(sum, pair, x, steps[0]), pair + 18, x + 32, steps[1]);
+	for (int b = 0; b < 8; b++)
+		sum = dot_block_q4_0(sum, blocks + 18 * b, x->levels[b], scales[b]);
+	return sum;
 }
 
 #include "../vector/attend.h"

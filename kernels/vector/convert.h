@@ -6,7 +6,6 @@
 
 #include "vector.h"
 
-typedef int32_t vec_whole __attribute__((vector_size(LANES * sizeof(int32_t))));
 typedef int8_t vec_bytes __attribute__((vector_size(LANES)));
 
 INLINE void decode_all(enum wick_type type, wick_decode_fn *decode_rest, float *y, const uint8_t *x, size_t count)

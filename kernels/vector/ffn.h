@@ -66,7 +66,7 @@ INLINE void accumulate_group(enum wick_type type, int rows, float *y, const stru
 	for (int r = 0; r < rows; r++)
 		h[r] = vec_set(group->h[r]);
 	for (; c + WICK_COLUMN_TILE <= cols; c += WICK_COLUMN_TILE, at += tile_bytes(type)) {
-		fetch_ahead(type, rows, next, at);
+		fetch_ahead(rows, next, at, tile_bytes(type));
 		accumulate_tile(type, rows, y + c, group->w, at, h);
 	}
 	if (c < cols)

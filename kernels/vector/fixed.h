@@ -13,29 +13,46 @@
 
 #include "vector.h"
 
-#define FIXED_COLS 8192 /* columns at a time; a whole number of pairs of blocks */
-#define PAIR_COLS (2 * WICK_BLOCK)
+#define FIXED_COLS 8192 /* columns at a time; a whole number of groups */
+#define GROUP_COLS (GROUP * WICK_BLOCK)
 
 struct fixed {
 	union {
-		int16_t words[FIXED_COLS]; /* q8_0 */
-		int8_t bytes[FIXED_COLS];  /* q4_0 */
+		_Alignas(64) int16_t words[FIXED_COLS];        /* q8_0 */
+		struct x_q4_0 groups[FIXED_COLS / GROUP_COLS]; /* q4_0; the last one is filled up with zeros */
 	};
-	float steps[FIXED_COLS / WICK_BLOCK + 1]; /* one more for the second half of the last pair */
+	float steps[FIXED_COLS / WICK_BLOCK];
 };
 
-/* The largest magnitude in a block, 2^-100 at least; no number if there is an infinity or no number in it. */
-INLINE float block_reach(const float *x)
+/* The largest magnitude in a block, 2^-100 at least. `spoilt` stays zero while there are only numbers. */
+INLINE float block_reach(const float *x, vec *spoilt)
 {
-	vec largest = vec_set(0x1p-100f), spoilt = vec_set(0);
+	vec largest = vec_set(0x1p-100f), zero = vec_set(0);
 
 	for (int i = 0; i < TILE_VECS; i++) {
 		vec value = vec_load(x + i * LANES);
 
-		largest = vec_max(vec_max(value, -value), largest);
-		spoilt += value * vec_set(0);
+		largest = vec_max((vec)((vec_whole)value & INT32_MAX), largest);
+		zero = vec_fma(value, vec_set(0), zero);
 	}
-	return vec_largest(largest) + vec_sum(spoilt);
+	*spoilt += zero;
+	return vec_largest(largest);
+}
+
+/* The step of each block, `most` of which are its largest number, and how many steps are one. With an infinity or no
+ * number anywhere in x all steps are no number. */
+INLINE void find_steps(float *steps, float *steps_of_one, const float *x, size_t cols, float most)
+{
+	vec spoilt = vec_set(0);
+	float no_number;
+
+	for (size_t b = 0; b < cols / WICK_BLOCK; b++)
+		steps[b] = block_reach(x + b * WICK_BLOCK, &spoilt);
+	no_number = vec_sum(spoilt);
+	for (size_t b = 0; b < cols / WICK_BLOCK; b++) {
+		steps_of_one[b] = most / steps[b];
+		steps[b] = steps[b] / most + no_number;
+	}
 }
 
 /* x in steps, the nearest whole number of them: adding 1.5 * 2^23 leaves it in the low bits. */
@@ -47,66 +64,106 @@ INLINE void block_levels(vec *levels, const float *x, float steps_of_one)
 
 INLINE void fix_q8_0(struct fixed *fixed, const float *x, size_t cols)
 {
+	float steps_of_one[FIXED_COLS / WICK_BLOCK];
 	vec levels[TILE_VECS];
 
-	for (size_t c = 0; c < cols; c += WICK_BLOCK) {
-		float reach = block_reach(x + c);
-
-		block_levels(levels, x + c, 16383 / reach);
-		pack_q8_0(fixed->words + c, levels);
-		fixed->steps[c / WICK_BLOCK] = reach / 16383;
+	find_steps(fixed->steps, steps_of_one, x, cols, 16383);
+	for (size_t b = 0; b < cols / WICK_BLOCK; b++) {
+		block_levels(levels, x + b * WICK_BLOCK, steps_of_one[b]);
+		pack_q8_0(fixed->words + b * WICK_BLOCK, levels);
 	}
 }
 
 INLINE void fix_q4_0(struct fixed *fixed, const float *x, size_t cols)
 {
+	float steps_of_one[FIXED_COLS / WICK_BLOCK];
 	vec levels[TILE_VECS];
+	size_t b = 0;
 
-	for (size_t c = 0; c < cols; c += WICK_BLOCK) {
-		float reach = block_reach(x + c);
-
-		block_levels(levels, x + c, 127 / reach);
-		pack_q4_0(fixed->bytes + c / PAIR_COLS * PAIR_COLS, c % PAIR_COLS != 0, levels);
-		fixed->steps[c / WICK_BLOCK] = reach / 127;
+	find_steps(fixed->steps, steps_of_one, x, cols, 127);
+	for (; b < cols / WICK_BLOCK; b++) {
+		block_levels(levels, x + b * WICK_BLOCK, steps_of_one[b]);
+		pack_q4_0(&fixed->groups[b / GROUP], b % GROUP, levels);
 	}
-	if (cols % PAIR_COLS) {
-		memset(levels, 0, sizeof(levels));
-		pack_q4_0(fixed->bytes + cols / PAIR_COLS * PAIR_COLS, 1, levels);
-		fixed->steps[cols / WICK_BLOCK] = 0;
+	memset(levels, 0, sizeof(levels));
+	for (; b % GROUP; b++) {
+		pack_q4_0(&fixed->groups[b / GROUP], b % GROUP, levels);
+		fixed->steps[b] = 0;
+	}
+}
+
+/* A group of q8_0, or the blocks at the end that are fewer. */
+INLINE void fixed_group_q8_0(int rows, size_t count, vec *sums, const uint8_t *const *w, const uint8_t *const *next,
+	size_t at, const struct fixed *x, size_t first)
+{
+	float scales[ROWS][GROUP];
+
+	for (int r = 0; r < rows; r++)
+		if (count == GROUP)
+			group_scales(scales[r], WICK_Q8_0, w[r] + at, x->steps + first);
+		else
+			for (size_t b = 0; b < count; b++)
+				scales[r][b] = scale_of(w[r] + at + b * 34) * x->steps[first + b];
+	for (size_t b = 0; b < count; b++, at += 34) {
+		fetch_ahead(rows, next, at, 34);
+#pragma GCC unroll 4
+		for (int r = 0; r < rows; r++)
+			sums[r] = dot_q8_0(sums[r], w[r] + at, x->words + (first + b) * WICK_BLOCK, scales[r][b]);
 	}
 }
 
 INLINE void fixed_rows_q8_0(int rows, vec *sums, const uint8_t *const *w, const uint8_t *const *next,
 	const struct fixed *x, size_t cols)
 {
-	for (size_t c = 0, at = 0; c < cols; c += WICK_BLOCK, at += 34) {
-		fetch_ahead(WICK_Q8_0, rows, next, at);
-		for (int r = 0; r < rows; r++)
-			sums[r] = dot_q8_0(sums[r], w[r] + at, x->words + c, x->steps[c / WICK_BLOCK]);
-	}
+	size_t b = 0;
+
+	for (; b + GROUP <= cols / WICK_BLOCK; b += GROUP)
+		fixed_group_q8_0(rows, GROUP, sums, w, next, b * 34, x, b);
+	if (b < cols / WICK_BLOCK)
+		fixed_group_q8_0(rows, cols / WICK_BLOCK - b, sums, w, next, b * 34, x, b);
 }
 
-/* A single block at the end becomes a pair with one of zeros. */
+INLINE vec fixed_group_q4_0(vec sum, const uint8_t *blocks, const struct fixed *x, size_t group)
+{
+	float scales[GROUP];
+
+	group_scales(scales, WICK_Q4_0, blocks, x->steps + group * GROUP);
+	return dot_q4_0(sum, blocks, &x->groups[group], scales);
+}
+
+/* Blocks at the end that are fewer than a group become one with zeros. */
+INLINE void fixed_rest_q4_0(
+	int rows, size_t count, vec *sums, const uint8_t *const *w, size_t at, const struct fixed *x, size_t group)
+{
+	uint8_t last[ROWS][GROUP * 18] = { 0 };
+
+	for (int r = 0; r < rows; r++)
+		for (size_t b = 0; b < count; b++)
+			memcpy(last[r] + b * 18, w[r] + at + b * 18, 18);
+#pragma GCC unroll 4
+	for (int r = 0; r < rows; r++)
+		sums[r] = fixed_group_q4_0(sums[r], last[r], x, group);
+}
+
 INLINE void fixed_rows_q4_0(int rows, vec *sums, const uint8_t *const *w, const uint8_t *const *next,
 	const struct fixed *x, size_t cols)
 {
-	uint8_t pair[2 * 18] = { 0 };
-	size_t c = 0, at = 0;
+	size_t g = 0, at = 0;
 
-	for (; c + PAIR_COLS <= cols; c += PAIR_COLS, at += sizeof(pair)) {
-		fetch_ahead(WICK_Q4_0, rows, next, at);
-		for (int r = 0; r < rows; r++)
-			sums[r] = dot_q4_0(sums[r], w[r] + at, x->bytes + c, x->steps + c / WICK_BLOCK);
+	for (; (g + 1) * GROUP_COLS <= cols; g++, at += GROUP * 18) {
+#pragma GCC unroll 4
+		for (int r = 0; r < rows; r++) {
+			fetch_ahead(1, next + r, at, GROUP * 18);
+			sums[r] = fixed_group_q4_0(sums[r], w[r] + at, x, g);
+		}
 	}
-	for (int r = 0; c < cols && r < rows; r++) {
-		memcpy(pair, w[r] + at, 18);
-		sums[r] = dot_q4_0(sums[r], pair, x->bytes + c, x->steps + c / WICK_BLOCK);
-	}
+	if (g * GROUP_COLS < cols)
+		fixed_rest_q4_0(rows, (cols - g * GROUP_COLS) / WICK_BLOCK, sums, w, at, x, g);
 }
 
-/* y[r] += or = row r . x, for columns that fit into `x`. */
-INLINE void fixed_rows(enum wick_type type, int rows, float *y, const uint8_t *const *w, const uint8_t *const *next,
-	const struct fixed *x, size_t cols, int add)
+/* y[r * step] += or = row r . x, for columns that fit into `x`. */
+INLINE void fixed_rows(enum wick_type type, int rows, float *y, size_t step, const uint8_t *const *w,
+	const uint8_t *const *next, const struct fixed *x, size_t cols, int add)
 {
 	vec sums[ROWS];
 
@@ -116,6 +173,6 @@ INLINE void fixed_rows(enum wick_type type, int rows, float *y, const uint8_t *c
 		fixed_rows_q8_0(rows, sums, w, next, x, cols);
 	else
 		fixed_rows_q4_0(rows, sums, w, next, x, cols);
-	for (int r = 0; r < rows; r++)
-		y[r] = vec_sum(sums[r]) + (add ? y[r] : 0);
+	for (size_t r = 0; r < (size_t)rows; r++)
+		y[r * step] = vec_sum(sums[r]) + (add ? y[r * step] : 0);
 }

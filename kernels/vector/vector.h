@@ -16,10 +16,12 @@
  *     vec_q8_0(block, i)             levels i * LANES and on of a block: times scale_q8_0(block) they are its numbers,
  *     vec_q4_0(block, i)             exactly; scale_q4_0(block) likewise
  *     vec_q2(block, i)               numbers i * LANES and on
- *     dot_q8_0(sum, block, x, step)  sum + what a block adds to a dot product with x in fixed point: see fixed.h;
- *     dot_q4_0(sum, pair, x, steps)  of q4_0 two blocks at a time
+ *     scale_of(block)                what a block of q8_0 or q4_0 starts with
+ *     group_scales(scales, type, blocks, steps)  those of a GROUP of blocks, times steps
  *     pack_q8_0(x, levels)           the low 16 bits of a block's lanes, where dot_q8_0 wants them
- *     pack_q4_0(x, half, levels)     the low 8 bits, for one half of a pair
+ *     pack_q4_0(x, b, levels)        the low 8 bits, for block b of a group, which is a struct x_q4_0
+ *     dot_q8_0(sum, block, x, scale) sum + what a block adds to a dot product with x in fixed point: see fixed.h;
+ *     dot_q4_0(sum, blocks, x, scales)  of q4_0 a GROUP at a time
  *
  * All that is here works on tiles of WICK_COLUMN_TILE columns, which is a block of the quantised types; the rest of a row
  * is copied into a tile of zeros. The type is a constant wherever a function is inlined, and with it every branch on it. */
@@ -31,9 +33,13 @@
 #include "../plain.h"
 
 #define TILE_VECS (WICK_COLUMN_TILE / LANES)
-#define ROWS 4 /* taken at a time */
-#define AHEAD_BYTES ((size_t)8192)
+#define ROWS 4  /* taken at a time */
+#define GROUP 8 /* blocks of a quantised row, taken at a time */
+#define AHEAD_BYTES ((size_t)8192) /* in rows further down */
+#define STREAM_AHEAD_BYTES 512
 #define INLINE static inline __attribute__((always_inline))
+
+typedef int32_t vec_whole __attribute__((vector_size(LANES * sizeof(int32_t))));
 
 INLINE vec vec_load(const void *from)
 {
@@ -83,12 +89,12 @@ INLINE vec vec_number(enum wick_type type, const uint8_t *tile, int i)
 	}
 }
 
-/* Weights are read ahead of where they are used: the same place in the rows after these. The rows of a sparse matrix are
- * nowhere near each other, and even in a dense one the processor's own reading ahead stops at the end of a page. */
-INLINE void fetch_ahead(enum wick_type type, int rows, const uint8_t *const *next, size_t at)
+/* Weights are fetched ahead of where they are used, line by line from the same place in `next`: rows further down, since
+ * those of a sparse matrix are nowhere near each other; or, in a stream, a little further on. */
+INLINE void fetch_ahead(int rows, const uint8_t *const *next, size_t at, size_t bytes)
 {
 	for (int r = 0; r < rows; r++)
-		for (size_t line = 0; line < tile_bytes(type); line += 64)
+		for (size_t line = 0; line < bytes; line += 64)
 			__builtin_prefetch(next[r] + at + line);
 }
 

@@ -5,6 +5,8 @@
 
 #include "../sets.h"
 
+#include "scales.h"
+
 #include <immintrin.h>
 #include <stdint.h>
 #include <string.h>
@@ -59,14 +61,6 @@ static inline void vec_to_f16(void *to, vec a)
 	_mm_storeu_si128(to, _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
 }
 
-static inline float scale_of(const uint8_t *block)
-{
-	uint16_t half;
-
-	memcpy(&half, block, sizeof(half));
-	return _cvtsh_ss(half);
-}
-
 static inline float scale_q8_0(const uint8_t *block)
 {
 	return scale_of(block);
@@ -106,85 +100,96 @@ static inline vec vec_q2(const uint8_t *block, int i)
 	return _mm256_permutevar_ps(levels, _mm256_srli_epi32(bytes, 2 * i));
 }
 
-/* Undoes what packing does to the order of two halves that are packed for themselves. */
-static inline __m256i unmix(__m256i packed)
-{
-	return _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-}
-
-/* The low 16 bits of every other lane of four vectors. */
-static inline __m256i pack_words(__m256 a, __m256 b)
-{
-	__m256i low = _mm256_set1_epi32(0xffff);
-
-	return unmix(_mm256_packus_epi32(
-		_mm256_and_si256(_mm256_castps_si256(a), low), _mm256_and_si256(_mm256_castps_si256(b), low)));
-}
-
-/* For q8_0 the 32 bytes of a block are 16 words: the even bytes shifted up, the odd ones left standing, either way 256
- * times the level. So x has its even numbers first. 4 * 2^15 * 16383 is just below 2^31. */
 static inline void pack_q8_0(int16_t *x, const vec *levels)
 {
-	_mm256_storeu_si256((void *)x,
-		pack_words(_mm256_shuffle_ps(levels[0], levels[1], 0x88), _mm256_shuffle_ps(levels[2], levels[3], 0x88)));
-	_mm256_storeu_si256((void *)(x + 16),
-		pack_words(_mm256_shuffle_ps(levels[0], levels[1], 0xdd), _mm256_shuffle_ps(levels[2], levels[3], 0xdd)));
+	const __m256i low = _mm256_set1_epi32(0xffff);
+
+	for (int i = 0; i < 2; i++) {
+		__m256i first = _mm256_and_si256(_mm256_castps_si256(levels[2 * i]), low);
+		__m256i second = _mm256_and_si256(_mm256_castps_si256(levels[2 * i + 1]), low);
+
+		_mm256_storeu_si256((void *)(x + 16 * i),
+			_mm256_permute4x64_epi64(_mm256_packus_epi32(first, second), 0xd8));
+	}
 }
 
-static inline vec dot_q8_0(vec sum, const uint8_t *block, const int16_t *x, float step)
+static inline vec dot_q8_0(vec sum, const uint8_t *block, const int16_t *x, float scale)
 {
-	uint16_t half;
-	__m256i words = _mm256_loadu_si256((const void *)(block + 2));
-	__m256i even = _mm256_madd_epi16(_mm256_slli_epi16(words, 8), _mm256_loadu_si256((const void *)x));
-	__m256i odd = _mm256_madd_epi16(
-		_mm256_and_si256(words, _mm256_set1_epi16((int16_t)0xff00)), _mm256_loadu_si256((const void *)(x + 16)));
+	__m256i low = _mm256_cvtepi8_epi16(_mm_loadu_si128((const void *)(block + 2)));
+	__m256i high = _mm256_cvtepi8_epi16(_mm_loadu_si128((const void *)(block + 18)));
+	__m256i first = _mm256_madd_epi16(low, _mm256_loadu_si256((const void *)x));
+	__m256i second = _mm256_madd_epi16(high, _mm256_loadu_si256((const void *)(x + 16)));
 
-	memcpy(&half, block, sizeof(half));
-	return vec_fma(_mm256_cvtph_ps(_mm_set1_epi16((int16_t)half)) * vec_set(step * 0x1p-8f),
-		_mm256_cvtepi32_ps(_mm256_add_epi32(even, odd)), sum);
+	return vec_fma(vec_set(scale), _mm256_cvtepi32_ps(_mm256_add_epi32(first, second)), sum);
 }
 
-/* A pair of q4_0 blocks fills a vector, one block a half: first the low nibbles of both, then the high ones. */
-static inline void pack_q4_0(int8_t *x, int half, const vec *levels)
+/* x for a group of q4_0: blocks b and b + 4 fill two vectors, one block a half, first what meets low nibbles. Nibbles
+ * are 8 too large, and 8 times the sum of a block's x is taken off again. */
+struct x_q4_0 {
+	int8_t levels[4][64];
+	int32_t offsets[8];
+};
+
+/* The bytes of x are 128 too large while they are summed up: no sign is met on the way. */
+static inline int32_t offset_of(__m256i bytes)
+{
+	__m256i eights = _mm256_sad_epu8(_mm256_xor_si256(bytes, _mm256_set1_epi8(-128)), _mm256_setzero_si256());
+	__m128i two = _mm_add_epi32(_mm256_castsi256_si128(eights), _mm256_extracti128_si256(eights, 1));
+
+	return 8 * (_mm_cvtsi128_si32(two) + _mm_extract_epi32(two, 2) - 32 * 128);
+}
+
+static inline void pack_q4_0(struct x_q4_0 *x, size_t b, const vec *levels)
 {
 	__m256i low = _mm256_set1_epi32(0xff), four[4], bytes;
 
 	for (int i = 0; i < 4; i++)
 		four[i] = _mm256_and_si256(_mm256_castps_si256(levels[i]), low);
-	bytes = unmix(_mm256_packus_epi16(
-		_mm256_packus_epi32(four[0], four[1]), _mm256_packus_epi32(four[2], four[3])));
-	_mm_storeu_si128((void *)(x + 16 * half), _mm256_castsi256_si128(bytes));
-	_mm_storeu_si128((void *)(x + 32 + 16 * half), _mm256_extracti128_si256(bytes, 1));
+	bytes = _mm256_packus_epi16(_mm256_packus_epi32(four[0], four[1]), _mm256_packus_epi32(four[2], four[3]));
+	bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+	_mm_storeu_si128((void *)(x->levels[b % 4] + b / 4 * 16), _mm256_castsi256_si128(bytes));
+	_mm_storeu_si128((void *)(x->levels[b % 4] + b / 4 * 16 + 32), _mm256_extracti128_si256(bytes, 1));
+	x->offsets[b] = offset_of(bytes);
 }
 
-/* The scales of a pair, times the steps of x, each in the four lanes of its block. */
-static inline vec scales_q4_0(const uint8_t *pair, const float *steps)
+/* Nibbles times x of blocks b and b + 4: eight words a block. */
+static inline __m256i products_q4_0(const uint8_t *blocks, const struct x_q4_0 *x, int b)
 {
-	uint16_t first, second;
-	__m128 two;
-
-	memcpy(&first, pair, sizeof(first));
-	memcpy(&second, pair + 18, sizeof(second));
-	two = _mm_cvtph_ps(_mm_cvtsi32_si128((int)(first | (uint32_t)second << 16)));
-	two *= _mm_castsi128_ps(_mm_loadl_epi64((const void *)steps));
-	return _mm256_permutevar8x32_ps(_mm256_castps128_ps256(two), _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
-}
-
-/* Nibbles are 8 too large, and 8 * x is taken off again: the same for all rows, so the compiler does it once. Sums of
- * four products stay below 2^13, and so within 16 bits. */
-static inline vec dot_q4_0(vec sum, const uint8_t *pair, const int8_t *x, const float *steps)
-{
-	const __m256i low_nibbles = _mm256_set1_epi8(15), eight = _mm256_set1_epi8(8);
-	__m256i x_low = _mm256_loadu_si256((const void *)x), x_high = _mm256_loadu_si256((const void *)(x + 32));
-	__m256i bytes = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const void *)(pair + 2))),
-		_mm_loadu_si128((const void *)(pair + 20)), 1);
+	const __m256i low_nibbles = _mm256_set1_epi8(15);
+	__m256i first = _mm256_loadu_si256((const void *)(blocks + b * 18 + 2));
+	__m256i second = _mm256_loadu_si256((const void *)(blocks + (b + 4) * 18 + 2 - 16));
+	__m256i bytes = _mm256_blend_epi32(first, second, 0xf0);
 	__m256i low = _mm256_and_si256(bytes, low_nibbles);
 	__m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), low_nibbles);
-	__m256i products = _mm256_add_epi16(_mm256_maddubs_epi16(low, x_low), _mm256_maddubs_epi16(high, x_high));
-	__m256i offset = _mm256_add_epi16(_mm256_maddubs_epi16(eight, x_low), _mm256_maddubs_epi16(eight, x_high));
-	__m256i sums = _mm256_madd_epi16(_mm256_sub_epi16(products, offset), _mm256_set1_epi16(1));
 
-	return vec_fma(scales_q4_0(pair, steps), _mm256_cvtepi32_ps(sums), sum);
+	return _mm256_add_epi16(_mm256_maddubs_epi16(low, _mm256_loadu_si256((const void *)x->levels[b])),
+		_mm256_maddubs_epi16(high, _mm256_loadu_si256((const void *)(x->levels[b] + 32))));
+}
+
+/* a and b, eight words a half each, become four and four. */
+static inline __m256i fold_words(__m256i a, __m256i b)
+{
+	return _mm256_add_epi16(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
+}
+
+/* Four and four words and as many of other blocks become two, two, two and two. */
+static inline __m256i fold_again(__m256i a, __m256i b)
+{
+	__m256 first = _mm256_castsi256_ps(a), second = _mm256_castsi256_ps(b);
+
+	return _mm256_add_epi16(_mm256_castps_si256(_mm256_shuffle_ps(first, second, 0x88)),
+		_mm256_castps_si256(_mm256_shuffle_ps(first, second, 0xdd)));
+}
+
+/* In the end each block has a lane. 16 products are at most 16 * 15 * 127 < 2^15. */
+static inline vec dot_q4_0(vec sum, const uint8_t *blocks, const struct x_q4_0 *x, const float *scales)
+{
+	__m256i first = fold_words(products_q4_0(blocks, x, 0), products_q4_0(blocks, x, 1));
+	__m256i second = fold_words(products_q4_0(blocks, x, 2), products_q4_0(blocks, x, 3));
+	__m256i sums = _mm256_madd_epi16(fold_again(first, second), _mm256_set1_epi16(1));
+
+	sums = _mm256_sub_epi32(sums, _mm256_loadu_si256((const void *)x->offsets));
+	return vec_fma(_mm256_loadu_ps(scales), _mm256_cvtepi32_ps(sums), sum);
 }
 
 #include "../vector/attend.h"

@@ -5,6 +5,8 @@
 
 #include "../sets.h"
 
+#include "scales.h"
+
 #include <immintrin.h>
 #include <stdint.h>
 #include <string.h>
@@ -61,14 +63,6 @@ static inline void vec_to_f16(void *to, vec a)
 	_mm256_storeu_si256(to, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
 }
 
-static inline float scale_of(const uint8_t *block)
-{
-	uint16_t half;
-
-	memcpy(&half, block, sizeof(half));
-	return _cvtsh_ss(half);
-}
-
 static inline float scale_q8_0(const uint8_t *block)
 {
 	return scale_of(block);
@@ -110,35 +104,23 @@ static inline void pack_q8_0(int16_t *x, const vec *levels)
 		_mm256_storeu_si256((void *)(x + 16 * i), _mm512_cvtepi32_epi16(_mm512_castps_si512(levels[i])));
 }
 
-static inline vec dot_q8_0(vec sum, const uint8_t *block, const int16_t *x, float step)
+static inline vec dot_q8_0(vec sum, const uint8_t *block, const int16_t *x, float scale)
 {
 	__m512i words = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)(block + 2)));
-	uint16_t half;
 
-	memcpy(&half, block, sizeof(half));
-	return vec_fma(_mm512_cvtph_ps(_mm256_set1_epi16((int16_t)half)) * vec_set(step),
-		_mm512_cvtepi32_ps(_mm512_madd_epi16(words, _mm512_loadu_si512(x))), sum);
+	return vec_fma(vec_set(scale), _mm512_cvtepi32_ps(_mm512_madd_epi16(words, _mm512_loadu_si512(x))), sum);
 }
 
-static inline void pack_q4_0(int8_t *x, int half, const vec *levels)
+/* x for a group of q4_0, two blocks a vector. */
+struct x_q4_0 {
+	int8_t levels[4][64];
+};
+
+static inline void pack_q4_0(struct x_q4_0 *x, size_t b, const vec *levels)
 {
 	for (int i = 0; i < 2; i++)
-		_mm_storeu_si128(
-			(void *)(x + 32 * half + 16 * i), _mm512_cvtepi32_epi8(_mm512_castps_si512(levels[i])));
-}
-
-/* The scales of a pair, times the steps of x, each in the eight lanes of its block. */
-static inline vec scales_q4_0(const uint8_t *pair, const float *steps)
-{
-	const __m512i lanes = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
-	uint16_t first, second;
-	__m128 two;
-
-	memcpy(&first, pair, sizeof(first));
-	memcpy(&second, pair + 18, sizeof(second));
-	two = _mm_cvtph_ps(_mm_cvtsi32_si128((int)(first | (uint32_t)second << 16)));
-	two *= _mm_castsi128_ps(_mm_loadl_epi64((const void *)steps));
-	return _mm512_permutexvar_ps(lanes, _mm512_castps128_ps512(two));
+		_mm_storeu_si128((void *)(x->levels[b / 2] + 32 * (b % 2) + 16 * i),
+			_mm512_cvtepi32_epi8(_mm512_castps_si512(levels[i])));
 }
 
 /* The nibbles of a pair as bytes, in the order of their columns. */
@@ -155,9 +137,11 @@ static inline __m512i nibbles_of(const uint8_t *pair)
 }
 
 /* Nibbles are 8 too large, and 8 * x is taken off again: the same for all rows, so the compiler does it once. */
-static inline vec dot_q4_0(vec sum, const uint8_t *pair, const int8_t *x, const float *steps)
+static inline vec dot_pair_q4_0(vec sum, const uint8_t *pair, const int8_t *x, const float *scales)
 {
+	const __m512i lanes = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
 	const __m512i eight = _mm512_set1_epi8(8);
+	__m128 two = _mm_castsi128_ps(_mm_loadl_epi64((const void *)scales));
 	__m512i x_bytes = _mm512_loadu_si512(x), nibbles = nibbles_of(pair);
 #ifdef __AVX512VNNI__
 	__m512i offset = _mm512_dpbusd_epi32(_mm512_setzero_si512(), eight, x_bytes);
@@ -167,7 +151,14 @@ static inline vec dot_q4_0(vec sum, const uint8_t *pair, const int8_t *x, const 
 	__m512i sums = _mm512_madd_epi16(_mm512_sub_epi16(products, offset), _mm512_set1_epi16(1));
 #endif
 
-	return vec_fma(scales_q4_0(pair, steps), _mm512_cvtepi32_ps(sums), sum);
+	return vec_fma(_mm512_permutexvar_ps(lanes, _mm512_castps128_ps512(two)), _mm512_cvtepi32_ps(sums), sum);
+}
+
+static inline vec dot_q4_0(vec sum, const uint8_t *blocks, const struct x_q4_0 *x, const float *scales)
+{
+	for (int pair = 0; pair < 4; pair++)
+		sum = dot_pair_q4_0(sum, blocks + 36 * pair, x->levels[pair], scales + 2 * pair);
+	return sum;
 }
 
 #include "../vector/attend.h"

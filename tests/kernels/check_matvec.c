@@ -29,6 +29,12 @@ static size_t span_of(const struct shape *shape)
 	return shape->rows ? (shape->rows - 1) * shape->stride + (size_t)wick_type_bytes(shape->type, shape->cols) : 0;
 }
 
+/* True where a set brings x into steps. */
+static bool in_steps(const struct check *check, enum wick_type type)
+{
+	return (type == WICK_Q8_0 || type == WICK_Q4_0) && !check->plain;
+}
+
 /* What a set may add to the error where it brings x into steps: half a step of each block times its weights. */
 static double steps_error(const struct shape *shape, const float *decoded, const float *x)
 {
@@ -49,14 +55,13 @@ static double steps_error(const struct shape *shape, const float *decoded, const
 static double bound_of(struct check *check, const struct shape *shape, enum check_kind kind, const uint8_t *row, const float *x)
 {
 	float *decoded = check_buffer(check, ROW, shape->cols * sizeof(*decoded));
-	bool in_steps = (shape->type == WICK_Q8_0 || shape->type == WICK_Q4_0) && !check->plain;
 	double terms = 0;
 
 	check->truth->to_f32[shape->type](decoded, row, shape->cols);
 	for (size_t c = 0; c < shape->cols; c++)
 		terms += fabs((double)decoded[c] * x[c]);
 	/* Whole numbers up to 127 with 127 among them are in steps already; those of q8_0 are 129 times finer. */
-	if (!in_steps || kind == CHECK_LEVELS)
+	if (!in_steps(check, shape->type) || kind == CHECK_LEVELS)
 		return check_dot_bound(check, shape->cols, terms);
 	return check_dot_bound(check, shape->cols, terms) + steps_error(shape, decoded, x);
 }
@@ -125,6 +130,23 @@ static void check_infinities(
 	check_values(check, shape, kind, w, x);
 }
 
+/* Where x is brought into steps, one that is no finite number leaves no number of anything. */
+static void check_spoilt(struct check *check, const struct shape *shape, const uint8_t *w, float *x)
+{
+	static const float specials[] = { INFINITY, -INFINITY, NAN };
+	float *want = check_buffer(check, WANT, shape->rows * sizeof(*want));
+	float *got = check_buffer(check, GOT, shape->rows * sizeof(*got));
+	double bound[ROWS_MAX] = { 0 };
+
+	if (!in_steps(check, shape->type) || !shape->cols)
+		return;
+	x[check_random(check, (uint32_t)shape->cols)] = specials[check_random(check, WICK_COUNT_OF(specials))];
+	check->kernels->matvec[shape->type](got, w, shape->stride, x, shape->rows, shape->cols);
+	for (size_t r = 0; r < shape->rows; r++)
+		want[r] = NAN;
+	check_near(check, want, got, bound, shape->rows);
+}
+
 static void check_shape(struct check *check, const struct shape *shape, enum check_kind kind)
 {
 	uint8_t *w = check_buffer(check, W, span_of(shape));
@@ -139,6 +161,7 @@ static void check_shape(struct check *check, const struct shape *shape, enum che
 	check_cuts(check, shape, w, x);
 	check_rows(check, shape, w, x);
 	check_infinities(check, shape, kind, w, x);
+	check_spoilt(check, shape, w, x);
 	check_guards(check);
 }
 

@@ -1,0 +1,48 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The scales of quantised blocks, with AVX2 and F16C: halves that lie bytes apart, of which eight are converted at once. */
+
+#include "../kernels.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+static inline float scale_of(const uint8_t *block)
+{
+	uint16_t half;
+
+	memcpy(&half, block, sizeof(half));
+	return _cvtsh_ss(half);
+}
+
+/* Block b of q8_0 starts at byte 34 * b, which is word b of 16 bytes from 32 * b. */
+static inline __m128i halves_q8_0(const uint8_t *blocks)
+{
+	__m128i halves = _mm_loadu_si128((const void *)blocks);
+
+#define BLEND(b) halves = _mm_blend_epi16(halves, _mm_loadu_si128((const void *)(blocks + 32 * b)), 1 << b)
+	BLEND(1), BLEND(2), BLEND(3), BLEND(4), BLEND(5), BLEND(6), BLEND(7);
+#undef BLEND
+	return halves;
+}
+
+/* Block b of q4_0 starts at byte 18 * b. Of vector k of four, that is word 2 * k of the low half for block 2 * k, and word
+ * 2 * k + 1 of the high half for the one after it. */
+static inline __m128i halves_q4_0(const uint8_t *blocks)
+{
+	__m256i all = _mm256_loadu_si256((const void *)blocks);
+
+#define BLEND(k) all = _mm256_blend_epi32(all, _mm256_loadu_si256((const void *)(blocks + 32 * k)), 0x11 << k)
+	BLEND(1), BLEND(2), BLEND(3);
+#undef BLEND
+	return _mm_blend_epi16(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1), 0xaa);
+}
+
+static inline void group_scales(float *scales, enum wick_type type, const uint8_t *blocks, const float *steps)
+{
+	__m128i halves = type == WICK_Q8_0 ? halves_q8_0(blocks) : halves_q4_0(blocks);
+
+	_mm256_storeu_ps(scales, _mm256_cvtph_ps(halves) * _mm256_loadu_ps(steps));
+}
