@@ -1,18 +1,31 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The resident load: some loads in flight at once, checked in the order in which they were sent. */
+/* The resident load: some loads in flight at once, checked in the order in which they were sent.
+ *
+ * The memory they land in is made, which means zeroed, by all threads just ahead of them: left to the reads it would be
+ * made by the thread that submits them, alone, and the drive would wait for that. */
 
 #include "load.h"
 
 #include "bits.h"
+#include "mem.h"
+#include "pool.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* A range is cut into pieces of this size, so that checking one overlaps reading the next ones. */
 #define PIECE_BYTES (4u << 20)
 #define PIECES_MAX 64
+#define MAKE_BYTES (2u << 20) /* memory made by one task: a huge page */
+#define MAKES_A_THREAD 4
+
+/* Of Linux 5.14; older kernels refuse it, and the reads make the memory. */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 struct loader {
 	struct wick_fetch *fetch;
@@ -20,6 +33,7 @@ struct loader {
 	uint32_t count;
 	uint32_t next_load; /* what is sent next */
 	uint64_t next_row;
+	uint64_t made_bytes; /* of next_load's memory, from its base on */
 	struct wick_landing *ring; /* (ring_count) */
 	struct wick_io_request *requests;
 	uint32_t ring_count, requests_each;
@@ -37,12 +51,43 @@ static uint64_t piece_rows(const struct wick_tensor *tensor, uint64_t left)
 	return WICK_MIN(rows, left);
 }
 
+struct make {
+	uint8_t *base;
+	uint64_t bytes;
+};
+
+static void make_task(void *arg, uint32_t task, uint32_t thread)
+{
+	const struct make *make = arg;
+	uint64_t at = (uint64_t)task * MAKE_BYTES;
+
+	(void)thread;
+	madvise(make->base + at, WICK_MIN(MAKE_BYTES, make->bytes - at), MADV_POPULATE_WRITE);
+}
+
+/* Makes the memory of the next load up to `bytes`, and some more so that every thread has work. */
+static void make_memory(struct loader *loader, uint64_t bytes)
+{
+	const struct wick_load *load = &loader->loads[loader->next_load];
+	struct wick_pool *pool = loader->fetch->pool;
+	uint64_t ahead = (uint64_t)wick_pool_threads(pool) * MAKES_A_THREAD * MAKE_BYTES;
+	struct make make = { .base = load->base + loader->made_bytes };
+
+	if (bytes <= loader->made_bytes)
+		return;
+	make.bytes = WICK_MIN(WICK_MAX(bytes - loader->made_bytes, ahead),
+		wick_align_up(load->rows * load->tensor->row_bytes, WICK_MEM_ALIGN) - loader->made_bytes);
+	wick_pool_run(pool, make_task, &make, (uint32_t)wick_div_up(make.bytes, MAKE_BYTES));
+	loader->made_bytes += make.bytes;
+}
+
 static void send_piece(struct loader *loader)
 {
 	const struct wick_load *load = &loader->loads[loader->next_load];
 	struct wick_landing *landing = &loader->ring[loader->tail % loader->ring_count];
 	uint64_t rows = piece_rows(load->tensor, load->rows - loader->next_row);
 
+	make_memory(loader, (loader->next_row + rows) * load->tensor->row_bytes);
 	landing->buffer = load->base + loader->next_row * load->tensor->row_bytes;
 	wick_fetch_start(loader->fetch, landing, load->tensor, loader->next_row, rows);
 	loader->next_row += rows;
@@ -50,6 +95,7 @@ static void send_piece(struct loader *loader)
 	if (loader->next_row == load->rows) {
 		loader->next_load++;
 		loader->next_row = 0;
+		loader->made_bytes = 0;
 	}
 }
 
