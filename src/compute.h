@@ -69,6 +69,8 @@ struct wick_ffn {
 	float *h;
 	size_t h_floats;
 	uint32_t m;
+	const uint64_t *mask;           /* (m, mask_words) or NULL: bit k of word w is neuron 64 w + k; 0: h is 0 */
+	size_t mask_words;
 	const struct wick_watch *watch; /* or NULL; layer and position are for it */
 	uint32_t layer, position;
 };

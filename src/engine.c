@@ -13,7 +13,9 @@
 #include "memory_limits.h"
 #include "load.h"
 #include "pool.h"
+#include "slot.h"
 #include "tokenizer.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <numa.h>
@@ -31,6 +33,29 @@
 #define READ_THREADS_MAX 32
 #define EIO_RETRIES 4
 
+/* The trace to replay, if one is asked for, must be of a model of this shape; one that was recorded, of this model. */
+static int open_trace(struct wick *wick, const struct wick_options *options, struct wick_diag *diag)
+{
+	const struct wick_shape *shape = &wick->model->shape;
+	const struct wick_trace_shape *trace;
+	int err;
+
+	if (wick->settings.mode != WICK_MODE_SPARSE)
+		return 0;
+	if (!options->trace)
+		return wick_diag_say(diag, -EINVAL, "sparse mode needs predictors, and the model has none; mode dense is exact");
+	err = wick_trace_open(&wick->trace, options->trace, diag);
+	if (err)
+		return err;
+	trace = wick_trace_shape(wick->trace);
+	if (trace->layers != shape->layers || trace->n_ff != shape->n_ff)
+		return wick_diag_say(diag, -EINVAL, "%s: a trace of %u layers of %u neurons; the model has %u of %u",
+			options->trace, trace->layers, trace->n_ff, shape->layers, shape->n_ff);
+	if (trace->model_crc && trace->model_crc != wick->model->crcs[wick_slot_checksums(shape) - 1])
+		return wick_diag_say(diag, -EINVAL, "%s: the trace was recorded from another model", options->trace);
+	return 0;
+}
+
 /* Model, tokenizer and settings: what planning needs. */
 static int open_model(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag)
 {
@@ -40,6 +65,8 @@ static int open_model(struct wick *wick, const char *path, const struct wick_opt
 		err = wick_tokenizer_create(&wick->tokenizer, wick->model->gguf, diag);
 	if (!err)
 		err = wick_settings_from(&wick->settings, options, wick->model, diag);
+	if (!err)
+		err = open_trace(wick, options, diag);
 	if (err)
 		return err;
 	wick->places = calloc(wick_place_count(&wick->model->shape), sizeof(*wick->places));
@@ -71,6 +98,12 @@ static uint64_t process_thread_bytes(const struct wick_shape *shape)
 	return PROCESS_BYTES_A_THREAD + wider * PACKED_COLUMNS * sizeof(float);
 }
 
+/* A replayed trace knows one token after the other. */
+static uint32_t batch_tokens(const struct wick *wick)
+{
+	return wick->trace ? 1 : WICK_MIN(wick_batch_tokens(&wick->model->shape), wick->settings.ctx);
+}
+
 static int make_plan(struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag)
 {
 	const struct wick_settings *settings = &wick->settings;
@@ -79,7 +112,10 @@ static int make_plan(struct wick *wick, const struct wick_options *options, stru
 			(uint64_t)read_threads(settings) * THREAD_BYTES,
 		.metadata_bytes = wick->model->memory_bytes + wick_tokenizer_bytes(wick->tokenizer),
 		.mode = settings->mode, .chunk_bytes = settings->chunk_bytes,
-		.size = { .ctx = settings->ctx, .threads = settings->threads, .all_logits = settings->all_logits } };
+		.size = { .ctx = settings->ctx, .threads = settings->threads, .all_logits = settings->all_logits },
+		.sparse = { .on = settings->mode == WICK_MODE_SPARSE, .window = settings->window,
+			.policy = settings->policy, .lookahead = settings->lookahead,
+			.batch_tokens = batch_tokens(wick) } };
 
 	return wick_plan_make(&input, wick->places, &wick->plan, layout, diag);
 }
@@ -111,6 +147,24 @@ static void look_at_drive(struct wick *wick)
 		wick->settings.measure && wick->plan.swept_bytes && room);
 }
 
+static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shape)
+{
+	struct wick_forward *forward = &wick->forward;
+	struct wick_sparse *sparse = &forward->sparse;
+
+	sparse->model = wick->model;
+	sparse->compute = &forward->compute;
+	sparse->fetch = &wick->fetch;
+	sparse->places = wick->places;
+	sparse->vectors = &forward->vectors;
+	sparse->chooser.compute = &forward->compute;
+	sparse->chooser.layers = wick->model->shape.layers;
+	sparse->chooser.n_ff = wick->model->shape.n_ff;
+	sparse->chooser.trace = wick->trace;
+	wick_sparse_init(sparse, shape, &wick->mem);
+	forward->batch_tokens = shape->batch_tokens;
+}
+
 /* Carves the reservation and lists what has to be loaded into it. */
 static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struct wick_load *loads)
 {
@@ -132,6 +186,8 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 		wick_forward_lookup_init(forward, &wick->mem);
 		wick_sweep_init(&forward->sweep, &layout->sweep, wick->places, places, &wick->fetch, &wick->mem);
 	}
+	if (layout->sparse.on)
+		carve_sparse(wick, &layout->sparse);
 	for (uint32_t i = 0; i < places; i++) {
 		struct wick_place *place = &wick->places[i];
 
@@ -250,6 +306,7 @@ void wick_close(struct wick *wick)
 	wick_pool_destroy(wick->pool);
 	wick_mem_release(&wick->mem);
 	wick_file_close(&wick->file);
+	wick_trace_close(wick->trace);
 	wick_tokenizer_destroy(wick->tokenizer);
 	wick_model_close(wick->model);
 	free(wick->places);

@@ -15,10 +15,12 @@
 #include <wick/wick.h>
 
 struct wick_tokenizer;
+struct wick_trace;
 
 struct wick {
 	struct wick_model *model;
 	struct wick_tokenizer *tokenizer;
+	struct wick_trace *trace; /* replayed; or NULL */
 	struct wick_settings settings;
 	struct wick_file file;
 	struct wick_io *io;

@@ -35,6 +35,24 @@ uint32_t wick_fetch_requests(uint64_t bytes, uint64_t chunk_bytes)
 	return (uint32_t)wick_div_up(wick_fetch_buffer_bytes(bytes), chunk_bytes);
 }
 
+void wick_fetch_submit(struct wick_fetch *fetch, struct wick_io_request *request)
+{
+	if (!wick_io_outstanding(fetch->io))
+		fetch->busy_since_ns = wick_now_ns();
+	wick_io_submit(fetch->io, request);
+}
+
+static void receive(struct wick_receiver *receiver, struct wick_io_request *request)
+{
+	struct wick_landing *landing = (struct wick_landing *)receiver;
+
+	landing->pending--;
+	if (request->state == WICK_IO_FAILED && !landing->err) {
+		landing->err = request->result;
+		landing->err_offset = request->offset + request->bytes_done;
+	}
+}
+
 /* Sends the reads that cover [offset, end) of the file, chunk by chunk. */
 static void send_reads(struct wick_fetch *fetch, struct wick_landing *landing, uint64_t offset, uint64_t end)
 {
@@ -45,10 +63,11 @@ static void send_reads(struct wick_fetch *fetch, struct wick_landing *landing, u
 		uint64_t bytes = WICK_MIN(fetch->chunk_bytes, end - at);
 		struct wick_io_request *request = &landing->requests[count];
 
-		*request = (struct wick_io_request){ .file = fetch->file, .offset = at, .user = landing,
-			.one = { .iov_base = into, .iov_len = bytes }, .priority = WICK_IO_DEMAND };
+		*request = (struct wick_io_request){ .file = fetch->file, .offset = at,
+			.user = &landing->receiver, .one = { .iov_base = into, .iov_len = bytes },
+			.priority = landing->priority };
 		landing->pending++;
-		wick_io_submit(fetch->io, request);
+		wick_fetch_submit(fetch, request);
 		at += bytes;
 		into += bytes;
 	}
@@ -63,6 +82,7 @@ void wick_fetch_start(struct wick_fetch *fetch, struct wick_landing *landing, co
 	uint64_t end = wick_align_up(offset + rows * tensor->row_bytes, fetch->file->offset_align);
 
 	wick_assert(!landing->pending);
+	landing->receiver.receive = receive;
 	landing->tensor = tensor;
 	landing->first_row = first_row;
 	landing->rows = rows;
@@ -71,31 +91,37 @@ void wick_fetch_start(struct wick_fetch *fetch, struct wick_landing *landing, co
 	send_reads(fetch, landing, begin, end);
 }
 
-/* Takes back one read, whoever's it is. */
-static void reap(struct wick_fetch *fetch)
+static void take_back(struct wick_fetch *fetch, struct wick_io_request *request)
 {
-	struct wick_io_request *request = wick_io_wait(fetch->io);
-	struct wick_landing *landing;
+	struct wick_receiver *receiver = request->user;
 
+	if (!wick_io_outstanding(fetch->io))
+		fetch->busy_ns += request->completed_ns - fetch->busy_since_ns;
+	receiver->receive(receiver, request);
+}
+
+void wick_fetch_poll(struct wick_fetch *fetch)
+{
+	struct wick_io_request *request;
+
+	while ((request = wick_io_poll(fetch->io)))
+		take_back(fetch, request);
+}
+
+void wick_fetch_wait(struct wick_fetch *fetch)
+{
+	uint64_t begun = wick_now_ns();
+	struct wick_io_request *request = wick_io_wait(fetch->io);
+
+	fetch->wait_ns += wick_now_ns() - begun;
 	wick_verify(request);
-	landing = request->user;
-	landing->pending--;
-	if (request->state == WICK_IO_FAILED && !landing->err) {
-		landing->err = request->result;
-		landing->err_offset = request->offset + request->bytes_done;
-	}
+	take_back(fetch, request);
 }
 
 void wick_fetch_drain(struct wick_fetch *fetch, struct wick_landing *landing)
 {
-	uint64_t begun;
-
-	if (!landing->pending)
-		return;
-	begun = wick_now_ns();
 	while (landing->pending)
-		reap(fetch);
-	fetch->wait_ns += wick_now_ns() - begun;
+		wick_fetch_wait(fetch);
 }
 
 struct check {
@@ -186,21 +212,39 @@ static int say_failed(struct wick_fetch *fetch, const struct wick_landing *landi
 		landing->err == -ENODATA ? "the file ends before it" : strerror(-landing->err));
 }
 
+/* What finish does in the first round and repair in those that follow. 1: does not match. */
+static int finish_round(struct wick_fetch *fetch, struct wick_landing *landing, uint64_t *bad, struct wick_diag *diag)
+{
+	wick_fetch_drain(fetch, landing);
+	if (landing->err)
+		return say_failed(fetch, landing, diag);
+	*bad = wick_fetch_check(fetch, landing->tensor, landing->data, landing->first_row, landing->rows);
+	return *bad != landing->first_row + landing->rows;
+}
+
+int wick_fetch_repair(struct wick_fetch *fetch, struct wick_landing *landing, const struct wick_tensor *tensor,
+	uint64_t first_row, uint64_t rows, struct wick_diag *diag)
+{
+	uint64_t bad = first_row;
+	int rc;
+
+	for (int round = 0; round < WICK_REREADS; round++) {
+		wick_fetch_start(fetch, landing, tensor, first_row, rows);
+		rc = finish_round(fetch, landing, &bad, diag);
+		if (!rc)
+			fetch->repaired++;
+		if (rc <= 0)
+			return rc;
+	}
+	return say_damaged(fetch, tensor, bad, diag);
+}
+
 int wick_fetch_finish(struct wick_fetch *fetch, struct wick_landing *landing, struct wick_diag *diag)
 {
 	uint64_t bad;
+	int rc = finish_round(fetch, landing, &bad, diag);
 
-	for (int round = 0;; round++) {
-		wick_fetch_drain(fetch, landing);
-		if (landing->err)
-			return say_failed(fetch, landing, diag);
-		bad = wick_fetch_check(fetch, landing->tensor, landing->data, landing->first_row, landing->rows);
-		if (bad == landing->first_row + landing->rows) {
-			fetch->repaired += round > 0;
-			return 0;
-		}
-		if (round == WICK_REREADS)
-			return say_damaged(fetch, landing->tensor, bad, diag);
-		wick_fetch_start(fetch, landing, landing->tensor, landing->first_row, landing->rows);
-	}
+	if (rc <= 0)
+		return rc;
+	return wick_fetch_repair(fetch, landing, landing->tensor, landing->first_row, landing->rows, diag);
 }

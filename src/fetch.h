@@ -19,6 +19,11 @@ struct wick_pool;
  * happened on the way. */
 #define WICK_REREADS 2
 
+/* Who a read is for; request->user of all reads that go through here. */
+struct wick_receiver {
+	void (*receive)(struct wick_receiver *receiver, struct wick_io_request *request);
+};
+
 struct wick_fetch {
 	const struct wick_file *file;
 	struct wick_io *io;
@@ -27,10 +32,14 @@ struct wick_fetch {
 	uint64_t chunk_bytes; /* of one read; a multiple of the file's alignment */
 	uint64_t repaired;    /* blocks that matched after reading again */
 	uint64_t wait_ns;     /* spent waiting for reads */
+	uint64_t busy_ns;     /* during which something was outstanding; busy_since_ns: it still is */
+	uint64_t busy_since_ns;
 };
 
 /* One landing place, filled by one or more reads. */
 struct wick_landing {
+	struct wick_receiver receiver;
+	enum wick_io_priority priority;
 	const struct wick_tensor *tensor;
 	uint64_t first_row, rows;
 	uint8_t *buffer;  /* aligned for direct reads */
@@ -45,15 +54,28 @@ struct wick_landing {
 uint64_t wick_fetch_buffer_bytes(uint64_t bytes);
 uint32_t wick_fetch_requests(uint64_t bytes, uint64_t chunk_bytes);
 
-/* Sends the reads for rows [first_row, first_row + rows) of a tensor; landing->buffer and ->requests are set. */
+/* Sends the reads for rows [first_row, first_row + rows) of a tensor; landing->buffer and ->requests are set, and
+ * ->priority where it is not demand. */
 void wick_fetch_start(struct wick_fetch *fetch, struct wick_landing *landing, const struct wick_tensor *tensor,
 	uint64_t first_row, uint64_t rows);
 
 /* Waits until every read has come back, then checks the rows. 0; a read's negative errno; -EBADMSG: damaged. */
 int wick_fetch_finish(struct wick_fetch *fetch, struct wick_landing *landing, struct wick_diag *diag);
 
+/* Reads rows again that did not match, or could not be read among others, WICK_REREADS times at most. Returns as finish. */
+int wick_fetch_repair(struct wick_fetch *fetch, struct wick_landing *landing, const struct wick_tensor *tensor,
+	uint64_t first_row, uint64_t rows, struct wick_diag *diag);
+
 /* Waits until every read has come back, whatever became of it. */
 void wick_fetch_drain(struct wick_fetch *fetch, struct wick_landing *landing);
+
+/* Sends a read whose user is a wick_receiver. */
+void wick_fetch_submit(struct wick_fetch *fetch, struct wick_io_request *request);
+
+/* Takes back what has arrived, whoever's it is, and keeps the drive's queue full; does not wait. */
+void wick_fetch_poll(struct wick_fetch *fetch);
+/* Waits for one read, whoever's it is; something is outstanding. */
+void wick_fetch_wait(struct wick_fetch *fetch);
 
 /* Compares the checksums of rows that lie at data, row_bytes apart; first_row begins a block. Returns the first row of
  * the first block that does not match, or first_row + rows. */

@@ -19,6 +19,8 @@
 #include "pool.h"
 #include "watch.h"
 
+#define MASK_ROWS 64 /* of a word; tiles are whole words */
+
 struct job {
 	const struct wick_ffn *ffn;
 	const struct wick_rows *rows;
@@ -130,6 +132,24 @@ static uint64_t rows_at_once(const struct wick_ffn *ffn)
 	return ffn->h_floats / ffn->m / ffn->compute->gemm_rows * ffn->compute->gemm_rows;
 }
 
+/* What was not chosen, of the neurons of one word of the mask, as if it had not been computed. */
+static void mask_task(void *arg, uint32_t task, uint32_t thread)
+{
+	const struct job *job = arg;
+	const struct wick_ffn *ffn = job->ffn;
+	uint64_t row = (uint64_t)task * MASK_ROWS, count = WICK_MIN(MASK_ROWS, job->rows->count - row);
+
+	(void)thread;
+	for (uint32_t i = 0; i < ffn->m; i++) {
+		uint64_t chosen = ffn->mask[i * ffn->mask_words + (job->rows->first + row) / MASK_ROWS];
+		float *h = ffn->h + i * job->ldh + row;
+
+		for (uint64_t k = 0; k < count; k++)
+			if (!(chosen >> k & 1))
+				h[k] = 0;
+	}
+}
+
 static void tell_what_fired(const struct job *job)
 {
 	const struct wick_ffn *ffn = job->ffn;
@@ -155,6 +175,8 @@ void wick_ffn_rows(const struct wick_ffn *ffn, const struct wick_rows *rows)
 		job.ldh = piece.count;
 		wick_pool_run(pool, up_task, &job, (uint32_t)wick_div_up(piece.count, job.task_rows));
 		tell_what_fired(&job);
+		if (ffn->mask)
+			wick_pool_run(pool, mask_task, &job, (uint32_t)wick_div_up(piece.count, MASK_ROWS));
 		wick_pool_run(pool, ffn->m < WICK_GEMM_TOKENS ? down_decode_task : down_gemm_task, &job, slices);
 	}
 }

@@ -14,6 +14,26 @@
 #include <errno.h>
 #include <string.h>
 
+#define SLICE_BYTES (1u << 20) /* of weights: some 100 microseconds */
+
+/* Rows that are here. While bundles are on their way, in slices, with a look at the drive after each. */
+static void linear_rows(struct wick_forward *f, const struct wick_linear *linear, const struct wick_rows *rows)
+{
+	uint64_t tile_bytes = WICK_TILE_ROWS * linear->stride;
+	uint64_t most = WICK_MAX(SLICE_BYTES / tile_bytes, 1) * WICK_TILE_ROWS;
+	struct wick_rows slice = *rows;
+
+	if (!f->sparse.on || linear->m >= WICK_GEMM_TOKENS)
+		most = rows->count;
+	for (uint64_t done = 0; done < rows->count; done += slice.count) {
+		slice = (struct wick_rows){ .base = rows->base + done * linear->stride, .first = rows->first + done,
+			.count = WICK_MIN(most, rows->count - done) };
+		wick_linear_rows(linear, &slice);
+		if (f->sparse.on)
+			wick_fetch_poll(f->fetch);
+	}
+}
+
 /* y (m, ldy) = tensor at `place` times x (m, cols), plus a bias. */
 static int apply(struct wick_forward *f, uint32_t place, const float *bias, const float *x, float *y, uint32_t m,
 	struct wick_diag *diag)
@@ -25,12 +45,12 @@ static int apply(struct wick_forward *f, uint32_t place, const float *bias, cons
 	int err;
 
 	if (rows.count)
-		wick_linear_rows(&linear, &rows);
+		linear_rows(f, &linear, &rows);
 	for (uint64_t done = rows.count; done < at->rows; done += rows.count) {
 		err = wick_sweep_next(&f->sweep, place, &rows, diag);
 		if (err)
 			return err;
-		wick_linear_rows(&linear, &rows);
+		linear_rows(f, &linear, &rows);
 		wick_sweep_done(&f->sweep);
 	}
 	for (uint32_t i = 0; bias && i < m; i++)
@@ -50,7 +70,7 @@ static int apply_ffn(struct wick_forward *f, uint32_t layer, const float *x, flo
 		.watch = f->watch, .layer = layer, .position = position };
 	struct wick_rows rows = { .base = at->base, .count = at->resident_rows };
 	size_t d_model = f->model->shape.d_model;
-	int err;
+	int err = 0;
 
 	if (f->watch && f->watch->inputs)
 		f->watch->inputs(f->watch->user, layer, position, m, x);
@@ -59,6 +79,13 @@ static int apply_ffn(struct wick_forward *f, uint32_t layer, const float *x, flo
 			memcpy(y + i * d_model, down_bias, d_model * sizeof(float));
 		else
 			memset(y + i * d_model, 0, d_model * sizeof(float));
+	if (f->sparse.on && m < WICK_GEMM_TOKENS) {
+		for (uint32_t i = 0; !err && i < m; i++)
+			err = wick_sparse_ffn(&f->sparse, layer, position + i, x + i * d_model, y + i * d_model, diag);
+		return err;
+	}
+	if (f->sparse.on)
+		ffn.mask = wick_sparse_mask(&f->sparse, layer, position, m, x, &ffn.mask_words);
 	if (rows.count)
 		wick_ffn_rows(&ffn, &rows);
 	for (uint64_t done = rows.count; done < at->rows; done += rows.count) {
@@ -66,6 +93,8 @@ static int apply_ffn(struct wick_forward *f, uint32_t layer, const float *x, flo
 		if (err)
 			return err;
 		wick_ffn_rows(&ffn, &rows);
+		if (f->sparse.on)
+			wick_sparse_warm(&f->sparse, layer, &rows);
 		wick_sweep_done(&f->sweep);
 	}
 	return 0;
@@ -140,25 +169,6 @@ static int layer_forward(struct wick_forward *f, uint32_t layer, uint32_t m, uin
 	return 0;
 }
 
-/* One row of a table as floats, from memory or, if it is not there, with its check block from the file. */
-static int look_up(struct wick_forward *f, const struct wick_place *place, uint64_t row, float *into, struct wick_diag *diag)
-{
-	const struct wick_tensor *tensor = place->tensor;
-	uint64_t block = row / tensor->check_rows * tensor->check_rows;
-	const uint8_t *at = place->base + row * tensor->row_bytes;
-	int err;
-
-	if (row >= place->resident_rows) {
-		wick_fetch_start(f->fetch, &f->lookup, tensor, block, WICK_MIN(tensor->check_rows, tensor->rows - block));
-		err = wick_fetch_finish(f->fetch, &f->lookup, diag);
-		if (err)
-			return err;
-		at = f->lookup.data + (row - block) * tensor->row_bytes;
-	}
-	f->compute.kernels->to_f32[tensor->type](into, at, tensor->cols);
-	return 0;
-}
-
 /* forward->x = embeddings of the tokens and their positions. */
 static int embed(struct wick_forward *f, const uint32_t *ids, uint32_t m, uint32_t position, struct wick_diag *diag)
 {
@@ -169,11 +179,11 @@ static int embed(struct wick_forward *f, const uint32_t *ids, uint32_t m, uint32
 	int err = 0;
 
 	for (uint32_t i = 0; !err && i < m; i++)
-		err = look_up(f, table, ids[i], into + (size_t)i * shape->d_embed, diag);
+		err = wick_look_up(f, table, ids[i], into + (size_t)i * shape->d_embed, diag);
 	if (!err && shape->project)
 		err = apply(f, WICK_PLACE_PROJECT_IN, NULL, f->embed, f->x, m, diag);
 	for (uint32_t i = 0; !err && positions->tensor && i < m; i++) {
-		err = look_up(f, positions, position + i, f->y, diag);
+		err = wick_look_up(f, positions, position + i, f->y, diag);
 		if (!err)
 			f->compute.kernels->add(f->x + (size_t)i * shape->d_model, f->y, shape->d_model);
 	}
@@ -234,16 +244,20 @@ const float *wick_forward_last(const struct wick_forward *f, uint32_t m)
 	return f->logits + (f->all_logits ? (size_t)(m - 1) * f->model->shape.vocab : 0);
 }
 
-int wick_forward_batch(struct wick_forward *f, const uint32_t *ids, uint32_t m, uint32_t position, bool want_head,
-	struct wick_diag *diag)
+int wick_forward_batch(struct wick_forward *f, const struct wick_batch *batch, struct wick_diag *diag)
 {
-	int err;
+	uint32_t m = batch->m;
+	int err = 0;
 
 	wick_assert(m >= 1 && m <= f->batch_tokens);
-	err = embed(f, ids, m, position, diag);
+	wick_sweep_begin(&f->sweep, m >= WICK_GEMM_TOKENS, batch->m_next >= WICK_GEMM_TOKENS);
+	if (f->sparse.on)
+		err = wick_choose_begin(&f->sparse.chooser, batch->position, diag);
+	if (!err)
+		err = embed(f, batch->ids, m, batch->position, diag);
 	for (uint32_t layer = 0; !err && layer < f->model->shape.layers; layer++)
-		err = layer_forward(f, layer, m, position, diag);
-	if (!err && want_head)
+		err = layer_forward(f, layer, m, batch->position, diag);
+	if (!err && batch->want_head)
 		err = finish(f, m, diag);
 	return err;
 }
@@ -289,28 +303,4 @@ void wick_forward_init(struct wick_forward *f, const struct wick_forward_shape *
 	f->compute.gemm_rows = wick_gemm_rows(&f->model->shape);
 	f->compute.tile_floats = wick_compute_tile_floats(&f->model->shape);
 	f->all_logits = size->all_logits;
-}
-
-/* The widest check block of the two tables. */
-static uint64_t lookup_block_bytes(const struct wick_model *model)
-{
-	return WICK_MAX(model->embed.check_rows * model->embed.row_bytes,
-		model->position.check_rows * model->position.row_bytes);
-}
-
-static uint64_t lookup_requests_bytes(const struct wick_model *model, uint64_t chunk_bytes)
-{
-	return wick_fetch_requests(lookup_block_bytes(model), chunk_bytes) * sizeof(struct wick_io_request);
-}
-
-uint64_t wick_forward_lookup_bytes(const struct wick_model *model, uint64_t chunk_bytes)
-{
-	return wick_mem_cost(wick_fetch_buffer_bytes(lookup_block_bytes(model))) +
-		wick_mem_cost(lookup_requests_bytes(model, chunk_bytes));
-}
-
-void wick_forward_lookup_init(struct wick_forward *f, struct wick_mem *mem)
-{
-	f->lookup.buffer = wick_mem_take(mem, wick_fetch_buffer_bytes(lookup_block_bytes(f->model)));
-	f->lookup.requests = wick_mem_take(mem, lookup_requests_bytes(f->model, f->fetch->chunk_bytes));
 }

@@ -7,6 +7,7 @@
 #include "compute.h"
 #include "kv.h"
 #include "place.h"
+#include "sparse.h"
 #include "sweep.h"
 #include "vectors.h"
 
@@ -26,6 +27,7 @@ struct wick_forward {
 	struct wick_compute compute;
 	struct wick_fetch *fetch;
 	struct wick_sweep sweep;
+	struct wick_sparse sparse;
 	struct wick_kv kv;
 	struct wick_vectors vectors;
 	struct wick_landing lookup;    /* for rows of embeddings that are not resident */
@@ -49,13 +51,23 @@ uint64_t wick_forward_lookup_bytes(const struct wick_model *model, uint64_t chun
 void wick_forward_init(struct wick_forward *forward, const struct wick_forward_shape *size, struct wick_mem *mem);
 void wick_forward_lookup_init(struct wick_forward *forward, struct wick_mem *mem);
 
-/* Tokens ids[0..m) at positions position..position+m-1, m <= batch_tokens. Leaves the last one's logits in
- * forward->logits, or with all_logits row i's at logits + i * vocab. want_head false: no logits at all. */
-int wick_forward_batch(struct wick_forward *forward, const uint32_t *ids, uint32_t m, uint32_t position, bool want_head,
-	struct wick_diag *diag);
+struct wick_batch {
+	const uint32_t *ids; /* (m) */
+	uint32_t m;          /* <= batch_tokens */
+	uint32_t m_next;     /* of the batch that follows, as far as is known; else 1 */
+	uint32_t position;   /* of the first */
+	bool want_head;      /* false: no logits at all */
+};
+
+/* Leaves the last token's logits in forward->logits, or with all_logits row i's at logits + i * vocab. */
+int wick_forward_batch(struct wick_forward *forward, const struct wick_batch *batch, struct wick_diag *diag);
 
 /* The last token's logits after wick_forward_batch(). */
 const float *wick_forward_last(const struct wick_forward *forward, uint32_t m);
+
+/* One row of a table as floats, from memory or, if it is not there, with its check block from the file. */
+int wick_look_up(struct wick_forward *forward, const struct wick_place *place, uint64_t row, float *into,
+	struct wick_diag *diag);
 
 /* Attention of one layer over a batch whose q, k, v are computed: stores keys and values, leaves the heads' outputs in
  * forward->norm. */

@@ -6,6 +6,7 @@
 #include "options.h"
 
 #include "bits.h"
+#include "policy.h"
 #include "pool.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@
 
 void wick_options_init(struct wick_options *options)
 {
-	*options = (struct wick_options){ .cpu_mask = ~0u };
+	*options = (struct wick_options){ .cpu_mask = ~0u, .lookahead = 1 };
 }
 
 /* CPUs that this process may run on. */
@@ -32,9 +33,18 @@ static uint32_t allowed_cpus(void)
 	return (uint32_t)WICK_MIN(WICK_MAX(CPU_COUNT(&set), 1), WICK_POOL_THREADS);
 }
 
-static int find_mode(enum wick_mode *mode, const char *name, struct wick_diag *diag)
+/* Sparse where that is the model's arithmetic and something says which neurons to compute. */
+static enum wick_mode default_mode(const struct wick_options *options, const struct wick_model *model)
 {
-	*mode = WICK_MODE_DENSE;
+	return model->shape.relu && options->trace ? WICK_MODE_SPARSE : WICK_MODE_DENSE;
+}
+
+static int find_mode(enum wick_mode *mode, const struct wick_options *options, const struct wick_model *model,
+	struct wick_diag *diag)
+{
+	const char *name = options->mode;
+
+	*mode = default_mode(options, model);
 	if (!name)
 		return 0;
 	for (int i = 0; i < WICK_MODE_COUNT; i++)
@@ -42,7 +52,22 @@ static int find_mode(enum wick_mode *mode, const char *name, struct wick_diag *d
 			*mode = (enum wick_mode)i;
 			return 0;
 		}
-	return wick_diag_say(diag, -EINVAL, "mode \"%s\": dense, hybrid and naive are possible", name);
+	return wick_diag_say(diag, -EINVAL, "mode \"%s\": sparse, dense, hybrid and naive are possible", name);
+}
+
+static int check_sparse(
+	struct wick_settings *settings, const struct wick_options *options, const struct wick_model *model, struct wick_diag *diag)
+{
+	settings->policy = wick_policy_find(options->policy);
+	if (!settings->policy)
+		return wick_diag_say(diag, -EINVAL, "policy \"%s\": %s are possible", options->policy, wick_policy_names());
+	if (settings->mode != WICK_MODE_SPARSE && options->trace)
+		return wick_diag_say(diag, -EINVAL, "a trace is replayed in sparse mode only, not in mode %s",
+			wick_mode_names[settings->mode]);
+	if (settings->mode == WICK_MODE_SPARSE && !model->shape.relu)
+		return wick_diag_say(diag, -EINVAL,
+			"sparse mode needs a ReLU model: with gelu no neuron is ever off; mode dense is exact");
+	return 0;
 }
 
 static int check_range(const char *what, uint64_t value, uint64_t least, uint64_t most, struct wick_diag *diag)
@@ -81,8 +106,13 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 		.ctx = options->ctx ? options->ctx : WICK_MIN(CTX_DEFAULT, ctx_max),
 		.threads = options->threads ? options->threads : allowed_cpus(),
 		.queue_depth = options->queue_depth ? options->queue_depth : DEPTH_DEFAULT,
-		.chunk_bytes = options->chunk_bytes ? options->chunk_bytes : CHUNK_DEFAULT };
-	err = find_mode(&settings->mode, options->mode, diag);
+		.chunk_bytes = options->chunk_bytes ? options->chunk_bytes : CHUNK_DEFAULT,
+		.window = options->window, .lookahead = options->lookahead };
+	err = find_mode(&settings->mode, options, model, diag);
+	if (!err)
+		err = check_sparse(settings, options, model, diag);
+	if (!err)
+		err = check_range("lookahead", options->lookahead, 0, 1, diag);
 	if (!err)
 		err = check_memory(&options->memory, diag);
 	if (!err)

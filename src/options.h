@@ -14,10 +14,16 @@ struct wick_settings {
 	uint64_t chunk_bytes;
 	const char *io;
 	bool buffered, all_logits, measure;
+	/* Of sparse mode: */
+	const struct wick_policy_ops *policy;
+	uint32_t window;
+	bool lookahead;
 };
 
 #define WICK_DEPTH_MAX 4096
 #define WICK_CHUNK_MAX (64u << 20)
+
+struct wick_policy_ops;
 
 /* -EINVAL with the option and its limits named. Needs the model for what it limits. */
 int wick_settings_from(struct wick_settings *settings, const struct wick_options *options,

@@ -37,6 +37,7 @@ struct wick_place {
 	uint32_t tile_rows; /* wick_gemm_rows() of the model */
 	uint8_t *base; /* of the resident rows, row_bytes apart as in the file */
 	bool lookup;   /* fetched by the row, never swept */
+	bool drawn;    /* bundles that are fetched one by one; swept for the batches that compute all of them */
 };
 
 static inline uint32_t wick_place_count(const struct wick_shape *shape)
@@ -59,9 +60,10 @@ static inline uint32_t wick_place_head(const struct wick_shape *shape)
 	return wick_place_project_out(shape) + 1;
 }
 
-static inline uint64_t wick_place_swept_rows(const struct wick_place *place)
+/* Rows that are read again for every batch; drawn: for one that sweeps drawn places too. */
+static inline uint64_t wick_place_swept_rows(const struct wick_place *place, bool drawn)
 {
-	return place->tensor && !place->lookup ? place->rows - place->resident_rows : 0;
+	return place->tensor && !place->lookup && (drawn || !place->drawn) ? place->rows - place->resident_rows : 0;
 }
 
 /* Fills wick_place_count() places, nothing resident yet. */

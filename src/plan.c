@@ -6,11 +6,15 @@
  *     budget = process + metadata + vectors + KV + activations     fixed by the model and the options
  *            + staging                                             only when something is swept
  *            + resident weights                                    as many as are left room for
+ *            + neuron matrices                                     sparse mode: instead of resident bundles
  *            + page tables                                         a 512th of all that; counted with the process
  *
  * Every byte kept saves one byte of reading a token, whichever it is, so the order of keeping is for the others' sake:
  * tables first (else each token waits for a row), then what is small, then the matrices outside the FFN, then bundles,
  * evenly over layers so that every layer has arithmetic to hide its reads under.
+ *
+ * Sparse mode keeps in the same order, but for the smallest neuron matrices, which come before everything: a byte of a
+ * matrix outside the FFN saves a byte a token for certain, a byte of a neuron matrix only when its neuron is wanted.
  */
 
 #include "plan.h"
@@ -33,6 +37,7 @@ const char *const wick_mode_names[WICK_MODE_COUNT] = {
 	[WICK_MODE_DENSE] = "dense",
 	[WICK_MODE_HYBRID] = "hybrid",
 	[WICK_MODE_NAIVE] = "naive",
+	[WICK_MODE_SPARSE] = "sparse",
 };
 
 struct planner {
@@ -40,6 +45,8 @@ struct planner {
 	struct wick_place *places;
 	uint32_t count;
 	uint64_t fixed_bytes;
+	uint32_t cache_rows; /* of a neuron matrix; n_ff: bundles are resident */
+	uint64_t cache_bytes;
 };
 
 /* The kernel's page tables for so much memory in 4 KiB pages, and what they leave of a budget for the rest. */
@@ -110,6 +117,58 @@ static void keep_bundles(struct planner *planner, uint64_t *left_bytes)
 	}
 }
 
+/* The largest neuron matrix that fits `bytes` in each layer; n_ff: all bundles may be resident instead. */
+static uint32_t matrix_rows(const struct wick_shape *shape, const struct wick_place *place, uint64_t bytes)
+{
+	uint32_t least = 0, most = shape->n_ff; /* of what fits, below what does not */
+
+	if (place_cost(place, place->rows) <= bytes)
+		return shape->n_ff;
+	while (most - least > 1) {
+		uint32_t middle = least + (most - least) / 2;
+
+		if (wick_sparse_matrix_bytes(shape, middle) <= bytes)
+			least = middle;
+		else
+			most = middle;
+	}
+	return least;
+}
+
+static uint32_t matrix_rows_min(const struct wick_shape *shape)
+{
+	return WICK_MIN(shape->n_ff, WICK_SPARSE_ROWS_MIN);
+}
+
+static uint64_t matrices_min_bytes(const struct planner *planner)
+{
+	const struct wick_shape *shape = &planner->input->model->shape;
+
+	return shape->layers * wick_sparse_matrix_bytes(shape, matrix_rows_min(shape));
+}
+
+/* Neuron matrices as large as what is left of room that already had the smallest ones taken off. */
+static void keep_neurons(struct planner *planner, uint64_t *left_bytes)
+{
+	const struct wick_shape *shape = &planner->input->model->shape;
+	struct wick_place *first = &planner->places[wick_place_layer(0, WICK_PLACE_FFN)];
+	uint64_t each = (*left_bytes + matrices_min_bytes(planner)) / shape->layers, taken;
+
+	planner->cache_rows = matrix_rows(shape, first, each);
+	taken = wick_sparse_matrix_bytes(shape, planner->cache_rows);
+	if (planner->cache_rows == shape->n_ff)
+		taken = place_cost(first, first->rows);
+	else
+		planner->cache_bytes = taken * shape->layers;
+	for (uint32_t i = 0; i < shape->layers; i++) {
+		struct wick_place *place = &planner->places[wick_place_layer(i, WICK_PLACE_FFN)];
+
+		place->drawn = planner->cache_rows < shape->n_ff;
+		place->resident_rows = place->drawn ? 0 : place->rows;
+	}
+	*left_bytes += matrices_min_bytes(planner) - taken * shape->layers;
+}
+
 static void keep_what_fits(struct planner *planner, uint64_t left_bytes)
 {
 	const struct wick_shape *shape = &planner->input->model->shape;
@@ -122,7 +181,10 @@ static void keep_what_fits(struct planner *planner, uint64_t left_bytes)
 		for (uint32_t which = WICK_PLACE_Q; which < WICK_PLACE_FFN; which++)
 			keep(&places[wick_place_layer(i, which)], UINT64_MAX, &left_bytes);
 	keep(&places[wick_place_head(shape)], UINT64_MAX, &left_bytes);
-	keep_bundles(planner, &left_bytes);
+	if (planner->input->mode == WICK_MODE_SPARSE)
+		keep_neurons(planner, &left_bytes);
+	else
+		keep_bundles(planner, &left_bytes);
 	keep(&places[WICK_PLACE_EMBED], UINT64_MAX, &left_bytes);
 }
 
@@ -163,9 +225,11 @@ static void sum_weights(const struct planner *planner, struct wick_plan *plan)
 		if (!place->tensor)
 			continue;
 		plan->resident_bytes += place_cost(place, place->resident_rows);
-		plan->swept_bytes += wick_place_swept_rows(place) * place->tensor->row_bytes;
+		plan->swept_bytes += wick_place_swept_rows(place, false) * place->tensor->row_bytes;
+		if (place->drawn)
+			plan->drawn_bytes += place->rows * place->tensor->row_bytes;
 	}
-	plan->weight_bytes = plan->resident_bytes + plan->swept_bytes;
+	plan->weight_bytes = plan->resident_bytes + plan->swept_bytes + plan->drawn_bytes;
 }
 
 /* Room for resident weights under the mode: all that is left, half of the model at most, or none. */
@@ -188,8 +252,13 @@ static void fixed_costs(struct planner *planner, struct wick_plan *plan)
 	plan->vector_bytes = wick_vectors_bytes(input->model);
 	plan->kv_bytes = wick_kv_bytes(shape, input->size.ctx);
 	plan->activation_bytes = wick_forward_bytes(shape, &input->size) + wick_sampler_bytes(shape->vocab);
+	if (input->mode == WICK_MODE_SPARSE) {
+		plan->predictor_bytes = input->predictor_bytes;
+		plan->activation_bytes += wick_sparse_bytes(shape, &input->sparse);
+		plan->window = input->sparse.window;
+	}
 	planner->fixed_bytes = plan->process_bytes + plan->metadata_bytes + plan->vector_bytes + plan->kv_bytes +
-		plan->activation_bytes;
+		plan->activation_bytes + plan->predictor_bytes;
 }
 
 static int too_small(const struct wick_plan *plan, struct wick_diag *diag)
@@ -201,37 +270,54 @@ static int too_small(const struct wick_plan *plan, struct wick_diag *diag)
 		(unsigned long long)plan->minimum_bytes);
 }
 
+/* Everything resident, or what fits beside staging. */
+static void share_out(struct planner *planner, struct wick_plan *plan, struct wick_layout *layout, bool all_fits)
+{
+	const struct wick_plan_input *input = planner->input;
+	uint64_t left = usable_bytes(plan->budget_bytes) - planner->fixed_bytes;
+
+	layout->sweep = (struct wick_sweep_shape){ .chunk_bytes = input->chunk_bytes };
+	if (all_fits) {
+		keep_all(planner);
+		planner->cache_rows = input->model->shape.n_ff;
+		return;
+	}
+	if (input->mode == WICK_MODE_SPARSE)
+		left -= matrices_min_bytes(planner);
+	layout->sweep = staging(planner, left);
+	plan->staging_bytes = staging_bytes(planner, &layout->sweep);
+	keep_what_fits(planner, room_of(input, left - plan->staging_bytes));
+}
+
 int wick_plan_make(const struct wick_plan_input *input, struct wick_place *places, struct wick_plan *plan,
 	struct wick_layout *layout, struct wick_diag *diag)
 {
 	struct planner planner = { .input = input, .places = places, .count = wick_place_count(&input->model->shape) };
-	struct wick_sweep_shape none = { .chunk_bytes = input->chunk_bytes }, least;
-	uint64_t all_bytes = all_places_cost(&planner), least_bytes, usable;
-	bool dense = input->mode == WICK_MODE_DENSE;
+	uint64_t all_bytes = all_places_cost(&planner), least_bytes;
+	bool sparse = input->mode == WICK_MODE_SPARSE, may_keep_all = sparse || input->mode == WICK_MODE_DENSE;
+	struct wick_sweep_shape least;
 
 	fixed_costs(&planner, plan);
 	least = staging(&planner, 0);
-	least_bytes = planner.fixed_bytes + staging_bytes(&planner, &least);
-	if (dense)
+	least_bytes = planner.fixed_bytes + staging_bytes(&planner, &least) + (sparse ? matrices_min_bytes(&planner) : 0);
+	if (may_keep_all)
 		least_bytes = WICK_MIN(least_bytes, planner.fixed_bytes + all_bytes);
 	plan->whole_bytes = planner.fixed_bytes + all_bytes + table_bytes(planner.fixed_bytes + all_bytes) + 1;
 	plan->minimum_bytes = least_bytes + table_bytes(least_bytes) + 1;
 	plan->budget_bytes = budget_of(input, plan->whole_bytes);
 	if (plan->budget_bytes < plan->minimum_bytes)
 		return too_small(plan, diag);
-	usable = usable_bytes(plan->budget_bytes);
-	layout->sweep = none;
-	if (dense && plan->budget_bytes >= plan->whole_bytes) {
-		keep_all(&planner);
-	} else {
-		layout->sweep = staging(&planner, usable - planner.fixed_bytes);
-		plan->staging_bytes = staging_bytes(&planner, &layout->sweep);
-		keep_what_fits(&planner, room_of(input, usable - planner.fixed_bytes - plan->staging_bytes));
-	}
+	share_out(&planner, plan, layout, may_keep_all && plan->budget_bytes >= plan->whole_bytes);
 	sum_weights(&planner, plan);
+	if (sparse) {
+		plan->cache_rows = planner.cache_rows;
+		plan->cache_bytes = planner.cache_bytes;
+	}
+	layout->sparse = input->sparse;
+	layout->sparse.capacity = planner.cache_rows;
 	plan->unit_count = layout->sweep.unit_count;
 	plan->unit_bytes = layout->sweep.unit_count ? layout->sweep.unit_bytes : 0;
-	plan->total_bytes = planner.fixed_bytes + plan->staging_bytes + plan->resident_bytes;
+	plan->total_bytes = planner.fixed_bytes + plan->staging_bytes + plan->resident_bytes + plan->cache_bytes;
 	layout->reserve_bytes = plan->total_bytes - plan->process_bytes - plan->metadata_bytes;
 	plan->process_bytes += table_bytes(plan->total_bytes);
 	plan->total_bytes += table_bytes(plan->total_bytes);

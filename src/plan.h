@@ -8,11 +8,12 @@
 #include "forward.h"
 #include "model.h"
 #include "place.h"
+#include "sparse.h"
 #include "sweep.h"
 
 #include <wick/wick.h>
 
-enum wick_mode { WICK_MODE_DENSE, WICK_MODE_HYBRID, WICK_MODE_NAIVE, WICK_MODE_COUNT };
+enum wick_mode { WICK_MODE_DENSE, WICK_MODE_HYBRID, WICK_MODE_NAIVE, WICK_MODE_SPARSE, WICK_MODE_COUNT };
 
 extern const char *const wick_mode_names[WICK_MODE_COUNT];
 
@@ -25,15 +26,18 @@ struct wick_plan_input {
 	enum wick_mode mode;
 	struct wick_forward_shape size;
 	uint64_t chunk_bytes;
+	uint64_t predictor_bytes; /* of sparse mode, as wick_mem_cost() has them */
+	struct wick_sparse_shape sparse; /* likewise; all but the capacity */
 };
 
 /* What the engine needs to know beside the public plan. */
 struct wick_layout {
 	uint64_t reserve_bytes; /* of the one reservation */
 	struct wick_sweep_shape sweep;
+	struct wick_sparse_shape sparse;
 };
 
-/* Fills plan and layout and sets resident_rows of every place. -ENOSPC: too small, said with the smallest that works.
+/* Fills plan and layout and sets resident_rows of every place, and drawn where bundles are. -ENOSPC: too small, said with the smallest that works.
  * plan is filled in either case. */
 int wick_plan_make(const struct wick_plan_input *input, struct wick_place *places, struct wick_plan *plan,
 	struct wick_layout *layout, struct wick_diag *diag);

@@ -33,19 +33,26 @@ static int check_tokens(const struct wick *wick, const uint32_t *ids, uint32_t c
 	return 0;
 }
 
-static int eval_batch(
-	struct wick *wick, const uint32_t *ids, uint32_t m, bool last, wick_logits_fn each, void *user, struct wick_diag *diag)
+/* The first of `left` tokens. */
+static int eval_batch(struct wick *wick, const uint32_t *ids, uint32_t left, uint32_t *m, wick_logits_fn each, void *user,
+	struct wick_diag *diag)
 {
-	int err = wick_forward_batch(&wick->forward, ids, m, wick->position, last || each, diag);
+	uint32_t most = wick->forward.batch_tokens;
+	struct wick_batch batch = { .ids = ids, .m = WICK_MIN(left, most), .position = wick->position,
+		.want_head = left <= most || each };
+	int err;
 
+	batch.m_next = left > most ? WICK_MIN(left - most, most) : 1;
+	*m = batch.m;
+	err = wick_forward_batch(&wick->forward, &batch, diag);
 	if (err)
 		return err;
-	for (uint32_t i = 0; each && i < m; i++)
+	for (uint32_t i = 0; each && i < batch.m; i++)
 		each(user, wick->position + i, wick->forward.logits + (size_t)i * wick->model->shape.vocab);
-	wick->position += m;
-	wick->stats.tokens += m;
+	wick->position += batch.m;
+	wick->stats.tokens += batch.m;
 	wick->stats.passes++;
-	wick->logits = wick_forward_last(&wick->forward, m);
+	wick->logits = wick_forward_last(&wick->forward, batch.m);
 	return 0;
 }
 
@@ -60,10 +67,8 @@ int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logit
 	err = check_tokens(wick, ids, count, each, diag);
 	if (err)
 		return err;
-	for (uint32_t done = 0, m; !err && done < count; done += m) {
-		m = WICK_MIN(wick->forward.batch_tokens, count - done);
-		err = eval_batch(wick, ids + done, m, done + m == count, each, user, diag);
-	}
+	for (uint32_t done = 0, m; !err && done < count; done += m)
+		err = eval_batch(wick, ids + done, count - done, &m, each, user, diag);
 	wick->broken = err;
 	wick->stats.eval_ns += wick_now_ns() - begun;
 	return err;
@@ -81,6 +86,8 @@ uint32_t wick_position(const struct wick *wick)
 
 void wick_reset(struct wick *wick)
 {
+	if (wick->broken && wick->forward.sparse.on)
+		wick_sparse_reset(&wick->forward.sparse);
 	if (wick->broken && wick->forward.sweep.any) {
 		wick_sweep_rewind(&wick->forward.sweep);
 		wick_sweep_fill(&wick->forward.sweep);
@@ -92,7 +99,7 @@ void wick_reset(struct wick *wick)
 
 void wick_watch(struct wick *wick, const struct wick_watch *watch)
 {
-	wick->forward.watch = watch;
+	wick->forward.watch = wick->forward.sparse.watch = watch;
 }
 
 void wick_seed(struct wick *wick, uint64_t seed)

@@ -42,9 +42,28 @@ uint64_t wick_sweep_bytes(const struct wick_sweep_shape *shape)
 static bool anything_swept(const struct wick_place *places, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (wick_place_swept_rows(&places[i]))
+		if (wick_place_swept_rows(&places[i], true))
 			return true;
 	return false;
+}
+
+static bool anything_drawn(const struct wick_place *places, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (places[i].drawn)
+			return true;
+	return false;
+}
+
+/* The place after this one; behind the last begins the next cycle, if it is known. */
+static void step(struct wick_sweep *sweep)
+{
+	sweep->next_place = (sweep->next_place + 1) % sweep->place_count;
+	sweep->next_row = sweep->places[sweep->next_place].resident_rows;
+	if (sweep->next_place || !sweep->two_kinds)
+		return;
+	sweep->ended = sweep->ahead;
+	sweep->ahead = true;
 }
 
 /* Puts the reading position at the first swept row at or after it, going around. */
@@ -52,11 +71,20 @@ static void settle(struct wick_sweep *sweep)
 {
 	const struct wick_place *place = &sweep->places[sweep->next_place];
 
-	while (!wick_place_swept_rows(place) || sweep->next_row == place->rows) {
-		sweep->next_place = (sweep->next_place + 1) % sweep->place_count;
+	while (!sweep->ended && (!wick_place_swept_rows(place, sweep->drawn[sweep->ahead]) ||
+			sweep->next_row == place->rows)) {
+		step(sweep);
 		place = &sweep->places[sweep->next_place];
-		sweep->next_row = place->resident_rows;
 	}
+}
+
+static void go_to_first(struct wick_sweep *sweep)
+{
+	sweep->next_place = 0;
+	sweep->next_row = sweep->places[0].resident_rows;
+	sweep->ended = false;
+	if (sweep->any)
+		settle(sweep);
 }
 
 void wick_sweep_init(struct wick_sweep *sweep, const struct wick_sweep_shape *shape, const struct wick_place *places,
@@ -72,9 +100,9 @@ void wick_sweep_init(struct wick_sweep *sweep, const struct wick_sweep_shape *sh
 		sweep->ring[i].buffer = wick_mem_take(mem, wick_fetch_buffer_bytes(shape->unit_bytes));
 		sweep->ring[i].requests = wick_mem_take(mem, requests_bytes(shape));
 	}
-	sweep->next_row = places[0].resident_rows;
-	if (sweep->any)
-		settle(sweep);
+	sweep->two_kinds = anything_drawn(places, place_count);
+	sweep->ahead = sweep->two_kinds;
+	go_to_first(sweep);
 }
 
 /* Whole tiles that fit a unit; the last unit of a place takes what is left. */
@@ -87,12 +115,13 @@ static uint64_t unit_rows(const struct wick_sweep *sweep, const struct wick_plac
 
 void wick_sweep_fill(struct wick_sweep *sweep)
 {
-	while (sweep->any && sweep->tail - sweep->head < sweep->shape.unit_count) {
+	while (sweep->any && !sweep->ended && sweep->tail - sweep->head < sweep->shape.unit_count) {
 		uint32_t slot = sweep->tail % sweep->shape.unit_count;
 		const struct wick_place *place = &sweep->places[sweep->next_place];
 		uint64_t rows = unit_rows(sweep, place);
 
 		sweep->ring_place[slot] = sweep->next_place;
+		sweep->ring[slot].priority = sweep->two_kinds ? WICK_IO_PREFETCH : WICK_IO_DEMAND;
 		wick_fetch_start(sweep->fetch, &sweep->ring[slot], place->tensor, sweep->next_row, rows);
 		sweep->next_row += rows;
 		sweep->tail++;
@@ -103,7 +132,12 @@ void wick_sweep_fill(struct wick_sweep *sweep)
 /* Drops units in front of the one that is wanted: the caller had no use for their place this time. */
 static void pass_over(struct wick_sweep *sweep, uint32_t place)
 {
-	for (uint32_t slot; sweep->ring_place[slot = sweep->head % sweep->shape.unit_count] != place;) {
+	for (;;) {
+		uint32_t slot = sweep->head % sweep->shape.unit_count;
+
+		wick_verify(sweep->head != sweep->tail);
+		if (sweep->ring_place[slot] == place)
+			return;
 		wick_fetch_drain(sweep->fetch, &sweep->ring[slot]);
 		wick_sweep_done(sweep);
 	}
@@ -114,7 +148,7 @@ int wick_sweep_next(struct wick_sweep *sweep, uint32_t place, struct wick_rows *
 	struct wick_landing *landing;
 	int err;
 
-	wick_assert(wick_place_swept_rows(&sweep->places[place]));
+	wick_assert(wick_place_swept_rows(&sweep->places[place], sweep->drawn[0]));
 	wick_sweep_fill(sweep);
 	pass_over(sweep, place);
 	landing = &sweep->ring[sweep->head % sweep->shape.unit_count];
@@ -135,8 +169,24 @@ void wick_sweep_rewind(struct wick_sweep *sweep)
 {
 	for (; sweep->head < sweep->tail; sweep->head++)
 		wick_fetch_drain(sweep->fetch, &sweep->ring[sweep->head % sweep->shape.unit_count]);
-	sweep->next_place = 0;
-	sweep->next_row = sweep->places[0].resident_rows;
-	if (sweep->any)
-		settle(sweep);
+	sweep->ahead = sweep->two_kinds;
+	go_to_first(sweep);
+}
+
+/* What was read ahead is kept if it is what this batch needs. */
+void wick_sweep_begin(struct wick_sweep *sweep, bool drawn, bool drawn_next)
+{
+	bool as_thought = sweep->ahead && sweep->drawn[1] == drawn;
+
+	if (!sweep->two_kinds || !sweep->any)
+		return;
+	sweep->drawn[1] = drawn;
+	if (!as_thought)
+		wick_sweep_rewind(sweep);
+	sweep->drawn[0] = drawn;
+	sweep->drawn[1] = drawn_next;
+	sweep->ahead = sweep->ended; /* all of this batch's is on its way already */
+	if (sweep->ended)
+		go_to_first(sweep);
+	wick_sweep_fill(sweep);
 }

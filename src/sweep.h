@@ -14,6 +14,9 @@
  *
  * A unit is some whole tiles of one place. The caller asks for the units of the place it is at, in order; units that it
  * passes over (a head nobody needed) are dropped.
+ *
+ * Not every cycle is the same: drawn places (the bundles of sparse mode) are swept only for long batches. So the caller
+ * says at the beginning of each what it and probably the next one sweep, and reading goes no further than that.
  */
 
 #include "fetch.h"
@@ -40,6 +43,11 @@ struct wick_sweep {
 	uint32_t next_place;       /* where reading goes on */
 	uint64_t next_row;
 	bool any; /* something is swept */
+	/* Of sweeps with drawn places: */
+	bool two_kinds; /* there are some */
+	bool drawn[2];  /* whether they are swept: by the batch at hand, and by the next */
+	bool ahead;     /* reading is in the cycle of the next batch */
+	bool ended;     /* reading has come to its end */
 };
 
 /* Rows on their way through the arithmetic. */
@@ -57,12 +65,15 @@ uint64_t wick_sweep_bytes(const struct wick_sweep_shape *shape);
 void wick_sweep_init(struct wick_sweep *sweep, const struct wick_sweep_shape *shape, const struct wick_place *places,
 	uint32_t place_count, struct wick_fetch *fetch, struct wick_mem *mem);
 
-/* Keeps reads ahead; next and done call it, open calls it once so that the first token finds its units landed. */
+/* A batch begins: whether it, and probably the next one, sweeps drawn places. */
+void wick_sweep_begin(struct wick_sweep *sweep, bool drawn, bool drawn_next);
+
+/* Keeps reads ahead; begin, next and done call it, open calls it so that the first token finds its units landed. */
 void wick_sweep_fill(struct wick_sweep *sweep);
 
 /* The next unit of a place that has swept rows, landed and checked; valid until wick_sweep_done(). */
 int wick_sweep_next(struct wick_sweep *sweep, uint32_t place, struct wick_rows *rows, struct wick_diag *diag);
 void wick_sweep_done(struct wick_sweep *sweep);
 
-/* Waits for what is in flight and begins again at the first place. */
+/* Waits for what is in flight and forgets it: the next batch begins at the first place. */
 void wick_sweep_rewind(struct wick_sweep *sweep);

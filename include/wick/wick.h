@@ -52,7 +52,11 @@ struct wick_memory {
 struct wick_options {
 	struct wick_memory memory;
 	uint32_t ctx;             /* tokens; 0: the smaller of 2048 and the model's own */
-	const char *mode;         /* "dense", "hybrid", "naive"; NULL: dense */
+	const char *mode;         /* "dense", "hybrid", "naive", "sparse"; NULL: sparse where the model allows it, else dense */
+	const char *policy;       /* sparse: which neurons stay; NULL: the best, wick_policies() */
+	uint32_t window;          /* tokens whose neurons stay; 0: as many as there is room for */
+	uint32_t lookahead;       /* 1: the next layer's probable neurons are read ahead; 0: they are not */
+	const char *trace;        /* replayed instead of what the predictors say: a file; NULL: none */
 	const char *io;           /* "uring", "pread", "mmap"; NULL: the best that works, said in wick_report */
 	bool buffered;            /* through the page cache, though direct reads would do */
 	uint32_t queue_depth;     /* reads in flight; 0: 32 */
@@ -80,7 +84,12 @@ struct wick_plan {
 	uint64_t staging_bytes;    /* where swept weights land */
 	uint64_t resident_bytes;   /* weight matrices kept */
 	uint64_t swept_bytes;      /* weight matrices read again for every token */
-	uint64_t weight_bytes;     /* resident_bytes + swept_bytes */
+	uint64_t weight_bytes;     /* resident_bytes + swept_bytes + drawn_bytes */
+	uint64_t predictor_bytes;  /* sparse: always resident */
+	uint64_t cache_bytes;      /* sparse: the neuron matrices, with their maps and policies */
+	uint64_t drawn_bytes;      /* sparse: bundles outside of memory at open, read when they are wanted */
+	uint32_t cache_rows;       /* sparse: of each layer's neuron matrix */
+	uint32_t window;           /* sparse: tokens whose neurons stay; 0: as many as there is room for */
 	uint64_t source_bytes;     /* the unpadded weights: what a percentage is of */
 	uint64_t minimum_bytes;    /* the smallest budget that works with these options */
 	uint64_t whole_bytes;      /* the budget at which nothing is swept */

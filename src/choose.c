@@ -1,0 +1,135 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Which neurons a layer computes (see choose.h). */
+
+#include "choose.h"
+
+#include "bits.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Fewer are not worth the choice: a neuron less likely than this is more often read for nothing than not. */
+#define LIKELY 0.3f
+
+size_t wick_choose_scratch_floats(const struct wick_chooser *chooser)
+{
+	size_t most = 0;
+
+	for (uint32_t i = 0; i < chooser->layers; i++) {
+		if (chooser->active)
+			most = WICK_MAX(most, wick_predict_scratch_floats(&chooser->active[i]));
+		if (chooser->likely && i + 1 < chooser->layers)
+			most = WICK_MAX(most, wick_predict_scratch_floats(&chooser->likely[i]));
+	}
+	return most;
+}
+
+int wick_choose_begin(struct wick_chooser *chooser, uint32_t position, struct wick_diag *diag)
+{
+	return chooser->trace ? wick_trace_seek(chooser->trace, position, diag) : 0;
+}
+
+uint32_t wick_choose(const struct wick_chooser *chooser, uint32_t layer, const float *x, uint32_t *ids)
+{
+	uint32_t count = 0;
+
+	if (chooser->active)
+		count = wick_predict(&chooser->active[layer], chooser->compute, x, chooser->scratch, NULL, ids);
+	if (chooser->trace)
+		count = wick_trace_active(chooser->trace, layer, ids);
+	return count;
+}
+
+bool wick_choose_ahead(const struct wick_chooser *chooser, uint32_t layer)
+{
+	if (layer + 1 >= chooser->layers)
+		return false;
+	return chooser->trace ? wick_trace_shape(chooser->trace)->lookahead : chooser->likely != NULL;
+}
+
+/* Restores the order of a heap, least likely on top, below `root`. */
+static void sink(uint32_t *ids, float *probability, uint32_t root, uint32_t count)
+{
+	uint32_t id = ids[root];
+	float p = probability[root];
+	uint64_t child;
+
+	while ((child = 2ull * root + 1) < count) {
+		if (child + 1 < count && probability[child + 1] < probability[child])
+			child++;
+		if (!(probability[child] < p))
+			break;
+		ids[root] = ids[child];
+		probability[root] = probability[child];
+		root = (uint32_t)child;
+	}
+	ids[root] = id;
+	probability[root] = p;
+}
+
+static void likeliest_first(uint32_t *ids, float *probability, uint32_t count)
+{
+	for (uint32_t root = count / 2; root-- > 0;)
+		sink(ids, probability, root, count);
+	while (count-- > 1) {
+		uint32_t id = ids[0];
+		float p = probability[0];
+
+		ids[0] = ids[count];
+		probability[0] = probability[count];
+		ids[count] = id;
+		probability[count] = p;
+		sink(ids, probability, 0, count);
+	}
+}
+
+/* Those likely enough, still in ascending order, with the probability that their scores stand for. */
+static uint32_t keep_likely(const float *scores, uint32_t *ids, float *probability, uint32_t count)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		float p = 1 / (1 + expf(-scores[ids[i]]));
+
+		ids[kept] = ids[i];
+		probability[kept] = p;
+		kept += p >= LIKELY;
+	}
+	return kept;
+}
+
+/* The same ids ascending; scores serve as marks. */
+static void sort_ascending(uint32_t *sorted, const uint32_t *ids, uint32_t count, float *scores, uint32_t n_ff)
+{
+	uint32_t kept = 0;
+
+	memset(scores, 0, n_ff * sizeof(*scores));
+	for (uint32_t i = 0; i < count; i++)
+		scores[ids[i]] = 1;
+	for (uint32_t id = 0; kept < count; id++)
+		if (scores[id] > 0)
+			sorted[kept++] = id;
+}
+
+uint32_t wick_choose_likely(const struct wick_chooser *chooser, uint32_t layer, const float *x, uint32_t *ids,
+	float *probability, uint32_t *sorted)
+{
+	uint32_t count = 0;
+
+	if (chooser->likely) {
+		count = wick_predict(&chooser->likely[layer], chooser->compute, x, chooser->scratch, chooser->scores, sorted);
+		count = keep_likely(chooser->scores, sorted, probability, count);
+	}
+	if (chooser->trace) {
+		count = wick_trace_likely(chooser->trace, layer + 1, ids, probability, chooser->n_ff);
+		while (count && probability[count - 1] < LIKELY)
+			count--;
+		sort_ascending(sorted, ids, count, chooser->scores, chooser->n_ff);
+	} else {
+		memcpy(ids, sorted, count * sizeof(*ids));
+		likeliest_first(ids, probability, count);
+	}
+	return count;
+}

@@ -1,0 +1,35 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Which neurons a layer computes: what its predictor says or, when a trace is replayed, what the trace has for that
+ * token. The predictor is multiplied in either case, so that a replay takes the time that a run would. */
+
+#include "compute.h"
+#include "predict.h"
+#include "trace.h"
+
+struct wick_chooser {
+	const struct wick_compute *compute;
+	uint32_t layers, n_ff;
+	const struct wick_predictor *active; /* (layers) or NULL */
+	const struct wick_predictor *likely; /* (layers): of the layer that follows; or NULL */
+	struct wick_trace *trace;            /* or NULL */
+	float *scratch, *scores;             /* (wick_choose_scratch_floats()), (n_ff) */
+};
+
+/* Floats of scratch for these predictors. */
+size_t wick_choose_scratch_floats(const struct wick_chooser *chooser);
+
+/* Goes to a token. Only a replay can fail. */
+int wick_choose_begin(struct wick_chooser *chooser, uint32_t position, struct wick_diag *diag);
+
+/* The neurons to compute for x, ascending; ids has room for n_ff. */
+uint32_t wick_choose(const struct wick_chooser *chooser, uint32_t layer, const float *x, uint32_t *ids);
+
+/* Whether the neurons of layer + 1 can be guessed at layer. */
+bool wick_choose_ahead(const struct wick_chooser *chooser, uint32_t layer);
+/* The neurons of layer + 1 that are likely, by layer's x: ids and probability (n_ff), likeliest first, and the same ids
+ * ascending in sorted (n_ff). */
+uint32_t wick_choose_likely(const struct wick_chooser *chooser, uint32_t layer, const float *x, uint32_t *ids,
+	float *probability, uint32_t *sorted);

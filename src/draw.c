@@ -1,0 +1,145 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Drawing bundles (see draw.h). */
+
+#include "draw.h"
+
+#include "bits.h"
+#include "check.h"
+#include "clock.h"
+#include "file.h"
+#include "mem.h"
+
+#define SCRATCH_BYTES (128u << 10) /* longer gaps are cheaper as two reads on any drive */
+
+static uint64_t scratch_bytes(uint64_t stride)
+{
+	return WICK_MAX(SCRATCH_BYTES / stride, 1) * stride;
+}
+
+uint64_t wick_drawing_bytes(uint64_t stride)
+{
+	return wick_mem_cost(scratch_bytes(stride)) +
+		wick_mem_cost(wick_fetch_requests(stride, WICK_FILE_ALIGN) * sizeof(struct wick_io_request));
+}
+
+void wick_drawing_init(struct wick_drawing *drawing, struct wick_fetch *fetch, uint64_t stride, struct wick_mem *mem)
+{
+	drawing->fetch = fetch;
+	drawing->stride = stride;
+	drawing->chunk_bytes = WICK_MAX(fetch->chunk_bytes, stride);
+	drawing->scratch = wick_mem_take(mem, scratch_bytes(stride));
+	drawing->repair.requests = wick_mem_take(
+		mem, wick_fetch_requests(stride, WICK_FILE_ALIGN) * sizeof(struct wick_io_request));
+}
+
+/* Every array of a draw, in one table for the plan and for init. */
+enum { WANTED, READS, EXTENTS, IOV, COST, BEGIN, CANDIDATES, ARRAYS };
+
+static void array_bytes(uint64_t bytes[ARRAYS], uint64_t most)
+{
+	const struct wick_extent_arrays *arrays = NULL;
+
+	bytes[WANTED] = most * sizeof(struct wick_wanted);
+	bytes[READS] = most * sizeof(struct wick_draw_read);
+	bytes[EXTENTS] = most * sizeof(*arrays->extents);
+	bytes[IOV] = 2 * most * sizeof(*arrays->iov);
+	bytes[COST] = (most + 1) * sizeof(*arrays->cost_us);
+	bytes[BEGIN] = (most + 1) * sizeof(*arrays->begin);
+	bytes[CANDIDATES] = most * sizeof(*arrays->candidates);
+}
+
+uint64_t wick_draw_bytes(uint32_t most)
+{
+	uint64_t bytes[ARRAYS], sum = 0;
+
+	array_bytes(bytes, most);
+	for (int i = 0; i < ARRAYS; i++)
+		sum += wick_mem_cost(bytes[i]);
+	return sum;
+}
+
+void wick_draw_init(struct wick_draw *draw, const struct wick_drawing *drawing, uint32_t most, struct wick_mem *mem)
+{
+	uint64_t bytes[ARRAYS];
+
+	array_bytes(bytes, most);
+	*draw = (struct wick_draw){ .drawing = drawing, .most = most };
+	draw->wanted = wick_mem_take(mem, bytes[WANTED]);
+	draw->reads = wick_mem_take(mem, bytes[READS]);
+	draw->arrays.extents = wick_mem_take(mem, bytes[EXTENTS]);
+	draw->arrays.iov = wick_mem_take(mem, bytes[IOV]);
+	draw->arrays.cost_us = wick_mem_take(mem, bytes[COST]);
+	draw->arrays.begin = wick_mem_take(mem, bytes[BEGIN]);
+	draw->arrays.candidates = wick_mem_take(mem, bytes[CANDIDATES]);
+}
+
+static void receive(struct wick_receiver *receiver, struct wick_io_request *request)
+{
+	struct wick_draw_read *read = (struct wick_draw_read *)receiver;
+	struct wick_draw *draw = read->draw;
+
+	draw->pending--;
+	draw->back_ns = WICK_MAX(draw->back_ns, request->completed_ns);
+	read->next = NULL;
+	if (draw->back)
+		draw->back_last->next = read;
+	else
+		draw->back = read;
+	draw->back_last = read;
+}
+
+struct wick_draw_read *wick_draw_back(struct wick_draw *draw)
+{
+	struct wick_draw_read *read = draw->back;
+
+	if (read)
+		draw->back = read->next;
+	return read;
+}
+
+static void send_read(struct wick_draw *draw, const struct wick_extent *extent, struct wick_draw_read *read,
+	enum wick_io_priority priority)
+{
+	const struct wick_drawing *drawing = draw->drawing;
+
+	read->receiver.receive = receive;
+	read->draw = draw;
+	read->wanted_first = extent->wanted_first;
+	read->wanted_count = extent->wanted_count;
+	read->request = (struct wick_io_request){ .file = drawing->fetch->file,
+		.offset = draw->bundles->offset + extent->first * drawing->stride, .priority = priority,
+		.iov = draw->arrays.iov + extent->iov_first, .iov_count = extent->iov_count, .user = &read->receiver };
+	draw->pending++;
+	wick_fetch_submit(drawing->fetch, &read->request);
+}
+
+uint32_t wick_draw_start(struct wick_draw *draw, const struct wick_tensor *bundles, struct wick_cache *cache, uint32_t count,
+	enum wick_io_priority priority)
+{
+	const struct wick_drawing *drawing = draw->drawing;
+	struct wick_extent_layout layout = { .stride = drawing->stride, .chunk_bytes = drawing->chunk_bytes,
+		.rows = cache->rows, .scratch = drawing->scratch, .scratch_bytes = scratch_bytes(drawing->stride) };
+	uint32_t reads;
+
+	wick_assert(wick_draw_idle(draw) && count <= draw->most);
+	draw->bundles = bundles;
+	draw->cache = cache;
+	draw->count = count;
+	draw->sent_ns = draw->back_ns = wick_now_ns();
+	if (!count)
+		return 0;
+	reads = wick_extent_plan(&layout, &drawing->price, draw->wanted, count, &draw->arrays);
+	for (uint32_t i = 0; i < reads; i++)
+		send_read(draw, &draw->arrays.extents[i], &draw->reads[i], priority);
+	wick_io_kick(drawing->fetch->io);
+	return reads;
+}
+
+int wick_draw_repair(struct wick_drawing *drawing, const struct wick_tensor *bundles, uint8_t *row, uint32_t bundle,
+	struct wick_diag *diag)
+{
+	drawing->repair.buffer = row;
+	return wick_fetch_repair(drawing->fetch, &drawing->repair, bundles, bundle, 1, diag);
+}

@@ -1,0 +1,98 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Drawing ahead: at layer l the probable neurons of layer l + 1 are sent for, behind l's own, so that they land while l is
+ * finished and under the attention of l + 1.
+ *
+ *     drive      | demand l ......| ahead l+1 ...|.slack.| demand l+1 ..
+ *     processor  | up, down l ....|waits| down l | attention l+1 | up ..
+ *
+ * It pays only where both of two things are there: time in which the drive would have nothing to do, and waiting that
+ * would be spared. Both are measured all the time, and so is the share of what was drawn ahead that was then wanted; the
+ * number drawn follows. Where the drive hides under the arithmetic anyhow, it goes down to a few that keep measuring. */
+
+#include "sparse.h"
+
+#include "bits.h"
+#include "clock.h"
+
+#define AHEAD_SHARE 4    /* of the neuron matrix, a quarter at most */
+#define AHEAD_LEAST 4    /* bundles: enough to see whether more would pay */
+#define USEFUL_LEAST 0.3 /* below, reading for nothing takes more from the demand than it gives */
+#define MEMORY 16        /* layers, over which averages move */
+#define BUSY_LEAST 8     /* bundles of a draw whose time says something about the drive */
+
+static void move(double *average, double value)
+{
+	*average += (value - *average) / MEMORY;
+}
+
+/* Bundles worth drawing ahead. */
+static uint32_t how_many(const struct wick_sparse *sparse, const struct wick_cache *cache)
+{
+	const struct wick_pace *pace = &sparse->pace;
+	double worth_ns = WICK_MIN(pace->slack_ns, 2 * pace->need_ns);
+	double count = pace->bundle_ns > 0 ? worth_ns / pace->bundle_ns : AHEAD_LEAST;
+	uint32_t most = WICK_MIN(sparse->ahead[0].most, cache->capacity / AHEAD_SHARE);
+
+	if (pace->useful < USEFUL_LEAST)
+		count = AHEAD_LEAST;
+	return (uint32_t)WICK_MIN(WICK_MAX(count, AHEAD_LEAST), (double)most);
+}
+
+void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const float *x)
+{
+	struct wick_sparse_layer *next = &sparse->layer[layer + 1];
+	struct wick_draw *draw = &sparse->ahead[layer % 2];
+	uint64_t begun = wick_now_ns(), guessed;
+	uint32_t count, admitted;
+
+	if (!next->policy || !wick_choose_ahead(&sparse->chooser, layer))
+		return;
+	if (!draw->pending && draw->back)
+		wick_sparse_settle(sparse, draw);
+	count = wick_choose_likely(&sparse->chooser, layer, x, sparse->likely, sparse->probability, sparse->likely_sorted);
+	guessed = wick_now_ns();
+	sparse->counters.predict_ns += guessed - begun;
+	if (!wick_draw_idle(draw))
+		return; /* the drive is behind as it is */
+	admitted = wick_policy_admit_probable(next->policy, &next->cache, sparse->likely, sparse->probability, count,
+		how_many(sparse, &next->cache), sparse->likely_sorted, count, draw->wanted);
+	wick_extent_sort(draw->wanted, admitted);
+	wick_draw_start(draw, sparse->places[wick_place_layer(layer + 1, WICK_PLACE_FFN)].tensor, &next->cache, admitted,
+		WICK_IO_PREFETCH);
+	next->guessed = admitted;
+	sparse->counters.bundles_prefetched += admitted;
+	sparse->counters.manage_ns += wick_now_ns() - guessed;
+}
+
+void wick_sparse_judge(struct wick_sparse *sparse, struct wick_sparse_layer *layer)
+{
+	struct wick_pace *pace = &sparse->pace;
+	uint32_t useful = 0;
+
+	if (pace->demand_back_ns && sparse->demand.sent_ns > pace->demand_back_ns)
+		move(&pace->slack_ns, (double)(sparse->demand.sent_ns - pace->demand_back_ns));
+	for (unsigned i = 0; layer->guessed && i < WICK_COUNT_OF(sparse->ahead); i++) {
+		const struct wick_draw *draw = &sparse->ahead[i];
+
+		if (draw->cache != &layer->cache)
+			continue;
+		for (uint32_t k = 0; k < draw->count; k++)
+			useful += sparse->place_of[draw->wanted[k].bundle] != WICK_NO_ROW;
+		move(&pace->useful, (double)useful / draw->count);
+	}
+	layer->guessed = false;
+	sparse->counters.bundles_useful += useful;
+}
+
+void wick_sparse_pace(struct wick_sparse *sparse, uint64_t waited_ns, uint32_t useful)
+{
+	const struct wick_draw *demand = &sparse->demand;
+	struct wick_pace *pace = &sparse->pace;
+
+	if (demand->count >= BUSY_LEAST)
+		move(&pace->bundle_ns, (double)(demand->back_ns - demand->sent_ns) / demand->count);
+	move(&pace->need_ns, (double)waited_ns + useful * pace->bundle_ns);
+	pace->demand_back_ns = demand->back_ns;
+}

@@ -1,0 +1,133 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The sparse FFN: only the neurons that are chosen are computed, and only those that are not here are read.
+ *
+ * For one token and layer:
+ *
+ *     x -> chosen -> rows in the neuron matrix; the absent are drawn
+ *          resident    up-projection and ReLU, slice by slice    while reads fly; each slice ends with a look at them
+ *          arrivals    checksum, up-projection and ReLU          group by group
+ *          all         down-projection, ascending                as far as everything before has been computed
+ *
+ * Arithmetic is that of the dense decode path over a list of rows: each up-projection a dot product of its own, the
+ * down-projection one sum in ascending order of neurons. So bits depend on what is chosen and on nothing else. */
+
+#include "choose.h"
+#include "draw.h"
+#include "place.h"
+#include "policy.h"
+#include "sweep.h"
+#include "vectors.h"
+
+struct wick_watch;
+
+#define WICK_SPARSE_ROWS_MIN 64 /* of a layer's neuron matrix: a smaller one is more bookkeeping than cache */
+
+struct wick_sparse_shape {
+	bool on;
+	uint32_t capacity; /* rows of a layer; n_ff: they are resident places instead */
+	uint32_t window;
+	uint32_t batch_tokens; /* at once, at most */
+	bool lookahead;
+	const struct wick_policy_ops *policy;
+};
+
+struct wick_sparse_layer {
+	struct wick_cache cache;
+	struct wick_policy *policy; /* NULL: all bundles are resident, at the place's base */
+	bool poisoned;              /* rows wait for bytes that will not come: cleared before the next use */
+	bool guessed;               /* something was drawn ahead for the token at hand */
+};
+
+/* A bundle that has landed, or could not. */
+struct wick_arrival {
+	const struct wick_tensor *bundles;
+	struct wick_cache *cache;
+	uint32_t bundle, row;
+	uint32_t k; /* its place among the neurons being computed, or WICK_NO_ROW */
+	bool bad;
+};
+
+/* How much is drawn ahead: what has been seen to be worth it (see look_ahead.c). Moving averages over layers. */
+struct wick_pace {
+	double bundle_ns; /* from one bundle to the next while the drive is busy with a layer's */
+	double slack_ns;  /* from the last read of a layer to the first of the next: the drive's idle time */
+	double need_ns;   /* a layer's waiting, and what it did not wait because it was drawn ahead */
+	double useful;    /* the share of what was drawn ahead that was wanted */
+	uint64_t demand_back_ns; /* when the last demand read of the layer before came back */
+};
+
+struct wick_sparse {
+	bool on, lookahead;
+	const struct wick_model *model;
+	const struct wick_compute *compute;
+	struct wick_fetch *fetch;
+	const struct wick_place *places;
+	const struct wick_vectors *vectors;
+	const struct wick_watch *watch;
+	struct wick_chooser chooser;
+	struct wick_sparse_layer *layer; /* (layers) */
+	struct wick_drawing drawing;
+	struct wick_draw demand, ahead[2];
+	struct wick_pace pace;
+	uint32_t round;          /* neurons computed at once, at most */
+	uint32_t *chosen;        /* (n_ff) */
+	uint32_t *likely, *likely_sorted; /* (n_ff) */
+	float *probability;      /* (n_ff) */
+	uint32_t *place_of;      /* (n_ff): of a neuron in the round, else WICK_NO_ROW */
+	uint32_t *row;           /* (round) */
+	uint32_t *todo;          /* (round): places of those resident, to be computed */
+	uint8_t *ready;          /* (round) */
+	float *h;                /* (round) */
+	struct wick_arrival *arrival; /* (round + 2 ahead) */
+	uint8_t *fill;           /* (n_ff): has a row whose bytes come with the sweep */
+	uint64_t *mask;          /* (batch_tokens, n_ff / 64) */
+	struct wick_sparse_counters {
+		uint64_t bundles_active;     /* computed */
+		uint64_t bundles_read;       /* drawn, ahead or not */
+		uint64_t bundles_prefetched; /* of them, drawn ahead */
+		uint64_t bundles_useful;     /* of them, wanted by the token they were drawn for */
+		uint64_t predict_ns, manage_ns;
+	} counters;
+};
+
+/* Memory that the init function takes: for working, and for the neuron matrices with their policies. */
+uint64_t wick_sparse_bytes(const struct wick_shape *shape, const struct wick_sparse_shape *sparse);
+uint64_t wick_sparse_matrix_bytes(const struct wick_shape *shape, uint32_t capacity); /* of one layer */
+
+void wick_sparse_init(struct wick_sparse *sparse, const struct wick_sparse_shape *size, struct wick_mem *mem);
+
+/* y += FFN of x, for one token: y comes in with the down-projection's bias. */
+int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x, float *y,
+	struct wick_diag *diag);
+
+/* A long batch, whose bundles are all swept: which neurons are chosen for each of its m tokens, as bits (m, *words). */
+const uint64_t *wick_sparse_mask(struct wick_sparse *sparse, uint32_t layer, uint32_t position, uint32_t m, const float *x,
+	size_t *words);
+/* Bundles as they pass: those that have a row by now are put into it. */
+void wick_sparse_warm(struct wick_sparse *sparse, uint32_t layer, const struct wick_rows *rows);
+
+/* After an error or for a new beginning: waits for what is in flight and empties the neuron matrices. */
+void wick_sparse_reset(struct wick_sparse *sparse);
+
+/* Private to sparse.c, sparse_batch.c and ffn_sparse.c: */
+
+/* One round: neurons ids[0 .. n), ascending, n <= round, all with room in the matrix. look_ahead: the next layer's
+ * probable neurons are sent for as soon as this layer's are. */
+int wick_sparse_round(struct wick_sparse *sparse, uint32_t layer, const uint32_t *ids, uint32_t n, const float *x, float *y,
+	bool look_ahead, struct wick_diag *diag);
+/* look_ahead.c */
+void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const float *x);
+/* Before a round: how much of what was drawn ahead its layer wants, the neurons of sparse->place_of. After it: how long
+ * it waited. */
+void wick_sparse_judge(struct wick_sparse *sparse, struct wick_sparse_layer *layer);
+void wick_sparse_pace(struct wick_sparse *sparse, uint64_t waited_ns, uint32_t useful);
+/* Checks what a draw brought that nobody has asked for yet. */
+void wick_sparse_settle(struct wick_sparse *sparse, struct wick_draw *draw);
+uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x); /* -> chosen */
+/* Waits for the reads of a draw and forgets what they brought: their rows stay in flight. */
+void wick_sparse_drain(struct wick_sparse *sparse, struct wick_draw *draw);
+/* A layer with rows that nothing will fill any more begins anew. */
+void wick_sparse_cure(struct wick_sparse *sparse, struct wick_sparse_layer *layer);

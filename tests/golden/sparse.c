@@ -1,0 +1,289 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* In sparse mode too, placement changes speed, never the answer. Two truths need no expected file: when every neuron is
+ * chosen, sparse mode is dense mode, bit for bit; and for any other choice one run with everything resident, one thread
+ * and the plainest I/O is what every other way to place, read and compute must repeat. The choices are traces. */
+
+#include "answer.h"
+#include "fixture.h"
+#include "synth.h"
+
+#include "bits.h"
+#include "trace.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TOKENS 47 /* of a trace; a prime, so that no other cycle hides what goes wrong */
+
+enum memory { MEMORY_LEAST, MEMORY_LITTLE, MEMORY_MIDDLE, MEMORY_WHOLE, MEMORY_COUNT };
+
+static const char *const memory_names[MEMORY_COUNT] = { "the least", "a little more", "between", "all resident" };
+
+struct placement {
+	enum memory memory;
+	const char *io, *policy;
+	uint32_t window, lookahead, queue_depth, threads;
+	uint64_t chunk_bytes;
+	bool buffered;
+};
+
+struct model {
+	char scratch[PATH_MAX], path[PATH_MAX], trace[PATH_MAX], all[PATH_MAX];
+	uint32_t prompt_max;
+	struct answer truth;
+};
+
+static const char *const methods[] = { "uring", "pread" };
+static const char *const policies[] = { NULL, "window", "decay" };
+static const uint32_t windows[] = { 0, 3 };
+static const uint32_t depths[] = { 1, 32 };
+static const uint64_t chunks[] = { 4096, 65536, 1 << 20 };
+static const uint32_t threads[] = { 1, 2, 3 };
+
+static bool uring;
+
+static uint32_t random_below(uint64_t *state, uint32_t limit)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return (uint32_t)((*state >> 32) * limit >> 32);
+}
+
+/* A layer of a token: a few hot neurons, a run of neighbours and a sprinkle, in share_percent of all; of the next layer
+ * some are guessed, rightly or not. Now and then none at all. */
+static uint32_t make_active(uint32_t *ids, uint32_t n_ff, uint32_t percent, uint64_t *state)
+{
+	uint32_t run = random_below(state, n_ff), count = 0;
+
+	if (percent < 100 && !random_below(state, 13))
+		return 0;
+	for (uint32_t i = 0; i < n_ff; i++)
+		if (percent == 100 || i % 31 == 5 || (i >= run && i < run + 9) || random_below(state, 100) < percent)
+			ids[count++] = i;
+	return count;
+}
+
+static void write_trace(const char *path, uint32_t layers, uint32_t n_ff, uint32_t percent)
+{
+	struct wick_trace_shape shape = { .layers = layers, .n_ff = n_ff, .lookahead = true, .synthetic = true };
+	uint32_t *ids = calloc(n_ff, sizeof(*ids)), *likely = calloc(n_ff, sizeof(*likely));
+	float *probability = calloc(n_ff, sizeof(*probability));
+	struct wick_trace_writer *writer;
+	uint64_t state = 88172645463325252u;
+	struct wick_diag diag;
+
+	assert_int_equal(wick_trace_create(&writer, path, &shape, &diag), 0);
+	for (uint32_t token = 0; token < TOKENS; token++)
+		for (uint32_t layer = 0; layer < layers; layer++) {
+			uint64_t ahead = state;
+			uint32_t count = make_active(ids, n_ff, percent, &ahead), likely_count = 0;
+
+			for (uint32_t i = 0; i < n_ff && layer; i += 1 + random_below(&state, 7)) {
+				likely[likely_count] = count && i % 3 ? ids[i % count] : i;
+				probability[likely_count] = 0.9f - 0.8f * (float)likely_count / (float)n_ff;
+				for (uint32_t k = 0; k < likely_count; k++)
+					if (likely[k] == likely[likely_count])
+						likely_count--; /* it is there already */
+				likely_count++;
+			}
+			assert_int_equal(wick_trace_add(writer, layer, ids, count, likely, probability, likely_count,
+				&diag), 0);
+			state = ahead;
+		}
+	assert_int_equal(wick_trace_commit(writer, &diag), 0);
+	free(ids);
+	free(likely);
+	free(probability);
+}
+
+static void set_memory(struct wick_options *options, enum memory memory, const char *path)
+{
+	uint64_t least = model_least_bytes(path, options), whole = model_whole_bytes(path, options);
+
+	whole = WICK_MAX(least, whole);
+	options->memory.bytes = memory == MEMORY_WHOLE ? whole
+		: memory == MEMORY_MIDDLE              ? least + (whole - least) * 7 / 10
+		: memory == MEMORY_LITTLE              ? least + (whole - least) / 5
+						       : least;
+}
+
+static void answer_as_placed(struct answer *answer, const struct model *model, const struct placement *p, const char *trace)
+{
+	struct wick_diag diag = { 0 };
+	struct wick_options options;
+	struct wick *wick;
+	int code;
+
+	wick_options_init(&options);
+	options.ctx = ANSWER_CTX;
+	options.all_logits = true;
+	options.mode = trace ? "sparse" : "dense";
+	options.trace = trace;
+	options.io = p->io;
+	options.policy = p->policy;
+	options.window = p->window;
+	options.lookahead = p->lookahead;
+	options.queue_depth = p->queue_depth;
+	options.threads = p->threads;
+	options.chunk_bytes = p->chunk_bytes;
+	options.buffered = p->buffered;
+	set_memory(&options, p->memory, model->path);
+	wick = model_open(model->path, &options);
+	assert_string_equal(wick_report_of(wick)->mode, options.mode);
+	code = answer_take(answer, wick, model->prompt_max, &diag);
+	if (code)
+		fail_msg("%d, %s", code, diag.text);
+	wick_close(wick);
+}
+
+static void check_placement(const struct model *model, const struct placement *p, const char *trace)
+{
+	struct answer answer;
+	int64_t row;
+
+	if (!uring && !strcmp(p->io, "uring"))
+		return;
+	answer_as_placed(&answer, model, p, trace);
+	row = answer_differs(&answer, &model->truth);
+	if (row >= 0)
+		fail_msg("memory %s, %s%s, policy %s, window %u, lookahead %u, depth %u, chunks of %llu, %u threads: "
+			"other bits in row %lld of %llu", memory_names[p->memory], p->io, p->buffered ? " buffered" : "",
+			p->policy ? p->policy : "default", p->window, p->lookahead, p->queue_depth,
+			(unsigned long long)p->chunk_bytes, p->threads, (long long)row,
+			(unsigned long long)answer.rows);
+	answer_free(&answer);
+}
+
+static const struct placement plainest = { .memory = MEMORY_WHOLE, .io = "pread", .queue_depth = 1, .threads = 1,
+	.chunk_bytes = 1 << 20 };
+
+static int open_model(void **state, const struct synth_shape *shape, uint32_t percent)
+{
+	struct model *model = calloc(1, sizeof(*model));
+
+	assert_non_null(model);
+	*state = model;
+	model->prompt_max = 31;
+	scratch_make(model->scratch);
+	synth_checkpoint(model->scratch, shape);
+	path_join(model->path, model->scratch, "model.gguf");
+	path_join(model->trace, model->scratch, "some.trace");
+	model_pack(model->scratch, model->path, "bf16");
+	write_trace(model->trace, shape->layers, shape->ffn, percent);
+	return 0;
+}
+
+static const struct synth_shape small = { .layers = 4, .d_model = 256, .heads = 4, .ffn = 1024, .vocab = 512,
+	.ctx = ANSWER_CTX };
+
+static int open_all(void **state)
+{
+	return open_model(state, &small, 100);
+}
+
+static int open_some(void **state)
+{
+	return open_model(state, &small, 6);
+}
+
+static int open_half(void **state)
+{
+	return open_model(state, &small, 50);
+}
+
+static int close_model(void **state)
+{
+	struct model *model = *state;
+
+	answer_free(&model->truth);
+	scratch_remove(model->scratch);
+	free(model);
+	return 0;
+}
+
+/* The i-th of all combinations; false beyond the last. */
+static bool nth_placement(unsigned i, struct placement *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->memory = (enum memory)(i % MEMORY_COUNT);
+	i /= MEMORY_COUNT;
+	p->policy = policies[i % WICK_COUNT_OF(policies)];
+	i /= WICK_COUNT_OF(policies);
+	p->window = windows[i % WICK_COUNT_OF(windows)];
+	i /= WICK_COUNT_OF(windows);
+	p->io = methods[i % WICK_COUNT_OF(methods)];
+	i /= WICK_COUNT_OF(methods);
+	p->queue_depth = depths[i % WICK_COUNT_OF(depths)];
+	i /= WICK_COUNT_OF(depths);
+	p->threads = threads[i % WICK_COUNT_OF(threads)];
+	i /= WICK_COUNT_OF(threads);
+	p->chunk_bytes = chunks[i % WICK_COUNT_OF(chunks)];
+	i /= WICK_COUNT_OF(chunks);
+	p->lookahead = i % 2;
+	return i < 2;
+}
+
+/* Every `step`-th of them; a step without a factor in common with any dimension meets each value with each other. */
+static void sample(const struct model *model, unsigned step)
+{
+	struct placement p;
+	unsigned tried = 0;
+
+	if (getenv("WICK_EXHAUSTIVE"))
+		step = 1;
+	for (unsigned i = 0; nth_placement(i, &p); i += step, tried++)
+		check_placement(model, &p, model->trace);
+	print_message("  %u placements\n", tried);
+}
+
+/* Prompts shorter than GEMM's batches: their dense arithmetic is that of one token after the other. */
+static void all_chosen_is_dense(void **state)
+{
+	struct model *model = *state;
+
+	answer_as_placed(&model->truth, model, &plainest, NULL);
+	sample(model, 67);
+}
+
+static void any_combination(void **state)
+{
+	struct model *model = *state;
+
+	answer_as_placed(&model->truth, model, &plainest, model->trace);
+	sample(model, 67);
+}
+
+/* Otherwise the test above would compare dense with dense. */
+static void some_chosen_is_not_dense(void **state)
+{
+	struct model *model = *state;
+	struct answer dense;
+
+	answer_as_placed(&model->truth, model, &plainest, model->trace);
+	answer_as_placed(&dense, model, &plainest, NULL);
+	assert_int_not_equal(answer_differs(&dense, &model->truth), -1);
+	answer_free(&dense);
+}
+
+#define ON(open, test) { #test ", " #open, test, open, close_model, NULL }
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ON(open_all, all_chosen_is_dense),
+		ON(open_some, some_chosen_is_not_dense),
+		ON(open_some, any_combination),
+		ON(open_half, any_combination),
+	};
+
+	uring = uring_allowed();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
