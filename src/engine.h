@@ -38,6 +38,7 @@ struct wick {
 	char numa[64];
 	uint32_t position;
 	const float *logits; /* of the last position; NULL before the first */
+	uint64_t eval_wait_ns; /* of fetch.wait_ns, inside wick_eval */
 	bool broken;         /* an evaluation failed; reset first */
 	struct wick_stats stats;      /* what is not counted elsewhere */
 	struct wick_stats stats_from; /* the counters at the last reset */

@@ -58,9 +58,14 @@ static int find_mode(enum wick_mode *mode, const struct wick_options *options, c
 static int check_sparse(
 	struct wick_settings *settings, const struct wick_options *options, const struct wick_model *model, struct wick_diag *diag)
 {
-	settings->policy = wick_policy_find(options->policy);
+	const char *window = "window";
+
+	settings->policy = wick_policy_find(options->policy || !options->window ? options->policy : window);
 	if (!settings->policy)
 		return wick_diag_say(diag, -EINVAL, "policy \"%s\": %s are possible", options->policy, wick_policy_names());
+	if (options->window && strcmp(wick_policy_name(settings->policy), window))
+		return wick_diag_say(diag, -EINVAL, "a window of %u tokens is for policy window, not for policy %s",
+			options->window, options->policy);
 	if (settings->mode != WICK_MODE_SPARSE && options->trace)
 		return wick_diag_say(diag, -EINVAL, "a trace is replayed in sparse mode only, not in mode %s",
 			wick_mode_names[settings->mode]);

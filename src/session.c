@@ -13,6 +13,7 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 static int check_tokens(const struct wick *wick, const uint32_t *ids, uint32_t count, bool each, struct wick_diag *diag)
 {
@@ -59,7 +60,7 @@ static int eval_batch(struct wick *wick, const uint32_t *ids, uint32_t left, uin
 int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logits_fn each, void *user,
 	struct wick_diag *diag)
 {
-	uint64_t begun = wick_now_ns();
+	uint64_t begun = wick_now_ns(), waited_ns = wick->fetch.wait_ns;
 	int err;
 
 	if (diag)
@@ -71,6 +72,7 @@ int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logit
 		err = eval_batch(wick, ids + done, count - done, &m, each, user, diag);
 	wick->broken = err;
 	wick->stats.eval_ns += wick_now_ns() - begun;
+	wick->eval_wait_ns += wick->fetch.wait_ns - waited_ns;
 	return err;
 }
 
@@ -132,31 +134,40 @@ int64_t wick_eos(const struct wick *wick)
 static struct wick_stats counters(const struct wick *wick)
 {
 	const struct wick_io_counters *io = wick_io_counters(wick->io);
+	const struct wick_sparse_counters *sparse = &wick->forward.sparse.counters;
 	struct wick_stats stats = wick->stats;
 
 	stats.io_wait_ns = wick->fetch.wait_ns;
+	stats.io_busy_ns = wick->fetch.busy_ns;
+	stats.compute_ns = stats.eval_ns - wick->eval_wait_ns;
 	stats.flash_bytes = io->bytes;
 	stats.reads = io->reads;
 	stats.retries = io->retries;
 	stats.resumed = io->resumed;
 	stats.repaired = wick->fetch.repaired;
+	stats.bundles_active = sparse->bundles_active;
+	stats.bundles_read = sparse->bundles_read;
+	stats.bundles_prefetched = sparse->bundles_prefetched;
+	stats.bundles_wasted = sparse->bundles_prefetched - sparse->bundles_useful;
+	stats.predict_ns = sparse->predict_ns;
+	stats.manage_ns = sparse->manage_ns;
 	return stats;
 }
 
+/* What a reset sets to 0: sums of 64 bits all. */
+static const size_t sums[] = {
+#define SUM(name) offsetof(struct wick_stats, name)
+	SUM(tokens), SUM(passes), SUM(eval_ns), SUM(io_wait_ns), SUM(io_busy_ns), SUM(compute_ns), SUM(flash_bytes),
+	SUM(reads), SUM(retries), SUM(resumed), SUM(repaired), SUM(bundles_active), SUM(bundles_read),
+	SUM(bundles_prefetched), SUM(bundles_wasted), SUM(predict_ns), SUM(manage_ns),
+#undef SUM
+};
+
 void wick_stats(const struct wick *wick, struct wick_stats *stats)
 {
-	const struct wick_stats *from = &wick->stats_from;
-
 	*stats = counters(wick);
-	stats->tokens -= from->tokens;
-	stats->passes -= from->passes;
-	stats->eval_ns -= from->eval_ns;
-	stats->io_wait_ns -= from->io_wait_ns;
-	stats->flash_bytes -= from->flash_bytes;
-	stats->reads -= from->reads;
-	stats->retries -= from->retries;
-	stats->resumed -= from->resumed;
-	stats->repaired -= from->repaired;
+	for (size_t i = 0; i < WICK_COUNT_OF(sums); i++)
+		*(uint64_t *)((char *)stats + sums[i]) -= *(const uint64_t *)((const char *)&wick->stats_from + sums[i]);
 	stats->peak_bytes = wick_peak_bytes();
 }
 

@@ -13,7 +13,7 @@ void engine_options_init(void)
 	engine_options.measure = true;
 }
 
-static const char *const modes[] = { "dense", "hybrid", "naive", "sparse", NULL };
+static const char *const modes[] = { "sparse", "dense", "hybrid", "naive", NULL };
 static const char *const methods[] = { "uring", "pread", "mmap", NULL };
 
 const struct opt engine_opts[] = {
@@ -25,8 +25,22 @@ const struct opt engine_opts[] = {
 	{ OPT_COUNT, .name = "ctx", .value = "N", .into.count = &engine_options.ctx, .min = 1, .max = UINT32_MAX,
 		.help = "tokens of context (2048, or the model's own if less)" },
 	{ OPT_CHOICE, .name = "mode", .choices = modes, .into.text = &engine_options.mode,
-		.help = "what fits stays in memory and the rest is read for every "
-			"token (dense); half of it stays; nothing does" },
+		.help = "of the FFN only the neurons that will fire are read and computed "
+			"(the default where the model has predictors); what fits stays "
+			"in memory and the rest is read for every token (the default "
+			"elsewhere); half of it stays; nothing does" },
+
+	{ OPT_HEADING, .help = "Sparse mode:" },
+	{ OPT_TEXT, .name = "policy", .value = "NAME", .into.text = &engine_options.policy,
+		.help = "which neurons stay: lru, window or decay (the best measured)" },
+	{ OPT_COUNT, .name = "window", .value = "K|auto", .zero = "auto", .into.count = &engine_options.window,
+		.min = 1, .max = UINT32_MAX,
+		.help = "policy window: neurons of the last K tokens stay (auto: as many as "
+			"there is room for)" },
+	{ OPT_COUNT, .name = "lookahead", .value = "0|1", .into.count = &engine_options.lookahead, .max = 1,
+		.help = "read the next layer's probable neurons ahead (1)" },
+	{ OPT_TEXT, .name = "trace", .value = "FILE", .into.text = &engine_options.trace,
+		.help = "compute the neurons that a trace has, not those predicted" },
 
 	{ OPT_HEADING, .help = "Flash:" },
 	{ OPT_CHOICE, .name = "io", .choices = methods, .into.text = &engine_options.io,

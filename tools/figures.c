@@ -26,7 +26,11 @@ static void print_why(const char *instead_of, const char *why, FILE *out)
 
 void print_share(const struct wick_plan *plan, FILE *out)
 {
-	if (!plan->swept_bytes)
+	if (plan->drawn_bytes)
+		fprintf(out, "%s of weights stay, %s are read for every token, and %u neurons a layer (%s) of %s\n",
+			BYTES(plan->resident_bytes), BYTES(plan->swept_bytes), plan->cache_rows, BYTES(plan->cache_bytes),
+			BYTES(plan->drawn_bytes));
+	else if (!plan->swept_bytes)
 		fprintf(out, "all weights stay\n");
 	else if (!plan->resident_bytes)
 		fprintf(out, "no weights stay, %s are read for every token\n", BYTES(plan->swept_bytes));
@@ -62,6 +66,10 @@ void print_figures(const struct run_figures *run, const struct wick_plan *plan, 
 	fprintf(out, "flash   %s a token, %.2f GB/s, %.0f%% of the time spent waiting for it\n",
 		BYTES(per((double)stats->flash_bytes, passes)), per((double)stats->flash_bytes / 1e9, seconds),
 		100 * per((double)stats->io_wait_ns, (double)run->decode_ns));
+	if (stats->bundles_active)
+		fprintf(out, "neurons %.0f computed a token, %.0f read, %.0f of them for nothing\n",
+			per((double)stats->bundles_active, passes), per((double)stats->bundles_read, passes),
+			per((double)stats->bundles_wasted, passes));
 	if (stats->retries || stats->repaired)
 		fprintf(out, "        %" PRIu64 " reads repeated after errors, %" PRIu64 " blocks right only at the second reading\n",
 			stats->retries, stats->repaired);
@@ -93,7 +101,8 @@ static const struct {
 	MEMBER(budget_bytes), MEMBER(total_bytes), MEMBER(process_bytes), MEMBER(metadata_bytes), MEMBER(vector_bytes),
 	MEMBER(kv_bytes), MEMBER(activation_bytes), MEMBER(staging_bytes), MEMBER(resident_bytes), MEMBER(swept_bytes),
 	MEMBER(weight_bytes), MEMBER(source_bytes), MEMBER(minimum_bytes), MEMBER(whole_bytes), MEMBER(ctx),
-	MEMBER(threads), MEMBER(unit_count), MEMBER(unit_bytes),
+	MEMBER(threads), MEMBER(unit_count), MEMBER(unit_bytes), MEMBER(predictor_bytes), MEMBER(cache_bytes),
+	MEMBER(drawn_bytes), MEMBER(cache_rows), MEMBER(window),
 #undef MEMBER
 };
 
@@ -143,8 +152,15 @@ json_t *run_json(const struct run_figures *run, const struct wick_report *report
 	set_text(json, "stop", run->stop);
 	set_real(json, "ms_per_token", per(ms, passes));
 	set_real(json, "tokens_per_s", per(1e3 * passes, ms));
-	set_real(json, "io_wait_ms_per_token", per(wait_ms, passes));
-	set_real(json, "compute_ms_per_token", per((double)stats->eval_ns / 1e6 - wait_ms, passes));
+	set_real(json, "io_wait_ms", per(wait_ms, passes));
+	set_real(json, "io_busy_ms", per((double)stats->io_busy_ns / 1e6, passes));
+	set_real(json, "compute_ms", per((double)stats->compute_ns / 1e6, passes));
+	set_real(json, "predict_ms", per((double)stats->predict_ns / 1e6, passes));
+	set_real(json, "manage_ms", per((double)stats->manage_ns / 1e6, passes));
+	set_real(json, "neurons_per_token", per((double)stats->bundles_active, passes));
+	set_real(json, "neurons_read_per_token", per((double)stats->bundles_read, passes));
+	set_real(json, "neurons_ahead_per_token", per((double)stats->bundles_prefetched, passes));
+	set_real(json, "neurons_wasted_per_token", per((double)stats->bundles_wasted, passes));
 	set_real(json, "io_wait_share", per(wait_ms, ms));
 	set_real(json, "flash_bytes_per_token", per((double)stats->flash_bytes, passes));
 	set_real(json, "reads_per_token", per((double)stats->reads, passes));

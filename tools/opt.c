@@ -70,6 +70,10 @@ static bool take_count(const struct opt *opt, const char *word)
 {
 	uint64_t value;
 
+	if (opt->zero && !strcmp(word, opt->zero)) {
+		*opt->into.count = 0;
+		return true;
+	}
 	if (!parse_whole(word, 10, &value) || value > UINT32_MAX || !in_bounds(opt, (double)value))
 		return false;
 	*opt->into.count = (uint32_t)value;
@@ -184,6 +188,8 @@ static void say_wants(const struct opt *opt, char *text, size_t bytes)
 	size_t used = (size_t)snprintf(text, bytes, "%s", kinds[opt->kind].wants);
 	char min[32], max[32];
 
+	if (opt->zero)
+		used += (size_t)snprintf(text + used, bytes - used, " or %s", opt->zero);
 	for (const char *const *choice = opt->choices; choice && *choice && used < bytes; choice++)
 		used += (size_t)snprintf(text + used, bytes - used, "%s%s", choice == opt->choices ? "" : "|", *choice);
 	if (opt->max && used < bytes)

@@ -40,6 +40,7 @@ struct opt {
 		const char **text; /* of CHOICE too */
 	} into;
 	double min, max;            /* of numbers, inclusive; max 0: no limit */
+	const char *zero;           /* of COUNT: a word that stands for 0 */
 	const char *const *choices; /* ended by NULL */
 };
 

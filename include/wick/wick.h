@@ -10,7 +10,8 @@
  *   - Memory: `options.memory` is everything a run takes. wick_plan() tells every size before anything is loaded; all of
  *     it is allocated in wick_open(); wick_eval() and wick_sample() allocate nothing.
  *   - Placement changes speed, never the answer: for one file and one instruction set, logits are bit-equal whatever the
- *     budget, mode (dense, hybrid, naive), I/O method, queue depth, chunk size and thread count.
+ *     budget, mode (dense, hybrid, naive), I/O method, queue depth, chunk size and thread count. Sparse mode computes what
+ *     its predictors choose; in it, too, logits are bit-equal over all these and policy, window and lookahead.
  *   - One engine is used from one thread at a time. Engines are independent of each other.
  *
  *     struct wick_options options;
@@ -176,6 +177,15 @@ struct wick_stats {
 	uint64_t retries;     /* after errors */
 	uint64_t resumed;     /* short reads continued */
 	uint64_t repaired;    /* blocks whose checksum matched only after reading again */
+	uint64_t io_busy_ns;  /* of eval_ns and between, with at least one read outstanding */
+	uint64_t compute_ns;  /* eval_ns without io_wait_ns */
+	/* Sparse mode, of tokens evaluated one by one or in short batches, summed over layers: */
+	uint64_t bundles_active;     /* chosen, and so computed; those of long batches included */
+	uint64_t bundles_read;       /* drawn from flash */
+	uint64_t bundles_prefetched; /* of them, ahead of the layer that would need them */
+	uint64_t bundles_wasted;     /* of them, not wanted by the token they were drawn for */
+	uint64_t predict_ns;  /* choosing the active neurons and guessing the next layer's */
+	uint64_t manage_ns;   /* neuron matrices: maps, policy, planning and sending reads */
 	uint64_t load_ns;     /* in wick_open, kept by a reset */
 	uint64_t load_bytes;
 	uint64_t peak_bytes;  /* of the process: its high-water mark */

@@ -228,6 +228,8 @@ static bool nth_placement(unsigned i, struct placement *p)
 	p->chunk_bytes = chunks[i % WICK_COUNT_OF(chunks)];
 	i /= WICK_COUNT_OF(chunks);
 	p->lookahead = i % 2;
+	if (p->window)
+		p->policy = "window";
 	return i < 2;
 }
 
