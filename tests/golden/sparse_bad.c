@@ -1,0 +1,281 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Sparse mode on a drive that misbehaves and on a damaged file: the right answer or a sentence that names what is wrong,
+ * and after a reset everything as before. */
+
+#include "fixture.h"
+#include "synth.h"
+
+#include "bits.h"
+#include "engine.h"
+#include "io.h"
+#include "sim.h"
+#include "trace.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TOKENS 16
+#define HURT_LAYER 1
+#define HURT 77  /* a neuron that fires at the tokens it should, and is guessed at every one */
+#define NEVER 78 /* one that is guessed and never fires; next to it, so that a read covers both */
+#define HURT_AT 9
+
+static char scratch[PATH_MAX], path[PATH_MAX], trace[PATH_MAX];
+static float *truth; /* (TOKENS, vocab) */
+static uint64_t hurt_offset, never_offset;
+
+static const struct synth_shape shape = { .layers = 3, .d_model = 256, .heads = 4, .ffn = 512, .vocab = 512, .ctx = 64 };
+
+static void write_trace(void)
+{
+	const struct wick_trace_shape size = { .layers = shape.layers, .n_ff = shape.ffn, .lookahead = true,
+		.synthetic = true };
+	const uint32_t likely[] = { HURT, NEVER, 80, 300 };
+	const float probability[] = { 0.9f, 0.9f, 0.8f, 0.7f };
+	struct wick_trace_writer *writer;
+	struct wick_diag diag;
+	uint32_t ids[512];
+
+	assert_int_equal(wick_trace_create(&writer, trace, &size, &diag), 0);
+	for (uint32_t token = 0; token < TOKENS; token++)
+		for (uint32_t layer = 0; layer < shape.layers; layer++) {
+			uint32_t count = 0;
+
+			for (uint32_t i = 0; i < shape.ffn; i++)
+				if (layer == HURT_LAYER && i == HURT ? token == HURT_AT
+								     : i != NEVER && (i * 7 + token * 13) % 11 == 0)
+					ids[count++] = i;
+			assert_int_equal(wick_trace_add(writer, layer, ids, count, likely, probability,
+				layer ? WICK_COUNT_OF(likely) : 0, &diag), 0);
+		}
+	assert_int_equal(wick_trace_commit(writer, &diag), 0);
+}
+
+static struct wick *open_least(uint32_t lookahead)
+{
+	struct wick_options options;
+
+	wick_options_init(&options);
+	options.mode = "sparse";
+	options.trace = trace;
+	options.lookahead = lookahead;
+	options.threads = 2;
+	options.ctx = TOKENS;
+	options.buffered = true; /* the simulated drive cuts reads anywhere */
+	options.memory.bytes = model_least_bytes(path, &options);
+	return model_open(path, &options);
+}
+
+/* Another drive behind an engine that is open. */
+static struct wick_sim *put_on_sim(struct wick *wick, const struct wick_sim_options *faults)
+{
+	struct wick_io_options options = { .depth = 8, .retries = 2 };
+	struct wick_sim *sim;
+	struct wick_io *io;
+
+	if (wick->forward.sweep.any)
+		wick_sweep_rewind(&wick->forward.sweep);
+	assert_int_equal(wick_sim_create(&io, &sim, NULL, faults, &options), 0);
+	wick_io_destroy(wick->io);
+	wick->io = wick->fetch.io = io;
+	return sim;
+}
+
+/* Evaluates all tokens; every answer given must be the truth. Returns how many were, and the last code. */
+static uint32_t answer(struct wick *wick, int *code, struct wick_diag *diag)
+{
+	uint32_t vocab = wick_report_of(wick)->vocab;
+
+	wick_reset(wick);
+	for (uint32_t i = 0; i < TOKENS; i++) {
+		uint32_t id = 5 + i * 17 % 300;
+
+		*code = wick_eval(wick, &id, 1, NULL, NULL, diag);
+		if (*code)
+			return i;
+		assert_memory_equal(wick_logits(wick), truth + (size_t)i * vocab, vocab * sizeof(float));
+	}
+	return TOKENS;
+}
+
+static void find_truth(void)
+{
+	struct wick_options options;
+	struct wick *wick;
+	uint32_t vocab;
+
+	wick_options_init(&options);
+	options.mode = "sparse";
+	options.trace = trace;
+	options.threads = 1;
+	options.ctx = TOKENS;
+	options.memory.bytes = model_whole_bytes(path, &options);
+	wick = model_open(path, &options);
+	vocab = wick_report_of(wick)->vocab;
+	truth = calloc((size_t)TOKENS * vocab, sizeof(float));
+	assert_non_null(truth);
+	for (uint32_t i = 0; i < TOKENS; i++) {
+		uint32_t id = 5 + i * 17 % 300;
+
+		assert_int_equal(wick_eval(wick, &id, 1, NULL, NULL, NULL), 0);
+		memcpy(truth + (size_t)i * vocab, wick_logits(wick), vocab * sizeof(float));
+	}
+	hurt_offset = wick->model->layer[HURT_LAYER].bundles.offset + HURT * wick->model->shape.stride;
+	never_offset = hurt_offset + wick->model->shape.stride;
+	wick_close(wick);
+}
+
+static void flip(uint64_t offset)
+{
+	FILE *file = fopen(path, "r+b");
+	int byte;
+
+	assert_non_null(file);
+	assert_int_equal(fseek(file, (long)offset, SEEK_SET), 0);
+	byte = fgetc(file);
+	assert_int_equal(fseek(file, (long)offset, SEEK_SET), 0);
+	fputc(byte ^ 4, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void assert_said(const struct wick_diag *diag)
+{
+	char bundle[32], offset[32];
+
+	snprintf(bundle, sizeof(bundle), "bundle %u", HURT);
+	snprintf(offset, sizeof(offset), "%llu", (unsigned long long)hurt_offset);
+	if (!strstr(diag->text, path) || !strstr(diag->text, "blk.1.ffn_bundles") || !strstr(diag->text, bundle) ||
+		!strstr(diag->text, offset))
+		fail_msg("\"%s\" does not name %s, blk.1.ffn_bundles, %s, %s", diag->text, path, bundle, offset);
+}
+
+/* The token that needs the damaged bundle fails, those before it do not, though it was read ahead for all of them; and
+ * when the file has been put right the same engine is right again. */
+static void a_damaged_bundle_is_named(void **state)
+{
+	(void)state;
+	for (uint32_t lookahead = 0; lookahead < 2; lookahead++) {
+		struct wick *wick = open_least(lookahead);
+		struct wick_diag diag = { 0 };
+		int code;
+
+		flip(hurt_offset + 100);
+		assert_int_equal(answer(wick, &code, &diag), HURT_AT);
+		assert_int_equal(code, -EBADMSG);
+		assert_said(&diag);
+		assert_int_equal(wick_eval(wick, &(uint32_t){ 5 }, 1, NULL, NULL, NULL), -EIO);
+		assert_int_equal(answer(wick, &code, &diag), HURT_AT);
+		flip(hurt_offset + 100);
+		assert_int_equal(answer(wick, &code, &diag), TOKENS);
+		wick_close(wick);
+	}
+}
+
+/* What is only guessed may be damaged or unreadable, and so may what lies between two that are wanted. */
+static void what_nobody_needs_may_be_damaged(void **state)
+{
+	const struct wick_sim_options faults = { .seed = 1, .bad_offset = never_offset, .bad_bytes = 512 };
+	struct wick *wick = open_least(1);
+	struct wick_diag diag = { 0 };
+	int code;
+
+	(void)state;
+	flip(never_offset + 300);
+	assert_int_equal(answer(wick, &code, &diag), TOKENS);
+	flip(never_offset + 300);
+	put_on_sim(wick, &faults);
+	assert_int_equal(answer(wick, &code, &diag), TOKENS);
+	wick_close(wick);
+}
+
+static void an_unreadable_bundle_is_named(void **state)
+{
+	const struct wick_sim_options faults = { .seed = 1, .bad_offset = hurt_offset, .bad_bytes = 512 };
+	struct wick_diag diag = { 0 };
+	int code;
+
+	(void)state;
+	for (uint32_t lookahead = 0; lookahead < 2; lookahead++) {
+		struct wick *wick = open_least(lookahead);
+
+		put_on_sim(wick, &faults);
+		assert_int_equal(answer(wick, &code, &diag), HURT_AT);
+		assert_int_equal(code, -EIO);
+		assert_said(&diag);
+		assert_int_equal(wick_io_outstanding(wick->io), 0);
+		wick_close(wick);
+	}
+}
+
+/* Short reads, passing errors, flipped bits and torn sectors in every mixture: right, or an error that is said. */
+static void a_bad_drive_never_changes_the_answer(void **state)
+{
+	uint32_t right = 0, wrong = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		struct wick_sim_options faults = { .seed = seed, .latency_ns_min = 1000, .latency_ns_max = 100000,
+			.short_per_mille = 50, .transient_per_mille = 50, .eio_once_per_mille = 20 };
+		struct wick *wick = open_least(seed % 2);
+		struct wick_diag diag = { 0 };
+		struct wick_sim *sim;
+		int code;
+
+		faults.flip_per_mille = faults.torn_per_mille = seed % 4 * 20;
+		faults.eio_per_mille = seed % 5 == 4 ? 5 : 0;
+		sim = put_on_sim(wick, &faults);
+		for (int again = 0; again < 2; again++) {
+			uint32_t count = answer(wick, &code, &diag);
+
+			right += count;
+			wrong += count < TOKENS;
+			if (code && (!diag.text[0] || (code != -EIO && code != -EBADMSG)))
+				fail_msg("seed %llu: %d, \"%s\"", (unsigned long long)seed, code, diag.text);
+		}
+		assert_int_not_equal(wick_sim_attempts(sim), 0);
+		wick_close(wick);
+	}
+	print_message("  %u answers right, %u runs ended by an error\n", right, wrong);
+	assert_in_range(right, 500, 1280);
+}
+
+static int make_model(void **state)
+{
+	(void)state;
+	scratch_make(scratch);
+	synth_checkpoint(scratch, &shape);
+	path_join(path, scratch, "model.gguf");
+	path_join(trace, scratch, "some.trace");
+	model_pack(scratch, path, "bf16");
+	write_trace();
+	find_truth();
+	return 0;
+}
+
+static int remove_model(void **state)
+{
+	(void)state;
+	free(truth);
+	scratch_remove(scratch);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_damaged_bundle_is_named),
+		cmocka_unit_test(what_nobody_needs_may_be_damaged),
+		cmocka_unit_test(an_unreadable_bundle_is_named),
+		cmocka_unit_test(a_bad_drive_never_changes_the_answer),
+	};
+
+	return cmocka_run_group_tests(tests, make_model, remove_model);
+}
