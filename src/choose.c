@@ -13,19 +13,6 @@
 /* Fewer are not worth the choice: a neuron less likely than this is more often read for nothing than not. */
 #define LIKELY 0.3f
 
-size_t wick_choose_scratch_floats(const struct wick_chooser *chooser)
-{
-	size_t most = 0;
-
-	for (uint32_t i = 0; i < chooser->layers; i++) {
-		if (chooser->active)
-			most = WICK_MAX(most, wick_predict_scratch_floats(&chooser->active[i]));
-		if (chooser->likely && i + 1 < chooser->layers)
-			most = WICK_MAX(most, wick_predict_scratch_floats(&chooser->likely[i]));
-	}
-	return most;
-}
-
 int wick_choose_begin(struct wick_chooser *chooser, uint32_t position, struct wick_diag *diag)
 {
 	return chooser->trace ? wick_trace_seek(chooser->trace, position, diag) : 0;

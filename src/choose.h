@@ -15,11 +15,8 @@ struct wick_chooser {
 	const struct wick_predictor *active; /* (layers) or NULL */
 	const struct wick_predictor *likely; /* (layers): of the layer that follows; or NULL */
 	struct wick_trace *trace;            /* or NULL */
-	float *scratch, *scores;             /* (wick_choose_scratch_floats()), (n_ff) */
+	float *scratch, *scores;             /* (of any predictor), (n_ff) */
 };
-
-/* Floats of scratch for these predictors. */
-size_t wick_choose_scratch_floats(const struct wick_chooser *chooser);
 
 /* Goes to a token. Only a replay can fail. */
 int wick_choose_begin(struct wick_chooser *chooser, uint32_t position, struct wick_diag *diag);

@@ -13,7 +13,7 @@
 #include "memory_limits.h"
 #include "load.h"
 #include "pool.h"
-#include "slot.h"
+#include "predictors.h"
 #include "tokenizer.h"
 #include "trace.h"
 
@@ -32,6 +32,7 @@
 #define THREAD_BYTES (72u << 10) /* that only reads: its stack, and 60 KiB of OpenBLAS's thread-local storage */
 #define READ_THREADS_MAX 32
 #define EIO_RETRIES 4
+#define EXTENT_BUNDLES 16 /* reads of bundles have 1 to about so many */
 
 /* The trace to replay, if one is asked for, must be of a model of this shape; one that was recorded, of this model. */
 static int open_trace(struct wick *wick, const struct wick_options *options, struct wick_diag *diag)
@@ -42,8 +43,10 @@ static int open_trace(struct wick *wick, const struct wick_options *options, str
 
 	if (wick->settings.mode != WICK_MODE_SPARSE)
 		return 0;
-	if (!options->trace)
+	if (!options->trace && !shape->predictor)
 		return wick_diag_say(diag, -EINVAL, "sparse mode needs predictors, and the model has none; mode dense is exact");
+	if (!options->trace)
+		return 0;
 	err = wick_trace_open(&wick->trace, options->trace, diag);
 	if (err)
 		return err;
@@ -51,7 +54,7 @@ static int open_trace(struct wick *wick, const struct wick_options *options, str
 	if (trace->layers != shape->layers || trace->n_ff != shape->n_ff)
 		return wick_diag_say(diag, -EINVAL, "%s: a trace of %u layers of %u neurons; the model has %u of %u",
 			options->trace, trace->layers, trace->n_ff, shape->layers, shape->n_ff);
-	if (trace->model_crc && trace->model_crc != wick->model->crcs[wick_slot_checksums(shape) - 1])
+	if (trace->model_crc && trace->model_crc != wick_model_identity(wick->model))
 		return wick_diag_say(diag, -EINVAL, "%s: the trace was recorded from another model", options->trace);
 	return 0;
 }
@@ -90,12 +93,9 @@ static uint32_t read_threads(const struct wick_settings *settings)
 	return pool ? WICK_MIN(settings->queue_depth, READ_THREADS_MAX) : 0;
 }
 
-/* A thread's share of the process: on the smallest tiles as measured, on larger ones OpenBLAS packs more. */
-static uint64_t process_thread_bytes(const struct wick_shape *shape)
+static bool can_look_ahead(const struct wick *wick)
 {
-	uint64_t wider = wick_gemm_rows(shape) - WICK_TILE_ROWS + wick_batch_tokens(shape) - BATCH_MEASURED;
-
-	return PROCESS_BYTES_A_THREAD + wider * PACKED_COLUMNS * sizeof(float);
+	return wick->trace && wick_trace_shape(wick->trace)->lookahead;
 }
 
 /* A replayed trace knows one token after the other. */
@@ -113,9 +113,11 @@ static int make_plan(struct wick *wick, const struct wick_options *options, stru
 		.metadata_bytes = wick->model->memory_bytes + wick_tokenizer_bytes(wick->tokenizer),
 		.mode = settings->mode, .chunk_bytes = settings->chunk_bytes,
 		.size = { .ctx = settings->ctx, .threads = settings->threads, .all_logits = settings->all_logits },
+		.predictor_bytes = wick_predictors_bytes(wick->model),
 		.sparse = { .on = settings->mode == WICK_MODE_SPARSE, .window = settings->window,
-			.policy = settings->policy, .lookahead = settings->lookahead,
-			.batch_tokens = batch_tokens(wick) } };
+			.policy = settings->policy, .lookahead = settings->lookahead && can_look_ahead(wick),
+			.batch_tokens = batch_tokens(wick),
+			.scratch_floats = wick_predictors_scratch_floats(wick->model) } };
 
 	return wick_plan_make(&input, wick->places, &wick->plan, layout, diag);
 }
@@ -144,10 +146,10 @@ static void look_at_drive(struct wick *wick)
 	bool room = wick->plan.budget_bytes - wick->plan.process_bytes >= WICK_DRIVE_MEMORY_BYTES;
 
 	wick_drive_find(&wick->drive, &wick->file, wick_io_method(wick->io),
-		wick->settings.measure && wick->plan.swept_bytes && room);
+		wick->settings.measure && wick->plan.swept_bytes + wick->plan.drawn_bytes && room);
 }
 
-static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shape)
+static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shape, struct wick_load *loads, uint32_t *count)
 {
 	struct wick_forward *forward = &wick->forward;
 	struct wick_sparse *sparse = &forward->sparse;
@@ -161,7 +163,11 @@ static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shap
 	sparse->chooser.layers = wick->model->shape.layers;
 	sparse->chooser.n_ff = wick->model->shape.n_ff;
 	sparse->chooser.trace = wick->trace;
+	if (wick->model->shape.predictor)
+		*count += wick_predictors_init(&sparse->chooser, wick->model, &wick->mem, loads + *count);
 	wick_sparse_init(sparse, shape, &wick->mem);
+	sparse->drawing.price = wick_drive_price(&wick->drive, wick->model->shape.stride,
+		EXTENT_BUNDLES * wick->model->shape.stride, wick->settings.queue_depth);
 	forward->batch_tokens = shape->batch_tokens;
 }
 
@@ -187,7 +193,7 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 		wick_sweep_init(&forward->sweep, &layout->sweep, wick->places, places, &wick->fetch, &wick->mem);
 	}
 	if (layout->sparse.on)
-		carve_sparse(wick, &layout->sparse);
+		carve_sparse(wick, &layout->sparse, loads, &count);
 	for (uint32_t i = 0; i < places; i++) {
 		struct wick_place *place = &wick->places[i];
 
@@ -203,7 +209,8 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 static int load(struct wick *wick, const struct wick_layout *layout, const struct wick_options *options,
 	struct wick_diag *diag)
 {
-	uint32_t most = wick_vectors_count(wick->model) + wick_place_count(&wick->model->shape), count;
+	uint32_t most = wick_vectors_count(wick->model) + wick_place_count(&wick->model->shape) +
+		wick_predictors_count(wick->model), count;
 	struct wick_load *loads = calloc(most, sizeof(*loads));
 	uint64_t begun = wick_now_ns();
 	int err;
@@ -330,6 +337,9 @@ static int forecast(struct wick *wick, const char *path, const struct wick_layou
 	if (err)
 		return err;
 	look_at_drive(wick);
+	snprintf(wick->plan.profile, sizeof(wick->plan.profile), "%s", wick->drive.said);
+	if (wick->plan.drawn_bytes) /* depends on the text */
+		return 0;
 	wick_kernels_init(&wick->kernels, wick->settings.cpu_mask);
 	compute.pool = wick->pool;
 	err = wick_rates_measure(&rates, &compute, shape->type, shape->d_model, diag);
@@ -341,7 +351,6 @@ static int forecast(struct wick *wick, const char *path, const struct wick_layou
 		wick->plan.predicted_ms_per_token = forecast.ms_per_token;
 	wick->plan.predicted_flash_ms = forecast.flash_ms;
 	wick->plan.predicted_compute_ms = forecast.compute_ms;
-	snprintf(wick->plan.profile, sizeof(wick->plan.profile), "%s", wick->drive.said);
 	return 0;
 }
 

@@ -134,7 +134,7 @@ void wick_forecast_dense(struct wick_forecast *forecast, const struct wick_rates
 	double resident = 0, swept = 0, read_bytes = 0, chunks;
 
 	for (uint32_t i = 0; i < wick_place_count(shape); i++) {
-		uint64_t swept_rows = wick_place_swept_rows(&places[i]);
+		uint64_t swept_rows = wick_place_swept_rows(&places[i], false);
 		double share = share_used(shape, i);
 
 		if (!places[i].tensor || places[i].lookup)

@@ -16,9 +16,6 @@
 #define ROUND_MOST 4096 /* neurons computed at once; more take several rounds */
 #define AHEAD_MOST 512  /* bundles drawn ahead at once */
 
-/* What a read costs until a drive's profile says it: a virtual NVMe at depth 32. */
-static const struct wick_extent_price price_default = { .us_per_read = 8, .us_per_byte = 0.7e-3 };
-
 static uint32_t round_most(const struct wick_shape *shape)
 {
 	return WICK_MIN(shape->n_ff, ROUND_MOST);
@@ -30,7 +27,7 @@ static uint32_t ahead_most(const struct wick_shape *shape)
 }
 
 /* Every array and its size, in one table for the plan and for init. */
-enum { CHOSEN, LIKELY, SORTED, PROBABILITY, PLACE_OF, ROW, TODO, READY, H, ARRIVAL, SCORES, FILL, MASK, ARRAYS };
+enum { CHOSEN, LIKELY, SORTED, PROBABILITY, PLACE_OF, ROW, TODO, READY, H, ARRIVAL, SCORES, SCRATCH, FILL, MASK, ARRAYS };
 
 static void array_bytes(uint64_t bytes[ARRAYS], const struct wick_shape *shape, const struct wick_sparse_shape *size)
 {
@@ -39,6 +36,7 @@ static void array_bytes(uint64_t bytes[ARRAYS], const struct wick_shape *shape, 
 	bytes[CHOSEN] = bytes[PLACE_OF] = bytes[SCORES] = n;
 	bytes[LIKELY] = bytes[SORTED] = bytes[PROBABILITY] = size->lookahead ? n : 0;
 	bytes[ROW] = bytes[TODO] = bytes[H] = round * sizeof(uint32_t);
+	bytes[SCRATCH] = size->scratch_floats * sizeof(float);
 	bytes[READY] = round;
 	bytes[FILL] = shape->n_ff;
 	bytes[MASK] = size->batch_tokens < WICK_GEMM_TOKENS ? 0 : size->batch_tokens * wick_div_up(shape->n_ff, 64) * 8;
@@ -68,7 +66,7 @@ static void init_arrays(struct wick_sparse *sparse, const struct wick_sparse_sha
 		[SORTED] = (void **)&sparse->likely_sorted, [PROBABILITY] = (void **)&sparse->probability,
 		[PLACE_OF] = (void **)&sparse->place_of, [ROW] = (void **)&sparse->row, [TODO] = (void **)&sparse->todo,
 		[READY] = (void **)&sparse->ready, [H] = (void **)&sparse->h, [ARRIVAL] = (void **)&sparse->arrival,
-		[SCORES] = (void **)&sparse->chooser.scores, [FILL] = (void **)&sparse->fill,
+		[SCORES] = (void **)&sparse->chooser.scores, [SCRATCH] = (void **)&sparse->chooser.scratch, [FILL] = (void **)&sparse->fill,
 		[MASK] = (void **)&sparse->mask };
 	uint64_t bytes[ARRAYS];
 
@@ -94,7 +92,6 @@ void wick_sparse_init(struct wick_sparse *sparse, const struct wick_sparse_shape
 	sparse->lookahead = size->lookahead;
 	sparse->layer = wick_mem_take(mem, shape->layers * sizeof(*sparse->layer));
 	init_arrays(sparse, size, mem);
-	sparse->drawing.price = price_default;
 	sparse->pace.useful = 1;
 	wick_drawing_init(&sparse->drawing, sparse->fetch, shape->stride, mem);
 	wick_draw_init(&sparse->demand, &sparse->drawing, round_most(shape), mem);

@@ -30,6 +30,7 @@ struct wick_sparse_shape {
 	uint32_t capacity; /* rows of a layer; n_ff: they are resident places instead */
 	uint32_t window;
 	uint32_t batch_tokens; /* at once, at most */
+	uint64_t scratch_floats; /* of a predictor, at most */
 	bool lookahead;
 	const struct wick_policy_ops *policy;
 };
@@ -97,6 +98,7 @@ struct wick_sparse {
 uint64_t wick_sparse_bytes(const struct wick_shape *shape, const struct wick_sparse_shape *sparse);
 uint64_t wick_sparse_matrix_bytes(const struct wick_shape *shape, uint32_t capacity); /* of one layer */
 
+/* The drive's price, drawing.price, is set after it. */
 void wick_sparse_init(struct wick_sparse *sparse, const struct wick_sparse_shape *size, struct wick_mem *mem);
 
 /* y += FFN of x, for one token: y comes in with the down-projection's bias. */

@@ -73,7 +73,7 @@ static uint32_t make_active(uint32_t *ids, uint32_t n_ff, uint32_t percent, uint
 
 static void write_trace(const char *path, uint32_t layers, uint32_t n_ff, uint32_t percent)
 {
-	struct wick_trace_shape shape = { .layers = layers, .n_ff = n_ff, .lookahead = true, .synthetic = true };
+	struct wick_trace_shape shape = { .layers = layers, .n_ff = n_ff, .lookahead = true };
 	uint32_t *ids = calloc(n_ff, sizeof(*ids)), *likely = calloc(n_ff, sizeof(*likely));
 	float *probability = calloc(n_ff, sizeof(*probability));
 	struct wick_trace_writer *writer;
@@ -252,7 +252,7 @@ static void all_chosen_is_dense(void **state)
 	struct model *model = *state;
 
 	answer_as_placed(&model->truth, model, &plainest, NULL);
-	sample(model, 67);
+	sample(model, 97);
 }
 
 static void any_combination(void **state)
@@ -260,7 +260,7 @@ static void any_combination(void **state)
 	struct model *model = *state;
 
 	answer_as_placed(&model->truth, model, &plainest, model->trace);
-	sample(model, 67);
+	sample(model, 97);
 }
 
 /* Otherwise the test above would compare dense with dense. */

@@ -36,8 +36,7 @@ static const struct synth_shape shape = { .layers = 3, .d_model = 256, .heads = 
 
 static void write_trace(void)
 {
-	const struct wick_trace_shape size = { .layers = shape.layers, .n_ff = shape.ffn, .lookahead = true,
-		.synthetic = true };
+	const struct wick_trace_shape size = { .layers = shape.layers, .n_ff = shape.ffn, .lookahead = true };
 	const uint32_t likely[] = { HURT, NEVER, 80, 300 };
 	const float probability[] = { 0.9f, 0.9f, 0.8f, 0.7f };
 	struct wick_trace_writer *writer;
