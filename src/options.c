@@ -36,7 +36,7 @@ static uint32_t allowed_cpus(void)
 /* Sparse where that is the model's arithmetic and something says which neurons to compute. */
 static enum wick_mode default_mode(const struct wick_options *options, const struct wick_model *model)
 {
-	return model->shape.relu && options->trace ? WICK_MODE_SPARSE : WICK_MODE_DENSE;
+	return model->shape.relu && (model->shape.predictor || options->trace) ? WICK_MODE_SPARSE : WICK_MODE_DENSE;
 }
 
 static int find_mode(enum wick_mode *mode, const struct wick_options *options, const struct wick_model *model,

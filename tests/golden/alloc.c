@@ -186,6 +186,9 @@ static const struct loop loops[] = {
 	{ "hybrid", "uring", true, 0.8f },
 	{ "naive", "pread", true, 0 },
 	{ "naive", "uring", true, 0 },
+	{ "sparse", "uring", true, 0 },
+	{ "sparse", "pread", true, 0.8f },
+	{ "sparse", "pread", false, 0 },
 };
 
 /* A prompt, a few tokens, and again with a long prompt: 0, or the first error. */

@@ -232,7 +232,7 @@ static void wrong_options_are_refused(void **state)
 /* The sentence names the smallest budget; that one works, and one byte less does not. */
 static void too_small_a_budget_is_refused(void **state)
 {
-	static const char *const modes[] = { "dense", "hybrid", "naive" };
+	static const char *const modes[] = { "dense", "hybrid", "naive", "sparse" };
 	struct wick_options options;
 
 	(void)state;

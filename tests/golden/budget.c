@@ -52,6 +52,9 @@ static const struct setting settings[] = {
 	{ "naive", NULL, PERCENT_LEAST, false },
 	{ "dense", NULL, 60, true },
 	{ "naive", "pread", PERCENT_LEAST, true },
+	{ "sparse", NULL, PERCENT_LEAST, false },
+	{ "sparse", "pread", 60, false },
+	{ "sparse", NULL, 100, true },
 };
 
 /* What a run says of itself when it ends. */

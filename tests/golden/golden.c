@@ -175,6 +175,7 @@ static int open_subject(void **state)
 	path_join(model, subject->scratch, "model.gguf");
 	model_pack(folder, model, subject->its->type);
 	wick_options_init(&options);
+	options.mode = "dense"; /* what transformers computes */
 	options.all_logits = true;
 	subject->wick = model_open(model, &options);
 	return 0;

@@ -284,6 +284,7 @@ static void without_all_logits(void **state)
 	for (uint32_t i = 0; i < 40; i++)
 		ids[i] = (i * 37 + 11) % vocab;
 	wick_options_init(&options);
+	options.mode = "dense";
 	for (int all = 0; all < 2; all++) {
 		options.all_logits = all;
 		wick = model_open(model->path, &options);

@@ -3,7 +3,8 @@
 
 /* In sparse mode too, placement changes speed, never the answer. Two truths need no expected file: when every neuron is
  * chosen, sparse mode is dense mode, bit for bit; and for any other choice one run with everything resident, one thread
- * and the plainest I/O is what every other way to place, read and compute must repeat. The choices are traces. */
+ * and the plainest I/O is what every other way to place, read and compute must repeat. The choices are traces, for which
+ * prompts come token by token, and predictors. */
 
 #include "answer.h"
 #include "fixture.h"
@@ -115,7 +116,9 @@ static void set_memory(struct wick_options *options, enum memory memory, const c
 						       : least;
 }
 
-static void answer_as_placed(struct answer *answer, const struct model *model, const struct placement *p, const char *trace)
+/* trace NULL: the model's own predictors choose. */
+static void answer_as_placed(struct answer *answer, const struct model *model, const struct placement *p, const char *mode,
+	const char *trace)
 {
 	struct wick_diag diag = { 0 };
 	struct wick_options options;
@@ -125,7 +128,7 @@ static void answer_as_placed(struct answer *answer, const struct model *model, c
 	wick_options_init(&options);
 	options.ctx = ANSWER_CTX;
 	options.all_logits = true;
-	options.mode = trace ? "sparse" : "dense";
+	options.mode = mode;
 	options.trace = trace;
 	options.io = p->io;
 	options.policy = p->policy;
@@ -151,7 +154,7 @@ static void check_placement(const struct model *model, const struct placement *p
 
 	if (!uring && !strcmp(p->io, "uring"))
 		return;
-	answer_as_placed(&answer, model, p, trace);
+	answer_as_placed(&answer, model, p, "sparse", trace);
 	row = answer_differs(&answer, &model->truth);
 	if (row >= 0)
 		fail_msg("memory %s, %s%s, policy %s, window %u, lookahead %u, depth %u, chunks of %llu, %u threads: "
@@ -234,7 +237,7 @@ static bool nth_placement(unsigned i, struct placement *p)
 }
 
 /* Every `step`-th of them; a step without a factor in common with any dimension meets each value with each other. */
-static void sample(const struct model *model, unsigned step)
+static void sample(const struct model *model, const char *trace, unsigned step)
 {
 	struct placement p;
 	unsigned tried = 0;
@@ -242,7 +245,7 @@ static void sample(const struct model *model, unsigned step)
 	if (getenv("WICK_EXHAUSTIVE"))
 		step = 1;
 	for (unsigned i = 0; nth_placement(i, &p); i += step, tried++)
-		check_placement(model, &p, model->trace);
+		check_placement(model, &p, trace);
 	print_message("  %u placements\n", tried);
 }
 
@@ -251,16 +254,38 @@ static void all_chosen_is_dense(void **state)
 {
 	struct model *model = *state;
 
-	answer_as_placed(&model->truth, model, &plainest, NULL);
-	sample(model, 97);
+	answer_as_placed(&model->truth, model, &plainest, "dense", NULL);
+	sample(model, model->trace, 97);
 }
 
 static void any_combination(void **state)
 {
 	struct model *model = *state;
 
-	answer_as_placed(&model->truth, model, &plainest, model->trace);
-	sample(model, 97);
+	answer_as_placed(&model->truth, model, &plainest, "sparse", model->trace);
+	sample(model, model->trace, 97);
+}
+
+/* Prompts of all lengths, the long ones by GEMM with a mask, which leaves neurons in memory for the tokens that follow. */
+static void predicted(void **state)
+{
+	struct model *model = *state;
+
+	model->prompt_max = 300;
+	answer_as_placed(&model->truth, model, &plainest, "sparse", NULL);
+	sample(model, NULL, 97);
+}
+
+static void predicted_is_not_dense(void **state)
+{
+	struct model *model = *state;
+	struct answer dense;
+
+	model->prompt_max = 300;
+	answer_as_placed(&model->truth, model, &plainest, "sparse", NULL);
+	answer_as_placed(&dense, model, &plainest, "dense", NULL);
+	assert_int_not_equal(answer_differs(&dense, &model->truth), -1);
+	answer_free(&dense);
 }
 
 /* Otherwise the test above would compare dense with dense. */
@@ -269,8 +294,8 @@ static void some_chosen_is_not_dense(void **state)
 	struct model *model = *state;
 	struct answer dense;
 
-	answer_as_placed(&model->truth, model, &plainest, model->trace);
-	answer_as_placed(&dense, model, &plainest, NULL);
+	answer_as_placed(&model->truth, model, &plainest, "sparse", model->trace);
+	answer_as_placed(&dense, model, &plainest, "dense", NULL);
 	assert_int_not_equal(answer_differs(&dense, &model->truth), -1);
 	answer_free(&dense);
 }
@@ -284,6 +309,8 @@ int main(void)
 		ON(open_some, some_chosen_is_not_dense),
 		ON(open_some, any_combination),
 		ON(open_half, any_combination),
+		ON(open_some, predicted_is_not_dense),
+		ON(open_some, predicted),
 	};
 
 	uring = uring_allowed();
