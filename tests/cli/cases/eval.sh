@@ -5,7 +5,7 @@ ctx=$(python3 -c "import json; print(json.load(open('$fixture/perplexity.json'))
 for mode in dense naive; do
 	wick eval model.gguf --text "$fixture/text.txt" --ctx "$ctx" --mode $mode --json >$mode.json 2>/dev/null
 done
-wick eval model.gguf --text - --ctx "$ctx" --json <"$fixture/text.txt" >stdin.json 2>/dev/null
+wick eval model.gguf --mode dense --text - --ctx "$ctx" --json <"$fixture/text.txt" >stdin.json 2>/dev/null
 python3 - "$fixture/perplexity.json" <<'PY'
 import json, sys
 want = json.load(open(sys.argv[1]))
