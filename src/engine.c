@@ -98,6 +98,14 @@ static bool can_look_ahead(const struct wick *wick)
 	return wick->trace && wick_trace_shape(wick->trace)->lookahead;
 }
 
+/* A thread's share of the process: on the smallest tiles as measured, on larger ones OpenBLAS packs more. */
+static uint64_t process_thread_bytes(const struct wick_shape *shape)
+{
+	uint64_t wider = wick_gemm_rows(shape) - WICK_TILE_ROWS + wick_batch_tokens(shape) - BATCH_MEASURED;
+
+	return PROCESS_BYTES_A_THREAD + wider * PACKED_COLUMNS * sizeof(float);
+}
+
 /* A replayed trace knows one token after the other. */
 static uint32_t batch_tokens(const struct wick *wick)
 {
