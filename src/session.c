@@ -99,6 +99,12 @@ void wick_reset(struct wick *wick)
 	wick->logits = NULL;
 }
 
+void wick_forget(struct wick *wick)
+{
+	if (wick->forward.sparse.on)
+		wick_sparse_reset(&wick->forward.sparse);
+}
+
 void wick_watch(struct wick *wick, const struct wick_watch *watch)
 {
 	wick->forward.watch = wick->forward.sparse.watch = watch;

@@ -13,8 +13,8 @@
 enum { EXIT_USAGE = 2 };
 
 static const struct command *const commands[] = {
-	&cmd_run, &cmd_pack, &cmd_plan, &cmd_info, &cmd_verify, &cmd_eval, &cmd_trace, &cmd_flashbench, &cmd_doctor,
-	NULL,
+	&cmd_run, &cmd_pack, &cmd_plan, &cmd_info, &cmd_verify, &cmd_eval, &cmd_bench, &cmd_trace, &cmd_flashbench,
+	&cmd_doctor, NULL,
 };
 
 /* By the last word of their names. */

@@ -157,6 +157,9 @@ WICK_API int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, w
 WICK_API const float *wick_logits(const struct wick *wick); /* (vocab); of the last evaluated position */
 WICK_API uint32_t wick_position(const struct wick *wick);   /* tokens in the context */
 WICK_API void wick_reset(struct wick *wick);                /* empties the context */
+/* Sparse mode: the neurons that are in memory because they were used before are read again when they are wanted. It
+ * changes no answer; for measuring. */
+WICK_API void wick_forget(struct wick *wick);
 
 struct wick_sampling {
 	float temp;  /* 0: greedy, the lowest id among equals */

@@ -1,0 +1,22 @@
+# One row for the options given; with --ablation one for every way, each reading no more than those before it.
+wick pack "$WICK_SOURCE/tools/demo-model/opt-8m" -o model.gguf 2>/dev/null
+wick bench model.gguf --mode naive --tokens 3 --json 2>/dev/null >one.json
+wick bench model.gguf --ablation --memory 60% --ctx 64 --tokens 5 --json 2>/dev/null >all.json
+wick bench model.gguf --ablation --memory 60% --ctx 64 --tokens 3 2>/dev/null | grep -oE '^[a-z]+ +[0-9]|^no row for [a-z]+' | sed 's/  .*//'
+wick plan model.gguf --mode naive --json >plan.json
+python3 - <<'PY'
+import json
+one, every, plan = (json.load(open(name + ".json")) for name in ("one", "all", "plan"))
+print(sorted(every), sorted(every["left_out"]))
+print(sorted(every["modes"][0]))
+print([(row["name"], row["tokens"]) for row in one["modes"]], [(row["name"], row["tokens"]) for row in every["modes"]])
+rows = {row["name"]: row for row in every["modes"]}
+for row in every["modes"] + one["modes"]:
+    assert row["ms_per_token"] > 0 and row["dram_bytes"] <= row["budget_bytes"], row
+print("naive reads what the plan says:", one["modes"][0]["flash_bytes_per_token"] >= plan["swept_bytes"])
+flash = [rows[name]["flash_bytes_per_token"] for name in ("naive", "predictor", "window")]
+print("in order:", flash == sorted(flash, reverse=True), every["model"])
+PY
+misuse bench
+misuse bench model.gguf --tokens 2
+refuse bench nowhere.gguf

@@ -1,0 +1,199 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* One row: an engine opened, tokens until it is warm, tokens that count (see bench.h). */
+
+#include "bench.h"
+
+#include "progress.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ENOUGH_NS 20000000000u /* a slow way is not timed for longer, if it has */
+#define TOKENS_MIN 3u          /* so many tokens */
+
+/* What was measured of each token: columns, so that each has its median. */
+enum { MS, IO_WAIT_MS, COMPUTE_MS, FLASH_BYTES, READS, FIGURES };
+
+struct timing {
+	struct wick *wick;
+	const struct bench_way *way;
+	double *figures[FIGURES]; /* (tokens) */
+	uint32_t token; /* that is evaluated next */
+	struct wick_diag *diag;
+};
+
+static int by_value(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static double median(double *values, uint32_t count)
+{
+	qsort(values, count, sizeof(*values), by_value);
+	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+/* Evaluates the token at hand, picks the next one, which costs nothing here, and keeps what it took as number i. */
+static int time_token(struct timing *timing, uint32_t i)
+{
+	static const struct wick_sampling sampling = { .temp = 0.8f, .top_p = 0.95f };
+	struct wick_stats stats;
+	uint64_t begun_ns;
+	int rc;
+
+	if (timing->way->forgets)
+		wick_forget(timing->wick);
+	wick_stats_reset(timing->wick);
+	begun_ns = now_ns();
+	rc = wick_eval(timing->wick, &timing->token, 1, NULL, NULL, timing->diag);
+	timing->figures[MS][i] = (double)(now_ns() - begun_ns) / 1e6;
+	if (rc)
+		return rc;
+	wick_stats(timing->wick, &stats);
+	timing->figures[IO_WAIT_MS][i] = (double)stats.io_wait_ns / 1e6;
+	timing->figures[COMPUTE_MS][i] = timing->figures[MS][i] - timing->figures[IO_WAIT_MS][i];
+	timing->figures[FLASH_BYTES][i] = (double)stats.flash_bytes;
+	timing->figures[READS][i] = (double)stats.reads;
+	timing->token = wick_sample(timing->wick, &sampling);
+	return interrupted() ? wick_diag_say(timing->diag, -ECANCELED, "stopped") : 0;
+}
+
+static int time_tokens(struct timing *timing, struct bench_row *row, uint32_t most)
+{
+	uint64_t begun_ns;
+	int rc = 0;
+
+	for (uint32_t i = 0; !rc && i < row->warm_up; i++)
+		rc = time_token(timing, 0);
+	begun_ns = now_ns();
+	for (row->tokens = 0; !rc && row->tokens < most; row->tokens++) {
+		if (row->tokens >= TOKENS_MIN && now_ns() - begun_ns > ENOUGH_NS)
+			break;
+		rc = time_token(timing, row->tokens);
+	}
+	return rc;
+}
+
+static int time_engine(struct wick *wick, struct bench_row *row, const struct bench_job *job)
+{
+	struct timing timing = { .wick = wick, .way = row->way, .diag = job->diag };
+	double *into[FIGURES] = { &row->ms, &row->io_wait_ms, &row->compute_ms, &row->flash_bytes, &row->reads };
+	double *figures = malloc(FIGURES * job->tokens * sizeof(*figures));
+	int rc;
+
+	if (!figures)
+		return -ENOMEM;
+	for (unsigned f = 0; f < FIGURES; f++)
+		timing.figures[f] = figures + (size_t)f * job->tokens;
+	wick_seed(wick, 1);
+	wick_tokenize(wick, "", 0, true, &timing.token, 1);
+	rc = time_tokens(&timing, row, job->tokens);
+	for (unsigned f = 0; !rc && f < FIGURES; f++)
+		*into[f] = median(timing.figures[f], row->tokens);
+	free(figures);
+	return rc;
+}
+
+static int open_way(struct wick **wick, const struct bench_job *job, struct wick_options *options)
+{
+	struct progress progress;
+	int rc;
+
+	options->progress = progress_show;
+	options->user = &progress;
+	progress_begin(&progress, "loading");
+	rc = wick_open(wick, job->model_path, options, job->diag);
+	progress_end(&progress);
+	if (rc == -ECANCELED)
+		wick_diag_say(job->diag, rc, "stopped while loading %s", job->model_path);
+	return rc;
+}
+
+static void keep_report(struct bench_row *row, const struct wick_report *report)
+{
+	snprintf(row->model, sizeof(row->model), "%s", report->model);
+	snprintf(row->type, sizeof(row->type), "%s", report->type);
+	snprintf(row->mode, sizeof(row->mode), "%s", report->mode);
+}
+
+int bench_run(struct bench_row *row, const struct bench_way *way, const struct bench_job *job)
+{
+	struct wick_options options = job->options;
+	struct wick_plan predicted;
+	struct wick *wick;
+	int rc;
+
+	*row = (struct bench_row){ .way = way };
+	options.mode = way->mode;
+	options.policy = way->policy;
+	options.lookahead = way->lookahead;
+	if (way->mode && strcmp(way->mode, "sparse"))
+		options.trace = NULL;
+	rc = wick_plan(job->model_path, &options, &predicted, job->diag);
+	if (!rc)
+		rc = open_way(&wick, job, &options);
+	if (rc)
+		return rc;
+	row->plan = *wick_plan_of(wick);
+	row->plan.predicted_ms_per_token = predicted.predicted_ms_per_token;
+	keep_report(row, wick_report_of(wick));
+	row->warm_up = strcmp(row->mode, "sparse") ? 1 : job->tokens;
+	rc = time_engine(wick, row, job);
+	wick_close(wick);
+	return rc;
+}
+
+const char *bench_name(const struct bench_row *row)
+{
+	return row->way->name ? row->way->name : row->mode;
+}
+
+/* Weights that stay, with predictors and neuron matrices. */
+static uint64_t dram_bytes(const struct wick_plan *plan)
+{
+	return plan->vector_bytes + plan->resident_bytes + plan->predictor_bytes + plan->cache_bytes;
+}
+
+void bench_print(const struct bench_row *rows, unsigned count, FILE *out)
+{
+	fprintf(out, "%-10s %9s %11s %9s %7s %9s %11s %9s %9s\n", "", "DRAM GB", "flash MB", "reads", "GB/s", "I/O wait",
+		"compute ms", "total ms", "planned");
+	for (unsigned i = 0; i < count; i++) {
+		const struct bench_row *row = &rows[i];
+
+		fprintf(out, "%-10s %9.3f %11.3f %9.0f %7.2f %9.2f %11.2f %9.2f", bench_name(row),
+			(double)dram_bytes(&row->plan) / 1e9, row->flash_bytes / 1e6, row->reads,
+			row->ms > 0 ? row->flash_bytes / 1e6 / row->ms : 0, row->io_wait_ms, row->compute_ms, row->ms);
+		if (row->plan.predicted_ms_per_token > 0)
+			fprintf(out, " %9.2f\n", row->plan.predicted_ms_per_token);
+		else
+			fprintf(out, " %9s\n", "-");
+	}
+}
+
+static json_t *row_json(const struct bench_row *row)
+{
+	double plan_ms = row->plan.predicted_ms_per_token;
+	double mb_per_s = row->ms > 0 ? row->flash_bytes / 1e3 / row->ms : 0;
+
+	return json_pack("{s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:i, s:i}", "name", bench_name(row),
+		"mode", row->mode, "dram_bytes", (json_int_t)dram_bytes(&row->plan), "budget_bytes",
+		(json_int_t)row->plan.budget_bytes, "flash_bytes_per_token", row->flash_bytes, "reads_per_token",
+		row->reads, "mb_per_s", mb_per_s, "io_wait_ms", row->io_wait_ms, "compute_ms", row->compute_ms,
+		"ms_per_token", row->ms, "plan_ms", plan_ms > 0 ? json_real(plan_ms) : json_null(), "tokens",
+		(int)row->tokens, "warm_up", (int)row->warm_up);
+}
+
+json_t *bench_json(const struct bench_row *rows, unsigned count)
+{
+	json_t *modes = json_array();
+
+	for (unsigned i = 0; i < count; i++)
+		json_array_append_new(modes, row_json(&rows[i]));
+	return modes;
+}

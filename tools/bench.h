@@ -1,0 +1,42 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Ways to run a model, one after the other, each timed token by token. */
+
+#include <jansson.h>
+#include <stdio.h>
+#include <wick/wick.h>
+
+struct bench_way {
+	const char *name; /* NULL: its mode */
+	const char *mode;
+	const char *policy; /* sparse: NULL, the default */
+	uint32_t lookahead;
+	bool forgets;       /* sparse: no neuron stays from one token to the next */
+	const char *adds;   /* to the row before; for people */
+};
+
+/* Medians over the tokens that count. */
+struct bench_row {
+	const struct bench_way *way;
+	double ms, io_wait_ms, compute_ms, flash_bytes, reads;
+	uint32_t tokens, warm_up; /* counted; before those */
+	struct wick_plan plan;
+	char model[80], type[8], mode[16]; /* as reported */
+};
+
+const char *bench_name(const struct bench_row *row);
+
+struct bench_job {
+	const char *model_path;
+	struct wick_options options; /* of every row, but for what its way decides */
+	uint32_t tokens;             /* that count, at most */
+	struct wick_diag *diag;
+};
+
+/* -ECANCELED when interrupted. */
+int bench_run(struct bench_row *row, const struct bench_way *way, const struct bench_job *job);
+
+void bench_print(const struct bench_row *rows, unsigned count, FILE *out);
+json_t *bench_json(const struct bench_row *rows, unsigned count);
