@@ -28,8 +28,7 @@
 
 struct wick_policy_ops {
 	const char *name;
-	/* The keys of the candidates in rows (count). */
-	void (*rank)(const struct wick_policy *policy, const struct wick_cache *cache, uint32_t count);
+	const void *(*keys)(const struct wick_policy *policy); /* (neurons), 32 bits that ascend with usefulness */
 	bool shrinks;
 };
 
@@ -40,28 +39,27 @@ struct wick_policy {
 	uint32_t *last_used; /* (neurons), 0: never */
 	float *rate;         /* (neurons), in units of step */
 	double step;         /* what a use adds now */
-	uint8_t *held;       /* (capacity), of rows: not to be taken; all 0 between calls */
+	uint8_t *held;       /* (capacity + 1), of rows: not to be taken; the last stands for none; all 0 between calls */
 	uint32_t *rows;      /* (capacity), candidates */
 	uint32_t *keys;      /* (capacity), of the candidates */
+	uint32_t *victims;   /* (capacity), rows that go */
 };
 
-static void rank_by_last_use(const struct wick_policy *policy, const struct wick_cache *cache, uint32_t count)
+static const void *last_use_as_key(const struct wick_policy *policy)
 {
-	for (uint32_t i = 0; i < count; i++)
-		policy->keys[i] = policy->last_used[cache->neuron_of_row[policy->rows[i]]];
+	return policy->last_used;
 }
 
 /* The bits of floats that are not negative are in their order. */
-static void rank_by_rate(const struct wick_policy *policy, const struct wick_cache *cache, uint32_t count)
+static const void *rate_as_key(const struct wick_policy *policy)
 {
-	for (uint32_t i = 0; i < count; i++)
-		memcpy(&policy->keys[i], &policy->rate[cache->neuron_of_row[policy->rows[i]]], sizeof(uint32_t));
+	return policy->rate;
 }
 
 static const struct wick_policy_ops policies[] = {
-	{ "decay", rank_by_rate, false }, /* the default: docs/measurements.md */
-	{ "lru", rank_by_last_use, false },
-	{ "window", rank_by_last_use, true },
+	{ "decay", rate_as_key, false }, /* the default: docs/measurements.md */
+	{ "lru", last_use_as_key, false },
+	{ "window", last_use_as_key, true },
 };
 
 const struct wick_policy_ops *wick_policy_find(const char *name)
@@ -85,8 +83,8 @@ const char *wick_policy_names(void)
 uint64_t wick_policy_bytes(uint32_t neurons, uint32_t capacity)
 {
 	return wick_mem_cost(sizeof(struct wick_policy)) + wick_mem_cost(neurons * sizeof(uint32_t)) +
-		wick_mem_cost(neurons * sizeof(float)) + wick_mem_cost(capacity) +
-		2 * wick_mem_cost(capacity * sizeof(uint32_t));
+		wick_mem_cost(neurons * sizeof(float)) + wick_mem_cost(capacity + 1ull) +
+		3 * wick_mem_cost(capacity * sizeof(uint32_t));
 }
 
 struct wick_policy *wick_policy_init(
@@ -101,9 +99,10 @@ struct wick_policy *wick_policy_init(
 		.window = ops->shrinks ? window : 0,
 		.last_used = wick_mem_take(mem, neurons * sizeof(uint32_t)),
 		.rate = wick_mem_take(mem, neurons * sizeof(float)),
-		.held = wick_mem_take(mem, capacity),
+		.held = wick_mem_take(mem, capacity + 1ull),
 		.rows = wick_mem_take(mem, capacity * sizeof(uint32_t)),
 		.keys = wick_mem_take(mem, capacity * sizeof(uint32_t)),
+		.victims = wick_mem_take(mem, capacity * sizeof(uint32_t)),
 	};
 	wick_policy_reset(policy);
 	return policy;
@@ -117,48 +116,44 @@ void wick_policy_reset(struct wick_policy *policy)
 	memset(policy->rate, 0, policy->neurons * sizeof(float));
 }
 
-static uint32_t count_absent(const struct wick_cache *cache, const uint32_t *ids, uint32_t n)
+/* Holds the rows of ids; those that have none come into wanted. Returns how many. The loop does not branch: which neurons
+ * are absent cannot be foreseen, and a branch would be missed for each of them. */
+static uint32_t hold(struct wick_policy *policy, const struct wick_cache *cache, const uint32_t *ids, uint32_t n,
+	struct wick_wanted *wanted)
 {
-	uint32_t absent = 0;
+	const uint32_t *row_of_neuron = cache->row_of_neuron;
+	uint32_t none = policy->capacity, absent = 0;
+	uint8_t *held = policy->held;
 
-	for (uint32_t i = 0; i < n; i++)
-		absent += cache->row_of_neuron[ids[i]] == WICK_NO_ROW;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t row = row_of_neuron[ids[i]];
+
+		held[WICK_MIN(row, none)] = 1;
+		wanted[absent].bundle = ids[i];
+		absent += row == WICK_NO_ROW;
+	}
 	return absent;
 }
 
-static void hold(struct wick_policy *policy, const struct wick_cache *cache, const uint32_t *ids, uint32_t n)
+static void let_go(struct wick_policy *policy)
 {
-	for (uint32_t i = 0; i < n; i++)
-		if (cache->row_of_neuron[ids[i]] != WICK_NO_ROW)
-			policy->held[cache->row_of_neuron[ids[i]]] = 1;
+	memset(policy->held, 0, policy->capacity + 1ull);
 }
 
 /* Gathers the rows that may be taken, with their keys, and lets go of what was held. Returns how many. */
 static uint32_t gather(struct wick_policy *policy, const struct wick_cache *cache)
 {
-	uint32_t count = 0;
+	const uint8_t *held = policy->held, *in_flight = cache->in_flight, *key = policy->ops->keys(policy);
+	const uint32_t *neuron_of_row = cache->neuron_of_row;
+	uint32_t *rows = policy->rows, *keys = policy->keys, used = cache->used, count = 0;
 
-	for (uint32_t row = 0; row < cache->used; row++) {
-		policy->rows[count] = row;
-		count += !(policy->held[row] | cache->in_flight[row]);
+	for (uint32_t row = 0; row < used; row++) {
+		rows[count] = row;
+		memcpy(&keys[count], key + neuron_of_row[row] * sizeof(uint32_t), sizeof(uint32_t));
+		count += !(held[row] | in_flight[row]);
 	}
-	memset(policy->held, 0, cache->used);
-	policy->ops->rank(policy, cache, count);
+	let_go(policy);
 	return count;
-}
-
-/* Leaves the `victims` least useful of the candidates at the front of rows. */
-static void choose(struct wick_policy *policy, uint32_t count, uint32_t victims)
-{
-	struct wick_split split = wick_select_least(policy->keys, count, victims);
-	uint32_t chosen = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		if (policy->keys[i] > split.threshold || (policy->keys[i] == split.threshold && split.ties == 0))
-			continue;
-		split.ties -= policy->keys[i] == split.threshold;
-		policy->rows[chosen++] = policy->rows[i];
-	}
 }
 
 static bool is_expired(const struct wick_policy *policy, uint32_t last_used)
@@ -178,25 +173,16 @@ static uint32_t count_victims(const struct wick_policy *policy, const struct wic
 	return WICK_MAX(absent > free_rows ? absent - free_rows : 0, WICK_MIN(absent, expired));
 }
 
-static uint32_t place(const struct wick_policy *policy, struct wick_cache *cache, const uint32_t *ids, uint32_t n,
-	uint32_t victims, struct wick_wanted *wanted)
+/* Gives the absent their rows. */
+static void place(const struct wick_policy *policy, struct wick_cache *cache, uint32_t absent, uint32_t victims,
+	struct wick_wanted *wanted)
 {
-	uint32_t placed = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t row;
-
-		if (cache->row_of_neuron[ids[i]] != WICK_NO_ROW)
-			continue;
-		if (placed < victims) {
-			row = policy->rows[placed];
-			wick_cache_replace(cache, row, ids[i]);
-		} else {
-			row = wick_cache_append(cache, ids[i]);
-		}
-		wanted[placed++] = (struct wick_wanted){ .bundle = ids[i], .row = row };
+	for (uint32_t i = 0; i < victims; i++) {
+		wanted[i].row = policy->victims[i];
+		wick_cache_replace(cache, wanted[i].row, wanted[i].bundle);
 	}
-	return placed;
+	for (uint32_t i = victims; i < absent; i++)
+		wanted[i].row = wick_cache_append(cache, wanted[i].bundle);
 }
 
 /* Takes the rows away that the window has left behind and nobody was given; from the last one on, so that whatever moves
@@ -216,28 +202,29 @@ static void shrink(const struct wick_policy *policy, struct wick_cache *cache, c
 uint32_t wick_policy_admit(struct wick_policy *policy, struct wick_cache *cache, const uint32_t *ids, uint32_t n,
 	struct wick_wanted *wanted)
 {
-	uint32_t absent = count_absent(cache, ids, n), candidates, victims;
+	uint32_t absent = hold(policy, cache, ids, n, wanted), candidates = 0, victims = 0;
 
-	if (!policy->window && absent <= policy->capacity - cache->used)
-		return place(policy, cache, ids, n, 0, wanted);
-	hold(policy, cache, ids, n);
-	candidates = gather(policy, cache);
-	victims = count_victims(policy, cache, candidates, absent);
+	if (policy->window || absent > policy->capacity - cache->used) {
+		candidates = gather(policy, cache);
+		victims = count_victims(policy, cache, candidates, absent);
+	} else {
+		let_go(policy);
+	}
 	wick_verify(victims <= candidates);
 	if (victims)
-		choose(policy, candidates, victims);
-	place(policy, cache, ids, n, victims, wanted);
+		wick_select_least(policy->keys, policy->rows, candidates, victims, policy->victims);
+	place(policy, cache, absent, victims, wanted);
 	if (policy->window)
 		shrink(policy, cache, ids, n);
 	return absent;
 }
 
-/* How likely the next token uses a neuron, by its rate. */
-static float chance(const struct wick_policy *policy, uint32_t neuron)
+/* What turns a rate into the chance that the next token uses the neuron. */
+static double chance_per_rate(const struct wick_policy *policy)
 {
 	double decay = exp2(-1 / HALF_LIFE);
 
-	return policy->rate[neuron] / policy->step * (1 - decay) / (1 - pow(decay, policy->now));
+	return (1 - decay) / (1 - pow(decay, policy->now)) / policy->step;
 }
 
 /* Collects into wanted the likeliest that are absent, at most `most`, and holds those likelier than the last of them.
@@ -263,19 +250,21 @@ uint32_t wick_policy_admit_probable(struct wick_policy *policy, struct wick_cach
 	struct wick_wanted *wanted)
 {
 	uint32_t absent = collect(policy, cache, ids, n, most, wanted), placed = 0, candidates, victims;
+	double per_rate = chance_per_rate(policy);
 
-	hold(policy, cache, keep, keep_count);
+	for (uint32_t i = 0; i < keep_count; i++)
+		policy->held[WICK_MIN(cache->row_of_neuron[keep[i]], policy->capacity)] = 1;
 	candidates = gather(policy, cache);
 	for (; placed < absent && cache->used < policy->capacity; placed++)
 		wanted[placed].row = wick_cache_append(cache, wanted[placed].bundle);
 	victims = WICK_MIN(absent - placed, candidates);
 	if (victims)
-		choose(policy, candidates, victims);
+		wick_select_least(policy->keys, policy->rows, candidates, victims, policy->victims);
 	for (uint32_t i = 0; i < victims; i++) {
-		uint32_t row = policy->rows[i];
+		uint32_t row = policy->victims[i];
 
 		/* Probabilities fall, so a victim that is too good for this one is too good for all that follow. */
-		if (chance(policy, cache->neuron_of_row[row]) >= probability[wanted[placed].row])
+		if (policy->rate[cache->neuron_of_row[row]] * per_rate >= (double)probability[wanted[placed].row])
 			continue;
 		wick_cache_replace(cache, row, wanted[placed].bundle);
 		wanted[placed++].row = row;

@@ -6,11 +6,6 @@
 
 #include <stdint.h>
 
-/* Splits: every key below the threshold is among the `least` smallest, and `ties` of those that equal it complete them. */
-struct wick_split {
-	uint32_t threshold;
-	uint32_t ties;
-};
-
-/* least is from 1 to count. Three passes over the keys at most. */
-struct wick_split wick_select_least(const uint32_t *keys, uint32_t count, uint32_t least);
+/* Puts the values of the `least` smallest keys into chosen, in no particular order but always the same; of equal keys those
+ * in front are smaller. least is from 1 to count. keys and values are used up. */
+void wick_select_least(uint32_t *keys, uint32_t *values, uint32_t count, uint32_t least, uint32_t *chosen);

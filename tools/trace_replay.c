@@ -34,11 +34,11 @@ struct replay {
 	struct wick_wanted *wanted;
 
 	uint32_t *key;             /* (n_ff), the least goes; of the two that no engine can have */
-	uint64_t *first_use;       /* (n_ff + 1), into uses; */
+	uint64_t *first_use;       /* (n_ff + 1), into uses */
 	uint32_t *uses;            /* (all), tokens, by neuron */
 	uint64_t *next;            /* (n_ff), into uses: what comes after now */
 	bool *held;                /* (n_ff), active now */
-	uint32_t *candidates, *candidate_keys; /* (rows) */
+	uint32_t *candidates, *candidate_keys, *victims; /* (n_ff) */
 };
 
 /* Where every neuron is used, in order: a counting sort of what the layer has by token. */
@@ -82,11 +82,10 @@ static void tell_future(struct replay *replay, uint32_t id)
 	replay->key[id] = again ? NEVER - replay->uses[replay->next[id]] : 0;
 }
 
-/* Puts the `victims` of least key out, whoever is held stays; their rows come to the front of candidates. */
+/* The rows of the `victims` of least key; whoever is held stays. */
 static void choose(struct replay *replay, uint32_t victims)
 {
-	uint32_t count = 0, chosen = 0;
-	struct wick_split split;
+	uint32_t count = 0;
 
 	for (uint32_t row = 0; row < replay->cache.used; row++) {
 		uint32_t id = replay->cache.neuron_of_row[row];
@@ -95,14 +94,7 @@ static void choose(struct replay *replay, uint32_t victims)
 		replay->candidate_keys[count] = replay->key[id];
 		count += !replay->held[id];
 	}
-	split = wick_select_least(replay->candidate_keys, count, victims);
-	for (uint32_t i = 0; i < count; i++) {
-		if (replay->candidate_keys[i] > split.threshold ||
-			(replay->candidate_keys[i] == split.threshold && split.ties == 0))
-			continue;
-		split.ties -= replay->candidate_keys[i] == split.threshold;
-		replay->candidates[chosen++] = replay->candidates[i];
-	}
+	wick_select_least(replay->candidate_keys, replay->candidates, count, victims, replay->victims);
 }
 
 /* Like wick_policy_admit(), by key. */
@@ -123,7 +115,7 @@ static uint32_t admit_by_key(struct replay *replay, const uint32_t *ids, uint32_
 		if (cache->row_of_neuron[ids[i]] != WICK_NO_ROW)
 			continue;
 		if (taken < victims)
-			wick_cache_replace(cache, replay->candidates[taken++], ids[i]);
+			wick_cache_replace(cache, replay->victims[taken++], ids[i]);
 		else
 			wick_cache_append(cache, ids[i]);
 		cache->in_flight[cache->row_of_neuron[ids[i]]] = 0;
@@ -183,6 +175,7 @@ static void replay_end(struct replay *replay)
 	free(replay->held);
 	free(replay->candidates);
 	free(replay->candidate_keys);
+	free(replay->victims);
 }
 
 static int replay_begin(struct replay *replay, struct wick_diag *diag)
@@ -197,8 +190,9 @@ static int replay_begin(struct replay *replay, struct wick_diag *diag)
 	replay->held = calloc(n_ff, sizeof(bool));
 	replay->candidates = calloc(n_ff, sizeof(uint32_t));
 	replay->candidate_keys = calloc(n_ff, sizeof(uint32_t));
+	replay->victims = calloc(n_ff, sizeof(uint32_t));
 	if (!replay->wanted || !replay->key || !replay->first_use || !replay->uses || !replay->next || !replay->held ||
-		!replay->candidates || !replay->candidate_keys)
+		!replay->candidates || !replay->candidate_keys || !replay->victims)
 		return wick_diag_say(diag, -ENOMEM, "no memory to replay the trace");
 	return 0;
 }

@@ -398,27 +398,38 @@ static int compare_keys(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Against sorting, with keys that differ in any of their digits, and many ties. */
+/* Against sorting, with keys that differ in any of their digits, and many ties. Values say where a key was. */
 static void selects_what_sorting_would(void **state)
 {
-	static const uint32_t masks[] = { 0xffffffff, 0x7, 0x7ff, 0x400, 0xfff00000, 0x001ffc00, 0 };
-	uint32_t keys[500], sorted[500];
+	static const uint32_t masks[] = { 0xffffffff, 0x7, 0x7ff, 0x400, 0xfff00000, 0x001ffc00, 0, 0x80000001 };
+	uint32_t keys[500], sorted[500], used[500], values[500], chosen[500];
 
 	(void)state;
 	random_state = 1;
-	for (unsigned round = 0; round < 2000; round++) {
-		uint32_t count = 1 + pick(500), least = 1 + pick(count), below = 0;
-		struct wick_split split;
+	for (unsigned round = 0; round < 4000; round++) {
+		uint32_t count = 1 + pick(500), least = 1 + pick(count), last = 0;
+		bool taken[500] = { false };
 
-		for (uint32_t i = 0; i < count; i++)
-			keys[i] = (pick(1u << 31) << 1 | pick(2)) & masks[round % 7];
+		for (uint32_t i = 0; i < count; i++) {
+			keys[i] = (pick(1u << 31) << 1 | pick(2)) & masks[round % 8];
+			values[i] = i;
+		}
 		memcpy(sorted, keys, count * sizeof(*keys));
+		memcpy(used, keys, count * sizeof(*keys));
 		qsort(sorted, count, sizeof(*sorted), compare_keys);
-		split = wick_select_least(keys, count, least);
-		assert_int_equal(split.threshold, sorted[least - 1]);
+		wick_select_least(used, values, count, least, chosen);
+		for (uint32_t i = 0; i < least; i++) {
+			assert_true(chosen[i] < count && !taken[chosen[i]]);
+			taken[chosen[i]] = true;
+			assert_true(keys[chosen[i]] <= sorted[least - 1]);
+		}
 		for (uint32_t i = 0; i < count; i++)
-			below += keys[i] < split.threshold;
-		assert_int_equal(split.ties, least - below);
+			if (keys[i] < sorted[least - 1])
+				assert_true(taken[i]);
+			else if (keys[i] == sorted[least - 1] && taken[i])
+				last = i;
+		for (uint32_t i = 0; i < last; i++) /* of equal keys those in front */
+			assert_true(taken[i] || keys[i] != sorted[least - 1]);
 	}
 }
 
