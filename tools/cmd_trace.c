@@ -19,21 +19,23 @@ int trace_model_read(const char *path, struct trace_model *into, struct wick_dia
 		.n_ff = model->shape.n_ff,
 		.crc = model->crcs[model->crc_count - 1],
 		.stride = model->shape.stride,
+		.relu = model->shape.relu,
 	};
 	wick_model_close(model);
 	return 0;
 }
 
-static const struct command *const parts[] = { &cmd_trace_stats, &cmd_trace_synth, NULL };
+static const struct command *const parts[] = { &cmd_trace_record, &cmd_trace_stats, &cmd_trace_synth, NULL };
 static const struct opt options[] = { { OPT_END } };
 
 const struct command cmd_trace = {
 	.name = "trace",
 	.purpose = "make activation traces, and say what is in them",
-	.synopsis = "stats|synth ...",
+	.synopsis = "record|stats|synth ...",
 	.about = "A trace says which neurons of each layer were active for each token. It stands for a\n"
 		 "model where what is read from flash is to be studied, at any size.\n"
 		 "\n"
+		 "  record      record one while a model reads a text\n"
 		 "  stats       say what is in a trace, and what each policy would read for it\n"
 		 "  synth       make one up, in the shape of the paper's\n"
 		 "\n"

@@ -6,12 +6,13 @@
 
 #include "opt.h"
 
-extern const struct command cmd_trace_stats, cmd_trace_synth;
+extern const struct command cmd_trace_record, cmd_trace_stats, cmd_trace_synth;
 
 /* What a trace can be compared with, of a packed model. */
 struct trace_model {
 	uint32_t layers, n_ff, crc;
 	uint64_t stride;
+	bool relu;
 };
 
 int trace_model_read(const char *path, struct trace_model *model, struct wick_diag *diag);

@@ -12,3 +12,7 @@ misuse trace synth -o t --zipf 17
 misuse trace synth -o t --zipf -1
 misuse trace synth -o t --tokens 0
 misuse trace synth -o t --like m --layers 2
+misuse trace record
+misuse trace record m -o t
+misuse trace record m --text f
+misuse trace record m --text f -o t --tokens 0

@@ -1,0 +1,243 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* wick trace record MODEL */
+
+#include "bits.h"
+#include "engine.h"
+#include "progress.h"
+#include "prompt.h"
+#include "trace.h"
+#include "trace_commands.h"
+#include "watch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BATCH 128u /* tokens evaluated at once, and held until all their layers are known */
+
+static const char *model_path, *text_path, *out_path;
+static uint32_t tokens;
+
+static const struct opt options[] = {
+	{ OPT_HEADING, .help = "What is recorded:" },
+	{ OPT_TEXT, .name = "text", .value = "FILE", .into.text = &text_path, .help = "the text that the model reads" },
+	{ OPT_TEXT, 'o', .value = "TRACE", .into.text = &out_path, .help = "the trace; appears complete, or not at all" },
+	{ OPT_COUNT, .name = "tokens", .value = "N", .into.count = &tokens, .min = 1, .max = UINT32_MAX,
+		.help = "how long it is at most (4096)" },
+	{ OPT_END },
+};
+
+static void init(void)
+{
+	engine_options_init();
+	engine_options.mode = "dense";
+	tokens = 4096;
+}
+
+static int check(struct wick_diag *diag)
+{
+	if (!text_path || !*text_path)
+		return wick_diag_say(diag, -EINVAL, "--text FILE is missing");
+	if (!out_path || !*out_path)
+		return wick_diag_say(diag, -EINVAL, "-o TRACE is missing");
+	return 0;
+}
+
+/* What the engine's watch writes, and the trace is made from. */
+struct recording {
+	struct wick *wick;
+	struct wick_trace_writer *writer;
+	struct trace_model model;
+	uint32_t *text;  /* ids, of which text_begin .. text_end - 1 are still to be read */
+	uint32_t text_begin, text_end, done;
+	int64_t bos;     /* -1: none */
+	uint32_t base;   /* position of the batch's first token */
+	uint8_t *active; /* (BATCH, layers, n_ff), bytes */
+	uint32_t *ids;   /* (n_ff) */
+};
+
+static uint8_t *active_at(const struct recording *recording, uint32_t position, uint32_t layer)
+{
+	uint64_t row = (uint64_t)(position - recording->base) * recording->model.layers + layer;
+
+	return recording->active + row * recording->model.n_ff;
+}
+
+static void note_fired(void *user, uint32_t layer, uint32_t position, uint32_t m, uint32_t first, uint32_t count,
+	const float *h, size_t ldh)
+{
+	for (uint32_t i = 0; i < m; i++)
+		for (uint32_t k = 0; k < count; k++)
+			active_at(user, position + i, layer)[first + k] = h[i * ldh + k] > 0;
+}
+
+static void note_chosen(void *user, uint32_t layer, uint32_t position, const uint32_t *ids, uint32_t count)
+{
+	for (uint32_t k = 0; k < count; k++)
+		active_at(user, position, layer)[ids[k]] = 1;
+}
+
+static int write_batch(struct recording *recording, uint32_t count, struct wick_diag *diag)
+{
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t layer = 0; layer < recording->model.layers; layer++) {
+			const uint8_t *active = active_at(recording, recording->base + i, layer);
+			uint32_t n = 0;
+			int rc;
+
+			for (uint32_t k = 0; k < recording->model.n_ff; k++)
+				if (active[k])
+					recording->ids[n++] = k;
+			rc = wick_trace_add(recording->writer, layer, recording->ids, n, NULL, NULL, 0, diag);
+			if (rc)
+				return rc;
+		}
+	return 0;
+}
+
+/* The next tokens, which begin with the model's beginning of text where the context is empty. */
+static uint32_t take_batch(struct recording *recording, uint32_t ctx, uint32_t batch[BATCH])
+{
+	uint32_t room = WICK_MIN(WICK_MIN(BATCH, ctx - recording->base), tokens - recording->done), count = 0;
+
+	if (recording->base == 0 && recording->bos >= 0)
+		batch[count++] = (uint32_t)recording->bos;
+	while (count < room && recording->text_begin < recording->text_end)
+		batch[count++] = recording->text[recording->text_begin++];
+	return count;
+}
+
+/* The text in stretches of the context's length, each begun anew. */
+static int record(struct recording *recording, uint32_t ctx, struct progress *progress, struct wick_diag *diag)
+{
+	uint64_t held_bytes = (uint64_t)BATCH * recording->model.layers * recording->model.n_ff;
+	int rc = 0;
+
+	while (!rc && recording->done < tokens && recording->text_begin < recording->text_end) {
+		uint32_t batch[BATCH], count;
+
+		if (wick_position(recording->wick) == ctx)
+			wick_reset(recording->wick);
+		recording->base = wick_position(recording->wick);
+		count = take_batch(recording, ctx, batch);
+		memset(recording->active, 0, held_bytes);
+		rc = wick_eval(recording->wick, batch, count, NULL, NULL, diag);
+		if (!rc)
+			rc = write_batch(recording, count, diag);
+		recording->done += count;
+		if (!rc && progress_show(progress, recording->text_begin * 4ull, recording->text_end * 4ull))
+			rc = -ECANCELED;
+	}
+	return rc;
+}
+
+/* As many ids as are wanted, without the one in front that some models begin with. */
+static int take_text(struct recording *recording, struct wick_diag *diag)
+{
+	struct wick *wick = recording->wick;
+	struct prompt text = { 0 };
+	int64_t count, without;
+	int rc = prompt_read(&text, text_path, diag);
+
+	if (rc)
+		return rc;
+	recording->text = calloc(tokens + 1ull, sizeof(uint32_t));
+	if (!recording->text) {
+		prompt_free(&text);
+		return wick_diag_say(diag, -ENOMEM, "no memory for %u tokens", tokens);
+	}
+	count = wick_tokenize(wick, text.text, text.bytes, true, recording->text, tokens + 1ull);
+	without = count < 0 ? count : wick_tokenize(wick, text.text, text.bytes, false, NULL, 0);
+	prompt_free(&text);
+	if (without < 0)
+		return wick_diag_say(diag, (int)without, "%s: %s", text_path, strerror((int)-without));
+	recording->bos = count > without ? (int64_t)recording->text[0] : -1;
+	recording->text_begin = count > without ? 1 : 0;
+	recording->text_end = (uint32_t)WICK_MIN((uint64_t)count, tokens + 1ull);
+	return 0;
+}
+
+static int begin(struct recording *recording, struct wick_diag *diag)
+{
+	const struct trace_model *model = &recording->model;
+	struct wick_trace_shape shape = { .layers = model->layers, .n_ff = model->n_ff, .model_crc = model->crc };
+	int rc = take_text(recording, diag);
+
+	if (rc)
+		return rc;
+	recording->ids = calloc(model->n_ff, sizeof(uint32_t));
+	recording->active = calloc((uint64_t)BATCH * model->layers, model->n_ff);
+	if (!recording->ids || !recording->active)
+		return wick_diag_say(diag, -ENOMEM, "no memory for what is active in %u tokens", BATCH);
+	return wick_trace_create(&recording->writer, out_path, &shape, diag);
+}
+
+/* Dense: what fired. Sparse: what the predictor chose, which is what is read then. */
+static int record_open(struct recording *recording, struct wick_diag *diag)
+{
+	bool sparse = !strcmp(engine_options.mode, "sparse");
+	struct wick_watch watch = {
+		.user = recording, .fired = sparse ? NULL : note_fired, .chosen = sparse ? note_chosen : NULL
+	};
+	struct progress progress;
+	int rc = begin(recording, diag);
+
+	progress_begin(&progress, "recording");
+	wick_watch(recording->wick, &watch);
+	if (!rc)
+		rc = record(recording, wick_plan_of(recording->wick)->ctx, &progress, diag);
+	wick_watch(recording->wick, NULL);
+	progress_end(&progress);
+	if (!rc) {
+		rc = wick_trace_commit(recording->writer, diag);
+		recording->writer = NULL;
+	}
+	wick_trace_discard(recording->writer);
+	free(recording->text);
+	free(recording->ids);
+	free(recording->active);
+	return rc;
+}
+
+static int run(struct wick_diag *diag)
+{
+	struct recording recording = { 0 };
+	struct stat written;
+	int rc = trace_model_read(model_path, &recording.model, diag);
+
+	if (!rc && !recording.model.relu)
+		rc = wick_diag_say(diag, -EINVAL, "%s: its activation is not ReLU, so all of its neurons are always active",
+			model_path);
+	if (!rc)
+		rc = wick_open(&recording.wick, model_path, &engine_options, diag);
+	if (rc)
+		return rc;
+	interrupt_catch();
+	rc = record_open(&recording, diag);
+	wick_close(recording.wick);
+	if (rc == -ECANCELED)
+		return wick_diag_say(diag, rc, "stopped; %s was not written", out_path);
+	if (!rc && !stat(out_path, &written))
+		fprintf(stderr, "%s: %u tokens of %u layers of %u neurons, %s\n", out_path, recording.done,
+			recording.model.layers, recording.model.n_ff, BYTES(written.st_size));
+	return rc;
+}
+
+const struct command cmd_trace_record = {
+	.name = "trace record",
+	.purpose = "record an activation trace from a model",
+	.synopsis = "MODEL --text FILE -o TRACE [options]",
+	.operand = "MODEL",
+	.operand_into = &model_path,
+	.about = "Records which neurons are active while a model reads a text: those that fire (--mode\n"
+		 "dense, the default) or, with --mode sparse, those that its predictors choose. The text is\n"
+		 "read in stretches of the context's length.",
+	.options = options,
+	.shared = engine_opts,
+	.init = init,
+	.check = check,
+	.run = run,
+};
