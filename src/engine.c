@@ -16,6 +16,7 @@
 #include "predictors.h"
 #include "tokenizer.h"
 #include "trace.h"
+#include "trace_format.h"
 
 #include <errno.h>
 #include <numa.h>
@@ -93,6 +94,17 @@ static uint32_t read_threads(const struct wick_settings *settings)
 	return pool ? WICK_MIN(settings->queue_depth, READ_THREADS_MAX) : 0;
 }
 
+/* An open trace holds a token. */
+static uint64_t trace_bytes(const struct wick *wick)
+{
+	const struct wick_trace_shape *shape;
+
+	if (!wick->trace)
+		return 0;
+	shape = wick_trace_shape(wick->trace);
+	return wick_trace_bytes_max(shape->layers, shape->n_ff, shape->lookahead) + shape->layers * sizeof(uint64_t);
+}
+
 static bool can_look_ahead(const struct wick *wick)
 {
 	return wick->trace && wick_trace_shape(wick->trace)->lookahead;
@@ -118,7 +130,7 @@ static int make_plan(struct wick *wick, const struct wick_options *options, stru
 	struct wick_plan_input input = { .model = wick->model, .memory = options->memory, .free_bytes = wick_free_bytes(),
 		.process_bytes = PROCESS_BYTES + settings->threads * process_thread_bytes(&wick->model->shape) +
 			(uint64_t)read_threads(settings) * THREAD_BYTES,
-		.metadata_bytes = wick->model->memory_bytes + wick_tokenizer_bytes(wick->tokenizer),
+		.metadata_bytes = wick->model->memory_bytes + wick_tokenizer_bytes(wick->tokenizer) + trace_bytes(wick),
 		.mode = settings->mode, .chunk_bytes = settings->chunk_bytes,
 		.size = { .ctx = settings->ctx, .threads = settings->threads, .all_logits = settings->all_logits },
 		.predictor_bytes = wick_predictors_bytes(wick->model),
