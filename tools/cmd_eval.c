@@ -9,8 +9,10 @@
 #include "json.h"
 #include "perplexity.h"
 #include "progress.h"
+#include "recall.h"
 
 #include <errno.h>
+#include <string.h>
 
 static const char *model_path, *text_path;
 static uint32_t tokens_max;
@@ -35,29 +37,46 @@ static int check(struct wick_diag *diag)
 	return 0;
 }
 
-static void print_result(const struct wick *wick, const struct perplexity *result)
+static void print_result(const struct wick *wick, const struct perplexity *result, const struct recall *recall)
 {
 	json_t *json = perplexity_json(result, wick_report_of(wick), wick_plan_of(wick));
 
-	if (as_json)
+	if (recall)
+		recall_report(recall, json);
+	if (as_json) {
 		json_print(json, stdout);
-	else
+	} else {
+		json_object_del(json, "layers");
 		json_print_lines(json, stdout);
+	}
 	json_decref(json);
 }
 
-static int run_open(struct wick *wick, struct reader *reader, struct wick_diag *diag)
+static int measure(struct wick *wick, struct reader *reader, const struct recall *recall, struct wick_diag *diag)
 {
 	struct perplexity result;
 	struct progress progress;
 	int rc;
 
-	print_start(wick_report_of(wick), wick_plan_of(wick), stderr);
 	progress_begin(&progress, "evaluating");
 	rc = perplexity_measure(&result, wick, reader, tokens_max, &progress, diag);
 	progress_end(&progress);
 	if (!rc)
-		print_result(wick, &result);
+		print_result(wick, &result, recall);
+	return rc;
+}
+
+static int run_open(struct wick *wick, struct reader *reader, struct wick_diag *diag)
+{
+	struct recall *recall = NULL;
+	int rc = 0;
+
+	print_start(wick_report_of(wick), wick_plan_of(wick), stderr);
+	if (!strcmp(wick_report_of(wick)->mode, "sparse"))
+		rc = recall_begin(&recall, wick, diag);
+	if (!rc)
+		rc = measure(wick, reader, recall, diag);
+	recall_end(recall);
 	return rc;
 }
 
@@ -98,7 +117,11 @@ const struct command cmd_eval = {
 		 "the context has (--ctx), with the token in front that the model's tokenizer begins\n"
 		 "a text with (its place is taken off the chunk). Each chunk starts from nothing; all\n"
 		 "of its tokens count, but for the first where the tokenizer puts nothing in front.\n"
-		 "The last chunk is as long as what is left. Ctrl-C ends the text early.",
+		 "The last chunk is as long as what is left. Ctrl-C ends the text early.\n"
+		 "\n"
+		 "In sparse mode every token is masked by the predictors, and what they chose is\n"
+		 "compared with what would have fired: recall is the share of the firing neurons that\n"
+		 "was chosen, precision the share of the chosen that fired, pooled over all layers.",
 	.options = options,
 	.shared = engine_opts,
 	.init = engine_options_init,
