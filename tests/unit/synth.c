@@ -187,7 +187,7 @@ static void the_lookahead_is_calibrated(void **state)
 			right[bin] += fires[likely[i]];
 		}
 	}
-	assert_true(within((double)hits / active, 0.85, 0.015));
+	assert_true(within((double)hits / active, 0.85, 0.006));
 	assert_true(within((double)hits / taken, 0.70, 0.015));
 	for (unsigned bin = 0; bin < 10; bin++)
 		assert_true(within(right[bin], said[bin], 0.03));

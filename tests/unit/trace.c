@@ -9,6 +9,7 @@
 #include "check.h"
 #include "trace_format.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -185,6 +186,41 @@ static void another_writers_file_is_understood(void **state)
 	wick_trace_close(trace);
 }
 
+/* All others beside it are wrong in one way each, with checksums that match. */
+static void another_writers_mistakes_are_refused(void **state)
+{
+	struct dirent *entry;
+	char corpus[1024];
+	unsigned count = 0;
+	DIR *dir;
+
+	(void)state;
+	if (!getenv("WICK_SOURCE"))
+		skip();
+	snprintf(corpus, sizeof(corpus), "%s/tests/fuzz/corpus/trace", getenv("WICK_SOURCE"));
+	dir = opendir(corpus);
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		struct wick_trace *trace;
+		char wrong[1400];
+		int rc;
+
+		if (entry->d_name[0] == '.' || !strcmp(entry->d_name, "plain") || !strcmp(entry->d_name, "lookahead"))
+			continue;
+		snprintf(wrong, sizeof(wrong), "%s/%s", corpus, entry->d_name);
+		rc = wick_trace_open(&trace, wrong, NULL);
+		for (unsigned t = 0; !rc && t < wick_trace_shape(trace)->tokens; t++)
+			rc = wick_trace_seek(trace, t, NULL);
+		wick_trace_close(trace);
+		if (!rc)
+			print_error("%s was accepted\n", wrong);
+		assert_int_not_equal(rc, 0);
+		count++;
+	}
+	closedir(dir);
+	assert_true(count > 15);
+}
+
 static uint8_t *load(size_t *bytes)
 {
 	FILE *file = fopen(path, "rb");
@@ -325,6 +361,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(another_writers_file_is_understood),
+		cmocka_unit_test(another_writers_mistakes_are_refused),
 		cmocka_unit_test(every_byte_counts),
 		cmocka_unit_test(what_is_wrong_is_said),
 		cmocka_unit_test(nothing_is_left_of_a_discarded_one),
