@@ -87,6 +87,17 @@ static void go_to_first(struct wick_sweep *sweep)
 		settle(sweep);
 }
 
+/* The same memory is read into for ever: its pages are pinned once where the kernel lets us (RLIMIT_MEMLOCK), else by
+ * every read, which is dearer and otherwise the same. */
+static void register_ring(const struct wick_sweep *sweep)
+{
+	const struct wick_landing *last = &sweep->ring[sweep->shape.unit_count - 1];
+	uint8_t *end = last->buffer + wick_fetch_buffer_bytes(sweep->shape.unit_bytes);
+	const struct iovec range = { sweep->ring[0].buffer, (size_t)(end - sweep->ring[0].buffer) };
+
+	wick_io_register(sweep->fetch->io, &range, 1);
+}
+
 void wick_sweep_init(struct wick_sweep *sweep, const struct wick_sweep_shape *shape, const struct wick_place *places,
 	uint32_t place_count, struct wick_fetch *fetch, struct wick_mem *mem)
 {
@@ -100,6 +111,7 @@ void wick_sweep_init(struct wick_sweep *sweep, const struct wick_sweep_shape *sh
 		sweep->ring[i].buffer = wick_mem_take(mem, wick_fetch_buffer_bytes(shape->unit_bytes));
 		sweep->ring[i].requests = wick_mem_take(mem, requests_bytes(shape));
 	}
+	register_ring(sweep);
 	sweep->two_kinds = anything_drawn(places, place_count);
 	sweep->ahead = sweep->two_kinds;
 	go_to_first(sweep);
