@@ -19,7 +19,6 @@
 #include "trace_format.h"
 
 #include <errno.h>
-#include <numa.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -220,6 +219,7 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 		if (!place->resident_rows)
 			continue;
 		place->base = wick_mem_take(&wick->mem, place->resident_rows * place->tensor->row_bytes);
+		wick_topo_place_rows(&wick->topo, place->base, place->resident_rows, place->tensor->row_bytes);
 		loads[count++] = (struct wick_load){ .tensor = place->tensor, .rows = place->resident_rows,
 			.base = place->base };
 	}
@@ -264,14 +264,13 @@ static void fill_report(struct wick *wick)
 {
 	static const char *const archs[WICK_ARCH_COUNT] = { [WICK_ARCH_OPT] = "opt" };
 	const struct wick_shape *shape = &wick->model->shape;
-	int nodes = numa_available() < 0 ? 1 : numa_num_configured_nodes();
 
-	snprintf(wick->numa, sizeof(wick->numa), "%d node%s, memory where it is first touched", nodes, nodes == 1 ? "" : "s");
+	wick_topo_say(&wick->topo, wick->numa, sizeof(wick->numa));
 	wick->report = (struct wick_report){ .model = wick->name, .arch = archs[shape->arch],
 		.type = wick_types[shape->type].name, .mode = wick_mode_names[wick->settings.mode],
 		.io = wick_io_method(wick->io), .io_why = wick_io_why(wick->io), .direct = wick->file.direct,
 		.direct_why = wick->settings.buffered ? "buffered was asked for" : wick->file.why, .profile = wick->drive.said,
-		.kernels = wick->kernels.name, .blas = wick_gemm_core(), .pages = wick->mem.pages, .numa = wick->numa,
+		.kernels = wick->kernels.name, .blas = wick_gemm_core(), .pages = wick->mem.pages, .numa = wick->numa, .cpus = wick->topo.cpu_count,
 		.vocab = shape->vocab, .layers = shape->layers, .d_model = shape->d_model, .n_ff = shape->n_ff,
 		.ctx_max = shape->ctx_max };
 }
@@ -287,12 +286,16 @@ static int open_all(struct wick *wick, const char *path, const struct wick_optio
 		err = open_drive(wick, path, diag);
 	if (!err)
 		look_at_drive(wick);
+	wick_topo_read(&wick->topo);
 	if (!err)
-		err = wick_pool_create(&wick->pool, wick->settings.threads, diag);
+		err = wick_topo_choose(&wick->topo, wick->settings.numa, diag);
+	if (!err)
+		err = wick_pool_create_on(&wick->pool, wick->settings.threads, &wick->topo, diag);
 	if (!err)
 		err = wick_mem_reserve(&wick->mem, layout.reserve_bytes, diag);
 	if (err)
 		return err;
+	wick_topo_place(&wick->topo, wick->mem.base, wick->mem.bytes);
 	wick_gemm_init();
 	wick_gemm_reserve(wick->settings.threads);
 	wick_kernels_init(&wick->kernels, wick->settings.cpu_mask);

@@ -11,6 +11,7 @@
 #include "options.h"
 #include "plan.h"
 #include "sample.h"
+#include "topo.h"
 
 #include <wick/wick.h>
 
@@ -35,7 +36,8 @@ struct wick {
 	struct wick_forward forward;
 	struct wick_sampler sampler;
 	char name[128];
-	char numa[64];
+	char numa[96];
+	struct wick_topo topo;
 	uint32_t position;
 	const float *logits; /* of the last position; NULL before the first */
 	uint64_t eval_wait_ns; /* of fetch.wait_ns, inside wick_eval */

@@ -107,7 +107,7 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 	int err;
 
 	*settings = (struct wick_settings){ .io = options->io, .buffered = options->buffered,
-		.all_logits = options->all_logits, .measure = options->measure, .cpu_mask = options->cpu_mask,
+		.all_logits = options->all_logits, .measure = options->measure, .cpu_mask = options->cpu_mask, .numa = options->numa,
 		.ctx = options->ctx ? options->ctx : WICK_MIN(CTX_DEFAULT, ctx_max),
 		.threads = options->threads ? options->threads : allowed_cpus(),
 		.queue_depth = options->queue_depth ? options->queue_depth : DEPTH_DEFAULT,

@@ -12,7 +12,7 @@ struct wick_settings {
 	enum wick_mode mode;
 	uint32_t ctx, threads, queue_depth, cpu_mask;
 	uint64_t chunk_bytes;
-	const char *io;
+	const char *io, *numa;
 	bool buffered, all_logits, measure;
 	/* Of sparse mode: */
 	const struct wick_policy_ops *policy;

@@ -9,7 +9,7 @@
  *
  * A job is over when its tasks are done, whoever did them: a helper that comes late finds nothing left, or takes a task
  * of the next job, and nobody waits for it. What a thread reads of a job after it has got a task stays as it is until
- * that task is done.
+ * that task is done. On a machine of several nodes each has a ticket of its own for its share of the tasks.
  *
  * A token is hundreds of jobs some microseconds apart, and between them it waits for flash. Waking a thread costs tens
  * of microseconds on a virtual machine, so helpers look out for the next job for about that long and sleep after it: that
@@ -40,12 +40,20 @@
 struct helper {
 	struct wick_pool *pool;
 	pthread_t thread;
-	uint32_t index;
+	uint32_t index, node;
+	bool pinned;
+	cpu_set_t cpus; /* if pinned */
+};
+
+/* Tasks of the node whose memory they read. */
+struct share {
+	_Alignas(64) _Atomic uint64_t ticket;
+	uint32_t first, count;
 };
 
 struct wick_pool {
-	_Alignas(64) _Atomic uint64_t ticket;
-	_Alignas(64) _Atomic uint32_t generation; /* raised after each ticket; futex */
+	struct share share[WICK_TOPO_NODES];
+	_Alignas(64) _Atomic uint32_t generation; /* raised after each job's tickets; futex */
 	_Atomic uint32_t sleepers;
 	_Atomic bool stop;
 	_Alignas(64) _Atomic uint32_t done; /* tasks; futex */
@@ -54,6 +62,8 @@ struct wick_pool {
 	void *arg;
 	uint32_t tasks;
 	uint32_t job;     /* its number */
+	uint32_t shares;
+	uint32_t node;    /* the caller's */
 	uint32_t started; /* helpers that run */
 	uint64_t spin_ns;
 	struct helper helper[]; /* (threads - 1) */
@@ -78,25 +88,27 @@ static void relax(void)
 #endif
 }
 
-/* Takes the next task, if one is left. */
-static bool take_task(struct wick_pool *pool, uint32_t *task)
+/* Takes the next task of a share, if one is left. */
+static bool take_task(struct share *share, uint32_t *task)
 {
-	uint64_t seen = atomic_load(&pool->ticket);
+	uint64_t seen = atomic_load(&share->ticket);
 
 	while ((uint32_t)seen)
-		if (atomic_compare_exchange_weak(&pool->ticket, &seen, seen - 1)) {
-			*task = pool->tasks - (uint32_t)seen;
+		if (atomic_compare_exchange_weak(&share->ticket, &seen, seen - 1)) {
+			*task = share->first + share->count - (uint32_t)seen;
 			return true;
 		}
 	return false;
 }
 
-static void take_tasks(struct wick_pool *pool, uint32_t thread)
+/* Does tasks until none is left: those of its own node first. */
+static void take_tasks(struct wick_pool *pool, uint32_t thread, uint32_t node)
 {
 	uint32_t task, tasks, mine = 0;
 
-	for (; take_task(pool, &task); mine++)
-		pool->fn(pool->arg, task, thread);
+	for (uint32_t i = 0; i < pool->shares; i++)
+		for (; take_task(&pool->share[(node + i) % pool->shares], &task); mine++)
+			pool->fn(pool->arg, task, thread);
 	if (!mine)
 		return;
 	tasks = pool->tasks; /* of the same job still: it is not over before the next line */
@@ -140,11 +152,13 @@ static void *help(void *arg)
 	struct wick_pool *pool = helper->pool;
 	uint32_t seen = 0;
 
+	if (helper->pinned)
+		pthread_setaffinity_np(pthread_self(), sizeof(helper->cpus), &helper->cpus);
 	for (;;) {
 		seen = next_generation(pool, seen);
 		if (atomic_load(&pool->stop))
 			return NULL;
-		take_tasks(pool, helper->index);
+		take_tasks(pool, helper->index, helper->node);
 	}
 }
 
@@ -170,6 +184,22 @@ static void wait_until_done(struct wick_pool *pool)
 	}
 }
 
+/* Writes down the tickets of a job. */
+static void share_out(struct wick_pool *pool, uint32_t tasks)
+{
+	uint32_t first = 0;
+
+	pool->job++;
+	for (uint32_t i = 0; i < pool->shares; i++) {
+		uint32_t end = (uint32_t)((uint64_t)tasks * (i + 1) / pool->shares);
+
+		pool->share[i].first = first;
+		pool->share[i].count = end - first;
+		atomic_store(&pool->share[i].ticket, (uint64_t)pool->job << 32 | (end - first));
+		first = end;
+	}
+}
+
 void wick_pool_run(struct wick_pool *pool, wick_task_fn fn, void *arg, uint32_t tasks)
 {
 	if (!pool->started || tasks < 2) {
@@ -181,23 +211,15 @@ void wick_pool_run(struct wick_pool *pool, wick_task_fn fn, void *arg, uint32_t 
 	pool->arg = arg;
 	pool->tasks = tasks;
 	atomic_store(&pool->done, 0);
-	atomic_store(&pool->ticket, (uint64_t)++pool->job << 32 | tasks);
+	share_out(pool, tasks);
 	call_helpers(pool, WICK_MIN(pool->started, tasks - 1));
-	take_tasks(pool, 0);
+	take_tasks(pool, 0, pool->node);
 	wait_until_done(pool);
 }
 
 uint32_t wick_pool_threads(const struct wick_pool *pool)
 {
 	return pool->started + 1;
-}
-
-/* CPUs that the calling thread may run on. */
-static uint32_t cpus_allowed(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (uint32_t)CPU_COUNT(&set);
 }
 
 static struct wick_pool *allocate(uint32_t threads)
@@ -210,7 +232,16 @@ static struct wick_pool *allocate(uint32_t threads)
 	return pool;
 }
 
-int wick_pool_create(struct wick_pool **pool, uint32_t threads, struct wick_diag *diag)
+static struct helper helper_on(struct wick_pool *pool, const struct wick_topo *topo, uint32_t index, uint32_t threads)
+{
+	uint32_t node = topo->policy == WICK_TOPO_INTERLEAVE ? 0 : wick_topo_node_of_thread(topo, index, threads);
+
+	return (struct helper){ .pool = pool, .index = index, .node = node, .cpus = topo->node[node].cpus,
+		.pinned = topo->machine_nodes > 1 && topo->policy != WICK_TOPO_INTERLEAVE };
+}
+
+int wick_pool_create_on(
+	struct wick_pool **pool, uint32_t threads, const struct wick_topo *topo, struct wick_diag *diag)
 {
 	struct wick_pool *new;
 	int err;
@@ -221,9 +252,11 @@ int wick_pool_create(struct wick_pool **pool, uint32_t threads, struct wick_diag
 	new = allocate(threads);
 	if (!new)
 		return wick_diag_say(diag, -ENOMEM, "no memory for %u threads", threads);
-	new->spin_ns = threads <= cpus_allowed() ? SPIN_NS : 0;
+	new->spin_ns = threads <= topo->cpu_count ? SPIN_NS : 0;
+	new->shares = topo->policy == WICK_TOPO_LOCAL ? topo->node_count : 1;
+	new->node = new->shares > 1 ? wick_topo_node_here(topo) : 0;
 	for (uint32_t i = 0; i < threads - 1; i++) {
-		new->helper[i] = (struct helper){ .pool = new, .index = i + 1 };
+		new->helper[i] = helper_on(new, topo, i + 1, threads);
 		err = pthread_create(&new->helper[i].thread, NULL, help, &new->helper[i]);
 		if (err) {
 			wick_pool_destroy(new);
@@ -233,6 +266,15 @@ int wick_pool_create(struct wick_pool **pool, uint32_t threads, struct wick_diag
 	}
 	*pool = new;
 	return 0;
+}
+
+int wick_pool_create(struct wick_pool **pool, uint32_t threads, struct wick_diag *diag)
+{
+	struct wick_topo topo;
+
+	wick_topo_read(&topo);
+	topo.policy = WICK_TOPO_INTERLEAVE;
+	return wick_pool_create_on(pool, threads, &topo, diag);
 }
 
 void wick_pool_destroy(struct wick_pool *pool)

@@ -5,6 +5,7 @@
 /* Threads that compute: the caller and its helpers take numbered tasks until none is left. */
 
 #include "diag.h"
+#include "topo.h"
 
 #include <stdint.h>
 
@@ -12,9 +13,12 @@ struct wick_pool;
 
 typedef void (*wick_task_fn)(void *arg, uint32_t task, uint32_t thread);
 
-/* threads counts the caller, 1..WICK_POOL_THREADS; 1 starts none. */
+/* threads counts the caller, 1..WICK_POOL_THREADS; 1 starts none. topo says on which nodes they run; without it the
+ * kernel does. */
 #define WICK_POOL_THREADS 256
 int wick_pool_create(struct wick_pool **pool, uint32_t threads, struct wick_diag *diag);
+int wick_pool_create_on(
+	struct wick_pool **pool, uint32_t threads, const struct wick_topo *topo, struct wick_diag *diag);
 void wick_pool_destroy(struct wick_pool *pool); /* NULL is fine */
 uint32_t wick_pool_threads(const struct wick_pool *pool);
 

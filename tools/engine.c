@@ -55,9 +55,11 @@ const struct opt engine_opts[] = {
 	{ OPT_HEADING, .help = "Processor:" },
 	{ OPT_COUNT, .name = "threads", .value = "N", .into.count = &engine_options.threads, .min = 1, .max = 1024,
 		.help = "that compute (one for each CPU)" },
+	{ OPT_TEXT, .name = "numa", .value = "POLICY", .into.text = &engine_options.numa,
+		.help = "each node its own rows and threads, pages on each node in turn "
+			"(interleave), or only the node of that number (local)" },
 	{ OPT_MASK, .name = "cpumask", .value = "M", .into.mask = &engine_options.cpu_mask,
 		.help = "instruction sets allowed, as bits: 0x1 SSE4.2, 0x2 AVX2, "
-			"0x4 AVX-512, 0x8 VNNI, 0x10 BF16, 0x100 NEON, 0x200 DOTPROD, "
-			"0x400 FP16, 0x800 CRC" },
+			"0x4 AVX-512, 0x8 VNNI, 0x100 NEON, 0x200 CRC; 0 is plain C (all)" },
 	{ OPT_END },
 };

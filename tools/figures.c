@@ -50,8 +50,10 @@ void print_start(const struct wick_report *report, const struct wick_plan *plan,
 	print_why("uring", report->io_why, out);
 	print_why("direct", report->direct_why, out);
 	fprintf(out, "        %s\n", report->profile);
-	fprintf(out, "cpu     %s, %u thread%s, OpenBLAS for %s\n\n", report->kernels, plan->threads,
-		plan->threads == 1 ? "" : "s", report->blas);
+	fprintf(out, "cpu     %s, %u thread%s", report->kernels, plan->threads, plan->threads == 1 ? "" : "s");
+	if (plan->threads > report->cpus)
+		fprintf(out, " on %u CPU%s", report->cpus, report->cpus == 1 ? "" : "s");
+	fprintf(out, ", OpenBLAS for %s\n\n", report->blas);
 }
 
 void print_figures(const struct run_figures *run, const struct wick_plan *plan, FILE *out)
@@ -134,6 +136,7 @@ static void set_report(json_t *json, const struct wick_report *report)
 	set_text(json, "blas", report->blas);
 	set_text(json, "pages", report->pages);
 	set_text(json, "numa", report->numa);
+	set_count(json, "cpus", report->cpus);
 }
 
 json_t *run_json(const struct run_figures *run, const struct wick_report *report, const struct wick_plan *plan)

@@ -64,6 +64,7 @@ struct wick_options {
 	uint64_t chunk_bytes;     /* bytes of one read; 0: 1 MiB */
 	uint32_t threads;         /* that compute; 0: one a CPU this process may use */
 	uint32_t cpu_mask;        /* instruction sets allowed; ~0: all */
+	const char *numa;         /* "local" (each node its own rows and threads), "interleave", a node's number; NULL: local */
 	bool all_logits;          /* room for the logits of a whole batch, for wick_eval with `each` */
 	bool measure;             /* a drive that nobody has measured yet is measured for two seconds, if weights are read
 	                             from it while the model runs; what came out is kept in XDG_CACHE_HOME/wick */
@@ -125,7 +126,8 @@ struct wick_report {
 	const char *kernels;   /* "avx2" */
 	const char *blas;      /* the core OpenBLAS chose */
 	const char *pages;     /* what backs the memory */
-	const char *numa;
+	const char *numa;      /* where memory and threads are */
+	uint32_t cpus;         /* that this process may use */
 	uint32_t vocab, layers, d_model, n_ff, ctx_max;
 };
 
