@@ -22,7 +22,7 @@
 #define PAGES 65536 /* 256 MiB of addresses that nobody touches */
 #define BASE ((uint8_t *)(1ull << 40))
 
-static uint8_t page_nodes[PAGES]; /* a bit for each node of the last call about it */
+static uint8_t page_nodes[PAGES + 1]; /* a bit for each node of the last call about it */
 static int bind_result;
 
 static int note_bind(void *base, uint64_t bytes, const struct wick_topo_node *nodes, uint32_t count)
