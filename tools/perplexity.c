@@ -123,7 +123,8 @@ static int eval_chunks(struct measure *m, bool ended)
 			m->tokens_left = 0;
 	}
 	m->count -= used;
-	memmove(m->ids, m->ids + used, m->count * sizeof(*m->ids));
+	if (m->count && used)
+		memmove(m->ids, m->ids + used, m->count * sizeof(*m->ids));
 	return rc;
 }
 
