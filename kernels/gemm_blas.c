@@ -19,10 +19,10 @@ static blasint count_of(size_t value)
 	return (blasint)value;
 }
 
-static void gemm(enum CBLAS_TRANSPOSE b_order, float *c, size_t ldc, const float *a, size_t lda, const float *b,
+static void gemm(enum CBLAS_TRANSPOSE a_order, enum CBLAS_TRANSPOSE b_order, float *c, size_t ldc, const float *a, size_t lda, const float *b,
 	size_t ldb, size_t m, size_t n, size_t k, int accumulate)
 {
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, b_order, count_of(m), count_of(n), count_of(k), 1, a, count_of(lda), b,
+	cblas_sgemm(CblasRowMajor, a_order, b_order, count_of(m), count_of(n), count_of(k), 1, a, count_of(lda), b,
 		count_of(ldb), accumulate ? 1 : 0, c, count_of(ldc));
 }
 
@@ -59,13 +59,19 @@ void wick_gemm_reserve(unsigned threads)
 void wick_gemm_nt(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, size_t m, size_t n,
 	size_t k, int accumulate)
 {
-	gemm(CblasTrans, c, ldc, a, lda, b, ldb, m, n, k, accumulate);
+	gemm(CblasNoTrans, CblasTrans, c, ldc, a, lda, b, ldb, m, n, k, accumulate);
 }
 
 void wick_gemm_nn(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, size_t m, size_t n,
 	size_t k, int accumulate)
 {
-	gemm(CblasNoTrans, c, ldc, a, lda, b, ldb, m, n, k, accumulate);
+	gemm(CblasNoTrans, CblasNoTrans, c, ldc, a, lda, b, ldb, m, n, k, accumulate);
+}
+
+void wick_gemm_tn(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, size_t m, size_t n,
+	size_t k, int accumulate)
+{
+	gemm(CblasTrans, CblasNoTrans, c, ldc, a, lda, b, ldb, m, n, k, accumulate);
 }
 
 const char *wick_gemm_core(void)

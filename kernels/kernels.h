@@ -78,4 +78,7 @@ void wick_gemm_nt(float *c, size_t ldc, const float *a, size_t lda, const float 
 	size_t k, int accumulate);
 void wick_gemm_nn(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, size_t m, size_t n,
 	size_t k, int accumulate);
+/* a^T * b: a (k, m), b (k, n). For training. */
+void wick_gemm_tn(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, size_t m, size_t n,
+	size_t k, int accumulate);
 const char *wick_gemm_core(void); /* the core OpenBLAS chose, for the start-up line */

@@ -262,6 +262,16 @@ int wick_forward_batch(struct wick_forward *f, const struct wick_batch *batch, s
 	return err;
 }
 
+int wick_forward_embed(struct wick_forward *f, const uint32_t *ids, uint32_t m, uint32_t position, struct wick_diag *diag)
+{
+	return embed(f, ids, m, position, diag);
+}
+
+int wick_forward_layer(struct wick_forward *f, uint32_t layer, uint32_t m, uint32_t position, struct wick_diag *diag)
+{
+	return layer_forward(f, layer, m, position, diag);
+}
+
 /* Every buffer of the forward pass and its size, in one table for the plan and for init. */
 enum { X, Y, NORM, Q, K, V, EMBED, H, SCORES, LOGITS, TILE, BUFFERS };
 

@@ -7,6 +7,7 @@
 #include "model.h"
 
 #include "bits.h"
+#include "directory.h"
 #include "fileio.h"
 #include "gguf.h"
 #include "kernels.h"
@@ -24,8 +25,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "weights and checksums
 /* A walk through the slots beside the file's directory. */
 struct walk {
 	struct wick_model *model;
-	uint64_t tensor_i; /* next in the directory */
-	uint64_t end;      /* of the last tensor */
+	struct wick_directory directory;
 	uint64_t checksum; /* next in wick.checksums */
 	int fd;
 	uint32_t (*crc32c)(uint32_t crc, const void *data, size_t bytes);
@@ -37,45 +37,18 @@ static const char *path_of(const struct walk *walk)
 	return wick_gguf_path(walk->model->gguf);
 }
 
-/* The directory's next tensor must be this one, of this type and size, right behind the last. */
-static int match(struct walk *walk, enum wick_slot_id id, struct wick_tensor *tensor)
-{
-	const struct wick_gguf_tensor *found = wick_gguf_tensor_at(walk->model->gguf, walk->tensor_i++);
-	const struct wick_gguf_tensor *named = wick_gguf_tensor(walk->model->gguf, tensor->name);
-	uint32_t type;
-	uint64_t ne[2];
-
-	wick_slot_directory(tensor, id, &type, ne);
-	if (!named)
-		return wick_diag_say(walk->diag, -EINVAL, "%s: tensor \"%s\" is missing", path_of(walk), tensor->name);
-	if (named != found)
-		return wick_diag_say(
-			walk->diag, -EINVAL, "%s: tensor \"%s\" is not in its place", path_of(walk), tensor->name);
-	if (found->type != type)
-		return wick_diag_say(walk->diag, -EINVAL, "%s: tensor \"%s\" is of GGUF type %u, not %u",
-			path_of(walk), tensor->name, found->type, type);
-	if (found->ne[0] != ne[0] || found->ne[1] != ne[1] || found->ne[2] != 1 || found->ne[3] != 1)
-		return wick_diag_say(walk->diag, -EINVAL, "%s: tensor \"%s\" is %llu x %llu, not %llu x %llu",
-			path_of(walk), tensor->name, (unsigned long long)found->ne[0],
-			(unsigned long long)found->ne[1], (unsigned long long)ne[0], (unsigned long long)ne[1]);
-	if (found->offset != wick_align_up(walk->end, WICK_FILE_ALIGN))
-		return wick_diag_say(walk->diag, -EINVAL, "%s: tensor \"%s\" starts at byte %llu, not %llu",
-			path_of(walk), tensor->name, (unsigned long long)found->offset,
-			(unsigned long long)wick_align_up(walk->end, WICK_FILE_ALIGN));
-	tensor->offset = found->offset;
-	walk->end = found->offset + found->bytes;
-	return 0;
-}
-
 static int bind_slot(enum wick_slot_id id, uint32_t layer, void *user)
 {
 	struct walk *walk = user;
 	struct wick_tensor *kept = wick_slot_tensor(walk->model, id, layer);
 	struct wick_tensor tensor;
+	uint32_t type;
+	uint64_t ne[2];
 	int rc;
 
 	wick_slot_describe(&tensor, id, layer, &walk->model->shape);
-	rc = match(walk, id, &tensor);
+	wick_slot_directory(&tensor, id, &type, ne);
+	rc = wick_directory_match(&walk->directory, &tensor, type, ne);
 	if (rc == 0 && kept)
 		*kept = tensor;
 	return rc;
@@ -85,63 +58,12 @@ static int bind_slot(enum wick_slot_id id, uint32_t layer, void *user)
 static int bind_all(struct walk *walk)
 {
 	const struct wick_gguf *gguf = walk->model->gguf;
-	const struct wick_gguf_tensor *extra;
-	uint64_t file_bytes;
 	int rc;
 
-	walk->end = wick_gguf_header_bytes(gguf);
+	walk->directory = (struct wick_directory){ .gguf = gguf, .kind = "model", .end = wick_gguf_header_bytes(gguf),
+		.diag = walk->diag };
 	rc = wick_slot_each(&walk->model->shape, bind_slot, walk);
-	if (rc)
-		return rc;
-	extra = wick_gguf_tensor_at(gguf, walk->tensor_i);
-	if (extra)
-		return wick_diag_say(walk->diag, -EINVAL, "%s: tensor \"%.*s\" does not belong to this kind of model",
-			path_of(walk), (int)WICK_MIN(extra->name.length, 80), extra->name.bytes);
-	file_bytes = wick_align_up(walk->end, WICK_FILE_ALIGN);
-	if (wick_gguf_file_bytes(gguf) != file_bytes)
-		return wick_diag_say(walk->diag, -EINVAL,
-			"%s: the file has %llu bytes, not %llu: it is cut off or damaged", path_of(walk),
-			(unsigned long long)wick_gguf_file_bytes(gguf), (unsigned long long)file_bytes);
-	return 0;
-}
-
-static int damaged(struct walk *walk, const char *what, uint64_t offset, uint64_t bytes)
-{
-	return wick_diag_say(walk->diag, -EBADMSG,
-		"%s: %s (bytes %llu to %llu) is damaged: its checksum does not match", path_of(walk), what,
-		(unsigned long long)offset, (unsigned long long)(offset + bytes - 1));
-}
-
-static int check_header(struct walk *walk, uint32_t wanted)
-{
-	uint64_t bytes = wick_gguf_header_bytes(walk->model->gguf);
-	uint8_t chunk[16384];
-	uint32_t crc = 0;
-
-	for (uint64_t at = 0; at < bytes; at += sizeof(chunk)) {
-		uint64_t some = WICK_MIN(sizeof(chunk), bytes - at);
-		int rc = wick_read_at(walk->fd, path_of(walk), chunk, some, at, walk->diag);
-
-		if (rc)
-			return rc;
-		crc = walk->crc32c(crc, chunk, some);
-	}
-	return crc == wanted ? 0 : damaged(walk, "the header", 0, bytes);
-}
-
-/* wick.checksums: the last entry guards the entries before it, the last but one the header. */
-static int load_checksums(struct walk *walk)
-{
-	const struct wick_gguf_tensor *place = wick_gguf_tensor(walk->model->gguf, "wick.checksums");
-	uint64_t count = place->bytes / sizeof(uint32_t);
-	uint32_t *crcs = walk->model->crcs;
-	int rc = wick_read_at(walk->fd, path_of(walk), crcs, place->bytes, place->offset, walk->diag);
-
-	if (rc)
-		return rc;
-	if (walk->crc32c(0, crcs, (count - 1) * sizeof(*crcs)) != crcs[count - 1])
-		return damaged(walk, "tensor \"wick.checksums\"", place->offset, place->bytes);
-	return check_header(walk, crcs[count - 2]);
+	return rc ? rc : wick_directory_end(&walk->directory);
 }
 
 /* blk.N.ffn_crc, into its place behind wick.checksums and the layers before. */
@@ -157,7 +79,9 @@ static int load_bundle_crcs(struct walk *walk, uint32_t layer, const struct wick
 		return rc;
 	model->layer[layer].bundles.crcs = crcs;
 	snprintf(what, sizeof(what), "tensor \"%s\"", described->name);
-	return walk->crc32c(0, crcs, place->bytes) == wanted ? 0 : damaged(walk, what, place->offset, place->bytes);
+	if (walk->crc32c(0, crcs, place->bytes) == wanted)
+		return 0;
+	return wick_directory_damaged(&walk->directory, what, place->offset, place->bytes);
 }
 
 /* Hands each tensor its stretch of wick.checksums. */
@@ -191,7 +115,7 @@ static int load_all_checksums(struct walk *walk)
 	if (walk->fd < 0)
 		return wick_diag_say(walk->diag, -errno, "%s: %s", path_of(walk), strerror(errno));
 	posix_fadvise(walk->fd, 0, 0, POSIX_FADV_RANDOM); /* readahead would fill the page cache with weights */
-	rc = load_checksums(walk);
+	rc = wick_directory_checksums(&walk->directory, walk->fd, model->crcs);
 	if (rc == 0)
 		rc = wick_slot_each(&model->shape, hand_out, walk);
 	close(walk->fd);

@@ -6,6 +6,7 @@
 #include "slot.h"
 
 #include "bits.h"
+#include "directory.h"
 #include "gguf.h"
 
 #include <stdio.h>
@@ -139,11 +140,6 @@ void wick_slot_describe(
 
 void wick_slot_directory(const struct wick_tensor *tensor, enum wick_slot_id id, uint32_t *ggml_type, uint64_t ne[2])
 {
-	static const uint32_t ggml_types[WICK_TYPE_COUNT] = {
-		[WICK_F32] = WICK_GGML_F32,   [WICK_F16] = WICK_GGML_F16,   [WICK_BF16] = WICK_GGML_BF16,
-		[WICK_Q8_0] = WICK_GGML_Q8_0, [WICK_Q4_0] = WICK_GGML_Q4_0, [WICK_Q2] = WICK_GGML_I8,
-	};
-
 	ne[0] = tensor->cols;
 	ne[1] = tensor->rows;
 	switch (wick_slots[id].kind) {
@@ -156,7 +152,7 @@ void wick_slot_directory(const struct wick_tensor *tensor, enum wick_slot_id id,
 		*ggml_type = WICK_GGML_I32;
 		break;
 	default:
-		*ggml_type = ggml_types[tensor->type];
+		*ggml_type = wick_directory_type(tensor->type);
 		if (tensor->type == WICK_Q2)
 			ne[0] = tensor->row_bytes;
 	}

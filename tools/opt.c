@@ -141,6 +141,16 @@ static bool take_text(const struct opt *opt, const char *word)
 	return true;
 }
 
+static bool take_texts(const struct opt *opt, const char *word)
+{
+	struct opt_texts *texts = opt->into.texts;
+
+	if (!*word || texts->count == OPT_TEXTS_MAX)
+		return false;
+	texts->words[texts->count++] = word;
+	return true;
+}
+
 static bool take_choice(const struct opt *opt, const char *word)
 {
 	for (const char *const *choice = opt->choices; *choice; choice++) {
@@ -164,6 +174,7 @@ static const struct {
 	[OPT_BUDGET] = { take_budget, "a size such as 512M or a share such as 60%" },
 	[OPT_NUMBER] = { take_number, "a number" },
 	[OPT_TEXT] = { take_text, "" },
+	[OPT_TEXTS] = { take_texts, "up to 1024 words" },
 	[OPT_CHOICE] = { take_choice, "one of " },
 };
 
@@ -235,7 +246,7 @@ static int take_option(const struct command *command, char **words, struct wick_
 	const char *joined = word + 2 + length;
 	const struct opt *opt = find_option(command->options, word + 1 + is_long, length);
 	char shown[64];
-	int rc;
+	int rc, taken;
 
 	if (!opt)
 		opt = find_option(command->shared, word + 1 + is_long, length);
@@ -249,7 +260,10 @@ static int take_option(const struct command *command, char **words, struct wick_
 	}
 	snprintf(shown, sizeof(shown), "%.*s", (int)length + 2, word);
 	rc = take_value(opt, shown, *joined ? joined + is_long : words[1], diag);
-	return rc ? rc : *joined ? 1 : 2;
+	taken = *joined ? 1 : 2;
+	for (; !rc && opt->kind == OPT_TEXTS && words[taken] && words[taken][0] != '-'; taken++)
+		rc = take_value(opt, shown, words[taken], diag);
+	return rc ? rc : taken;
 }
 
 static int take_operand(const struct command *command, const char *word, struct wick_diag *diag)

@@ -19,8 +19,16 @@ enum opt_kind {
 	OPT_BUDGET,  /* a size, or a share such as 60% */
 	OPT_NUMBER,  /* a decimal fraction */
 	OPT_TEXT,    /* anything */
+	OPT_TEXTS,   /* anything, several times: all words up to the next option, and the option may be given again */
 	OPT_CHOICE,  /* one of a list */
 	OPT_KINDS,
+};
+
+#define OPT_TEXTS_MAX 1024
+
+struct opt_texts {
+	const char *words[OPT_TEXTS_MAX];
+	uint32_t count;
 };
 
 struct opt {
@@ -38,6 +46,7 @@ struct opt {
 		struct wick_memory *budget;
 		float *number;
 		const char **text; /* of CHOICE too */
+		struct opt_texts *texts;
 	} into;
 	double min, max;            /* of numbers, inclusive; max 0: no limit */
 	const char *zero;           /* of COUNT: a word that stands for 0 */

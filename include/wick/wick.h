@@ -211,6 +211,29 @@ struct wick_pack_options {
 WICK_API int wick_pack(
 	const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag);
 
+/* Training: learns from text which neurons fire, and writes the predictors beside the model, "model.pred.gguf" for
+ * "model.gguf", complete or not at all. -ECANCELED: what was finished is kept, and the same call goes on from there. */
+typedef int (*wick_train_progress_fn)(void *user, uint32_t layer, uint32_t layers, const char *what, double done);
+
+struct wick_train_options {
+	const char *const *texts; /* paths of files in UTF-8 */
+	uint32_t text_count;
+	uint32_t tokens;       /* of text, at most; 0: 131072 */
+	uint32_t steps;        /* for each predictor, at most; 0: 1200 */
+	uint64_t memory_bytes; /* of the process; 0: three quarters of what is free. Decides how many tokens there are */
+	struct wick_memory size;       /* of the predictors: bytes, or percent of the model; both 0: 4% */
+	struct wick_memory ahead_size; /* of those that look a layer ahead; both 0: 2% */
+	bool no_ahead;
+	uint64_t seed;
+	uint32_t threads;      /* 0: one a CPU this process may use */
+	wick_train_progress_fn progress; /* may be NULL */
+	void *user;
+};
+
+/* *json: the figures on held-out text, with units in the keys; the caller frees it. */
+WICK_API int wick_train(
+	const char *model, const struct wick_train_options *options, char **json, struct wick_diag *diag);
+
 /* Reads a packed model and compares every checksum. -EBADMSG, the block named. *blocks (may be NULL) counts them. */
 WICK_API int wick_verify(
 	const char *path, wick_progress_fn progress, void *user, uint64_t *blocks, struct wick_diag *diag);

@@ -1,0 +1,231 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Finding a model's predictors, counting and loading them. */
+
+#include "predictor_set.h"
+
+#include "bits.h"
+#include "fetch.h"
+#include "file.h"
+#include "gguf.h"
+#include "load.h"
+#include "mem.h"
+#include "sidecar.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PARTS 3
+
+const char *const wick_predictor_set_origins[WICK_PREDICTORS_ORIGINS] = { "none", "packed", "trained", "imported" };
+
+char *wick_predictor_set_path(const char *model_path)
+{
+	static const char ending[] = ".gguf", ours[] = ".pred.gguf";
+	size_t length = strlen(model_path), cut = strlen(ending);
+	char *path;
+
+	if (length > cut && strcmp(model_path + length - cut, ending) == 0)
+		length -= cut;
+	path = malloc(length + sizeof(ours));
+	if (path) {
+		memcpy(path, model_path, length);
+		memcpy(path + length, ours, sizeof(ours));
+	}
+	return path;
+}
+
+static void bind_packed(struct wick_predictor_set *predictors, const struct wick_model *model)
+{
+	for (uint32_t i = 0; i < predictors->layers; i++)
+		predictors->layer[i] = (struct wick_predictor){ .out = model->layer[i].pred_out,
+			.bias = model->layer[i].pred_bias };
+	predictors->origin = WICK_PREDICTORS_PACKED;
+	predictors->path = wick_gguf_path(model->gguf);
+}
+
+static int bind_sidecar(struct wick_predictor_set *predictors, const struct wick_model *model, const char *path,
+	struct wick_diag *diag)
+{
+	int rc = wick_gguf_open(&predictors->gguf, path, diag);
+
+	if (rc == 0)
+		rc = wick_sidecar_bind(predictors, model, diag);
+	if (rc)
+		return rc;
+	predictors->path = wick_gguf_path(predictors->gguf);
+	predictors->memory_bytes += wick_gguf_memory_bytes(predictors->gguf);
+	return 0;
+}
+
+/* The weights of one predictor. */
+static uint64_t weights_of(const struct wick_predictor *predictor)
+{
+	return wick_tensor_bytes(&predictor->in) + wick_tensor_bytes(&predictor->out) +
+		wick_tensor_bytes(&predictor->bias);
+}
+
+/* Sums, and whether any looks ahead at all. */
+static void sum_up(struct wick_predictor_set *predictors)
+{
+	for (uint32_t i = 0; i < predictors->layers; i++) {
+		const struct wick_predictor *own = &predictors->layer[i], *ahead = &predictors->ahead[i];
+
+		predictors->weight_bytes += weights_of(own);
+		predictors->ahead_bytes += weights_of(ahead);
+		predictors->scratch_floats = WICK_MAX(predictors->scratch_floats,
+			WICK_MAX(wick_predict_scratch_floats(own), wick_predict_scratch_floats(ahead)));
+	}
+	predictors->memory_bytes += sizeof(*predictors) + 2 * predictors->layers * sizeof(*predictors->layer);
+	if (!predictors->ahead_bytes) {
+		free(predictors->ahead);
+		predictors->ahead = NULL;
+	}
+}
+
+static int open_any(struct wick_predictor_set *predictors, const struct wick_model *model, const char *path,
+	struct wick_diag *diag)
+{
+	int rc = 0;
+
+	predictors->layers = model->shape.layers;
+	predictors->layer = calloc(predictors->layers, sizeof(*predictors->layer));
+	predictors->ahead = calloc(predictors->layers, sizeof(*predictors->ahead));
+	if (!predictors->layer || !predictors->ahead)
+		return wick_diag_say(diag, -ENOMEM, "no memory for predictors of %u layers", predictors->layers);
+	predictors->path = "";
+	if (access(path, F_OK) == 0)
+		rc = bind_sidecar(predictors, model, path, diag);
+	else if (errno != ENOENT)
+		rc = wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
+	else if (model->shape.predictor)
+		bind_packed(predictors, model);
+	sum_up(predictors);
+	return rc;
+}
+
+int wick_predictor_set_open(struct wick_predictor_set **out, const struct wick_model *model, const char *model_path,
+	struct wick_diag *diag)
+{
+	struct wick_predictor_set *predictors = calloc(1, sizeof(*predictors));
+	char *path = wick_predictor_set_path(model_path);
+	int rc;
+
+	*out = NULL;
+	if (!predictors || !path)
+		rc = wick_diag_say(diag, -ENOMEM, "%s: no memory for its predictors", model_path);
+	else
+		rc = open_any(predictors, model, path, diag);
+	free(path);
+	if (rc)
+		wick_predictor_set_close(predictors);
+	else
+		*out = predictors;
+	return rc;
+}
+
+void wick_predictor_set_close(struct wick_predictor_set *predictors)
+{
+	if (!predictors)
+		return;
+	wick_gguf_close(predictors->gguf);
+	free(predictors->crcs);
+	free(predictors->layer);
+	free(predictors->ahead);
+	free(predictors);
+}
+
+/* Calls visit for every tensor and where its bytes are to be remembered. */
+static void each_part(struct wick_predictor_set *predictors,
+	void (*visit)(void *user, const struct wick_tensor *tensor, const uint8_t **data), void *user)
+{
+	for (uint32_t i = 0; i < predictors->layers; i++)
+		for (int ahead = 0; ahead < (predictors->ahead ? 2 : 1); ahead++) {
+			struct wick_predictor *predictor = ahead ? &predictors->ahead[i] : &predictors->layer[i];
+
+			visit(user, &predictor->in, &predictor->in_data);
+			visit(user, &predictor->out, &predictor->out_data);
+			visit(user, &predictor->bias, (const uint8_t **)&predictor->bias_data);
+		}
+}
+
+static uint64_t buffer_bytes(const struct wick_tensor *tensor)
+{
+	return tensor->rows ? wick_fetch_buffer_bytes(wick_tensor_bytes(tensor)) : 0;
+}
+
+static void add_cost(void *user, const struct wick_tensor *tensor, const uint8_t **data)
+{
+	uint64_t *bytes = user;
+
+	(void)data;
+	if (tensor->rows)
+		*bytes += wick_mem_cost(buffer_bytes(tensor));
+}
+
+uint64_t wick_predictor_set_bytes(const struct wick_predictor_set *predictors)
+{
+	uint64_t bytes = 0;
+
+	each_part((struct wick_predictor_set *)predictors, add_cost, &bytes);
+	return bytes;
+}
+
+struct loading {
+	struct wick_mem *mem;
+	struct wick_load *loads;
+	uint32_t count;
+};
+
+static void take(void *user, const struct wick_tensor *tensor, const uint8_t **data)
+{
+	struct loading *loading = user;
+	uint8_t *base;
+
+	if (!tensor->rows)
+		return;
+	base = wick_mem_take(loading->mem, buffer_bytes(tensor));
+	loading->loads[loading->count++] =
+		(struct wick_load){ .tensor = tensor, .rows = tensor->rows, .base = base };
+	*data = base;
+}
+
+/* The model's own file is open; a file of predictors is opened the same way for as long as it takes. */
+static int load_from(const struct wick_predictor_set *predictors, const struct wick_fetch *fetch, const struct loading *loading,
+	uint32_t depth, wick_progress_fn progress, void *user, struct wick_diag *diag)
+{
+	struct wick_fetch own = *fetch;
+	struct wick_file file;
+	int rc;
+
+	if (!predictors->gguf)
+		return wick_load_all(&own, loading->loads, loading->count, depth, progress, user, diag);
+	rc = wick_file_open(&file, predictors->path, fetch->file->direct, diag);
+	if (rc == 0 && file.offset_align > WICK_FILE_ALIGN) {
+		wick_file_close(&file);
+		rc = wick_file_open(&file, predictors->path, false, diag);
+	}
+	if (rc)
+		return rc;
+	own.file = &file;
+	rc = wick_load_all(&own, loading->loads, loading->count, depth, progress, user, diag);
+	wick_file_close(&file);
+	return rc;
+}
+
+int wick_predictor_set_load(struct wick_predictor_set *predictors, const struct wick_fetch *fetch, uint32_t depth,
+	struct wick_mem *mem, wick_progress_fn progress, void *user, struct wick_diag *diag)
+{
+	struct loading loading = { .mem = mem, .loads = calloc(2 * PARTS * (size_t)predictors->layers, sizeof(*loading.loads)) };
+	int rc;
+
+	if (!loading.loads)
+		return wick_diag_say(diag, -ENOMEM, "no memory to load predictors");
+	each_part(predictors, take, &loading);
+	rc = load_from(predictors, fetch, &loading, depth, progress, user, diag);
+	free(loading.loads);
+	return rc;
+}

@@ -1,0 +1,346 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* wick_train(): opening, memory, the order of things (see train.h). */
+
+#include "train.h"
+
+#include "bits.h"
+#include "memory_limits.h"
+#include "pool.h"
+#include "predictor_set.h"
+#include "tokenizer.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CHUNK_MAX 512u
+#define TOKENS_DEFAULT 131072u
+#define STEPS_DEFAULT 1200
+#define SHARE_DEFAULT 0.04
+#define AHEAD_DEFAULT 0.02
+#define CHUNK_BYTES (1u << 20) /* of one read */
+#define DEPTH 32
+#define FIXED_BYTES (32ull << 20) /* code, libraries, OpenBLAS's buffers, the text's pieces */
+
+static uint32_t allowed_cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return 1;
+	return (uint32_t)WICK_MIN(WICK_MAX(CPU_COUNT(&set), 1), WICK_POOL_THREADS);
+}
+
+/* Types that a predictor of this model can be stored in: 4 bits, or 16 where the width is not in whole blocks. */
+static enum wick_type stored_type(const struct wick_shape *shape)
+{
+	return shape->d_model % wick_types[WICK_Q4_0].block ? WICK_F16 : WICK_Q4_0;
+}
+
+static int open_model(struct wick_train *train, const char *path)
+{
+	struct wick_io_options io = { .depth = DEPTH, .threads = DEPTH, .retries = 4 };
+	int rc = wick_model_open(&train->model, path, train->diag);
+
+	if (rc)
+		return rc;
+	if (!train->model->shape.relu)
+		return wick_diag_say(train->diag, -EINVAL,
+			"%s: its activation is not ReLU: every neuron counts, and there is nothing to predict", path);
+	rc = wick_tokenizer_create(&train->tokenizer, train->model->gguf, train->diag);
+	if (rc == 0)
+		rc = wick_file_open(&train->file, path, true, train->diag);
+	if (rc == 0)
+		rc = wick_io_create(&train->io, &io, train->diag);
+	if (rc == 0)
+		rc = wick_pool_create(&train->pool, train->options->threads, train->diag);
+	if (rc)
+		return rc;
+	wick_gemm_init();
+	wick_gemm_reserve(train->options->threads);
+	wick_kernels_init(&train->kernels, ~0u);
+	train->fetch = (struct wick_fetch){ .file = &train->file, .io = train->io, .kernels = &train->kernels,
+		.pool = train->pool, .chunk_bytes = CHUNK_BYTES };
+	train->type = stored_type(&train->model->shape);
+	train->path = wick_predictor_set_path(path);
+	return train->path ? 0 : wick_diag_say(train->diag, -ENOMEM, "%s: no memory for a name", path);
+}
+
+/* A token's share of memory: its residual, two inputs, a bit a neuron, its id twice. */
+static uint64_t token_bytes(const struct wick_shape *shape)
+{
+	return (uint64_t)shape->d_model * (sizeof(float) + 2 * sizeof(uint16_t)) + wick_div_up(shape->n_ff, 8) +
+		3 * sizeof(uint32_t);
+}
+
+/* What all tokens share: a layer, the predictors of all, and what learning one takes. */
+static uint64_t layer_bytes(const struct wick_train *train)
+{
+	const struct wick_shape *shape = &train->model->shape;
+	uint64_t weights = (uint64_t)shape->n_ff * shape->stride +
+		4 * (uint64_t)shape->d_model * wick_type_bytes(shape->type, shape->d_model);
+	uint64_t tables = shape->vocab * wick_type_bytes(shape->type, shape->d_embed);
+	uint64_t rank = train->own[0].rank, sizes = rank * (shape->d_model + (uint64_t)shape->n_ff) * sizeof(float);
+	uint64_t learning = 6 * sizes + 2 * WICK_FIT_BATCH * (uint64_t)shape->n_ff * sizeof(float) +
+		4096 * (uint64_t)shape->d_model * sizeof(float) + rank * rank * sizeof(double);
+	uint64_t kept = (uint64_t)((train->share + train->ahead_share) * (double)shape->source_bytes);
+
+	return FIXED_BYTES + WICK_MAX(weights + learning, tables) + kept +
+		(uint64_t)shape->n_ff * shape->d_model * sizeof(float) + train->model->memory_bytes;
+}
+
+/* As many tokens as were asked for and memory holds. */
+static int plan_tokens(struct wick_train *train)
+{
+	const struct wick_shape *shape = &train->model->shape;
+	uint64_t memory = train->options->memory_bytes ? train->options->memory_bytes : wick_free_bytes() / 4 * 3;
+	uint64_t fixed = layer_bytes(train), tokens = train->options->tokens, least;
+
+	train->chunk = WICK_MIN(CHUNK_MAX, shape->ctx_max);
+	least = WICK_TRAIN_CHUNKS_MIN * (uint64_t)train->chunk;
+	if (tokens < least)
+		return wick_diag_say(train->diag, -EINVAL, "training takes at least %llu tokens of this model, not %u",
+			(unsigned long long)least, train->options->tokens);
+	if (memory > fixed)
+		tokens = WICK_MIN(tokens, (memory - fixed) / token_bytes(shape));
+	if (memory <= fixed || tokens < least)
+		return wick_diag_say(train->diag, -ENOSPC,
+			"training takes at least %llu bytes of memory for this model, more than the %llu allowed",
+			(unsigned long long)(fixed + least * token_bytes(shape)), (unsigned long long)memory);
+	train->chunks = (uint32_t)(tokens / train->chunk);
+	return 0;
+}
+
+/* Ranks for a share of the model's bytes, the same for `count` predictors. */
+static uint32_t rank_for(const struct wick_train *train, double share, uint32_t count)
+{
+	const struct wick_shape *shape = &train->model->shape;
+	uint32_t block = wick_types[WICK_Q4_0].block;
+	double bytes = share * (double)shape->source_bytes / count - (double)shape->n_ff * sizeof(float);
+	double each = (double)(shape->d_model + shape->n_ff) * wick_type_bytes(train->type, block) / block;
+	double rank = bytes / each;
+
+	rank = WICK_MIN(rank, (double)WICK_MIN(shape->d_model, shape->n_ff));
+	return rank < block ? 0 : (uint32_t)rank / block * block;
+}
+
+static int make_trained(struct wick_train *train, struct wick_trained *trained, uint32_t rank)
+{
+	const struct wick_shape *shape = &train->model->shape;
+	struct wick_fitted *fitted = &trained->fitted;
+
+	trained->rank = rank;
+	if (!rank)
+		return 0;
+	fitted->in = malloc(rank * wick_type_bytes(train->type, shape->d_model));
+	fitted->out = malloc(shape->n_ff * wick_type_bytes(train->type, rank));
+	fitted->bias = malloc(shape->n_ff * sizeof(float));
+	fitted->counts = malloc(2 * sizeof(*fitted->counts));
+	if (!fitted->in || !fitted->out || !fitted->bias || !fitted->counts)
+		return wick_diag_say(train->diag, -ENOMEM, "no memory for a predictor of rank %u", rank);
+	return 0;
+}
+
+static int allot(struct wick_train *train)
+{
+	uint32_t layers = train->model->shape.layers;
+	uint32_t own = rank_for(train, train->share, layers);
+	uint32_t ahead = layers > 1 && train->ahead_share > 0 ? rank_for(train, train->ahead_share, layers - 1) : 0;
+	int rc = 0;
+
+	train->own = calloc(layers, sizeof(*train->own));
+	train->ahead = calloc(layers, sizeof(*train->ahead));
+	if (!train->own || !train->ahead)
+		return wick_diag_say(train->diag, -ENOMEM, "no memory for predictors of %u layers", layers);
+	if (!own)
+		return wick_diag_say(train->diag, -EINVAL,
+			"%.2f%% of the model are too few bytes for its predictors: not even a rank of %u",
+			100 * train->share, wick_types[WICK_Q4_0].block);
+	for (uint32_t i = 0; rc == 0 && i < layers; i++) {
+		rc = make_trained(train, &train->own[i], own);
+		if (rc == 0 && i + 1 < layers)
+			rc = make_trained(train, &train->ahead[i], ahead);
+	}
+	return rc;
+}
+
+static int make_room(struct wick_train *train)
+{
+	const struct wick_shape *shape = &train->model->shape;
+	size_t tokens = wick_train_tokens(train);
+
+	train->fired_bytes = wick_div_up(shape->n_ff, 8);
+	train->residual = calloc(tokens, shape->d_model * sizeof(float));
+	train->x = calloc(tokens, shape->d_model * sizeof(uint16_t));
+	train->x_before = calloc(tokens, shape->d_model * sizeof(uint16_t));
+	train->fired = calloc(tokens, train->fired_bytes);
+	train->up = calloc(shape->n_ff, shape->d_model * sizeof(float));
+	if (!train->residual || !train->x || !train->x_before || !train->fired || !train->up)
+		return wick_diag_say(train->diag, -ENOMEM, "no memory for %zu tokens", tokens);
+	return 0;
+}
+
+/* Of all that is to be done: a sweep step for each layer, and learning for each predictor, which takes longer. */
+static int say_progress(struct wick_train *train, uint32_t layer, const char *what, double part)
+{
+	uint32_t layers = train->model->shape.layers, targets = layers + (train->ahead[0].rank ? layers - 1 : 0);
+
+	if (!train->options->progress)
+		return 0;
+	return train->options->progress(
+		train->options->user, layer, layers, what, (train->target + part) / WICK_MAX(targets, 1u));
+}
+
+struct learning {
+	struct wick_train *train;
+	uint32_t layer;
+	const char *what;
+};
+
+static int fit_progress(void *user, uint32_t step, uint32_t steps)
+{
+	const struct learning *learning = user;
+
+	return say_progress(learning->train, learning->layer, learning->what, (double)step / steps);
+}
+
+/* Learns from x what fires in the layer at hand, unless an earlier run did. */
+static int learn(struct wick_train *train, uint32_t layer, bool ahead, const uint16_t *x)
+{
+	struct learning learning = { train, layer, ahead ? "lookahead" : "predictor" };
+	struct wick_trained *trained = ahead ? &train->ahead[layer] : &train->own[layer];
+	uint32_t reached = ahead ? layer + 1 : layer;
+	const struct wick_layer *weights = &train->model->layer[reached];
+	struct wick_fit_data data = { .x = x, .fired = train->fired, .fired_bytes = train->fired_bytes,
+		.tokens = wick_train_tokens(train), .train = (train->chunks - train->held_chunks) * train->chunk,
+		.d_model = train->model->shape.d_model, .n_ff = train->model->shape.n_ff, .up = train->up,
+		.up_bias = weights->up_bias.rows ? wick_vector(&train->forward.vectors, 0, WICK_VECTOR_UP_BIAS) : NULL };
+	struct wick_fit_options options = { .rank = trained->rank, .steps = train->options->steps, .type = train->type,
+		.seed = train->options->seed + 2 * layer + ahead, .progress = fit_progress, .user = &learning };
+	int rc = 0;
+
+	if (trained->rank && !trained->done) {
+		rc = wick_fit(&trained->fitted, &data, &options, &train->kernels, train->pool, train->diag);
+		if (rc == 0)
+			rc = wick_train_keep(train, layer, ahead);
+	}
+	train->target += trained->rank > 0;
+	return rc;
+}
+
+static int sweep(struct wick_train *train)
+{
+	int rc = say_progress(train, 0, "embedding", 0) ? -ECANCELED : wick_train_embed(train);
+
+	if (rc == 0)
+		rc = wick_train_sweep_begin(train);
+	for (uint32_t layer = 0; rc == 0 && layer < train->model->shape.layers; layer++) {
+		rc = say_progress(train, layer, "reading", 0) ? -ECANCELED : wick_train_sweep_layer(train, layer);
+		if (rc == 0)
+			rc = learn(train, layer, false, train->x);
+		if (rc == 0 && layer)
+			rc = learn(train, layer - 1, true, train->x_before);
+	}
+	return rc;
+}
+
+/* A size as a share of the model. */
+static double share_of(const struct wick_train *train, const struct wick_memory *size, double otherwise)
+{
+	if (size->bytes)
+		return WICK_MIN((double)size->bytes / (double)train->model->shape.source_bytes, 1);
+	return size->percent > 0 ? size->percent / 100 : otherwise;
+}
+
+static int train_all(struct wick_train *train, const char *path, char **json)
+{
+	int rc = open_model(train, path);
+
+	if (rc)
+		return rc;
+	train->share = share_of(train, &train->options->size, SHARE_DEFAULT);
+	train->ahead_share = train->options->no_ahead ? 0 : share_of(train, &train->options->ahead_size, AHEAD_DEFAULT);
+	rc = allot(train);
+	if (rc == 0)
+		rc = plan_tokens(train);
+	if (rc == 0)
+		rc = wick_train_read_text(train);
+	if (rc == 0)
+		rc = make_room(train);
+	if (rc == 0)
+		rc = wick_train_keep_open(train);
+	if (rc == 0)
+		rc = sweep(train);
+	if (rc == 0)
+		rc = wick_train_finish(train, json);
+	wick_train_keep_close(train, rc == 0);
+	return rc;
+}
+
+static void free_trained(struct wick_trained *trained, uint32_t layers)
+{
+	for (uint32_t i = 0; trained && i < layers; i++) {
+		free(trained[i].fitted.in);
+		free(trained[i].fitted.out);
+		free(trained[i].fitted.bias);
+		free(trained[i].fitted.counts);
+	}
+	free(trained);
+}
+
+static void forget(struct wick_train *train)
+{
+	uint32_t layers = train->model ? train->model->shape.layers : 0;
+
+	wick_io_destroy(train->io);
+	wick_pool_destroy(train->pool);
+	wick_mem_release(&train->mem);
+	wick_file_close(&train->file);
+	wick_tokenizer_destroy(train->tokenizer);
+	free_trained(train->own, layers);
+	free_trained(train->ahead, layers);
+	wick_model_close(train->model);
+	free(train->places);
+	free(train->path);
+	free(train->ids);
+	free(train->residual);
+	free(train->x);
+	free(train->x_before);
+	free(train->fired);
+	free(train->up);
+}
+
+static int check_options(const struct wick_train_options *options, struct wick_diag *diag)
+{
+	if (!options->text_count)
+		return wick_diag_say(diag, -EINVAL, "text to learn from is missing");
+	if (options->threads < 1 || options->threads > WICK_POOL_THREADS)
+		return wick_diag_say(diag, -EINVAL, "%u threads: 1 to %u are possible", options->threads, WICK_POOL_THREADS);
+	if (!(options->size.percent >= 0 && options->size.percent <= 100) ||
+		!(options->ahead_size.percent >= 0 && options->ahead_size.percent <= 100))
+		return wick_diag_say(diag, -EINVAL, "predictors can be 0 to 100%% of the model");
+	return 0;
+}
+
+int wick_train(const char *model_path, const struct wick_train_options *given, char **json, struct wick_diag *diag)
+{
+	struct wick_train_options options = *given;
+	struct wick_train train = { .options = &options, .diag = diag, .file = { .fd = -1 }, .keep_fd = -1 };
+	int rc;
+
+	*json = NULL;
+	if (diag)
+		diag->text[0] = 0;
+	options.tokens = options.tokens ? options.tokens : TOKENS_DEFAULT;
+	options.steps = options.steps ? options.steps : STEPS_DEFAULT;
+	options.threads = options.threads ? options.threads : allowed_cpus();
+	rc = check_options(&options, diag);
+	if (rc == 0)
+		rc = train_all(&train, model_path, json);
+	forget(&train);
+	return rc;
+}

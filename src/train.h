@@ -1,0 +1,95 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* wick_train() of wick.h: one sweep over the model, a layer at a time.
+ *
+ *     text -> chunks of ids -> residuals (tokens, d_model)                     train_text.c, train_sweep.c
+ *     for each layer: its weights are read; every chunk goes through it, which leaves what its FFN was given and what
+ *         fired; from that its predictor is learned, and the lookahead of the layer before; both are kept on disk
+ *     thresholds for all of them together -> MODEL.pred.gguf                   train_finish.c
+ *
+ * Memory is that of one layer and of the tokens. */
+
+#include "file.h"
+#include "forward.h"
+#include "io.h"
+#include "kernels.h"
+#include "mem.h"
+#include "model.h"
+#include "sidecar.h"
+#include "train_fit.h"
+#include "watch.h"
+
+#include <wick/wick.h>
+
+struct wick_tokenizer;
+
+/* What is known of one predictor once it has been learned. */
+struct wick_trained {
+	uint32_t rank; /* 0: there is none */
+	bool done;
+	struct wick_fitted fitted;
+};
+
+struct wick_train {
+	const struct wick_train_options *options;
+	double share, ahead_share; /* of the model's bytes */
+	struct wick_diag *diag;
+	struct wick_model *model;
+	struct wick_tokenizer *tokenizer;
+	struct wick_file file;
+	struct wick_io *io;
+	struct wick_pool *pool;
+	struct wick_kernels kernels;
+	struct wick_fetch fetch;
+	char *path; /* of what will be written */
+	enum wick_type type;
+
+	/* text */
+	uint32_t chunk;       /* tokens */
+	uint32_t chunks, held_chunks; /* the held-out ones stand at the end */
+	uint32_t *ids;        /* (chunks, chunk) */
+
+	/* the sweep */
+	float *residual;      /* (tokens, d_model) */
+	uint16_t *x, *x_before; /* (tokens, d_model): into this layer's FFN, and the one before's */
+	uint8_t *fired;       /* (tokens, fired_bytes) */
+	size_t fired_bytes;
+	float *up;            /* (n_ff, d_model) of the layer at hand */
+	struct wick_model one; /* a model of that layer alone */
+	struct wick_layer one_layer;
+	struct wick_place *places;
+	struct wick_forward forward;
+	struct wick_watch watch;
+	struct wick_mem mem;
+	uint64_t weights_at;  /* in mem; what is before it stays for all layers */
+	uint32_t at_token;    /* that the batch at hand begins with */
+
+	struct wick_trained *own, *ahead; /* (layers) */
+	uint32_t target;      /* predictors begun, for progress */
+	int keep_fd;
+	char *keep_path;
+};
+
+#define WICK_TRAIN_CHUNKS_MIN 20u
+
+static inline uint32_t wick_train_tokens(const struct wick_train *train)
+{
+	return train->chunks * train->chunk;
+}
+
+int wick_train_read_text(struct wick_train *train);
+
+/* Fills residual with embeddings; then layer by layer x, fired and up, with what was in x moved to x_before. */
+int wick_train_embed(struct wick_train *train);
+int wick_train_sweep_begin(struct wick_train *train);
+int wick_train_sweep_layer(struct wick_train *train, uint32_t layer);
+
+/* What has been learned so far, kept beside the output until that is written. A file of other options, or damaged, is
+ * begun anew. */
+int wick_train_keep_open(struct wick_train *train);
+int wick_train_keep(struct wick_train *train, uint32_t layer, bool ahead);
+void wick_train_keep_close(struct wick_train *train, bool done);
+
+int wick_train_finish(struct wick_train *train, char **json);

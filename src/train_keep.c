@@ -1,0 +1,166 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What has been learned so far, in a file of this machine's own until all of it is: a header that says from what, then a
+ * record for each predictor. A rerun takes over the records that are whole. */
+
+#include "train.h"
+
+#include "bits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct header {
+	char magic[8];
+	uint32_t model_crc, text_crc, tokens, steps, type, layers;
+	uint64_t seed;
+};
+
+struct record {
+	uint32_t layer, ahead, rank, steps;
+	uint32_t crc; /* of what follows */
+};
+
+static struct header header_of(const struct wick_train *train)
+{
+	struct header header = { .magic = "wicktrn1", .model_crc = wick_model_identity(train->model),
+		.text_crc = train->kernels.crc32c(0, train->ids, wick_train_tokens(train) * sizeof(*train->ids)),
+		.tokens = wick_train_tokens(train), .steps = train->options->steps, .type = train->type,
+		.layers = train->model->shape.layers, .seed = train->options->seed };
+
+	return header;
+}
+
+/* The parts of a predictor, in the order of a record. */
+static void parts_of(const struct wick_train *train, const struct wick_trained *trained, void *parts[4], size_t bytes[4])
+{
+	const struct wick_shape *shape = &train->model->shape;
+
+	parts[0] = trained->fitted.in;
+	bytes[0] = trained->rank * wick_type_bytes(train->type, shape->d_model);
+	parts[1] = trained->fitted.out;
+	bytes[1] = shape->n_ff * wick_type_bytes(train->type, trained->rank);
+	parts[2] = trained->fitted.bias;
+	bytes[2] = shape->n_ff * sizeof(float);
+	parts[3] = trained->fitted.counts;
+	bytes[3] = 2 * sizeof(*trained->fitted.counts);
+}
+
+static uint32_t crc_of(const struct wick_train *train, const struct wick_trained *trained)
+{
+	size_t bytes[4];
+	void *parts[4];
+	uint32_t crc = 0;
+
+	parts_of(train, trained, parts, bytes);
+	for (int i = 0; i < 4; i++)
+		crc = train->kernels.crc32c(crc, parts[i], bytes[i]);
+	return crc;
+}
+
+static bool read_exactly(int fd, void *into, size_t bytes)
+{
+	uint8_t *at = into;
+
+	while (bytes) {
+		ssize_t got = read(fd, at, bytes);
+
+		if (got <= 0)
+			return false;
+		at += got;
+		bytes -= (size_t)got;
+	}
+	return true;
+}
+
+static int write_exactly(const struct wick_train *train, const void *from, size_t bytes)
+{
+	const uint8_t *at = from;
+
+	while (bytes) {
+		ssize_t put = write(train->keep_fd, at, bytes);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return wick_diag_say(train->diag, -errno, "%s: %s", train->keep_path, strerror(errno));
+		at += put;
+		bytes -= (size_t)put;
+	}
+	return 0;
+}
+
+/* The next record into its place. False: there is none, or it is not whole or of other ranks. */
+static bool take_record(struct wick_train *train)
+{
+	struct record record;
+	struct wick_trained *trained;
+	size_t bytes[4];
+	void *parts[4];
+
+	if (!read_exactly(train->keep_fd, &record, sizeof(record)) || record.layer >= train->model->shape.layers ||
+		record.ahead > 1)
+		return false;
+	trained = record.ahead ? &train->ahead[record.layer] : &train->own[record.layer];
+	if (record.rank != trained->rank || !record.rank || trained->done)
+		return false;
+	parts_of(train, trained, parts, bytes);
+	for (int i = 0; i < 4; i++)
+		if (!read_exactly(train->keep_fd, parts[i], bytes[i]))
+			return false;
+	trained->fitted.steps = record.steps;
+	trained->done = crc_of(train, trained) == record.crc;
+	return trained->done;
+}
+
+int wick_train_keep_open(struct wick_train *train)
+{
+	struct header wanted = header_of(train), found;
+	off_t whole = 0;
+
+	if (asprintf(&train->keep_path, "%s.part", train->path) < 0) {
+		train->keep_path = NULL;
+		return wick_diag_say(train->diag, -ENOMEM, "%s: no memory for a name", train->path);
+	}
+	train->keep_fd = open(train->keep_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	if (train->keep_fd < 0)
+		return wick_diag_say(train->diag, -errno, "%s: %s", train->keep_path, strerror(errno));
+	if (read_exactly(train->keep_fd, &found, sizeof(found)) && memcmp(&found, &wanted, sizeof(wanted)) == 0)
+		for (whole = sizeof(found); take_record(train);)
+			whole = lseek(train->keep_fd, 0, SEEK_CUR);
+	if (ftruncate(train->keep_fd, whole) || lseek(train->keep_fd, whole, SEEK_SET) < 0)
+		return wick_diag_say(train->diag, -errno, "%s: %s", train->keep_path, strerror(errno));
+	return whole ? 0 : write_exactly(train, &wanted, sizeof(wanted));
+}
+
+int wick_train_keep(struct wick_train *train, uint32_t layer, bool ahead)
+{
+	struct wick_trained *trained = ahead ? &train->ahead[layer] : &train->own[layer];
+	struct record record = { .layer = layer, .ahead = ahead, .rank = trained->rank, .steps = trained->fitted.steps,
+		.crc = crc_of(train, trained) };
+	size_t bytes[4];
+	void *parts[4];
+	int rc = write_exactly(train, &record, sizeof(record));
+
+	parts_of(train, trained, parts, bytes);
+	for (int i = 0; rc == 0 && i < 4; i++)
+		rc = write_exactly(train, parts[i], bytes[i]);
+	if (rc == 0 && fdatasync(train->keep_fd))
+		rc = wick_diag_say(train->diag, -errno, "%s: %s", train->keep_path, strerror(errno));
+	trained->done = rc == 0;
+	return rc;
+}
+
+void wick_train_keep_close(struct wick_train *train, bool done)
+{
+	if (train->keep_fd >= 0)
+		close(train->keep_fd);
+	if (done)
+		unlink(train->keep_path);
+	free(train->keep_path);
+}
