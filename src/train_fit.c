@@ -297,7 +297,7 @@ static void finish(struct fit *fit, struct wick_fitted *fitted, uint64_t *counts
 	memset(fitted->counts, 0, 2 * sizeof(*fitted->counts));
 	for (uint32_t t = 0; t < tasks; t++)
 		for (uint32_t i = 0; i < 2 * WICK_FIT_BINS; i++)
-			fitted->counts[0][i] += counts[(size_t)t * 2 * WICK_FIT_BINS + i];
+			fitted->counts[i / WICK_FIT_BINS][i % WICK_FIT_BINS] += counts[(size_t)t * 2 * WICK_FIT_BINS + i];
 	fitted->steps = fit->step;
 }
 
