@@ -1,5 +1,6 @@
 # Ctrl-C once something has been measured: the rest is printed, nothing is left.
 tiny='--size 1M --chunks 4k --buffered --io pread'
+touch out
 env --default-signal=INT wick flashbench . $tiny --depths 1..64 --seconds 1 --csv out.csv >out 2>err &
 until [ "$(wc -l <out)" -ge 2 ] || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
 kill -INT $!
@@ -10,6 +11,7 @@ sed -n 's/stopped after [1-6] of 7/stopped after N of 7/p' err
 rm out out.csv err
 # After some of a hundred rounds: every cell has figures, of those that there were.
 touch err
+touch out
 env --default-signal=INT wick flashbench . $tiny --depths 1..4 --rounds 100 --seconds 0.05 --json >out 2>>err &
 sleep 4
 kill -INT $!
