@@ -5,6 +5,7 @@
 
 #include "bench.h"
 
+#include "engine.h"
 #include "progress.h"
 
 #include <errno.h>
@@ -99,21 +100,6 @@ static int time_engine(struct wick *wick, struct bench_row *row, const struct be
 	return rc;
 }
 
-static int open_way(struct wick **wick, const struct bench_job *job, struct wick_options *options)
-{
-	struct progress progress;
-	int rc;
-
-	options->progress = progress_show;
-	options->user = &progress;
-	progress_begin(&progress, "loading");
-	rc = wick_open(wick, job->model_path, options, job->diag);
-	progress_end(&progress);
-	if (rc == -ECANCELED)
-		wick_diag_say(job->diag, rc, "stopped while loading %s", job->model_path);
-	return rc;
-}
-
 static void keep_report(struct bench_row *row, const struct wick_report *report)
 {
 	snprintf(row->model, sizeof(row->model), "%s", report->model);
@@ -136,7 +122,7 @@ int bench_run(struct bench_row *row, const struct bench_way *way, const struct b
 		options.trace = NULL;
 	rc = wick_plan(job->model_path, &options, &predicted, job->diag);
 	if (!rc)
-		rc = open_way(&wick, job, &options);
+		rc = engine_open(&wick, job->model_path, &options, job->diag);
 	if (rc)
 		return rc;
 	row->plan = *wick_plan_of(wick);

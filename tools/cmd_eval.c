@@ -82,7 +82,6 @@ static int run_open(struct wick *wick, struct reader *reader, struct wick_diag *
 
 static int run(struct wick_diag *diag)
 {
-	struct progress progress;
 	struct reader reader;
 	struct wick *wick;
 	int rc = reader_open(&reader, text_path, diag);
@@ -90,14 +89,8 @@ static int run(struct wick_diag *diag)
 	if (rc)
 		return rc;
 	interrupt_catch();
-	progress_begin(&progress, "loading");
 	engine_options.all_logits = true;
-	engine_options.progress = progress_show;
-	engine_options.user = &progress;
-	rc = wick_open(&wick, model_path, &engine_options, diag);
-	progress_end(&progress);
-	if (rc == -ECANCELED)
-		wick_diag_say(diag, rc, "stopped while loading %s", model_path);
+	rc = engine_open(&wick, model_path, &engine_options, diag);
 	if (!rc) {
 		rc = run_open(wick, &reader, diag);
 		wick_close(wick);

@@ -133,7 +133,6 @@ static int run_open(struct wick *wick, const struct prompt *prompt, struct wick_
 
 static int run(struct wick_diag *diag)
 {
-	struct progress progress;
 	struct prompt prompt;
 	struct wick *wick;
 	int rc = prompt_text ? prompt_take(&prompt, prompt_text, diag) : prompt_read(&prompt, prompt_path, diag);
@@ -142,14 +141,8 @@ static int run(struct wick_diag *diag)
 		return rc;
 	choose_seed();
 	interrupt_catch();
-	progress_begin(&progress, "loading");
 	engine_options.all_logits = logits_path;
-	engine_options.progress = progress_show;
-	engine_options.user = &progress;
-	rc = wick_open(&wick, model_path, &engine_options, diag);
-	progress_end(&progress);
-	if (rc == -ECANCELED)
-		wick_diag_say(diag, rc, "stopped while loading %s", model_path);
+	rc = engine_open(&wick, model_path, &engine_options, diag);
 	if (!rc) {
 		rc = run_open(wick, &prompt, diag);
 		wick_close(wick);

@@ -208,14 +208,14 @@ static int run(struct wick_diag *diag)
 	struct stat written;
 	int rc = trace_model_read(model_path, &recording.model, diag);
 
+	interrupt_catch();
 	if (!rc && !recording.model.relu)
 		rc = wick_diag_say(diag, -EINVAL, "%s: its activation is not ReLU, so all of its neurons are always active",
 			model_path);
 	if (!rc)
-		rc = wick_open(&recording.wick, model_path, &engine_options, diag);
+		rc = engine_open(&recording.wick, model_path, &engine_options, diag);
 	if (rc)
 		return rc;
-	interrupt_catch();
 	rc = record_open(&recording, diag);
 	wick_close(recording.wick);
 	if (rc == -ECANCELED)

@@ -5,12 +5,32 @@
 
 #include "engine.h"
 
+#include "progress.h"
+
+#include <errno.h>
+
 struct wick_options engine_options;
 
 void engine_options_init(void)
 {
 	wick_options_init(&engine_options);
 	engine_options.measure = true;
+}
+
+int engine_open(struct wick **wick, const char *model_path, const struct wick_options *options, struct wick_diag *diag)
+{
+	struct wick_options shown = *options;
+	struct progress progress;
+	int rc;
+
+	shown.progress = progress_show;
+	shown.user = &progress;
+	progress_begin(&progress, "loading");
+	rc = wick_open(wick, model_path, &shown, diag);
+	progress_end(&progress);
+	if (rc == -ECANCELED)
+		wick_diag_say(diag, rc, "stopped while loading %s", model_path);
+	return rc;
 }
 
 static const char *const modes[] = { "sparse", "dense", "hybrid", "naive", NULL };

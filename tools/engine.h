@@ -2,11 +2,16 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The options that every command which opens a model has in common. */
+/* The options that every command which opens a model has in common, and opening it. */
 
 #include "opt.h"
+
+struct wick;
 
 extern struct wick_options engine_options;
 extern const struct opt engine_opts[];
 
 void engine_options_init(void);
+
+/* wick_open(), showing how far loading is; Ctrl-C ends it with -ECANCELED and a sentence. */
+int engine_open(struct wick **wick, const char *model_path, const struct wick_options *options, struct wick_diag *diag);
