@@ -10,10 +10,10 @@
 #include "forecast.h"
 #include "gguf.h"
 #include "io.h"
-#include "memory_limits.h"
 #include "load.h"
+#include "memory_limits.h"
 #include "pool.h"
-#include "predictors.h"
+#include "predictor_set.h"
 #include "tokenizer.h"
 #include "trace.h"
 #include "trace_format.h"
@@ -43,7 +43,7 @@ static int open_trace(struct wick *wick, const struct wick_options *options, str
 
 	if (wick->settings.mode != WICK_MODE_SPARSE)
 		return 0;
-	if (!options->trace && !shape->predictor)
+	if (!options->trace && wick->predictors->origin == WICK_PREDICTORS_NONE)
 		return wick_diag_say(diag, -EINVAL, "sparse mode needs predictors, and the model has none; mode dense is exact");
 	if (!options->trace)
 		return 0;
@@ -68,6 +68,8 @@ static int open_model(struct wick *wick, const char *path, const struct wick_opt
 		err = wick_tokenizer_create(&wick->tokenizer, wick->model->gguf, diag);
 	if (!err)
 		err = wick_settings_from(&wick->settings, options, wick->model, diag);
+	if (!err && wick->settings.mode == WICK_MODE_SPARSE)
+		err = wick_predictor_set_open(&wick->predictors, wick->model, path, diag);
 	if (!err)
 		err = open_trace(wick, options, diag);
 	if (err)
@@ -106,7 +108,7 @@ static uint64_t trace_bytes(const struct wick *wick)
 
 static bool can_look_ahead(const struct wick *wick)
 {
-	return wick->trace && wick_trace_shape(wick->trace)->lookahead;
+	return wick->trace ? wick_trace_shape(wick->trace)->lookahead : wick->predictors && wick->predictors->ahead;
 }
 
 /* A thread's share of the process: on the smallest tiles as measured, on larger ones OpenBLAS packs more. */
@@ -129,14 +131,15 @@ static int make_plan(struct wick *wick, const struct wick_options *options, stru
 	struct wick_plan_input input = { .model = wick->model, .memory = options->memory, .free_bytes = wick_free_bytes(),
 		.process_bytes = PROCESS_BYTES + settings->threads * process_thread_bytes(&wick->model->shape) +
 			(uint64_t)read_threads(settings) * THREAD_BYTES,
-		.metadata_bytes = wick->model->memory_bytes + wick_tokenizer_bytes(wick->tokenizer) + trace_bytes(wick),
+		.metadata_bytes = wick->model->memory_bytes + wick_tokenizer_bytes(wick->tokenizer) + trace_bytes(wick) +
+			(wick->predictors ? wick->predictors->memory_bytes : 0),
 		.mode = settings->mode, .chunk_bytes = settings->chunk_bytes,
 		.size = { .ctx = settings->ctx, .threads = settings->threads, .all_logits = settings->all_logits },
-		.predictor_bytes = wick_predictors_bytes(wick->model),
+		.predictor_bytes = wick->predictors ? wick_predictor_set_bytes(wick->predictors) : 0,
 		.sparse = { .on = settings->mode == WICK_MODE_SPARSE, .window = settings->window,
 			.policy = settings->policy, .lookahead = settings->lookahead && can_look_ahead(wick),
 			.batch_tokens = batch_tokens(wick),
-			.scratch_floats = wick_predictors_scratch_floats(wick->model) } };
+			.scratch_floats = wick->predictors ? wick->predictors->scratch_floats : 0 } };
 
 	return wick_plan_make(&input, wick->places, &wick->plan, layout, diag);
 }
@@ -168,7 +171,7 @@ static void look_at_drive(struct wick *wick)
 		wick->settings.measure && wick->plan.swept_bytes + wick->plan.drawn_bytes && room);
 }
 
-static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shape, struct wick_load *loads, uint32_t *count)
+static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shape)
 {
 	struct wick_forward *forward = &wick->forward;
 	struct wick_sparse *sparse = &forward->sparse;
@@ -182,8 +185,9 @@ static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shap
 	sparse->chooser.layers = wick->model->shape.layers;
 	sparse->chooser.n_ff = wick->model->shape.n_ff;
 	sparse->chooser.trace = wick->trace;
-	if (wick->model->shape.predictor)
-		*count += wick_predictors_init(&sparse->chooser, wick->model, &wick->mem, loads + *count);
+	if (wick->predictors->origin != WICK_PREDICTORS_NONE)
+		sparse->chooser.active = wick->predictors->layer;
+	sparse->chooser.likely = wick->predictors->ahead;
 	wick_sparse_init(sparse, shape, &wick->mem);
 	sparse->drawing.price = wick_drive_price(&wick->drive, wick->model->shape.stride,
 		EXTENT_BUNDLES * wick->model->shape.stride, wick->settings.queue_depth);
@@ -212,7 +216,7 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 		wick_sweep_init(&forward->sweep, &layout->sweep, wick->places, places, &wick->fetch, &wick->mem);
 	}
 	if (layout->sparse.on)
-		carve_sparse(wick, &layout->sparse, loads, &count);
+		carve_sparse(wick, &layout->sparse);
 	for (uint32_t i = 0; i < places; i++) {
 		struct wick_place *place = &wick->places[i];
 
@@ -229,8 +233,7 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 static int load(struct wick *wick, const struct wick_layout *layout, const struct wick_options *options,
 	struct wick_diag *diag)
 {
-	uint32_t most = wick_vectors_count(wick->model) + wick_place_count(&wick->model->shape) +
-		wick_predictors_count(wick->model), count;
+	uint32_t most = wick_vectors_count(wick->model) + wick_place_count(&wick->model->shape), count;
 	struct wick_load *loads = calloc(most, sizeof(*loads));
 	uint64_t begun = wick_now_ns();
 	int err;
@@ -239,6 +242,9 @@ static int load(struct wick *wick, const struct wick_layout *layout, const struc
 		return wick_diag_say(diag, -ENOMEM, "no memory to load %u tensors", most);
 	count = carve(wick, layout, loads);
 	err = wick_load_all(&wick->fetch, loads, count, wick->settings.queue_depth, options->progress, options->user, diag);
+	if (!err && wick->predictors)
+		err = wick_predictor_set_load(wick->predictors, &wick->fetch, wick->settings.queue_depth, &wick->mem,
+			options->progress, options->user, diag);
 	free(loads);
 	wick->stats.load_ns = wick_now_ns() - begun;
 	wick->stats.load_bytes = wick_io_counters(wick->io)->bytes;
@@ -338,6 +344,7 @@ void wick_close(struct wick *wick)
 	wick_file_close(&wick->file);
 	wick_trace_close(wick->trace);
 	wick_tokenizer_destroy(wick->tokenizer);
+	wick_predictor_set_close(wick->predictors);
 	wick_model_close(wick->model);
 	free(wick->places);
 	free(wick);

@@ -15,6 +15,7 @@
 
 #include <wick/wick.h>
 
+struct wick_predictor_set;
 struct wick_tokenizer;
 struct wick_trace;
 
@@ -30,6 +31,7 @@ struct wick {
 	struct wick_kernels kernels;
 	struct wick_fetch fetch;
 	struct wick_place *places;
+	struct wick_predictor_set *predictors; /* in sparse mode */
 	struct wick_mem mem;
 	struct wick_plan plan;
 	struct wick_report report;
