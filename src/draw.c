@@ -60,7 +60,7 @@ uint64_t wick_draw_bytes(uint32_t most)
 	return sum;
 }
 
-void wick_draw_init(struct wick_draw *draw, const struct wick_drawing *drawing, uint32_t most, struct wick_mem *mem)
+void wick_draw_init(struct wick_draw *draw, struct wick_drawing *drawing, uint32_t most, struct wick_mem *mem)
 {
 	uint64_t bytes[ARRAYS];
 
@@ -118,7 +118,7 @@ static void send_read(struct wick_draw *draw, const struct wick_extent *extent, 
 uint32_t wick_draw_start(struct wick_draw *draw, const struct wick_tensor *bundles, struct wick_cache *cache, uint32_t count,
 	enum wick_io_priority priority)
 {
-	const struct wick_drawing *drawing = draw->drawing;
+	struct wick_drawing *drawing = draw->drawing;
 	struct wick_extent_layout layout = { .stride = drawing->stride, .chunk_bytes = drawing->chunk_bytes,
 		.rows = cache->rows, .scratch = drawing->scratch, .scratch_bytes = scratch_bytes(drawing->stride) };
 	uint32_t reads;
@@ -131,6 +131,7 @@ uint32_t wick_draw_start(struct wick_draw *draw, const struct wick_tensor *bundl
 	if (!count)
 		return 0;
 	reads = wick_extent_plan(&layout, &drawing->price, draw->wanted, count, &draw->arrays);
+	drawing->cost_us += wick_extent_cost_us(draw->arrays.extents, reads, drawing->stride, &drawing->price);
 	for (uint32_t i = 0; i < reads; i++)
 		send_read(draw, &draw->arrays.extents[i], &draw->reads[i], priority);
 	wick_io_kick(drawing->fetch->io);

@@ -22,6 +22,7 @@ struct wick_drawing {
 	uint64_t stride;
 	uint64_t chunk_bytes; /* of a read, at most */
 	uint8_t *scratch;     /* where the bundles go that were read through */
+	double cost_us;       /* of all reads so far, by the price */
 	struct wick_landing repair;
 };
 
@@ -34,7 +35,7 @@ struct wick_draw_read {
 };
 
 struct wick_draw {
-	const struct wick_drawing *drawing;
+	struct wick_drawing *drawing;
 	const struct wick_tensor *bundles; /* of the layer drawn for last */
 	struct wick_cache *cache;          /* likewise */
 	uint32_t most, count;              /* bundles at once, and of this draw */
@@ -51,7 +52,7 @@ uint64_t wick_drawing_bytes(uint64_t stride);
 uint64_t wick_draw_bytes(uint32_t most);
 
 void wick_drawing_init(struct wick_drawing *drawing, struct wick_fetch *fetch, uint64_t stride, struct wick_mem *mem);
-void wick_draw_init(struct wick_draw *draw, const struct wick_drawing *drawing, uint32_t most, struct wick_mem *mem);
+void wick_draw_init(struct wick_draw *draw, struct wick_drawing *drawing, uint32_t most, struct wick_mem *mem);
 
 /* Sends the reads for draw->wanted[0 .. count), filled by the caller with rows of the cache. Nothing of an earlier draw
  * is pending or back. Returns the number of reads. */

@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "clock.h"
+#include "floor.h"
 #include "forecast.h"
 #include "gguf.h"
 #include "io.h"
@@ -32,7 +33,8 @@
 #define THREAD_BYTES (72u << 10) /* that only reads: its stack, and 60 KiB of OpenBLAS's thread-local storage */
 #define READ_THREADS_MAX 32
 #define EIO_RETRIES 4
-#define EXTENT_BUNDLES 16 /* reads of bundles have 1 to about so many */
+#define EXTENT_BUNDLES 16         /* reads of bundles have 1 to about so many, */
+#define EXTENT_BYTES (128u << 10) /* or of small ones as much as this, with what lies between them */
 
 /* The trace to replay, if one is asked for, must be of a model of this shape; one that was recorded, of this model. */
 static int open_trace(struct wick *wick, const struct wick_options *options, struct wick_diag *diag)
@@ -190,7 +192,7 @@ static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shap
 	sparse->chooser.likely = wick->predictors->ahead;
 	wick_sparse_init(sparse, shape, &wick->mem);
 	sparse->drawing.price = wick_drive_price(&wick->drive, wick->model->shape.stride,
-		EXTENT_BUNDLES * wick->model->shape.stride, wick->settings.queue_depth);
+		WICK_MAX(EXTENT_BUNDLES * wick->model->shape.stride, EXTENT_BYTES), wick->settings.queue_depth);
 	forward->batch_tokens = shape->batch_tokens;
 }
 
@@ -351,13 +353,10 @@ void wick_close(struct wick *wick)
 }
 
 /* Fills in what a token will take. */
-static int forecast(struct wick *wick, const char *path, const struct wick_layout *layout, struct wick_diag *diag)
+static int forecast(struct wick *wick, const char *path, struct wick_diag *diag)
 {
 	struct wick_compute compute = { .kernels = &wick->kernels };
 	const struct wick_shape *shape = &wick->model->shape;
-	uint64_t chunk = WICK_MIN(wick->settings.chunk_bytes, WICK_MAX(layout->sweep.unit_bytes, WICK_FILE_ALIGN));
-	uint64_t units = layout->sweep.unit_count ? layout->sweep.unit_count - 1 : 1;
-	uint64_t in_flight = units * wick_div_up(WICK_MAX(layout->sweep.unit_bytes, 1), chunk);
 	struct wick_forecast forecast;
 	struct wick_rates rates;
 	int err = open_drive(wick, path, diag);
@@ -375,8 +374,8 @@ static int forecast(struct wick *wick, const char *path, const struct wick_layou
 	err = wick_rates_measure(&rates, &compute, shape->type, shape->d_model, diag);
 	if (err)
 		return err;
-	wick_forecast_dense(&forecast, &rates, &wick->drive, shape, wick->places, chunk,
-		(uint32_t)WICK_MIN(in_flight, wick->settings.queue_depth));
+	wick_forecast_dense(&forecast, &rates, shape, wick->places, wick_floor_sweep_us(&wick->drive, &wick->plan,
+		wick->settings.chunk_bytes, wick->settings.queue_depth));
 	if (wick->drive.known || !wick->plan.swept_bytes)
 		wick->plan.predicted_ms_per_token = forecast.ms_per_token;
 	wick->plan.predicted_flash_ms = forecast.flash_ms;
@@ -399,7 +398,7 @@ int wick_plan(const char *path, const struct wick_options *options, struct wick_
 	if (!err)
 		err = make_plan(wick, options, &layout, diag);
 	if (!err)
-		err = forecast(wick, path, &layout, diag);
+		err = forecast(wick, path, diag);
 	*plan = wick->plan;
 	wick_close(wick);
 	return err;

@@ -120,18 +120,15 @@ int wick_rates_measure(struct wick_rates *rates, const struct wick_compute *comp
 /* Of a place's bytes, the share that is multiplied. */
 static double share_used(const struct wick_shape *shape, uint32_t place)
 {
-	bool ffn = place >= WICK_PLACE_LAYERS && place < wick_place_project_out(shape) &&
-		(place - WICK_PLACE_LAYERS) % WICK_PLACES_A_LAYER == WICK_PLACE_FFN;
-
-	if (!ffn || !shape->relu)
+	if (!wick_place_is_ffn(shape, place) || !shape->relu)
 		return 1;
 	return (shape->bundle_parts - 1 + ACTIVE_SHARE) / shape->bundle_parts;
 }
 
-void wick_forecast_dense(struct wick_forecast *forecast, const struct wick_rates *rates, const struct wick_drive *drive,
-	const struct wick_shape *shape, const struct wick_place *places, uint64_t chunk_bytes, uint32_t depth)
+void wick_forecast_dense(struct wick_forecast *forecast, const struct wick_rates *rates,
+	const struct wick_shape *shape, const struct wick_place *places, double sweep_us)
 {
-	double resident = 0, swept = 0, read_bytes = 0, chunks;
+	double resident = 0, swept = 0;
 
 	for (uint32_t i = 0; i < wick_place_count(shape); i++) {
 		uint64_t swept_rows = wick_place_swept_rows(&places[i], false);
@@ -141,10 +138,8 @@ void wick_forecast_dense(struct wick_forecast *forecast, const struct wick_rates
 			continue;
 		resident += share * (double)((places[i].rows - swept_rows) * places[i].tensor->row_bytes);
 		swept += share * (double)(swept_rows * places[i].tensor->row_bytes);
-		read_bytes += (double)(swept_rows * places[i].tensor->row_bytes);
 	}
-	chunks = read_bytes / (double)chunk_bytes;
-	forecast->flash_ms = drive->known ? chunks * wick_profile_read_us(&drive->profile, chunk_bytes, depth) / 1e3 : 0;
+	forecast->flash_ms = sweep_us / 1e3;
 	forecast->compute_ms = (resident / rates->resident + swept / rates->swept) / 1e3;
 	forecast->ms_per_token = WICK_MAX(forecast->flash_ms, forecast->compute_ms);
 }

@@ -6,7 +6,6 @@
  * moment on this machine. Reading runs beside computing, so the longer of the two is the token's. */
 
 #include "compute.h"
-#include "drive.h"
 #include "place.h"
 
 /* Bytes a microsecond with all threads: of a resident matrix, and of what has to be checked first as well. */
@@ -24,7 +23,7 @@ struct wick_forecast {
 	double flash_ms, compute_ms, ms_per_token; /* flash_ms is 0 when the drive is not known and something is swept */
 };
 
-/* A token of the modes that compute every neuron. Bundles' down-projections are read where the activation is not zero:
+/* A token of the modes that compute every neuron, when what they sweep takes so long to read. Bundles' down-projections are read where the activation is not zero:
  * of a ReLU model a tenth is assumed. */
-void wick_forecast_dense(struct wick_forecast *forecast, const struct wick_rates *rates, const struct wick_drive *drive,
-	const struct wick_shape *shape, const struct wick_place *places, uint64_t chunk_bytes, uint32_t depth);
+void wick_forecast_dense(struct wick_forecast *forecast, const struct wick_rates *rates,
+	const struct wick_shape *shape, const struct wick_place *places, double sweep_us);

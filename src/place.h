@@ -60,6 +60,12 @@ static inline uint32_t wick_place_head(const struct wick_shape *shape)
 	return wick_place_project_out(shape) + 1;
 }
 
+static inline bool wick_place_is_ffn(const struct wick_shape *shape, uint32_t place)
+{
+	return place >= WICK_PLACE_LAYERS && place < wick_place_project_out(shape) &&
+		(place - WICK_PLACE_LAYERS) % WICK_PLACES_A_LAYER == WICK_PLACE_FFN;
+}
+
 /* Rows that are read again for every batch; drawn: for one that sweeps drawn places too. */
 static inline uint64_t wick_place_swept_rows(const struct wick_place *place, bool drawn)
 {

@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "clock.h"
+#include "floor.h"
 #include "io.h"
 #include "memory_limits.h"
 #include "tokenizer.h"
@@ -157,6 +158,7 @@ static struct wick_stats counters(const struct wick *wick)
 	stats.bundles_wasted = sparse->bundles_prefetched - sparse->bundles_useful;
 	stats.predict_ns = sparse->predict_ns;
 	stats.manage_ns = sparse->manage_ns;
+	stats.bundles_ns = wick->drive.known ? (uint64_t)(wick->forward.sparse.drawing.cost_us * 1e3) : 0;
 	return stats;
 }
 
@@ -165,15 +167,34 @@ static const size_t sums[] = {
 #define SUM(name) offsetof(struct wick_stats, name)
 	SUM(tokens), SUM(passes), SUM(eval_ns), SUM(io_wait_ns), SUM(io_busy_ns), SUM(compute_ns), SUM(flash_bytes),
 	SUM(reads), SUM(retries), SUM(resumed), SUM(repaired), SUM(bundles_active), SUM(bundles_read),
-	SUM(bundles_prefetched), SUM(bundles_wasted), SUM(predict_ns), SUM(manage_ns),
+	SUM(bundles_prefetched), SUM(bundles_wasted), SUM(predict_ns), SUM(manage_ns), SUM(bundles_ns),
 #undef SUM
 };
+
+/* What the passes and tokens that are counted could not do without. */
+static void add_floors(const struct wick *wick, struct wick_stats *stats)
+{
+	const struct wick_shape *shape = &wick->model->shape;
+	bool sparse = wick->settings.mode == WICK_MODE_SPARSE;
+	double sweep_us = wick_floor_sweep_us(
+		&wick->drive, &wick->plan, wick->settings.chunk_bytes, wick->settings.queue_depth);
+
+	stats->flash_floor_ns = stats->passes * (uint64_t)(sweep_us * 1e3);
+	if (stats->bundles_read)
+		stats->flash_floor_ns += (uint64_t)((double)stats->bundles_ns *
+			(double)(stats->bundles_read - WICK_MIN(stats->bundles_wasted, stats->bundles_read)) /
+			(double)stats->bundles_read);
+	stats->memory_bytes = stats->passes * wick_floor_pass_bytes(shape, wick->places, &wick->plan, sparse);
+	if (sparse)
+		stats->memory_bytes += stats->bundles_active * shape->bundle_bytes;
+}
 
 void wick_stats(const struct wick *wick, struct wick_stats *stats)
 {
 	*stats = counters(wick);
 	for (size_t i = 0; i < WICK_COUNT_OF(sums); i++)
 		*(uint64_t *)((char *)stats + sums[i]) -= *(const uint64_t *)((const char *)&wick->stats_from + sums[i]);
+	add_floors(wick, stats);
 	stats->peak_bytes = wick_peak_bytes();
 }
 

@@ -16,11 +16,12 @@
 #define TOKENS_MIN 3u          /* so many tokens */
 
 /* What was measured of each token: columns, so that each has its median. */
-enum { MS, IO_WAIT_MS, COMPUTE_MS, FLASH_BYTES, READS, FIGURES };
+enum { MS, IO_WAIT_MS, IO_BUSY_MS, COMPUTE_MS, FLASH_BYTES, READS, FLASH_FLOOR_MS, MEMORY_FLOOR_MS, FIGURES };
 
 struct timing {
 	struct wick *wick;
 	const struct bench_way *way;
+	double memory_mb_per_s;
 	double *figures[FIGURES]; /* (tokens) */
 	uint32_t token; /* that is evaluated next */
 	struct wick_diag *diag;
@@ -60,6 +61,9 @@ static int time_token(struct timing *timing, uint32_t i)
 	timing->figures[COMPUTE_MS][i] = timing->figures[MS][i] - timing->figures[IO_WAIT_MS][i];
 	timing->figures[FLASH_BYTES][i] = (double)stats.flash_bytes;
 	timing->figures[READS][i] = (double)stats.reads;
+	timing->figures[IO_BUSY_MS][i] = (double)stats.io_busy_ns / 1e6;
+	timing->figures[FLASH_FLOOR_MS][i] = (double)stats.flash_floor_ns / 1e6;
+	timing->figures[MEMORY_FLOOR_MS][i] = (double)stats.memory_bytes / timing->memory_mb_per_s / 1e3;
 	timing->token = wick_sample(timing->wick, &sampling);
 	return interrupted() ? wick_diag_say(timing->diag, -ECANCELED, "stopped") : 0;
 }
@@ -82,8 +86,11 @@ static int time_tokens(struct timing *timing, struct bench_row *row, uint32_t mo
 
 static int time_engine(struct wick *wick, struct bench_row *row, const struct bench_job *job)
 {
-	struct timing timing = { .wick = wick, .way = row->way, .diag = job->diag };
-	double *into[FIGURES] = { &row->ms, &row->io_wait_ms, &row->compute_ms, &row->flash_bytes, &row->reads };
+	struct timing timing = { .wick = wick, .way = row->way, .diag = job->diag,
+		.memory_mb_per_s = job->memory_mb_per_s };
+	double *into[FIGURES] = { [MS] = &row->ms, [IO_WAIT_MS] = &row->io_wait_ms, [IO_BUSY_MS] = &row->io_busy_ms,
+		[COMPUTE_MS] = &row->compute_ms, [FLASH_BYTES] = &row->flash_bytes, [READS] = &row->reads,
+		[FLASH_FLOOR_MS] = &row->flash_floor_ms, [MEMORY_FLOOR_MS] = &row->memory_floor_ms };
 	double *figures = malloc(FIGURES * job->tokens * sizeof(*figures));
 	int rc;
 
@@ -145,34 +152,69 @@ static uint64_t dram_bytes(const struct wick_plan *plan)
 	return plan->vector_bytes + plan->resident_bytes + plan->predictor_bytes + plan->cache_bytes;
 }
 
+static bool knows_flash(const struct bench_row *row)
+{
+	return row->flash_floor_ms > 0 || !(row->plan.swept_bytes + row->plan.drawn_bytes);
+}
+
+/* How many times as long as the larger floor; 0 where one of them is not known. */
+static double over_floor(const struct bench_row *row)
+{
+	double floor_ms = row->flash_floor_ms > row->memory_floor_ms ? row->flash_floor_ms : row->memory_floor_ms;
+
+	return floor_ms > 0 && knows_flash(row) ? row->ms / floor_ms : 0;
+}
+
+/* Of the time in which the drive was reading, what nobody waited for. */
+static double hidden_share(const struct bench_row *row)
+{
+	return row->io_busy_ms > row->io_wait_ms ? 1 - row->io_wait_ms / row->io_busy_ms : 0;
+}
+
+/* A figure that may not be known. */
+static void print_known(double value, FILE *out)
+{
+	if (value > 0)
+		fprintf(out, " %9.2f", value);
+	else
+		fprintf(out, " %9s", "-");
+}
+
+static json_t *known(double value)
+{
+	return value > 0 ? json_real(value) : json_null();
+}
+
 void bench_print(const struct bench_row *rows, unsigned count, FILE *out)
 {
-	fprintf(out, "%-10s %9s %11s %9s %7s %9s %11s %9s %9s\n", "", "DRAM GB", "flash MB", "reads", "GB/s", "I/O wait",
-		"compute ms", "total ms", "planned");
+	fprintf(out, "%-10s %9s %11s %9s %7s %9s %11s %9s %9s %9s %9s %9s\n", "", "DRAM GB", "flash MB", "reads", "GB/s",
+		"I/O wait", "compute ms", "total ms", "planned", "flash", "memory", "x floor");
 	for (unsigned i = 0; i < count; i++) {
 		const struct bench_row *row = &rows[i];
 
 		fprintf(out, "%-10s %9.3f %11.3f %9.0f %7.2f %9.2f %11.2f %9.2f", bench_name(row),
 			(double)dram_bytes(&row->plan) / 1e9, row->flash_bytes / 1e6, row->reads,
 			row->ms > 0 ? row->flash_bytes / 1e6 / row->ms : 0, row->io_wait_ms, row->compute_ms, row->ms);
-		if (row->plan.predicted_ms_per_token > 0)
-			fprintf(out, " %9.2f\n", row->plan.predicted_ms_per_token);
-		else
-			fprintf(out, " %9s\n", "-");
+		print_known(row->plan.predicted_ms_per_token, out);
+		print_known(row->flash_floor_ms, out);
+		print_known(row->memory_floor_ms, out);
+		print_known(over_floor(row), out);
+		putc('\n', out);
 	}
 }
 
 static json_t *row_json(const struct bench_row *row)
 {
-	double plan_ms = row->plan.predicted_ms_per_token;
 	double mb_per_s = row->ms > 0 ? row->flash_bytes / 1e3 / row->ms : 0;
 
-	return json_pack("{s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:i, s:i}", "name", bench_name(row),
-		"mode", row->mode, "dram_bytes", (json_int_t)dram_bytes(&row->plan), "budget_bytes",
+	return json_pack("{s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:f, s:o, s:i, s:i}", "name",
+		bench_name(row), "mode", row->mode, "dram_bytes", (json_int_t)dram_bytes(&row->plan), "budget_bytes",
 		(json_int_t)row->plan.budget_bytes, "flash_bytes_per_token", row->flash_bytes, "reads_per_token",
-		row->reads, "mb_per_s", mb_per_s, "io_wait_ms", row->io_wait_ms, "compute_ms", row->compute_ms,
-		"ms_per_token", row->ms, "plan_ms", plan_ms > 0 ? json_real(plan_ms) : json_null(), "tokens",
-		(int)row->tokens, "warm_up", (int)row->warm_up);
+		row->reads, "mb_per_s", mb_per_s, "io_wait_ms", row->io_wait_ms, "io_busy_ms", row->io_busy_ms,
+		"hidden_share", hidden_share(row), "compute_ms", row->compute_ms, "ms_per_token", row->ms, "plan_ms",
+		known(row->plan.predicted_ms_per_token), "flash_floor_ms", knows_flash(row) ? json_real(row->flash_floor_ms) : json_null(), "memory_floor_ms",
+		row->memory_floor_ms, "floor_ratio", known(over_floor(row)), "tokens", (int)row->tokens, "warm_up",
+		(int)row->warm_up);
 }
 
 json_t *bench_json(const struct bench_row *rows, unsigned count)

@@ -20,7 +20,8 @@ struct bench_way {
 /* Medians over the tokens that count. */
 struct bench_row {
 	const struct bench_way *way;
-	double ms, io_wait_ms, compute_ms, flash_bytes, reads;
+	double ms, io_wait_ms, io_busy_ms, compute_ms, flash_bytes, reads;
+	double flash_floor_ms, memory_floor_ms; /* the first 0: nothing is known of the drive */
 	uint32_t tokens, warm_up; /* counted; before those */
 	struct wick_plan plan;
 	char model[80], type[8], mode[16]; /* as reported */
@@ -32,6 +33,7 @@ struct bench_job {
 	const char *model_path;
 	struct wick_options options; /* of every row, but for what its way decides */
 	uint32_t tokens;             /* that count, at most */
+	double memory_mb_per_s;      /* wick_memory_rate() */
 	struct wick_diag *diag;
 };
 

@@ -191,6 +191,10 @@ struct wick_stats {
 	uint64_t bundles_wasted;     /* of them, not wanted by the token they were drawn for */
 	uint64_t predict_ns;  /* choosing the active neurons and guessing the next layer's */
 	uint64_t manage_ns;   /* neuron matrices: maps, policy, planning and sending reads */
+	uint64_t bundles_ns;  /* that the drive needs, by its profile, for all that were drawn; 0: nothing is known of it */
+	/* What cannot be avoided, whatever else is done beside: */
+	uint64_t flash_floor_ns; /* the same for what is swept and the bundles that were drawn and wanted */
+	uint64_t memory_bytes;   /* of weights and predictors that arithmetic takes from memory; wick_memory_rate() */
 	uint64_t load_ns;     /* in wick_open, kept by a reset */
 	uint64_t load_bytes;
 	uint64_t peak_bytes;  /* of the process: its high-water mark */
@@ -245,6 +249,10 @@ WICK_API int wick_info(const char *path, char **json, struct wick_diag *diag);
  * smallest limit of its cgroups (UINT64_MAX without one). */
 WICK_API uint64_t wick_free_bytes(void);
 WICK_API uint64_t wick_cgroup_limit_bytes(void);
+
+/* How fast all threads together (0: one a CPU) read memory, measured for a tenth of a second with 128 MiB, or a quarter
+ * of what is free if that is less. */
+WICK_API int wick_memory_rate(uint32_t threads, double *mb_per_s, struct wick_diag *diag);
 
 WICK_API const char *wick_version(void);
 

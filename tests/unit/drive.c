@@ -6,6 +6,7 @@
 #include "device.h"
 #include "drive.h"
 #include "file.h"
+#include "floor.h"
 #include "forecast.h"
 
 #include <setjmp.h>
@@ -72,6 +73,16 @@ static void a_kept_profile_is_found(void **state)
 	wick_file_close(&file);
 }
 
+/* Anything from an old board to a server: megabytes, not bytes or gigabytes. */
+static void memory_has_a_rate(void **state)
+{
+	double all = 0;
+
+	(void)state;
+	assert_int_equal(wick_memory_rate(2, &all, NULL), 0);
+	assert_true(all > 100 && all < 1e7); /* MB/s */
+}
+
 /* A profile is of one method; and three bytes cannot be measured by. */
 static void nothing_known_is_said(void **state)
 {
@@ -121,13 +132,15 @@ static void a_broken_profile_is_said(void **state)
 }
 
 /* Two layers of 8 bundles of 1 MiB, half of them resident, and a head of 4 MiB that stays. By hand: 8 MiB are swept in 8
- * reads, 2 in flight; between depths 1 and 10 a turn is 100 + 100 / 9 us at depth 2, so a read takes 55.6 us, all 444 us.
+ * reads, 2 in flight beside the one that is computed; between depths 1 and 10 a turn is 100 + 100 / 9 us at depth 2, so a read takes 55.6 us, all 444 us.
  * Of the bundles' bytes (1 + 0.1) / 2 are multiplied: 4.4 MiB of each half. */
 static void times_follow_from_rates(void **state)
 {
 	static const struct wick_tensor bundles = { .rows = 8, .row_bytes = 1 << 20 };
 	static const struct wick_tensor head = { .rows = 1024, .row_bytes = 4096 };
-	const struct wick_shape shape = { .layers = 2, .relu = true, .bundle_parts = 2, .tied = true };
+	const struct wick_shape shape = { .layers = 2, .relu = true, .bundle_parts = 2, .tied = true, .n_ff = 8,
+		.part_bytes = 1 << 19 };
+	const struct wick_plan plan = { .swept_bytes = 8 << 20, .unit_count = 3, .unit_bytes = 1 << 20, .predictor_bytes = 7 };
 	const struct wick_rates rates = { .resident = 2 * 1048576, .swept = 1048576 }; /* bytes/us: MiB a us */
 	struct wick_place *places = calloc(wick_place_count(&shape), sizeof(*places));
 	struct wick_drive drive = { .profile = flat_profile(), .known = true };
@@ -139,14 +152,16 @@ static void times_follow_from_rates(void **state)
 		places[wick_place_layer(layer, WICK_PLACE_FFN)] =
 			(struct wick_place){ .tensor = &bundles, .rows = 8, .resident_rows = 4 };
 	places[wick_place_head(&shape)] = (struct wick_place){ .tensor = &head, .rows = 1024, .resident_rows = 1024 };
-	wick_forecast_dense(&forecast, &rates, &drive, &shape, places, 1 << 20, 2);
+	wick_forecast_dense(&forecast, &rates, &shape, places, wick_floor_sweep_us(&drive, &plan, 1 << 21, 32));
 	assert_float_equal(forecast.flash_ms, 8 * (100 + 100 / 9.0) / 2 / 1e3, 1e-9);
 	assert_float_equal(forecast.compute_ms, ((4 + 4.4) / 2 + 4.4) / 1e3, 1e-9);
 	assert_float_equal(forecast.ms_per_token, forecast.flash_ms, 0);
 	drive.known = false;
-	wick_forecast_dense(&forecast, &rates, &drive, &shape, places, 1 << 20, 2);
+	wick_forecast_dense(&forecast, &rates, &shape, places, wick_floor_sweep_us(&drive, &plan, 1 << 21, 32));
 	assert_float_equal(forecast.flash_ms, 0, 0);
 	assert_float_equal(forecast.ms_per_token, forecast.compute_ms, 0);
+	assert_int_equal(wick_floor_pass_bytes(&shape, places, &plan, false), (4 + 8) << 20); /* head, up-projections */
+	assert_int_equal(wick_floor_pass_bytes(&shape, places, &plan, true), (4 << 20) + 7);
 	free(places);
 }
 
@@ -181,6 +196,7 @@ int main(void)
 		cmocka_unit_test(a_large_file_is_measured_once),
 		cmocka_unit_test(a_broken_profile_is_said),
 		cmocka_unit_test(times_follow_from_rates),
+		cmocka_unit_test(memory_has_a_rate),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

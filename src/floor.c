@@ -1,0 +1,34 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The least that a token can take (see floor.h). */
+
+#include "floor.h"
+
+#include "bits.h"
+
+double wick_floor_sweep_us(
+	const struct wick_drive *drive, const struct wick_plan *plan, uint64_t chunk_bytes, uint32_t queue_depth)
+{
+	uint64_t chunk = WICK_MIN(chunk_bytes, plan->unit_bytes), in_flight;
+
+	if (!drive->known || !plan->swept_bytes)
+		return 0;
+	in_flight = (plan->unit_count - 1) * wick_div_up(plan->unit_bytes, chunk); /* one unit is being computed */
+	return (double)plan->swept_bytes / (double)chunk *
+		wick_profile_read_us(&drive->profile, chunk, (uint32_t)WICK_MIN(in_flight, queue_depth));
+}
+
+uint64_t wick_floor_pass_bytes(const struct wick_shape *shape, const struct wick_place *places, const struct wick_plan *plan,
+	bool sparse)
+{
+	uint64_t bytes = sparse ? plan->predictor_bytes : 0;
+
+	for (uint32_t i = 0; i < wick_place_count(shape); i++)
+		if (places[i].tensor && !places[i].lookup && !wick_place_is_ffn(shape, i))
+			bytes += places[i].rows * places[i].tensor->row_bytes;
+	if (!sparse)
+		bytes += (uint64_t)shape->layers * shape->n_ff * shape->part_bytes *
+			(shape->bundle_parts - (shape->relu ? 1 : 0));
+	return bytes;
+}

@@ -1,0 +1,95 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* How fast memory is read: what a token's weights cannot be taken faster than. */
+
+#include "bits.h"
+#include "clock.h"
+#include "mem.h"
+#include "pool.h"
+#include "topo.h"
+
+#include <wick/wick.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RATE_BYTES (128ull << 20)
+#define RATE_NS 100000000u
+#define RATE_PASSES 64u      /* timed at most */
+#define TASK_BYTES (1u << 20)
+
+struct reading {
+	uint8_t *base;
+	_Atomic uint64_t sum; /* so that no compiler drops the reading */
+};
+
+static void fill(void *arg, uint32_t task, uint32_t thread)
+{
+	const struct reading *reading = arg;
+
+	(void)thread;
+	memset(reading->base + (uint64_t)task * TASK_BYTES, 1, TASK_BYTES);
+}
+
+static void add_up(void *arg, uint32_t task, uint32_t thread)
+{
+	struct reading *reading = arg;
+	const uint64_t *words = (const uint64_t *)(const void *)(reading->base + (uint64_t)task * TASK_BYTES);
+	uint64_t sums[8] = { 0 };
+
+	(void)thread;
+	for (uint32_t i = 0; i < TASK_BYTES / sizeof(*words); i += 8)
+		for (unsigned k = 0; k < 8; k++)
+			sums[k] += words[i + k];
+	for (unsigned k = 0; k < 8; k++)
+		reading->sum += sums[k];
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The median of as many passes as there is time for. */
+static double time_passes(struct wick_pool *pool, struct reading *reading, uint32_t tasks)
+{
+	double rates[RATE_PASSES];
+	uint64_t begun_ns = wick_now_ns();
+	uint32_t count = 0;
+
+	do {
+		uint64_t from_ns = wick_now_ns();
+
+		wick_pool_run(pool, add_up, reading, tasks);
+		rates[count++] = (double)tasks * TASK_BYTES * 1e3 / (double)(wick_now_ns() - from_ns + 1);
+	} while (count < RATE_PASSES && wick_now_ns() - begun_ns < RATE_NS);
+	qsort(rates, count, sizeof(*rates), by_value);
+	return rates[count / 2];
+}
+
+int wick_memory_rate(uint32_t threads, double *mb_per_s, struct wick_diag *diag)
+{
+	uint64_t bytes = WICK_MIN(RATE_BYTES, WICK_MAX(wick_free_bytes() / 4, TASK_BYTES));
+	uint32_t tasks = (uint32_t)(bytes / TASK_BYTES);
+	struct reading reading = { 0 };
+	struct wick_mem mem = { 0 };
+	struct wick_pool *pool = NULL;
+	struct wick_topo topo;
+	int err;
+
+	wick_topo_read(&topo);
+	err = wick_pool_create(&pool, WICK_MIN(threads ? threads : topo.cpu_count, WICK_POOL_THREADS), diag);
+	if (!err)
+		err = wick_mem_reserve(&mem, (uint64_t)tasks * TASK_BYTES, diag);
+	if (!err) {
+		reading.base = wick_mem_take(&mem, (uint64_t)tasks * TASK_BYTES);
+		wick_pool_run(pool, fill, &reading, tasks);
+		*mb_per_s = time_passes(pool, &reading, tasks);
+	}
+	wick_mem_release(&mem);
+	wick_pool_destroy(pool);
+	return err;
+}
