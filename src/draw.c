@@ -120,7 +120,7 @@ uint32_t wick_draw_start(struct wick_draw *draw, const struct wick_tensor *bundl
 {
 	struct wick_drawing *drawing = draw->drawing;
 	struct wick_extent_layout layout = { .stride = drawing->stride, .chunk_bytes = drawing->chunk_bytes,
-		.rows = cache->rows, .scratch = drawing->scratch, .scratch_bytes = scratch_bytes(drawing->stride) };
+		.rows = cache->rows, .scratch = drawing->scratch, .scratch_bytes = drawing->bridge ? scratch_bytes(drawing->stride) : 0 };
 	uint32_t reads;
 
 	wick_assert(wick_draw_idle(draw) && count <= draw->most);

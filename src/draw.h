@@ -21,6 +21,7 @@ struct wick_drawing {
 	struct wick_extent_price price; /* of a read on this drive: what decides which gaps are read through */
 	uint64_t stride;
 	uint64_t chunk_bytes; /* of a read, at most */
+	bool bridge;          /* gaps are read through where the price says so */
 	uint8_t *scratch;     /* where the bundles go that were read through */
 	double cost_us;       /* of all reads so far, by the price */
 	struct wick_landing repair;

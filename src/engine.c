@@ -183,6 +183,8 @@ static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shap
 	sparse->fetch = &wick->fetch;
 	sparse->places = wick->places;
 	sparse->vectors = &forward->vectors;
+	sparse->overlap = wick->settings.overlap;
+	sparse->drawing.bridge = wick->settings.bridge;
 	sparse->chooser.compute = &forward->compute;
 	sparse->chooser.layers = wick->model->shape.layers;
 	sparse->chooser.n_ff = wick->model->shape.n_ff;

@@ -214,6 +214,18 @@ void wick_sparse_settle(struct wick_sparse *sparse, struct wick_draw *draw)
 		take_in(&nothing, NULL);
 }
 
+/* Without overlap: everything that was sent for this layer is back. */
+static void wait_for_all(struct round *round)
+{
+	struct wick_sparse *sparse = round->sparse;
+
+	for (unsigned i = 0; i < WICK_COUNT_OF(sparse->ahead); i++)
+		while (sparse->ahead[i].cache == &round->layer->cache && sparse->ahead[i].pending)
+			wick_fetch_wait(sparse->fetch);
+	while (sparse->demand.pending)
+		wick_fetch_wait(sparse->fetch);
+}
+
 /* Computes until every neuron of the round is in y. What is here is worked on before anything is waited for, and what
  * has come in small numbers waits until there is a share for every thread, unless nothing else is left to do. */
 static int compute(struct round *round, struct wick_diag *diag)
@@ -222,6 +234,8 @@ static int compute(struct round *round, struct wick_diag *diag)
 	uint32_t group = TASK_ARRIVALS * wick_pool_threads(sparse->compute->pool);
 	int err = 0;
 
+	if (!sparse->overlap)
+		wait_for_all(round);
 	while (!err && round->down_done < round->n) {
 		wick_fetch_poll(sparse->fetch);
 		gather_all(round);

@@ -20,7 +20,7 @@
 
 void wick_options_init(struct wick_options *options)
 {
-	*options = (struct wick_options){ .cpu_mask = ~0u, .lookahead = 1 };
+	*options = (struct wick_options){ .cpu_mask = ~0u, .lookahead = 1, .bridge = 1, .overlap = 1 };
 }
 
 /* CPUs that this process may run on. */
@@ -112,12 +112,17 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 		.threads = options->threads ? options->threads : allowed_cpus(),
 		.queue_depth = options->queue_depth ? options->queue_depth : DEPTH_DEFAULT,
 		.chunk_bytes = options->chunk_bytes ? options->chunk_bytes : CHUNK_DEFAULT,
-		.window = options->window, .lookahead = options->lookahead };
+		.window = options->window, .lookahead = options->lookahead, .bridge = options->bridge,
+		.overlap = options->overlap };
 	err = find_mode(&settings->mode, options, model, diag);
 	if (!err)
 		err = check_sparse(settings, options, model, diag);
 	if (!err)
 		err = check_range("lookahead", options->lookahead, 0, 1, diag);
+	if (!err)
+		err = check_range("bridge", options->bridge, 0, 1, diag);
+	if (!err)
+		err = check_range("overlap", options->overlap, 0, 1, diag);
 	if (!err)
 		err = check_memory(&options->memory, diag);
 	if (!err)

@@ -62,6 +62,7 @@ struct wick_pace {
 
 struct wick_sparse {
 	bool on, lookahead;
+	bool overlap; /* else a layer's reads are waited for before anything of it is computed */
 	const struct wick_model *model;
 	const struct wick_compute *compute;
 	struct wick_fetch *fetch;

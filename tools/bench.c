@@ -124,6 +124,8 @@ int bench_run(struct bench_row *row, const struct bench_way *way, const struct b
 	*row = (struct bench_row){ .way = way };
 	options.mode = way->mode;
 	options.policy = way->policy;
+	options.bridge = way->bridge;
+	options.overlap = way->overlap;
 	options.lookahead = way->lookahead;
 	if (way->mode && strcmp(way->mode, "sparse"))
 		options.trace = NULL;

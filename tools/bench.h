@@ -12,7 +12,7 @@ struct bench_way {
 	const char *name; /* NULL: its mode */
 	const char *mode;
 	const char *policy; /* sparse: NULL, the default */
-	uint32_t lookahead;
+	uint32_t bridge, overlap, lookahead;
 	bool forgets;       /* sparse: no neuron stays from one token to the next */
 	const char *adds;   /* to the row before; for people */
 };

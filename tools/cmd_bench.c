@@ -39,7 +39,11 @@ static const struct bench_way ways[] = {
 	{ .name = "window", .mode = "sparse", .policy = "window",
 		.adds = "those of the last tokens stay" },
 	{ .name = "policy", .mode = "sparse", .adds = "the best policy decides which stay" },
-	{ .name = "lookahead", .mode = "sparse", .lookahead = 1,
+	{ .name = "gaps", .mode = "sparse", .bridge = 1,
+		.adds = "small gaps between two neurons are read through" },
+	{ .name = "overlap", .mode = "sparse", .bridge = 1, .overlap = 1,
+		.adds = "what is here is computed while the rest is read" },
+	{ .name = "lookahead", .mode = "sparse", .bridge = 1, .overlap = 1, .lookahead = 1,
 		.adds = "the next layer's are read ahead" },
 };
 
@@ -49,8 +53,6 @@ static const struct {
 } left_out[] = {
 	{ "bundling", "a packed model has no other layout" },
 	{ "order", "needs a model packed in that order" },
-	{ "gaps", "in every sparse row" },
-	{ "overlap", "in every row" },
 };
 
 #define WAYS (sizeof(ways) / sizeof(*ways))
@@ -131,6 +133,7 @@ static int run_ways(struct bench_row *rows, const struct bench_way *list, unsign
 static int run(struct wick_diag *diag)
 {
 	const struct bench_way as_given = { .mode = engine_options.mode, .policy = engine_options.policy,
+		.bridge = engine_options.bridge, .overlap = engine_options.overlap,
 		.lookahead = engine_options.lookahead };
 	struct bench_row rows[WAYS];
 

@@ -57,6 +57,8 @@ struct wick_options {
 	const char *policy;       /* sparse: which neurons stay; NULL: the best, wick_policies() */
 	uint32_t window;          /* tokens whose neurons stay; 0: as many as there is room for */
 	uint32_t lookahead;       /* 1: the next layer's probable neurons are read ahead; 0: they are not */
+	uint32_t bridge;          /* 1: bundles between two wanted ones are read through where that pays; 0: they are not */
+	uint32_t overlap;         /* 1: a layer is computed while its reads fly; 0: when they are back. For measuring, both */
 	const char *trace;        /* replayed instead of what the predictors say: a file; NULL: none */
 	const char *io;           /* "uring", "pread", "mmap"; NULL: the best that works, said in wick_report */
 	bool buffered;            /* through the page cache, though direct reads would do */

@@ -21,6 +21,7 @@
 
 #include <cmocka.h>
 
+#define STEP 389  /* of all placements every so-manieth is tried; a prime */
 #define TOKENS 47 /* of a trace; a prime, so that no other cycle hides what goes wrong */
 
 enum memory { MEMORY_LEAST, MEMORY_LITTLE, MEMORY_MIDDLE, MEMORY_WHOLE, MEMORY_COUNT };
@@ -30,7 +31,7 @@ static const char *const memory_names[MEMORY_COUNT] = { "the least", "a little m
 struct placement {
 	enum memory memory;
 	const char *io, *policy;
-	uint32_t window, lookahead, queue_depth, threads;
+	uint32_t window, lookahead, bridge, overlap, queue_depth, threads;
 	uint64_t chunk_bytes;
 	bool buffered;
 };
@@ -134,6 +135,8 @@ static void answer_as_placed(struct answer *answer, const struct model *model, c
 	options.policy = p->policy;
 	options.window = p->window;
 	options.lookahead = p->lookahead;
+	options.bridge = p->bridge;
+	options.overlap = p->overlap;
 	options.queue_depth = p->queue_depth;
 	options.threads = p->threads;
 	options.chunk_bytes = p->chunk_bytes;
@@ -157,9 +160,11 @@ static void check_placement(const struct model *model, const struct placement *p
 	answer_as_placed(&answer, model, p, "sparse", trace);
 	row = answer_differs(&answer, &model->truth);
 	if (row >= 0)
-		fail_msg("memory %s, %s%s, policy %s, window %u, lookahead %u, depth %u, chunks of %llu, %u threads: "
+		fail_msg("memory %s, %s%s, policy %s, window %u, lookahead %u, bridge %u, overlap %u, depth %u, chunks of "
+			"%llu, %u threads: "
 			"other bits in row %lld of %llu", memory_names[p->memory], p->io, p->buffered ? " buffered" : "",
-			p->policy ? p->policy : "default", p->window, p->lookahead, p->queue_depth,
+			p->policy ? p->policy : "default", p->window, p->lookahead, p->bridge, p->overlap,
+			p->queue_depth,
 			(unsigned long long)p->chunk_bytes, p->threads, (long long)row,
 			(unsigned long long)answer.rows);
 	answer_free(&answer);
@@ -231,6 +236,10 @@ static bool nth_placement(unsigned i, struct placement *p)
 	p->chunk_bytes = chunks[i % WICK_COUNT_OF(chunks)];
 	i /= WICK_COUNT_OF(chunks);
 	p->lookahead = i % 2;
+	i /= 2;
+	p->bridge = i % 2;
+	i /= 2;
+	p->overlap = i % 2;
 	if (p->window)
 		p->policy = "window";
 	return i < 2;
@@ -255,7 +264,7 @@ static void all_chosen_is_dense(void **state)
 	struct model *model = *state;
 
 	answer_as_placed(&model->truth, model, &plainest, "dense", NULL);
-	sample(model, model->trace, 97);
+	sample(model, model->trace, STEP);
 }
 
 static void any_combination(void **state)
@@ -263,7 +272,7 @@ static void any_combination(void **state)
 	struct model *model = *state;
 
 	answer_as_placed(&model->truth, model, &plainest, "sparse", model->trace);
-	sample(model, model->trace, 97);
+	sample(model, model->trace, STEP);
 }
 
 /* Prompts of all lengths, the long ones by GEMM with a mask, which leaves neurons in memory for the tokens that follow. */
@@ -273,7 +282,7 @@ static void predicted(void **state)
 
 	model->prompt_max = 300;
 	answer_as_placed(&model->truth, model, &plainest, "sparse", NULL);
-	sample(model, NULL, 97);
+	sample(model, NULL, STEP);
 }
 
 static void predicted_is_not_dense(void **state)

@@ -33,6 +33,7 @@ static void defaults(void **state)
 	assert_true(settings.threads >= 1);
 	assert_true(settings.queue_depth >= 1);
 	assert_int_equal(settings.chunk_bytes % 4096, 0);
+	assert_true(settings.lookahead && settings.bridge && settings.overlap);
 	assert_int_equal(wick_settings_from(&settings, &options, &small, NULL), 0);
 	assert_int_equal(settings.ctx, 512);
 }
@@ -52,6 +53,8 @@ static void refusals(void **state)
 		{ { .chunk_bytes = 2048 }, "chunk size 2048" },
 		{ { .chunk_bytes = 5000 }, "chunk size 5000: not a multiple of 4096" },
 		{ { .chunk_bytes = 128u << 20 }, "chunk size" },
+		{ { .bridge = 2 }, "bridge 2" },
+		{ { .overlap = 2 }, "overlap 2" },
 		{ { .memory.percent = -3 }, "memory of -3%" },
 		{ { .memory.percent = NAN }, "memory of" },
 		{ { .memory.percent = 1e9 }, "memory of" },
