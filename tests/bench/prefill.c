@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* bench-prefill MODEL [TOKENS [THREADS [ROUNDS]]]: a prompt of so many tokens, all weights resident, beside OpenBLAS
- * alone, with as many threads of its own, on f32 matrices of the same shapes. The two take turns. */
+/* bench-prefill MODEL [TOKENS [THREADS [ROUNDS [PERCENT]]]]: a prompt of so many tokens, all weights resident or with so
+ * much of them as memory, beside OpenBLAS alone, with as many threads of its own, on f32 matrices of the same shapes. The
+ * two take turns. */
 
 #include "bits.h"
 #include "clock.h"
@@ -111,6 +112,10 @@ int main(int argc, char **argv)
 	options.mode = "dense";
 	options.threads = bench.threads;
 	options.ctx = bench.tokens;
+	if (argc > 5) {
+		options.mode = "hybrid";
+		options.memory.percent = atof(argv[5]);
+	}
 	if (wick_open(&bench.wick, argv[1], &options, &diag)) {
 		fprintf(stderr, "%s\n", diag.text);
 		return 1;
