@@ -19,8 +19,8 @@ uint64_t wick_kv_bytes(const struct wick_shape *shape, uint32_t ctx)
 
 void wick_kv_init(struct wick_kv *kv, const struct wick_shape *shape, uint32_t ctx, struct wick_mem *mem)
 {
-	*kv = (struct wick_kv){ .ctx = ctx,
-		.row_bytes = (uint64_t)shape->kv_heads * shape->head_dim * wick_types[WICK_F16].block_bytes };
+	*kv = (struct wick_kv){ .heads = shape->kv_heads, .ctx = ctx,
+		.row_bytes = (uint64_t)shape->head_dim * wick_types[WICK_F16].block_bytes };
 	kv->keys = wick_mem_take(mem, half_bytes(shape, ctx));
 	kv->values = wick_mem_take(mem, half_bytes(shape, ctx));
 }

@@ -2,7 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Keys and values of the context, f16, a row of kv_heads * head_dim numbers for each position of each layer. */
+/* Keys and values of the context, f16. All positions of a head lie in a row, as attention reads them:
+ *
+ *     layer 0                                       layer 1
+ *     | head 0: ctx x head_dim | head 1: ... | ...  |
+ */
 
 #include "model.h"
 
@@ -12,20 +16,15 @@ struct wick_mem;
 struct wick_kernels;
 
 struct wick_kv {
-	uint8_t *keys, *values; /* (layers, ctx, row_bytes) */
-	uint64_t row_bytes;
-	uint32_t ctx;
+	uint8_t *keys, *values; /* (layers, heads, ctx, row_bytes) */
+	uint64_t row_bytes;     /* of one head at one position */
+	uint32_t heads, ctx;
 };
 
 uint64_t wick_kv_bytes(const struct wick_shape *shape, uint32_t ctx);
 void wick_kv_init(struct wick_kv *kv, const struct wick_shape *shape, uint32_t ctx, struct wick_mem *mem);
 
-static inline uint8_t *wick_kv_keys(const struct wick_kv *kv, uint32_t layer, uint32_t position)
+static inline uint64_t wick_kv_at(const struct wick_kv *kv, uint32_t layer, uint32_t head, uint32_t position)
 {
-	return kv->keys + ((uint64_t)layer * kv->ctx + position) * kv->row_bytes;
-}
-
-static inline uint8_t *wick_kv_values(const struct wick_kv *kv, uint32_t layer, uint32_t position)
-{
-	return kv->values + ((uint64_t)layer * kv->ctx + position) * kv->row_bytes;
+	return (((uint64_t)layer * kv->heads + head) * kv->ctx + position) * kv->row_bytes;
 }
