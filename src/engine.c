@@ -146,6 +146,22 @@ static int make_plan(struct wick *wick, const struct wick_options *options, stru
 	return wick_plan_make(&input, wick->places, &wick->plan, layout, diag);
 }
 
+/* A cgroup that has less than the plan takes would have the process killed; one below the budget is said. */
+static int check_limit(struct wick *wick, struct wick_diag *diag)
+{
+	uint64_t limit = wick_cgroup_limit_bytes();
+
+	if (wick->plan.total_bytes > limit)
+		return wick_diag_say(diag, -ENOSPC,
+			"a cgroup allows this process %.1f MiB, and with a budget of %.1f MiB it would take %.1f MiB (--memory %llu "
+			"stays below the limit)", (double)limit / 0x1p20, (double)wick->plan.budget_bytes / 0x1p20,
+			(double)wick->plan.total_bytes / 0x1p20, (unsigned long long)limit);
+	if (wick->plan.budget_bytes > limit)
+		snprintf(wick->limit, sizeof(wick->limit), "a cgroup allows this process %.1f MiB, less than the budget",
+			(double)limit / 0x1p20);
+	return 0;
+}
+
 static int open_drive(struct wick *wick, const char *path, struct wick_diag *diag)
 {
 	struct wick_io_options io = { .method = wick->settings.io, .depth = wick->settings.queue_depth,
@@ -280,7 +296,8 @@ static void fill_report(struct wick *wick)
 		.type = wick_types[shape->type].name, .mode = wick_mode_names[wick->settings.mode],
 		.io = wick_io_method(wick->io), .io_why = wick_io_why(wick->io), .direct = wick->file.direct,
 		.direct_why = wick->settings.buffered ? "buffered was asked for" : wick->file.why, .profile = wick->drive.said,
-		.kernels = wick->kernels.name, .blas = wick_gemm_core(), .pages = wick->mem.pages, .numa = wick->numa, .cpus = wick->topo.cpu_count,
+		.kernels = wick->kernels.name, .blas = wick_gemm_core(), .pages = wick->mem.pages, .limit = wick->limit,
+		.numa = wick->numa, .cpus = wick->topo.cpu_count,
 		.vocab = shape->vocab, .layers = shape->layers, .d_model = shape->d_model, .n_ff = shape->n_ff,
 		.ctx_max = shape->ctx_max };
 }
@@ -292,6 +309,8 @@ static int open_all(struct wick *wick, const char *path, const struct wick_optio
 
 	if (!err)
 		err = make_plan(wick, options, &layout, diag);
+	if (!err)
+		err = check_limit(wick, diag);
 	if (!err)
 		err = open_drive(wick, path, diag);
 	if (!err)

@@ -39,6 +39,7 @@ struct wick {
 	struct wick_sampler sampler;
 	char name[128];
 	char numa[96];
+	char limit[96];
 	struct wick_topo topo;
 	uint32_t position;
 	const float *logits; /* of the last position; NULL before the first */

@@ -91,7 +91,27 @@ static uint64_t cgroup_number(const struct cgroup *cgroup, const char *v1, const
 	return number_in(path);
 }
 
-/* Calls for the process's cgroup and each of its ancestors: any of them may be the one that limits. */
+/* Page cache that is charged to a cgroup: the kernel drops it when a process wants the memory. */
+static uint64_t cgroup_file_bytes(const struct cgroup *cgroup)
+{
+	const char *inactive = cgroup->v2 ? "inactive_file" : "total_inactive_file";
+	const char *active = cgroup->v2 ? "active_file" : "total_active_file";
+	unsigned long long bytes, sum = 0;
+	char path[600], line[256], name[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/memory.stat", cgroup->directory);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "%63s %llu", name, &bytes) == 2 && (!strcmp(name, inactive) || !strcmp(name, active)))
+			sum = wick_add(sum, bytes);
+	fclose(file);
+	return sum;
+}
+
+/* Looks at the process's cgroup and each of its ancestors: any of them may be the one that limits. */
 static void each_level(struct cgroup *cgroup, uint64_t *limit, uint64_t *room)
 {
 	size_t root = strlen(cgroup->v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory");
@@ -103,6 +123,7 @@ static void each_level(struct cgroup *cgroup, uint64_t *limit, uint64_t *room)
 
 		/* v1 writes "no limit" as a number close to 2^63. */
 		if (most < UINT64_MAX / 4) {
+			used -= WICK_MIN(used, cgroup_file_bytes(cgroup));
 			*limit = WICK_MIN(*limit, most);
 			*room = WICK_MIN(*room, used < most ? most - used : 0);
 		}

@@ -45,6 +45,8 @@ void print_start(const struct wick_report *report, const struct wick_plan *plan,
 		BYTES(plan->weight_bytes));
 	fprintf(out, "memory  %s; %s: ", BYTES(plan->budget_bytes), report->mode);
 	print_share(plan, out);
+	if (*report->limit)
+		fprintf(out, "        %s\n", report->limit);
 	fprintf(out, "        %s; %s\n", report->pages, report->numa);
 	fprintf(out, "flash   %s, %s\n", report->io, report->direct ? "direct" : "buffered");
 	print_why("uring", report->io_why, out);
@@ -135,6 +137,7 @@ static void set_report(json_t *json, const struct wick_report *report)
 	set_text(json, "kernels", report->kernels);
 	set_text(json, "blas", report->blas);
 	set_text(json, "pages", report->pages);
+	set_text(json, "limit", report->limit);
 	set_text(json, "numa", report->numa);
 	set_count(json, "cpus", report->cpus);
 }

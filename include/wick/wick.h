@@ -128,6 +128,7 @@ struct wick_report {
 	const char *kernels;   /* "avx2" */
 	const char *blas;      /* the core OpenBLAS chose */
 	const char *pages;     /* what backs the memory */
+	const char *limit;     /* of a cgroup, where it is below the budget; "" */
 	const char *numa;      /* where memory and threads are */
 	uint32_t cpus;         /* that this process may use */
 	uint32_t vocab, layers, d_model, n_ff, ctx_max;
