@@ -186,6 +186,48 @@ static inline vec dot_q4_0(vec sum, const uint8_t *blocks, const struct x_q4_0 *
 	return sum;
 }
 
+/* x for a group of q2: numbers 0 to 7 of two blocks, then 8 to 15 of both, and so on, as the bits lie in the bytes. */
+struct x_q2 {
+	int8_t levels[4][4][16];
+};
+
+static inline void pack_q2(struct x_q2 *x, size_t b, const vec *levels)
+{
+	for (int i = 0; i < 4; i++)
+		vst1_s8(x->levels[b / 2][i] + 8 * (b % 2),
+			vmovn_s16(vcombine_s16(low_words(levels[2 * i]), low_words(levels[2 * i + 1]))));
+}
+
+/* Two blocks, four words each. A byte of one of them, shifted, chooses from a table. */
+static inline int16x8_t products_q2(const uint8_t *blocks, const int8_t (*x)[16])
+{
+	const int8x16_t table = vreinterpretq_s8_u32(vdupq_n_u32(0x0301fffd)); /* -3, -1, 1, 3 */
+	uint8x16_t bytes = vld1q_u8(blocks), three = vdupq_n_u8(3);
+	uint8x16_t indices[4] = { vandq_u8(bytes, three), vandq_u8(vshrq_n_u8(bytes, 2), three),
+		vandq_u8(vshrq_n_u8(bytes, 4), three), vshrq_n_u8(bytes, 6) };
+	int16x8_t first = vdupq_n_s16(0), second = vdupq_n_s16(0);
+
+	for (int i = 0; i < 4; i++) {
+		int8x16_t levels = vqtbl1q_s8(table, indices[i]), x_levels = vld1q_s8(x[i]);
+
+		first = vmlal_s8(first, vget_low_s8(levels), vget_low_s8(x_levels));
+		second = vmlal_high_s8(second, levels, x_levels);
+	}
+	return vpaddq_s16(first, second);
+}
+
+/* In the end each block has a lane. Eight products are at most 8 * 3 * 127 < 2^15, sixteen too. */
+static inline vec dot_q2(vec sum, const uint8_t *blocks, const struct x_q2 *x, const float *steps)
+{
+	for (int i = 0; i < 4; i += 2) {
+		int16x8_t words = vpaddq_s16(products_q2(blocks + 16 * i, x->levels[i]),
+			products_q2(blocks + 16 * i + 16, x->levels[i + 1]));
+
+		sum = vec_fma(vld1q_f32(steps + 2 * i), vcvtq_f32_s32(vpaddlq_s16(words)), sum);
+	}
+	return sum;
+}
+
 #include "../vector/attend.h"
 #include "../vector/convert.h"
 #include "../vector/norm.h"

@@ -8,18 +8,21 @@
  *
  *     scale of the weights * step of x * (sum of level * level)
  *
- * q8_0 meets x in 15 bits, which costs nothing that could be seen beside the 8 of the weights. q4_0 meets it in 8: half
- * of the work, and still 16 times finer than the weights. */
+ * q8_0 meets x in 15 bits, which costs nothing that could be seen beside the 8 of the weights. q4_0 and q2 meet it in 8:
+ * half of the work, and still 16 times and more finer than the weights. They are taken a group of blocks at a time, so
+ * that each block has a lane or two in which its scale is applied. */
 
 #include "vector.h"
 
 #define FIXED_COLS 8192 /* columns at a time; a whole number of groups */
 #define GROUP_COLS (GROUP * WICK_BLOCK)
+#define MOST_BYTES 18 /* of a block that is taken in groups */
 
 struct fixed {
 	union {
-		_Alignas(64) int16_t words[FIXED_COLS];        /* q8_0 */
-		struct x_q4_0 groups[FIXED_COLS / GROUP_COLS]; /* q4_0; the last one is filled up with zeros */
+		_Alignas(64) int16_t words[FIXED_COLS];       /* q8_0 */
+		struct x_q4_0 q4_0[FIXED_COLS / GROUP_COLS];  /* the last one is filled up with zeros */
+		struct x_q2 q2[FIXED_COLS / GROUP_COLS];
 	};
 	float steps[FIXED_COLS / WICK_BLOCK];
 };
@@ -62,7 +65,7 @@ INLINE void block_levels(vec *levels, const float *x, float steps_of_one)
 		levels[i] = vec_fma(vec_load(x + i * LANES), vec_set(steps_of_one), vec_set(0x1.8p23f));
 }
 
-INLINE void fix_q8_0(struct fixed *fixed, const float *x, size_t cols)
+INLINE void fix_words(struct fixed *fixed, const float *x, size_t cols)
 {
 	float steps_of_one[FIXED_COLS / WICK_BLOCK];
 	vec levels[TILE_VECS];
@@ -74,7 +77,15 @@ INLINE void fix_q8_0(struct fixed *fixed, const float *x, size_t cols)
 	}
 }
 
-INLINE void fix_q4_0(struct fixed *fixed, const float *x, size_t cols)
+INLINE void pack_block(enum wick_type type, struct fixed *fixed, size_t b, const vec *levels)
+{
+	if (type == WICK_Q4_0)
+		pack_q4_0(&fixed->q4_0[b / GROUP], b % GROUP, levels);
+	else
+		pack_q2(&fixed->q2[b / GROUP], b % GROUP, levels);
+}
+
+INLINE void fix_groups(enum wick_type type, struct fixed *fixed, const float *x, size_t cols)
 {
 	float steps_of_one[FIXED_COLS / WICK_BLOCK];
 	vec levels[TILE_VECS];
@@ -83,11 +94,11 @@ INLINE void fix_q4_0(struct fixed *fixed, const float *x, size_t cols)
 	find_steps(fixed->steps, steps_of_one, x, cols, 127);
 	for (; b < cols / WICK_BLOCK; b++) {
 		block_levels(levels, x + b * WICK_BLOCK, steps_of_one[b]);
-		pack_q4_0(&fixed->groups[b / GROUP], b % GROUP, levels);
+		pack_block(type, fixed, b, levels);
 	}
 	memset(levels, 0, sizeof(levels));
 	for (; b % GROUP; b++) {
-		pack_q4_0(&fixed->groups[b / GROUP], b % GROUP, levels);
+		pack_block(type, fixed, b, levels);
 		fixed->steps[b] = 0;
 	}
 }
@@ -123,42 +134,45 @@ INLINE void fixed_rows_q8_0(int rows, vec *sums, const uint8_t *const *w, const 
 		fixed_group_q8_0(rows, cols / WICK_BLOCK - b, sums, w, next, b * 34, x, b);
 }
 
-INLINE vec fixed_group_q4_0(vec sum, const uint8_t *blocks, const struct fixed *x, size_t group)
+INLINE vec fixed_group(enum wick_type type, vec sum, const uint8_t *blocks, const struct fixed *x, size_t group)
 {
+	const float *steps = x->steps + group * GROUP;
 	float scales[GROUP];
 
-	group_scales(scales, WICK_Q4_0, blocks, x->steps + group * GROUP);
-	return dot_q4_0(sum, blocks, &x->groups[group], scales);
+	if (type == WICK_Q2)
+		return dot_q2(sum, blocks, &x->q2[group], steps);
+	group_scales(scales, type, blocks, steps);
+	return dot_q4_0(sum, blocks, &x->q4_0[group], scales);
 }
 
 /* Blocks at the end that are fewer than a group become one with zeros. */
-INLINE void fixed_rest_q4_0(
-	int rows, size_t count, vec *sums, const uint8_t *const *w, size_t at, const struct fixed *x, size_t group)
+INLINE void fixed_rest(enum wick_type type, int rows, size_t count, vec *sums, const uint8_t *const *w, size_t at,
+	const struct fixed *x, size_t group)
 {
-	uint8_t last[ROWS][GROUP * 18] = { 0 };
+	uint8_t last[ROWS][GROUP * MOST_BYTES] = { 0 };
 
 	for (int r = 0; r < rows; r++)
 		for (size_t b = 0; b < count; b++)
-			memcpy(last[r] + b * 18, w[r] + at + b * 18, 18);
+			memcpy(last[r] + b * tile_bytes(type), w[r] + at + b * tile_bytes(type), tile_bytes(type));
 #pragma GCC unroll 4
 	for (int r = 0; r < rows; r++)
-		sums[r] = fixed_group_q4_0(sums[r], last[r], x, group);
+		sums[r] = fixed_group(type, sums[r], last[r], x, group);
 }
 
-INLINE void fixed_rows_q4_0(int rows, vec *sums, const uint8_t *const *w, const uint8_t *const *next,
-	const struct fixed *x, size_t cols)
+INLINE void fixed_rows_grouped(enum wick_type type, int rows, vec *sums, const uint8_t *const *w,
+	const uint8_t *const *next, const struct fixed *x, size_t cols)
 {
 	size_t g = 0, at = 0;
 
-	for (; (g + 1) * GROUP_COLS <= cols; g++, at += GROUP * 18) {
+	for (; (g + 1) * GROUP_COLS <= cols; g++, at += GROUP * tile_bytes(type)) {
 #pragma GCC unroll 4
 		for (int r = 0; r < rows; r++) {
-			fetch_ahead(1, next + r, at, GROUP * 18);
-			sums[r] = fixed_group_q4_0(sums[r], w[r] + at, x, g);
+			fetch_ahead(1, next + r, at, GROUP * tile_bytes(type));
+			sums[r] = fixed_group(type, sums[r], w[r] + at, x, g);
 		}
 	}
 	if (g * GROUP_COLS < cols)
-		fixed_rest_q4_0(rows, (cols - g * GROUP_COLS) / WICK_BLOCK, sums, w, at, x, g);
+		fixed_rest(type, rows, (cols - g * GROUP_COLS) / WICK_BLOCK, sums, w, at, x, g);
 }
 
 /* y[r * step] += or = row r . x, for columns that fit into `x`. */
@@ -172,7 +186,7 @@ INLINE void fixed_rows(enum wick_type type, int rows, float *y, size_t step, con
 	if (type == WICK_Q8_0)
 		fixed_rows_q8_0(rows, sums, w, next, x, cols);
 	else
-		fixed_rows_q4_0(rows, sums, w, next, x, cols);
+		fixed_rows_grouped(type, rows, sums, w, next, x, cols);
 	for (size_t r = 0; r < (size_t)rows; r++)
 		y[r * step] = vec_sum(sums[r]) + (add ? y[r * step] : 0);
 }

@@ -104,7 +104,7 @@ INLINE void find_next(const uint8_t **next, const uint8_t *const *now, const str
 INLINE void dot_some(enum wick_type type, int some, float *y, size_t step, const uint8_t *const *w,
 	const uint8_t *const *next, const float *x, const struct fixed *fixed, size_t cols, int add)
 {
-	if (has_scale(type))
+	if (in_steps(type))
 		fixed_rows(type, some, y, step, w, next, fixed, cols, add);
 	else
 		dot_rows(type, some, y, step, w, next, x, cols);
@@ -139,9 +139,9 @@ INLINE void dot_slices(enum wick_type type, float *y, struct rows rows, const fl
 		size_t some = WICK_MIN(cols - c, (size_t)FIXED_COLS);
 
 		if (type == WICK_Q8_0)
-			fix_q8_0(&fixed, x + c, some);
+			fix_words(&fixed, x + c, some);
 		else
-			fix_q4_0(&fixed, x + c, some);
+			fix_groups(type, &fixed, x + c, some);
 		rows.w = w + (size_t)wick_type_bytes(type, c);
 		dot_pass(type, y, &rows, x, &fixed, some, c > 0);
 		c += some;
@@ -155,7 +155,7 @@ INLINE void dot_all(enum wick_type type, float *y, const uint8_t *w, size_t stri
 
 	if (!count)
 		return;
-	if (has_scale(type))
+	if (in_steps(type))
 		dot_slices(type, y, rows, x, cols);
 	else
 		dot_pass(type, y, &rows, x, NULL, cols, 0);

@@ -20,8 +20,10 @@
  *     group_scales(scales, type, blocks, steps)  those of a GROUP of blocks, times steps
  *     pack_q8_0(x, levels)           the low 16 bits of a block's lanes, where dot_q8_0 wants them
  *     pack_q4_0(x, b, levels)        the low 8 bits, for block b of a group, which is a struct x_q4_0
+ *     pack_q2(x, b, levels)          or a struct x_q2
  *     dot_q8_0(sum, block, x, scale) sum + what a block adds to a dot product with x in fixed point: see fixed.h;
- *     dot_q4_0(sum, blocks, x, scales)  of q4_0 a GROUP at a time
+ *     dot_q4_0(sum, blocks, x, scales)  of q4_0 a GROUP at a time,
+ *     dot_q2(sum, blocks, x, steps)  and of q2
  *
  * All that is here works on tiles of WICK_COLUMN_TILE columns, which is a block of the quantised types; the rest of a row
  * is copied into a tile of zeros. The type is a constant wherever a function is inlined, and with it every branch on it. */
@@ -62,6 +64,12 @@ INLINE size_t tile_bytes(enum wick_type type)
 INLINE int has_scale(enum wick_type type)
 {
 	return type == WICK_Q8_0 || type == WICK_Q4_0;
+}
+
+/* Dot products are in whole numbers: see fixed.h. */
+INLINE int in_steps(enum wick_type type)
+{
+	return has_scale(type) || type == WICK_Q2;
 }
 
 /* What a tile's numbers are multiplied by after vec_number(). */

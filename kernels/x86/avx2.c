@@ -130,26 +130,33 @@ struct x_q4_0 {
 	int32_t offsets[8];
 };
 
-/* The bytes of x are 128 too large while they are summed up: no sign is met on the way. */
-static inline int32_t offset_of(__m256i bytes)
-{
-	__m256i eights = _mm256_sad_epu8(_mm256_xor_si256(bytes, _mm256_set1_epi8(-128)), _mm256_setzero_si256());
-	__m128i two = _mm_add_epi32(_mm256_castsi256_si128(eights), _mm256_extracti128_si256(eights, 1));
-
-	return 8 * (_mm_cvtsi128_si32(two) + _mm_extract_epi32(two, 2) - 32 * 128);
-}
-
-static inline void pack_q4_0(struct x_q4_0 *x, size_t b, const vec *levels)
+/* A block's levels as bytes. */
+static inline __m256i bytes_of(const vec *levels)
 {
 	__m256i low = _mm256_set1_epi32(0xff), four[4], bytes;
 
 	for (int i = 0; i < 4; i++)
 		four[i] = _mm256_and_si256(_mm256_castps_si256(levels[i]), low);
 	bytes = _mm256_packus_epi16(_mm256_packus_epi32(four[0], four[1]), _mm256_packus_epi32(four[2], four[3]));
-	bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+	return _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
+/* The bytes of x are 128 too large while they are summed up: no sign is met on the way. */
+static inline int32_t sum_of(__m256i bytes)
+{
+	__m256i eights = _mm256_sad_epu8(_mm256_xor_si256(bytes, _mm256_set1_epi8(-128)), _mm256_setzero_si256());
+	__m128i two = _mm_add_epi32(_mm256_castsi256_si128(eights), _mm256_extracti128_si256(eights, 1));
+
+	return _mm_cvtsi128_si32(two) + _mm_extract_epi32(two, 2) - 32 * 128;
+}
+
+static inline void pack_q4_0(struct x_q4_0 *x, size_t b, const vec *levels)
+{
+	__m256i bytes = bytes_of(levels);
+
 	_mm_storeu_si128((void *)(x->levels[b % 4] + b / 4 * 16), _mm256_castsi256_si128(bytes));
 	_mm_storeu_si128((void *)(x->levels[b % 4] + b / 4 * 16 + 32), _mm256_extracti128_si256(bytes, 1));
-	x->offsets[b] = offset_of(bytes);
+	x->offsets[b] = 8 * sum_of(bytes);
 }
 
 /* Nibbles times x of blocks b and b + 4: eight words a block. */
@@ -190,6 +197,55 @@ static inline vec dot_q4_0(vec sum, const uint8_t *blocks, const struct x_q4_0 *
 
 	sums = _mm256_sub_epi32(sums, _mm256_loadu_si256((const void *)x->offsets));
 	return vec_fma(_mm256_loadu_ps(scales), _mm256_cvtepi32_ps(sums), sum);
+}
+
+/* x for a group of q2: of each half of it, numbers 0 to 7 of its four blocks, then 8 to 15 of all, and so on, as the
+ * bits lie in the bytes. Weights are met as 0, 4, 8, 12, and 6 times the sum of a block's x is taken off again: twice what
+ * is wanted. */
+struct x_q2 {
+	int8_t levels[2][4][32];
+	int32_t offsets[8];
+};
+
+static inline void pack_q2(struct x_q2 *x, size_t b, const vec *levels)
+{
+	__m256i bytes = bytes_of(levels);
+
+	for (int i = 0; i < 4; i++)
+		memcpy(x->levels[b / 4][i] + b % 4 * 8, (const uint8_t *)&bytes + 8 * i, 8);
+	x->offsets[b] = 6 * sum_of(bytes);
+}
+
+/* Four blocks, four words each. What stays at bits 2 and 3 is four times too large, the rest is made so afterwards. */
+static inline __m256i products_q2(const uint8_t *blocks, const int8_t (*x)[32])
+{
+	const __m256i ones = _mm256_set1_epi8(3), fours = _mm256_set1_epi8(12);
+	__m256i low = _mm256_loadu_si256((const void *)blocks), high = _mm256_srli_epi16(low, 4);
+
+#define PRODUCTS(bytes, mask, i) \
+	_mm256_maddubs_epi16(_mm256_and_si256(bytes, mask), _mm256_loadu_si256((const void *)x[i]))
+	__m256i at_one = _mm256_add_epi16(PRODUCTS(low, ones, 0), PRODUCTS(high, ones, 2));
+	__m256i at_four = _mm256_add_epi16(PRODUCTS(low, fours, 1), PRODUCTS(high, fours, 3));
+#undef PRODUCTS
+
+	return _mm256_add_epi16(_mm256_slli_epi16(at_one, 2), at_four);
+}
+
+/* Lanes of two halves that were folded together are those of blocks 0, 1, 4, 5, 2, 3, 6, 7. */
+static inline __m256i folded(__m256i natural)
+{
+	return _mm256_permute4x64_epi64(natural, 0xd8);
+}
+
+/* 16 products are at most 16 * 12 * 127 < 2^15. */
+static inline vec dot_q2(vec sum, const uint8_t *blocks, const struct x_q2 *x, const float *steps)
+{
+	__m256i words = fold_again(products_q2(blocks, x->levels[0]), products_q2(blocks + 32, x->levels[1]));
+	__m256i sums = _mm256_madd_epi16(words, _mm256_set1_epi16(1));
+	vec halves = _mm256_loadu_ps(steps) * 0.5f;
+
+	sums = _mm256_sub_epi32(sums, folded(_mm256_loadu_si256((const void *)x->offsets)));
+	return vec_fma(_mm256_castsi256_ps(folded(_mm256_castps_si256(halves))), _mm256_cvtepi32_ps(sums), sum);
 }
 
 #include "../vector/attend.h"

@@ -161,6 +161,52 @@ static inline vec dot_q4_0(vec sum, const uint8_t *blocks, const struct x_q4_0 *
 	return sum;
 }
 
+/* x for a group of q2: numbers 0 to 7 of its eight blocks, then 8 to 15 of all, and so on, as the bits lie in the bytes. */
+struct x_q2 {
+	int8_t levels[4][64];
+};
+
+static inline void pack_q2(struct x_q2 *x, size_t b, const vec *levels)
+{
+	for (int i = 0; i < 2; i++) {
+		__m128i bytes = _mm512_cvtepi32_epi8(_mm512_castps_si512(levels[i]));
+
+		_mm_storel_epi64((void *)(x->levels[2 * i] + 8 * b), bytes);
+		_mm_storel_epi64((void *)(x->levels[2 * i + 1] + 8 * b), _mm_unpackhi_epi64(bytes, bytes));
+	}
+}
+
+/* sums + levels . x, two lanes a block. The sums of 16 products are at most 16 * 12 * 127 < 2^15. */
+static inline __m512i products_q2(__m512i sums, const __m512i *levels, const int8_t (*x)[64])
+{
+#ifdef __AVX512VNNI__
+	for (int i = 0; i < 4; i++)
+		sums = _mm512_dpbusd_epi32(sums, levels[i], _mm512_loadu_si512(x[i]));
+	return sums;
+#else
+	__m512i words = _mm512_setzero_si512();
+
+	for (int i = 0; i < 4; i++)
+		words = _mm512_add_epi16(words, _mm512_maddubs_epi16(levels[i], _mm512_loadu_si512(x[i])));
+	return _mm512_add_epi32(sums, _mm512_madd_epi16(words, _mm512_set1_epi16(1)));
+#endif
+}
+
+/* Weights are met as 0, 4, 8, 12, and 6 times x is taken off again, the same for all rows: twice what is wanted. */
+static inline vec dot_q2(vec sum, const uint8_t *blocks, const struct x_q2 *x, const float *steps)
+{
+	const __m512i lanes = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+	const __m512i mask = _mm512_set1_epi8(12), six = _mm512_set1_epi8(6);
+	const __m512i sixes[4] = { six, six, six, six };
+	__m512i bytes = _mm512_loadu_si512(blocks), zero = _mm512_setzero_si512();
+	__m512i levels[4] = { _mm512_and_si512(_mm512_slli_epi16(bytes, 2), mask), _mm512_and_si512(bytes, mask),
+		_mm512_and_si512(_mm512_srli_epi16(bytes, 2), mask), _mm512_and_si512(_mm512_srli_epi16(bytes, 4), mask) };
+	__m512i offset = _mm512_sub_epi32(zero, products_q2(zero, sixes, x->levels));
+	vec halves = _mm512_permutexvar_ps(lanes, _mm512_castps256_ps512(_mm256_loadu_ps(steps) * 0.5f));
+
+	return vec_fma(halves, _mm512_cvtepi32_ps(products_q2(offset, levels, x->levels)), sum);
+}
+
 #include "../vector/attend.h"
 #include "../vector/convert.h"
 #include "../vector/norm.h"

@@ -84,15 +84,18 @@ static float extreme_float(struct check *check)
 	}
 }
 
-/* Floats that eight bits a block hold exactly. */
+/* Floats that eight bits a block hold exactly; a quarter of the blocks is as large as they can be. */
 static void level_floats(struct check *check, float *x, size_t count)
 {
 	float unit = 1;
+	bool full = false;
 
 	for (size_t i = 0; i < count; i++) {
-		if (i % 32 == 0)
-			unit = ldexpf(1, (int)check_random(check, 40) - 20);
-		x[i] = unit * (i % 32 == 5 ? 127 : (float)((int)check_random(check, 255) - 127));
+		if (i % 32 == 0) {
+			unit = ldexpf(check_random(check, 2) ? -1 : 1, (int)check_random(check, 40) - 20);
+			full = check_random(check, 4) == 0;
+		}
+		x[i] = unit * (full || i % 32 == 5 ? 127 : (float)((int)check_random(check, 255) - 127));
 	}
 }
 
@@ -144,7 +147,16 @@ static void numbers_u16(struct check *check, enum wick_type type, uint8_t *x, si
 	}
 }
 
-/* Levels are any bytes; every eighth extreme scale is the largest there is, every other eighth subnormal. */
+/* Levels are any bytes, and in a quarter of the blocks all of them nothing or everything. */
+static void numbers_levels(struct check *check, uint8_t *x, size_t bytes)
+{
+	uint32_t choice = check_random(check, 8);
+
+	for (size_t i = 0; i < bytes; i++)
+		x[i] = choice == 0 ? 0 : choice == 1 ? 0xff : (uint8_t)check_random(check, 256);
+}
+
+/* Every eighth extreme scale is the largest there is, every other eighth subnormal. */
 static void numbers_blocks(struct check *check, uint8_t *x, size_t blocks, size_t block_bytes, enum check_kind kind)
 {
 	for (size_t b = 0; b < blocks; b++, x += block_bytes) {
@@ -153,8 +165,7 @@ static void numbers_blocks(struct check *check, uint8_t *x, size_t blocks, size_
 
 		scale = choice == 0 ? 0x7bff : choice == 1 ? scale & 0x83ff : scale;
 		memcpy(x, &scale, 2);
-		for (size_t i = 2; i < block_bytes; i++)
-			x[i] = (uint8_t)check_random(check, 256);
+		numbers_levels(check, x + 2, block_bytes - 2);
 	}
 }
 
@@ -172,6 +183,10 @@ void check_numbers(struct check *check, enum wick_type type, void *x, size_t cou
 	case WICK_F16:
 	case WICK_BF16:
 		numbers_u16(check, type, x, count, kind);
+		break;
+	case WICK_Q2:
+		for (size_t b = 0; b < count / 32; b++)
+			numbers_levels(check, (uint8_t *)x + 8 * b, 8);
 		break;
 	default:
 		numbers_blocks(check, x, count / wick_types[type].block, wick_types[type].block_bytes, kind);

@@ -32,7 +32,7 @@ static size_t span_of(const struct shape *shape)
 /* True where a set brings x into steps. */
 static bool in_steps(const struct check *check, enum wick_type type)
 {
-	return (type == WICK_Q8_0 || type == WICK_Q4_0) && !check->plain;
+	return (type == WICK_Q8_0 || type == WICK_Q4_0 || type == WICK_Q2) && !check->plain;
 }
 
 /* What a set may add to the error where it brings x into steps: half a step of each block times its weights. */

@@ -97,10 +97,12 @@ static void expect(const struct fixture *fixture, double scores[NEURONS])
 		scores[i] = dot(fixture->out[i], low_rank ? hidden : x, low_rank ? RANK : D_MODEL) + fixture->bias[i];
 }
 
-/* The quantised types meet x in steps (docs/kernels.md), and two products follow each other; scores are about 10. */
+/* The quantised types meet x in steps (docs/kernels.md), and two products follow each other; scores are about 10, and
+ * the numbers of q2 twice those of q4_0. */
 static double tolerance_of(enum wick_type type)
 {
-	static const double tolerances[WICK_TYPE_COUNT] = { [WICK_Q8_0] = 0.01, [WICK_Q4_0] = 0.5 };
+	static const double tolerances[WICK_TYPE_COUNT] = { [WICK_Q8_0] = 0.01, [WICK_Q4_0] = 0.5,
+		[WICK_Q2] = 1 };
 
 	return tolerances[type] > 0 ? tolerances[type] : 1e-4;
 }
