@@ -6,6 +6,7 @@
 #include "gguf_write.h"
 
 #include "bits.h"
+#include "gguf_parse.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 #define VERSION 3
 #define PREAMBLE_BYTES 24
+#define LENGTH_BYTES 8 /* of a text, in front of it */
 
 static bool grow(struct wick_gguf_part *part, size_t bytes)
 {
@@ -131,6 +133,28 @@ void wick_gguf_put_i32s(struct wick_gguf_writer *writer, const char *key, const 
 	put_array(writer, key, WICK_GGUF_I32, count);
 	for (uint64_t i = 0; i < count; i++)
 		put_number(writer, &writer->pairs, (uint32_t)values[i], 4);
+}
+
+static bool is_among(struct wick_gguf_string key, const char *const *names)
+{
+	for (; *names; names++)
+		if (strlen(*names) == key.length && !memcmp(*names, key.bytes, key.length))
+			return true;
+	return false;
+}
+
+void wick_gguf_put_pairs(
+	struct wick_gguf_writer *writer, const struct wick_gguf *gguf, const char *const *except)
+{
+	for (uint64_t i = 0; i < gguf->pair_count; i++) {
+		const struct wick_gguf_pair *pair = &gguf->pairs[i];
+		const char *next = i + 1 < gguf->pair_count ? pair[1].key.bytes : gguf->tensors[0].name.bytes;
+
+		if (is_among(pair->key, except))
+			continue;
+		writer->pairs.entries++;
+		put(writer, &writer->pairs, pair->key.bytes - LENGTH_BYTES, (size_t)(next - pair->key.bytes));
+	}
 }
 
 uint64_t wick_gguf_put_tensor(struct wick_gguf_writer *writer, const char *name, uint32_t ggml_type,

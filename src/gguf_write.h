@@ -36,6 +36,10 @@ void wick_gguf_put_string(struct wick_gguf_writer *writer, const char *key, cons
 void wick_gguf_put_strings(struct wick_gguf_writer *writer, const char *key, char *const *values, uint64_t count);
 void wick_gguf_put_i32s(struct wick_gguf_writer *writer, const char *key, const int32_t *values, uint64_t count);
 
+/* The pairs of another file as they are there, but for those with the keys of `except` (NULL at its end). */
+void wick_gguf_put_pairs(
+	struct wick_gguf_writer *writer, const struct wick_gguf *gguf, const char *const *except);
+
 /* Its data starts at the returned distance from the start of the data. */
 uint64_t wick_gguf_put_tensor(struct wick_gguf_writer *writer, const char *name, uint32_t ggml_type,
 	const uint64_t *ne, uint32_t dims, uint64_t bytes);

@@ -125,7 +125,7 @@ static void put_name(struct wick_gguf_writer *writer, const char *source)
 
 struct directory {
 	const struct wick_shape *shape;
-	struct wick_gguf_writer writer;
+	struct wick_gguf_writer *writer;
 };
 
 static int put_entry(enum wick_slot_id id, uint32_t layer, void *user)
@@ -138,24 +138,34 @@ static int put_entry(enum wick_slot_id id, uint32_t layer, void *user)
 	wick_slot_describe(&tensor, id, layer, directory->shape);
 	wick_slot_directory(&tensor, id, &type, ne);
 	wick_gguf_put_tensor(
-		&directory->writer, tensor.name, type, ne, tensor.rows > 1 ? 2 : 1, wick_tensor_bytes(&tensor));
+		directory->writer, tensor.name, type, ne, tensor.rows > 1 ? 2 : 1, wick_tensor_bytes(&tensor));
 	return 0;
+}
+
+int wick_pack_header(
+	struct wick_pack_job *job, struct wick_gguf_writer *writer, uint8_t **header, uint64_t *header_bytes)
+{
+	struct directory directory = { .shape = &job->shape, .writer = writer };
+	int rc;
+
+	wick_slot_each(&job->shape, put_entry, &directory);
+	rc = wick_gguf_writer_header(writer, header, header_bytes, job->diag);
+	job->total_bytes = rc ? 0 : *header_bytes + writer->data_bytes;
+	return rc;
 }
 
 static int make_header(struct wick_pack_job *job, const char *source, uint8_t **header, uint64_t *header_bytes)
 {
-	struct directory directory = { .shape = &job->shape };
+	struct wick_gguf_writer writer;
 	int rc;
 
-	wick_gguf_writer_init(&directory.writer, WICK_FILE_ALIGN);
-	put_name(&directory.writer, source);
-	wick_shape_write(&job->shape, &directory.writer);
-	rc = put_tokenizer(&directory.writer, job, source);
-	wick_slot_each(&job->shape, put_entry, &directory);
+	wick_gguf_writer_init(&writer, WICK_FILE_ALIGN);
+	put_name(&writer, source);
+	wick_shape_write(&job->shape, &writer);
+	rc = put_tokenizer(&writer, job, source);
 	if (rc == 0)
-		rc = wick_gguf_writer_header(&directory.writer, header, header_bytes, job->diag);
-	job->total_bytes = rc ? 0 : *header_bytes + directory.writer.data_bytes;
-	wick_gguf_writer_deinit(&directory.writer);
+		rc = wick_pack_header(job, &writer, header, header_bytes);
+	wick_gguf_writer_deinit(&writer);
 	return rc;
 }
 
@@ -194,7 +204,8 @@ static int make_room(struct wick_pack_job *job, uint64_t memory_bytes)
 	return 0;
 }
 
-static int write_all(struct wick_pack_job *job, const char *out_path, const uint8_t *header, uint64_t header_bytes)
+int wick_pack_write(struct wick_pack_job *job, const char *out_path, const uint8_t *header, uint64_t header_bytes,
+	int (*put_slot)(enum wick_slot_id id, uint32_t layer, void *user))
 {
 	int rc = wick_outfile_create(&job->out, out_path, job->total_bytes, job->diag);
 
@@ -203,7 +214,7 @@ static int write_all(struct wick_pack_job *job, const char *out_path, const uint
 	job->checksums[wick_slot_checksums(&job->shape) - 2] = job->kernels.crc32c(0, header, header_bytes);
 	rc = wick_outfile_write(&job->out, header, header_bytes, job->diag);
 	if (rc == 0)
-		rc = wick_slot_each(&job->shape, wick_pack_slot, job);
+		rc = wick_slot_each(&job->shape, put_slot, job);
 	if (rc == 0)
 		rc = wick_outfile_commit(&job->out, job->diag);
 	wick_outfile_discard(&job->out);
@@ -225,20 +236,14 @@ static void forget(struct wick_pack_job *job)
 	free(job->checksums);
 }
 
-int wick_pack(
+static int pack_naturally(
 	const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag)
 {
-	static const struct wick_pack_options defaults;
-	struct wick_pack_job job = { .diag = diag };
+	struct wick_pack_job job = { .progress = options->progress, .user = options->user, .diag = diag };
 	uint64_t header_bytes = 0;
 	uint8_t *header = NULL;
 	int rc;
 
-	if (diag)
-		diag->text[0] = 0;
-	options = options ? options : &defaults;
-	job.progress = options->progress;
-	job.user = options->user;
 	wick_kernels_init(&job.kernels, ~0u);
 	rc = understand(&job, source, options);
 	if (rc == 0)
@@ -246,8 +251,25 @@ int wick_pack(
 	if (rc == 0)
 		rc = make_room(&job, options->memory_bytes);
 	if (rc == 0)
-		rc = write_all(&job, out, header, header_bytes);
+		rc = wick_pack_write(&job, out, header, header_bytes, wick_pack_slot);
 	free(header);
 	forget(&job);
 	return rc;
+}
+
+int wick_pack(
+	const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag)
+{
+	static const struct wick_pack_options defaults;
+
+	if (diag)
+		diag->text[0] = 0;
+	options = options ? options : &defaults;
+	if (options->order && !strcmp(options->order, "coactivation"))
+		return wick_pack_in_order(source, out, options, diag);
+	if (options->order && strcmp(options->order, "natural"))
+		return wick_diag_say(diag, -EINVAL, "order \"%.40s\": natural and coactivation are possible", options->order);
+	if (options->trace)
+		return wick_diag_say(diag, -EINVAL, "a trace is for an order by co-activation, not for the natural one");
+	return pack_naturally(source, out, options, diag);
 }

@@ -72,6 +72,17 @@ const struct wick_source_tensor *wick_pack_down(const struct wick_pack_job *job,
 int wick_pack_read(struct wick_pack_job *job, const struct wick_source_tensor *source, uint64_t first, uint64_t count,
 	uint64_t at, enum wick_type type);
 
+/* Puts the directory behind the pairs in writer; the caller frees the header. */
+struct wick_gguf_writer;
+int wick_pack_header(
+	struct wick_pack_job *job, struct wick_gguf_writer *writer, uint8_t **header, uint64_t *header_bytes);
+/* Writes the file, its tensors by put_slot, which is given the job. */
+int wick_pack_write(struct wick_pack_job *job, const char *out_path, const uint8_t *header, uint64_t header_bytes,
+	int (*put_slot)(enum wick_slot_id id, uint32_t layer, void *user));
+
+/* A packed model in another order of neurons: wick_pack() with options->order "coactivation". */
+int wick_pack_in_order(const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag);
+
 enum wick_type wick_pack_predictor_type(const struct wick_shape *shape);
 /* Makes a layer's predictor without text and writes its rows; leaves its bias in job->pred_bias. */
 int wick_pack_predictor(struct wick_pack_job *job, uint32_t layer, const struct wick_tensor *tensor);
@@ -79,6 +90,10 @@ int wick_pack_predictor(struct wick_pack_job *job, uint32_t layer, const struct 
 /* Everything that is written passes through put. */
 int wick_pack_put(struct wick_pack_job *job, const void *data, uint64_t bytes);
 void wick_pack_add_checksum(struct wick_pack_job *job, const void *data, uint64_t bytes);
+
+/* blk.N.ffn_crc from job->bundle_crcs, and wick.checksums. */
+int wick_pack_bundle_crcs(struct wick_pack_job *job);
+int wick_pack_checksums(struct wick_pack_job *job);
 
 /* Writes one tensor and pads the file. A visitor for wick_slot_each(); user is the job. */
 int wick_pack_slot(enum wick_slot_id id, uint32_t layer, void *user);

@@ -138,7 +138,7 @@ static int put_bundles(struct wick_pack_job *job, uint32_t layer)
 	return rc;
 }
 
-static int put_bundle_crcs(struct wick_pack_job *job)
+int wick_pack_bundle_crcs(struct wick_pack_job *job)
 {
 	uint64_t bytes = job->shape.n_ff * sizeof(*job->bundle_crcs);
 
@@ -155,7 +155,7 @@ static int put_predictor_bias(struct wick_pack_job *job)
 }
 
 /* The header's checksum was put at the end when the header was written; the entry behind it is over all before it. */
-static int put_checksums(struct wick_pack_job *job)
+int wick_pack_checksums(struct wick_pack_job *job)
 {
 	uint64_t count = wick_slot_checksums(&job->shape);
 
@@ -175,7 +175,7 @@ int wick_pack_slot(enum wick_slot_id id, uint32_t layer, void *user)
 		rc = put_bundles(job, layer);
 		break;
 	case WICK_KIND_BUNDLE_CRCS:
-		rc = put_bundle_crcs(job);
+		rc = wick_pack_bundle_crcs(job);
 		break;
 	case WICK_KIND_PREDICTOR:
 		rc = wick_pack_predictor(job, layer, &tensor);
@@ -184,7 +184,7 @@ int wick_pack_slot(enum wick_slot_id id, uint32_t layer, void *user)
 		rc = put_predictor_bias(job);
 		break;
 	case WICK_KIND_CHECKSUMS:
-		rc = put_checksums(job);
+		rc = wick_pack_checksums(job);
 		break;
 	default:
 		rc = put_rows(job, &tensor, wick_pack_source(job, id, layer),

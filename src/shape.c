@@ -175,7 +175,7 @@ static int read_name(unsigned *which, const struct wick_gguf *gguf, const char *
 static int read_names(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
 	static const char *const activations[] = { "gelu", "relu" };
-	static const char *const orders[] = { "natural" };
+	static const char *const orders[] = { "natural", "coactivation" };
 	const char *types[WICK_WEIGHT_TYPES];
 	unsigned type = 0, activation = 0, order = 0;
 	int rc;

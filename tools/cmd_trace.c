@@ -17,7 +17,7 @@ int trace_model_read(const char *path, struct trace_model *into, struct wick_dia
 	*into = (struct trace_model){
 		.layers = model->shape.layers,
 		.n_ff = model->shape.n_ff,
-		.crc = model->crcs[model->crc_count - 1],
+		.crc = wick_model_identity(model),
 		.stride = model->shape.stride,
 		.relu = model->shape.relu,
 	};

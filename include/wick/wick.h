@@ -211,10 +211,14 @@ struct wick_pack_options {
 	const char *type;      /* "f32", "f16", "bf16", "q8_0", "q4_0"; NULL: f16 */
 	uint32_t align;        /* bundle stride is rounded up to this, bytes; 0: 512 */
 	uint64_t memory_bytes; /* working memory; 0: 1 GiB */
+	const char *order;     /* "natural"; "coactivation": neurons that fire together lie together; NULL: natural */
+	const char *trace;     /* coactivation: which fire together */
 	wick_progress_fn progress;
 	void *user;
 };
 
+/* In order of co-activation the source is a packed model, of which the trace was recorded; what comes out is another
+ * model, with other traces and predictors of its own, that gives the same answers but for rounding. */
 WICK_API int wick_pack(
 	const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag);
 
