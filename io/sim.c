@@ -16,6 +16,7 @@
 
 #define SECTOR 512u
 #define LOOK_NS 100 /* what looking at the clock takes */
+#define LATE_NS 3000000000u
 
 struct flight {
 	struct wick_io_request *request;
@@ -32,6 +33,8 @@ struct wick_sim {
 	uint64_t now_ns;
 	uint64_t attempts;
 	uint64_t lies;
+	uint64_t reads;         /* started for the first time */
+	uint64_t strike_offset; /* of the file; UINT64_MAX: the fault has not struck */
 	struct flight *flights; /* (depth), the first flight_count in no order */
 	unsigned flight_count;
 	unsigned depth;
@@ -71,15 +74,19 @@ static void read_image(const struct wick_sim *sim, const struct wick_io_request 
 		wick_verify(pread(request->file->fd, to, bytes, (off_t)(request->left_offset + at)) == (ssize_t)bytes);
 }
 
-/* Moves the first `bytes` of the attempt, leaving out the sector at `torn`. */
+/* Moves the first `bytes` of the attempt, leaving out the sector that begins at `torn`. */
 static void deliver(const struct wick_sim *sim, const struct wick_io_request *request, uint64_t bytes, uint64_t torn)
 {
 	for (uint64_t at = 0, some, follow; at < bytes; at += some) {
 		uint8_t *to = memory_at(request, at, &follow);
-		uint64_t in_sector = SECTOR - at % SECTOR;
+		bool left_out = at >= torn && at - torn < SECTOR;
 
-		some = WICK_MIN(WICK_MIN(follow, in_sector), bytes - at);
-		if (at / SECTOR != torn)
+		some = WICK_MIN(follow, bytes - at);
+		if (left_out)
+			some = WICK_MIN(some, torn + SECTOR - at);
+		else if (at < torn)
+			some = WICK_MIN(some, torn - at);
+		if (!left_out)
 			read_image(sim, request, to, at, some);
 	}
 }
@@ -91,6 +98,62 @@ static void leave_rubbish(struct wick_sim *sim, const struct wick_io_request *re
 	uint8_t *at = memory_at(request, wick_sim_draw(&sim->seed, request->left_bytes), &follow);
 
 	memset(at, 0xa5, follow);
+}
+
+static bool touches(const struct wick_sim *sim, const struct wick_io_request *request)
+{
+	return sim->strike_offset >= request->left_offset &&
+	       sim->strike_offset - request->left_offset < request->left_bytes;
+}
+
+/* Whether the fault strikes with this attempt; where in it is drawn. */
+static bool strikes(struct wick_sim *sim, const struct wick_io_request *request)
+{
+	bool first = !request->attempts && request->left_offset == request->offset;
+
+	if (!first || sim->reads++ != sim->options.fault_read || !sim->options.fault)
+		return false;
+	sim->strike_offset = request->offset + wick_sim_draw(&sim->seed, request->left_bytes);
+	return true;
+}
+
+/* What the fault makes of an attempt that would have had this result. */
+static void strike(struct wick_sim *sim, const struct wick_io_request *request, struct flight *flight)
+{
+	bool now = strikes(sim, request), lasting = now || touches(sim, request);
+
+	switch (sim->options.fault) {
+	case WICK_SIM_SHORT:
+		if (now && flight->result > 1)
+			flight->result = 1 + (int64_t)wick_sim_draw(&sim->seed, (uint64_t)flight->result - 1);
+		break;
+	case WICK_SIM_EIO:
+		flight->result = now ? -EIO : flight->result;
+		break;
+	case WICK_SIM_EAGAIN:
+		flight->result = now ? -EAGAIN : flight->result;
+		break;
+	case WICK_SIM_LATE:
+		flight->due_ns += now ? LATE_NS : 0;
+		break;
+	case WICK_SIM_FLIP:
+		flight->flip |= now && flight->result > 0;
+		break;
+	case WICK_SIM_TORN:
+		flight->torn |= now && flight->result > 0;
+		break;
+	case WICK_SIM_EIO_FOREVER:
+		flight->result = lasting ? -EIO : flight->result;
+		break;
+	case WICK_SIM_EAGAIN_FOREVER:
+		flight->result = lasting ? -EAGAIN : flight->result;
+		break;
+	case WICK_SIM_GONE:
+		flight->result = sim->strike_offset < UINT64_MAX ? -ENODEV : flight->result;
+		break;
+	default:
+		break;
+	}
 }
 
 /* What becomes of an attempt; `available` bytes of it exist. */
@@ -132,6 +195,7 @@ static void sim_start(void *method, struct wick_io_request *request)
 	flight.result = draw_result(sim, request, from >= size ? 0 : WICK_MIN(request->left_bytes, size - from));
 	flight.flip = flight.result > 0 && suffers(sim, options->flip_per_mille);
 	flight.torn = flight.result > 0 && suffers(sim, options->torn_per_mille);
+	strike(sim, request, &flight);
 	sim->flights[sim->flight_count++] = flight;
 }
 
@@ -139,7 +203,7 @@ static void end(struct wick_sim *sim, unsigned index)
 {
 	struct flight flight = sim->flights[index];
 	uint64_t bytes = flight.result > 0 ? (uint64_t)flight.result : 0, follow;
-	uint64_t torn = flight.torn ? wick_sim_draw(&sim->seed, wick_div_up(bytes, SECTOR)) : UINT64_MAX;
+	uint64_t torn = flight.torn ? wick_sim_draw(&sim->seed, wick_div_up(bytes, SECTOR)) * SECTOR : UINT64_MAX;
 
 	sim->flights[index] = sim->flights[--sim->flight_count];
 	if (flight.result < 0)
@@ -148,6 +212,11 @@ static void end(struct wick_sim *sim, unsigned index)
 	if (flight.flip)
 		*memory_at(flight.request, wick_sim_draw(&sim->seed, bytes), &follow) ^=
 			1u << wick_sim_draw(&sim->seed, 8);
+	if (sim->options.fault == WICK_SIM_FLIP_FOREVER && bytes && touches(sim, flight.request) &&
+		sim->strike_offset - flight.request->left_offset < bytes) {
+		*memory_at(flight.request, sim->strike_offset - flight.request->left_offset, &follow) ^= 16;
+		sim->lies++;
+	}
 	sim->lies += flight.flip || flight.torn;
 	wick_io_ended(sim->io, flight.request, flight.result);
 }
@@ -229,6 +298,7 @@ int wick_sim_create(struct wick_io **io, struct wick_sim **sim, struct wick_file
 		return -ENOMEM;
 	made->options = *faults;
 	made->seed = faults->seed;
+	made->strike_offset = UINT64_MAX;
 	if (faults->image)
 		*file = (struct wick_file){ .fd = -1, .size = faults->image_bytes, .direct = true,
 			.offset_align = align, .memory_align = align };
@@ -244,6 +314,26 @@ int wick_sim_create(struct wick_io **io, struct wick_sim **sim, struct wick_file
 uint64_t wick_sim_attempts(const struct wick_sim *sim)
 {
 	return sim->attempts;
+}
+
+uint64_t wick_sim_reads(const struct wick_sim *sim)
+{
+	return sim->reads;
+}
+
+bool wick_sim_struck(const struct wick_sim *sim, uint64_t *offset)
+{
+	*offset = sim->strike_offset;
+	return sim->strike_offset < UINT64_MAX;
+}
+
+void wick_sim_heal(struct wick_sim *sim)
+{
+	const struct wick_sim_options *old = &sim->options;
+
+	sim->options = (struct wick_sim_options){ .image = old->image, .image_bytes = old->image_bytes,
+		.latency_ns_min = old->latency_ns_min, .latency_ns_max = old->latency_ns_max };
+	sim->strike_offset = UINT64_MAX;
 }
 
 uint64_t wick_sim_lies(const struct wick_sim *sim)

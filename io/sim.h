@@ -21,6 +21,24 @@
 #include "file.h"
 #include "method.h"
 
+/* What becomes of one read, chosen by its number; and of others, where it does not pass. */
+enum wick_sim_fault {
+	WICK_SIM_NO_FAULT,
+	/* once */
+	WICK_SIM_SHORT,  /* cut anywhere */
+	WICK_SIM_EIO,
+	WICK_SIM_EAGAIN,
+	WICK_SIM_LATE,   /* comes back seconds later, behind all others that there are */
+	WICK_SIM_FLIP,   /* one bit of what was delivered */
+	WICK_SIM_TORN,   /* one sector keeps what was in memory */
+	/* for ever: a byte of the read is chosen, and all reads that touch it suffer */
+	WICK_SIM_EIO_FOREVER,
+	WICK_SIM_EAGAIN_FOREVER,
+	WICK_SIM_FLIP_FOREVER,
+	WICK_SIM_GONE,   /* the drive: no read succeeds any more */
+	WICK_SIM_FAULTS
+};
+
 struct wick_sim_options {
 	uint64_t seed;
 	const uint8_t *image; /* what the drive holds; NULL: the file of the request is read */
@@ -39,6 +57,8 @@ struct wick_sim_options {
 
 	uint64_t bad_offset, bad_bytes; /* reads that touch these fail for ever */
 	uint64_t gone_after;            /* attempts; 0: it stays */
+	enum wick_sim_fault fault;
+	uint64_t fault_read;            /* which read it strikes: the first to be started is 0 */
 	void (*started)(void *user, const struct wick_io_request *request); /* sees every attempt; may be NULL */
 	void *user;
 };
@@ -53,6 +73,10 @@ int wick_sim_create(struct wick_io **io, struct wick_sim **sim, struct wick_file
 	const struct wick_sim_options *faults, const struct wick_io_options *options);
 
 uint64_t wick_sim_attempts(const struct wick_sim *sim);
+uint64_t wick_sim_reads(const struct wick_sim *sim); /* started, further attempts not counted */
+/* Where in the file the fault struck; false when it has not. */
+bool wick_sim_struck(const struct wick_sim *sim, uint64_t *offset);
+void wick_sim_heal(struct wick_sim *sim); /* no further faults */
 uint64_t wick_sim_lies(const struct wick_sim *sim); /* attempts that delivered wrong bytes as right ones */
 
 /* A small generator whose whole state is the seed (splitmix64): a number below limit, which is not 0. */

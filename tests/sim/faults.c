@@ -1,0 +1,525 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* One read of a whole run goes wrong: while loading, in the prompt, while generating, or one that was made ahead.
+ *
+ * The engine is opened on the drive of io/sim.h, which strikes the k-th read with one fault of each kind. Faults that pass
+ * must leave no trace: the same logits to the bit. Those that stay must do so too where nobody needs the bytes, and else
+ * end the run with a sentence that names the file, the tensor, the bundle or rows and the offset where the fault is; and
+ * when the drive is well again, the same engine answers right again. How much is read after the fault, and for how long,
+ * is bounded.
+ *
+ * Everything is drawn from a seed, the clock too is the drive's, and one thread computes, so that a seed repeats what it
+ * did. A failure prints its seed; WICK_SEED=N runs that one alone, WICK_RUNS=N so many.
+ */
+
+#include "fixture.h"
+
+#include "bits.h"
+#include "engine.h"
+#include "io.h"
+#include "sim.h"
+#include "trace.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define RUNS 500
+#define PROMPT 9
+#define TOKENS 13 /* the prompt, three after it, and one after a reset */
+#define ROWS 5    /* of logits: the prompt's last, then one a token */
+#define SECTOR 512u
+#define HUNG_S 100            /* real seconds, for one run of milliseconds */
+#define DRIVE_NS 100000000000 /* of the drive's own time, whatever happens: retries take about a second */
+
+enum { EXACT, PREDICTED, TRACED, KINDS };
+
+struct way {
+	const char *mode;
+	unsigned kind;
+	unsigned share; /* of the way from the least memory to the most, percent */
+	uint32_t depth;
+	uint64_t chunk_bytes;
+};
+
+static const struct way ways[] = {
+	{ "naive", EXACT, 0, 8, 4096 },
+	{ "naive", EXACT, 0, 2, 65536 },
+	{ "dense", EXACT, 0, 1, 4096 },
+	{ "dense", EXACT, 60, 8, 16384 },
+	{ "dense", EXACT, 100, 32, 4096 },
+	{ "hybrid", EXACT, 50, 8, 4096 },
+	{ "sparse", PREDICTED, 0, 8, 4096 },
+	{ "sparse", PREDICTED, 40, 2, 65536 },
+	{ "sparse", TRACED, 0, 8, 4096 },
+	{ "sparse", TRACED, 30, 32, 16384 },
+};
+
+#define WAYS WICK_COUNT_OF(ways)
+
+/* What a fault that must be survived, or may be reported, is reported as. */
+static const struct {
+	const char *name;
+	bool passes;
+	int codes[3];
+} faults[WICK_SIM_FAULTS] = {
+	[WICK_SIM_NO_FAULT] = { "none", true, { 0 } },
+	[WICK_SIM_SHORT] = { "short read", true, { 0 } },
+	[WICK_SIM_EIO] = { "EIO once", true, { 0 } },
+	[WICK_SIM_EAGAIN] = { "EAGAIN once", true, { 0 } },
+	[WICK_SIM_LATE] = { "late", true, { 0 } },
+	[WICK_SIM_FLIP] = { "bit flipped on the way", true, { 0 } },
+	[WICK_SIM_TORN] = { "torn sector", true, { 0 } },
+	[WICK_SIM_EIO_FOREVER] = { "EIO for ever", false, { -EIO } },
+	[WICK_SIM_EAGAIN_FOREVER] = { "EAGAIN for ever", false, { -EAGAIN } },
+	[WICK_SIM_FLIP_FOREVER] = { "bit flipped on the drive", false, { -EBADMSG } },
+	[WICK_SIM_GONE] = { "drive gone", false, { -ENODEV } },
+};
+
+/* Pre-norm, and the post-norm layout of the 350M model. */
+static const char *const fixtures[] = { "sharded-f16", "post-norm-f16" };
+
+struct layout {
+	char model[PATH_MAX], trace[PATH_MAX];
+	uint32_t vocab;
+	float *truth[KINDS];       /* (ROWS, vocab) */
+	uint64_t budget[WAYS];     /* bytes */
+	uint64_t reads[2][WAYS];   /* of a run without a fault; by alignment */
+};
+
+/* One run, all of it drawn from the seed. */
+struct run {
+	uint64_t seed;
+	struct layout *layout;
+	unsigned way;
+	bool aligned;
+	struct wick_sim_options drive;
+};
+
+static char scratch[PATH_MAX];
+static struct layout layouts[WICK_COUNT_OF(fixtures)];
+static struct run run;
+static struct wick_sim *sim; /* the drive under the engine that is open; NULL: the real one */
+static struct wick_io *sim_io;
+static bool simulate;
+static unsigned survived, reported[WICK_SIM_FAULTS], struck[WICK_SIM_FAULTS];
+static bool was_struck; /* the drive, before it was closed or healed */
+static uint64_t strike_offset, reads;
+
+int __real_wick_io_create(struct wick_io **io, const struct wick_io_options *options, struct wick_diag *diag);
+void __real_wick_io_destroy(struct wick_io *io);
+int __real_wick_file_open(struct wick_file *file, const char *path, bool direct, struct wick_diag *diag);
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_wick_io_create(struct wick_io **io, const struct wick_io_options *options, struct wick_diag *diag);
+void __wrap_wick_io_destroy(struct wick_io *io);
+int __wrap_wick_file_open(struct wick_file *file, const char *path, bool direct, struct wick_diag *diag);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+
+static void look_at_drive(void)
+{
+	if (was_struck)
+		return;
+	reads = wick_sim_reads(sim);
+	was_struck = wick_sim_struck(sim, &strike_offset);
+}
+
+/* The engine asks without a diag which method there would be; that is no queue of its own. */
+int __wrap_wick_io_create(struct wick_io **io, const struct wick_io_options *options, struct wick_diag *diag)
+{
+	int rc;
+
+	if (!simulate || !diag)
+		return __real_wick_io_create(io, options, diag);
+	rc = wick_sim_create(io, &sim, NULL, &run.drive, options);
+	sim_io = *io;
+	return rc;
+}
+
+void __wrap_wick_io_destroy(struct wick_io *io)
+{
+	if (io && io == sim_io) {
+		look_at_drive();
+		sim = NULL;
+		sim_io = NULL;
+	}
+	__real_wick_io_destroy(io);
+}
+
+/* The simulated drive cuts reads anywhere, which takes a file without direct reads; it may be as strict as one that has
+ * them. */
+int __wrap_wick_file_open(struct wick_file *file, const char *path, bool direct, struct wick_diag *diag)
+{
+	int rc = __real_wick_file_open(file, path, direct && !simulate, diag);
+
+	if (!rc && simulate && run.aligned) {
+		file->direct = true;
+		file->offset_align = file->memory_align = SECTOR;
+	}
+	return rc;
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+	uint64_t ns;
+
+	if (!sim)
+		return __real_clock_gettime(clock, now);
+	ns = wick_io_sim.now_ns(sim);
+	*now = (struct timespec){ .tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000) };
+	return 0;
+}
+
+static const char *described(void)
+{
+	static char text[512];
+	const struct way *way = &ways[run.way];
+
+	snprintf(text, sizeof(text), "WICK_SEED=%llu (%s, %s%s, %u%% of memory, depth %u, chunks of %llu, %s; %s at read %llu)",
+		(unsigned long long)run.seed, fixtures[run.layout - layouts], way->mode,
+		way->kind == TRACED ? " with a trace" : "", way->share, way->depth, (unsigned long long)way->chunk_bytes,
+		run.aligned ? "aligned" : "any offset", faults[run.drive.fault].name,
+		(unsigned long long)run.drive.fault_read);
+	return text;
+}
+
+#define CHECK(condition, ...)                                                        \
+	do {                                                                         \
+		if (!(condition)) {                                                  \
+			print_error("%s\n", described());                            \
+			fail_msg(__VA_ARGS__);                                       \
+		}                                                                    \
+	} while (0)
+
+static void on_alarm(int signal)
+{
+	const char *text = described();
+
+	(void)signal;
+	if (write(STDERR_FILENO, "hung: ", 6) < 0 || write(STDERR_FILENO, text, strlen(text)) < 0)
+		_exit(2);
+	_exit(1);
+}
+
+/* Every fifth neuron or so, others at every token; a third of what is guessed is right. */
+static void write_trace(const char *path, uint32_t layers, uint32_t n_ff)
+{
+	const struct wick_trace_shape shape = { .layers = layers, .n_ff = n_ff, .lookahead = true };
+	struct wick_trace_writer *writer;
+	struct wick_diag diag;
+	uint32_t ids[512], likely[512];
+	float probability[512];
+
+	assert_in_range(n_ff, 1, 512);
+	assert_int_equal(wick_trace_create(&writer, path, &shape, &diag), 0);
+	for (uint32_t token = 0; token < TOKENS; token++)
+		for (uint32_t layer = 0; layer < layers; layer++) {
+			uint32_t count = 0, guessed = 0;
+
+			for (uint32_t i = 0; i < n_ff; i++) {
+				if ((i * 7 + token * 13 + layer) % 5 == 0)
+					ids[count++] = i;
+				if (layer && (i * 7 + token * 13 + layer) % 15 < 3) {
+					probability[guessed] = 0.9f - 0.8f * (float)guessed / (float)n_ff;
+					likely[guessed++] = i;
+				}
+			}
+			assert_int_equal(wick_trace_add(writer, layer, ids, count, likely, probability, guessed, &diag), 0);
+		}
+	assert_int_equal(wick_trace_commit(writer, &diag), 0);
+}
+
+static void set_options(struct wick_options *options, const struct layout *layout, unsigned way)
+{
+	wick_options_init(options);
+	options->mode = ways[way].mode;
+	options->queue_depth = ways[way].depth;
+	options->chunk_bytes = ways[way].chunk_bytes;
+	options->trace = ways[way].kind == TRACED ? layout->trace : NULL;
+	options->threads = 1;
+	options->ctx = 64;
+	options->memory.bytes = layout->budget[way];
+}
+
+/* The tokens of the run; rows[] takes the logits. Returns how many rows there are, and the last code. */
+static unsigned evaluate(struct wick *wick, float *rows, int *code, struct wick_diag *diag)
+{
+	static const uint32_t counts[ROWS] = { PROMPT, 1, 1, 1, 1 };
+	uint32_t vocab = wick_report_of(wick)->vocab, ids[TOKENS];
+
+	for (uint32_t i = 0, at = 0; i < ROWS; at += counts[i++]) {
+		if (i == 0 || i == ROWS - 1)
+			wick_reset(wick);
+		for (uint32_t k = 0; k < TOKENS; k++)
+			ids[k] = 5 + k * 17 % 200;
+		*code = wick_eval(wick, ids + at, counts[i], NULL, NULL, diag);
+		if (*code)
+			return i;
+		memcpy(rows + (size_t)i * vocab, wick_logits(wick), vocab * sizeof(float));
+	}
+	return ROWS;
+}
+
+static void check_rows(const float *rows, unsigned count)
+{
+	const struct layout *layout = run.layout;
+	const float *truth = layout->truth[ways[run.way].kind];
+
+	for (unsigned i = 0; i < count; i++)
+		CHECK(!memcmp(rows + (size_t)i * layout->vocab, truth + (size_t)i * layout->vocab,
+			      layout->vocab * sizeof(float)), "other logits in row %u", i);
+}
+
+struct named {
+	const char *name;
+	struct wick_tensor tensor;
+	bool found;
+};
+
+static void find_tensor(const struct wick_tensor *tensor, void *user)
+{
+	struct named *named = user;
+
+	if (strcmp(tensor->name, named->name))
+		return;
+	named->tensor = *tensor;
+	named->found = true;
+}
+
+/* The numbers behind "bundle ", "row " or "rows " and behind "offset ". */
+static bool numbers_of(const char *text, unsigned long long *row, unsigned long long *offset)
+{
+	const char *at = strstr(text, "offset ");
+
+	return at && sscanf(at, "offset %llu", offset) == 1 &&
+	       (sscanf(text, "bundle %llu", row) == 1 || sscanf(text, "row %llu", row) == 1 ||
+		       sscanf(text, "rows %llu", row) == 1);
+}
+
+/* "MODEL: TENSOR: BLOCK: reading at offset N: WHY" or "MODEL: TENSOR: BLOCK at offset N: WHY", and all of it true: the
+ * block of that tensor is where the offset is, and what was read from there, one chunk or a few bundles, has the place
+ * where the fault struck. */
+static void check_sentence(const struct wick_diag *diag)
+{
+	const struct layout *layout = run.layout;
+	size_t length = strlen(layout->model);
+	unsigned long long row, offset;
+	struct named named = { 0 };
+	char name[64] = "";
+	struct wick_model *model;
+	uint64_t begin, reach;
+
+	CHECK(!strncmp(diag->text, layout->model, length) && sscanf(diag->text + length, ": %63[^:]: ", name) == 1 &&
+		numbers_of(diag->text + length + 4 + strlen(name), &row, &offset), "\"%s\" names no place", diag->text);
+	assert_int_equal(wick_model_open(&model, layout->model, NULL), 0);
+	named.name = name;
+	wick_model_each(model, find_tensor, &named);
+	wick_model_close(model);
+	CHECK(named.found, "\"%s\": there is no such tensor", diag->text);
+	begin = named.tensor.offset + row * named.tensor.row_bytes;
+	CHECK(row < named.tensor.rows && offset + SECTOR > begin &&
+		offset < begin + named.tensor.check_rows * named.tensor.row_bytes, "\"%s\": that is elsewhere", diag->text);
+	if (run.drive.fault == WICK_SIM_GONE)
+		return;
+	reach = WICK_MAX(ways[run.way].chunk_bytes, named.tensor.check_rows * named.tensor.row_bytes) + 2 * SECTOR;
+	CHECK(strike_offset + SECTOR >= offset && strike_offset < offset + reach,
+		"\"%s\": the fault is at %llu", diag->text, (unsigned long long)strike_offset);
+}
+
+static void check_failure(int code, const struct wick_diag *diag)
+{
+	const int *codes = faults[run.drive.fault].codes;
+
+	CHECK(was_struck && !faults[run.drive.fault].passes, "failed for nothing: %d, \"%s\"", code, diag->text);
+	CHECK(code == codes[0] || code == codes[1] || code == codes[2], "code %d, \"%s\"", code, diag->text);
+	check_sentence(diag);
+	reported[run.drive.fault]++;
+}
+
+/* After an evaluation failed: with the drive well again the engine is, too. */
+static void check_recovery(struct wick *wick, float *rows)
+{
+	struct wick_diag diag = { 0 };
+	int code;
+
+	CHECK(wick_io_outstanding(wick->io) <= ways[run.way].depth * 64, "reads pile up");
+	wick_sim_heal(sim);
+	CHECK(evaluate(wick, rows, &code, &diag) == ROWS, "not well again: %d, \"%s\"", code, diag.text);
+	check_rows(rows, ROWS);
+}
+
+/* Opens, evaluates, closes, and judges what came out. Returns how many reads were started. */
+static uint64_t run_once(void)
+{
+	float *rows = calloc((size_t)ROWS * run.layout->vocab, sizeof(float));
+	uint64_t clean = run.layout->reads[run.aligned][run.way];
+	struct wick_diag diag = { 0 };
+	struct wick_options options;
+	struct wick *wick;
+	unsigned count = 0;
+	int code;
+
+	assert_non_null(rows);
+	set_options(&options, run.layout, run.way);
+	alarm(HUNG_S);
+	simulate = true;
+	was_struck = false;
+	code = wick_open(&wick, run.layout->model, &options, &diag);
+	if (!code) {
+		count = evaluate(wick, rows, &code, &diag);
+		look_at_drive();
+		CHECK(!clean || reads <= 2 * clean + 200, "%llu reads instead of %llu", (unsigned long long)reads,
+			(unsigned long long)clean);
+		CHECK(wick_io_sim.now_ns(sim) < DRIVE_NS, "it took too long");
+		check_rows(rows, count);
+	}
+	struck[run.drive.fault] += was_struck;
+	survived += !code;
+	if (code)
+		check_failure(code, &diag);
+	if (code && wick)
+		check_recovery(wick, rows);
+	wick_close(wick);
+	simulate = false;
+	alarm(0);
+	free(rows);
+	return reads;
+}
+
+static void draw_run(uint64_t seed)
+{
+	uint64_t draws = seed;
+
+	run = (struct run){ .seed = seed };
+	run.layout = &layouts[wick_sim_draw(&draws, WICK_COUNT_OF(layouts))];
+	run.way = (unsigned)wick_sim_draw(&draws, WAYS);
+	run.aligned = wick_sim_draw(&draws, 2);
+	run.drive.fault = (enum wick_sim_fault)(1 + wick_sim_draw(&draws, WICK_SIM_FAULTS - 1));
+	run.drive.fault_read = wick_sim_draw(&draws, run.layout->reads[run.aligned][run.way]);
+	run.drive.latency_ns_min = wick_sim_draw(&draws, 100000);
+	run.drive.latency_ns_max = wick_sim_draw(&draws, 300000);
+	run.drive.seed = draws;
+}
+
+static void right_or_named(void **state)
+{
+	const char *seed = getenv("WICK_SEED"), *count = getenv("WICK_RUNS");
+	uint64_t runs = count ? strtoull(count, NULL, 0) : RUNS;
+
+	(void)state;
+	if (seed) {
+		draw_run(strtoull(seed, NULL, 0));
+		run_once();
+		print_message("  %s\n", described());
+		return;
+	}
+	for (uint64_t i = 1; i <= runs; i++) {
+		draw_run(i);
+		run_once();
+	}
+	print_message("  %llu runs, %u with every answer right\n", (unsigned long long)runs, survived);
+	for (unsigned i = 1; i < WICK_SIM_FAULTS; i++)
+		print_message("  %-24s struck %5u times, reported %5u times\n", faults[i].name, struck[i], reported[i]);
+	for (unsigned i = 1; i < WICK_SIM_FAULTS; i++) /* so that the test can fail */
+		assert_true(runs < RUNS || (struck[i] > runs / 30 && (reported[i] > struck[i] / 4) == !faults[i].passes));
+}
+
+/* Every combination without a fault: right, and how many reads it makes. */
+static void without_a_fault(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < WICK_COUNT_OF(layouts) * 2 * WAYS; i++) {
+		run = (struct run){ .layout = &layouts[i / (2 * WAYS)], .aligned = i / WAYS % 2, .way = i % WAYS };
+		run.drive.fault_read = UINT64_MAX;
+		run.layout->reads[run.aligned][run.way] = run_once();
+		assert_in_range(run.layout->reads[run.aligned][run.way], 30, 5000);
+	}
+}
+
+/* The answers with everything resident and the plainest I/O. */
+static void find_truth(struct layout *layout, unsigned kind)
+{
+	static const unsigned plain_ways[KINDS] = { [EXACT] = 2, [PREDICTED] = 6, [TRACED] = 8 };
+	struct wick_options options;
+	struct wick *wick;
+	int code;
+
+	set_options(&options, layout, plain_ways[kind]);
+	options.io = "pread";
+	options.memory.bytes = WICK_MAX(model_whole_bytes(layout->model, &options), model_least_bytes(layout->model, &options));
+	wick = model_open(layout->model, &options);
+	layout->vocab = wick_report_of(wick)->vocab;
+	layout->truth[kind] = calloc((size_t)ROWS * layout->vocab, sizeof(float));
+	assert_non_null(layout->truth[kind]);
+	assert_int_equal(evaluate(wick, layout->truth[kind], &code, NULL), ROWS);
+	wick_close(wick);
+}
+
+static void find_budgets(struct layout *layout)
+{
+	for (unsigned way = 0; way < WAYS; way++) {
+		struct wick_options options;
+		uint64_t least, whole;
+
+		set_options(&options, layout, way);
+		least = model_least_bytes(layout->model, &options);
+		whole = WICK_MAX(model_whole_bytes(layout->model, &options), least);
+		layout->budget[way] = least + (whole - least) * ways[way].share / 100;
+	}
+}
+
+static void make_layout(struct layout *layout, const char *name)
+{
+	char folder[PATH_MAX], file[128];
+	struct wick_model *model;
+
+	snprintf(file, sizeof(file), "%s.gguf", name);
+	path_join(layout->model, scratch, file);
+	snprintf(file, sizeof(file), "%s.trace", name);
+	path_join(layout->trace, scratch, file);
+	fixture_folder(folder, name);
+	model_pack(folder, layout->model, "f16");
+	assert_int_equal(wick_model_open(&model, layout->model, NULL), 0);
+	write_trace(layout->trace, model->shape.layers, model->shape.n_ff);
+	wick_model_close(model);
+	for (unsigned kind = 0; kind < KINDS; kind++)
+		find_truth(layout, kind);
+	find_budgets(layout);
+}
+
+static int make_layouts(void **state)
+{
+	(void)state;
+	signal(SIGALRM, on_alarm);
+	scratch_make(scratch);
+	for (unsigned i = 0; i < WICK_COUNT_OF(fixtures); i++)
+		make_layout(&layouts[i], fixtures[i]);
+	return 0;
+}
+
+static int remove_layouts(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < WICK_COUNT_OF(fixtures); i++)
+		for (unsigned kind = 0; kind < KINDS; kind++)
+			free(layouts[i].truth[kind]);
+	scratch_remove(scratch);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_a_fault),
+		cmocka_unit_test(right_or_named),
+	};
+
+	return cmocka_run_group_tests(tests, make_layouts, remove_layouts);
+}
