@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define CTX_DEFAULT 2048
-#define DEPTH_DEFAULT 32
+#define DEPTH_DEFAULT 256 /* a deep queue goes out in few system calls, each a notice to the drive */
 #define CHUNK_DEFAULT (1u << 20)
 #define PERCENT_MAX 100000 /* a thousand times the model */
 

@@ -13,7 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define DEPTH 32 /* the engine's own */
+#define DEPTH 32
 #define BUNDLE_BYTES 16384
 #define BUNDLES_MAX 64
 #define READS_MAX 4096
