@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#define LOOK_NS 100000 /* between two looks at the drive while there is work: some 8 reads of a bundle */
 #define COVER_BYTES 4096 /* no drive wants more: wick_open refuses direct reads above it */
 
 uint64_t wick_fetch_buffer_bytes(uint64_t bytes)
@@ -106,6 +107,17 @@ void wick_fetch_poll(struct wick_fetch *fetch)
 
 	while ((request = wick_io_poll(fetch->io)))
 		take_back(fetch, request);
+}
+
+void wick_fetch_look(void *user)
+{
+	struct wick_fetch *fetch = user;
+	uint64_t now = wick_now_ns();
+
+	if (now - fetch->looked_ns < LOOK_NS)
+		return;
+	fetch->looked_ns = now;
+	wick_fetch_poll(fetch);
 }
 
 void wick_fetch_wait(struct wick_fetch *fetch)

@@ -32,6 +32,7 @@ struct wick_fetch {
 	uint64_t chunk_bytes; /* of one read; a multiple of the file's alignment */
 	uint64_t repaired;    /* blocks that matched after reading again */
 	uint64_t wait_ns;     /* spent waiting for reads */
+	uint64_t looked_ns;   /* when wick_fetch_look() last did */
 	uint64_t busy_ns;     /* during which something was outstanding; busy_since_ns: it still is */
 	uint64_t busy_since_ns;
 };
@@ -74,6 +75,8 @@ void wick_fetch_submit(struct wick_fetch *fetch, struct wick_io_request *request
 
 /* Takes back what has arrived, whoever's it is, and keeps the drive's queue full; does not wait. */
 void wick_fetch_poll(struct wick_fetch *fetch);
+/* The same for between two tasks of the pool: not more often than it pays. */
+void wick_fetch_look(void *fetch);
 /* Waits for one read, whoever's it is; something is outstanding. */
 void wick_fetch_wait(struct wick_fetch *fetch);
 

@@ -8,8 +8,12 @@
  *     ready        x   x   x   x   .   x   x         up-projection done; 1 and 5 have arrived, 4 has not
  *     down         ------------->|                   y has the sum of 0..3
  *
- * The one thread that may talk to the drive is this one, so work is cut into slices of about 100 microseconds, shared
- * with the pool, and between two of them it takes back what has arrived and keeps the queue full. */
+ * The one thread that may talk to the drive is this one. The others have a job meanwhile: resident neurons while reads
+ * are sent, what has arrived while the next arrivals are taken back; and this one helps when it has done its part.
+ *
+ *     this one     send demand | send ahead | up ..| take back | check | take back | down ..
+ *     the others   up ............................ | check ........... | down .............
+ */
 
 #include "sparse.h"
 
@@ -20,9 +24,10 @@
 
 #include <string.h>
 
-#define SLICE_BYTES (1u << 20) /* of weights: what two cores read in about 100 microseconds */
-#define TASK_ROWS 32           /* bundles in a task, at most */
-#define TASK_ARRIVALS 8        /* bundles checked and computed in a task, at most */
+#define TASK_ROWS 32    /* bundles in a task, at most */
+#define TASK_ARRIVALS 8 /* bundles checked and computed in a task, at most */
+#define TASK_SHARE 4    /* tasks a thread, at least: whoever comes late takes fewer */
+#define DOWN_LEAST 128  /* neurons worth a job of their own, while there is something else to do */
 
 struct round {
 	struct wick_sparse *sparse;
@@ -33,11 +38,11 @@ struct round {
 	uint32_t n;
 	const float *x, *up_bias;
 	float *y;
-	uint32_t todo, todo_done;
-	uint32_t down_done;
-	uint32_t task_rows, slice_end; /* of the slice that is being computed */
-	uint32_t slice_cols;
-	uint32_t arrivals;
+	uint32_t todo;                /* resident when the round began */
+	uint32_t arrivals, taken_in;  /* so far, and of them checked and computed */
+	uint32_t up_done, down_done;  /* everything before */
+	uint32_t job_first, job_end;  /* what the others are at: arrivals, or places on their way down */
+	uint32_t task_rows, task_cols;
 };
 
 /* h[k] = relu(up . x + bias) for some places of the round. */
@@ -67,28 +72,20 @@ static void up_rows(const struct round *round, const uint32_t *places, uint32_t 
 static void up_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct round *round = arg;
-	uint32_t first = round->todo_done + task * round->task_rows;
+	uint32_t first = task * round->task_rows;
 
 	(void)thread;
-	up_rows(round, round->sparse->todo + first, WICK_MIN(round->task_rows, round->slice_end - first));
+	up_rows(round, round->sparse->todo + first, WICK_MIN(round->task_rows, round->todo - first));
 }
 
-/* Bundle parts in a slice. */
-static uint32_t slice_rows(const struct round *round)
-{
-	return (uint32_t)WICK_MAX(SLICE_BYTES / round->sparse->model->shape.part_bytes, 1);
-}
-
-/* Up-projections of some that are resident. */
-static void up_slice(struct round *round)
+/* Up-projections of those that are resident. */
+static void begin_up(struct round *round)
 {
 	struct wick_pool *pool = round->sparse->compute->pool;
-	uint32_t count = WICK_MIN(slice_rows(round), round->todo - round->todo_done);
+	uint32_t share = (uint32_t)wick_div_up(round->todo, TASK_SHARE * wick_pool_threads(pool));
 
-	round->slice_end = round->todo_done + count;
-	round->task_rows = WICK_MIN(TASK_ROWS, (uint32_t)wick_div_up(count, wick_pool_threads(pool)));
-	wick_pool_run(pool, up_task, round, (uint32_t)wick_div_up(count, round->task_rows));
-	round->todo_done = round->slice_end;
+	round->task_rows = WICK_MIN(TASK_ROWS, WICK_MAX(share, 1));
+	wick_pool_begin(pool, up_task, round, (uint32_t)wick_div_up(round->todo, round->task_rows));
 }
 
 static void down_task(void *arg, uint32_t task, uint32_t thread)
@@ -96,29 +93,28 @@ static void down_task(void *arg, uint32_t task, uint32_t thread)
 	const struct round *round = arg;
 	const struct wick_sparse *sparse = round->sparse;
 	const struct wick_shape *shape = &sparse->model->shape;
-	uint32_t column = task * round->slice_cols, cols = WICK_MIN(round->slice_cols, shape->d_model - column);
+	uint32_t column = task * round->task_cols, cols = WICK_MIN(round->task_cols, shape->d_model - column);
 
 	(void)thread;
 	sparse->compute->kernels->accumulate_rows[shape->type](round->y + column,
 		round->rows + shape->part_bytes + wick_type_bytes(shape->type, column), shape->stride,
-		sparse->row + round->down_done, sparse->h + round->down_done, round->slice_end - round->down_done, cols);
+		sparse->row + round->job_first, sparse->h + round->job_first, round->job_end - round->job_first, cols);
 }
 
-/* The down-projection goes on over what has been computed without a gap. False: it is waiting. */
-static bool down_slice(struct round *round)
+/* Those that the down-projection may go on with: all that come next without a gap. */
+static uint32_t count_ready(struct round *round)
 {
-	const struct wick_shape *shape = &round->sparse->model->shape;
-	uint32_t end = round->down_done, most = WICK_MIN(end + slice_rows(round), round->n);
+	while (round->up_done < round->n && round->sparse->ready[round->up_done])
+		round->up_done++;
+	return round->up_done - round->down_done;
+}
 
-	while (end < most && round->sparse->ready[end])
-		end++;
-	if (end == round->down_done)
-		return false;
-	round->slice_end = end;
-	wick_pool_run(round->sparse->compute->pool, down_task, round,
-		(uint32_t)wick_div_up(shape->d_model, round->slice_cols));
-	round->down_done = end;
-	return true;
+static void begin_down(struct round *round)
+{
+	round->job_first = round->down_done;
+	round->job_end = round->down_done = round->up_done;
+	wick_pool_begin(round->sparse->compute->pool, down_task, round,
+		(uint32_t)wick_div_up(round->sparse->model->shape.d_model, round->task_cols));
 }
 
 /* Checksums of some arrivals, and the up-projection of those among them that are wanted now. */
@@ -126,7 +122,8 @@ static void arrive_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct round *round = arg;
 	const struct wick_sparse *sparse = round->sparse;
-	uint32_t first = task * TASK_ARRIVALS, end = WICK_MIN(first + TASK_ARRIVALS, round->arrivals), count = 0;
+	uint32_t first = round->job_first + task * TASK_ARRIVALS, end = WICK_MIN(first + TASK_ARRIVALS, round->job_end);
+	uint32_t count = 0;
 	uint32_t places[TASK_ARRIVALS];
 
 	(void)thread;
@@ -154,20 +151,27 @@ static int repair(struct round *round, struct wick_arrival *arrival, struct wick
 	if (!err && wanted)
 		up_rows(round, &arrival->k, 1);
 	if (err && !wanted)
-		round->layer->poisoned = true;
+		((struct wick_sparse_layer *)arrival->cache)->poisoned = true;
 	arrival->bad = err;
 	return wanted ? err : 0;
 }
 
 /* Checks and computes what has been gathered. */
-static int take_in(struct round *round, struct wick_diag *diag)
+static void begin_taking_in(struct round *round)
+{
+	round->job_first = round->taken_in;
+	round->job_end = round->taken_in = round->arrivals;
+	wick_pool_begin(round->sparse->compute->pool, arrive_task, round,
+		(uint32_t)wick_div_up(round->job_end - round->job_first, TASK_ARRIVALS));
+}
+
+static int end_taking_in(struct round *round, struct wick_diag *diag)
 {
 	struct wick_sparse *sparse = round->sparse;
 	int err = 0;
 
-	wick_pool_run(sparse->compute->pool, arrive_task, round,
-		(uint32_t)wick_div_up(round->arrivals, TASK_ARRIVALS));
-	for (uint32_t i = 0; i < round->arrivals; i++) {
+	wick_pool_finish(sparse->compute->pool);
+	for (uint32_t i = round->job_first; i < round->job_end; i++) {
 		struct wick_arrival *arrival = &sparse->arrival[i];
 
 		if (arrival->bad && !err)
@@ -175,8 +179,7 @@ static int take_in(struct round *round, struct wick_diag *diag)
 		if (!arrival->bad)
 			arrival->cache->in_flight[arrival->row] = 0;
 	}
-	sparse->counters.bundles_read += round->arrivals;
-	round->arrivals = 0;
+	sparse->counters.bundles_read += round->job_end - round->job_first;
 	return err;
 }
 
@@ -192,7 +195,7 @@ static void gather(struct round *round, struct wick_draw *draw)
 
 			sparse->arrival[round->arrivals++] = (struct wick_arrival){ .bundles = draw->bundles,
 				.cache = draw->cache, .bundle = wanted->bundle, .row = wanted->row,
-				.k = round->n ? sparse->place_of[wanted->bundle] : WICK_NO_ROW,
+				.k = draw->cache == &round->layer->cache ? sparse->place_of[wanted->bundle] : WICK_NO_ROW,
 				.bad = read->request.state == WICK_IO_FAILED };
 		}
 }
@@ -201,17 +204,7 @@ static void gather_all(struct round *round)
 {
 	gather(round, &round->sparse->demand);
 	for (unsigned i = 0; i < WICK_COUNT_OF(round->sparse->ahead); i++)
-		if (round->sparse->ahead[i].cache == &round->layer->cache)
-			gather(round, &round->sparse->ahead[i]);
-}
-
-void wick_sparse_settle(struct wick_sparse *sparse, struct wick_draw *draw)
-{
-	struct round nothing = { .sparse = sparse, .layer = (struct wick_sparse_layer *)draw->cache };
-
-	gather(&nothing, draw);
-	if (nothing.arrivals)
-		take_in(&nothing, NULL);
+		gather(round, &round->sparse->ahead[i]);
 }
 
 /* Without overlap: everything that was sent for this layer is back. */
@@ -226,38 +219,42 @@ static void wait_for_all(struct round *round)
 		wick_fetch_wait(sparse->fetch);
 }
 
-/* Computes until every neuron of the round is in y. What is here is worked on before anything is waited for, and what
- * has come in small numbers waits until there is a share for every thread, unless nothing else is left to do. */
+/* Computes until every neuron of the round is in y, and everything that came with them is checked. */
 static int compute(struct round *round, struct wick_diag *diag)
 {
 	struct wick_sparse *sparse = round->sparse;
-	uint32_t group = TASK_ARRIVALS * wick_pool_threads(sparse->compute->pool);
 	int err = 0;
 
-	if (!sparse->overlap)
-		wait_for_all(round);
-	while (!err && round->down_done < round->n) {
-		wick_fetch_poll(sparse->fetch);
-		gather_all(round);
-		if (round->arrivals >= group || (round->arrivals && round->todo_done == round->todo))
-			err = take_in(round, diag);
-		else if (round->todo_done < round->todo)
-			up_slice(round);
-		else if (!down_slice(round))
+	wick_pool_finish(sparse->compute->pool);
+	gather_all(round);
+	while (!err && (round->down_done < round->n || round->taken_in < round->arrivals)) {
+		bool arrived = round->taken_in < round->arrivals;
+		uint32_t ready = count_ready(round);
+
+		if (ready >= DOWN_LEAST || (ready && !arrived)) {
+			begin_down(round);
+			wick_fetch_poll(sparse->fetch);
+			wick_pool_finish(sparse->compute->pool);
+		} else if (arrived) {
+			begin_taking_in(round);
+			wick_fetch_poll(sparse->fetch);
+			err = end_taking_in(round, diag);
+		} else {
 			wick_fetch_wait(sparse->fetch);
+		}
+		gather_all(round);
 	}
 	return err;
 }
 
-/* Gives the neurons their rows and sends for those that are not here. */
-static void place(struct round *round)
+/* Gives the neurons their rows; those that are not here come into demand.wanted. Returns how many. */
+static uint32_t place(struct round *round)
 {
 	struct wick_sparse *sparse = round->sparse;
 	struct wick_cache *cache = &round->layer->cache;
-	uint32_t count;
+	uint32_t absent;
 
-	count = wick_policy_admit(round->layer->policy, cache, round->ids, round->n, sparse->demand.wanted);
-	wick_draw_start(&sparse->demand, round->bundles, cache, count, WICK_IO_DEMAND);
+	absent = wick_policy_admit(round->layer->policy, cache, round->ids, round->n, sparse->demand.wanted);
 	for (uint32_t k = 0; k < round->n; k++) {
 		sparse->row[k] = cache->row_of_neuron[round->ids[k]];
 		sparse->ready[k] = 0;
@@ -266,6 +263,7 @@ static void place(struct round *round)
 			sparse->todo[round->todo++] = k;
 	}
 	round->rows = cache->rows;
+	return absent;
 }
 
 /* Everything is here, neuron i in row i. */
@@ -287,20 +285,30 @@ int wick_sparse_round(struct wick_sparse *sparse, uint32_t layer, const uint32_t
 	struct round round = { .sparse = sparse, .layer = &sparse->layer[layer], .bundles = at->tensor, .ids = ids, .n = n,
 		.x = x, .y = y, .up_bias = wick_vector(sparse->vectors, layer, WICK_VECTOR_UP_BIAS) };
 	uint64_t begun = wick_now_ns(), waited_ns = sparse->fetch->wait_ns, useful = sparse->counters.bundles_useful;
+	uint32_t absent = 0;
 	int err;
 
 	wick_assert(n >= 1 && n <= sparse->round);
-	round.slice_cols = (uint32_t)wick_align_up(
-		wick_div_up(sparse->model->shape.d_model, wick_pool_threads(sparse->compute->pool)), WICK_COLUMN_TILE);
-	if (round.layer->policy) {
-		place(&round);
-		wick_sparse_judge(sparse, round.layer);
-	} else {
+	round.task_cols = (uint32_t)wick_align_up(wick_div_up(sparse->model->shape.d_model,
+		TASK_SHARE * wick_pool_threads(sparse->compute->pool)), WICK_COLUMN_TILE);
+	if (round.layer->policy)
+		absent = place(&round);
+	else
 		place_resident(&round, at);
-	}
 	sparse->counters.manage_ns += wick_now_ns() - begun;
+	if (sparse->overlap)
+		begin_up(&round);
+	if (round.layer->policy) {
+		wick_draw_start(&sparse->demand, round.bundles, &round.layer->cache, absent, WICK_IO_DEMAND);
+		wick_sparse_judge(sparse, round.layer);
+	}
+	gather_all(&round);
 	if (look_ahead)
 		wick_sparse_look_ahead(sparse, layer, x);
+	if (!sparse->overlap) {
+		wait_for_all(&round);
+		begin_up(&round);
+	}
 	err = compute(&round, diag);
 	if (!round.layer->policy)
 		return err;

@@ -14,26 +14,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define SLICE_BYTES (1u << 20) /* of weights: some 100 microseconds */
-
-/* Rows that are here. While bundles are on their way, in slices, with a look at the drive after each. */
-static void linear_rows(struct wick_forward *f, const struct wick_linear *linear, const struct wick_rows *rows)
-{
-	uint64_t tile_bytes = WICK_TILE_ROWS * linear->stride;
-	uint64_t most = WICK_MAX(SLICE_BYTES / tile_bytes, 1) * WICK_TILE_ROWS;
-	struct wick_rows slice = *rows;
-
-	if (!f->sparse.on || linear->m >= WICK_GEMM_TOKENS)
-		most = rows->count;
-	for (uint64_t done = 0; done < rows->count; done += slice.count) {
-		slice = (struct wick_rows){ .base = rows->base + done * linear->stride, .first = rows->first + done,
-			.count = WICK_MIN(most, rows->count - done) };
-		wick_linear_rows(linear, &slice);
-		if (f->sparse.on)
-			wick_fetch_poll(f->fetch);
-	}
-}
-
 /* y (m, ldy) = tensor at `place` times x (m, cols), plus a bias. */
 static int apply(struct wick_forward *f, uint32_t place, const float *bias, const float *x, float *y, uint32_t m,
 	struct wick_diag *diag)
@@ -45,12 +25,12 @@ static int apply(struct wick_forward *f, uint32_t place, const float *bias, cons
 	int err;
 
 	if (rows.count)
-		linear_rows(f, &linear, &rows);
+		wick_linear_rows(&linear, &rows);
 	for (uint64_t done = rows.count; done < at->rows; done += rows.count) {
 		err = wick_sweep_next(&f->sweep, place, &rows, diag);
 		if (err)
 			return err;
-		linear_rows(f, &linear, &rows);
+		wick_linear_rows(&linear, &rows);
 		wick_sweep_done(&f->sweep);
 	}
 	for (uint32_t i = 0; bias && i < m; i++)

@@ -49,8 +49,6 @@ void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const fl
 
 	if (!next->policy || !wick_choose_ahead(&sparse->chooser, layer))
 		return;
-	if (!draw->pending && draw->back)
-		wick_sparse_settle(sparse, draw);
 	count = wick_choose_likely(&sparse->chooser, layer, x, sparse->likely, sparse->probability, sparse->likely_sorted);
 	guessed = wick_now_ns();
 	sparse->counters.predict_ns += guessed - begun;

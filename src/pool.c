@@ -11,6 +11,8 @@
  * of the next job, and nobody waits for it. What a thread reads of a job after it has got a task stays as it is until
  * that task is done. On a machine of several nodes each has a ticket of its own for its share of the tasks.
  *
+ * The caller may come late, too: it is the one that talks to the drive, and the others do tasks meanwhile.
+ *
  * A token is hundreds of jobs some microseconds apart, and between them it waits for flash. Waking a thread costs tens
  * of microseconds on a virtual machine, so helpers look out for the next job for about that long and sleep after it: that
  * never costs more than twice what the better of the two would have. Where there are more threads than CPUs nobody looks
@@ -61,6 +63,8 @@ struct wick_pool {
 	wick_task_fn fn;
 	void *arg;
 	uint32_t tasks;
+	void (*meanwhile)(void *arg); /* the caller's, between its tasks; or NULL */
+	void *meanwhile_arg;
 	uint32_t job;     /* its number */
 	uint32_t shares;
 	uint32_t node;    /* the caller's */
@@ -107,8 +111,11 @@ static void take_tasks(struct wick_pool *pool, uint32_t thread, uint32_t node)
 	uint32_t task, tasks, mine = 0;
 
 	for (uint32_t i = 0; i < pool->shares; i++)
-		for (; take_task(&pool->share[(node + i) % pool->shares], &task); mine++)
+		for (; take_task(&pool->share[(node + i) % pool->shares], &task); mine++) {
 			pool->fn(pool->arg, task, thread);
+			if (!thread && pool->meanwhile)
+				pool->meanwhile(pool->meanwhile_arg);
+		}
 	if (!mine)
 		return;
 	tasks = pool->tasks; /* of the same job still: it is not over before the next line */
@@ -200,21 +207,36 @@ static void share_out(struct wick_pool *pool, uint32_t tasks)
 	}
 }
 
-void wick_pool_run(struct wick_pool *pool, wick_task_fn fn, void *arg, uint32_t tasks)
+void wick_pool_finish(struct wick_pool *pool)
 {
-	if (!pool->started || tasks < 2) {
-		for (uint32_t task = 0; task < tasks; task++)
-			fn(arg, task, 0);
-		return;
-	}
+	take_tasks(pool, 0, pool->node);
+	wait_until_done(pool);
+}
+
+void wick_pool_begin(struct wick_pool *pool, wick_task_fn fn, void *arg, uint32_t tasks)
+{
+	wick_pool_finish(pool);
 	pool->fn = fn;
 	pool->arg = arg;
 	pool->tasks = tasks;
 	atomic_store(&pool->done, 0);
 	share_out(pool, tasks);
-	call_helpers(pool, WICK_MIN(pool->started, tasks - 1));
-	take_tasks(pool, 0, pool->node);
-	wait_until_done(pool);
+	if (pool->started && tasks)
+		call_helpers(pool, WICK_MIN(pool->started, tasks));
+}
+
+void wick_pool_run(struct wick_pool *pool, wick_task_fn fn, void *arg, uint32_t tasks)
+{
+	wick_pool_begin(pool, fn, arg, tasks > 1 ? tasks : 0);
+	wick_pool_finish(pool);
+	if (tasks == 1) /* not worth a call */
+		fn(arg, 0, 0);
+}
+
+void wick_pool_meanwhile(struct wick_pool *pool, void (*fn)(void *arg), void *arg)
+{
+	pool->meanwhile = fn;
+	pool->meanwhile_arg = arg;
 }
 
 uint32_t wick_pool_threads(const struct wick_pool *pool)

@@ -25,3 +25,11 @@ uint32_t wick_pool_threads(const struct wick_pool *pool);
 /* Runs fn(arg, task, thread) for every task < tasks and returns when all are done. Which thread takes which task is
  * chance: tasks must not depend on it. thread < wick_pool_threads() is for scratch. */
 void wick_pool_run(struct wick_pool *pool, wick_task_fn fn, void *arg, uint32_t tasks);
+
+/* The same in two steps, for a caller that has something else to do: the others are at work from begin on, the caller
+ * from finish on. A job that is begun meanwhile, or run, finishes the one before it first. */
+void wick_pool_begin(struct wick_pool *pool, wick_task_fn fn, void *arg, uint32_t tasks);
+void wick_pool_finish(struct wick_pool *pool);
+
+/* What the caller of every job does after each of its own tasks; it must leave the pool alone. */
+void wick_pool_meanwhile(struct wick_pool *pool, void (*fn)(void *arg), void *arg);

@@ -40,7 +40,7 @@ static void array_bytes(uint64_t bytes[ARRAYS], const struct wick_shape *shape, 
 	bytes[READY] = round;
 	bytes[FILL] = shape->n_ff;
 	bytes[MASK] = size->batch_tokens < WICK_GEMM_TOKENS ? 0 : size->batch_tokens * wick_div_up(shape->n_ff, 64) * 8;
-	bytes[ARRIVAL] = (round + 2 * ahead_most(shape)) * sizeof(struct wick_arrival);
+	bytes[ARRIVAL] = (round + 3 * ahead_most(shape)) * sizeof(struct wick_arrival);
 }
 
 uint64_t wick_sparse_bytes(const struct wick_shape *shape, const struct wick_sparse_shape *size)

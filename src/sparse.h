@@ -83,7 +83,7 @@ struct wick_sparse {
 	uint32_t *todo;          /* (round): places of those resident, to be computed */
 	uint8_t *ready;          /* (round) */
 	float *h;                /* (round) */
-	struct wick_arrival *arrival; /* (round + 2 ahead) */
+	struct wick_arrival *arrival; /* (round + 3 ahead): a round's, and of what was drawn ahead for it, before and after it */
 	uint8_t *fill;           /* (n_ff): has a row whose bytes come with the sweep */
 	uint64_t *mask;          /* (batch_tokens, n_ff / 64) */
 	struct wick_sparse_counters {
@@ -127,8 +127,6 @@ void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const fl
  * it waited. */
 void wick_sparse_judge(struct wick_sparse *sparse, struct wick_sparse_layer *layer);
 void wick_sparse_pace(struct wick_sparse *sparse, uint64_t waited_ns, uint32_t useful);
-/* Checks what a draw brought that nobody has asked for yet. */
-void wick_sparse_settle(struct wick_sparse *sparse, struct wick_draw *draw);
 uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x); /* -> chosen */
 /* Waits for the reads of a draw and forgets what they brought: their rows stay in flight. */
 void wick_sparse_drain(struct wick_sparse *sparse, struct wick_draw *draw);

@@ -67,6 +67,12 @@ static void add_number(void *arg, uint32_t task, uint32_t thread)
 	atomic_fetch_add(&small->sum, small->number + task);
 }
 
+/* number + (number + 1) + ..., so many */
+static uint32_t sum_of(uint32_t number, uint32_t tasks)
+{
+	return tasks * number + tasks * (tasks - 1) / 2;
+}
+
 /* A helper that is late for a job must not do its tasks after it, nor with the next one's numbers. More threads than
  * CPUs make late ones. */
 static void late_helpers_do_no_harm(void **state)
@@ -80,9 +86,58 @@ static void late_helpers_do_no_harm(void **state)
 		uint32_t tasks = 1 + job % 7;
 
 		wick_pool_run(pool, add_number, &small, tasks);
-		assert_int_equal(small.sum, tasks * job + tasks * (tasks - 1) / 2);
+		assert_int_equal(small.sum, sum_of(job, tasks));
 		small.number = UINT32_MAX / 2;
 	}
+	wick_pool_destroy(pool);
+}
+
+static void count_look(void *arg)
+{
+	++*(uint32_t *)arg;
+}
+
+/* The others work from begin on, so a job ends however late the caller comes, and one that is begun, or run, while
+ * another is at work changes nothing for either. */
+static void caller_may_come_late(void **state)
+{
+	(void)state;
+	for (uint32_t threads = 1; threads <= 4; threads++) {
+		struct wick_pool *pool;
+
+		assert_int_equal(wick_pool_create(&pool, threads, NULL), 0);
+		for (uint32_t job = 0; job < 2000; job++) {
+			struct small first = { .number = job }, second = { .number = 2 * job }, third = { .number = 3 * job };
+
+			wick_pool_begin(pool, add_number, &first, job % 9);
+			wick_pool_begin(pool, add_number, &second, 5);
+			assert_int_equal(first.sum, sum_of(job, job % 9));
+			wick_pool_run(pool, add_number, &third, 1 + job % 2);
+			assert_int_equal(second.sum, sum_of(2 * job, 5));
+			assert_int_equal(third.sum, sum_of(3 * job, 1 + job % 2));
+			wick_pool_finish(pool);
+		}
+		wick_pool_destroy(pool);
+	}
+}
+
+/* With no one else at work the caller does everything when it comes, and looks up after each task. */
+static void caller_looks_up_between_tasks(void **state)
+{
+	struct small small = { .number = 1 };
+	struct wick_pool *pool;
+	uint32_t looks = 0;
+
+	(void)state;
+	assert_int_equal(wick_pool_create(&pool, 1, NULL), 0);
+	wick_pool_meanwhile(pool, count_look, &looks);
+	wick_pool_begin(pool, add_number, &small, 10);
+	assert_int_equal(small.sum, 0);
+	wick_pool_finish(pool);
+	assert_int_equal(small.sum, sum_of(1, 10));
+	assert_int_equal(looks, 10);
+	wick_pool_finish(pool);
+	assert_int_equal(small.sum, sum_of(1, 10));
 	wick_pool_destroy(pool);
 }
 
@@ -104,6 +159,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_task_runs_once),
 		cmocka_unit_test(late_helpers_do_no_harm),
+		cmocka_unit_test(caller_may_come_late),
+		cmocka_unit_test(caller_looks_up_between_tasks),
 		cmocka_unit_test(limits_are_said),
 	};
 
