@@ -286,6 +286,36 @@ static void name_model(struct wick *wick, const char *path)
 		snprintf(wick->name, sizeof(wick->name), "%s", slash ? slash + 1 : path);
 }
 
+static const char *lookahead_why(const struct wick *wick)
+{
+	if (wick->settings.mode != WICK_MODE_SPARSE || wick->forward.sparse.lookahead)
+		return "";
+	if (!wick->settings.lookahead)
+		return "lookahead 0 was asked for";
+	if (wick->trace)
+		return "the trace has no guesses";
+	return wick->predictors->origin == WICK_PREDICTORS_PACKED
+		? "it takes predictors that wick train makes"
+		: "these predictors were made without";
+}
+
+/* Who chooses the neurons. */
+static void report_choice(struct wick *wick)
+{
+	struct wick_report *report = &wick->report;
+
+	report->predictors = report->predictors_path = "";
+	report->lookahead = wick->forward.sparse.lookahead;
+	report->lookahead_why = lookahead_why(wick);
+	if (wick->trace) {
+		report->predictors = "trace";
+		report->predictors_path = wick_trace_path(wick->trace);
+	} else if (wick->predictors) {
+		report->predictors = wick_predictor_set_origins[wick->predictors->origin];
+		report->predictors_path = wick->predictors->path;
+	}
+}
+
 static void fill_report(struct wick *wick)
 {
 	static const char *const archs[WICK_ARCH_COUNT] = { [WICK_ARCH_OPT] = "opt" };
@@ -300,6 +330,7 @@ static void fill_report(struct wick *wick)
 		.numa = wick->numa, .cpus = wick->topo.cpu_count,
 		.vocab = shape->vocab, .layers = shape->layers, .d_model = shape->d_model, .n_ff = shape->n_ff,
 		.ctx_max = shape->ctx_max };
+	report_choice(wick);
 }
 
 static int open_all(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag)

@@ -147,6 +147,11 @@ const struct wick_trace_shape *wick_trace_shape(const struct wick_trace *trace)
 	return &trace->shape;
 }
 
+const char *wick_trace_path(const struct wick_trace *trace)
+{
+	return trace->path;
+}
+
 int wick_trace_fits(const struct wick_trace *trace, uint32_t layers, uint32_t n_ff, uint32_t model_crc,
 	struct wick_diag *diag)
 {

@@ -34,6 +34,7 @@ struct wick_trace_shape {
 int wick_trace_open(struct wick_trace **trace, const char *path, struct wick_diag *diag);
 void wick_trace_close(struct wick_trace *trace);
 const struct wick_trace_shape *wick_trace_shape(const struct wick_trace *trace);
+const char *wick_trace_path(const struct wick_trace *trace);
 
 /* Whether the trace is of a model like this: as many layers, as wide, and, unless the trace is of no model, the same file.
  * -EINVAL with a sentence when it is not. */

@@ -86,9 +86,14 @@ static double number_of(const json_t *object, const char *key)
 	return json_number_value(json_object_get(object, key));
 }
 
+/* All together have no rank. */
 static void print_row(const char *name, const json_t *figures)
 {
-	printf("%-8s %5.0f %9.2f%% %8.2f%% %9.2f%% %10.2f\n", name, number_of(figures, "rank"),
+	char rank[16] = "";
+
+	if (json_object_get(figures, "rank"))
+		snprintf(rank, sizeof(rank), "%.0f", number_of(figures, "rank"));
+	printf("%-8s %5s %9.2f%% %8.2f%% %9.2f%% %10.2f\n", name, rank,
 		100 * number_of(figures, "active_share"), 100 * number_of(figures, "recall"),
 		100 * number_of(figures, "precision"), number_of(figures, "predicted_per_active"));
 }

@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <stddef.h>
+#include <string.h>
 
 /* Nothing is divided by nothing: a run of no tokens has figures of 0. */
 static double per(double amount, double by)
@@ -39,6 +40,18 @@ void print_share(const struct wick_plan *plan, FILE *out)
 			BYTES(plan->swept_bytes));
 }
 
+/* "trained predictors, 636 kB of demo.pred.gguf, and guesses a layer ahead" */
+static void print_choice(const struct wick_report *report, const struct wick_plan *plan, FILE *out)
+{
+	if (!*report->predictors)
+		return;
+	fprintf(out, "neurons chosen by ");
+	if (strcmp(report->predictors, "trace"))
+		fprintf(out, "%s predictors, %s of ", report->predictors, BYTES(plan->predictor_bytes));
+	fprintf(out, "%s%s\n", report->predictors_path, report->lookahead ? "; the next layer's are read ahead" : "");
+	print_why("ahead", report->lookahead_why, out);
+}
+
 void print_start(const struct wick_report *report, const struct wick_plan *plan, FILE *out)
 {
 	fprintf(out, "model   %s: %s, %s, %s of weights\n", report->model, report->arch, report->type,
@@ -48,6 +61,7 @@ void print_start(const struct wick_report *report, const struct wick_plan *plan,
 	if (*report->limit)
 		fprintf(out, "        %s\n", report->limit);
 	fprintf(out, "        %s; %s\n", report->pages, report->numa);
+	print_choice(report, plan, out);
 	fprintf(out, "flash   %s, %s\n", report->io, report->direct ? "direct" : "buffered");
 	print_why("uring", report->io_why, out);
 	print_why("direct", report->direct_why, out);
@@ -139,6 +153,10 @@ static void set_report(json_t *json, const struct wick_report *report)
 	set_text(json, "pages", report->pages);
 	set_text(json, "limit", report->limit);
 	set_text(json, "numa", report->numa);
+	set_text(json, "predictors", report->predictors);
+	set_text(json, "predictors_path", report->predictors_path);
+	json_object_set_new(json, "lookahead", json_boolean(report->lookahead));
+	set_text(json, "lookahead_why", report->lookahead_why);
 	set_count(json, "cpus", report->cpus);
 }
 

@@ -19,6 +19,7 @@
 
 #include "cgroup.h"
 #include "fixture.h"
+#include "predictors.h"
 #include "synth.h"
 
 #include "bits.h"
@@ -42,6 +43,7 @@ struct setting {
 	const char *mode, *io;
 	double percent;
 	bool buffered;
+	bool trained; /* with predictors in a file of their own */
 };
 
 static const struct setting settings[] = {
@@ -57,6 +59,8 @@ static const struct setting settings[] = {
 	{ "sparse", NULL, PERCENT_LEAST, false },
 	{ "sparse", "pread", 60, false },
 	{ "sparse", NULL, 100, true },
+	{ "sparse", NULL, PERCENT_LEAST, false, .trained = true },
+	{ "sparse", NULL, 60, true, .trained = true },
 };
 
 /* What a run says of itself when it ends. */
@@ -65,7 +69,7 @@ struct outcome {
 	int direct;
 };
 
-static char scratch[PATH_MAX], model[PATH_MAX];
+static char scratch[PATH_MAX], model[PATH_MAX], trained[PATH_MAX]; /* trained: the same, under another name */
 static struct cgroup cgroup;
 
 static void setting_options(struct wick_options *options, const struct setting *setting)
@@ -191,7 +195,7 @@ static int run_child(unsigned setting, struct outcome *outcome)
 		close(pipes[0]);
 		close(pipes[1]);
 		if (!cgroup.folder[0] || cgroup_enter(&cgroup))
-			execl("/proc/self/exe", "budget", model, number, NULL);
+			execl("/proc/self/exe", "budget", settings[setting].trained ? trained : model, number, NULL);
 		_exit(127);
 	}
 	close(pipes[1]);
@@ -286,6 +290,9 @@ static int make_model(void **state)
 	synth_checkpoint(scratch, &shape);
 	path_join(model, scratch, "model.gguf");
 	model_pack(scratch, model, "bf16");
+	path_join(trained, scratch, "trained.gguf");
+	assert_int_equal(link(model, trained), 0);
+	predictors_write(trained);
 	if (evict(model))
 		return 0;
 	puts("skipped: files here cannot be evicted from the page cache");

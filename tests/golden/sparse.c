@@ -4,10 +4,11 @@
 /* In sparse mode too, placement changes speed, never the answer. Two truths need no expected file: when every neuron is
  * chosen, sparse mode is dense mode, bit for bit; and for any other choice one run with everything resident, one thread
  * and the plainest I/O is what every other way to place, read and compute must repeat. The choices are traces, for which
- * prompts come token by token, and predictors. */
+ * prompts come token by token, predictors that packing made, and predictors of a file of their own. */
 
 #include "answer.h"
 #include "fixture.h"
+#include "predictors.h"
 #include "synth.h"
 
 #include "bits.h"
@@ -117,7 +118,7 @@ static void set_memory(struct wick_options *options, enum memory memory, const c
 						       : least;
 }
 
-/* trace NULL: the model's own predictors choose. */
+/* trace NULL: predictors choose. */
 static void answer_as_placed(struct answer *answer, const struct model *model, const struct placement *p, const char *mode,
 	const char *trace)
 {
@@ -205,6 +206,14 @@ static int open_some(void **state)
 static int open_half(void **state)
 {
 	return open_model(state, &small, 50);
+}
+
+static int open_trained(void **state)
+{
+	int rc = open_model(state, &small, 6);
+
+	predictors_write(((struct model *)*state)->path);
+	return rc;
 }
 
 static int close_model(void **state)
@@ -297,7 +306,58 @@ static void predicted_is_not_dense(void **state)
 	answer_free(&dense);
 }
 
-/* Otherwise the test above would compare dense with dense. */
+/* What was drawn ahead, in the last of the answers taken so. */
+static uint64_t drawn_ahead(const struct model *model, const char *trace, uint32_t lookahead, const char *chosen_by)
+{
+	struct wick_options options;
+	struct wick_stats stats;
+	struct answer answer;
+	struct wick *wick;
+
+	wick_options_init(&options);
+	options.ctx = ANSWER_CTX;
+	options.all_logits = true;
+	options.mode = "sparse";
+	options.trace = trace;
+	options.lookahead = lookahead;
+	set_memory(&options, MEMORY_LITTLE, model->path);
+	wick = model_open(model->path, &options);
+	assert_string_equal(wick_report_of(wick)->predictors, chosen_by);
+	assert_int_equal(answer_take(&answer, wick, 31, NULL), 0);
+	wick_stats(wick, &stats);
+	assert_int_equal(wick_report_of(wick)->lookahead, !*wick_report_of(wick)->lookahead_why);
+	assert_int_equal(wick_report_of(wick)->lookahead, stats.bundles_prefetched > 0);
+	answer_free(&answer);
+	wick_close(wick);
+	return stats.bundles_prefetched;
+}
+
+static void the_report_says_who_chooses(void **state)
+{
+	struct model *model = *state;
+
+	assert_int_equal(drawn_ahead(model, NULL, 1, "packed"), 0);
+	assert_int_not_equal(drawn_ahead(model, model->trace, 1, "trace"), 0);
+	predictors_write(model->path);
+	assert_int_not_equal(drawn_ahead(model, NULL, 1, "trained"), 0);
+	assert_int_equal(drawn_ahead(model, NULL, 0, "trained"), 0);
+	assert_int_not_equal(drawn_ahead(model, model->trace, 1, "trace"), 0);
+}
+
+/* Otherwise the tests with a file of predictors might be those without. */
+static void trained_is_not_packed(void **state)
+{
+	struct model *model = *state;
+	struct answer packed;
+
+	answer_as_placed(&packed, model, &plainest, "sparse", NULL);
+	predictors_write(model->path);
+	answer_as_placed(&model->truth, model, &plainest, "sparse", NULL);
+	assert_int_not_equal(answer_differs(&packed, &model->truth), -1);
+	answer_free(&packed);
+}
+
+/* Otherwise any_combination would compare dense with dense. */
 static void some_chosen_is_not_dense(void **state)
 {
 	struct model *model = *state;
@@ -320,6 +380,10 @@ int main(void)
 		ON(open_half, any_combination),
 		ON(open_some, predicted_is_not_dense),
 		ON(open_some, predicted),
+		ON(open_trained, predicted_is_not_dense),
+		ON(open_trained, predicted),
+		ON(open_some, trained_is_not_packed),
+		ON(open_some, the_report_says_who_chooses),
 	};
 
 	uring = uring_allowed();
