@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What the process takes beside everything that the plan counts: code and libraries as far as they are touched (5 to 7
  * MB), stacks, OpenBLAS's packing buffers, the ring, and some room, since all of these differ a little from run to run.
@@ -146,12 +147,13 @@ static int make_plan(struct wick *wick, const struct wick_options *options, stru
 	return wick_plan_make(&input, wick->places, &wick->plan, layout, diag);
 }
 
-/* A cgroup that has less than the plan takes would have the process killed; one below the budget is said. */
+/* A cgroup that has less than the plan takes would have the process killed; one below the budget is said. The kernel cuts
+ * a limit down to whole pages. */
 static int check_limit(struct wick *wick, struct wick_diag *diag)
 {
-	uint64_t limit = wick_cgroup_limit_bytes();
+	uint64_t limit = wick_cgroup_limit_bytes(), page = (uint64_t)sysconf(_SC_PAGESIZE);
 
-	if (wick->plan.total_bytes > limit)
+	if (wick->plan.total_bytes / page > limit / page)
 		return wick_diag_say(diag, -ENOSPC,
 			"a cgroup allows this process %.1f MiB, and with a budget of %.1f MiB it would take %.1f MiB (--memory %llu "
 			"stays below the limit)", (double)limit / 0x1p20, (double)wick->plan.budget_bytes / 0x1p20,

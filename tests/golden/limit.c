@@ -110,7 +110,7 @@ static void a_limit_below_the_budget_is_said(void **state)
 
 static void a_limit_below_the_plan_is_refused(void **state)
 {
-	uint64_t whole = whole_bytes(), limit = wick_align_down(whole - 1, 4096);
+	uint64_t whole = whole_bytes(), limit = wick_align_down(whole, 4096) - 4096; /* kept in whole pages */
 	char answer[1024], number[64];
 
 	(void)state;
