@@ -152,24 +152,15 @@ static inline vec dot_q8_0(vec sum, const uint8_t *block, const int16_t *x, floa
 	return vec_fma(vec_set(scale), vcvtq_f32_s32(sums), sum);
 }
 
-/* x for a group of q4_0. */
-struct x_q4_0 {
-	int8_t levels[8][32];
-};
-
-static inline void pack_q4_0(struct x_q4_0 *x, size_t b, const vec *levels)
+static inline void pack_block(int8_t *x, const vec *levels)
 {
 	for (int i = 0; i < 4; i++)
-		vst1_s8(x->levels[b] + 8 * i,
-			vmovn_s16(vcombine_s16(low_words(levels[2 * i]), low_words(levels[2 * i + 1]))));
+		vst1_s8(x + 8 * i, vmovn_s16(vcombine_s16(low_words(levels[2 * i]), low_words(levels[2 * i + 1]))));
 }
 
-/* Sums of four products of 2^3 * 2^7 fit 16 bits. */
-static inline vec dot_block_q4_0(vec sum, const uint8_t *block, const int8_t *x, float scale)
+/* Four sums. Those of four products of at most 2^3 * 2^7 fit 16 bits. */
+static inline vec dot_block(vec sum, int8x16_t low, int8x16_t high, const int8_t *x, float scale)
 {
-	uint8x16_t bytes = vld1q_u8(block + 2);
-	int8x16_t low = vsubq_s8(vreinterpretq_s8_u8(vandq_u8(bytes, vdupq_n_u8(15))), vdupq_n_s8(8));
-	int8x16_t high = vsubq_s8(vreinterpretq_s8_u8(vshrq_n_u8(bytes, 4)), vdupq_n_s8(8));
 	int8x16_t x_low = vld1q_s8(x), x_high = vld1q_s8(x + 16);
 	int16x8_t products = vmull_s8(vget_low_s8(low), vget_low_s8(x_low));
 
@@ -179,11 +170,46 @@ static inline vec dot_block_q4_0(vec sum, const uint8_t *block, const int8_t *x,
 	return vec_fma(vec_set(scale), vcvtq_f32_s32(vpaddlq_s16(products)), sum);
 }
 
+static inline vec dot_block_q4_0(vec sum, const uint8_t *block, const int8_t *x, float scale)
+{
+	uint8x16_t bytes = vld1q_u8(block + 2);
+	int8x16_t low = vsubq_s8(vreinterpretq_s8_u8(vandq_u8(bytes, vdupq_n_u8(15))), vdupq_n_s8(8));
+	int8x16_t high = vsubq_s8(vreinterpretq_s8_u8(vshrq_n_u8(bytes, 4)), vdupq_n_s8(8));
+
+	return dot_block(sum, low, high, x, scale);
+}
+
+/* x for a group of q4_0. */
+struct x_q4_0 {
+	int8_t levels[8][32];
+};
+
+static inline void pack_q4_0(struct x_q4_0 *x, size_t b, const vec *levels)
+{
+	pack_block(x->levels[b], levels);
+}
+
 static inline vec dot_q4_0(vec sum, const uint8_t *blocks, const struct x_q4_0 *x, const float *scales)
 {
 	for (int b = 0; b < 8; b++)
 		sum = dot_block_q4_0(sum, blocks + 18 * b, x->levels[b], scales[b]);
 	return sum;
+}
+
+/* The lowest two bits of each byte choose from -3, -1, 1, 3. */
+static inline int8x16_t levels_q2(uint8x16_t bytes)
+{
+	const int8x16_t table = vreinterpretq_s8_u32(vdupq_n_u32(0x0301fffd));
+
+	return vqtbl1q_s8(table, vandq_u8(bytes, vdupq_n_u8(3)));
+}
+
+static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, float step)
+{
+	uint8x8_t bytes = vld1_u8(block);
+	uint8x16_t two = vcombine_u8(bytes, vshr_n_u8(bytes, 2));
+
+	return dot_block(sum, levels_q2(two), levels_q2(vshrq_n_u8(two, 4)), x, step);
 }
 
 /* x for a group of q2: numbers 0 to 7 of two blocks, then 8 to 15 of both, and so on, as the bits lie in the bytes. */
@@ -193,25 +219,26 @@ struct x_q2 {
 
 static inline void pack_q2(struct x_q2 *x, size_t b, const vec *levels)
 {
+	int8_t block[32];
+
+	pack_block(block, levels);
 	for (int i = 0; i < 4; i++)
-		vst1_s8(x->levels[b / 2][i] + 8 * (b % 2),
-			vmovn_s16(vcombine_s16(low_words(levels[2 * i]), low_words(levels[2 * i + 1]))));
+		memcpy(x->levels[b / 2][i] + 8 * (b % 2), block + 8 * i, 8);
 }
 
-/* Two blocks, four words each. A byte of one of them, shifted, chooses from a table. */
+/* Two blocks, four words each. */
 static inline int16x8_t products_q2(const uint8_t *blocks, const int8_t (*x)[16])
 {
-	const int8x16_t table = vreinterpretq_s8_u32(vdupq_n_u32(0x0301fffd)); /* -3, -1, 1, 3 */
-	uint8x16_t bytes = vld1q_u8(blocks), three = vdupq_n_u8(3);
-	uint8x16_t indices[4] = { vandq_u8(bytes, three), vandq_u8(vshrq_n_u8(bytes, 2), three),
-		vandq_u8(vshrq_n_u8(bytes, 4), three), vshrq_n_u8(bytes, 6) };
+	uint8x16_t bytes = vld1q_u8(blocks);
+	int8x16_t levels[4] = { levels_q2(bytes), levels_q2(vshrq_n_u8(bytes, 2)), levels_q2(vshrq_n_u8(bytes, 4)),
+		levels_q2(vshrq_n_u8(bytes, 6)) };
 	int16x8_t first = vdupq_n_s16(0), second = vdupq_n_s16(0);
 
 	for (int i = 0; i < 4; i++) {
-		int8x16_t levels = vqtbl1q_s8(table, indices[i]), x_levels = vld1q_s8(x[i]);
+		int8x16_t x_levels = vld1q_s8(x[i]);
 
-		first = vmlal_s8(first, vget_low_s8(levels), vget_low_s8(x_levels));
-		second = vmlal_high_s8(second, levels, x_levels);
+		first = vmlal_s8(first, vget_low_s8(levels[i]), vget_low_s8(x_levels));
+		second = vmlal_high_s8(second, levels[i], x_levels);
 	}
 	return vpaddq_s16(first, second);
 }

@@ -10,19 +10,23 @@
  *
  * q8_0 meets x in 15 bits, which costs nothing that could be seen beside the 8 of the weights. q4_0 and q2 meet it in 8:
  * half of the work, and still 16 times and more finer than the weights. They are taken a group of blocks at a time, so
- * that each block has a lane or two in which its scale is applied. */
+ * that each block has a lane or two in which its scale is applied; what is left of a row, block by block. */
 
 #include "vector.h"
 
 #define FIXED_COLS 8192 /* columns at a time; a whole number of groups */
 #define GROUP_COLS (GROUP * WICK_BLOCK)
-#define MOST_BYTES 18 /* of a block that is taken in groups */
 
 struct fixed {
 	union {
-		_Alignas(64) int16_t words[FIXED_COLS];       /* q8_0 */
-		struct x_q4_0 q4_0[FIXED_COLS / GROUP_COLS];  /* the last one is filled up with zeros */
-		struct x_q2 q2[FIXED_COLS / GROUP_COLS];
+		_Alignas(64) int16_t words[FIXED_COLS]; /* q8_0 */
+		struct {
+			union {
+				struct x_q4_0 q4_0[FIXED_COLS / GROUP_COLS];
+				struct x_q2 q2[FIXED_COLS / GROUP_COLS];
+			};
+			int8_t rest[GROUP][WICK_BLOCK]; /* the blocks after the last whole group */
+		};
 	};
 	float steps[FIXED_COLS / WICK_BLOCK];
 };
@@ -77,29 +81,21 @@ INLINE void fix_words(struct fixed *fixed, const float *x, size_t cols)
 	}
 }
 
-INLINE void pack_block(enum wick_type type, struct fixed *fixed, size_t b, const vec *levels)
-{
-	if (type == WICK_Q4_0)
-		pack_q4_0(&fixed->q4_0[b / GROUP], b % GROUP, levels);
-	else
-		pack_q2(&fixed->q2[b / GROUP], b % GROUP, levels);
-}
-
 INLINE void fix_groups(enum wick_type type, struct fixed *fixed, const float *x, size_t cols)
 {
+	size_t blocks = cols / WICK_BLOCK, whole = blocks - blocks % GROUP;
 	float steps_of_one[FIXED_COLS / WICK_BLOCK];
 	vec levels[TILE_VECS];
-	size_t b = 0;
 
 	find_steps(fixed->steps, steps_of_one, x, cols, 127);
-	for (; b < cols / WICK_BLOCK; b++) {
+	for (size_t b = 0; b < blocks; b++) {
 		block_levels(levels, x + b * WICK_BLOCK, steps_of_one[b]);
-		pack_block(type, fixed, b, levels);
-	}
-	memset(levels, 0, sizeof(levels));
-	for (; b % GROUP; b++) {
-		pack_block(type, fixed, b, levels);
-		fixed->steps[b] = 0;
+		if (b >= whole)
+			pack_block(fixed->rest[b - whole], levels);
+		else if (type == WICK_Q4_0)
+			pack_q4_0(&fixed->q4_0[b / GROUP], b % GROUP, levels);
+		else
+			pack_q2(&fixed->q2[b / GROUP], b % GROUP, levels);
 	}
 }
 
@@ -145,18 +141,24 @@ INLINE vec fixed_group(enum wick_type type, vec sum, const uint8_t *blocks, cons
 	return dot_q4_0(sum, blocks, &x->q4_0[group], scales);
 }
 
-/* Blocks at the end that are fewer than a group become one with zeros. */
-INLINE void fixed_rest(enum wick_type type, int rows, size_t count, vec *sums, const uint8_t *const *w, size_t at,
-	const struct fixed *x, size_t group)
+INLINE vec fixed_block(enum wick_type type, vec sum, const uint8_t *block, const int8_t *x, float step)
 {
-	uint8_t last[ROWS][GROUP * MOST_BYTES] = { 0 };
+	return type == WICK_Q2 ? dot_block_q2(sum, block, x, step)
+			       : dot_block_q4_0(sum, block, x, scale_of(block) * step);
+}
 
-	for (int r = 0; r < rows; r++)
-		for (size_t b = 0; b < count; b++)
-			memcpy(last[r] + b * tile_bytes(type), w[r] + at + b * tile_bytes(type), tile_bytes(type));
+/* The blocks from `first` on, which are fewer than a group. */
+INLINE void fixed_rest(enum wick_type type, int rows, size_t first, size_t blocks, vec *sums, const uint8_t *const *w,
+	const uint8_t *const *next, const struct fixed *x)
+{
+	size_t bytes = tile_bytes(type);
+
+	for (size_t b = first; b < blocks; b++) {
+		fetch_ahead(rows, next, b * bytes, bytes);
 #pragma GCC unroll 4
-	for (int r = 0; r < rows; r++)
-		sums[r] = fixed_group(type, sums[r], last[r], x, group);
+		for (int r = 0; r < rows; r++)
+			sums[r] = fixed_block(type, sums[r], w[r] + b * bytes, x->rest[b - first], x->steps[b]);
+	}
 }
 
 INLINE void fixed_rows_grouped(enum wick_type type, int rows, vec *sums, const uint8_t *const *w,
@@ -171,8 +173,7 @@ INLINE void fixed_rows_grouped(enum wick_type type, int rows, vec *sums, const u
 			sums[r] = fixed_group(type, sums[r], w[r] + at, x, g);
 		}
 	}
-	if (g * GROUP_COLS < cols)
-		fixed_rest(type, rows, (cols - g * GROUP_COLS) / WICK_BLOCK, sums, w, at, x, g);
+	fixed_rest(type, rows, g * GROUP, cols / WICK_BLOCK, sums, w, next, x);
 }
 
 /* y[r * step] += or = row r . x, for columns that fit into `x`. */

@@ -5,7 +5,7 @@
 
 #include "../sets.h"
 
-#include "scales.h"
+#include "blocks.h"
 
 #include <immintrin.h>
 #include <stdint.h>
@@ -200,8 +200,8 @@ static inline vec dot_q4_0(vec sum, const uint8_t *blocks, const struct x_q4_0 *
 }
 
 /* x for a group of q2: of each half of it, numbers 0 to 7 of its four blocks, then 8 to 15 of all, and so on, as the
- * bits lie in the bytes. Weights are met as 0, 4, 8, 12, and 6 times the sum of a block's x is taken off again: twice what
- * is wanted. */
+ * bits lie in the bytes. Weights are met as 0, 4, 8, 12, and 6 times the sum of a block's x is taken off again: twice
+ * what is wanted. */
 struct x_q2 {
 	int8_t levels[2][4][32];
 	int32_t offsets[8];
@@ -246,6 +246,21 @@ static inline vec dot_q2(vec sum, const uint8_t *blocks, const struct x_q2 *x, c
 
 	sums = _mm256_sub_epi32(sums, folded(_mm256_loadu_si256((const void *)x->offsets)));
 	return vec_fma(_mm256_castsi256_ps(folded(_mm256_castps_si256(halves))), _mm256_cvtepi32_ps(sums), sum);
+}
+
+static inline void pack_block(int8_t *x, const vec *levels)
+{
+	_mm256_storeu_si256((void *)x, bytes_of(levels));
+}
+
+static inline vec dot_block_q4_0(vec sum, const uint8_t *block, const int8_t *x, float scale)
+{
+	return vec_fma(vec_set(scale), _mm256_cvtepi32_ps(block_q4_0(block, x)), sum);
+}
+
+static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, float step)
+{
+	return vec_fma(vec_set(step), _mm256_cvtepi32_ps(block_q2(block, x)), sum);
 }
 
 #include "../vector/attend.h"

@@ -5,7 +5,7 @@
 
 #include "../sets.h"
 
-#include "scales.h"
+#include "blocks.h"
 
 #include <immintrin.h>
 #include <stdint.h>
@@ -161,7 +161,7 @@ static inline vec dot_q4_0(vec sum, const uint8_t *blocks, const struct x_q4_0 *
 	return sum;
 }
 
-/* x for a group of q2: numbers 0 to 7 of its eight blocks, then 8 to 15 of all, and so on, as the bits lie in the bytes. */
+/* x for a group of q2: numbers 0 to 7 of its eight blocks, then 8 to 15 of all, and so on, as bits lie in the bytes. */
 struct x_q2 {
 	int8_t levels[4][64];
 };
@@ -205,6 +205,22 @@ static inline vec dot_q2(vec sum, const uint8_t *blocks, const struct x_q2 *x, c
 	vec halves = _mm512_permutexvar_ps(lanes, _mm512_castps256_ps512(_mm256_loadu_ps(steps) * 0.5f));
 
 	return vec_fma(halves, _mm512_cvtepi32_ps(products_q2(offset, levels, x->levels)), sum);
+}
+
+static inline void pack_block(int8_t *x, const vec *levels)
+{
+	for (int i = 0; i < 2; i++)
+		_mm_storeu_si128((void *)(x + 16 * i), _mm512_cvtepi32_epi8(_mm512_castps_si512(levels[i])));
+}
+
+static inline vec dot_block_q4_0(vec sum, const uint8_t *block, const int8_t *x, float scale)
+{
+	return vec_fma(vec_set(scale), _mm512_zextps256_ps512(_mm256_cvtepi32_ps(block_q4_0(block, x))), sum);
+}
+
+static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, float step)
+{
+	return vec_fma(vec_set(step), _mm512_zextps256_ps512(_mm256_cvtepi32_ps(block_q2(block, x))), sum);
 }
 
 #include "../vector/attend.h"

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The scales of quantised blocks, with AVX2 and F16C: halves that lie bytes apart, of which eight are converted at once. */
+/* Quantised blocks with AVX2 and F16C: scales of a group, which are halves that lie bytes apart and are converted at
+ * once, and products of a block alone. */
 
 #include "../kernels.h"
 
@@ -45,4 +46,32 @@ static inline void group_scales(float *scales, enum wick_type type, const uint8_
 	__m128i halves = type == WICK_Q8_0 ? halves_q8_0(blocks) : halves_q4_0(blocks);
 
 	_mm256_storeu_ps(scales, _mm256_cvtph_ps(halves) * _mm256_loadu_ps(steps));
+}
+
+/* Weights without sign times x, less what they are too large by: eight sums. */
+static inline __m256i block_products(__m256i weights, int8_t too_large, const int8_t *x)
+{
+	__m256i levels = _mm256_loadu_si256((const void *)x);
+	__m256i words = _mm256_sub_epi16(
+		_mm256_maddubs_epi16(weights, levels), _mm256_maddubs_epi16(_mm256_set1_epi8(too_large), levels));
+
+	return _mm256_madd_epi16(words, _mm256_set1_epi16(1));
+}
+
+static inline __m256i block_q4_0(const uint8_t *block, const int8_t *x)
+{
+	__m128i bytes = _mm_loadu_si128((const void *)(block + 2));
+	__m256i nibbles = _mm256_inserti128_si256(_mm256_castsi128_si256(bytes), _mm_srli_epi16(bytes, 4), 1);
+
+	return block_products(_mm256_and_si256(nibbles, _mm256_set1_epi8(15)), 8, x);
+}
+
+/* Eight bytes four times, each time the next two bits of each. */
+static inline __m256i block_q2(const uint8_t *block, const int8_t *x)
+{
+	__m256i bytes = _mm256_broadcastq_epi64(_mm_loadl_epi64((const void *)block));
+	__m256i shifted = _mm256_srlv_epi64(bytes, _mm256_setr_epi64x(0, 2, 4, 6));
+	__m256i levels = _mm256_and_si256(shifted, _mm256_set1_epi8(3));
+
+	return block_products(_mm256_add_epi8(levels, levels), 3, x);
 }
