@@ -3,7 +3,8 @@
 
 /* A packed model written anew with the neurons of each layer in another order: bundles, their checksums, the biases of
  * the up-projection and the predictors move together, everything else is copied. No number is changed, so the model
- * computes what it did, but for the order in which a layer's down-projection is summed up.
+ * computes what it did, but for the order in which a layer's down-projection is summed up. Trained predictors, which
+ * are in a file of their own, are written anew beside it.
  *
  * A layer's bundles are read from front to back as often as their new order takes turns of memory:
  *
@@ -21,6 +22,7 @@
 #include "gguf_write.h"
 #include "order.h"
 #include "pack.h"
+#include "predictor_set.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,8 +39,10 @@
 struct reordering {
 	struct wick_pack_job job; /* first: what visitors are given */
 	struct wick_model *model;
+	struct wick_predictor_set *predictors; /* which may be in a file of their own */
 	int fd;
 	struct wick_order *order;
+	uint32_t *orders;   /* (layers, n_ff) so far */
 	uint32_t *neurons;  /* (n_ff) of the layer at hand: place i takes neuron neurons[i] */
 	uint32_t *place_of; /* (n_ff) the inverse */
 	uint8_t *whole;     /* (whole_bytes): a tensor that is held whole */
@@ -48,20 +52,25 @@ struct reordering {
 	uint32_t turn_bundles, next_layer;
 };
 
-/* Rows [first, first + rows) of a tensor, whole blocks of them, checked. */
-static int read_rows(struct reordering *r, const struct wick_tensor *tensor, uint64_t first, uint64_t rows, uint8_t *into)
+int wick_pack_read_rows(const struct wick_pack_job *job, const struct wick_gguf *gguf, int fd,
+	const struct wick_tensor *tensor, uint64_t first, uint64_t rows, uint8_t *into)
 {
-	struct wick_directory directory = { .gguf = r->model->gguf, .diag = r->job.diag };
+	struct wick_directory directory = { .gguf = gguf, .diag = job->diag };
 	uint64_t offset = tensor->offset + first * tensor->row_bytes;
-	int rc = wick_read_at(r->fd, wick_gguf_path(r->model->gguf), into, rows * tensor->row_bytes, offset, r->job.diag);
+	int rc = wick_read_at(fd, wick_gguf_path(gguf), into, rows * tensor->row_bytes, offset, job->diag);
 
 	for (uint64_t row = 0; rc == 0 && row < rows; row += tensor->check_rows) {
 		uint64_t bytes = WICK_MIN(tensor->check_rows, rows - row) * tensor->row_bytes, at = row * tensor->row_bytes;
 
-		if (r->job.kernels.crc32c(0, into + at, bytes) != tensor->crcs[(first + row) / tensor->check_rows])
+		if (job->kernels.crc32c(0, into + at, bytes) != tensor->crcs[(first + row) / tensor->check_rows])
 			rc = wick_directory_damaged(&directory, tensor->name, offset + at, bytes);
 	}
 	return rc;
+}
+
+static int read_rows(struct reordering *r, const struct wick_tensor *tensor, uint64_t first, uint64_t rows, uint8_t *into)
+{
+	return wick_pack_read_rows(&r->job, r->model->gguf, r->fd, tensor, first, rows, into);
 }
 
 /* Rows as they are to be written, from the first of a block on. */
@@ -152,8 +161,10 @@ static int tick(void *user)
 
 static int find_order(struct reordering *r, uint32_t layer)
 {
-	int rc = wick_order_layer(r->order, layer, r->neurons, tick, &r->job, r->job.diag);
+	int rc;
 
+	r->neurons = r->orders + (uint64_t)layer * r->job.shape.n_ff;
+	rc = wick_order_layer(r->order, layer, r->neurons, tick, &r->job, r->job.diag);
 	for (uint32_t i = 0; rc == 0 && i < r->job.shape.n_ff; i++)
 		r->place_of[r->neurons[i]] = i;
 	return rc;
@@ -218,7 +229,7 @@ static int make_room(struct reordering *r, uint64_t memory_bytes)
 	r->chunk_bytes = WICK_MAX(WICK_MAX(READ_BYTES, WICK_CHECK_ROWS * widest * sizeof(float)),
 		WICK_MAX(shape->stride, n_ff * sizeof(float)));
 	fixed_bytes = ROOM_FIXED + r->model->memory_bytes + wick_order_bytes(shape->n_ff) + r->whole_bytes + r->chunk_bytes +
-		      (3 * n_ff + checksums) * sizeof(uint32_t);
+		      ((2 + shape->layers) * n_ff + checksums) * sizeof(uint32_t) + r->predictors->memory_bytes;
 	least_bytes = fixed_bytes + WICK_MIN(TURN_LEAST, n_ff) * shape->stride;
 	memory_bytes = memory_bytes ? memory_bytes : ROOM_DEFAULT;
 	if (memory_bytes < least_bytes)
@@ -229,11 +240,11 @@ static int make_room(struct reordering *r, uint64_t memory_bytes)
 	r->whole = malloc(r->whole_bytes);
 	r->chunk = malloc(r->chunk_bytes);
 	r->turn = malloc(r->turn_bundles * shape->stride);
-	r->neurons = malloc(n_ff * sizeof(*r->neurons));
+	r->orders = malloc(shape->layers * n_ff * sizeof(*r->orders));
 	r->place_of = malloc(n_ff * sizeof(*r->place_of));
 	job->bundle_crcs = malloc(n_ff * sizeof(*job->bundle_crcs));
 	job->checksums = malloc(checksums * sizeof(*job->checksums));
-	if (!r->whole || !r->chunk || !r->turn || !r->neurons || !r->place_of || !job->bundle_crcs || !job->checksums)
+	if (!r->whole || !r->chunk || !r->turn || !r->orders || !r->place_of || !job->bundle_crcs || !job->checksums)
 		return wick_diag_say(job->diag, -ENOMEM, "no memory to order %s", wick_gguf_path(r->model->gguf));
 	return 0;
 }
@@ -255,6 +266,9 @@ static int open_source(struct reordering *r, const char *source, const struct wi
 	r->fd = open(source, O_RDONLY | O_CLOEXEC);
 	if (r->fd < 0)
 		return wick_diag_say(diag, -errno, "%s: %s", source, strerror(errno));
+	rc = wick_predictor_set_open(&r->predictors, r->model, source, diag);
+	if (rc)
+		return rc;
 	return wick_order_open(&r->order, options->trace, r->job.shape.layers, r->job.shape.n_ff,
 		wick_model_identity(r->model), diag);
 }
@@ -264,11 +278,12 @@ static void forget(struct reordering *r)
 	if (r->fd >= 0)
 		close(r->fd);
 	wick_order_close(r->order);
+	wick_predictor_set_close(r->predictors);
 	wick_model_close(r->model);
 	free(r->whole);
 	free(r->chunk);
 	free(r->turn);
-	free(r->neurons);
+	free(r->orders);
 	free(r->place_of);
 	free(r->job.bundle_crcs);
 	free(r->job.checksums);
@@ -289,6 +304,8 @@ int wick_pack_in_order(const char *source, const char *out, const struct wick_pa
 		rc = make_header(&r, &header, &header_bytes);
 	if (rc == 0)
 		rc = wick_pack_write(&r.job, out, header, header_bytes, visit);
+	if (rc == 0 && r.predictors->gguf)
+		rc = wick_pack_sidecar_in_order(&r.job, r.predictors, out, r.orders);
 	free(header);
 	forget(&r);
 	return rc;

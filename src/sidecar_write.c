@@ -75,6 +75,8 @@ static int put_part(void *user, uint32_t layer, bool ahead, enum wick_sidecar_pa
 	struct wick_tensor tensor;
 	int rc;
 
+	if (!data)
+		return -EBADMSG;
 	wick_sidecar_describe(&tensor, writing->shape, layer, ahead, part);
 	for (uint64_t row = 0; row < tensor.rows; row += tensor.check_rows)
 		writing->crcs[writing->crc_count++] = writing->kernels.crc32c(0, data + row * tensor.row_bytes,

@@ -90,7 +90,7 @@ const struct command cmd_pack = {
 		 "\n"
 		 "Or, with --order coactivation, SRC is a packed model, and OUT.gguf the same model with\n"
 		 "the neurons of each layer in another order: fewer and longer reads. It answers as\n"
-		 "before, but for rounding. Traces and trained predictors of SRC do not fit it.",
+		 "before, but for rounding. Trained predictors go along; traces of SRC do not fit it.",
 	.options = options,
 	.check = check,
 	.run = run,

@@ -7,6 +7,8 @@
 #include "packing.h"
 
 #include "model.h"
+#include "predictor_set.h"
+#include "sidecar.h"
 #include "trace.h"
 
 #define N_FF 68 /* of plain-f32, in 2 layers */
@@ -228,6 +230,78 @@ static void the_trace_stays_behind(void **state)
 	assert_int_equal(wick_pack(out_path, out_path, &options, NULL), -EINVAL);
 }
 
+#define RANK 8
+
+/* Row i of `out` is all i, and bias i is i; of what looks ahead, 100 more. `in` is all 7. */
+static const void *trained_part(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part)
+{
+	static uint16_t rows[N_FF * 72];
+	static float biases[N_FF];
+
+	(void)user;
+	(void)layer;
+	for (uint32_t i = 0; i < N_FF * 72; i++)
+		rows[i] = part == WICK_SIDECAR_IN ? 7 : (uint16_t)(i / RANK + 100 * ahead);
+	for (uint32_t i = 0; i < N_FF; i++)
+		biases[i] = (float)(i + 100 * ahead);
+	return part == WICK_SIDECAR_BIAS ? (const void *)biases : rows;
+}
+
+static void expect_trained(const struct blob *file, const struct wick_predictor *predictor, uint32_t of_layer, uint32_t more)
+{
+	const uint16_t *in = (const uint16_t *)(file->bytes + predictor->in.offset);
+	const uint16_t *out = (const uint16_t *)(file->bytes + predictor->out.offset);
+	const float *bias = (const float *)(file->bytes + predictor->bias.offset);
+
+	for (uint32_t i = 0; i < RANK * 72; i++)
+		assert_int_equal(in[i], 7);
+	for (uint32_t i = 0; i < N_FF; i++) {
+		for (uint32_t k = 0; k < RANK; k++)
+			assert_int_equal(out[i * RANK + k], wanted(of_layer, i) + more);
+		assert_true(bias[i] == (float)(wanted(of_layer, i) + more));
+	}
+}
+
+/* Trained predictors come along; those that look ahead are about the next layer's neurons. */
+static void trained_predictors_move(void **state)
+{
+	const struct wick_pack_options options = { .order = "coactivation", .trace = trace_path };
+	const uint32_t ranks[LAYERS] = { RANK, RANK }, ahead[LAYERS] = { RANK, 0 };
+	const struct wick_sidecar_shape shape = { .model_crc = identity(model_path), .layers = LAYERS, .d_model = 72,
+		.n_ff = N_FF, .type = WICK_BF16, .ranks = ranks, .ahead = ahead, .relu = true };
+	struct wick_predictor_set *set;
+	struct wick_model *model;
+	struct wick_diag diag = { 0 };
+	struct blob file;
+
+	(void)state;
+	assert_int_equal(wick_sidecar_write(folder_path(&folder, "model.pred.gguf"), &shape, trained_part, NULL, &diag), 0);
+	pack_well(model_path, out_path, &options);
+	model = open_model(out_path);
+	if (wick_predictor_set_open(&set, model, out_path, &diag))
+		fail_msg("%s", diag.text);
+	assert_int_equal(set->origin, WICK_PREDICTORS_TRAINED);
+	assert_true(set->layer[0].relu);
+	file = blob_load(folder_path(&folder, "ordered.pred.gguf"));
+	expect_trained(&file, &set->layer[0], 0, 0);
+	expect_trained(&file, &set->layer[1], 1, 0);
+	expect_trained(&file, &set->ahead[0], 1, 100);
+	assert_int_equal(set->ahead[1].out.rows, 0);
+	wick_predictor_set_close(set);
+	wick_model_close(model);
+
+	unlink(folder_path(&folder, "ordered.pred.gguf")); /* damaged: no predictors, rather than wrong ones */
+	free(file.bytes);
+	file = blob_load(folder_path(&folder, "model.pred.gguf"));
+	file.bytes[4096 + RANK * 72]++;
+	folder_write(&folder, "model.pred.gguf", file.bytes, file.count);
+	assert_int_equal(wick_pack(model_path, out_path, &options, &diag), -EBADMSG);
+	assert_non_null(strstr(diag.text, "model.pred.gguf"));
+	assert_int_not_equal(access(folder_path(&folder, "ordered.pred.gguf"), F_OK), 0);
+	unlink(folder_path(&folder, "model.pred.gguf"));
+	free(file.bytes);
+}
+
 static int enough(void *user, uint64_t done, uint64_t total)
 {
 	return ++*(unsigned *)user == 12 && done < total;
@@ -274,6 +348,7 @@ int main(void)
 		cmocka_unit_test(memory_changes_nothing),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(the_trace_stays_behind),
+		cmocka_unit_test(trained_predictors_move),
 		cmocka_unit_test(interrupted),
 		cmocka_unit_test(damaged),
 	};
