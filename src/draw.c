@@ -37,12 +37,12 @@ void wick_drawing_init(struct wick_drawing *drawing, struct wick_fetch *fetch, u
 /* Every array of a draw, in one table for the plan and for init. */
 enum { WANTED, READS, EXTENTS, IOV, COST, BEGIN, CANDIDATES, ARRAYS };
 
-static void array_bytes(uint64_t bytes[ARRAYS], uint64_t most)
+static void array_bytes(uint64_t bytes[ARRAYS], uint64_t most, bool halves)
 {
 	const struct wick_extent_arrays *arrays = NULL;
 
 	bytes[WANTED] = most * sizeof(struct wick_wanted);
-	bytes[READS] = most * sizeof(struct wick_draw_read);
+	bytes[READS] = (halves ? 2 : 1) * most * sizeof(struct wick_draw_read);
 	bytes[EXTENTS] = most * sizeof(*arrays->extents);
 	bytes[IOV] = 2 * most * sizeof(*arrays->iov);
 	bytes[COST] = (most + 1) * sizeof(*arrays->cost_us);
@@ -50,11 +50,11 @@ static void array_bytes(uint64_t bytes[ARRAYS], uint64_t most)
 	bytes[CANDIDATES] = most * sizeof(*arrays->candidates);
 }
 
-uint64_t wick_draw_bytes(uint32_t most)
+uint64_t wick_draw_bytes(uint32_t most, bool halves)
 {
 	uint64_t bytes[ARRAYS], sum = 0;
 
-	array_bytes(bytes, most);
+	array_bytes(bytes, most, halves);
 	for (int i = 0; i < ARRAYS; i++)
 		sum += wick_mem_cost(bytes[i]);
 	return sum;
@@ -64,7 +64,7 @@ void wick_draw_init(struct wick_draw *draw, struct wick_drawing *drawing, uint32
 {
 	uint64_t bytes[ARRAYS];
 
-	array_bytes(bytes, most);
+	array_bytes(bytes, most, drawing->halves);
 	*draw = (struct wick_draw){ .drawing = drawing, .most = most };
 	draw->wanted = wick_mem_take(mem, bytes[WANTED]);
 	draw->reads = wick_mem_take(mem, bytes[READS]);
@@ -75,6 +75,11 @@ void wick_draw_init(struct wick_draw *draw, struct wick_drawing *drawing, uint32
 	draw->arrays.candidates = wick_mem_take(mem, bytes[CANDIDATES]);
 }
 
+static bool is_back(const struct wick_draw_read *read)
+{
+	return read->request.state == WICK_IO_DONE || read->request.state == WICK_IO_FAILED;
+}
+
 static void receive(struct wick_receiver *receiver, struct wick_io_request *request)
 {
 	struct wick_draw_read *read = (struct wick_draw_read *)receiver;
@@ -82,6 +87,10 @@ static void receive(struct wick_receiver *receiver, struct wick_io_request *requ
 
 	draw->pending--;
 	draw->back_ns = WICK_MAX(draw->back_ns, request->completed_ns);
+	if (read->other && !is_back(read->other))
+		return;
+	if (read->other && read->other->request.state == WICK_IO_FAILED)
+		request->state = WICK_IO_FAILED;
 	read->next = NULL;
 	if (draw->back)
 		draw->back_last->next = read;
@@ -99,28 +108,70 @@ struct wick_draw_read *wick_draw_back(struct wick_draw *draw)
 	return read;
 }
 
-static void send_read(struct wick_draw *draw, const struct wick_extent *extent, struct wick_draw_read *read,
-	enum wick_io_priority priority)
+/* Sends a read that brings wanted[first .. first + count), from a distance to the layer's first bundle. */
+static void send_read(struct wick_draw *draw, struct wick_draw_read *read, uint64_t distance, struct iovec *iov,
+	uint32_t iov_count, enum wick_io_priority priority)
 {
-	const struct wick_drawing *drawing = draw->drawing;
-
 	read->receiver.receive = receive;
 	read->draw = draw;
-	read->wanted_first = extent->wanted_first;
-	read->wanted_count = extent->wanted_count;
-	read->request = (struct wick_io_request){ .file = drawing->fetch->file,
-		.offset = draw->bundles->offset + extent->first * drawing->stride, .priority = priority,
-		.iov = draw->arrays.iov + extent->iov_first, .iov_count = extent->iov_count, .user = &read->receiver };
+	read->request = (struct wick_io_request){ .file = draw->drawing->fetch->file,
+		.offset = draw->bundles->offset + distance, .priority = priority, .iov = iov, .iov_count = iov_count,
+		.user = &read->receiver };
 	draw->pending++;
-	wick_fetch_submit(drawing->fetch, &read->request);
+	wick_fetch_submit(draw->drawing->fetch, &read->request);
+}
+
+static uint32_t send_extents(struct wick_draw *draw, enum wick_io_priority priority)
+{
+	const struct wick_drawing *drawing = draw->drawing;
+	struct wick_extent_layout layout = { .stride = drawing->stride, .chunk_bytes = drawing->chunk_bytes,
+		.rows = draw->cache->rows, .scratch = drawing->scratch,
+		.scratch_bytes = drawing->bridge ? scratch_bytes(drawing->stride) : 0 };
+	uint32_t reads = wick_extent_plan(&layout, &drawing->price, draw->wanted, draw->count, &draw->arrays);
+
+	for (uint32_t i = 0; i < reads; i++) {
+		const struct wick_extent *extent = &draw->arrays.extents[i];
+		struct wick_draw_read *read = &draw->reads[i];
+
+		read->wanted_first = extent->wanted_first;
+		read->wanted_count = extent->wanted_count;
+		read->other = NULL;
+		send_read(draw, read, extent->first * drawing->stride, draw->arrays.iov + extent->iov_first,
+			extent->iov_count, priority);
+	}
+	return reads;
+}
+
+/* Where the second half of a bundle begins for a drive that reads whole blocks; the stride: it has only one. */
+static uint64_t half_bytes(const struct wick_drawing *drawing)
+{
+	return WICK_MIN(wick_align_up(drawing->stride / 2, drawing->fetch->file->offset_align), drawing->stride);
+}
+
+/* All ups, then all downs. */
+static uint32_t send_halves(struct wick_draw *draw, enum wick_io_priority priority)
+{
+	uint64_t stride = draw->drawing->stride, begin[3] = { 0, half_bytes(draw->drawing), stride };
+
+	for (uint32_t i = 0; i < 2 * draw->count; i++) {
+		struct wick_draw_read *read = &draw->reads[i];
+		uint32_t k = i % draw->count, half = i / draw->count;
+		struct iovec *iov = &draw->arrays.iov[i];
+
+		*read = (struct wick_draw_read){ .wanted_first = k, .wanted_count = 1,
+			.other = &draw->reads[(i + draw->count) % (2 * draw->count)] };
+		*iov = (struct iovec){ wick_cache_at(draw->cache, draw->wanted[k].row) + begin[half],
+			begin[half + 1] - begin[half] };
+	}
+	for (uint32_t i = 0; i < 2 * draw->count; i++)
+		send_read(draw, &draw->reads[i],
+			draw->wanted[i % draw->count].bundle * stride + begin[i / draw->count], &draw->arrays.iov[i], 1, priority);
+	return 2 * draw->count;
 }
 
 uint32_t wick_draw_start(struct wick_draw *draw, const struct wick_tensor *bundles, struct wick_cache *cache, uint32_t count,
 	enum wick_io_priority priority)
 {
-	struct wick_drawing *drawing = draw->drawing;
-	struct wick_extent_layout layout = { .stride = drawing->stride, .chunk_bytes = drawing->chunk_bytes,
-		.rows = cache->rows, .scratch = drawing->scratch, .scratch_bytes = drawing->bridge ? scratch_bytes(drawing->stride) : 0 };
 	uint32_t reads;
 
 	wick_assert(wick_draw_idle(draw) && count <= draw->most);
@@ -130,11 +181,11 @@ uint32_t wick_draw_start(struct wick_draw *draw, const struct wick_tensor *bundl
 	draw->sent_ns = draw->back_ns = wick_now_ns();
 	if (!count)
 		return 0;
-	reads = wick_extent_plan(&layout, &drawing->price, draw->wanted, count, &draw->arrays);
-	drawing->cost_us += wick_extent_cost_us(draw->arrays.extents, reads, drawing->stride, &drawing->price);
-	for (uint32_t i = 0; i < reads; i++)
-		send_read(draw, &draw->arrays.extents[i], &draw->reads[i], priority);
-	wick_io_kick(drawing->fetch->io);
+	if (draw->drawing->halves && half_bytes(draw->drawing) < draw->drawing->stride)
+		reads = send_halves(draw, priority);
+	else
+		reads = send_extents(draw, priority);
+	wick_io_kick(draw->drawing->fetch->io);
 	return reads;
 }
 

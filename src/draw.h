@@ -22,6 +22,8 @@ struct wick_drawing {
 	uint64_t stride;
 	uint64_t chunk_bytes; /* of a read, at most */
 	bool bridge;          /* gaps are read through where the price says so */
+	bool halves;          /* for measuring: each bundle is two reads, of all first the ups, then the downs, unless
+	                         it is one block of the drive */
 	uint8_t *scratch;     /* where the bundles go that were read through */
 	double cost_us;       /* of all reads so far, by the price */
 	struct wick_landing repair;
@@ -32,6 +34,7 @@ struct wick_draw_read {
 	struct wick_io_request request;
 	struct wick_draw *draw;
 	uint32_t wanted_first, wanted_count; /* of draw->wanted */
+	struct wick_draw_read *other;        /* half of the bundle: it is back when both are; or NULL */
 	struct wick_draw_read *next;         /* of those that are back */
 };
 
@@ -43,14 +46,14 @@ struct wick_draw {
 	struct wick_wanted *wanted;        /* (most) ascending */
 	uint32_t pending;                  /* reads that have not come back */
 	uint64_t sent_ns, back_ns;         /* when it was sent, and when the latest read came back */
-	struct wick_draw_read *reads;      /* (most) */
+	struct wick_draw_read *reads;      /* (most); halves: twice as many */
 	struct wick_draw_read *back, *back_last;
 	struct wick_extent_arrays arrays;
 };
 
 /* Memory that the init functions take. */
 uint64_t wick_drawing_bytes(uint64_t stride);
-uint64_t wick_draw_bytes(uint32_t most);
+uint64_t wick_draw_bytes(uint32_t most, bool halves);
 
 void wick_drawing_init(struct wick_drawing *drawing, struct wick_fetch *fetch, uint64_t stride, struct wick_mem *mem);
 void wick_draw_init(struct wick_draw *draw, struct wick_drawing *drawing, uint32_t most, struct wick_mem *mem);

@@ -141,6 +141,7 @@ static int make_plan(struct wick *wick, const struct wick_options *options, stru
 		.predictor_bytes = wick->predictors ? wick_predictor_set_bytes(wick->predictors) : 0,
 		.sparse = { .on = settings->mode == WICK_MODE_SPARSE, .window = settings->window,
 			.policy = settings->policy, .lookahead = settings->lookahead && can_look_ahead(wick),
+			.halves = !settings->bundled,
 			.batch_tokens = batch_tokens(wick),
 			.scratch_floats = wick->predictors ? wick->predictors->scratch_floats : 0 } };
 

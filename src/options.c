@@ -20,7 +20,7 @@
 
 void wick_options_init(struct wick_options *options)
 {
-	*options = (struct wick_options){ .cpu_mask = ~0u, .lookahead = 1, .bridge = 1, .overlap = 1 };
+	*options = (struct wick_options){ .cpu_mask = ~0u, .lookahead = 1, .bridge = 1, .overlap = 1, .bundled = 1 };
 }
 
 /* CPUs that this process may run on. */
@@ -113,7 +113,7 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 		.queue_depth = options->queue_depth ? options->queue_depth : DEPTH_DEFAULT,
 		.chunk_bytes = options->chunk_bytes ? options->chunk_bytes : CHUNK_DEFAULT,
 		.window = options->window, .lookahead = options->lookahead, .bridge = options->bridge,
-		.overlap = options->overlap };
+		.overlap = options->overlap, .bundled = options->bundled };
 	err = find_mode(&settings->mode, options, model, diag);
 	if (!err)
 		err = check_sparse(settings, options, model, diag);
@@ -123,6 +123,8 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 		err = check_range("bridge", options->bridge, 0, 1, diag);
 	if (!err)
 		err = check_range("overlap", options->overlap, 0, 1, diag);
+	if (!err)
+		err = check_range("bundled", options->bundled, 0, 1, diag);
 	if (!err)
 		err = check_memory(&options->memory, diag);
 	if (!err)

@@ -17,7 +17,7 @@ struct wick_settings {
 	/* Of sparse mode: */
 	const struct wick_policy_ops *policy;
 	uint32_t window;
-	bool lookahead, bridge, overlap;
+	bool lookahead, bridge, overlap, bundled;
 };
 
 #define WICK_DEPTH_MAX 4096

@@ -50,8 +50,8 @@ uint64_t wick_sparse_bytes(const struct wick_shape *shape, const struct wick_spa
 	array_bytes(bytes, shape, size);
 	for (int i = 0; i < ARRAYS; i++)
 		sum += wick_mem_cost(bytes[i]);
-	sum += wick_drawing_bytes(shape->stride) + wick_draw_bytes(round_most(shape));
-	return size->lookahead ? sum + 2 * wick_draw_bytes(ahead_most(shape)) : sum;
+	sum += wick_drawing_bytes(shape->stride) + wick_draw_bytes(round_most(shape), size->halves);
+	return size->lookahead ? sum + 2 * wick_draw_bytes(ahead_most(shape), size->halves) : sum;
 }
 
 uint64_t wick_sparse_matrix_bytes(const struct wick_shape *shape, uint32_t capacity)
@@ -93,6 +93,7 @@ void wick_sparse_init(struct wick_sparse *sparse, const struct wick_sparse_shape
 	sparse->layer = wick_mem_take(mem, shape->layers * sizeof(*sparse->layer));
 	init_arrays(sparse, size, mem);
 	sparse->pace.useful = 1;
+	sparse->drawing.halves = size->halves;
 	wick_drawing_init(&sparse->drawing, sparse->fetch, shape->stride, mem);
 	wick_draw_init(&sparse->demand, &sparse->drawing, round_most(shape), mem);
 	for (unsigned i = 0; size->lookahead && i < WICK_COUNT_OF(sparse->ahead); i++)

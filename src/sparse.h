@@ -32,6 +32,7 @@ struct wick_sparse_shape {
 	uint32_t batch_tokens; /* at once, at most */
 	uint64_t scratch_floats; /* of a predictor, at most */
 	bool lookahead;
+	bool halves; /* see draw.h */
 	const struct wick_policy_ops *policy;
 };
 

@@ -5,6 +5,7 @@
 
 #include "bench.h"
 
+#include "bench_order.h"
 #include "engine.h"
 #include "progress.h"
 
@@ -68,19 +69,31 @@ static int time_token(struct timing *timing, uint32_t i)
 	return interrupted() ? wick_diag_say(timing->diag, -ECANCELED, "stopped") : 0;
 }
 
+const char *bench_name(const struct bench_row *row)
+{
+	return row->way->name ? row->way->name : row->mode;
+}
+
 static int time_tokens(struct timing *timing, struct bench_row *row, uint32_t most)
 {
+	struct progress progress;
 	uint64_t begun_ns;
 	int rc = 0;
 
-	for (uint32_t i = 0; !rc && i < row->warm_up; i++)
+	progress_begin(&progress, "");
+	for (uint32_t i = 0; !rc && i < row->warm_up; i++) {
+		progress_say(&progress, "%s: warming up, token %u of %u", bench_name(row), i + 1, row->warm_up);
 		rc = time_token(timing, 0);
+	}
 	begun_ns = now_ns();
 	for (row->tokens = 0; !rc && row->tokens < most; row->tokens++) {
 		if (row->tokens >= TOKENS_MIN && now_ns() - begun_ns > ENOUGH_NS)
 			break;
+		progress_say(&progress, "%s: token %u of %u, the last one in %.1f ms", bench_name(row), row->tokens + 1, most,
+			row->tokens ? timing->figures[MS][row->tokens - 1] : 0.0);
 		rc = time_token(timing, row->tokens);
 	}
+	progress_end(&progress);
 	return rc;
 }
 
@@ -117,6 +130,7 @@ static void keep_report(struct bench_row *row, const struct wick_report *report)
 int bench_run(struct bench_row *row, const struct bench_way *way, const struct bench_job *job)
 {
 	struct wick_options options = job->options;
+	const char *model_path = job->model_path;
 	struct wick_plan predicted;
 	struct wick *wick;
 	int rc;
@@ -124,14 +138,19 @@ int bench_run(struct bench_row *row, const struct bench_way *way, const struct b
 	*row = (struct bench_row){ .way = way };
 	options.mode = way->mode;
 	options.policy = way->policy;
+	options.bundled = way->bundled;
 	options.bridge = way->bridge;
 	options.overlap = way->overlap;
 	options.lookahead = way->lookahead;
 	if (way->mode && strcmp(way->mode, "sparse"))
 		options.trace = NULL;
-	rc = wick_plan(job->model_path, &options, &predicted, job->diag);
+	if (way->ordered && job->ordered) {
+		model_path = job->ordered->model;
+		options.trace = job->ordered->trace;
+	}
+	rc = wick_plan(model_path, &options, &predicted, job->diag);
 	if (!rc)
-		rc = engine_open(&wick, job->model_path, &options, job->diag);
+		rc = engine_open(&wick, model_path, &options, job->diag);
 	if (rc)
 		return rc;
 	row->plan = *wick_plan_of(wick);
@@ -141,11 +160,6 @@ int bench_run(struct bench_row *row, const struct bench_way *way, const struct b
 	rc = time_engine(wick, row, job);
 	wick_close(wick);
 	return rc;
-}
-
-const char *bench_name(const struct bench_row *row)
-{
-	return row->way->name ? row->way->name : row->mode;
 }
 
 /* Weights that stay, with predictors and neuron matrices. */

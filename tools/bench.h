@@ -8,11 +8,14 @@
 #include <stdio.h>
 #include <wick/wick.h>
 
+struct bench_ordered;
+
 struct bench_way {
 	const char *name; /* NULL: its mode */
 	const char *mode;
 	const char *policy; /* sparse: NULL, the default */
-	uint32_t bridge, overlap, lookahead;
+	uint32_t bundled, bridge, overlap, lookahead;
+	bool ordered;       /* sparse: the model in order of co-activation, where there is one */
 	bool forgets;       /* sparse: no neuron stays from one token to the next */
 	const char *adds;   /* to the row before; for people */
 };
@@ -31,6 +34,7 @@ const char *bench_name(const struct bench_row *row);
 
 struct bench_job {
 	const char *model_path;
+	const struct bench_ordered *ordered; /* or NULL */
 	struct wick_options options; /* of every row, but for what its way decides */
 	uint32_t tokens;             /* that count, at most */
 	double memory_mb_per_s;      /* wick_memory_rate() */

@@ -4,11 +4,13 @@
 /* wick bench MODEL [--ablation] */
 
 #include "bench.h"
+#include "bench_order.h"
 #include "commands.h"
 #include "engine.h"
 #include "json.h"
 #include "progress.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define TOKENS 32
@@ -39,20 +41,16 @@ static const struct bench_way ways[] = {
 	{ .name = "window", .mode = "sparse", .policy = "window",
 		.adds = "those of the last tokens stay" },
 	{ .name = "policy", .mode = "sparse", .adds = "the best policy decides which stay" },
-	{ .name = "gaps", .mode = "sparse", .bridge = 1,
+	{ .name = "bundling", .mode = "sparse", .bundled = 1,
+		.adds = "what belongs to a neuron is one read, not two of half the size" },
+	{ .name = "order", .mode = "sparse", .bundled = 1, .ordered = true,
+		.adds = "neurons that fire together lie together" },
+	{ .name = "gaps", .mode = "sparse", .bundled = 1, .ordered = true, .bridge = 1,
 		.adds = "small gaps between two neurons are read through" },
-	{ .name = "overlap", .mode = "sparse", .bridge = 1, .overlap = 1,
+	{ .name = "overlap", .mode = "sparse", .bundled = 1, .ordered = true, .bridge = 1, .overlap = 1,
 		.adds = "what is here is computed while the rest is read" },
-	{ .name = "lookahead", .mode = "sparse", .bridge = 1, .overlap = 1, .lookahead = 1,
+	{ .name = "lookahead", .mode = "sparse", .bundled = 1, .ordered = true, .bridge = 1, .overlap = 1, .lookahead = 1,
 		.adds = "the next layer's are read ahead" },
-};
-
-/* Rows that nothing can switch off, and why. */
-static const struct {
-	const char *name, *why;
-} left_out[] = {
-	{ "bundling", "a packed model has no other layout" },
-	{ "order", "needs a model packed in that order" },
 };
 
 #define WAYS (sizeof(ways) / sizeof(*ways))
@@ -63,35 +61,47 @@ static void init(void)
 	tokens = TOKENS;
 }
 
-static void print_json(const struct bench_row *rows, unsigned count, double memory_mb_per_s)
+/* What was measured, and the row that could not be. */
+struct table {
+	struct bench_row rows[WAYS];
+	unsigned count;
+	double memory_mb_per_s;
+	struct bench_ordered ordered;
+	struct wick_diag no_order; /* why there is no row for it; "": there is one, or none was wanted */
+};
+
+static void print_json(const struct table *table)
 {
+	const struct bench_row *rows = table->rows;
 	json_t *without = json_object();
 	json_t *json;
 
-	for (size_t i = 0; ablation && i < sizeof(left_out) / sizeof(*left_out); i++)
-		json_object_set_new(without, left_out[i].name, json_string(left_out[i].why));
+	if (*table->no_order.text)
+		json_object_set_new(without, "order", json_string(table->no_order.text));
 	json = json_pack("{s:s, s:s, s:I, s:i, s:s?, s:f, s:o, s:o}", "model", rows[0].model, "type", rows[0].type,
 		"budget_bytes", (json_int_t)rows[0].plan.budget_bytes, "ctx", (int)rows[0].plan.ctx, "trace",
-		engine_options.trace, "memory_mb_per_s", memory_mb_per_s, "modes", bench_json(rows, count), "left_out",
-		without);
+		engine_options.trace, "memory_mb_per_s", table->memory_mb_per_s, "modes", bench_json(rows, table->count),
+		"left_out", without);
 	json_print(json, stdout);
 	json_decref(json);
 }
 
-static void print_table(const struct bench_row *rows, unsigned count, double memory_mb_per_s)
+static void print_table(const struct table *table)
 {
+	const struct bench_row *rows = table->rows;
 	const char *trace = engine_options.trace;
 
 	printf("%s, %s, budget %s%s%s; memory is read at %.1f GB/s; medians of a token\n\n", rows[0].model, rows[0].type,
-		BYTES(rows[0].plan.budget_bytes), trace ? ", trace " : "", trace ? trace : "", memory_mb_per_s / 1e3);
-	bench_print(rows, count, stdout);
+		BYTES(rows[0].plan.budget_bytes), trace ? ", trace " : "", trace ? trace : "",
+		table->memory_mb_per_s / 1e3);
+	bench_print(rows, table->count, stdout);
 	if (!ablation)
 		return;
 	putchar('\n');
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < table->count; i++)
 		printf("%-10s %s\n", bench_name(&rows[i]), rows[i].way->adds);
-	for (size_t i = 0; i < sizeof(left_out) / sizeof(*left_out); i++)
-		printf("no row for %s: %s\n", left_out[i].name, left_out[i].why);
+	if (*table->no_order.text)
+		printf("no row for order: %s\n", table->no_order.text);
 }
 
 /* Why a model has no rows of sparse mode is said; the others are its table. */
@@ -111,34 +121,63 @@ static unsigned count_ways(void)
 	return dense;
 }
 
-static int run_ways(struct bench_row *rows, const struct bench_way *list, unsigned count, struct wick_diag *diag)
+static int run_way(struct table *table, const struct bench_way *way, const struct bench_job *job)
 {
-	struct bench_job job = { .model_path = model_path, .options = engine_options, .tokens = tokens, .diag = diag };
-	int rc = wick_memory_rate(engine_options.threads, &job.memory_mb_per_s, diag);
+	if (way->name)
+		fprintf(stderr, "%s ...\n", way->name);
+	return bench_run(&table->rows[table->count++], way, job);
+}
+
+/* From here on rows are of the ordered model, unless there can be none. */
+static int make_order(struct table *table, struct bench_job *job)
+{
+	int rc = bench_order_make(&table->ordered, model_path, engine_options.trace, 2 * tokens, &table->no_order);
+
+	if (!rc)
+		job->ordered = &table->ordered;
+	return rc == -ECANCELED ? wick_diag_say(job->diag, rc, "stopped") : 0;
+}
+
+static int run_ablation(struct table *table, struct bench_job *job)
+{
+	unsigned count = count_ways();
+	int rc = 0;
 
 	for (unsigned i = 0; !rc && i < count; i++) {
-		if (ablation)
-			fprintf(stderr, "%s ...\n", list[i].name);
-		rc = bench_run(&rows[i], &list[i], &job);
+		bool order = !strcmp(ways[i].name, "order");
+
+		if (order)
+			rc = make_order(table, job);
+		if (rc || (order && !job->ordered))
+			continue;
+		rc = run_way(table, &ways[i], job);
 	}
-	if (rc)
-		return rc;
-	if (as_json)
-		print_json(rows, count, job.memory_mb_per_s);
-	else
-		print_table(rows, count, job.memory_mb_per_s);
-	return 0;
+	if (job->ordered)
+		bench_order_remove(job->ordered);
+	return rc;
 }
 
 static int run(struct wick_diag *diag)
 {
 	const struct bench_way as_given = { .mode = engine_options.mode, .policy = engine_options.policy,
-		.bridge = engine_options.bridge, .overlap = engine_options.overlap,
+		.bundled = engine_options.bundled, .bridge = engine_options.bridge, .overlap = engine_options.overlap,
 		.lookahead = engine_options.lookahead };
-	struct bench_row rows[WAYS];
+	struct bench_job job = { .model_path = model_path, .options = engine_options, .tokens = tokens, .diag = diag };
+	struct table table = { .count = 0 };
+	int rc;
 
 	interrupt_catch();
-	return ablation ? run_ways(rows, ways, count_ways(), diag) : run_ways(rows, &as_given, 1, diag);
+	rc = wick_memory_rate(engine_options.threads, &job.memory_mb_per_s, diag);
+	table.memory_mb_per_s = job.memory_mb_per_s;
+	if (!rc)
+		rc = ablation ? run_ablation(&table, &job) : run_way(&table, &as_given, &job);
+	if (rc)
+		return rc;
+	if (as_json)
+		print_json(&table);
+	else
+		print_table(&table);
+	return 0;
 }
 
 const struct command cmd_bench = {

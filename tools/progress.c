@@ -6,6 +6,7 @@
 #include "progress.h"
 
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,6 +68,23 @@ void progress_begin(struct progress *progress, const char *verb)
 	*progress = (struct progress){ .verb = verb, .begun_ns = now_ns() };
 }
 
+static bool is_time(struct progress *progress)
+{
+	uint64_t now = now_ns();
+
+	if (now - progress->begun_ns <= PATIENCE_NS || now - progress->shown_ns <= REDRAW_NS || !isatty(STDERR_FILENO))
+		return false;
+	progress->shown_ns = now;
+	return true;
+}
+
+static void redraw(struct progress *progress, const char *line, int columns)
+{
+	fprintf(stderr, "\r%-*s", progress->columns, line);
+	fflush(stderr);
+	progress->columns = columns;
+}
+
 /* "packing 1.2 GB of 13.3 GB, 9%, 310 MB/s, 39 s left" */
 static void draw(struct progress *progress, double done, double total, double seconds)
 {
@@ -74,22 +92,30 @@ static void draw(struct progress *progress, double done, double total, double se
 	int columns = snprintf(line, sizeof(line), "%s %s of %s, %.0f%%, %s/s, %.0f s left", progress->verb,
 		BYTES(done), BYTES(total), 100 * done / total, BYTES(done / seconds), seconds * (total - done) / done);
 
-	fprintf(stderr, "\r%-*s", progress->columns, line);
-	fflush(stderr);
-	progress->columns = columns;
+	redraw(progress, line, columns);
 }
 
 int progress_show(void *user, uint64_t bytes_done, uint64_t bytes_total)
 {
 	struct progress *progress = user;
-	uint64_t now = now_ns();
-	uint64_t spent_ns = now - progress->begun_ns;
 
-	if (spent_ns > PATIENCE_NS && now - progress->shown_ns > REDRAW_NS && bytes_done && isatty(STDERR_FILENO)) {
-		progress->shown_ns = now;
-		draw(progress, (double)bytes_done, (double)bytes_total, (double)spent_ns / 1e9);
-	}
+	if (bytes_done && is_time(progress))
+		draw(progress, (double)bytes_done, (double)bytes_total, (double)(now_ns() - progress->begun_ns) / 1e9);
 	return interrupted();
+}
+
+void progress_say(struct progress *progress, const char *format, ...)
+{
+	char line[120];
+	va_list args;
+	int columns;
+
+	if (!is_time(progress))
+		return;
+	va_start(args, format);
+	columns = vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	redraw(progress, line, columns < (int)sizeof(line) ? columns : (int)sizeof(line) - 1);
 }
 
 void progress_end(struct progress *progress)

@@ -23,6 +23,9 @@ void progress_begin(struct progress *progress, const char *verb);
 /* A wick_progress_fn; user is the struct progress. Non-zero once interrupted. */
 int progress_show(void *progress, uint64_t bytes_done, uint64_t bytes_total);
 
+/* The line in the caller's words, on a terminal and after a while, as above. */
+void progress_say(struct progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Wipes the line. */
 void progress_end(struct progress *progress);
 

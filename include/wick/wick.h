@@ -58,7 +58,8 @@ struct wick_options {
 	uint32_t window;          /* tokens whose neurons stay; 0: as many as there is room for */
 	uint32_t lookahead;       /* 1: the next layer's probable neurons are read ahead; 0: they are not */
 	uint32_t bridge;          /* 1: bundles between two wanted ones are read through where that pays; 0: they are not */
-	uint32_t overlap;         /* 1: a layer is computed while its reads fly; 0: when they are back. For measuring, both */
+	uint32_t overlap;         /* 1: a layer is computed while its reads fly; 0: when they are back */
+	uint32_t bundled;         /* 0: a neuron's up and down are read one by one. For measuring, all three */
 	const char *trace;        /* replayed instead of what the predictors say: a file; NULL: none */
 	const char *io;           /* "uring", "pread", "mmap"; NULL: the best that works, said in wick_report */
 	bool buffered;            /* through the page cache, though direct reads would do */
@@ -222,7 +223,7 @@ struct wick_pack_options {
 };
 
 /* In order of co-activation the source is a packed model, of which the trace was recorded; what comes out is another
- * model, with other traces and predictors of its own, that gives the same answers but for rounding. */
+ * model, with trained predictors of its own if the source has some, that gives the same answers but for rounding. */
 WICK_API int wick_pack(
 	const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag);
 

@@ -22,7 +22,6 @@
 
 #include <cmocka.h>
 
-#define STEP 389  /* of all placements every so-manieth is tried; a prime */
 #define TOKENS 47 /* of a trace; a prime, so that no other cycle hides what goes wrong */
 
 enum memory { MEMORY_LEAST, MEMORY_LITTLE, MEMORY_MIDDLE, MEMORY_WHOLE, MEMORY_COUNT };
@@ -32,7 +31,7 @@ static const char *const memory_names[MEMORY_COUNT] = { "the least", "a little m
 struct placement {
 	enum memory memory;
 	const char *io, *policy;
-	uint32_t window, lookahead, bridge, overlap, queue_depth, threads;
+	uint32_t window, lookahead, bridge, overlap, bundled, queue_depth, threads;
 	uint64_t chunk_bytes;
 	bool buffered;
 };
@@ -138,6 +137,7 @@ static void answer_as_placed(struct answer *answer, const struct model *model, c
 	options.lookahead = p->lookahead;
 	options.bridge = p->bridge;
 	options.overlap = p->overlap;
+	options.bundled = p->bundled;
 	options.queue_depth = p->queue_depth;
 	options.threads = p->threads;
 	options.chunk_bytes = p->chunk_bytes;
@@ -161,18 +161,18 @@ static void check_placement(const struct model *model, const struct placement *p
 	answer_as_placed(&answer, model, p, "sparse", trace);
 	row = answer_differs(&answer, &model->truth);
 	if (row >= 0)
-		fail_msg("memory %s, %s%s, policy %s, window %u, lookahead %u, bridge %u, overlap %u, depth %u, chunks of "
+		fail_msg("memory %s, %s%s, policy %s, window %u, lookahead %u, bridge %u, overlap %u, bundled %u, depth %u, chunks of "
 			"%llu, %u threads: "
 			"other bits in row %lld of %llu", memory_names[p->memory], p->io, p->buffered ? " buffered" : "",
 			p->policy ? p->policy : "default", p->window, p->lookahead, p->bridge, p->overlap,
-			p->queue_depth,
+			p->bundled, p->queue_depth,
 			(unsigned long long)p->chunk_bytes, p->threads, (long long)row,
 			(unsigned long long)answer.rows);
 	answer_free(&answer);
 }
 
 static const struct placement plainest = { .memory = MEMORY_WHOLE, .io = "pread", .queue_depth = 1, .threads = 1,
-	.chunk_bytes = 1 << 20 };
+	.chunk_bytes = 1 << 20, .bundled = 1 };
 
 static int open_model(void **state, const struct synth_shape *shape, uint32_t percent)
 {
@@ -245,10 +245,7 @@ static bool nth_placement(unsigned i, struct placement *p)
 	p->chunk_bytes = chunks[i % WICK_COUNT_OF(chunks)];
 	i /= WICK_COUNT_OF(chunks);
 	p->lookahead = i % 2;
-	i /= 2;
-	p->bridge = i % 2;
-	i /= 2;
-	p->overlap = i % 2;
+	p->bridge = p->overlap = p->bundled = 1;
 	if (p->window)
 		p->policy = "window";
 	return i < 2;
@@ -273,7 +270,7 @@ static void all_chosen_is_dense(void **state)
 	struct model *model = *state;
 
 	answer_as_placed(&model->truth, model, &plainest, "dense", NULL);
-	sample(model, model->trace, STEP);
+	sample(model, model->trace, 97);
 }
 
 static void any_combination(void **state)
@@ -281,7 +278,24 @@ static void any_combination(void **state)
 	struct model *model = *state;
 
 	answer_as_placed(&model->truth, model, &plainest, "sparse", model->trace);
-	sample(model, model->trace, STEP);
+	sample(model, model->trace, 97);
+}
+
+/* What bench switches off changes no answer either. */
+static void for_measuring(void **state)
+{
+	struct model *model = *state;
+	struct placement p = { .memory = MEMORY_LITTLE, .io = uring ? "uring" : "pread", .queue_depth = 32, .threads = 2,
+		.chunk_bytes = 65536 };
+
+	answer_as_placed(&model->truth, model, &plainest, "sparse", model->trace);
+	for (uint32_t i = 0; i < 8; i++) {
+		p.bridge = i & 1;
+		p.overlap = i >> 1 & 1;
+		p.bundled = i >> 2;
+		p.lookahead = (i ^ i >> 1) & 1;
+		check_placement(model, &p, model->trace);
+	}
 }
 
 /* Prompts of all lengths, the long ones by GEMM with a mask, which leaves neurons in memory for the tokens that follow. */
@@ -291,7 +305,7 @@ static void predicted(void **state)
 
 	model->prompt_max = 300;
 	answer_as_placed(&model->truth, model, &plainest, "sparse", NULL);
-	sample(model, NULL, STEP);
+	sample(model, NULL, 97);
 }
 
 static void predicted_is_not_dense(void **state)
@@ -378,6 +392,7 @@ int main(void)
 		ON(open_some, some_chosen_is_not_dense),
 		ON(open_some, any_combination),
 		ON(open_half, any_combination),
+		ON(open_some, for_measuring),
 		ON(open_some, predicted_is_not_dense),
 		ON(open_some, predicted),
 		ON(open_trained, predicted_is_not_dense),

@@ -33,7 +33,7 @@ static void defaults(void **state)
 	assert_true(settings.threads >= 1);
 	assert_true(settings.queue_depth >= 1);
 	assert_int_equal(settings.chunk_bytes % 4096, 0);
-	assert_true(settings.lookahead && settings.bridge && settings.overlap);
+	assert_true(settings.lookahead && settings.bridge && settings.overlap && settings.bundled);
 	assert_int_equal(wick_settings_from(&settings, &options, &small, NULL), 0);
 	assert_int_equal(settings.ctx, 512);
 }
@@ -55,6 +55,7 @@ static void refusals(void **state)
 		{ { .chunk_bytes = 128u << 20 }, "chunk size" },
 		{ { .bridge = 2 }, "bridge 2" },
 		{ { .overlap = 2 }, "overlap 2" },
+		{ { .bundled = 2 }, "bundled 2" },
 		{ { .memory.percent = -3 }, "memory of -3%" },
 		{ { .memory.percent = NAN }, "memory of" },
 		{ { .memory.percent = 1e9 }, "memory of" },

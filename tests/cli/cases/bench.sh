@@ -17,6 +17,21 @@ print("naive reads what the plan says:", one["modes"][0]["flash_bytes_per_token"
 flash = [rows[name]["flash_bytes_per_token"] for name in ("naive", "predictor", "window")]
 print("in order:", flash == sorted(flash, reverse=True), every["model"])
 PY
+
+# With a trace of the model there is an order to measure, of which nothing is left behind.
+cat "$WICK_SOURCE"/README.md "$WICK_SOURCE"/docs/*.md >text
+wick trace record model.gguf --text text -o some.trace --tokens 400 2>/dev/null
+ls >before
+wick bench model.gguf --ablation --memory 100% --ctx 64 --trace some.trace --tokens 5 --json 2>/dev/null >traced.json
+ls | grep -v -e traced.json | diff before -
+python3 - <<'PY'
+import json
+every = json.load(open("traced.json"))
+reads = {row["name"]: row["reads_per_token"] for row in every["modes"]}
+print(list(reads), every["left_out"])
+print("one read or two:", 1.5 * reads["bundling"] < reads["policy"])
+print("neighbours:", reads["order"] < reads["bundling"], "gaps:", reads["gaps"] <= reads["order"])
+PY
 misuse bench
 misuse bench model.gguf --tokens 2
 refuse bench nowhere.gguf
