@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Fewer are not worth the choice: a neuron less likely than this is more often read for nothing than not. */
-#define LIKELY 0.3f
+#define LIKELY 0.5f
 
 int wick_choose_begin(struct wick_chooser *chooser, uint32_t position, struct wick_diag *diag)
 {
