@@ -253,6 +253,15 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 	return count;
 }
 
+static void make_neuron_matrices(struct wick *wick)
+{
+	for (uint32_t i = 0; wick->forward.sparse.on && i < wick->model->shape.layers; i++) {
+		const struct wick_cache *cache = &wick->forward.sparse.layer[i].cache;
+
+		wick_load_make(wick->pool, cache->rows, cache->capacity * cache->stride);
+	}
+}
+
 static int load(struct wick *wick, const struct wick_layout *layout, const struct wick_options *options,
 	struct wick_diag *diag)
 {
@@ -269,6 +278,8 @@ static int load(struct wick *wick, const struct wick_layout *layout, const struc
 		err = wick_predictor_set_load(wick->predictors, &wick->fetch, wick->settings.queue_depth, &wick->mem,
 			options->progress, options->user, diag);
 	free(loads);
+	if (!err)
+		make_neuron_matrices(wick);
 	wick->stats.load_ns = wick_now_ns() - begun;
 	wick->stats.load_bytes = wick_io_counters(wick->io)->bytes;
 	if (!err)

@@ -65,20 +65,26 @@ static void make_task(void *arg, uint32_t task, uint32_t thread)
 	madvise(make->base + at, WICK_MIN(MAKE_BYTES, make->bytes - at), MADV_POPULATE_WRITE);
 }
 
+void wick_load_make(struct wick_pool *pool, uint8_t *base, uint64_t bytes)
+{
+	struct make make = { base, wick_align_up(bytes, WICK_MEM_ALIGN) };
+
+	wick_pool_run(pool, make_task, &make, (uint32_t)wick_div_up(make.bytes, MAKE_BYTES));
+}
+
 /* Makes the memory of the next load up to `bytes`, and some more so that every thread has work. */
 static void make_memory(struct loader *loader, uint64_t bytes)
 {
 	const struct wick_load *load = &loader->loads[loader->next_load];
 	struct wick_pool *pool = loader->fetch->pool;
 	uint64_t ahead = (uint64_t)wick_pool_threads(pool) * MAKES_A_THREAD * MAKE_BYTES;
-	struct make make = { .base = load->base + loader->made_bytes };
+	uint64_t left = wick_align_up(load->rows * load->tensor->row_bytes, WICK_MEM_ALIGN) - loader->made_bytes;
 
 	if (bytes <= loader->made_bytes)
 		return;
-	make.bytes = WICK_MIN(WICK_MAX(bytes - loader->made_bytes, ahead),
-		wick_align_up(load->rows * load->tensor->row_bytes, WICK_MEM_ALIGN) - loader->made_bytes);
-	wick_pool_run(pool, make_task, &make, (uint32_t)wick_div_up(make.bytes, MAKE_BYTES));
-	loader->made_bytes += make.bytes;
+	bytes = WICK_MIN(WICK_MAX(bytes - loader->made_bytes, ahead), left);
+	wick_load_make(pool, load->base + loader->made_bytes, bytes);
+	loader->made_bytes += bytes;
 }
 
 static void send_piece(struct loader *loader)

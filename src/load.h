@@ -20,3 +20,6 @@ struct wick_load {
  * progress says so; else as wick_fetch_finish(). */
 int wick_load_all(struct wick_fetch *fetch, const struct wick_load *loads, uint32_t count, uint32_t depth,
 	wick_progress_fn progress, void *user, struct wick_diag *diag);
+
+/* Makes memory that will be read into bit by bit later: by all threads, and before a token has to wait for it. */
+void wick_load_make(struct wick_pool *pool, uint8_t *base, uint64_t bytes);
