@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -135,6 +136,13 @@ static int open_direct(struct wick_file *file)
 	return -1;
 }
 
+/* Tells who would overwrite the file that it is being read. Nothing depends on it, and not every file system has locks. */
+static void lock_for_reading(int fd)
+{
+	while (flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EINTR)
+		;
+}
+
 int wick_file_open(struct wick_file *file, const char *path, bool want_direct, struct wick_diag *diag)
 {
 	int rc, fd;
@@ -148,11 +156,13 @@ int wick_file_open(struct wick_file *file, const char *path, bool want_direct, s
 		close(file->fd);
 		file->fd = fd;
 		file->direct = true;
+		lock_for_reading(fd);
 		return 0;
 	}
 	file->offset_align = file->memory_align = 1;
 	/* No readahead: pages that nobody asked for would stay. */
 	posix_fadvise(file->fd, 0, 0, POSIX_FADV_RANDOM);
+	lock_for_reading(file->fd);
 	return 0;
 }
 

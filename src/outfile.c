@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +23,20 @@ static int fail(const struct wick_outfile *out, const char *doing, struct wick_d
 	int code = errno;
 
 	return wick_diag_say(diag, -code, "%s: %s: %s", out->path, doing, strerror(code));
+}
+
+/* Whether a run has it open: wick_file_open holds a shared lock on what it reads. It would go on with the old file, which
+ * keeps its room on the drive until then, while new runs get another; so that is refused. */
+static int check_unused(const char *path, struct wick_diag *diag)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
+
+	if (fd < 0)
+		return 0; /* not ours to read, and to replace all the same */
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		rc = wick_diag_say(diag, -EBUSY, "%s: is in use: a process reads it", path);
+	close(fd);
+	return rc;
 }
 
 /* Where the file will be in the end, the link at its name followed. */
@@ -40,7 +55,7 @@ static int settle_path(struct wick_outfile *out, const char *path, struct wick_d
 	out->path = realpath(path, NULL);
 	if (!out->path)
 		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
-	return 0;
+	return check_unused(path, diag);
 }
 
 static int open_temporary(struct wick_outfile *out, struct wick_diag *diag)
@@ -163,22 +178,39 @@ int wick_outfile_pad(struct wick_outfile *out, uint32_t align, struct wick_diag 
 	return rc;
 }
 
-/* The rename lasts only when the folder is synced too. */
-static int sync_folder(const struct wick_outfile *out, struct wick_diag *diag)
+/* The descriptor of the folder that the file is in. */
+static int open_folder(const struct wick_outfile *out, struct wick_diag *diag)
 {
 	char *folder = strdup(out->path), *slash = folder ? strrchr(folder, '/') : NULL;
-	int fd, rc = 0;
+	int fd;
 
 	if (!folder)
 		return wick_diag_say(diag, -ENOMEM, "%s: no memory to sync its folder", out->path);
 	if (slash)
 		slash[slash == folder] = 0;
 	fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0)
-		rc = fail(out, "syncing its folder", diag);
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0)
+		fd = fail(out, "opening its folder", diag);
 	free(folder);
+	return fd;
+}
+
+/* The rename lasts only when the folder is synced too. Whatever can fail but that comes before: a file in place is a
+ * success. */
+static int put_in_place(struct wick_outfile *out, struct wick_diag *diag)
+{
+	int folder = open_folder(out, diag), rc = 0;
+
+	if (folder < 0)
+		return folder;
+	if (rename(out->temporary, out->path) < 0) {
+		rc = fail(out, "renaming it into place", diag);
+	} else {
+		free(out->temporary);
+		out->temporary = NULL;
+		rc = fsync(folder) < 0 ? fail(out, "syncing its folder", diag) : 0;
+	}
+	close(folder);
 	return rc;
 }
 
@@ -194,12 +226,9 @@ int wick_outfile_commit(struct wick_outfile *out, struct wick_diag *diag)
 		return rc;
 	if (ftruncate(out->fd, out->bytes) < 0 || fsync(out->fd) < 0)
 		return fail(out, "syncing", diag);
-	if (rename(out->temporary, out->path) < 0)
-		return fail(out, "renaming it into place", diag);
-	free(out->temporary);
-	out->temporary = NULL;
-	rc = sync_folder(out, diag);
-	wick_outfile_discard(out);
+	rc = put_in_place(out, diag);
+	if (rc == 0)
+		wick_outfile_discard(out);
 	return rc;
 }
 

@@ -110,7 +110,7 @@ int wick_json_parse(json_t **root, char *text, size_t bytes, enum wick_json_keys
 	*root = json_loadb(text, bytes, flags, &error);
 	if (*root)
 		return 0;
-	if (json_error_code(&error) == json_error_out_of_memory)
+	if (json_error_code(&error) == json_error_out_of_memory || !error.text[0]) /* not all of jansson sets a code */
 		return wick_diag_say(diag, -ENOMEM, "%s: out of memory", name);
 	return wick_diag_say(diag, -EINVAL, "%s: bad JSON: line %d, column %d: %s", name, error.line, error.column,
 		error.text);

@@ -1,0 +1,289 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Memory runs out at each allocation in turn: opening, packing and training end with -ENOMEM and a sentence, give back
+ * all they had, and leave no file.
+ *
+ * The library's calls of malloc and its relatives come here (the linker's --wrap). The k-th of an operation fails, for k
+ * from the first on, until the operation needs no more and succeeds. What other libraries allocate for themselves does not
+ * fail: jansson, for one, takes that for a mistake in the text.
+ */
+
+#include "fixture.h"
+
+#include "bits.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define BLOCKS_MAX 65536
+
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t bytes);
+void *__real_realloc(void *old, size_t bytes);
+void *__real_reallocarray(void *old, size_t count, size_t bytes);
+void *__real_aligned_alloc(size_t align, size_t bytes);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t bytes);
+int __real_vasprintf(char **text, const char *format, va_list args);
+void __real_free(void *block);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+void *__wrap_realloc(void *old, size_t bytes);
+void *__wrap_reallocarray(void *old, size_t count, size_t bytes);
+void *__wrap_aligned_alloc(size_t align, size_t bytes);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t bytes);
+int __wrap_asprintf(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void __wrap_free(void *block);
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of all below */
+static void *blocks[BLOCKS_MAX]; /* that the library has, the first block_count; in no order */
+static size_t block_count;
+static uint64_t calls, failing_call; /* 0: none fails */
+
+/* Counts a call; true when it has to fail. */
+static bool fails(void)
+{
+	bool failing;
+
+	pthread_mutex_lock(&mutex);
+	failing = ++calls == failing_call;
+	pthread_mutex_unlock(&mutex);
+	if (failing)
+		errno = ENOMEM;
+	return failing;
+}
+
+static void *note(void *block)
+{
+	pthread_mutex_lock(&mutex);
+	if (block && block_count < BLOCKS_MAX)
+		blocks[block_count++] = block;
+	pthread_mutex_unlock(&mutex);
+	return block;
+}
+
+/* What libc allocated is not among them. */
+static void forget(const void *block)
+{
+	pthread_mutex_lock(&mutex);
+	for (size_t i = block_count; block && i--;)
+		if (blocks[i] == block) {
+			blocks[i] = blocks[--block_count];
+			break;
+		}
+	pthread_mutex_unlock(&mutex);
+}
+
+void *__wrap_malloc(size_t bytes)
+{
+	return fails() ? NULL : note(__real_malloc(bytes));
+}
+
+void *__wrap_calloc(size_t count, size_t bytes)
+{
+	return fails() ? NULL : note(__real_calloc(count, bytes));
+}
+
+void *__wrap_realloc(void *old, size_t bytes)
+{
+	if (fails())
+		return NULL;
+	forget(old);
+	return note(__real_realloc(old, bytes));
+}
+
+void *__wrap_reallocarray(void *old, size_t count, size_t bytes)
+{
+	if (fails())
+		return NULL;
+	forget(old);
+	return note(__real_reallocarray(old, count, bytes));
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t bytes)
+{
+	return fails() ? NULL : note(__real_aligned_alloc(align, bytes));
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return fails() ? NULL : note(__real_strdup(text));
+}
+
+char *__wrap_strndup(const char *text, size_t bytes)
+{
+	return fails() ? NULL : note(__real_strndup(text, bytes));
+}
+
+int __wrap_asprintf(char **text, const char *format, ...)
+{
+	va_list args;
+	int length;
+
+	if (fails())
+		return -1;
+	va_start(args, format);
+	length = vasprintf(text, format, args);
+	va_end(args);
+	note(length < 0 ? NULL : *text);
+	return length;
+}
+
+void __wrap_free(void *block)
+{
+	forget(block);
+	__real_free(block);
+}
+
+static char scratch[PATH_MAX], model[PATH_MAX], out[PATH_MAX], source[PATH_MAX], text[PATH_MAX];
+
+static int open_it(struct wick_diag *diag)
+{
+	struct wick_options options;
+	struct wick *wick;
+	int code;
+
+	wick_options_init(&options);
+	options.mode = "sparse";
+	options.io = "pread";
+	options.threads = 2;
+	options.ctx = 32;
+	code = wick_open(&wick, model, &options, diag);
+	wick_close(wick);
+	return code;
+}
+
+static int verify_it(struct wick_diag *diag)
+{
+	return wick_verify(model, NULL, NULL, NULL, diag);
+}
+
+static int info_it(struct wick_diag *diag)
+{
+	char *json = NULL;
+	int code = wick_info(model, &json, diag);
+
+	free(json);
+	return code;
+}
+
+static int pack_it(struct wick_diag *diag)
+{
+	const struct wick_pack_options options = { .type = "f16" };
+	int code = wick_pack(source, out, &options, diag);
+
+	if (!code)
+		unlink(out);
+	return code;
+}
+
+static int train_it(struct wick_diag *diag)
+{
+	const char *texts[] = { text };
+	const struct wick_train_options options = { .texts = texts, .text_count = 1, .tokens = 7520, .steps = 1,
+		.memory_bytes = 1ull << 30, .size = { .percent = 30 }, .ahead_size = { .percent = 15 }, .threads = 1 };
+	char sidecar[PATH_MAX], *json = NULL;
+	int code = wick_train(model, &options, &json, diag);
+
+	free(json);
+	path_join(sidecar, scratch, "model.pred.gguf");
+	if (!code)
+		unlink(sidecar);
+	path_join(sidecar, scratch, "model.pred.gguf.part"); /* what was finished, for the next time */
+	unlink(sidecar);
+	return code;
+}
+
+struct operation {
+	const char *name, *fixture;
+	int (*run)(struct wick_diag *diag);
+	uint64_t least; /* allocations: so that the test can fail */
+};
+
+static void out_of_memory_anywhere(void **state)
+{
+	const struct operation *operation = *state;
+	unsigned entries = folder_entries(scratch);
+	size_t before = block_count;
+	uint64_t k = 0;
+	int code = -1;
+
+	if (operation->fixture)
+		fixture_folder(source, operation->fixture);
+	while (code) {
+		struct wick_diag diag = { 0 };
+
+		calls = 0;
+		failing_call = ++k;
+		code = operation->run(&diag);
+		failing_call = 0;
+		if (code && (code != -ENOMEM || !diag.text[0]))
+			fail_msg("allocation %llu fails: %d, \"%s\"", (unsigned long long)k, code, diag.text);
+		if (!code && calls >= k)
+			code = 1; /* it could do without: go on */
+		if (block_count != before)
+			fail_msg("allocation %llu fails: %zu blocks leak", (unsigned long long)k, block_count - before);
+		if (folder_entries(scratch) != entries)
+			fail_msg("allocation %llu fails: a file is left", (unsigned long long)k);
+	}
+	print_message("  %s: %llu allocations\n", operation->name, (unsigned long long)k - 1);
+	assert_in_range(k, operation->least, UINT64_MAX);
+}
+
+static int make_model(void **state)
+{
+	uint32_t seed = 1;
+	FILE *file;
+
+	(void)state;
+	scratch_make(scratch);
+	path_join(model, scratch, "model.gguf");
+	path_join(out, scratch, "out.gguf");
+	path_join(text, scratch, "text");
+	fixture_folder(source, "sharded-f16");
+	model_pack(source, model, "f16");
+	file = fopen(text, "wb");
+	assert_non_null(file);
+	for (int i = 0; i < 30000; i++) {
+		seed = seed * 1664525u + 1013904223u;
+		fprintf(file, "%c%s", 'a' + (int)(seed >> 24) % 26, seed >> 16 & 3 ? "" : " ");
+	}
+	assert_int_equal(fclose(file), 0);
+	return 0;
+}
+
+static int remove_model(void **state)
+{
+	(void)state;
+	failing_call = 0;
+	scratch_remove(scratch);
+	return 0;
+}
+
+static const struct operation operations[] = {
+	{ "open", NULL, open_it, 20 },
+	{ "verify", NULL, verify_it, 10 },
+	{ "info", NULL, info_it, 10 },
+	{ "pack safetensors", "sharded-f16", pack_it, 100 },
+	{ "pack pytorch", "post-norm-f16", pack_it, 100 },
+	{ "train", NULL, train_it, 40 },
+};
+
+#define TEST(i) { operations[i].name, out_of_memory_anywhere, NULL, NULL, (void *)&operations[i] }
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { TEST(0), TEST(1), TEST(2), TEST(3), TEST(4), TEST(5) };
+
+	return cmocka_run_group_tests(tests, make_model, remove_model);
+}
