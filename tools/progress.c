@@ -23,9 +23,9 @@ static void note_signal(int signal_number)
 }
 
 /* A signal that whoever started the program had ignored stays so: a shell does that for what runs in the background. */
-static void catch(int signal_number)
+static void catch(int signal_number, int flags)
 {
-	struct sigaction action = { .sa_handler = note_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART }, old;
+	struct sigaction action = { .sa_handler = note_signal, .sa_flags = flags | SA_RESTART }, old;
 
 	if (!sigaction(signal_number, NULL, &old) && old.sa_handler != SIG_IGN)
 		sigaction(signal_number, &action, NULL);
@@ -33,8 +33,10 @@ static void catch(int signal_number)
 
 void interrupt_catch(void)
 {
-	catch(SIGINT);
-	catch(SIGTERM);
+	catch(SIGINT, (int)SA_RESETHAND); /* a second one ends it as it is */
+	catch(SIGTERM, (int)SA_RESETHAND);
+	catch(SIGHUP, (int)SA_RESETHAND);
+	catch(SIGPIPE, 0); /* every write into a broken pipe raises one: that write fails, and says so */
 }
 
 bool interrupted(void)
