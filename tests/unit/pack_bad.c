@@ -6,6 +6,7 @@
 #include "packing.h"
 
 #include "bits.h"
+#include "file.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -206,6 +207,25 @@ static void bad_outputs(void **state)
 	unlink(target);
 }
 
+/* A model that somebody reads is not replaced; when nobody does, it is. */
+static void in_use(void **state)
+{
+	struct wick_file reader;
+	struct wick_diag diag;
+
+	(void)state;
+	pack_well(fixture_path("plain-f32"), out, NULL);
+	for (int direct = 0; direct < 2; direct++) {
+		assert_int_equal(wick_file_open(&reader, out, direct, NULL), 0);
+		assert_int_equal(wick_pack(fixture_path("plain-f32"), out, NULL, &diag), -EBUSY);
+		assert_non_null(strstr(diag.text, "in use"));
+		assert_int_equal(folder_count(&folder), 1);
+		wick_file_close(&reader);
+	}
+	pack_well(fixture_path("plain-f32"), out, NULL);
+	unlink(out);
+}
+
 struct stop {
 	uint64_t after;
 };
@@ -286,6 +306,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_configs), cmocka_unit_test(disagreements), cmocka_unit_test(bad_tensors),
 		cmocka_unit_test(bad_numbers), cmocka_unit_test(bad_folders),	cmocka_unit_test(bad_outputs),
+		cmocka_unit_test(in_use),
 		cmocka_unit_test(stopped),     cmocka_unit_test(no_room_for_the_file), cmocka_unit_test(disk_full),
 	};
 	int rc;
