@@ -21,7 +21,7 @@
 
 #define MATRIX_BYTES ((size_t)256 << 20)
 #define CACHED_BYTES ((size_t)256 << 10)
-#define SMALLEST_ROW 1024 /* bytes: q2 */
+#define SMALLEST_ROW 512 /* bytes: an output has room for so many; passes have sixteenths of a matrix */
 #define TURNS 9
 #define PASS_S 0.02
 #define CHUNK_BYTES ((size_t)4 << 20) /* between two looks at the clock */

@@ -53,15 +53,26 @@ size_t bench_read(const struct bench *bench, const struct bench_turn *turn)
 	return count * 256;
 }
 
-static size_t matvec_pass(const struct bench *bench, const struct bench_turn *turn)
+static size_t matvec_of(const struct bench *bench, const struct bench_turn *turn, size_t cols)
 {
 	enum wick_type type = bench->kernel->type;
-	size_t stride = (size_t)wick_type_bytes(type, BENCH_COLS);
+	size_t stride = (size_t)wick_type_bytes(type, cols);
 	struct span rows = slice(bench, bench->bytes / stride, turn);
 
 	bench->kernels->matvec[type](
-		turn->y, bench->matrix + rows.from * stride, stride, bench->x, rows.to - rows.from, BENCH_COLS);
+		turn->y, bench->matrix + rows.from * stride, stride, bench->x, rows.to - rows.from, cols);
 	return (rows.to - rows.from) * stride;
+}
+
+static size_t matvec_pass(const struct bench *bench, const struct bench_turn *turn)
+{
+	return matvec_of(bench, turn, BENCH_COLS);
+}
+
+/* The second half of a trained predictor. */
+static size_t rank_pass(const struct bench *bench, const struct bench_turn *turn)
+{
+	return matvec_of(bench, turn, 96);
 }
 
 /* A row of up, then a row of down. */
@@ -212,6 +223,7 @@ const struct bench_kernel bench_kernels[] = {
 	{ "matvec", WICK_Q8_0, matvec_pass, 0 },
 	{ "matvec", WICK_Q4_0, matvec_pass, 0 },
 	{ "matvec", WICK_Q2, matvec_pass, 0 },
+	{ "matvec 96", WICK_Q4_0, rank_pass, 0 },
 	{ "sparse pair", WICK_F16, pair_pass, 0 },
 	{ "sparse pair", WICK_BF16, pair_pass, 0 },
 	{ "sparse pair", WICK_Q8_0, pair_pass, 0 },
