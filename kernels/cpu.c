@@ -49,6 +49,8 @@ uint32_t wick_cpu_flags(void)
 		flags |= WICK_CPU_NEON;
 	if (caps & HWCAP_CRC32)
 		flags |= WICK_CPU_CRC;
+	if (caps & HWCAP_ASIMDDP)
+		flags |= WICK_CPU_DOTPROD;
 	return flags;
 }
 

@@ -13,6 +13,7 @@ enum wick_cpu {
 	WICK_CPU_AVX512_VNNI = 1 << 3,
 	WICK_CPU_NEON = 1 << 8,
 	WICK_CPU_CRC = 1 << 9, /* ARM's own CRC-32C */
+	WICK_CPU_DOTPROD = 1 << 10, /* ARM's dot products of bytes */
 };
 
 /* What this CPU, and the system it runs under, allow. */

@@ -49,6 +49,9 @@ static void climb(struct wick_kernels *kernels, uint32_t flags)
 	if (!(flags & WICK_CPU_CRC))
 		return;
 	wick_kernels_crc(kernels);
+	if (!(flags & WICK_CPU_DOTPROD))
+		return;
+	wick_kernels_neondot(kernels);
 }
 
 #else

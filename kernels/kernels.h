@@ -25,7 +25,7 @@
 #define WICK_COLUMN_TILE 32 /* columns; a whole number of blocks of every type */
 
 struct wick_kernels {
-	const char *name; /* of the highest instruction set in use: "c", "sse42", "avx2", "avx512", "avx512vnni", "neon" */
+	const char *name; /* of the highest instruction set in use: "c", "sse42", "avx2", "avx512", "avx512vnni", "neon", "neondot" */
 
 	/* y[r] = sum_c w[r][c] * x[c], r < rows; rows of w are `stride` bytes apart. */
 	void (*matvec[WICK_TYPE_COUNT])(

@@ -23,4 +23,5 @@ void wick_kernels_avx512vnni(struct wick_kernels *kernels);
 #elif defined(__aarch64__)
 void wick_kernels_neon(struct wick_kernels *kernels);
 void wick_kernels_crc(struct wick_kernels *kernels); /* keeps the name: it is an option of any */
+void wick_kernels_neondot(struct wick_kernels *kernels);
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* NEON, as every 64-bit ARM has it. */
+/* NEON, as every 64-bit ARM has it; and once more with the dot products of bytes, an option since ARMv8.2. */
 
 #include "../sets.h"
 
@@ -158,16 +158,25 @@ static inline void pack_block(int8_t *x, const vec *levels)
 		vst1_s8(x + 8 * i, vmovn_s16(vcombine_s16(low_words(levels[2 * i]), low_words(levels[2 * i + 1]))));
 }
 
-/* Four sums. Those of four products of at most 2^3 * 2^7 fit 16 bits. */
-static inline vec dot_block(vec sum, int8x16_t low, int8x16_t high, const int8_t *x, float scale)
+/* Four sums of eight products. Without dot products those of four, of at most 2^3 * 2^7, are in 16 bits. */
+static inline int32x4_t block_products(int8x16_t low, int8x16_t high, const int8_t *x)
 {
 	int8x16_t x_low = vld1q_s8(x), x_high = vld1q_s8(x + 16);
+#ifdef __ARM_FEATURE_DOTPROD
+	return vdotq_s32(vdotq_s32(vdupq_n_s32(0), low, x_low), high, x_high);
+#else
 	int16x8_t products = vmull_s8(vget_low_s8(low), vget_low_s8(x_low));
 
 	products = vmlal_high_s8(products, low, x_low);
 	products = vmlal_s8(products, vget_low_s8(high), vget_low_s8(x_high));
 	products = vmlal_high_s8(products, high, x_high);
-	return vec_fma(vec_set(scale), vcvtq_f32_s32(vpaddlq_s16(products)), sum);
+	return vpaddlq_s16(products);
+#endif
+}
+
+static inline vec dot_block(vec sum, int8x16_t low, int8x16_t high, const int8_t *x, float scale)
+{
+	return vec_fma(vec_set(scale), vcvtq_f32_s32(block_products(low, high, x)), sum);
 }
 
 static inline vec dot_block_q4_0(vec sum, const uint8_t *block, const int8_t *x, float scale)
@@ -226,12 +235,19 @@ static inline void pack_q2(struct x_q2 *x, size_t b, const vec *levels)
 		memcpy(x->levels[b / 2][i] + 8 * (b % 2), block + 8 * i, 8);
 }
 
-/* Two blocks, four words each. */
-static inline int16x8_t products_q2(const uint8_t *blocks, const int8_t (*x)[16])
+/* Two blocks, two sums each. Without dot products those of four, of at most 3 * 2^7, are in 16 bits. */
+static inline int32x4_t products_q2(const uint8_t *blocks, const int8_t (*x)[16])
 {
 	uint8x16_t bytes = vld1q_u8(blocks);
 	int8x16_t levels[4] = { levels_q2(bytes), levels_q2(vshrq_n_u8(bytes, 2)), levels_q2(vshrq_n_u8(bytes, 4)),
 		levels_q2(vshrq_n_u8(bytes, 6)) };
+#ifdef __ARM_FEATURE_DOTPROD
+	int32x4_t sums = vdupq_n_s32(0);
+
+	for (int i = 0; i < 4; i++)
+		sums = vdotq_s32(sums, levels[i], vld1q_s8(x[i]));
+	return sums;
+#else
 	int16x8_t first = vdupq_n_s16(0), second = vdupq_n_s16(0);
 
 	for (int i = 0; i < 4; i++) {
@@ -240,17 +256,18 @@ static inline int16x8_t products_q2(const uint8_t *blocks, const int8_t (*x)[16]
 		first = vmlal_s8(first, vget_low_s8(levels[i]), vget_low_s8(x_levels));
 		second = vmlal_high_s8(second, levels[i], x_levels);
 	}
-	return vpaddq_s16(first, second);
+	return vpaddlq_s16(vpaddq_s16(first, second));
+#endif
 }
 
-/* In the end each block has a lane. Eight products are at most 8 * 3 * 127 < 2^15, sixteen too. */
+/* In the end each block has a lane. */
 static inline vec dot_q2(vec sum, const uint8_t *blocks, const struct x_q2 *x, const float *steps)
 {
 	for (int i = 0; i < 4; i += 2) {
-		int16x8_t words = vpaddq_s16(products_q2(blocks + 16 * i, x->levels[i]),
+		int32x4_t sums = vpaddq_s32(products_q2(blocks + 16 * i, x->levels[i]),
 			products_q2(blocks + 16 * i + 16, x->levels[i + 1]));
 
-		sum = vec_fma(vld1q_f32(steps + 2 * i), vcvtq_f32_s32(vpaddlq_s16(words)), sum);
+		sum = vec_fma(vld1q_f32(steps + 2 * i), vcvtq_f32_s32(sums), sum);
 	}
 	return sum;
 }
@@ -259,9 +276,8 @@ static inline vec dot_q2(vec sum, const uint8_t *blocks, const struct x_q2 *x, c
 #include "../vector/convert.h"
 #include "../vector/norm.h"
 
-void wick_kernels_neon(struct wick_kernels *kernels)
+static void set_all(struct wick_kernels *kernels)
 {
-	kernels->name = "neon";
 	set_matvec(kernels);
 	set_ffn(kernels);
 	set_convert(kernels);
@@ -269,3 +285,17 @@ void wick_kernels_neon(struct wick_kernels *kernels)
 	set_norm(kernels);
 	set_attend(kernels);
 }
+
+#ifdef __ARM_FEATURE_DOTPROD
+void wick_kernels_neondot(struct wick_kernels *kernels)
+{
+	kernels->name = "neondot";
+	set_all(kernels);
+}
+#else
+void wick_kernels_neon(struct wick_kernels *kernels)
+{
+	kernels->name = "neon";
+	set_all(kernels);
+}
+#endif

@@ -32,6 +32,7 @@ static const struct set {
 	{ "avx512vnni", WICK_CPU_SSE42 | WICK_CPU_AVX2 | WICK_CPU_AVX512 | WICK_CPU_AVX512_VNNI },
 	{ "neon", WICK_CPU_NEON },
 	{ "neon+crc", WICK_CPU_NEON | WICK_CPU_CRC },
+	{ "neondot", WICK_CPU_NEON | WICK_CPU_CRC | WICK_CPU_DOTPROD },
 };
 
 static const struct family {
