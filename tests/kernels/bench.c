@@ -76,6 +76,7 @@ static double run_pass(const struct bench *bench, bench_pass_fn *pass, unsigned 
 	pthread_t ids[THREADS_MAX];
 	double rate = 0;
 
+	threads = WICK_MIN(threads, (unsigned)THREADS_MAX); /* as callers do; GCC cannot see it under sanitizers */
 	pthread_barrier_init(&start, NULL, threads);
 	for (unsigned t = 0; t < threads; t++)
 		workers[t] = (struct worker){ bench, pass, { t, threads, 0, outputs[t] }, &start, &over, 0, 0 };
