@@ -45,4 +45,5 @@ struct bench_job {
 int bench_run(struct bench_row *row, const struct bench_way *way, const struct bench_job *job);
 
 void bench_print(const struct bench_row *rows, unsigned count, FILE *out);
+int bench_write_svg(const struct bench_row *rows, unsigned count, const char *path, struct wick_diag *diag);
 json_t *bench_json(const struct bench_row *rows, unsigned count);

@@ -7,6 +7,7 @@
 #include "bench_order.h"
 #include "commands.h"
 #include "engine.h"
+#include "gnuplot.h"
 #include "json.h"
 #include "progress.h"
 
@@ -15,7 +16,7 @@
 
 #define TOKENS 32
 
-static const char *model_path;
+static const char *model_path, *svg_path, *only;
 static uint32_t tokens;
 static bool ablation, as_json;
 
@@ -24,9 +25,13 @@ static const struct opt options[] = {
 	{ OPT_FLAG, .name = "ablation", .into.flag = &ablation,
 		.help = "one row for each way to run, from reading everything for each "
 			"token on; without it, one row for the options that are given" },
+	{ OPT_TEXT, .name = "rows", .value = "NAMES", .into.text = &only,
+		.help = "only these of the ablation, with commas between" },
 	{ OPT_COUNT, .name = "tokens", .value = "N", .into.count = &tokens, .min = 3, .max = 1u << 20,
 		.help = "that count, at most (32); as many go before them in sparse "
 			"mode, one in the others" },
+	{ OPT_TEXT, .name = "svg", .value = "FILE", .into.text = &svg_path,
+		.help = "also draw the table's total times, with gnuplot" },
 	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "as JSON" },
 	{ OPT_END },
 };
@@ -54,6 +59,42 @@ static const struct bench_way ways[] = {
 };
 
 #define WAYS (sizeof(ways) / sizeof(*ways))
+
+static const char *after_comma(const char *list)
+{
+	const char *comma = strchr(list, ',');
+
+	return comma ? comma + 1 : NULL;
+}
+
+/* Whether a name is in a list with commas between; without a list, all are. */
+static bool is_listed(const char *name, const char *list)
+{
+	size_t length = strlen(name);
+
+	if (!list)
+		return true;
+	for (; list; list = after_comma(list))
+		if (!strncmp(list, name, length) && (!list[length] || list[length] == ','))
+			return true;
+	return false;
+}
+
+/* Every name in the list must be one of a row. */
+static int check(struct wick_diag *diag)
+{
+	size_t known = 0, listed = 0;
+
+	if (!only)
+		return 0;
+	if (!ablation)
+		return wick_diag_say(diag, -EINVAL, "--rows is for --ablation");
+	for (size_t i = 0; i < WAYS; i++)
+		known += is_listed(ways[i].name, only);
+	for (const char *at = only; at; at = after_comma(at))
+		listed++;
+	return known == listed ? 0 : wick_diag_say(diag, -EINVAL, "--rows takes names of rows, each once, not '%s'", only);
+}
 
 static void init(void)
 {
@@ -141,16 +182,18 @@ static int make_order(struct table *table, struct bench_job *job)
 static int run_ablation(struct table *table, struct bench_job *job)
 {
 	unsigned count = count_ways();
+	bool tried = false;
 	int rc = 0;
 
 	for (unsigned i = 0; !rc && i < count; i++) {
-		bool order = !strcmp(ways[i].name, "order");
-
-		if (order)
-			rc = make_order(table, job);
-		if (rc || (order && !job->ordered))
+		if (!is_listed(ways[i].name, only))
 			continue;
-		rc = run_way(table, &ways[i], job);
+		if (ways[i].ordered && !tried) {
+			rc = make_order(table, job);
+			tried = true;
+		}
+		if (!rc && (job->ordered || strcmp(ways[i].name, "order")))
+			rc = run_way(table, &ways[i], job);
 	}
 	if (job->ordered)
 		bench_order_remove(job->ordered);
@@ -166,6 +209,9 @@ static int run(struct wick_diag *diag)
 	struct table table = { .count = 0 };
 	int rc;
 
+	rc = svg_path ? gnuplot_check(diag) : 0;
+	if (rc)
+		return rc;
 	interrupt_catch();
 	rc = wick_memory_rate(engine_options.threads, &job.memory_mb_per_s, diag);
 	table.memory_mb_per_s = job.memory_mb_per_s;
@@ -177,7 +223,7 @@ static int run(struct wick_diag *diag)
 		print_json(&table);
 	else
 		print_table(&table);
-	return 0;
+	return svg_path ? bench_write_svg(table.rows, table.count, svg_path, diag) : 0;
 }
 
 const struct command cmd_bench = {
@@ -195,5 +241,6 @@ const struct command cmd_bench = {
 	.options = options,
 	.shared = engine_opts,
 	.init = init,
+	.check = check,
 	.run = run,
 };

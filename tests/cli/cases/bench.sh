@@ -32,6 +32,9 @@ print(list(reads), every["left_out"])
 print("one read or two:", 1.5 * reads["bundling"] < reads["policy"])
 print("neighbours:", reads["order"] < reads["bundling"], "gaps:", reads["gaps"] <= reads["order"])
 PY
+wick bench model.gguf --ablation --rows policy,naive --tokens 3 --json 2>/dev/null | grep '"name"'
 misuse bench
 misuse bench model.gguf --tokens 2
+misuse bench model.gguf --ablation --rows naive,nave
+misuse bench model.gguf --rows naive
 refuse bench nowhere.gguf

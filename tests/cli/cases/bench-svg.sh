@@ -1,0 +1,16 @@
+# The table as a figure: a bar for every row, and colours that are neither black nor white.
+mkdir bin
+ln -s "$(command -v wick)" bin/wick
+expect 1 env PATH="$PWD/bin" wick bench nowhere.gguf --svg rows.svg
+command -v gnuplot >/dev/null || { echo "no gnuplot"; exit 77; }
+packed plain-f32
+wick bench model.gguf --ablation --ctx 64 --tokens 3 --svg rows.svg 2>/dev/null | head -1 | sed 's/,.*//'
+python3 - <<'PY'
+import re
+import xml.etree.ElementTree as tree
+figure = open("rows.svg").read()
+words = ["".join(text.itertext()).strip() for text in tree.fromstring(figure).iter("{http://www.w3.org/2000/svg}text")]
+print([name for name in ("naive", "predictor", "bundling", "lookahead", "computing", "waiting for flash") if name in words])
+print("background:", 'fill="white"' in figure.split("<g", 1)[0])
+PY
+misuse bench model.gguf --svg
