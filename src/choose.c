@@ -10,9 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Fewer are not worth the choice: a neuron less likely than this is more often read for nothing than not. */
-#define LIKELY 0.5f
-
 int wick_choose_begin(struct wick_chooser *chooser, uint32_t position, struct wick_diag *diag)
 {
 	return chooser->trace ? wick_trace_seek(chooser->trace, position, diag) : 0;
@@ -56,7 +53,7 @@ static void sink(uint32_t *ids, float *probability, uint32_t root, uint32_t coun
 	probability[root] = p;
 }
 
-static void likeliest_first(uint32_t *ids, float *probability, uint32_t count)
+void wick_choose_likeliest_first(uint32_t *ids, float *probability, uint32_t count)
 {
 	for (uint32_t root = count / 2; root-- > 0;)
 		sink(ids, probability, root, count);
@@ -82,7 +79,7 @@ static uint32_t keep_likely(const float *scores, uint32_t *ids, float *probabili
 
 		ids[kept] = ids[i];
 		probability[kept] = p;
-		kept += p >= LIKELY;
+		kept += p >= WICK_LIKELY;
 	}
 	return kept;
 }
@@ -111,12 +108,12 @@ uint32_t wick_choose_likely(const struct wick_chooser *chooser, uint32_t layer, 
 	}
 	if (chooser->trace) {
 		count = wick_trace_likely(chooser->trace, layer + 1, ids, probability, chooser->n_ff);
-		while (count && probability[count - 1] < LIKELY)
+		while (count && probability[count - 1] < WICK_LIKELY)
 			count--;
 		sort_ascending(sorted, ids, count, chooser->scores, chooser->n_ff);
 	} else {
 		memcpy(ids, sorted, count * sizeof(*ids));
-		likeliest_first(ids, probability, count);
+		wick_choose_likeliest_first(ids, probability, count);
 	}
 	return count;
 }

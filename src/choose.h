@@ -9,6 +9,9 @@
 #include "predict.h"
 #include "trace.h"
 
+/* Fewer are not worth the choice: a neuron less likely than this is more often read for nothing than not. */
+#define WICK_LIKELY 0.5f
+
 struct wick_chooser {
 	const struct wick_compute *compute;
 	uint32_t layers, n_ff;
@@ -23,6 +26,9 @@ int wick_choose_begin(struct wick_chooser *chooser, uint32_t position, struct wi
 
 /* The neurons to compute for x, ascending; ids has room for n_ff. */
 uint32_t wick_choose(const struct wick_chooser *chooser, uint32_t layer, const float *x, uint32_t *ids);
+
+/* Sorts neurons with their probabilities, in place. */
+void wick_choose_likeliest_first(uint32_t *ids, float *probability, uint32_t count);
 
 /* Whether the neurons of layer + 1 can be guessed at layer. */
 bool wick_choose_ahead(const struct wick_chooser *chooser, uint32_t layer);

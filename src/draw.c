@@ -13,14 +13,14 @@
 
 #define SCRATCH_BYTES (128u << 10) /* longer gaps are cheaper as two reads on any drive */
 
-static uint64_t scratch_bytes(uint64_t stride)
+uint64_t wick_drawing_gap_bytes(uint64_t stride)
 {
 	return WICK_MAX(SCRATCH_BYTES / stride, 1) * stride;
 }
 
 uint64_t wick_drawing_bytes(uint64_t stride)
 {
-	return wick_mem_cost(scratch_bytes(stride)) +
+	return wick_mem_cost(wick_drawing_gap_bytes(stride)) +
 		wick_mem_cost(wick_fetch_requests(stride, WICK_FILE_ALIGN) * sizeof(struct wick_io_request));
 }
 
@@ -29,7 +29,7 @@ void wick_drawing_init(struct wick_drawing *drawing, struct wick_fetch *fetch, u
 	drawing->fetch = fetch;
 	drawing->stride = stride;
 	drawing->chunk_bytes = WICK_MAX(fetch->chunk_bytes, stride);
-	drawing->scratch = wick_mem_take(mem, scratch_bytes(stride));
+	drawing->scratch = wick_mem_take(mem, wick_drawing_gap_bytes(stride));
 	drawing->repair.requests = wick_mem_take(
 		mem, wick_fetch_requests(stride, WICK_FILE_ALIGN) * sizeof(struct wick_io_request));
 }
@@ -123,12 +123,13 @@ static void send_read(struct wick_draw *draw, struct wick_draw_read *read, uint6
 
 static uint32_t send_extents(struct wick_draw *draw, enum wick_io_priority priority)
 {
-	const struct wick_drawing *drawing = draw->drawing;
+	struct wick_drawing *drawing = draw->drawing;
 	struct wick_extent_layout layout = { .stride = drawing->stride, .chunk_bytes = drawing->chunk_bytes,
 		.rows = draw->cache->rows, .scratch = drawing->scratch,
-		.scratch_bytes = drawing->bridge ? scratch_bytes(drawing->stride) : 0 };
+		.scratch_bytes = drawing->bridge ? wick_drawing_gap_bytes(drawing->stride) : 0 };
 	uint32_t reads = wick_extent_plan(&layout, &drawing->price, draw->wanted, draw->count, &draw->arrays);
 
+	drawing->cost_us += wick_extent_cost_us(draw->arrays.extents, reads, drawing->stride, &drawing->price);
 	for (uint32_t i = 0; i < reads; i++) {
 		const struct wick_extent *extent = &draw->arrays.extents[i];
 		struct wick_draw_read *read = &draw->reads[i];
@@ -166,6 +167,8 @@ static uint32_t send_halves(struct wick_draw *draw, enum wick_io_priority priori
 	for (uint32_t i = 0; i < 2 * draw->count; i++)
 		send_read(draw, &draw->reads[i],
 			draw->wanted[i % draw->count].bundle * stride + begin[i / draw->count], &draw->arrays.iov[i], 1, priority);
+	draw->drawing->cost_us += draw->count *
+		(2 * draw->drawing->price.us_per_read + (double)stride * draw->drawing->price.us_per_byte);
 	return 2 * draw->count;
 }
 

@@ -51,6 +51,8 @@ struct wick_draw {
 	struct wick_extent_arrays arrays;
 };
 
+/* The longest gap that may be read through. */
+uint64_t wick_drawing_gap_bytes(uint64_t stride);
 /* Memory that the init functions take. */
 uint64_t wick_drawing_bytes(uint64_t stride);
 uint64_t wick_draw_bytes(uint32_t most, bool halves);

@@ -7,8 +7,6 @@
 
 #include "bits.h"
 #include "clock.h"
-#include "floor.h"
-#include "forecast.h"
 #include "gguf.h"
 #include "io.h"
 #include "load.h"
@@ -63,7 +61,7 @@ static int open_trace(struct wick *wick, const struct wick_options *options, str
 }
 
 /* Model, tokenizer and settings: what planning needs. */
-static int open_model(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag)
+int wick_engine_model(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag)
 {
 	int err = wick_model_open(&wick->model, path, diag);
 
@@ -128,7 +126,8 @@ static uint32_t batch_tokens(const struct wick *wick)
 	return wick->trace ? 1 : WICK_MIN(wick_batch_tokens(&wick->model->shape), wick->settings.ctx);
 }
 
-static int make_plan(struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag)
+int wick_engine_plan(
+	struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag)
 {
 	const struct wick_settings *settings = &wick->settings;
 	struct wick_plan_input input = { .model = wick->model, .memory = options->memory, .free_bytes = wick_free_bytes(),
@@ -165,7 +164,7 @@ static int check_limit(struct wick *wick, struct wick_diag *diag)
 	return 0;
 }
 
-static int open_drive(struct wick *wick, const char *path, struct wick_diag *diag)
+int wick_engine_drive(struct wick *wick, const char *path, struct wick_diag *diag)
 {
 	struct wick_io_options io = { .method = wick->settings.io, .depth = wick->settings.queue_depth,
 		.threads = WICK_MIN(wick->settings.queue_depth, READ_THREADS_MAX), .retries = EIO_RETRIES };
@@ -184,12 +183,20 @@ static int open_drive(struct wick *wick, const char *path, struct wick_diag *dia
 }
 
 /* Looks up what the drive can do, and measures it where it matters and there is room for that. */
-static void look_at_drive(struct wick *wick)
+void wick_engine_look(struct wick *wick)
 {
 	bool room = wick->plan.budget_bytes - wick->plan.process_bytes >= WICK_DRIVE_MEMORY_BYTES;
 
 	wick_drive_find(&wick->drive, &wick->file, wick_io_method(wick->io),
 		wick->settings.measure && wick->plan.swept_bytes + wick->plan.drawn_bytes && room);
+}
+
+struct wick_extent_price wick_engine_price(const struct wick *wick)
+{
+	uint64_t stride = wick->model->shape.stride;
+
+	return wick_drive_price(
+		&wick->drive, stride, WICK_MAX(EXTENT_BUNDLES * stride, EXTENT_BYTES), wick->settings.queue_depth);
 }
 
 static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shape)
@@ -212,8 +219,7 @@ static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shap
 		sparse->chooser.active = wick->predictors->layer;
 	sparse->chooser.likely = wick->predictors->ahead;
 	wick_sparse_init(sparse, shape, &wick->mem);
-	sparse->drawing.price = wick_drive_price(&wick->drive, wick->model->shape.stride,
-		WICK_MAX(EXTENT_BUNDLES * wick->model->shape.stride, EXTENT_BYTES), wick->settings.queue_depth);
+	sparse->drawing.price = wick_engine_price(wick);
 	forward->batch_tokens = shape->batch_tokens;
 }
 
@@ -350,16 +356,16 @@ static void fill_report(struct wick *wick)
 static int open_all(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag)
 {
 	struct wick_layout layout;
-	int err = open_model(wick, path, options, diag);
+	int err = wick_engine_model(wick, path, options, diag);
 
 	if (!err)
-		err = make_plan(wick, options, &layout, diag);
+		err = wick_engine_plan(wick, options, &layout, diag);
 	if (!err)
 		err = check_limit(wick, diag);
 	if (!err)
-		err = open_drive(wick, path, diag);
+		err = wick_engine_drive(wick, path, diag);
 	if (!err)
-		look_at_drive(wick);
+		wick_engine_look(wick);
 	wick_topo_read(&wick->topo);
 	if (!err)
 		err = wick_topo_choose(&wick->topo, wick->settings.numa, diag);
@@ -417,58 +423,6 @@ void wick_close(struct wick *wick)
 	wick_model_close(wick->model);
 	free(wick->places);
 	free(wick);
-}
-
-/* Fills in what a token will take. */
-static int forecast(struct wick *wick, const char *path, struct wick_diag *diag)
-{
-	struct wick_compute compute = { .kernels = &wick->kernels };
-	const struct wick_shape *shape = &wick->model->shape;
-	struct wick_forecast forecast;
-	struct wick_rates rates;
-	int err = open_drive(wick, path, diag);
-
-	if (!err)
-		err = wick_pool_create(&wick->pool, wick->settings.threads, diag);
-	if (err)
-		return err;
-	look_at_drive(wick);
-	snprintf(wick->plan.profile, sizeof(wick->plan.profile), "%s", wick->drive.said);
-	if (wick->plan.drawn_bytes) /* depends on the text */
-		return 0;
-	wick_kernels_init(&wick->kernels, wick->settings.cpu_mask);
-	compute.pool = wick->pool;
-	err = wick_rates_measure(&rates, &compute, shape->type, shape->d_model, diag);
-	if (err)
-		return err;
-	wick_forecast_dense(&forecast, &rates, shape, wick->places, wick_floor_sweep_us(&wick->drive, &wick->plan,
-		wick->settings.chunk_bytes, wick->settings.queue_depth));
-	if (wick->drive.known || !wick->plan.swept_bytes)
-		wick->plan.predicted_ms_per_token = forecast.ms_per_token;
-	wick->plan.predicted_flash_ms = forecast.flash_ms;
-	wick->plan.predicted_compute_ms = forecast.compute_ms;
-	return 0;
-}
-
-int wick_plan(const char *path, const struct wick_options *options, struct wick_plan *plan, struct wick_diag *diag)
-{
-	struct wick *wick = calloc(1, sizeof(*wick));
-	struct wick_layout layout;
-	int err;
-
-	*plan = (struct wick_plan){ 0 };
-	if (diag)
-		diag->text[0] = 0;
-	if (!wick)
-		return wick_diag_say(diag, -ENOMEM, "no memory for the plan");
-	err = open_model(wick, path, options, diag);
-	if (!err)
-		err = make_plan(wick, options, &layout, diag);
-	if (!err)
-		err = forecast(wick, path, diag);
-	*plan = wick->plan;
-	wick_close(wick);
-	return err;
 }
 
 const struct wick_plan *wick_plan_of(const struct wick *wick)

@@ -48,3 +48,12 @@ struct wick {
 	struct wick_stats stats;      /* what is not counted elsewhere */
 	struct wick_stats stats_from; /* the counters at the last reset */
 };
+
+/* The steps of opening that a plan takes, too: model and settings; every size; the file and a way to read it; what is
+ * known of the drive. Whatever they open, wick_close() closes. */
+int wick_engine_model(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag);
+int wick_engine_plan(
+	struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag);
+int wick_engine_drive(struct wick *wick, const char *path, struct wick_diag *diag);
+void wick_engine_look(struct wick *wick);
+struct wick_extent_price wick_engine_price(const struct wick *wick); /* of reading bundles */

@@ -125,8 +125,8 @@ static double share_used(const struct wick_shape *shape, uint32_t place)
 	return (shape->bundle_parts - 1 + ACTIVE_SHARE) / shape->bundle_parts;
 }
 
-void wick_forecast_dense(struct wick_forecast *forecast, const struct wick_rates *rates,
-	const struct wick_shape *shape, const struct wick_place *places, double sweep_us)
+void wick_forecast_dense(struct wick_forecast *forecast, const struct wick_rates *rates, const struct wick_shape *shape,
+	const struct wick_place *places, double sweep_us)
 {
 	double resident = 0, swept = 0;
 

@@ -3,27 +3,47 @@
 #pragma once
 
 /* What a token will take, before anything runs: the drive's time by its profile, the processor's by rates measured for a
- * moment on this machine. Reading runs beside computing, so the longer of the two is the token's. */
+ * moment on this machine. */
 
 #include "compute.h"
+#include "drive.h"
 #include "place.h"
+#include "rehearse.h"
 
-/* Bytes a microsecond with all threads: of a resident matrix, and of what has to be checked first as well. */
+/* Bytes a microsecond with all threads: of a resident matrix, of what has to be checked first as well, of predictors. */
 struct wick_rates {
-	double resident, swept;
+	double resident, swept, predictor;
 };
 
 #define WICK_RATES_MEMORY_BYTES (48ull << 20) /* taken and given back */
 
-/* Takes a few tens of milliseconds. type and cols are the matrix's. */
+/* Takes a few tens of milliseconds. type and cols are the matrix's. Sets resident and swept. */
 int wick_rates_measure(struct wick_rates *rates, const struct wick_compute *compute, enum wick_type type, uint64_t cols,
 	struct wick_diag *diag);
 
 struct wick_forecast {
-	double flash_ms, compute_ms, ms_per_token; /* flash_ms is 0 when the drive is not known and something is swept */
+	double flash_ms, compute_ms, ms_per_token; /* flash_ms is 0 when the drive is not known and something is read */
 };
 
-/* A token of the modes that compute every neuron, when what they sweep takes so long to read. Bundles' down-projections are read where the activation is not zero:
- * of a ReLU model a tenth is assumed. */
-void wick_forecast_dense(struct wick_forecast *forecast, const struct wick_rates *rates,
-	const struct wick_shape *shape, const struct wick_place *places, double sweep_us);
+/* A token of the modes that compute every neuron: reading runs beside computing, and the longer of the two is the token's.
+ * sweep_us: of reading what is swept. Bundles' down-projections are read where the activation is not zero: of a ReLU
+ * model a tenth is assumed. */
+void wick_forecast_dense(struct wick_forecast *forecast, const struct wick_rates *rates, const struct wick_shape *shape,
+	const struct wick_place *places, double sweep_us);
+
+struct wick_sparse_outlook {
+	const struct wick_shape *shape;
+	const struct wick_place *places;
+	const struct wick_rates *rates;
+	const struct wick_drive *drive;
+	const struct wick_rehearsed *layers; /* (layers) */
+	uint64_t predictor_bytes;            /* that a token takes */
+	double sweep_us;
+	uint32_t capacity, queue_depth, threads;
+	bool overlap;
+};
+
+/* A token of sparse mode. flash_ms has what is drawn ahead, too. */
+void wick_forecast_sparse(struct wick_forecast *forecast, const struct wick_sparse_outlook *outlook);
+/* How many bundles an engine would draw ahead for a layer, when the rehearsal drew none. */
+uint32_t wick_forecast_ahead(const struct wick_sparse_outlook *outlook);

@@ -17,17 +17,16 @@
 #define RHO 0.81
 
 /* A layer as it goes on. */
-struct layer {
+struct wick_synth_layer {
 	struct wick_random random;
+	uint32_t n_ff;
 	double *fires_above; /* (n_ff), -Q(p_i): what z must exceed */
 };
 
 struct synth {
 	const struct wick_trace_shape *shape;
-	struct layer *layers;
-	double *chance;      /* (n_ff) */
-	uint32_t *ids, *likely; /* (n_ff) */
-	float *probability;  /* (n_ff) */
+	struct wick_synth_layer **layers;
+	struct wick_synth_token token;
 	struct wick_trace_writer *writer;
 };
 
@@ -96,65 +95,96 @@ void wick_synth_chances(
 	draw_chances(&random, synthesis, solve(synthesis, n_ff), n_ff, chance, rank);
 }
 
+void wick_synth_layer_destroy(struct wick_synth_layer *layer)
+{
+	if (layer)
+		free(layer->fires_above);
+	free(layer);
+}
+
+static struct wick_synth_layer *create(const struct wick_trace_synthesis *synthesis, double c, uint32_t number, uint32_t n_ff)
+{
+	struct wick_synth_layer *layer = calloc(1, sizeof(*layer));
+	uint32_t *rank = calloc(n_ff, sizeof(*rank));
+
+	if (layer)
+		*layer = (struct wick_synth_layer){ .n_ff = n_ff, .fires_above = calloc(n_ff, sizeof(double)) };
+	if (!layer || !rank || !layer->fires_above) {
+		wick_synth_layer_destroy(layer);
+		free(rank);
+		return NULL;
+	}
+	seed_layer(&layer->random, synthesis->seed, number);
+	draw_chances(&layer->random, synthesis, c, n_ff, layer->fires_above, rank);
+	for (uint32_t i = 0; i < n_ff; i++)
+		layer->fires_above[i] = -wick_normal_quantile(layer->fires_above[i]);
+	free(rank);
+	return layer;
+}
+
+struct wick_synth_layer *wick_synth_layer_create(
+	const struct wick_trace_synthesis *synthesis, uint32_t layer, uint32_t n_ff)
+{
+	return create(synthesis, solve(synthesis, n_ff), layer, n_ff);
+}
+
+/* Most neurons are too unlikely for their probability to be worth its computation: that is seen from its argument. */
+void wick_synth_layer_next(struct wick_synth_layer *layer, struct wick_synth_token *token)
+{
+	const double noise = sqrt(1 - RHO * RHO), worth = wick_normal_quantile(WICK_SYNTH_LIKELY_MIN);
+
+	token->count = token->likely_count = 0;
+	for (uint32_t i = 0; i < layer->n_ff; i++) {
+		double z = wick_random_normal(&layer->random);
+		double y = RHO * z + noise * wick_random_normal(&layer->random);
+		double guess = (RHO * y - layer->fires_above[i]) / noise;
+
+		if (z > layer->fires_above[i])
+			token->ids[token->count++] = i;
+		if (guess > worth) {
+			token->likely[token->likely_count] = i;
+			token->probability[token->likely_count++] = (float)wick_normal_cdf(guess);
+		}
+	}
+}
+
 static int begin(struct synth *synth, const char *path, struct wick_diag *diag)
 {
 	const struct wick_trace_shape *shape = synth->shape;
 	double c = solve(&shape->synthesis, shape->n_ff);
+	bool complete;
 
 	synth->layers = calloc(shape->layers, sizeof(*synth->layers));
-	synth->chance = calloc(shape->n_ff, sizeof(double));
-	synth->ids = calloc(shape->n_ff, sizeof(uint32_t));
-	synth->likely = calloc(shape->n_ff, sizeof(uint32_t));
-	synth->probability = calloc(shape->n_ff, sizeof(float));
-	if (!synth->layers || !synth->chance || !synth->ids || !synth->likely || !synth->probability)
-		return wick_diag_say(diag, -ENOMEM, "%s: no memory to make it up", path);
-	for (uint32_t l = 0; l < shape->layers; l++) {
-		struct layer *layer = &synth->layers[l];
-
-		layer->fires_above = calloc(shape->n_ff, sizeof(double));
-		if (!layer->fires_above)
-			return wick_diag_say(diag, -ENOMEM, "%s: no memory to make it up", path);
-		seed_layer(&layer->random, shape->synthesis.seed, l);
-		draw_chances(&layer->random, &shape->synthesis, c, shape->n_ff, synth->chance, synth->ids);
-		for (uint32_t i = 0; i < shape->n_ff; i++)
-			layer->fires_above[i] = -wick_normal_quantile(synth->chance[i]);
+	synth->token.ids = calloc(shape->n_ff, sizeof(uint32_t));
+	synth->token.likely = calloc(shape->n_ff, sizeof(uint32_t));
+	synth->token.probability = calloc(shape->n_ff, sizeof(float));
+	complete = synth->layers && synth->token.ids && synth->token.likely && synth->token.probability;
+	for (uint32_t l = 0; complete && l < shape->layers; l++) {
+		synth->layers[l] = create(&shape->synthesis, c, l, shape->n_ff);
+		complete = synth->layers[l];
 	}
-	return wick_trace_create(&synth->writer, path, shape, diag);
+	return complete ? wick_trace_create(&synth->writer, path, shape, diag) :
+		wick_diag_say(diag, -ENOMEM, "%s: no memory to make it up", path);
 }
 
 static void end(struct synth *synth)
 {
 	wick_trace_discard(synth->writer);
 	for (uint32_t l = 0; synth->layers && l < synth->shape->layers; l++)
-		free(synth->layers[l].fires_above);
+		wick_synth_layer_destroy(synth->layers[l]);
 	free(synth->layers);
-	free(synth->chance);
-	free(synth->ids);
-	free(synth->likely);
-	free(synth->probability);
+	free(synth->token.ids);
+	free(synth->token.likely);
+	free(synth->token.probability);
 }
 
-/* Most neurons are too unlikely for their probability to be worth its computation: that is seen from its argument. */
 static int add_layer(struct synth *synth, uint32_t l, struct wick_diag *diag)
 {
-	const double noise = sqrt(1 - RHO * RHO), worth = wick_normal_quantile(WICK_SYNTH_LIKELY_MIN);
-	struct layer *layer = &synth->layers[l];
-	uint32_t count = 0, likely_count = 0;
+	struct wick_synth_token *token = &synth->token;
 
-	for (uint32_t i = 0; i < synth->shape->n_ff; i++) {
-		double z = wick_random_normal(&layer->random);
-		double y = RHO * z + noise * wick_random_normal(&layer->random);
-		double guess = (RHO * y - layer->fires_above[i]) / noise;
-
-		if (z > layer->fires_above[i])
-			synth->ids[count++] = i;
-		if (guess > worth) {
-			synth->likely[likely_count] = i;
-			synth->probability[likely_count++] = (float)wick_normal_cdf(guess);
-		}
-	}
+	wick_synth_layer_next(synth->layers[l], token);
 	return wick_trace_add(
-		synth->writer, l, synth->ids, count, synth->likely, synth->probability, likely_count, diag);
+		synth->writer, l, token->ids, token->count, token->likely, token->probability, token->likely_count, diag);
 }
 
 int wick_synth_write(const char *path, const struct wick_trace_shape *shape,

@@ -23,6 +23,19 @@ int wick_synth_check(const struct wick_trace_synthesis *synthesis, struct wick_d
 void wick_synth_chances(
 	const struct wick_trace_synthesis *synthesis, uint32_t layer, uint32_t n_ff, double *chance, uint32_t *rank);
 
+/* A layer's tokens one after the other, without a file. */
+struct wick_synth_token {
+	uint32_t *ids, *likely; /* (n_ff) ascending */
+	float *probability;     /* (n_ff), of the likely */
+	uint32_t count, likely_count;
+};
+
+struct wick_synth_layer;
+struct wick_synth_layer *wick_synth_layer_create(
+	const struct wick_trace_synthesis *synthesis, uint32_t layer, uint32_t n_ff); /* NULL: no memory */
+void wick_synth_layer_destroy(struct wick_synth_layer *layer); /* NULL is fine */
+void wick_synth_layer_next(struct wick_synth_layer *layer, struct wick_synth_token *token);
+
 /* Writes shape->tokens tokens. shape->synthetic and ->lookahead are taken as set. progress (bytes) may be NULL; a value
  * of it other than 0 ends it with -ECANCELED. */
 int wick_synth_write(const char *path, const struct wick_trace_shape *shape,

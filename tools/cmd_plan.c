@@ -23,12 +23,18 @@ static void add_prediction(const struct wick_plan *plan, json_t *json)
 		plan->predicted_ms_per_token > 0 ? json_real(plan->predicted_ms_per_token) : json_null());
 	json_object_set_new(json, "predicted_flash_ms", json_real(plan->predicted_flash_ms));
 	json_object_set_new(json, "predicted_compute_ms", json_real(plan->predicted_compute_ms));
+	if (*plan->firing) {
+		json_object_set_new(json, "predicted_neurons_per_token", json_real(plan->predicted_bundles_active));
+		json_object_set_new(json, "predicted_neurons_read_per_token", json_real(plan->predicted_bundles_read));
+		json_object_set_new(json, "predicted_flash_bytes_per_token", json_real(plan->predicted_flash_bytes));
+		json_object_set_new(json, "firing", json_string(plan->firing));
+	}
 	json_object_set_new(json, "profile", json_string(plan->profile));
 }
 
 static void print_prediction(const struct wick_plan *plan, FILE *out)
 {
-	if (!plan->swept_bytes)
+	if (!(plan->swept_bytes + plan->drawn_bytes))
 		fprintf(out, "about %.1f ms a token, all of it computing\n", plan->predicted_ms_per_token);
 	else if (plan->predicted_ms_per_token > 0)
 		fprintf(out, "about %.1f ms a token: %.1f of computing beside %.1f of reading (%s)\n",
@@ -36,6 +42,9 @@ static void print_prediction(const struct wick_plan *plan, FILE *out)
 	else
 		fprintf(out, "about %.1f ms of computing a token; how long reading takes is not known: %s\n",
 			plan->predicted_compute_ms, plan->profile);
+	if (*plan->firing)
+		fprintf(out, "%.0f neurons a token, %.0f of them read: %s\n", plan->predicted_bundles_active,
+			plan->predicted_bundles_read, plan->firing);
 }
 
 static int run(struct wick_diag *diag)

@@ -105,9 +105,11 @@ struct wick_plan {
 
 	/* What a token will take, by wick_plan() only; 0: nothing is known of the drive, and a run needs it. */
 	double predicted_ms_per_token;
-	double predicted_flash_ms;   /* of reading, which runs beside */
+	double predicted_flash_ms;   /* of reading, some or all of which runs beside */
 	double predicted_compute_ms; /* of computing */
-	char profile[192];           /* what the prediction rests on */
+	double predicted_bundles_active, predicted_bundles_read, predicted_flash_bytes; /* sparse: of a token */
+	char profile[192];           /* what the prediction rests on: the drive; */
+	char firing[192];            /* sparse: which neurons */
 };
 
 /* Fills the plan that wick_open would follow; loads nothing. -ENOSPC: the budget is too small, and the sentence names

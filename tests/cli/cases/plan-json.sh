@@ -9,4 +9,4 @@ parts = ("process", "metadata", "vector", "kv", "activation", "staging", "reside
 print("adds up:", sum(plan[part + "_bytes"] for part in parts) == plan["total_bytes"] <= plan["budget_bytes"])
 print("predicted:", plan["predicted_ms_per_token"], "computing:", plan["predicted_compute_ms"] > 0, plan["profile"])
 PY
-wick plan model.gguf --memory 1G | tail -n 2 | sed 's/[0-9][0-9.]*/N/g'
+wick plan model.gguf --memory 1G | tail -n 3 | sed 's/[0-9][0-9.]*/N/g'

@@ -1,0 +1,123 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What a token of sparse mode will take, layer by layer:
+ *
+ *     processor  | before: attention, predictor, policy | FFN, or waiting |
+ *     drive      | ......... drawn ahead, slack ........| on demand       |
+ *
+ * What is drawn ahead costs nothing as long as it fits the slack; what a layer draws on demand hides under its own FFN
+ * and under nothing else. Computing goes at the rates that were measured, reading by the drive's profile. */
+
+#include "forecast.h"
+
+#include "bits.h"
+
+/* Of sending a read and taking it back, on one core: 2.1 to 3.8 microseconds were measured for io_uring. */
+#define READ_CPU_US 3.0
+
+/* How engines draw ahead (look_ahead.c). */
+#define AHEAD_SHARE 4
+#define AHEAD_MOST 512.0
+#define AHEAD_LEAST 4.0
+
+/* A layer's share of the token, microseconds. */
+struct visit {
+	double before, ffn;
+	double demand, ahead; /* the drive's */
+};
+
+static double matrices_us(const struct wick_sparse_outlook *outlook, uint32_t first, uint32_t end)
+{
+	double us = 0;
+
+	for (uint32_t i = first; i < end; i++) {
+		const struct wick_place *place = &outlook->places[i];
+		uint64_t swept = wick_place_swept_rows(place, false);
+
+		if (!place->tensor || place->lookup || wick_place_is_ffn(outlook->shape, i))
+			continue;
+		us += (double)((place->rows - swept) * place->tensor->row_bytes) / outlook->rates->resident +
+			(double)(swept * place->tensor->row_bytes) / outlook->rates->swept;
+	}
+	return us;
+}
+
+/* So many reads of so many bytes together, sent at once; a mean of less than one read is a share of one. */
+static double reads_us(const struct wick_sparse_outlook *outlook, double reads, double bytes)
+{
+	double whole = WICK_MAX((double)(uint64_t)(reads + 0.5), 1.0);
+	struct wick_profile_extents extents = { .count = (uint64_t)whole };
+
+	if (!(reads > 0) || !outlook->drive->known)
+		return 0;
+	extents.bytes = (uint64_t)(bytes / reads);
+	return wick_profile_predict_us(&outlook->drive->profile, &extents, 1, outlook->queue_depth) * reads / whole;
+}
+
+static struct visit visit_of(const struct wick_sparse_outlook *outlook, uint32_t layer)
+{
+	const struct wick_rehearsed *seen = &outlook->layers[layer];
+	const struct wick_shape *shape = outlook->shape;
+	const struct wick_rates *rates = outlook->rates;
+	double bundle = (double)shape->bundle_bytes, arrived = seen->drawn + seen->ahead;
+	struct visit visit = { .demand = reads_us(outlook, seen->reads, seen->bytes) };
+
+	visit.before = matrices_us(outlook, wick_place_layer(layer, 0), wick_place_layer(layer, WICK_PLACE_FFN)) + seen->manage_us;
+	if (outlook->predictor_bytes)
+		visit.before += (double)outlook->predictor_bytes / shape->layers / rates->predictor;
+	visit.ffn = bundle * (seen->active / rates->resident + arrived * (1 / rates->swept - 1 / rates->resident)) +
+		(seen->reads + seen->ahead_reads) * READ_CPU_US / outlook->threads;
+	if (seen->ahead_reads > 0 && outlook->drive->known)
+		visit.ahead = seen->ahead_reads * wick_profile_read_us(&outlook->drive->profile,
+			(uint64_t)(seen->ahead_bytes / seen->ahead_reads), outlook->queue_depth);
+	return visit;
+}
+
+/* The drive has nothing to do on demand. */
+static double slack_us(const struct visit *visit)
+{
+	return visit->before + WICK_MAX(visit->ffn - visit->demand, 0.0);
+}
+
+static double visit_us(const struct wick_sparse_outlook *outlook, const struct visit *visit)
+{
+	double demand = visit->demand + WICK_MAX(visit->ahead - slack_us(visit), 0.0);
+
+	return visit->before + (outlook->overlap ? WICK_MAX(demand, visit->ffn) : demand + visit->ffn);
+}
+
+uint32_t wick_forecast_ahead(const struct wick_sparse_outlook *outlook)
+{
+	double worth = 0, drawn = 0, demand = 0, count;
+
+	for (uint32_t layer = 0; layer < outlook->shape->layers; layer++) {
+		struct visit visit = visit_of(outlook, layer);
+
+		worth += WICK_MIN(slack_us(&visit), 2 * WICK_MAX(visit.demand - visit.ffn, 0.0));
+		drawn += outlook->layers[layer].drawn;
+		demand += visit.demand;
+	}
+	count = demand > 0 ? worth * drawn / demand / outlook->shape->layers : 0;
+	count = WICK_MIN(WICK_MAX(count, AHEAD_LEAST), AHEAD_MOST);
+	return (uint32_t)WICK_MIN(count, (double)(outlook->capacity / AHEAD_SHARE));
+}
+
+void wick_forecast_sparse(struct wick_forecast *forecast, const struct wick_sparse_outlook *outlook)
+{
+	const struct wick_shape *shape = outlook->shape;
+	double us = matrices_us(outlook, 0, WICK_PLACE_LAYERS) +
+		matrices_us(outlook, wick_place_project_out(shape), wick_place_count(shape));
+	double compute_us = us, flash_us = outlook->sweep_us;
+
+	for (uint32_t layer = 0; layer < shape->layers; layer++) {
+		struct visit visit = visit_of(outlook, layer);
+
+		us += visit_us(outlook, &visit);
+		compute_us += visit.before + visit.ffn;
+		flash_us += visit.demand + visit.ahead;
+	}
+	forecast->flash_ms = flash_us / 1e3;
+	forecast->compute_ms = compute_us / 1e3;
+	forecast->ms_per_token = WICK_MAX(us, flash_us) / 1e3;
+}

@@ -1,0 +1,38 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A rehearsal: the matrices, policy and planner of sparse mode run over the neurons of some tokens, with no bytes and no
+ * drive, and tell what would be read. The neurons are those of a trace or, without one, made up: one layer, which then
+ * stands for all. */
+
+#include "diag.h"
+#include "extent.h"
+#include "sparse.h"
+#include "trace.h"
+
+/* Tokens, or all of a shorter trace. The first half of them fills the matrices, the other half counts. */
+#define WICK_REHEARSAL_TOKENS 64
+
+struct wick_rehearsal {
+	const struct wick_shape *shape;
+	const struct wick_sparse_shape *sparse;
+	struct wick_extent_price price;
+	uint64_t chunk_bytes;
+	bool bridge; /* gaps are read through */
+	struct wick_trace *trace;              /* NULL: none */
+	struct wick_trace_synthesis synthesis; /* then these */
+	uint32_t ahead;                        /* bundles drawn ahead for a layer, at most */
+};
+
+/* Of one layer, per token. */
+struct wick_rehearsed {
+	double active;
+	double drawn, reads, bytes;              /* bundles on demand, in so many reads of so many bytes together */
+	double ahead, ahead_reads, ahead_bytes;  /* the same ahead of the layer */
+	double wasted;                           /* of those, what the layer then does not want */
+	double manage_us;                        /* what deciding all that took here */
+};
+
+/* layers (shape->layers). The matrix must be smaller than the layer: sparse->capacity < n_ff. */
+int wick_rehearse(const struct wick_rehearsal *rehearsal, struct wick_rehearsed *layers, struct wick_diag *diag);
