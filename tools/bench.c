@@ -154,7 +154,9 @@ int bench_run(struct bench_row *row, const struct bench_way *way, const struct b
 	if (rc)
 		return rc;
 	row->plan = *wick_plan_of(wick);
-	row->plan.predicted_ms_per_token = way->forgets ? 0 : predicted.predicted_ms_per_token; /* no plan is that wasteful */
+	row->plan.predicted_ms_per_token = predicted.predicted_ms_per_token;
+	if (way->forgets) /* no plan does */
+		row->plan.predicted_ms_per_token = 0;
 	keep_report(row, wick_report_of(wick));
 	row->warm_up = strcmp(row->mode, "sparse") ? 1 : job->tokens;
 	rc = time_engine(wick, row, job);
