@@ -9,6 +9,7 @@
 #include "forecast.h"
 #include "pool.h"
 #include "predictor_set.h"
+#include "read_cost.h"
 #include "trace.h"
 
 #include <errno.h>
@@ -117,10 +118,12 @@ static int expect_sparse(struct wick *wick, const struct wick_rates *rates, doub
 static int expect(struct wick *wick, const char *path, const struct wick_options *options, const struct wick_layout *layout,
 	struct wick_diag *diag)
 {
-	struct wick_rates rates;
+	struct wick_rates rates = { 0 };
 	double sweep_us;
 	int err = wick_engine_drive(wick, path, diag);
 
+	if (!err && wick->plan.drawn_bytes)
+		err = wick_read_cost(wick->io, &wick->file, wick->model->shape.stride, &rates.read_us, diag);
 	if (!err)
 		err = wick_pool_create(&wick->pool, wick->settings.threads, diag);
 	if (err)

@@ -10,9 +10,11 @@
 #include "place.h"
 #include "rehearse.h"
 
-/* Bytes a microsecond with all threads: of a resident matrix, of what has to be checked first as well, of predictors. */
+/* Bytes a microsecond with all threads: of a resident matrix, of what has to be checked first as well, of predictors; and
+ * the microseconds of one core that a read of a bundle takes. */
 struct wick_rates {
 	double resident, swept, predictor;
+	double read_us;
 };
 
 #define WICK_RATES_MEMORY_BYTES (48ull << 20) /* taken and given back */
@@ -45,5 +47,6 @@ struct wick_sparse_outlook {
 
 /* A token of sparse mode. flash_ms has what is drawn ahead, too. */
 void wick_forecast_sparse(struct wick_forecast *forecast, const struct wick_sparse_outlook *outlook);
-/* How many bundles an engine would draw ahead for a layer, when the rehearsal drew none. */
+/* How many bundles the engine would draw ahead for a layer, when the rehearsal drew none: as many as the slack has room
+ * for, if there is anything to wait for. What was guessed right counts there as waiting spared, so it keeps itself up. */
 uint32_t wick_forecast_ahead(const struct wick_sparse_outlook *outlook);

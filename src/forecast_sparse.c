@@ -13,10 +13,7 @@
 
 #include "bits.h"
 
-/* Of sending a read and taking it back, on one core: 2.1 to 3.8 microseconds were measured for io_uring. */
-#define READ_CPU_US 3.0
-
-/* How engines draw ahead (look_ahead.c). */
+/* How the engine draws ahead (look_ahead.c). */
 #define AHEAD_SHARE 4
 #define AHEAD_MOST 512.0
 #define AHEAD_LEAST 4.0
@@ -43,16 +40,26 @@ static double matrices_us(const struct wick_sparse_outlook *outlook, uint32_t fi
 	return us;
 }
 
-/* So many reads of so many bytes together, sent at once; a mean of less than one read is a share of one. */
-static double reads_us(const struct wick_sparse_outlook *outlook, double reads, double bytes)
+/* So many reads of so many bytes together, sent in rounds; a mean of less than one read is a share of one. */
+static double demand_us(const struct wick_sparse_outlook *outlook, const struct wick_rehearsed *seen)
 {
+	double rounds = WICK_MAX(seen->rounds, 1.0), reads = seen->reads / rounds, bytes = seen->bytes / rounds;
 	double whole = WICK_MAX((double)(uint64_t)(reads + 0.5), 1.0);
 	struct wick_profile_extents extents = { .count = (uint64_t)whole };
 
 	if (!(reads > 0) || !outlook->drive->known)
 		return 0;
 	extents.bytes = (uint64_t)(bytes / reads);
-	return wick_profile_predict_us(&outlook->drive->profile, &extents, 1, outlook->queue_depth) * reads / whole;
+	return wick_profile_predict_us(&outlook->drive->profile, &extents, 1, outlook->queue_depth) * reads / whole *
+		rounds;
+}
+
+/* In the middle of others. */
+static double steady_us(const struct wick_sparse_outlook *outlook, double reads, double bytes)
+{
+	if (!(reads > 0) || !outlook->drive->known)
+		return 0;
+	return reads * wick_profile_read_us(&outlook->drive->profile, (uint64_t)(bytes / reads), outlook->queue_depth);
 }
 
 static struct visit visit_of(const struct wick_sparse_outlook *outlook, uint32_t layer)
@@ -61,16 +68,14 @@ static struct visit visit_of(const struct wick_sparse_outlook *outlook, uint32_t
 	const struct wick_shape *shape = outlook->shape;
 	const struct wick_rates *rates = outlook->rates;
 	double bundle = (double)shape->bundle_bytes, arrived = seen->drawn + seen->ahead;
-	struct visit visit = { .demand = reads_us(outlook, seen->reads, seen->bytes) };
+	struct visit visit = { .demand = demand_us(outlook, seen) };
 
 	visit.before = matrices_us(outlook, wick_place_layer(layer, 0), wick_place_layer(layer, WICK_PLACE_FFN)) + seen->manage_us;
 	if (outlook->predictor_bytes)
 		visit.before += (double)outlook->predictor_bytes / shape->layers / rates->predictor;
 	visit.ffn = bundle * (seen->active / rates->resident + arrived * (1 / rates->swept - 1 / rates->resident)) +
-		(seen->reads + seen->ahead_reads) * READ_CPU_US / outlook->threads;
-	if (seen->ahead_reads > 0 && outlook->drive->known)
-		visit.ahead = seen->ahead_reads * wick_profile_read_us(&outlook->drive->profile,
-			(uint64_t)(seen->ahead_bytes / seen->ahead_reads), outlook->queue_depth);
+		(seen->reads + seen->ahead_reads) * rates->read_us / outlook->threads;
+	visit.ahead = steady_us(outlook, seen->ahead_reads, seen->ahead_bytes);
 	return visit;
 }
 
@@ -89,16 +94,20 @@ static double visit_us(const struct wick_sparse_outlook *outlook, const struct v
 
 uint32_t wick_forecast_ahead(const struct wick_sparse_outlook *outlook)
 {
-	double worth = 0, drawn = 0, demand = 0, count;
+	double slack = 0, reading = 0, drawn = 0, count = 0;
+	bool waits = false;
 
 	for (uint32_t layer = 0; layer < outlook->shape->layers; layer++) {
+		const struct wick_rehearsed *seen = &outlook->layers[layer];
 		struct visit visit = visit_of(outlook, layer);
 
-		worth += WICK_MIN(slack_us(&visit), 2 * WICK_MAX(visit.demand - visit.ffn, 0.0));
-		drawn += outlook->layers[layer].drawn;
-		demand += visit.demand;
+		slack += slack_us(&visit) / outlook->shape->layers;
+		waits = waits || visit.demand > visit.ffn;
+		drawn += seen->drawn;
+		reading += steady_us(outlook, seen->reads, seen->bytes);
 	}
-	count = demand > 0 ? worth * drawn / demand / outlook->shape->layers : 0;
+	if (waits && reading > 0)
+		count = slack * drawn / reading;
 	count = WICK_MIN(WICK_MAX(count, AHEAD_LEAST), AHEAD_MOST);
 	return (uint32_t)WICK_MIN(count, (double)(outlook->capacity / AHEAD_SHARE));
 }

@@ -153,6 +153,7 @@ static void draw(struct play *play, struct actor *actor, struct wick_rehearsed *
 		absent = wick_policy_admit(actor->policy, &actor->cache, token->ids + done, n, play->wanted);
 		read_all(play, actor, absent, &seen->reads, &seen->bytes);
 		seen->drawn += absent;
+		seen->rounds++;
 	}
 	for (uint32_t i = 0; i < token->count; i++)
 		seen->wasted -= play->wanted_ahead[token->ids[i]];

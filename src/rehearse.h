@@ -28,7 +28,8 @@ struct wick_rehearsal {
 /* Of one layer, per token. */
 struct wick_rehearsed {
 	double active;
-	double drawn, reads, bytes;              /* bundles on demand, in so many reads of so many bytes together */
+	double drawn, reads, bytes;              /* bundles on demand, in so many reads of so many bytes together, */
+	double rounds;                           /* sent in so many goes */
 	double ahead, ahead_reads, ahead_bytes;  /* the same ahead of the layer */
 	double wasted;                           /* of those, what the layer then does not want */
 	double manage_us;                        /* what deciding all that took here */

@@ -80,6 +80,7 @@ static void what_is_missing_is_drawn(void **state)
 	rehearse(true, 3, 0, layers); /* rounds of three: nothing is there when it comes again */
 	assert_float_equal(layers[1].drawn, HALF, 0);
 	assert_float_equal(layers[1].reads, 3, 0);
+	assert_float_equal(layers[1].rounds, 3, 0);
 }
 
 /* Four at most are drawn ahead, for the second layer only: nothing goes before the first. */
@@ -131,7 +132,7 @@ static void times_add_up(void **state)
 {
 	static const struct wick_tensor matrix = { .rows = 100, .row_bytes = 1024 };
 	struct wick_rehearsed layers[LAYERS] = { { .active = 10, .drawn = 1, .reads = 1, .bytes = 4096 } };
-	const struct wick_rates rates = { .resident = 1024, .swept = 1024 / 3.5 };
+	const struct wick_rates rates = { .resident = 1024, .swept = 1024 / 3.5, .read_us = 3 };
 	struct wick_place *places = calloc(wick_place_count(&model), sizeof(*places));
 	struct wick_drive drive = flat_drive();
 	struct wick_sparse_outlook outlook = { .shape = &model, .places = places, .rates = &rates, .drive = &drive,
@@ -171,7 +172,7 @@ static void ahead_as_it_pays(void **state)
 	(void)state;
 	layers[1] = layers[0];
 	assert_int_equal(wick_forecast_ahead(&outlook), 4);
-	/* 200 reads of 20 us against 1000 us before: 50 of them fit there. */
+	/* 200 reads of 20 us, and 1000 us before: 50 of them fit there. */
 	layers[0] = layers[1] = (struct wick_rehearsed){ .drawn = 200, .reads = 200, .bytes = 200 * 4096, .manage_us = 1000 };
 	assert_int_equal(wick_forecast_ahead(&outlook), 50);
 	outlook.capacity = 16;
