@@ -19,7 +19,12 @@
 
 #include <cmocka.h>
 
-#define PLACES 850 /* of each model; of a small one a third is padding */
+/* Of each model; of a small one a third is padding. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PLACES 150
+#else
+#define PLACES 850
+#endif
 
 struct model {
 	const char *fixture, *type;
