@@ -84,7 +84,7 @@ static uint64_t layer_bytes(const struct wick_train *train)
 	uint64_t weights = (uint64_t)shape->n_ff * shape->stride +
 		4 * (uint64_t)shape->d_model * wick_type_bytes(shape->type, shape->d_model);
 	uint64_t tables = shape->vocab * wick_type_bytes(shape->type, shape->d_embed);
-	uint64_t rank = train->own[0].rank, sizes = rank * (shape->d_model + (uint64_t)shape->n_ff) * sizeof(float);
+	uint64_t rank = wick_train_rank_max(train), sizes = rank * (shape->d_model + (uint64_t)shape->n_ff) * sizeof(float);
 	uint64_t learning = 6 * sizes + 2 * WICK_FIT_BATCH * (uint64_t)shape->n_ff * sizeof(float) +
 		4096 * (uint64_t)shape->d_model * sizeof(float) + rank * rank * sizeof(double);
 	uint64_t kept = (uint64_t)((train->share + train->ahead_share) * (double)shape->source_bytes);
@@ -113,59 +113,6 @@ static int plan_tokens(struct wick_train *train)
 			(unsigned long long)(fixed + least * token_bytes(shape)), (unsigned long long)memory);
 	train->chunks = (uint32_t)(tokens / train->chunk);
 	return 0;
-}
-
-/* Ranks for a share of the model's bytes, the same for `count` predictors. */
-static uint32_t rank_for(const struct wick_train *train, double share, uint32_t count)
-{
-	const struct wick_shape *shape = &train->model->shape;
-	uint32_t block = wick_types[WICK_Q4_0].block;
-	double bytes = share * (double)shape->source_bytes / count - (double)shape->n_ff * sizeof(float);
-	double each = (double)(shape->d_model + shape->n_ff) * wick_type_bytes(train->type, block) / block;
-	double rank = bytes / each;
-
-	rank = WICK_MIN(rank, (double)WICK_MIN(shape->d_model, shape->n_ff));
-	return rank < block ? 0 : (uint32_t)rank / block * block;
-}
-
-static int make_trained(struct wick_train *train, struct wick_trained *trained, uint32_t rank)
-{
-	const struct wick_shape *shape = &train->model->shape;
-	struct wick_fitted *fitted = &trained->fitted;
-
-	trained->rank = rank;
-	if (!rank)
-		return 0;
-	fitted->in = malloc(rank * wick_type_bytes(train->type, shape->d_model));
-	fitted->out = malloc(shape->n_ff * wick_type_bytes(train->type, rank));
-	fitted->bias = malloc(shape->n_ff * sizeof(float));
-	fitted->counts = malloc(2 * sizeof(*fitted->counts));
-	if (!fitted->in || !fitted->out || !fitted->bias || !fitted->counts)
-		return wick_diag_say(train->diag, -ENOMEM, "no memory for a predictor of rank %u", rank);
-	return 0;
-}
-
-static int allot(struct wick_train *train)
-{
-	uint32_t layers = train->model->shape.layers;
-	uint32_t own = rank_for(train, train->share, layers);
-	uint32_t ahead = layers > 1 && train->ahead_share > 0 ? rank_for(train, train->ahead_share, layers - 1) : 0;
-	int rc = 0;
-
-	train->own = calloc(layers, sizeof(*train->own));
-	train->ahead = calloc(layers, sizeof(*train->ahead));
-	if (!train->own || !train->ahead)
-		return wick_diag_say(train->diag, -ENOMEM, "no memory for predictors of %u layers", layers);
-	if (!own)
-		return wick_diag_say(train->diag, -EINVAL,
-			"%.2f%% of the model are too few bytes for its predictors: not even a rank of %u",
-			100 * train->share, wick_types[WICK_Q4_0].block);
-	for (uint32_t i = 0; rc == 0 && i < layers; i++) {
-		rc = make_trained(train, &train->own[i], own);
-		if (rc == 0 && i + 1 < layers)
-			rc = make_trained(train, &train->ahead[i], ahead);
-	}
-	return rc;
 }
 
 static int make_room(struct wick_train *train)
@@ -234,10 +181,8 @@ static int learn(struct wick_train *train, uint32_t layer, bool ahead, const uin
 
 static int sweep(struct wick_train *train)
 {
-	int rc = say_progress(train, 0, "embedding", 0) ? -ECANCELED : wick_train_embed(train);
+	int rc = say_progress(train, 0, "embedding", 0) ? -ECANCELED : wick_train_sweep_begin(train);
 
-	if (rc == 0)
-		rc = wick_train_sweep_begin(train);
 	for (uint32_t layer = 0; rc == 0 && layer < train->model->shape.layers; layer++) {
 		rc = say_progress(train, layer, "reading", 0) ? -ECANCELED : wick_train_sweep_layer(train, layer);
 		if (rc == 0)
@@ -264,13 +209,13 @@ static int train_all(struct wick_train *train, const char *path, char **json)
 		return rc;
 	train->share = share_of(train, &train->options->size, SHARE_DEFAULT);
 	train->ahead_share = train->options->no_ahead ? 0 : share_of(train, &train->options->ahead_size, AHEAD_DEFAULT);
-	rc = allot(train);
-	if (rc == 0)
-		rc = plan_tokens(train);
+	rc = plan_tokens(train);
 	if (rc == 0)
 		rc = wick_train_read_text(train);
 	if (rc == 0)
 		rc = make_room(train);
+	if (rc == 0)
+		rc = wick_train_allot(train);
 	if (rc == 0)
 		rc = wick_train_keep_open(train);
 	if (rc == 0)

@@ -5,6 +5,7 @@
 /* wick_train() of wick.h: one sweep over the model, a layer at a time.
  *
  *     text -> chunks of ids -> residuals (tokens, d_model)                     train_text.c, train_sweep.c
+ *     ranks: the more neurons fire in a layer, the more bytes                  train_allot.c
  *     for each layer: its weights are read; every chunk goes through it, which leaves what its FFN was given and what
  *         fired; from that its predictor is learned, and the lookahead of the layer before; both are kept on disk
  *     thresholds for all of them together -> MODEL.pred.gguf                   train_finish.c
@@ -82,9 +83,13 @@ static inline uint32_t wick_train_tokens(const struct wick_train *train)
 int wick_train_read_text(struct wick_train *train);
 
 /* Fills residual with embeddings; then layer by layer x, fired and up, with what was in x moved to x_before. */
-int wick_train_embed(struct wick_train *train);
 int wick_train_sweep_begin(struct wick_train *train);
 int wick_train_sweep_layer(struct wick_train *train, uint32_t layer);
+void wick_train_sweep_end(struct wick_train *train); /* before another one */
+
+/* Ranks of all predictors, and room for them. */
+int wick_train_allot(struct wick_train *train);
+uint32_t wick_train_rank_max(const struct wick_train *train); /* that this may give one */
 
 /* What has been learned so far, kept beside the output until that is written. A file of other options, or damaged, is
  * begun anew. */

@@ -24,16 +24,14 @@
 #define TOKEN_TASK 64
 #define NEURON_TASK 128
 #define HIDDEN_TASK 32
-#define POSITIVE_WEIGHT 4
+#define POSITIVE_WEIGHT 12 /* the threshold will be where few fire, and those must not be lost */
 #define RATE 2e-3f
 #define RATE_END 0.05f /* of it, at the last step */
 #define WARM_STEPS 40
 #define DECAY 0.01f
 #define BETA1 0.9f
 #define BETA2 0.98f
-#define LOOK_STEPS 100 /* from one look at held-out loss to the next */
-#define PATIENCE 3     /* looks without a better loss */
-#define LOOK_TOKENS 2048u
+#define TIMES_MAX 4     /* through the text: more of it would be learned by heart */
 
 /* Parameters with what AdamW keeps of them. */
 struct weights {
@@ -51,8 +49,7 @@ struct fit {
 	float *gradient;  /* of out, or of in: every task has its own stretch */
 	uint8_t *stored;  /* (threads, row_bytes) rows on their way through the type */
 	size_t stored_bytes;
-	double *losses;   /* (neuron tasks) */
-	uint64_t *counts; /* (neuron tasks, 2, BINS) or NULL */
+	uint64_t *counts; /* (neuron tasks, 2, BINS) */
 	uint32_t tokens[BATCH], batch; /* the tokens at hand */
 	uint32_t step;
 	float rate;
@@ -117,26 +114,33 @@ static uint32_t bin_of(float score)
 	return at > 0 ? (uint32_t)WICK_MIN(at, WICK_FIT_BINS - 1) : 0;
 }
 
-/* Scores of some neurons to loss, slopes and counts. */
-static void judge(struct fit *fit, uint32_t task, uint32_t first, uint32_t count)
+/* Scores of some neurons to slopes. */
+static void learn_from(struct fit *fit, uint32_t first, uint32_t count)
 {
 	size_t n_ff = fit->data->n_ff;
-	double loss = 0;
+	float each = 1 / (float)fit->batch;
 
+	for (uint32_t b = 0; b < fit->batch; b++) {
+		float *slope = fit->slope + b * n_ff;
+
+		for (uint32_t i = first; i < first + count; i++)
+			slope[i] = each / (1 + expf(-slope[i] - fit->bias.value[i]));
+		for (uint32_t i = first; i < first + count; i++)
+			if (fired(fit->data, fit->tokens[b], i))
+				slope[i] = POSITIVE_WEIGHT * (slope[i] - each);
+	}
+}
+
+/* Scores of some neurons to counts. */
+static void tally(struct fit *fit, uint32_t task, uint32_t first, uint32_t count)
+{
 	for (uint32_t b = 0; b < fit->batch; b++)
 		for (uint32_t i = first; i < first + count; i++) {
 			bool yes = fired(fit->data, fit->tokens[b], i);
-			float *slope = fit->slope + b * n_ff + i, score = *slope + fit->bias.value[i];
-			float odds = expf(-fabsf(score)), wrong = 1 / (1 + odds); /* the likelier one's probability */
+			float score = fit->slope[b * (size_t)fit->data->n_ff + i] + fit->bias.value[i];
 
-			if ((score > 0) == yes)
-				wrong *= odds;
-			loss += (yes ? POSITIVE_WEIGHT : 1) * (log1pf(odds) + ((score > 0) == yes ? 0 : fabsf(score)));
-			*slope = (yes ? -POSITIVE_WEIGHT * wrong : wrong) / (float)fit->batch;
-			if (fit->counts)
-				fit->counts[(2 * task + yes) * WICK_FIT_BINS + bin_of(score)]++;
+			fit->counts[(2 * task + yes) * WICK_FIT_BINS + bin_of(score)]++;
 		}
-	fit->losses[task] = loss;
 }
 
 static void neurons_task(void *arg, uint32_t task, uint32_t thread)
@@ -149,9 +153,11 @@ static void neurons_task(void *arg, uint32_t task, uint32_t thread)
 	(void)thread;
 	wick_gemm_nt(fit->slope + first, n_ff, fit->hidden, rank, fit->out.rounded + first * rank, rank, fit->batch, count,
 		rank, 0);
-	judge(fit, task, first, count);
-	if (!fit->learning)
+	if (!fit->learning) {
+		tally(fit, task, first, count);
 		return;
+	}
+	learn_from(fit, first, count);
 	wick_gemm_tn(gradient, rank, fit->slope + first, n_ff, fit->hidden, rank, count, rank, fit->batch, 0);
 	for (uint32_t b = 0; b < fit->batch; b++)
 		for (uint32_t i = 0; i < count; i++)
@@ -209,68 +215,53 @@ static void round_task(void *arg, uint32_t task, uint32_t thread)
 			round_row(fit, &fit->out, (row - rank) * rank, rank, thread);
 }
 
-/* The tokens at hand through the predictor: loss, slopes, and with learning a step. Returns the mean loss. */
-static double pass(struct fit *fit)
+/* A step by the tokens at hand. */
+static void step(struct fit *fit)
 {
-	uint32_t token_tasks = tasks_of(fit->batch, TOKEN_TASK), neuron_tasks = tasks_of(fit->data->n_ff, NEURON_TASK);
-	double loss = 0;
+	uint32_t token_tasks = tasks_of(fit->batch, TOKEN_TASK), rank = fit->options->rank, n_ff = fit->data->n_ff;
 
 	wick_pool_run(fit->pool, hidden_task, fit, token_tasks);
-	wick_pool_run(fit->pool, neurons_task, fit, neuron_tasks);
-	for (uint32_t i = 0; i < neuron_tasks; i++)
-		loss += fit->losses[i];
-	if (fit->learning) {
-		wick_pool_run(fit->pool, back_task, fit, token_tasks);
-		wick_pool_run(fit->pool, in_task, fit, tasks_of(fit->options->rank, HIDDEN_TASK));
-		wick_pool_run(fit->pool, round_task, fit, tasks_of(fit->options->rank + (uint64_t)fit->data->n_ff, NEURON_TASK));
-	}
-	return loss / fit->batch;
+	wick_pool_run(fit->pool, neurons_task, fit, tasks_of(n_ff, NEURON_TASK));
+	wick_pool_run(fit->pool, back_task, fit, token_tasks);
+	wick_pool_run(fit->pool, in_task, fit, tasks_of(rank, HIDDEN_TASK));
+	wick_pool_run(fit->pool, round_task, fit, tasks_of(rank + (uint64_t)n_ff, NEURON_TASK));
 }
 
-/* Held-out tokens, at most so many of them. */
-static double measure(struct fit *fit, uint32_t most)
+/* The held-out tokens, for their scores. */
+static void measure(struct fit *fit)
 {
-	uint32_t held = fit->data->tokens - fit->data->train, count = WICK_MIN(held, most);
-	double loss = 0;
+	uint32_t held = fit->data->tokens - fit->data->train;
 
 	fit->learning = false;
-	for (uint32_t done = 0; done < count; done += fit->batch) {
-		fit->batch = WICK_MIN(BATCH, count - done);
+	for (uint32_t done = 0; done < held; done += fit->batch) {
+		fit->batch = WICK_MIN(BATCH, held - done);
 		for (uint32_t b = 0; b < fit->batch; b++)
-			fit->tokens[b] = fit->data->train + (uint32_t)((uint64_t)(done + b) * held / count);
-		loss += pass(fit) * fit->batch;
+			fit->tokens[b] = fit->data->train + done + b;
+		wick_pool_run(fit->pool, hidden_task, fit, tasks_of(fit->batch, TOKEN_TASK));
+		wick_pool_run(fit->pool, neurons_task, fit, tasks_of(fit->data->n_ff, NEURON_TASK));
 	}
-	return loss / WICK_MAX(count, 1u);
 }
 
-static float rate_at(const struct fit *fit)
+static float rate_at(const struct fit *fit, uint32_t steps)
 {
-	float part = (float)fit->step / (float)fit->options->steps;
+	float part = (float)fit->step / (float)steps;
 	float warm = fminf(1, ((float)fit->step + 1) / WARM_STEPS);
 
 	return RATE * warm * (RATE_END + (1 - RATE_END) * 0.5f * (1 + cosf((float)M_PI * part)));
 }
 
-static int learn(struct fit *fit)
+static int learn(struct fit *fit, uint32_t steps)
 {
-	uint32_t steps = fit->options->steps, without = 0;
-	double best = INFINITY;
 	int rc = 0;
 
-	for (fit->step = 0; rc == 0 && fit->step < steps && without < PATIENCE; fit->step++) {
-		fit->learning = true;
-		fit->batch = BATCH;
-		fit->rate = rate_at(fit);
+	fit->learning = true;
+	fit->batch = BATCH;
+	for (fit->step = 0; rc == 0 && fit->step < steps; fit->step++) {
+		fit->rate = rate_at(fit, steps);
+		fit->rounding = fit->step >= steps / 2;
 		for (uint32_t b = 0; b < BATCH; b++)
 			fit->tokens[b] = (uint32_t)(next_random(&fit->random) % fit->data->train);
-		fit->rounding = fit->step >= steps / 2;
-		pass(fit);
-		if (fit->rounding && fit->step % LOOK_STEPS == LOOK_STEPS - 1) {
-			double loss = measure(fit, LOOK_TOKENS);
-
-			without = loss < best ? 0 : without + 1;
-			best = fmin(best, loss);
-		}
+		step(fit);
 		if (fit->options->progress && fit->options->progress(fit->options->user, fit->step, steps))
 			rc = -ECANCELED;
 	}
@@ -278,7 +269,7 @@ static int learn(struct fit *fit)
 }
 
 /* What is stored, and how it does on held-out text. */
-static void finish(struct fit *fit, struct wick_fitted *fitted, uint64_t *counts)
+static void finish(struct fit *fit, struct wick_fitted *fitted)
 {
 	size_t d_model = fit->data->d_model, n_ff = fit->data->n_ff, rank = fit->options->rank;
 	enum wick_type type = fit->options->type;
@@ -292,12 +283,11 @@ static void finish(struct fit *fit, struct wick_fitted *fitted, uint64_t *counts
 	for (size_t i = 0; i < n_ff; i++)
 		fit->kernels->from_f32[type](fitted->out + i * wick_type_bytes(type, rank), fit->out.value + i * rank, rank);
 	memcpy(fitted->bias, fit->bias.value, n_ff * sizeof(float));
-	fit->counts = counts;
-	measure(fit, UINT32_MAX);
+	measure(fit);
 	memset(fitted->counts, 0, 2 * sizeof(*fitted->counts));
 	for (uint32_t t = 0; t < tasks; t++)
 		for (uint32_t i = 0; i < 2 * WICK_FIT_BINS; i++)
-			fitted->counts[i / WICK_FIT_BINS][i % WICK_FIT_BINS] += counts[(size_t)t * 2 * WICK_FIT_BINS + i];
+			fitted->counts[i / WICK_FIT_BINS][i % WICK_FIT_BINS] += fit->counts[(size_t)t * 2 * WICK_FIT_BINS + i];
 	fitted->steps = fit->step;
 }
 
@@ -322,7 +312,6 @@ static uint64_t carve(struct fit *fit, uint8_t *base)
 		TAKE(*buffers[i].where, buffers[i].count * sizeof(float));
 	fit->stored_bytes = WICK_MAX(d_model, rank) * sizeof(float);
 	TAKE(fit->stored, wick_pool_threads(fit->pool) * fit->stored_bytes);
-	TAKE(fit->losses, tasks_of(n_ff, NEURON_TASK) * sizeof(double));
 	TAKE(fit->counts, (uint64_t)tasks_of(n_ff, NEURON_TASK) * 2 * WICK_FIT_BINS * sizeof(uint64_t));
 #undef TAKE
 	return at;
@@ -332,22 +321,20 @@ int wick_fit(struct wick_fitted *fitted, const struct wick_fit_data *data, const
 	const struct wick_kernels *kernels, struct wick_pool *pool, struct wick_diag *diag)
 {
 	struct fit fit = { .data = data, .options = options, .kernels = kernels, .pool = pool, .random = options->seed };
-	uint64_t *counts;
+	uint32_t steps = (uint32_t)WICK_MIN(options->steps, wick_div_up((uint64_t)data->train * TIMES_MAX, BATCH));
 	uint8_t *base = calloc(1, carve(&fit, NULL));
 	int rc;
 
 	if (!base)
 		return wick_diag_say(diag, -ENOMEM, "no memory to learn a predictor");
 	carve(&fit, base);
-	counts = fit.counts;
-	fit.counts = NULL;
 	rc = wick_train_start(data, options->rank, options->seed, kernels, pool, fit.in.value, fit.out.value, fit.bias.value, diag);
 	if (rc == 0) {
 		wick_pool_run(pool, round_task, &fit, tasks_of(options->rank + (uint64_t)data->n_ff, NEURON_TASK));
-		rc = learn(&fit);
+		rc = learn(&fit, steps);
 	}
 	if (rc == 0)
-		finish(&fit, fitted, counts);
+		finish(&fit, fitted);
 	free(base);
 	return rc;
 }

@@ -66,7 +66,7 @@ static int embed_step(struct wick_train *train, uint32_t m, uint32_t position)
 	return wick_forward_embed(&train->forward, train->ids + train->at_token, m, position, train->diag);
 }
 
-int wick_train_embed(struct wick_train *train)
+static int embed(struct wick_train *train)
 {
 	const struct wick_shape *shape = &train->model->shape;
 	uint32_t tables[] = { WICK_PLACE_EMBED, WICK_PLACE_POSITION, WICK_PLACE_PROJECT_IN, wick_place_head(shape) };
@@ -92,10 +92,8 @@ int wick_train_embed(struct wick_train *train)
 	rc = wick_load_all(&train->fetch, loads, count, DEPTH, NULL, NULL, train->diag);
 	if (rc == 0)
 		rc = each_batch(train, embed_step);
-	wick_mem_release(&train->mem);
-	train->mem = (struct wick_mem){ 0 };
-	free(train->places);
-	train->places = NULL;
+	if (rc == 0)
+		wick_train_sweep_end(train);
 	return rc;
 }
 
@@ -124,7 +122,7 @@ static void see_fired(void *user, uint32_t layer, uint32_t position, uint32_t m,
 	}
 }
 
-int wick_train_sweep_begin(struct wick_train *train)
+static int begin(struct wick_train *train)
 {
 	struct wick_forward_shape size = size_of(train);
 	uint64_t bytes;
@@ -150,6 +148,21 @@ int wick_train_sweep_begin(struct wick_train *train)
 	train->forward.watch = &train->watch;
 	train->weights_at = train->mem.used;
 	return 0;
+}
+
+int wick_train_sweep_begin(struct wick_train *train)
+{
+	int rc = embed(train);
+
+	return rc ? rc : begin(train);
+}
+
+void wick_train_sweep_end(struct wick_train *train)
+{
+	wick_mem_release(&train->mem);
+	train->mem = (struct wick_mem){ 0 };
+	free(train->places);
+	train->places = NULL;
 }
 
 static int layer_step(struct wick_train *train, uint32_t m, uint32_t position)
