@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char *model_path;
+static const char *model_path, *import_path;
 static struct opt_texts texts;
 static struct wick_memory share, ahead_share;
 static struct wick_train_options train_options;
@@ -24,6 +24,9 @@ static const struct opt options[] = {
 			"its share" },
 	{ OPT_COUNT, .name = "tokens", .value = "N", .into.count = &train_options.tokens, .min = 1, .max = 1u << 30,
 		.help = "of text, at most (131072, or what memory holds if less)" },
+	{ OPT_TEXT, .name = "import", .value = "DIR", .into.text = &import_path,
+		.help = "learn nothing: take PowerInfer's predictors from model_0.pt, "
+			"model_1.pt, ... in this folder" },
 
 	{ OPT_HEADING, .help = "Predictors:" },
 	{ OPT_BUDGET, .name = "bytes", .value = "SIZE|PCT%", .into.budget = &share,
@@ -48,7 +51,9 @@ static const struct opt options[] = {
 
 static int check(struct wick_diag *diag)
 {
-	return texts.count ? 0 : wick_diag_say(diag, -EINVAL, "--text FILE is missing");
+	if (texts.count && import_path)
+		return wick_diag_say(diag, -EINVAL, "--text and --import exclude each other");
+	return texts.count || import_path ? 0 : wick_diag_say(diag, -EINVAL, "--text FILE is missing");
 }
 
 struct shown {
@@ -127,10 +132,33 @@ static void print_report(const json_t *report)
 		json_string_value(json_object_get(report, "file")));
 }
 
-static int run(struct wick_diag *diag)
+static void print_import(const json_t *report)
+{
+	printf("Predictors of %zu layers: %s, %s, %.2f%% of the model. %s was written.\n",
+		json_array_size(json_object_get(report, "ranks")), json_string_value(json_object_get(report, "type")),
+		BYTES(number_of(report, "bytes")), 100 * number_of(report, "model_share"),
+		json_string_value(json_object_get(report, "file")));
+}
+
+/* Prints what the library says of its work, and frees it. */
+static int print_json(char *text, void (*print)(const json_t *report), struct wick_diag *diag)
+{
+	json_t *report = json_loads(text, 0, NULL);
+
+	free(text);
+	if (!report)
+		return wick_diag_say(diag, -EINVAL, "what the library says of the predictors is no JSON");
+	if (as_json)
+		json_print(report, stdout);
+	else
+		print(report);
+	json_decref(report);
+	return 0;
+}
+
+static int learn(struct wick_diag *diag)
 {
 	struct shown shown = { .begun_ns = now_ns() };
-	json_t *report;
 	char *text;
 	int rc;
 
@@ -148,22 +176,24 @@ static int run(struct wick_diag *diag)
 		return wick_diag_say(diag, rc, "stopped; layers that were finished are kept, and the same command goes on");
 	if (rc)
 		return rc;
-	report = json_loads(text, 0, NULL);
-	free(text);
-	if (!report)
-		return wick_diag_say(diag, -EINVAL, "what the library says of the predictors is no JSON");
-	if (as_json)
-		json_print(report, stdout);
-	else
-		print_report(report);
-	json_decref(report);
-	return 0;
+	return print_json(text, print_report, diag);
+}
+
+static int run(struct wick_diag *diag)
+{
+	char *text;
+	int rc;
+
+	if (!import_path)
+		return learn(diag);
+	rc = wick_import_predictors(model_path, import_path, &text, diag);
+	return rc ? rc : print_json(text, print_import, diag);
 }
 
 const struct command cmd_train = {
 	.name = "train",
 	.purpose = "learn which neurons fire, so that only those are read",
-	.synopsis = "MODEL --text FILE... [options]",
+	.synopsis = "MODEL --text FILE...|--import DIR [options]",
 	.operand = "MODEL",
 	.operand_into = &model_path,
 	.about = "Learns from text which neurons of a ReLU model fire, and writes the predictors beside it:\n"

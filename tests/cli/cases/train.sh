@@ -3,9 +3,19 @@ packed sharded-f16
 expect 2 wick train
 expect 2 wick train model.gguf
 expect 2 wick train model.gguf --text
+expect 2 wick train model.gguf --text numbers --import src
 expect 1 wick train model.gguf --text nowhere
+expect 1 wick train model.gguf --import nowhere
 expect 1 wick train model.gguf --text src/config.json
 seq 1 30000 >numbers
 wick train model.gguf --text numbers src/config.json --tokens 12288 --steps 30 --bytes 30% --ahead-bytes 15% --threads 2 >said &&
 	sed "s|[0-9.]*%|%|g; s| [0-9.]*$||" said
 ls
+
+# Predictors of others, which know neurons in the checkpoint's order only.
+powerinfer=$WICK_SOURCE/tests/unit/fixtures/powerinfer
+wick trace record model.gguf --text numbers --tokens 500 --mode dense -o some.trace >said 2>&1 || cat said
+wick pack model.gguf --order coactivation --trace some.trace -o ordered.gguf >said 2>&1 || cat said
+refuse train ordered.gguf --import "$powerinfer/odd"
+wick train model.gguf --import "$powerinfer/odd"
+wick run model.gguf -p 'a b' -n 3 --seed 1 2>&1 >/dev/null | grep -A1 '^neurons chosen' | sed 's/[0-9.]* [kM]*B/N/'
