@@ -1,0 +1,78 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Files of predictors, for a model of two layers that is there in name only: refused with a sentence, or every tensor lies
+ * in the file, has the shape that the model wants, and has its checksums. */
+
+#include "predictor_set.h" /* declares wick_verify(), which is also a macro of the next */
+
+#include "fuzz.h"
+
+#include "bits.h"
+#include "gguf.h"
+#include "sidecar.h"
+#include "slot.h"
+
+#include <stdlib.h>
+
+#define LAYERS 2
+#define D_MODEL 32
+#define N_FF 48
+#define IDENTITY 0x12345678
+
+static void check_tensor(const struct wick_predictor_set *predictors, const struct wick_tensor *tensor, uint64_t rows)
+{
+	volatile uint32_t sink = 0;
+
+	wick_verify(tensor->rows == rows && tensor->cols && tensor->row_bytes == wick_type_bytes(tensor->type, tensor->cols));
+	wick_verify(tensor->offset + wick_tensor_bytes(tensor) <= wick_gguf_file_bytes(predictors->gguf));
+	for (uint64_t i = 0; i < wick_div_up(tensor->rows, tensor->check_rows); i++)
+		sink ^= tensor->crcs[i];
+}
+
+static void check_predictor(const struct wick_predictor_set *predictors, const struct wick_predictor *predictor)
+{
+	wick_verify(predictor->in.cols == D_MODEL && predictor->out.cols == predictor->in.rows);
+	wick_verify(predictor->bias.cols == N_FF);
+	check_tensor(predictors, &predictor->in, predictor->in.rows);
+	check_tensor(predictors, &predictor->out, N_FF);
+	check_tensor(predictors, &predictor->bias, 1);
+}
+
+static void bind(const char *path)
+{
+	struct wick_predictor own[LAYERS] = { 0 }, ahead[LAYERS] = { 0 };
+	struct wick_predictor_set predictors = { .layers = LAYERS, .layer = own, .ahead = ahead };
+	struct wick_model model = { .shape = { .layers = LAYERS, .d_model = D_MODEL, .n_ff = N_FF, .relu = true } };
+	uint64_t checksums = wick_slot_checksums(&model.shape);
+	struct wick_diag diag = { 0 };
+	int rc = wick_gguf_open(&predictors.gguf, path, &diag);
+
+	model.crcs = calloc(checksums, sizeof(*model.crcs));
+	wick_verify(model.crcs != NULL);
+	model.crcs[checksums - 1] = IDENTITY; /* that is where a model has it */
+	wick_verify(wick_model_identity(&model) == IDENTITY);
+	if (rc == 0)
+		rc = wick_sidecar_bind(&predictors, &model, &diag);
+	fuzz_check(rc, &diag);
+	for (int i = 0; rc == 0 && i < LAYERS; i++) {
+		check_predictor(&predictors, &own[i]);
+		if (ahead[i].in.rows)
+			check_predictor(&predictors, &ahead[i]);
+	}
+	wick_gguf_close(predictors.gguf);
+	free(predictors.crcs);
+	free(model.crcs);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	int memory = memfd_create("fuzz", MFD_CLOEXEC);
+	char path[64];
+
+	wick_verify(memory >= 0 && write(memory, data, size) == (ssize_t)size);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
+	bind(path);
+	close(memory);
+	return 0;
+}
