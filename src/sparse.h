@@ -7,8 +7,8 @@
  * For one token and layer:
  *
  *     x -> chosen -> rows in the neuron matrix; the absent are drawn
- *          resident    up-projection and ReLU, slice by slice    while reads fly; each slice ends with a look at them
- *          arrivals    checksum, up-projection and ReLU          group by group
+ *          resident    up-projection and ReLU                    while reads are sent
+ *          arrivals    checksum, up-projection and ReLU          while the next are taken back
  *          all         down-projection, ascending                as far as everything before has been computed
  *
  * Arithmetic is that of the dense decode path over a list of rows: each up-projection a dot product of its own, the
