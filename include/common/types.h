@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* How a number, or a block of them, is stored. Values are ours; src/gguf.c maps them to the file's. */
+/* How a number, or a block of them, is stored. Values are ours; src/gguf/gguf.c maps them to the file's. */
 
 #include <stdint.h>
 

@@ -7,7 +7,7 @@
 
 #include "bits.h"
 #include "bytelevel.h"
-#include "import/synthetic.h"
+#include "synthetic_source.h"
 #include "pack_job.h"
 
 #include <errno.h>

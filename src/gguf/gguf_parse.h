@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The inside of a GGUF header: src/gguf.c owns one, src/gguf_parse.c fills it from bytes in memory. */
+/* The inside of a GGUF header: src/gguf/gguf.c owns one, src/gguf/gguf_parse.c fills it from bytes in memory. */
 
 #include "diag.h"
 #include "gguf.h"

@@ -3,7 +3,7 @@
 
 /* Numbers from a counter (see synthetic.h): one step of the generator gives four. */
 
-#include "synthetic.h"
+#include "synthetic_source.h"
 
 #include "check.h"
 
