@@ -26,8 +26,10 @@ __attribute__((format(printf, 3, 4))) static inline int wick_diag_say(
 	va_start(args, format);
 	vsnprintf(diag->text, sizeof(diag->text), format, args);
 	va_end(args);
-	for (char *c = diag->text; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+	for (unsigned char *c = (unsigned char *)diag->text; *c; c++)
+		if (*c < 0x20 || *c == 0x7f)
 			*c = '?';
+		else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* U+0080 to U+009F */
+			*c = c[1] = '?';
 	return code;
 }

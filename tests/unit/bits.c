@@ -37,9 +37,9 @@ static void first_sentence_stays_and_is_printable(void **state)
 	struct wick_diag diag = { 0 };
 
 	(void)state;
-	assert_int_equal(wick_diag_say(&diag, -EIO, "tensor \"%s\"", "a\x1b[2Jb\n"), -EIO);
+	assert_int_equal(wick_diag_say(&diag, -EIO, "tensor \"%s\"", "a\x1b[2Jb\n\xc2\x9b" "31m\xc3\x9b"), -EIO);
 	assert_int_equal(wick_diag_say(&diag, -EINVAL, "later"), -EINVAL);
-	assert_string_equal(diag.text, "tensor \"a?[2Jb?\"");
+	assert_string_equal(diag.text, "tensor \"a?[2Jb???31m\xc3\x9b\"");
 	assert_int_equal(wick_diag_say(NULL, -ENOMEM, "nobody listens"), -ENOMEM);
 }
 
