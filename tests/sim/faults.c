@@ -420,6 +420,7 @@ static void right_or_named(void **state)
 		print_message("  %s\n", described());
 		return;
 	}
+	survived = 0; /* of those with a fault */
 	for (uint64_t i = 1; i <= runs; i++) {
 		draw_run(i);
 		run_once();
