@@ -31,6 +31,7 @@
 #define PACKED_COLUMNS 512 /* of a tile and of a batch, by OpenBLAS, at a time */
 #define THREAD_BYTES (72u << 10) /* that only reads: its stack, and 60 KiB of OpenBLAS's thread-local storage */
 #define READ_THREADS_MAX 32
+#define DEPTH_BUFFERED 32 /* each such read takes a thread of the kernel, and room in the page cache */
 #define EIO_RETRIES 4
 #define EXTENT_BUNDLES 16         /* reads of bundles have 1 to about so many, */
 #define EXTENT_BYTES (128u << 10) /* or of small ones as much as this, with what lies between them */
@@ -166,10 +167,10 @@ static int check_limit(struct wick *wick, struct wick_diag *diag)
 
 int wick_engine_drive(struct wick *wick, const char *path, struct wick_diag *diag)
 {
-	struct wick_io_options io = { .method = wick->settings.io, .depth = wick->settings.queue_depth,
-		.threads = WICK_MIN(wick->settings.queue_depth, READ_THREADS_MAX), .retries = EIO_RETRIES };
-	bool mapped = wick->settings.io && !strcmp(wick->settings.io, "mmap"); /* mapping is the page cache */
-	int err = wick_file_open(&wick->file, path, !wick->settings.buffered && !mapped, diag);
+	struct wick_settings *settings = &wick->settings;
+	struct wick_io_options io = { .method = settings->io, .retries = EIO_RETRIES };
+	bool mapped = settings->io && !strcmp(settings->io, "mmap"); /* mapping is the page cache */
+	int err = wick_file_open(&wick->file, path, !settings->buffered && !mapped, diag);
 
 	if (!err && wick->file.offset_align > WICK_FILE_ALIGN) {
 		wick_file_close(&wick->file);
@@ -179,6 +180,10 @@ int wick_engine_drive(struct wick *wick, const char *path, struct wick_diag *dia
 	}
 	if (mapped)
 		snprintf(wick->file.why, sizeof(wick->file.why), "mmap reads through the page cache");
+	if (!wick->file.direct && !settings->depth_given)
+		settings->queue_depth = DEPTH_BUFFERED;
+	io.depth = settings->queue_depth;
+	io.threads = WICK_MIN(settings->queue_depth, READ_THREADS_MAX);
 	return err ? err : wick_io_create(&wick->io, &io, diag);
 }
 

@@ -111,6 +111,7 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 		.ctx = options->ctx ? options->ctx : WICK_MIN(CTX_DEFAULT, ctx_max),
 		.threads = options->threads ? options->threads : allowed_cpus(),
 		.queue_depth = options->queue_depth ? options->queue_depth : DEPTH_DEFAULT,
+		.depth_given = options->queue_depth,
 		.chunk_bytes = options->chunk_bytes ? options->chunk_bytes : CHUNK_DEFAULT,
 		.window = options->window, .lookahead = options->lookahead, .bridge = options->bridge,
 		.overlap = options->overlap, .bundled = options->bundled };

@@ -68,7 +68,7 @@ const struct opt engine_opts[] = {
 	{ OPT_FLAG, .name = "buffered", .into.flag = &engine_options.buffered,
 		.help = "through the page cache, even where direct reads would do" },
 	{ OPT_COUNT, .name = "queue-depth", .value = "N", .into.count = &engine_options.queue_depth,
-		.min = 1, .max = 4096, .help = "reads in flight (256)" },
+		.min = 1, .max = 4096, .help = "reads in flight (256; not direct: 32)" },
 	{ OPT_SIZE, .name = "chunk-size", .value = "SIZE", .into.size = &engine_options.chunk_bytes,
 		.min = 512, .max = 1u << 30, .help = "bytes of one read (1M)" },
 

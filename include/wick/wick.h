@@ -63,7 +63,7 @@ struct wick_options {
 	const char *trace;        /* replayed instead of what the predictors say: a file; NULL: none */
 	const char *io;           /* "uring", "pread", "mmap"; NULL: the best that works, said in wick_report */
 	bool buffered;            /* through the page cache, though direct reads would do */
-	uint32_t queue_depth;     /* reads in flight; 0: 256 */
+	uint32_t queue_depth;     /* reads in flight; 0: 256, and 32 where they are not direct */
 	uint64_t chunk_bytes;     /* bytes of one read; 0: 1 MiB */
 	uint32_t threads;         /* that compute; 0: one a CPU this process may use */
 	uint32_t cpu_mask;        /* instruction sets allowed; ~0: all */
