@@ -28,6 +28,7 @@
 #include <errno.h>
 
 #define UNIT_BYTES (1u << 20)          /* of a swept unit: from here on larger reads gain little */
+#define UNIT_TILES 2                   /* for each thread: a long batch multiplies a tile of a unit a thread */
 #define STAGING_BYTES_MAX (32u << 20)  /* of staging: enough in flight for several GB/s */
 #define STAGING_SHARE 16               /* a sixteenth of the room for weights at most, beyond the minimum */
 #define UNITS_MIN 2                    /* one computed, one in flight */
@@ -193,7 +194,8 @@ static struct wick_sweep_shape staging(const struct planner *planner, uint64_t r
 {
 	uint64_t tile = wick_sweep_tile_bytes(planner->places, planner->count);
 	uint64_t share = WICK_MIN(room_bytes / STAGING_SHARE, STAGING_BYTES_MAX);
-	uint64_t unit = WICK_MAX(tile, WICK_MIN(UNIT_BYTES, share / 4));
+	uint64_t want = WICK_MAX(UNIT_BYTES, UNIT_TILES * (uint64_t)planner->input->size.threads * tile);
+	uint64_t unit = WICK_MAX(tile, WICK_MIN(want, share / 4) / tile * tile);
 	uint64_t count = WICK_MIN(UNITS_MAX, WICK_MAX(UNITS_MIN, share / unit));
 
 	return (struct wick_sweep_shape){ .unit_bytes = unit, .unit_count = (uint32_t)count,

@@ -41,17 +41,31 @@ static void let_threads_sleep(void)
 	nanosleep(&time, NULL);
 }
 
+static double processor_seconds(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
 static double prompt_seconds(struct bench *bench)
 {
-	uint64_t begun;
+	const struct wick_fetch *fetch = &bench->wick->fetch;
+	uint64_t begun, waited = fetch->wait_ns;
+	double busy, seconds;
 
 	openblas_set_num_threads(1);
 	let_threads_sleep();
 	wick_reset(bench->wick);
+	busy = processor_seconds();
 	begun = wick_now_ns();
 	if (wick_eval(bench->wick, bench->ids, bench->tokens, NULL, NULL, NULL))
 		exit(1);
-	return (double)(wick_now_ns() - begun) / 1e9;
+	seconds = (double)(wick_now_ns() - begun) / 1e9;
+	printf("wick: %.3f s, of that waiting for the drive %.3f s; processors busy %.3f s\n", seconds,
+		(double)(fetch->wait_ns - waited) / 1e9, processor_seconds() - busy);
+	return seconds;
 }
 
 /* y (tokens, n) = x (tokens, k) * w (n, k)^T; transposed: w is (k, n), as bundles lie. */

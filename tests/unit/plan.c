@@ -202,11 +202,29 @@ static void percent_and_default(void **state)
 	free(made);
 }
 
+/* Half of a large model leaves room for units that have a GEMM tile for each thread, in whole tiles, in flight too. */
+static void units(void **state)
+{
+	struct made *made = calloc(1, sizeof(*made));
+	struct wick_model *model = model_of(&sizes[2]);
+	uint64_t tile_bytes = wick_gemm_rows(&model->shape) * model->shape.stride;
+
+	(void)state;
+	make(made, model, WICK_MODE_HYBRID, (struct wick_memory){ .percent = 52 });
+	assert_int_equal(made->err, 0);
+	assert_true(made->plan.unit_bytes >= made->plan.threads * tile_bytes);
+	assert_int_equal(made->plan.unit_bytes % tile_bytes, 0);
+	assert_true(made->plan.unit_count >= 4);
+	free_model(model);
+	free(made);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(budgets),
 		cmocka_unit_test(modes),
+		cmocka_unit_test(units),
 		cmocka_unit_test(percent_and_default),
 	};
 
