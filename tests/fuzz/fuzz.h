@@ -8,9 +8,11 @@
 #include "check.h"
 #include "source.h"
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define FUZZ_READ_BYTES 4096u
+#define FUZZ_FIRST_FD 200 /* of a folder's files: above what anybody else opens */
 
 /* A failure has a sentence, a success none. */
 static inline void fuzz_check(int ret, const struct wick_diag *diag)
@@ -46,6 +49,56 @@ static inline void fuzz_read_tensor(const struct wick_source_format *format, str
 	fuzz_check(format->read(file, tensor, 0, into, bytes, &diag), &diag);
 	diag.text[0] = 0;
 	fuzz_check(format->read(file, tensor, tensor->bytes - bytes, into, bytes, &diag), &diag);
+}
+
+/* A folder whose files are in memory: links to descriptors, of which one that is closed is a file that is missing. */
+struct fuzz_folder {
+	char path[256];
+	const char *const *names; /* (count) */
+	unsigned count;
+};
+
+static struct fuzz_folder *fuzz_made; /* for the end of the process */
+
+static inline void fuzz_folder_remove(void)
+{
+	char path[512];
+
+	for (unsigned i = 0; i < fuzz_made->count; i++) {
+		snprintf(path, sizeof(path), "%s/%s", fuzz_made->path, fuzz_made->names[i]);
+		unlink(path);
+	}
+	rmdir(fuzz_made->path);
+}
+
+static inline void fuzz_folder_make(struct fuzz_folder *folder, const char *const *names, unsigned count)
+{
+	const char *tmp = getenv("TMPDIR");
+	char path[512], target[64];
+
+	*folder = (struct fuzz_folder){ .names = names, .count = count };
+	snprintf(folder->path, sizeof(folder->path), "%s/wick-fuzz-XXXXXX", tmp ? tmp : "/tmp");
+	wick_verify(mkdtemp(folder->path));
+	for (unsigned i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder->path, names[i]);
+		snprintf(target, sizeof(target), "/proc/self/fd/%u", FUZZ_FIRST_FD + i);
+		wick_verify(!symlink(target, path));
+	}
+	fuzz_made = folder;
+	atexit(fuzz_folder_remove);
+}
+
+/* What file i holds from now on; NULL: it is missing. */
+static inline void fuzz_folder_put(unsigned i, const void *data, size_t size)
+{
+	int memory, fd = FUZZ_FIRST_FD + (int)i;
+
+	close(fd);
+	if (!data)
+		return;
+	memory = memfd_create("fuzz", MFD_CLOEXEC);
+	wick_verify(memory >= 0 && write(memory, data, size) == (ssize_t)size);
+	wick_verify(dup2(memory, fd) == fd && !close(memory));
 }
 
 /* Lists and reads the input as a file of this format. */

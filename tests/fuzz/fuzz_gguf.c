@@ -1,12 +1,14 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* GGUF files, and packed models: refused with a sentence, or every key, element and tensor can be asked for. */
+/* GGUF files, packed models and tokenizers: refused with a sentence, or every key, element and tensor can be asked for, and a
+ * text can be turned into ids. */
 
 #include "fuzz.h"
 
 #include "gguf.h"
 #include "model.h"
+#include "tokenizer.h"
 
 #define ELEMENTS_READ 64u /* from both ends of an array */
 
@@ -85,6 +87,28 @@ static void read_tensor(const struct wick_gguf *gguf, uint64_t i)
 		wick_verify(wick_gguf_tensor(gguf, key) == tensor);
 }
 
+static void read_tokenizer(const struct wick_gguf *gguf)
+{
+	static const char text[] = "ab a\xc3\xa9 </s> 12\n";
+	struct wick_tokenizer *tokenizer;
+	struct wick_diag diag = { 0 };
+	uint32_t ids[sizeof(text)];
+	int64_t count;
+
+	fuzz_check(wick_tokenizer_create(&tokenizer, gguf, &diag), &diag);
+	wick_verify(!tokenizer == !!diag.text[0]);
+	if (!tokenizer)
+		return;
+	count = wick_tokenizer_encode(tokenizer, text, sizeof(text) - 1, true, ids, sizeof(text));
+	wick_verify(count <= (int64_t)sizeof(text));
+	for (int64_t i = 0; i < count; i++) {
+		size_t bytes;
+
+		wick_verify(wick_tokenizer_text(tokenizer, ids[i], &bytes));
+	}
+	wick_tokenizer_destroy(tokenizer);
+}
+
 static void read_gguf(const char *path)
 {
 	struct wick_gguf *gguf;
@@ -97,6 +121,7 @@ static void read_gguf(const char *path)
 		read_key(gguf, i);
 	for (uint64_t i = 0; i < wick_gguf_tensor_count(gguf); i++)
 		read_tensor(gguf, i);
+	read_tokenizer(gguf);
 	wick_gguf_close(gguf);
 }
 

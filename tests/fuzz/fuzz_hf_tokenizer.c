@@ -13,26 +13,13 @@
 static const char *const names[] = { "tokenizer.json", "vocab.json", "merges.txt", "config.json",
 	"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json" };
 
-static void put_file(const char *folder, const char *name, const uint8_t *data, size_t size)
+static void put_files(const uint8_t *data, size_t size)
 {
-	char path[512];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	unlink(path);
-	if (!size)
-		return;
-	file = fopen(path, "wb");
-	wick_verify(file && fwrite(data, 1, size, file) == size && !fclose(file));
-}
-
-static void put_files(const char *folder, const uint8_t *data, size_t size)
-{
-	for (size_t i = 0; i < WICK_COUNT_OF(names); i++) {
+	for (unsigned i = 0; i < WICK_COUNT_OF(names); i++) {
 		const uint8_t *end = size ? memchr(data, 0x1e, size) : NULL;
 		size_t bytes = end ? (size_t)(end - data) : size;
 
-		put_file(folder, names[i], data, bytes);
+		fuzz_folder_put(i, bytes ? data : NULL, bytes);
 		data += bytes + (end != NULL);
 		size -= bytes + (end != NULL);
 	}
@@ -53,21 +40,18 @@ static void check(const struct wick_hf_tokenizer *hf)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static struct fuzz_folder folder;
 	struct wick_hf_tokenizer hf;
 	struct wick_diag diag = { 0 };
-	const char *tmp = getenv("TMPDIR");
-	char folder[256];
 	int result;
 
-	snprintf(folder, sizeof(folder), "%s/wick-fuzz-XXXXXX", tmp ? tmp : "/tmp");
-	wick_verify(mkdtemp(folder));
-	put_files(folder, data, size);
-	result = wick_hf_tokenizer_load(&hf, folder, VOCAB, &diag);
+	if (!folder.count)
+		fuzz_folder_make(&folder, names, WICK_COUNT_OF(names));
+	put_files(data, size);
+	result = wick_hf_tokenizer_load(&hf, folder.path, VOCAB, &diag);
 	fuzz_check(result, &diag);
 	if (!result)
 		check(&hf);
 	wick_hf_tokenizer_free(&hf);
-	put_files(folder, (const uint8_t *)"", 0);
-	wick_verify(!rmdir(folder));
 	return 0;
 }

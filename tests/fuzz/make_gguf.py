@@ -92,6 +92,15 @@ def packed_model():
     return header + b"".join(padded(d, 4096) for _, _, _, d in data) + padded(tables, 4096)
 
 
+def tokenizer(**change):
+    keys = {"model": (STRING, "gpt2"), "pre": (STRING, "gpt-2"),
+            "tokens": (ARRAY, (STRING, ["<s>", "</s>", "a", "b", "ab", "Ġ", "Ġa", "Ã", "©", "1", "2", "Ċ"])),
+            "merges": (ARRAY, (STRING, ["a b", "Ġ a"])), "token_type": (ARRAY, (I32, [3, 3] + [1] * 10)),
+            "bos_token_id": (U32, 0), "eos_token_id": (U32, 1), "add_bos_token": (BOOL, True)}
+    pairs = {name: value for name, value in {**keys, **change}.items() if value}
+    return preamble(0, len(pairs)) + b"".join(pair("tokenizer.ggml." + name, *value) for name, value in pairs.items())
+
+
 def main():
     good, model = every_kind(), packed_model()
     for name, data in {
@@ -107,6 +116,16 @@ def main():
                                      string("opt.embedding_length") + struct.pack("<II", U32, 4)),
         "layers-many": model.replace(string("opt.block_count") + struct.pack("<II", U32, 1),
                                      string("opt.block_count") + struct.pack("<II", U32, 65536)),
+        "tokenizer": tokenizer(),
+        "tokenizer-types-few": tokenizer(token_type=(ARRAY, (I32, [3]))),
+        "tokenizer-types-none": tokenizer(token_type=None),
+        "tokenizer-merge-unknown": tokenizer(merges=(ARRAY, (STRING, ["a c"]))),
+        "tokenizer-merge-alone": tokenizer(merges=(ARRAY, (STRING, ["ab"]))),
+        "tokenizer-token-twice": tokenizer(tokens=(ARRAY, (STRING, ["a"] * 12))),
+        "tokenizer-not-of-the-alphabet": tokenizer(tokens=(ARRAY, (STRING, ["\0", " ", "\n"])), token_type=None),
+        "tokenizer-bos-beyond": tokenizer(bos_token_id=(U64, (1 << 64) - 1)),
+        "tokenizer-no-merges": tokenizer(merges=(ARRAY, (STRING, []))),
+        "tokenizer-other": tokenizer(model=(STRING, "llama")),
         "nothing": preamble(0, 0),
         "tensors-beyond": preamble(1 << 60, 0),
         "keys-beyond": preamble(0, 1 << 60),

@@ -1,0 +1,55 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* config.json: refused with a sentence, or a shape whose every size can be relied on. */
+
+#include "fuzz.h"
+
+#include "arch/arch.h"
+#include "bits.h"
+#include "shape.h"
+
+static void check_shape(const struct wick_shape *shape)
+{
+	wick_verify(shape->layers && shape->layers <= WICK_LAYERS_MAX && shape->d_model && shape->d_model <= WICK_DIM_MAX);
+	wick_verify(shape->head_dim * shape->heads == shape->d_model && shape->heads % shape->kv_heads == 0);
+	wick_verify(shape->n_ff && shape->vocab && shape->ctx_max && shape->d_embed);
+	wick_verify(shape->stride >= shape->bundle_bytes && shape->stride - shape->bundle_bytes < 4096);
+	wick_verify(shape->bundle_bytes == 2 * wick_type_bytes(shape->type, shape->d_model));
+	wick_verify(shape->source_bytes >= shape->bundle_bytes * shape->n_ff * shape->layers);
+}
+
+static void read_shape(const struct wick_config *config, enum wick_type type, uint32_t align)
+{
+	const struct wick_arch_def *arch;
+	struct wick_shape shape = { .type = type };
+	struct wick_diag diag = { 0 };
+	int rc = wick_arch_find(&arch, config, &diag);
+
+	if (rc == 0)
+		rc = arch->read_config(&shape, config, &diag);
+	if (rc == 0)
+		rc = wick_shape_complete(&shape, align, config->path, &diag);
+	fuzz_check(rc, &diag);
+	if (rc == 0)
+		check_shape(&shape);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char *const names[] = { "config.json" };
+	static struct fuzz_folder folder;
+	struct wick_config config;
+	struct wick_diag diag = { 0 };
+	int rc;
+
+	if (!folder.count)
+		fuzz_folder_make(&folder, names, WICK_COUNT_OF(names));
+	fuzz_folder_put(0, data, size);
+	rc = wick_config_load(&config, folder.path, &diag);
+	fuzz_check(rc, &diag);
+	if (rc == 0)
+		read_shape(&config, size % WICK_WEIGHT_TYPES, size % 2 ? 512 : 4096);
+	wick_config_free(&config);
+	return 0;
+}
