@@ -105,6 +105,7 @@ static int time_engine(struct wick *wick, struct bench_row *row, const struct be
 		[COMPUTE_MS] = &row->compute_ms, [FLASH_BYTES] = &row->flash_bytes, [READS] = &row->reads,
 		[FLASH_FLOOR_MS] = &row->flash_floor_ms, [MEMORY_FLOOR_MS] = &row->memory_floor_ms };
 	double *figures = malloc(FIGURES * job->tokens * sizeof(*figures));
+	int64_t bos_count;
 	int rc;
 
 	if (!figures)
@@ -112,8 +113,8 @@ static int time_engine(struct wick *wick, struct bench_row *row, const struct be
 	for (unsigned f = 0; f < FIGURES; f++)
 		timing.figures[f] = figures + (size_t)f * job->tokens;
 	wick_seed(wick, 1);
-	wick_tokenize(wick, "", 0, true, &timing.token, 1);
-	rc = time_tokens(&timing, row, job->tokens);
+	bos_count = wick_tokenize(wick, "", 0, true, &timing.token, 1); /* without one, token 0 begins */
+	rc = bos_count < 0 ? (int)bos_count : time_tokens(&timing, row, job->tokens);
 	for (unsigned f = 0; !rc && f < FIGURES; f++)
 		*into[f] = median(timing.figures[f], row->tokens);
 	free(figures);
@@ -230,8 +231,8 @@ static json_t *row_json(const struct bench_row *row)
 		(json_int_t)row->plan.budget_bytes, "flash_bytes_per_token", row->flash_bytes, "reads_per_token",
 		row->reads, "mb_per_s", mb_per_s, "io_wait_ms", row->io_wait_ms, "io_busy_ms", row->io_busy_ms,
 		"hidden_share", hidden_share(row), "compute_ms", row->compute_ms, "ms_per_token", row->ms, "plan_ms",
-		known(row->plan.predicted_ms_per_token), "flash_floor_ms", knows_flash(row) ? json_real(row->flash_floor_ms) : json_null(), "memory_floor_ms",
-		row->memory_floor_ms, "floor_ratio", known(over_floor(row)), "tokens", (int)row->tokens, "warm_up",
+		known(row->plan.predicted_ms_per_token), "flash_floor_ms",
+		knows_flash(row) ? json_real(row->flash_floor_ms) : json_null(), "memory_floor_ms", row->memory_floor_ms, "floor_ratio", known(over_floor(row)), "tokens", (int)row->tokens, "warm_up",
 		(int)row->warm_up);
 }
 
@@ -240,6 +241,9 @@ json_t *bench_json(const struct bench_row *rows, unsigned count)
 	json_t *modes = json_array();
 
 	for (unsigned i = 0; i < count; i++)
-		json_array_append_new(modes, row_json(&rows[i]));
+		if (json_array_append_new(modes, row_json(&rows[i]))) {
+			json_decref(modes);
+			return NULL;
+		}
 	return modes;
 }

@@ -111,20 +111,23 @@ struct table {
 	struct wick_diag no_order; /* why there is no row for it; "": there is one, or none was wanted */
 };
 
-static void print_json(const struct table *table)
+static int print_json(const struct table *table)
 {
 	const struct bench_row *rows = table->rows;
+	const char *trace = engine_options.trace;
 	json_t *without = json_object();
 	json_t *json;
+	int rc;
 
 	if (*table->no_order.text)
-		json_object_set_new(without, "order", json_string(table->no_order.text));
-	json = json_pack("{s:s, s:s, s:I, s:i, s:s?, s:f, s:o, s:o}", "model", rows[0].model, "type", rows[0].type,
-		"budget_bytes", (json_int_t)rows[0].plan.budget_bytes, "ctx", (int)rows[0].plan.ctx, "trace",
-		engine_options.trace, "memory_mb_per_s", table->memory_mb_per_s, "modes", bench_json(rows, table->count),
-		"left_out", without);
-	json_print(json, stdout);
+		json_object_set_new(without, "order", wick_json_name(table->no_order.text));
+	json = json_pack("{s:o, s:s, s:I, s:i, s:o, s:f, s:o, s:o}", "model", wick_json_name(rows[0].model), "type",
+		rows[0].type, "budget_bytes", (json_int_t)rows[0].plan.budget_bytes, "ctx", (int)rows[0].plan.ctx, "trace",
+		trace ? wick_json_name(trace) : json_null(), "memory_mb_per_s", table->memory_mb_per_s, "modes",
+		bench_json(rows, table->count), "left_out", without);
+	rc = json_print(json, stdout);
 	json_decref(json);
+	return rc;
 }
 
 static void print_table(const struct table *table)
@@ -220,10 +223,10 @@ static int run(struct wick_diag *diag)
 	if (rc)
 		return rc;
 	if (as_json)
-		print_json(&table);
+		rc = print_json(&table);
 	else
 		print_table(&table);
-	return svg_path ? bench_write_svg(table.rows, table.count, svg_path, diag) : 0;
+	return !rc && svg_path ? bench_write_svg(table.rows, table.count, svg_path, diag) : rc;
 }
 
 const struct command cmd_bench = {

@@ -62,11 +62,12 @@ static void print_lines(const struct doctor *doctor)
 	}
 }
 
-static void print_as_json(const struct doctor *doctor, bool healthy)
+static int print_as_json(const struct doctor *doctor, bool healthy)
 {
 	json_t *json = json_object(), *checks = json_array();
+	int rc;
 
-	json_object_set_new(json, "path", json_text(doctor->path, strlen(doctor->path)));
+	json_object_set_new(json, "path", wick_json_name(doctor->path));
 	json_object_set_new(json, "ok", json_boolean(healthy));
 	for (unsigned i = 0; i < doctor->count; i++) {
 		const struct doctor_finding *finding = &doctor->findings[i];
@@ -75,19 +76,21 @@ static void print_as_json(const struct doctor *doctor, bool healthy)
 		json_object_set_new(check, "name", json_string(finding->name));
 		json_object_set_new(check, "ok", json_boolean(finding->state == DOCTOR_OK));
 		json_object_set_new(check, "essential", json_boolean(finding->state == DOCTOR_FAIL));
-		json_object_set_new(check, "found", json_text(finding->found, strlen(finding->found)));
-		json_object_set_new(check, "fix", json_text(finding->fix, strlen(finding->fix)));
+		json_object_set_new(check, "found", wick_json_name(finding->found));
+		json_object_set_new(check, "fix", wick_json_name(finding->fix));
 		json_array_append_new(checks, check);
 	}
 	json_object_set_new(json, "checks", checks);
-	json_print(json, stdout);
+	rc = json_print(json, stdout);
 	json_decref(json);
+	return rc;
 }
 
 static int run(struct wick_diag *diag)
 {
 	struct doctor doctor = { .path = path ? path : "." };
 	const char *failed = NULL;
+	int rc = 0;
 
 	doctor_look_at_kernel(&doctor);
 	doctor_look_at_io(&doctor);
@@ -97,9 +100,11 @@ static int run(struct wick_diag *diag)
 		if (doctor.findings[i].state == DOCTOR_FAIL)
 			failed = doctor.findings[i].name;
 	if (as_json)
-		print_as_json(&doctor, !failed);
+		rc = print_as_json(&doctor, !failed);
 	else
 		print_lines(&doctor);
+	if (rc)
+		return rc;
 	return failed ? wick_diag_say(diag, -ENOSYS, "wick cannot run like this: see %s", failed) : 0;
 }
 

@@ -37,19 +37,21 @@ static int check(struct wick_diag *diag)
 	return 0;
 }
 
-static void print_result(const struct wick *wick, const struct perplexity *result, const struct recall *recall)
+static int print_result(const struct wick *wick, const struct perplexity *result, const struct recall *recall)
 {
 	json_t *json = perplexity_json(result, wick_report_of(wick), wick_plan_of(wick));
+	int rc;
 
 	if (recall)
 		recall_report(recall, json);
 	if (as_json) {
-		json_print(json, stdout);
+		rc = json_print(json, stdout);
 	} else {
 		json_object_del(json, "layers");
-		json_print_lines(json, stdout);
+		rc = json_print_lines(json, stdout);
 	}
 	json_decref(json);
+	return rc;
 }
 
 static int measure(struct wick *wick, struct reader *reader, const struct recall *recall, struct wick_diag *diag)
@@ -62,7 +64,7 @@ static int measure(struct wick *wick, struct reader *reader, const struct recall
 	rc = perplexity_measure(&result, wick, reader, tokens_max, &progress, diag);
 	progress_end(&progress);
 	if (!rc)
-		print_result(wick, &result, recall);
+		rc = print_result(wick, &result, recall);
 	return rc;
 }
 

@@ -237,8 +237,11 @@ static int measure_and_write(struct flash_bench *bench, struct flash_sweep *swee
 		rc = write_files(sweep, diag);
 	if (!rc && check_points && whole)
 		rc = check_against_drive(bench, sweep, check, diag);
-	if (as_json && (sweep->count || sweep->check))
-		flash_print_json(sweep, stdout);
+	if (as_json && (sweep->count || sweep->check)) {
+		int printed = flash_print_json(sweep, stdout);
+
+		rc = rc ? rc : printed;
+	}
 	return rc;
 }
 

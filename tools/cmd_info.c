@@ -31,11 +31,11 @@ static int run(struct wick_diag *diag)
 	if (!info)
 		return wick_diag_say(diag, -EINVAL, "%s: what the library says of it is no JSON", model_path);
 	if (as_json)
-		json_print(info, stdout);
+		rc = json_print(info, stdout);
 	else
-		json_print_lines(info, stdout);
+		rc = json_print_lines(info, stdout);
 	json_decref(info);
-	return 0;
+	return rc;
 }
 
 const struct command cmd_info = {

@@ -58,15 +58,15 @@ static int run(struct wick_diag *diag)
 	json = plan_json(&plan);
 	add_prediction(&plan, json);
 	if (as_json) {
-		json_print(json, stdout);
+		rc = json_print(json, stdout);
 	} else {
-		json_print_lines(json, stdout);
+		rc = json_print_lines(json, stdout);
 		putchar('\n');
 		print_share(&plan, stdout);
 		print_prediction(&plan, stdout);
 	}
 	json_decref(json);
-	return 0;
+	return rc;
 }
 
 const struct command cmd_plan = {

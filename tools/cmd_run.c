@@ -92,18 +92,20 @@ static void choose_seed(void)
 	seed = random;
 }
 
-static void print_results(const struct wick *wick, const struct run_figures *figures, json_t *text, FILE *stats)
+static int print_results(const struct wick *wick, const struct run_figures *figures, json_t *text, FILE *stats)
 {
 	json_t *json = run_json(figures, wick_report_of(wick), wick_plan_of(wick));
+	int rc = 0;
 
 	print_figures(figures, wick_plan_of(wick), stderr);
 	if (stats)
-		json_print(json, stats);
-	if (text) {
+		rc = json_print(json, stats);
+	if (!rc && text) {
 		json_object_set(json, "text", text);
-		json_print(json, stdout);
+		rc = json_print(json, stdout);
 	}
 	json_decref(json);
+	return rc;
 }
 
 /* With the model open: files, text, figures. */
@@ -125,7 +127,7 @@ static int run_open(struct wick *wick, const struct prompt *prompt, struct wick_
 		rc = generate_text(wick, prompt, &generate, &figures, &text, diag);
 	}
 	if (!rc)
-		print_results(wick, &figures, text, stats);
+		rc = print_results(wick, &figures, text, stats);
 	json_decref(text);
 	rc = close_output(logits_path, logits, rc, diag);
 	return close_output(stats_path, stats, rc, diag);

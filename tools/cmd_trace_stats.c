@@ -106,10 +106,10 @@ static int measure(struct wick_diag *diag)
 		return rc == -ECANCELED ? wick_diag_say(diag, rc, "stopped") : rc;
 	stats_curves_end(&stats);
 	if (as_json)
-		stats_print_json(&stats, stdout);
+		rc = stats_print_json(&stats, stdout);
 	else
 		stats_print(&stats, stdout);
-	return svg_path ? stats_write_svg(&stats, svg_path, diag) : 0;
+	return !rc && svg_path ? stats_write_svg(&stats, svg_path, diag) : rc;
 }
 
 static int run(struct wick_diag *diag)

@@ -144,16 +144,17 @@ static void print_import(const json_t *report)
 static int print_json(char *text, void (*print)(const json_t *report), struct wick_diag *diag)
 {
 	json_t *report = json_loads(text, 0, NULL);
+	int rc = 0;
 
 	free(text);
 	if (!report)
 		return wick_diag_say(diag, -EINVAL, "what the library says of the predictors is no JSON");
 	if (as_json)
-		json_print(report, stdout);
+		rc = json_print(report, stdout);
 	else
 		print(report);
 	json_decref(report);
-	return 0;
+	return rc;
 }
 
 static int learn(struct wick_diag *diag)

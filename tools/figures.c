@@ -101,7 +101,7 @@ static void set_count(json_t *object, const char *key, uint64_t value)
 
 static void set_text(json_t *object, const char *key, const char *value)
 {
-	json_object_set_new(object, key, json_string(value ? value : ""));
+	json_object_set_new(object, key, wick_json_name(value));
 }
 
 static void set_real(json_t *object, const char *key, double value)

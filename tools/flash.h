@@ -101,7 +101,7 @@ int flash_sweep_bound(struct flash_bench *bench, struct flash_sweep *sweep, stru
 
 void flash_print_head(FILE *out);
 void flash_print_cell(const struct flash_cell *cell, FILE *out);
-void flash_print_json(const struct flash_sweep *sweep, FILE *out);
+int flash_print_json(const struct flash_sweep *sweep, FILE *out);
 int flash_write_csv(const struct flash_sweep *sweep, const char *path, struct wick_diag *diag);
 
 /* "64k", "1M", "4608" */

@@ -7,7 +7,6 @@
 #include "json.h"
 
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 void flash_print_head(FILE *out)
@@ -56,7 +55,7 @@ static json_t *cell_json(const struct flash_cell *cell)
 
 static void set_text(json_t *object, const char *key, const char *text)
 {
-	json_object_set_new(object, key, json_text(text, strlen(text)));
+	json_object_set_new(object, key, wick_json_name(text));
 }
 
 static json_t *check_json(const struct flash_check *check)
@@ -74,10 +73,11 @@ static json_t *check_json(const struct flash_check *check)
 		check->error_worst, "points", points);
 }
 
-void flash_print_json(const struct flash_sweep *sweep, FILE *out)
+int flash_print_json(const struct flash_sweep *sweep, FILE *out)
 {
 	const struct flash_bench *bench = sweep->bench;
 	json_t *json = json_object(), *cells = json_array();
+	int rc;
 
 	set_text(json, "file", bench->file.path);
 	json_object_set_new(json, "file_bytes", json_integer((json_int_t)bench->file.size));
@@ -98,8 +98,9 @@ void flash_print_json(const struct flash_sweep *sweep, FILE *out)
 	json_object_set_new(json, "cells", cells);
 	if (sweep->check)
 		json_object_set_new(json, "profile_check", check_json(sweep->check));
-	json_print(json, out);
+	rc = json_print(json, out);
 	json_decref(json);
+	return rc;
 }
 
 static void write_rows(const struct flash_sweep *sweep, FILE *out)

@@ -50,16 +50,20 @@ static int eval_prompt(struct generator *gen, const struct prompt *prompt)
 	uint64_t begun_ns = now_ns();
 	int rc;
 
+	if (count == -EINVAL)
+		return wick_diag_say(gen->diag, -EINVAL, "the prompt is not UTF-8 text");
 	if (count < 0)
-		return wick_diag_say(gen->diag, (int)count, "the prompt is not UTF-8 text");
+		return (int)count;
 	if (count > UINT32_MAX)
 		return wick_diag_say(gen->diag, -EFBIG, "the prompt has more tokens than any context");
 	ids = malloc((size_t)count * sizeof(*ids));
 	if (!ids)
 		return -ENOMEM;
-	wick_tokenize(gen->wick, prompt->text, prompt->bytes, true, ids, (size_t)count);
-	wick_stats_reset(gen->wick);
-	rc = eval(gen, ids, (uint32_t)count);
+	rc = -ENOMEM;
+	if (wick_tokenize(gen->wick, prompt->text, prompt->bytes, true, ids, (size_t)count) == count) {
+		wick_stats_reset(gen->wick);
+		rc = eval(gen, ids, (uint32_t)count);
+	}
 	free(ids);
 	gen->figures->prompt_tokens = (uint32_t)count;
 	gen->figures->prompt_ns = now_ns() - begun_ns;
@@ -147,7 +151,7 @@ int generate_text(struct wick *wick, const struct prompt *prompt, const struct g
 		return rc;
 	}
 	fclose(gen.out);
-	*text = rc ? NULL : json_text(kept, kept_bytes);
+	*text = rc ? NULL : wick_json_text(kept, kept_bytes);
 	free(kept);
 	return rc;
 }

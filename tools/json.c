@@ -8,14 +8,20 @@
 #include "progress.h"
 #include "text.h"
 
-#include <math.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-void json_print(const json_t *value, FILE *out)
+int json_print(const json_t *value, FILE *out)
 {
-	json_dumpf(value, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+	char *text = value ? json_dumps(value, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+
+	if (!text)
+		return -ENOMEM;
+	fputs(text, out);
 	fputc('\n', out);
+	free(text);
+	return 0;
 }
 
 /* A value on its own; byte counts are said the way people read them, too. */
@@ -60,30 +66,10 @@ static void print_members(json_t *object, const char *prefix, FILE *out)
 	}
 }
 
-void json_print_lines(json_t *object, FILE *out)
+int json_print_lines(json_t *object, FILE *out)
 {
+	if (!object)
+		return -ENOMEM;
 	print_members(object, "", out);
-}
-
-json_t *json_text(const char *bytes, size_t count)
-{
-	static const char replacement[] = "\xef\xbf\xbd";
-	char *clean = malloc(3 * count + 1);
-	size_t used = 0;
-	json_t *value;
-
-	if (!clean)
-		return NULL;
-	while (count) {
-		int length = utf8_length(bytes, count);
-		size_t step = length > 0 ? (size_t)length : 1;
-
-		memcpy(clean + used, length > 0 ? bytes : replacement, length > 0 ? step : 3);
-		used += length > 0 ? step : 3;
-		bytes += step;
-		count -= step;
-	}
-	value = json_stringn(clean, used);
-	free(clean);
-	return value;
+	return 0;
 }

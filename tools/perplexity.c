@@ -10,6 +10,8 @@
 
 #include "perplexity.h"
 
+#include "json_text.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -59,7 +61,8 @@ static int take_piece(struct measure *m, bool *ended)
 		m->ids = larger;
 		m->capacity = capacity;
 	}
-	wick_tokenize(m->wick, text, bytes, false, m->ids + m->count, (size_t)count);
+	if (wick_tokenize(m->wick, text, bytes, false, m->ids + m->count, (size_t)count) != count)
+		return no_memory(m);
 	m->count += (size_t)count;
 	return 0;
 }
@@ -132,6 +135,7 @@ static int measure_all(struct measure *m)
 {
 	uint64_t begun_ns = now_ns();
 	bool ended = false;
+	double nats;
 	int rc = 0;
 
 	wick_stats_reset(m->wick);
@@ -142,10 +146,15 @@ static int measure_all(struct measure *m)
 	}
 	m->result->ns = now_ns() - begun_ns;
 	wick_stats(m->wick, &m->result->stats);
-	if (!rc && !m->result->tokens)
+	if (rc)
+		return rc;
+	if (!m->result->tokens)
 		return wick_diag_say(m->diag, -EINVAL, "%s: no token of it was predicted: it takes at least %u",
 			m->reader->name, 2 - m->bos_count);
-	return rc;
+	nats = m->result->nats / (double)m->result->tokens;
+	if (!isfinite(exp(nats)))
+		return wick_diag_say(m->diag, -ERANGE, "%s: perplexity is not a number: %g nats a token", m->reader->name, nats);
+	return 0;
 }
 
 int perplexity_measure(struct perplexity *result, struct wick *wick, struct reader *reader, uint64_t tokens_max,
@@ -154,6 +163,7 @@ int perplexity_measure(struct perplexity *result, struct wick *wick, struct read
 	struct measure m = { .result = result, .wick = wick, .reader = reader, .progress = progress, .diag = diag,
 		.vocab = wick_report_of(wick)->vocab, .tokens_left = tokens_max ? tokens_max : UINT64_MAX };
 	uint32_t ctx = wick_plan_of(wick)->ctx;
+	int64_t bos_count;
 	int rc;
 
 	*result = (struct perplexity){ 0 };
@@ -162,8 +172,9 @@ int perplexity_measure(struct perplexity *result, struct wick *wick, struct read
 	m.chunk = malloc(ctx * sizeof(*m.chunk));
 	if (!m.chunk)
 		return no_memory(&m);
-	m.bos_count = (uint32_t)wick_tokenize(wick, "", 0, true, m.chunk, ctx);
-	rc = measure_all(&m);
+	bos_count = wick_tokenize(wick, "", 0, true, m.chunk, ctx);
+	m.bos_count = (uint32_t)bos_count;
+	rc = bos_count < 0 ? no_memory(&m) : measure_all(&m);
 	free(m.chunk);
 	free(m.ids);
 	return rc;
@@ -175,7 +186,8 @@ json_t *perplexity_json(
 	const struct wick_stats *stats = &result->stats;
 	double tokens = (double)result->tokens, ms = (double)result->ns / 1e6, nats = result->nats / tokens;
 
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "model", report->model,
+	return json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "model",
+		wick_json_name(report->model),
 		"type", report->type, "mode", report->mode, "ctx", (json_int_t)plan->ctx, "tokens",
 		(json_int_t)result->tokens, "chunks", (json_int_t)result->chunks, "perplexity", exp(nats),
 		"nats_per_token", nats, "ms_per_token", ms / tokens, "io_wait_ms_per_token",

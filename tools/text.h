@@ -7,9 +7,6 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Bytes of the UTF-8 character that begins here: 1 to 4; 0 when more bytes are needed to tell; -1 when it is none. */
-int utf8_length(const char *bytes, size_t count);
-
 /* Replaces control characters and whatever is not UTF-8 by '?', in place. */
 void text_clean(char *text);
 

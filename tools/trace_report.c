@@ -151,7 +151,7 @@ static json_t *capacities_json(const struct stats *stats)
 	return list;
 }
 
-void stats_print_json(const struct stats *stats, FILE *out)
+int stats_print_json(const struct stats *stats, FILE *out)
 {
 	const struct wick_trace_shape *shape = stats->shape;
 	json_t *root = json_pack("{s:b, s:I, s:I, s:I, s:I, s:f, s:o, s:f, s:o, s:o, s:o}", "synthetic", shape->synthetic,
@@ -159,7 +159,9 @@ void stats_print_json(const struct stats *stats, FILE *out)
 		"warm_up_tokens", (json_int_t)stats->warm_up, "active_share", mean_active(stats), "active_share_by_layer",
 		active_json(stats), "reused_share", reused(&stats->curves), "distinct", distinct_json(&stats->curves), "friends",
 		friends_json(&stats->curves), "capacities", capacities_json(stats));
+	int rc;
 
-	json_print(root, out);
+	rc = json_print(root, out);
 	json_decref(root);
+	return rc;
 }

@@ -80,5 +80,5 @@ uint32_t stats_distinct(const struct stats_layer *layer, double count[STATS_WIND
 int stats_replay_add(struct stats *stats, const struct stats_layer *layer, struct wick_diag *diag);
 
 void stats_print(const struct stats *stats, FILE *out);
-void stats_print_json(const struct stats *stats, FILE *out);
+int stats_print_json(const struct stats *stats, FILE *out);
 int stats_write_svg(const struct stats *stats, const char *path, struct wick_diag *diag);

@@ -5,6 +5,7 @@
 
 #include "bits.h"
 #include "gguf.h"
+#include "json_text.h"
 #include "kv.h"
 #include "model.h"
 
@@ -22,7 +23,7 @@ static int set_string(json_t *info, const struct wick_gguf *gguf, const char *as
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	return json_object_set_new(info, as, json_stringn(text.bytes, text.length)) ? -ENOMEM : 0;
+	return json_object_set_new(info, as, wick_json_text(text.bytes, text.length)) ? -ENOMEM : 0;
 }
 
 /* Everything that is a number, in one table. */
@@ -77,7 +78,7 @@ static int describe(json_t *info, const struct wick_model *model, const char *pa
 
 	if (stat(path, &status))
 		return wick_diag_say(diag, -errno, "%s: cannot be looked at: %s", path, strerror(errno));
-	err = json_object_set_new(info, "path", json_string(path)) ? -ENOMEM : 0;
+	err = json_object_set_new(info, "path", wick_json_name(path)) ? -ENOMEM : 0;
 	if (!err)
 		err = set_string(info, model->gguf, "name", "general.name", diag);
 	if (!err)

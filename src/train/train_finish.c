@@ -9,6 +9,7 @@
 #include "train.h"
 
 #include "bits.h"
+#include "json_text.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -169,7 +170,7 @@ int wick_train_finish(struct wick_train *train, char **text)
 	rc = write_file(train);
 	if (rc)
 		return rc;
-	json = json_pack("{s:s, s:s, s:i, s:i}", "file", train->path, "type", wick_types[train->type].name, "tokens",
+	json = json_pack("{s:o, s:s, s:i, s:i}", "file", wick_json_name(train->path), "type", wick_types[train->type].name, "tokens",
 		(int)wick_train_tokens(train), "held_out_tokens", (int)(train->held_chunks * train->chunk));
 	json_object_set_new(json, "predictors", section(train, train->own, own));
 	if (train->ahead[0].rank)

@@ -9,6 +9,7 @@
 
 #include "bits.h"
 #include "gguf.h"
+#include "json_text.h"
 #include "kernels.h"
 #include "model.h"
 #include "predictor_set.h"
@@ -182,7 +183,7 @@ static int report(struct import *import, const char *path, char **text)
 	wick_sidecar_each(&import->shape, add_bytes, import);
 	for (uint32_t i = 0; i < import->shape.layers; i++)
 		json_array_append_new(ranks, json_integer(import->ranks[i]));
-	json = json_pack("{s:s, s:s, s:I, s:f, s:o}", "file", path, "type", wick_types[import->shape.type].name, "bytes",
+	json = json_pack("{s:o, s:s, s:I, s:f, s:o}", "file", wick_json_name(path), "type", wick_types[import->shape.type].name, "bytes",
 		(json_int_t)import->bytes, "model_share", (double)import->bytes / (double)import->model->shape.source_bytes,
 		"ranks", ranks);
 	*text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(6));

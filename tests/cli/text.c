@@ -5,6 +5,8 @@
 
 #include "text.h"
 
+#include "utf8.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -33,10 +35,10 @@ static void every_character(void **state)
 		int length = encode(code, bytes);
 		int wanted = code >= 0xd800 && code <= 0xdfff ? -1 : length;
 
-		if (utf8_length(bytes, (size_t)length) != wanted)
+		if (wick_utf8_length(bytes, (size_t)length) != wanted)
 			fail_msg("U+%04x", code);
 		for (int part = 0; wanted > 0 && part < length; part++)
-			if (utf8_length(bytes, (size_t)part) != 0)
+			if (wick_utf8_length(bytes, (size_t)part) != 0)
 				fail_msg("U+%04x, %d bytes of it", code, part);
 	}
 }
@@ -50,14 +52,14 @@ static void malformed(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		if (utf8_length(bad[i], strlen(bad[i])) != -1)
+		if (wick_utf8_length(bad[i], strlen(bad[i])) != -1)
 			fail_msg("case %zu", i);
 	/* Told as soon as it is known, so that nothing is held back in vain. */
-	assert_int_equal(utf8_length("\xc0", 1), -1);
-	assert_int_equal(utf8_length("\xf5", 1), -1);
-	assert_int_equal(utf8_length("\xe0\x80", 2), -1);
-	assert_int_equal(utf8_length("\xed\xa0", 2), -1);
-	assert_int_equal(utf8_length("\xf4\x90", 2), -1);
+	assert_int_equal(wick_utf8_length("\xc0", 1), -1);
+	assert_int_equal(wick_utf8_length("\xf5", 1), -1);
+	assert_int_equal(wick_utf8_length("\xe0\x80", 2), -1);
+	assert_int_equal(wick_utf8_length("\xed\xa0", 2), -1);
+	assert_int_equal(wick_utf8_length("\xf4\x90", 2), -1);
 }
 
 /* What arrives on the other side after each byte is always whole characters, and in the end every byte is there. */
