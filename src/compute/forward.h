@@ -4,6 +4,7 @@
 
 /* A batch of tokens through the model. */
 
+#include "bits.h"
 #include "compute.h"
 #include "kv.h"
 #include "place.h"
@@ -37,7 +38,7 @@ struct wick_forward {
 	float *embed;                  /* (batch, d_embed) */
 	float *h;                      /* FFN scratch */
 	size_t h_floats;
-	float *scores;                 /* (threads, ctx) */
+	float *scores;                 /* (threads, wick_attention_scores()) */
 	float *logits;                 /* (1 or batch, vocab) */
 	bool all_logits;
 	const struct wick_watch *watch; /* or NULL */
@@ -74,6 +75,14 @@ int wick_look_up(struct wick_forward *forward, const struct wick_place *place, u
 int wick_forward_embed(struct wick_forward *forward, const uint32_t *ids, uint32_t m, uint32_t position,
 	struct wick_diag *diag);
 int wick_forward_layer(struct wick_forward *forward, uint32_t layer, uint32_t m, uint32_t position, struct wick_diag *diag);
+
+#define WICK_ATTENTION_TOKENS 32 /* of a block, in long batches */
+
+/* Floats of scratch that a thread needs. */
+static inline size_t wick_attention_scores(uint32_t ctx)
+{
+	return (size_t)WICK_MIN(ctx, WICK_ATTENTION_TOKENS) * ctx;
+}
 
 /* Attention of one layer over a batch whose q, k, v are computed: stores keys and values, leaves the heads' outputs in
  * forward->norm. */

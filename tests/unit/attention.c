@@ -1,0 +1,185 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Attention of short and of long batches against its definition in double, the same bits for any threads. */
+
+#include "forward.h"
+
+#include "bits.h"
+#include "mem.h"
+#include "pool.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HEADS 6
+#define DIM 20
+#define WIDTH (HEADS * DIM)
+#define CTX 150
+#define TOKENS_MAX 100
+
+/* Numbers are below 1, so a score is a sum of DIM products below 1, off by (DIM + 2) u of their sum, times 1 / sqrt(DIM); that
+ * twice is what a share is off by, the weighted sum adds CTX u, softmax some 30 u: 0.5 of this. */
+#define ERROR_MAX (1000 * 0x1p-24)
+
+struct fixture {
+	struct wick_model model;
+	struct wick_forward forward;
+	struct wick_kernels kernels;
+	struct wick_mem mem;
+	float keys[CTX][WIDTH], values[CTX][WIDTH], queries[CTX][WIDTH]; /* as the cache holds them */
+	float out[TOKENS_MAX][WIDTH];
+};
+
+static float noise(uint32_t *seed)
+{
+	*seed = *seed * 1664525u + 1013904223u;
+	return (float)(int32_t)*seed * 0x1p-31f;
+}
+
+/* Random halves as floats. */
+static void fill(const struct fixture *fixture, float (*rows)[WIDTH], uint32_t *seed)
+{
+	uint8_t half[2 * WIDTH];
+
+	for (uint32_t p = 0; p < CTX; p++) {
+		for (uint32_t c = 0; c < WIDTH; c++)
+			rows[p][c] = noise(seed);
+		fixture->kernels.from_f32[WICK_F16](half, rows[p], WIDTH);
+		fixture->kernels.to_f32[WICK_F16](rows[p], half, WIDTH);
+	}
+}
+
+static struct fixture *make(uint32_t kv_heads, uint32_t threads)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct wick_forward *f = &fixture->forward;
+	struct wick_diag diag;
+	uint32_t seed = 3;
+
+	assert_non_null(fixture);
+	wick_kernels_init(&fixture->kernels, ~0u);
+	fixture->model.shape = (struct wick_shape){ .layers = 2, .d_model = WIDTH, .d_embed = WIDTH, .heads = HEADS,
+		.kv_heads = kv_heads, .head_dim = DIM };
+	f->model = &fixture->model;
+	f->compute.kernels = &fixture->kernels;
+	f->compute.tile_floats = wick_compute_tile_floats(&fixture->model.shape);
+	assert_int_equal(wick_pool_create(&f->compute.pool, threads, &diag), 0);
+	assert_int_equal(wick_mem_reserve(&fixture->mem, 8 << 20, &diag), 0);
+	wick_kv_init(&f->kv, &fixture->model.shape, CTX, &fixture->mem);
+	f->compute.tile = wick_mem_take(&fixture->mem, threads * f->compute.tile_floats * sizeof(float));
+	f->scores = wick_mem_take(&fixture->mem, threads * wick_attention_scores(CTX) * sizeof(float));
+	f->q = wick_mem_take(&fixture->mem, TOKENS_MAX * WIDTH * sizeof(float));
+	f->k = wick_mem_take(&fixture->mem, TOKENS_MAX * WIDTH * sizeof(float));
+	f->v = wick_mem_take(&fixture->mem, TOKENS_MAX * WIDTH * sizeof(float));
+	f->norm = wick_mem_take(&fixture->mem, TOKENS_MAX * WIDTH * sizeof(float));
+	fill(fixture, fixture->queries, &seed);
+	fill(fixture, fixture->keys, &seed);
+	fill(fixture, fixture->values, &seed);
+	return fixture;
+}
+
+static void destroy(struct fixture *fixture)
+{
+	wick_pool_destroy(fixture->forward.compute.pool);
+	wick_mem_release(&fixture->mem);
+	free(fixture);
+}
+
+/* A batch of m tokens through the second layer; what it leaves goes to out. */
+static void attend(struct fixture *fixture, uint32_t position, uint32_t m)
+{
+	struct wick_forward *f = &fixture->forward;
+	size_t kv = (size_t)f->model->shape.kv_heads * DIM;
+
+	for (uint32_t i = 0; i < m; i++) {
+		memcpy(f->q + (size_t)i * WIDTH, fixture->queries[position + i], WIDTH * sizeof(float));
+		memcpy(f->k + i * kv, fixture->keys[position + i], kv * sizeof(float));
+		memcpy(f->v + i * kv, fixture->values[position + i], kv * sizeof(float));
+	}
+	wick_attention(f, 1, m, position);
+	memcpy(fixture->out, f->norm, m * sizeof(fixture->out[0]));
+}
+
+static double score(const struct fixture *fixture, uint32_t token, uint32_t head, uint32_t kv_head, uint32_t p)
+{
+	double sum = 0;
+
+	for (uint32_t c = 0; c < DIM; c++)
+		sum += (double)fixture->queries[token][head * DIM + c] * (double)fixture->keys[p][kv_head * DIM + c];
+	return sum / sqrt(DIM);
+}
+
+static void check_token(const struct fixture *fixture, uint32_t token, const float *out)
+{
+	for (uint32_t head = 0; head < HEADS; head++) {
+		uint32_t kv_head = head / (HEADS / fixture->model.shape.kv_heads);
+		double sum[DIM] = { 0 }, total = 0;
+
+		for (uint32_t p = 0; p <= token; p++) {
+			double weight = exp(score(fixture, token, head, kv_head, p));
+
+			total += weight;
+			for (uint32_t c = 0; c < DIM; c++)
+				sum[c] += weight * (double)fixture->values[p][kv_head * DIM + c];
+		}
+		for (uint32_t c = 0; c < DIM; c++)
+			assert_true(fabs(sum[c] / total - (double)out[head * DIM + c]) < ERROR_MAX);
+	}
+}
+
+/* Batches of 1, below and above the block of tokens and of positions, one after the other. */
+static void definition(void **state)
+{
+	static const uint32_t batches[] = { 1, 31, 32, 33, 53 };
+
+	(void)state;
+	for (uint32_t kv_heads = 1; kv_heads <= HEADS; kv_heads++) {
+		struct fixture *fixture;
+		uint32_t position = 0;
+
+		if (HEADS % kv_heads)
+			continue;
+		fixture = make(kv_heads, 2);
+		for (size_t b = 0; b < WICK_COUNT_OF(batches); position += batches[b++]) {
+			attend(fixture, position, batches[b]);
+			for (uint32_t i = 0; i < batches[b]; i++)
+				check_token(fixture, position + i, fixture->out[i]);
+		}
+		assert_int_equal(position, CTX);
+		attend(fixture, 0, TOKENS_MAX);
+		for (uint32_t i = 0; i < TOKENS_MAX; i++)
+			check_token(fixture, i, fixture->out[i]);
+		destroy(fixture);
+	}
+}
+
+static void threads(void **state)
+{
+	struct fixture *one = make(HEADS, 1), *three = make(HEADS, 3);
+
+	(void)state;
+	for (int round = 0; round < 10; round++) {
+		attend(one, 40, TOKENS_MAX);
+		attend(three, 40, TOKENS_MAX);
+		assert_memory_equal(one->out, three->out, sizeof(one->out));
+	}
+	destroy(one);
+	destroy(three);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(definition),
+		cmocka_unit_test(threads),
+	};
+
+	wick_gemm_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
