@@ -10,6 +10,7 @@
 #include "file.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #define TRANSIENT_TRIES 20      /* with the waits below: about a second */
 #define RETRY_FIRST_NS 50000ull /* doubled at every further try */
@@ -84,6 +85,14 @@ static int after_error(struct wick_io_request *request, int error, unsigned retr
 	return WICK_ATTEMPT_LATER;
 }
 
+/* Whether the file ends here by now: it was truncated after it was opened. */
+static bool ends_at(const struct wick_file *file, uint64_t offset)
+{
+	struct stat now;
+
+	return fstat(file->fd, &now) == 0 && S_ISREG(now.st_mode) && (uint64_t)now.st_size <= offset;
+}
+
 int wick_attempt_judge(struct wick_io_request *request, int64_t result, unsigned retries)
 {
 	uint64_t got = (uint64_t)result, arrived = request->bytes_done + got, aimed = request->left_offset;
@@ -96,7 +105,11 @@ int wick_attempt_judge(struct wick_io_request *request, int64_t result, unsigned
 		return arrived == request->bytes ? 0 : -ENODATA;
 	}
 	wick_attempt_aim(request, arrived);
-	if (request->left_offset == aimed) /* less than one aligned block: not getting anywhere */
+	if (request->left_offset != aimed)
+		return WICK_ATTEMPT_ON;
+	/* Less than one aligned block: not getting anywhere. */
+	if (!ends_at(request->file, request->offset + arrived))
 		return after_error(request, -EIO, retries);
-	return WICK_ATTEMPT_ON;
+	request->bytes_done = arrived;
+	return -ENODATA;
 }

@@ -18,6 +18,10 @@ libjansson-dev  pkg-config --exists jansson
 libpcre2-dev    pkg-config --exists libpcre2-8
 libzip-dev      pkg-config --exists libzip
 '
+# Of tests that skip without.
+test_packages='
+libfuse3-dev    pkg-config --exists fuse3
+'
 long_packages='
 valgrind        command -v valgrind
 '

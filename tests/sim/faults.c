@@ -14,6 +14,7 @@
  */
 
 #include "fixture.h"
+#include "sentence.h"
 
 #include "bits.h"
 #include "engine.h"
@@ -36,7 +37,7 @@
 #define PROMPT 9
 #define TOKENS 13 /* the prompt, three after it, and one after a reset */
 #define ROWS 5    /* of logits: the prompt's last, then one a token */
-#define SECTOR 512u
+#define SECTOR SENTENCE_SECTOR
 #define HUNG_S 100            /* real seconds, for one run of milliseconds */
 #define DRIVE_NS 100000000000 /* of the drive's own time, whatever happens: retries take about a second */
 
@@ -277,60 +278,16 @@ static void check_rows(const float *rows, unsigned count)
 			      layout->vocab * sizeof(float)), "other logits in row %u", i);
 }
 
-struct named {
-	const char *name;
-	struct wick_tensor tensor;
-	bool found;
-};
-
-static void find_tensor(const struct wick_tensor *tensor, void *user)
-{
-	struct named *named = user;
-
-	if (strcmp(tensor->name, named->name))
-		return;
-	named->tensor = *tensor;
-	named->found = true;
-}
-
-/* The numbers behind "bundle ", "row " or "rows " and behind "offset ". */
-static bool numbers_of(const char *text, unsigned long long *row, unsigned long long *offset)
-{
-	const char *at = strstr(text, "offset ");
-
-	return at && sscanf(at, "offset %llu", offset) == 1 &&
-	       (sscanf(text, "bundle %llu", row) == 1 || sscanf(text, "row %llu", row) == 1 ||
-		       sscanf(text, "rows %llu", row) == 1);
-}
-
-/* "MODEL: TENSOR: BLOCK: reading at offset N: WHY" or "MODEL: TENSOR: BLOCK at offset N: WHY", and all of it true: the
- * block of that tensor is where the offset is, and what was read from there, one chunk or a few bundles, has the place
- * where the fault struck. */
+/* What it says is true. */
 static void check_sentence(const struct wick_diag *diag)
 {
-	const struct layout *layout = run.layout;
-	size_t length = strlen(layout->model);
-	unsigned long long row, offset;
-	struct named named = { 0 };
-	char name[64] = "";
-	struct wick_model *model;
-	uint64_t begin, reach;
+	const char *model = run.layout->model, *wrong;
+	bool gone = run.drive.fault == WICK_SIM_GONE;
+	struct sentence_fault fault = { .path = model, .model = model, .offset = gone ? UINT64_MAX : strike_offset,
+		.chunk_bytes = ways[run.way].chunk_bytes };
 
-	CHECK(!strncmp(diag->text, layout->model, length) && sscanf(diag->text + length, ": %63[^:]: ", name) == 1 &&
-		numbers_of(diag->text + length + 4 + strlen(name), &row, &offset), "\"%s\" names no place", diag->text);
-	assert_int_equal(wick_model_open(&model, layout->model, NULL), 0);
-	named.name = name;
-	wick_model_each(model, find_tensor, &named);
-	wick_model_close(model);
-	CHECK(named.found, "\"%s\": there is no such tensor", diag->text);
-	begin = named.tensor.offset + row * named.tensor.row_bytes;
-	CHECK(row < named.tensor.rows && offset + SECTOR > begin &&
-		offset < begin + named.tensor.check_rows * named.tensor.row_bytes, "\"%s\": that is elsewhere", diag->text);
-	if (run.drive.fault == WICK_SIM_GONE)
-		return;
-	reach = WICK_MAX(ways[run.way].chunk_bytes, named.tensor.check_rows * named.tensor.row_bytes) + 2 * SECTOR;
-	CHECK(strike_offset + SECTOR >= offset && strike_offset < offset + reach,
-		"\"%s\": the fault is at %llu", diag->text, (unsigned long long)strike_offset);
+	wrong = sentence_wrong(diag->text, &fault);
+	CHECK(!wrong, "\"%s\": %s; the fault is at %llu", diag->text, wrong, (unsigned long long)strike_offset);
 }
 
 static void check_failure(int code, const struct wick_diag *diag)
