@@ -86,14 +86,16 @@ static int check(struct wick_diag *diag)
 	size_t known = 0, listed = 0;
 
 	if (!only)
-		return 0;
+		return engine_options_check(diag);
 	if (!ablation)
 		return wick_diag_say(diag, -EINVAL, "--rows is for --ablation");
 	for (size_t i = 0; i < WAYS; i++)
 		known += is_listed(ways[i].name, only);
 	for (const char *at = only; at; at = after_comma(at))
 		listed++;
-	return known == listed ? 0 : wick_diag_say(diag, -EINVAL, "--rows takes names of rows, each once, not '%s'", only);
+	if (known != listed)
+		return wick_diag_say(diag, -EINVAL, "--rows takes names of rows, each once, not '%s'", only);
+	return engine_options_check(diag);
 }
 
 static void init(void)

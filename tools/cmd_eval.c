@@ -34,7 +34,7 @@ static int check(struct wick_diag *diag)
 		return wick_diag_say(diag, -EINVAL, "--text FILE is missing");
 	if (!*text_path)
 		return wick_diag_say(diag, -EINVAL, "--text takes a file name, not ''");
-	return 0;
+	return engine_options_check(diag);
 }
 
 static int print_result(const struct wick *wick, const struct perplexity *result, const struct recall *recall)

@@ -79,5 +79,6 @@ const struct command cmd_plan = {
 	.options = options,
 	.shared = engine_opts,
 	.init = engine_options_init,
+	.check = engine_options_check,
 	.run = run,
 };

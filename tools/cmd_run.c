@@ -61,7 +61,7 @@ static int check(struct wick_diag *diag)
 		return wick_diag_say(diag, -EINVAL, "a prompt is missing: -p TEXT or -f FILE");
 	if (prompt_text && prompt_path)
 		return wick_diag_say(diag, -EINVAL, "-p and -f exclude each other");
-	return 0;
+	return engine_options_check(diag);
 }
 
 static int open_output(const char *path, FILE **out, struct wick_diag *diag)

@@ -43,7 +43,7 @@ static int check(struct wick_diag *diag)
 		return wick_diag_say(diag, -EINVAL, "--text FILE is missing");
 	if (!out_path || !*out_path)
 		return wick_diag_say(diag, -EINVAL, "-o TRACE is missing");
-	return 0;
+	return engine_options_check(diag);
 }
 
 /* What the engine's watch writes, and the trace is made from. */

@@ -8,6 +8,9 @@
 #include "progress.h"
 
 #include <errno.h>
+#include <string.h>
+
+#define CHUNK_UNIT 4096u
 
 struct wick_options engine_options;
 
@@ -33,7 +36,35 @@ int engine_open(struct wick **wick, const char *model_path, const struct wick_op
 	return rc;
 }
 
+static bool is_node(const char *word)
+{
+	return *word && strspn(word, "0123456789") == strlen(word);
+}
+
+static bool is_other(const char *given, const char *name)
+{
+	return given && strcmp(given, name);
+}
+
+int engine_options_check(struct wick_diag *diag)
+{
+	const struct wick_options *options = &engine_options;
+
+	if (options->window && is_other(options->policy, "window"))
+		return wick_diag_say(diag, -EINVAL, "--window is for --policy window, not for '%s'", options->policy);
+	if (options->trace && is_other(options->mode, "sparse"))
+		return wick_diag_say(diag, -EINVAL, "--trace is for --mode sparse, not for '%s'", options->mode);
+	if (options->chunk_bytes % CHUNK_UNIT)
+		return wick_diag_say(diag, -EINVAL, "--chunk-size takes a multiple of 4k, not '%llu'",
+			(unsigned long long)options->chunk_bytes);
+	if (is_other(options->numa, "local") && is_other(options->numa, "interleave") && !is_node(options->numa))
+		return wick_diag_say(diag, -EINVAL, "--numa takes local, interleave or a node's number, not '%s'",
+			options->numa);
+	return 0;
+}
+
 static const char *const modes[] = { "sparse", "dense", "hybrid", "naive", NULL };
+static const char *const policies[] = { "lru", "window", "decay", NULL };
 static const char *const methods[] = { "uring", "pread", "mmap", NULL };
 
 const struct opt engine_opts[] = {
@@ -51,8 +82,8 @@ const struct opt engine_opts[] = {
 			"elsewhere); half of it stays; nothing does" },
 
 	{ OPT_HEADING, .help = "Sparse mode:" },
-	{ OPT_TEXT, .name = "policy", .value = "NAME", .into.text = &engine_options.policy,
-		.help = "which neurons stay: lru, window or decay (the best measured)" },
+	{ OPT_CHOICE, .name = "policy", .choices = policies, .into.text = &engine_options.policy,
+		.help = "which neurons stay (decay: the best measured)" },
 	{ OPT_COUNT, .name = "window", .value = "K|auto", .zero = "auto", .into.count = &engine_options.window,
 		.min = 1, .max = UINT32_MAX,
 		.help = "policy window: neurons of the last K tokens stay (auto: as many as "
@@ -70,10 +101,10 @@ const struct opt engine_opts[] = {
 	{ OPT_COUNT, .name = "queue-depth", .value = "N", .into.count = &engine_options.queue_depth,
 		.min = 1, .max = 4096, .help = "reads in flight (256; not direct: 32)" },
 	{ OPT_SIZE, .name = "chunk-size", .value = "SIZE", .into.size = &engine_options.chunk_bytes,
-		.min = 512, .max = 1u << 30, .help = "bytes of one read (1M)" },
+		.min = CHUNK_UNIT, .max = 64u << 20, .help = "bytes of one read, in steps of 4k (1M)" },
 
 	{ OPT_HEADING, .help = "Processor:" },
-	{ OPT_COUNT, .name = "threads", .value = "N", .into.count = &engine_options.threads, .min = 1, .max = 1024,
+	{ OPT_COUNT, .name = "threads", .value = "N", .into.count = &engine_options.threads, .min = 1, .max = 256,
 		.help = "that compute (one for each CPU)" },
 	{ OPT_TEXT, .name = "numa", .value = "POLICY", .into.text = &engine_options.numa,
 		.help = "each node its own rows and threads, pages on each node in turn "

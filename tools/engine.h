@@ -13,5 +13,8 @@ extern const struct opt engine_opts[];
 
 void engine_options_init(void);
 
+/* What the table cannot say: -EINVAL for options that no model would make possible. */
+int engine_options_check(struct wick_diag *diag);
+
 /* wick_open(), showing how far loading is; Ctrl-C ends it with -ECANCELED and a sentence. */
 int engine_open(struct wick **wick, const char *model_path, const struct wick_options *options, struct wick_diag *diag);

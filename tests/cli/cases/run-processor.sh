@@ -8,5 +8,9 @@ best=$(write)
 [ "$(write --numa local)" = "$best" ] && [ "$(write --numa interleave)" = "$best" ] && echo "the same on every node"
 more=$(($(nproc) + 1))
 [ "$(write --threads $more)" = "$best" ] && sed -nE "s/^cpu .*, $more (threads on) [0-9]+ CPUs?,.*/more \\1 fewer CPUs/p" said
-refuse run model.gguf -p a --numa near
+misuse run model.gguf -p a --numa near
 refuse run model.gguf -p a --numa 63
+# The bounds of the options are those of the library.
+for policy in lru window decay; do
+	wick plan model.gguf --mode sparse --policy $policy --threads 256 --chunk-size 64M >/dev/null && echo "$policy, and the most there can be"
+done
