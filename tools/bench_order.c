@@ -16,11 +16,15 @@
 #include "trace.h"
 #include "trace_commands.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#define MARK ".order-"    /* between the model's name and this process's number in the names of its files */
 #define REST_LEAST 256u /* tokens that decide an order */
 
 /* One trace written as a part of another. */
@@ -183,6 +187,27 @@ static int make_all(struct bench_ordered *ordered, const char *model_path, struc
 	return rc;
 }
 
+/* Files whose bench does not run any more. It may run where process numbers are others, so they are only named. */
+static void say_left(const char *model_path)
+{
+	const char *slash = strrchr(model_path, '/'), *name = slash ? slash + 1 : model_path;
+	char *folder = strndup(model_path, (size_t)(name - model_path));
+	DIR *dir = folder ? opendir(*folder ? folder : ".") : NULL;
+	size_t length = strlen(name), mark = strlen(MARK);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		const char *rest = entry->d_name + length;
+		int pid = strncmp(entry->d_name, name, length) || strncmp(rest, MARK, mark) ? 0 : atoi(rest + mark);
+
+		if (pid > 0 && kill(pid, 0) && errno == ESRCH)
+			fprintf(stderr, "left by a bench that was killed: %s%s\n", folder, entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	free(folder);
+}
+
 int bench_order_make(struct bench_ordered *ordered, const char *model_path, const char *trace_path, uint32_t replayed,
 	struct wick_diag *diag)
 {
@@ -195,9 +220,11 @@ int bench_order_make(struct bench_ordered *ordered, const char *model_path, cons
 	rc = wick_trace_open(&from, trace_path, diag);
 	if (rc)
 		return rc;
-	snprintf(ordered->model, PATH_MAX, "%s.order-%d.gguf", model_path, (int)getpid());
-	snprintf(ordered->trace, PATH_MAX, "%s.order-%d.trace", model_path, (int)getpid());
-	snprintf(ordered->rest, PATH_MAX, "%s.order-%d.rest", model_path, (int)getpid());
+	say_left(model_path);
+	snprintf(ordered->model, PATH_MAX, "%s" MARK "%d.gguf", model_path, (int)getpid());
+	snprintf(ordered->trace, PATH_MAX, "%s" MARK "%d.trace", model_path, (int)getpid());
+	snprintf(ordered->rest, PATH_MAX, "%s" MARK "%d.rest", model_path, (int)getpid());
+	snprintf(ordered->predictors, PATH_MAX, "%s" MARK "%d.pred.gguf", model_path, (int)getpid());
 	rc = make_all(ordered, model_path, from, replayed, diag);
 	wick_trace_close(from);
 	if (rc)
@@ -207,7 +234,7 @@ int bench_order_make(struct bench_ordered *ordered, const char *model_path, cons
 
 void bench_order_remove(const struct bench_ordered *ordered)
 {
-	const char *const paths[] = { ordered->model, ordered->trace, ordered->rest };
+	const char *const paths[] = { ordered->model, ordered->trace, ordered->rest, ordered->predictors };
 
 	for (size_t i = 0; i < WICK_COUNT_OF(paths); i++)
 		if (*paths[i])

@@ -195,8 +195,8 @@ static int open_folder(const struct wick_outfile *out, struct wick_diag *diag)
 	return fd;
 }
 
-/* The rename lasts only when the folder is synced too. Whatever can fail but that comes before: a file in place is a
- * success. */
+/* The rename lasts only when the folder is synced too. Whatever can fail but that comes before; if that fails, the file is
+ * in place all the same, and only that it stays there is not certain. */
 static int put_in_place(struct wick_outfile *out, struct wick_diag *diag)
 {
 	int folder = open_folder(out, diag), rc = 0;
@@ -208,14 +208,14 @@ static int put_in_place(struct wick_outfile *out, struct wick_diag *diag)
 	} else {
 		free(out->temporary);
 		out->temporary = NULL;
-		rc = fsync(folder) < 0 ? fail(out, "syncing its folder", diag) : 0;
+		rc = fsync(folder) < 0 ? fail(out, "is in place, and may be gone after a power cut: syncing its folder", diag) : 0;
 	}
 	close(folder);
 	return rc;
 }
 
 /* What is left in the buffer goes out rounded up to what a direct write takes; the file is cut to its length. */
-int wick_outfile_commit(struct wick_outfile *out, struct wick_diag *diag)
+int wick_outfile_finish(struct wick_outfile *out, struct wick_diag *diag)
 {
 	uint64_t held = out->bytes - out->flushed, rounded = wick_align_up(held, DIRECT_ALIGN);
 	int rc;
@@ -226,7 +226,16 @@ int wick_outfile_commit(struct wick_outfile *out, struct wick_diag *diag)
 		return rc;
 	if (ftruncate(out->fd, out->bytes) < 0 || fsync(out->fd) < 0)
 		return fail(out, "syncing", diag);
-	rc = put_in_place(out, diag);
+	out->finished = true;
+	return 0;
+}
+
+int wick_outfile_commit(struct wick_outfile *out, struct wick_diag *diag)
+{
+	int rc = out->finished ? 0 : wick_outfile_finish(out, diag);
+
+	if (rc == 0)
+		rc = put_in_place(out, diag);
 	if (rc == 0)
 		wick_outfile_discard(out);
 	return rc;

@@ -17,6 +17,7 @@ struct wick_outfile {
 	int fd;
 	char *path;
 	char *temporary; /* NULL: not being written */
+	bool finished;
 	bool direct;     /* O_DIRECT is in force */
 	uint8_t *buffer; /* (WICK_OUTFILE_BYTES), what comes after `flushed` */
 	uint64_t bytes;  /* written so far */
@@ -28,5 +29,9 @@ struct wick_outfile {
 int wick_outfile_create(struct wick_outfile *out, const char *path, uint64_t total_bytes, struct wick_diag *diag);
 int wick_outfile_write(struct wick_outfile *out, const void *data, uint64_t bytes, struct wick_diag *diag);
 int wick_outfile_pad(struct wick_outfile *out, uint32_t align, struct wick_diag *diag); /* with zeros */
+
+/* Finish puts all of it on the drive, still under the temporary name; what is left to commit is the rename. Commit
+ * finishes what was not. */
+int wick_outfile_finish(struct wick_outfile *out, struct wick_diag *diag);
 int wick_outfile_commit(struct wick_outfile *out, struct wick_diag *diag);
 void wick_outfile_discard(struct wick_outfile *out); /* a zeroed or committed one is fine */

@@ -215,9 +215,13 @@ int wick_pack_write(struct wick_pack_job *job, const char *out_path, const uint8
 	rc = wick_outfile_write(&job->out, header, header_bytes, job->diag);
 	if (rc == 0)
 		rc = wick_slot_each(&job->shape, put_slot, job);
-	if (rc == 0)
-		rc = wick_outfile_commit(&job->out, job->diag);
-	wick_outfile_discard(&job->out);
+	return rc ? rc : wick_outfile_finish(&job->out, job->diag);
+}
+
+int wick_pack_commit(struct wick_pack_job *job)
+{
+	int rc = wick_outfile_commit(&job->out, job->diag);
+
 	if (rc == 0 && job->progress)
 		job->progress(job->user, job->total_bytes, job->total_bytes);
 	return rc;
@@ -225,6 +229,7 @@ int wick_pack_write(struct wick_pack_job *job, const char *out_path, const uint8
 
 static void forget(struct wick_pack_job *job)
 {
+	wick_outfile_discard(&job->out);
 	wick_checkpoint_close(job->checkpoint);
 	free(job->raw);
 	free(job->numbers);
@@ -252,6 +257,8 @@ static int pack_naturally(
 		rc = make_room(&job, options->memory_bytes);
 	if (rc == 0)
 		rc = wick_pack_write(&job, out, header, header_bytes, wick_pack_slot);
+	if (rc == 0)
+		rc = wick_pack_commit(&job);
 	free(header);
 	forget(&job);
 	return rc;

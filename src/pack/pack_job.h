@@ -76,9 +76,11 @@ int wick_pack_read(struct wick_pack_job *job, const struct wick_source_tensor *s
 struct wick_gguf_writer;
 int wick_pack_header(
 	struct wick_pack_job *job, struct wick_gguf_writer *writer, uint8_t **header, uint64_t *header_bytes);
-/* Writes the file, its tensors by put_slot, which is given the job. */
+/* Writes the file, its tensors by put_slot, which is given the job; wick_pack_commit() puts it in place, and after an
+ * error wick_outfile_discard() does not. */
 int wick_pack_write(struct wick_pack_job *job, const char *out_path, const uint8_t *header, uint64_t header_bytes,
 	int (*put_slot)(enum wick_slot_id id, uint32_t layer, void *user));
+int wick_pack_commit(struct wick_pack_job *job);
 
 /* A packed model in another order of neurons: wick_pack() with options->order "coactivation". */
 int wick_pack_in_order(const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag);

@@ -4,7 +4,7 @@
 /* A packed model written anew with the neurons of each layer in another order: bundles, their checksums, the biases of
  * the up-projection and the predictors move together, everything else is copied. No number is changed, so the model
  * computes what it did, but for the order in which a layer's down-projection is summed up. Trained predictors, which
- * are in a file of their own, are written anew beside it.
+ * are in a file of their own, are written anew beside it; the model takes its place last, so that it is never without.
  *
  * A layer's bundles are read from front to back as often as their new order takes turns of memory:
  *
@@ -275,6 +275,7 @@ static int open_source(struct reordering *r, const char *source, const struct wi
 
 static void forget(struct reordering *r)
 {
+	wick_outfile_discard(&r->job.out);
 	if (r->fd >= 0)
 		close(r->fd);
 	wick_order_close(r->order);
@@ -306,6 +307,8 @@ int wick_pack_in_order(const char *source, const char *out, const struct wick_pa
 		rc = wick_pack_write(&r.job, out, header, header_bytes, visit);
 	if (rc == 0 && r.predictors->gguf)
 		rc = wick_pack_sidecar_in_order(&r.job, r.predictors, out, r.orders);
+	if (rc == 0)
+		rc = wick_pack_commit(&r.job);
 	free(header);
 	forget(&r);
 	return rc;
