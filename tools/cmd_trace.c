@@ -19,6 +19,7 @@ int trace_model_read(const char *path, struct trace_model *into, struct wick_dia
 		.n_ff = model->shape.n_ff,
 		.crc = wick_model_identity(model),
 		.stride = model->shape.stride,
+		.source_bytes = model->shape.source_bytes,
 		.relu = model->shape.relu,
 	};
 	wick_model_close(model);

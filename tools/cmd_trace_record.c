@@ -12,10 +12,12 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#define PERCENT_LEAST 1e-6 /* a share of 0 would be none given */
 #define BATCH 128u /* tokens evaluated at once, and held until all their layers are known */
 
 static const char *model_path, *text_path, *out_path;
@@ -55,15 +57,26 @@ struct recording {
 	uint32_t text_begin, text_end, done;
 	int64_t bos;     /* -1: none */
 	uint32_t base;   /* position of the batch's first token */
-	uint8_t *active; /* (BATCH, layers, n_ff), bytes */
+	uint64_t *active; /* (BATCH, layers, words), a bit a neuron */
+	uint64_t words;
 	uint32_t *ids;   /* (n_ff) */
 };
 
-static uint8_t *active_at(const struct recording *recording, uint32_t position, uint32_t layer)
+static uint64_t *active_at(const struct recording *recording, uint32_t position, uint32_t layer)
 {
 	uint64_t row = (uint64_t)(position - recording->base) * recording->model.layers + layer;
 
-	return recording->active + row * recording->model.n_ff;
+	return recording->active + row * recording->words;
+}
+
+static uint64_t active_bytes(const struct recording *recording)
+{
+	return BATCH * recording->model.layers * recording->words * sizeof(uint64_t);
+}
+
+static void set_active(uint64_t *active, uint32_t neuron)
+{
+	active[neuron / 64] |= 1ull << neuron % 64;
 }
 
 static void note_fired(void *user, uint32_t layer, uint32_t position, uint32_t m, uint32_t first, uint32_t count,
@@ -71,25 +84,26 @@ static void note_fired(void *user, uint32_t layer, uint32_t position, uint32_t m
 {
 	for (uint32_t i = 0; i < m; i++)
 		for (uint32_t k = 0; k < count; k++)
-			active_at(user, position + i, layer)[first + k] = h[i * ldh + k] > 0;
+			if (h[i * ldh + k] > 0)
+				set_active(active_at(user, position + i, layer), first + k);
 }
 
 static void note_chosen(void *user, uint32_t layer, uint32_t position, const uint32_t *ids, uint32_t count)
 {
 	for (uint32_t k = 0; k < count; k++)
-		active_at(user, position, layer)[ids[k]] = 1;
+		set_active(active_at(user, position, layer), ids[k]);
 }
 
 static int write_batch(struct recording *recording, uint32_t count, struct wick_diag *diag)
 {
 	for (uint32_t i = 0; i < count; i++)
 		for (uint32_t layer = 0; layer < recording->model.layers; layer++) {
-			const uint8_t *active = active_at(recording, recording->base + i, layer);
+			const uint64_t *active = active_at(recording, recording->base + i, layer);
 			uint32_t n = 0;
 			int rc;
 
 			for (uint32_t k = 0; k < recording->model.n_ff; k++)
-				if (active[k])
+				if (active[k / 64] >> k % 64 & 1)
 					recording->ids[n++] = k;
 			rc = wick_trace_add(recording->writer, layer, recording->ids, n, NULL, NULL, 0, diag);
 			if (rc)
@@ -113,7 +127,6 @@ static uint32_t take_batch(struct recording *recording, uint32_t ctx, uint32_t b
 /* The text in stretches of the context's length, each begun anew. */
 static int record(struct recording *recording, uint32_t ctx, struct progress *progress, struct wick_diag *diag)
 {
-	uint64_t held_bytes = (uint64_t)BATCH * recording->model.layers * recording->model.n_ff;
 	int rc = 0;
 
 	while (!rc && recording->done < tokens && recording->text_begin < recording->text_end) {
@@ -123,7 +136,7 @@ static int record(struct recording *recording, uint32_t ctx, struct progress *pr
 			wick_reset(recording->wick);
 		recording->base = wick_position(recording->wick);
 		count = take_batch(recording, ctx, batch);
-		memset(recording->active, 0, held_bytes);
+		memset(recording->active, 0, active_bytes(recording));
 		rc = wick_eval(recording->wick, batch, count, NULL, NULL, diag);
 		if (!rc)
 			rc = write_batch(recording, count, diag);
@@ -134,56 +147,96 @@ static int record(struct recording *recording, uint32_t ctx, struct progress *pr
 	return rc;
 }
 
+/* A token has a byte at least; a token and a space may come in front. */
+static uint64_t ids_max(const struct prompt *text)
+{
+	return WICK_MIN(tokens, text->bytes) + 2ull;
+}
+
 /* As many ids as are wanted, without the one in front that some models begin with. */
-static int take_text(struct recording *recording, struct wick_diag *diag)
+static int take_text(struct recording *recording, const struct prompt *text, struct wick_diag *diag)
 {
 	struct wick *wick = recording->wick;
-	struct prompt text = { 0 };
 	int64_t count, without;
-	int rc = prompt_read(&text, text_path, diag);
 
-	if (rc)
-		return rc;
-	recording->text = calloc(tokens + 1ull, sizeof(uint32_t));
-	if (!recording->text) {
-		prompt_free(&text);
+	recording->text = calloc(ids_max(text), sizeof(uint32_t));
+	if (!recording->text)
 		return wick_diag_say(diag, -ENOMEM, "no memory for %u tokens", tokens);
-	}
-	count = wick_tokenize(wick, text.text, text.bytes, true, recording->text, tokens + 1ull);
-	without = count < 0 ? count : wick_tokenize(wick, text.text, text.bytes, false, NULL, 0);
-	prompt_free(&text);
+	count = wick_tokenize(wick, text->text, text->bytes, true, recording->text, ids_max(text));
+	without = count < 0 ? count : wick_tokenize(wick, text->text, text->bytes, false, NULL, 0);
 	if (without < 0)
 		return wick_diag_say(diag, (int)without, "%s: %s", text_path, strerror((int)-without));
 	recording->bos = count > without ? (int64_t)recording->text[0] : -1;
 	recording->text_begin = count > without ? 1 : 0;
-	recording->text_end = (uint32_t)WICK_MIN((uint64_t)count, tokens + 1ull);
+	recording->text_end = (uint32_t)WICK_MIN((uint64_t)count, ids_max(text));
 	return 0;
 }
 
-static int begin(struct recording *recording, struct wick_diag *diag)
+static int begin(struct recording *recording, struct prompt *text, struct wick_diag *diag)
 {
 	const struct trace_model *model = &recording->model;
 	struct wick_trace_shape shape = { .layers = model->layers, .n_ff = model->n_ff, .model_crc = model->crc };
-	int rc = take_text(recording, diag);
+	int rc = take_text(recording, text, diag);
 
+	prompt_free(text);
 	if (rc)
 		return rc;
 	recording->ids = calloc(model->n_ff, sizeof(uint32_t));
-	recording->active = calloc((uint64_t)BATCH * model->layers, model->n_ff);
+	recording->active = malloc(active_bytes(recording));
 	if (!recording->ids || !recording->active)
 		return wick_diag_say(diag, -ENOMEM, "no memory for what is active in %u tokens", BATCH);
 	return wick_trace_create(&recording->writer, out_path, &shape, diag);
 }
 
+/* What recording takes beside the engine. */
+static uint64_t beside_bytes(const struct recording *recording, const struct prompt *text)
+{
+	const struct wick_trace_shape shape = { .layers = recording->model.layers, .n_ff = recording->model.n_ff,
+		.tokens = (uint32_t)WICK_MIN(tokens, text->bytes) };
+
+	return active_bytes(recording) + (shape.n_ff + ids_max(text)) * sizeof(uint32_t) + text->bytes +
+		wick_trace_writer_bytes(&shape);
+}
+
+/* Where a budget was given, that is of it, too; where none was, more is free than the engine takes. */
+static struct wick_memory engine_share(const struct recording *recording, uint64_t beside_bytes)
+{
+	struct wick_memory memory = engine_options.memory;
+
+	if (memory.bytes)
+		memory.bytes -= WICK_MIN(memory.bytes - 1, beside_bytes);
+	else if (memory.percent > 0)
+		memory.percent = fmax(memory.percent - 100.0 * (double)beside_bytes / (double)recording->model.source_bytes,
+			PERCENT_LEAST);
+	return memory;
+}
+
+static int open_engine(struct recording *recording, const struct prompt *text, struct wick_diag *diag)
+{
+	struct wick_options shared = engine_options;
+	uint64_t beside = beside_bytes(recording, text);
+	int rc;
+
+	shared.memory = engine_share(recording, beside);
+	rc = engine_open(&recording->wick, model_path, &shared, diag);
+	if (rc == -ENOSPC) {
+		size_t said = strlen(diag->text);
+
+		snprintf(diag->text + said, sizeof(diag->text) - said, "; recording takes %llu bytes beside that",
+			(unsigned long long)beside);
+	}
+	return rc;
+}
+
 /* Dense: what fired. Sparse: what the predictor chose, which is what is read then. */
-static int record_open(struct recording *recording, struct wick_diag *diag)
+static int record_open(struct recording *recording, struct prompt *text, struct wick_diag *diag)
 {
 	bool sparse = !strcmp(engine_options.mode, "sparse");
 	struct wick_watch watch = {
 		.user = recording, .fired = sparse ? NULL : note_fired, .chosen = sparse ? note_chosen : NULL
 	};
 	struct progress progress;
-	int rc = begin(recording, diag);
+	int rc = begin(recording, text, diag);
 
 	progress_begin(&progress, "recording");
 	wick_watch(recording->wick, &watch);
@@ -202,21 +255,31 @@ static int record_open(struct recording *recording, struct wick_diag *diag)
 	return rc;
 }
 
+static int open_model(struct recording *recording, const struct prompt *text, struct wick_diag *diag)
+{
+	int rc = trace_model_read(model_path, &recording->model, diag);
+
+	if (!rc && !recording->model.relu)
+		rc = wick_diag_say(diag, -EINVAL, "%s: its activation is not ReLU, so all of its neurons are always active",
+			model_path);
+	recording->words = wick_div_up(recording->model.n_ff, 64);
+	return rc ? rc : open_engine(recording, text, diag);
+}
+
 static int run(struct wick_diag *diag)
 {
 	struct recording recording = { 0 };
+	struct prompt text;
 	struct stat written;
-	int rc = trace_model_read(model_path, &recording.model, diag);
+	int rc = prompt_read(&text, text_path, diag);
 
-	interrupt_catch();
-	if (!rc && !recording.model.relu)
-		rc = wick_diag_say(diag, -EINVAL, "%s: its activation is not ReLU, so all of its neurons are always active",
-			model_path);
-	if (!rc)
-		rc = engine_open(&recording.wick, model_path, &engine_options, diag);
 	if (rc)
 		return rc;
-	rc = record_open(&recording, diag);
+	interrupt_catch();
+	rc = open_model(&recording, &text, diag);
+	if (!rc)
+		rc = record_open(&recording, &text, diag);
+	prompt_free(&text);
 	wick_close(recording.wick);
 	if (rc == -ECANCELED)
 		return wick_diag_say(diag, rc, "stopped; %s was not written", out_path);

@@ -11,7 +11,7 @@ extern const struct command cmd_trace_record, cmd_trace_stats, cmd_trace_synth;
 /* What a trace can be compared with, of a packed model. */
 struct trace_model {
 	uint32_t layers, n_ff, crc;
-	uint64_t stride;
+	uint64_t stride, source_bytes;
 	bool relu;
 };
 

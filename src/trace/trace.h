@@ -55,6 +55,7 @@ int wick_trace_create(struct wick_trace_writer **writer, const char *path, const
  * probabilities are kept in steps of 1/255. */
 int wick_trace_add(struct wick_trace_writer *writer, uint32_t layer, const uint32_t *ids, uint32_t count,
 	const uint32_t *likely, const float *probability, uint32_t likely_count, struct wick_diag *diag);
+uint64_t wick_trace_writer_bytes(const struct wick_trace_shape *shape); /* memory that one takes */
 uint64_t wick_trace_written(const struct wick_trace_writer *writer); /* bytes so far */
 /* Ends it, whatever happens: the writer is gone after either of these. */
 int wick_trace_commit(struct wick_trace_writer *writer, struct wick_diag *diag);

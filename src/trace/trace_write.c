@@ -5,6 +5,7 @@
 
 #include "trace.h"
 
+#include "bits.h"
 #include "check.h"
 #include "kernels.h"
 #include "outfile.h"
@@ -42,6 +43,21 @@ static int write_header(struct wick_trace_writer *writer, struct wick_diag *diag
 	return wick_outfile_write(&writer->out, &header, sizeof(header), diag);
 }
 
+/* Of one token. */
+static uint64_t record_bytes_max(const struct wick_trace_shape *shape)
+{
+	return sizeof(struct wick_trace_record) + sizeof(uint32_t) +
+		wick_trace_bytes_max(shape->layers, shape->n_ff, shape->lookahead);
+}
+
+/* Of the file's buffer as much as its tokens fill. */
+uint64_t wick_trace_writer_bytes(const struct wick_trace_shape *shape)
+{
+	uint64_t record = record_bytes_max(shape), file = wick_mul(shape->tokens, record);
+
+	return sizeof(struct wick_trace_writer) + WICK_MIN(WICK_OUTFILE_BYTES, file) + shape->n_ff + record;
+}
+
 int wick_trace_create(struct wick_trace_writer **writer, const char *path, const struct wick_trace_shape *shape,
 	struct wick_diag *diag)
 {
@@ -61,8 +77,7 @@ int wick_trace_create(struct wick_trace_writer **writer, const char *path, const
 	made->bytes = sizeof(struct wick_trace_record);
 	made->out.fd = -1;
 	made->levels = calloc(shape->n_ff, 1);
-	made->record = malloc(sizeof(struct wick_trace_record) + sizeof(uint32_t) +
-		wick_trace_bytes_max(shape->layers, shape->n_ff, shape->lookahead));
+	made->record = malloc(record_bytes_max(shape));
 	if (!made->levels || !made->record)
 		rc = wick_diag_say(diag, -ENOMEM, "%s: no memory to write it", path);
 	if (!rc)
