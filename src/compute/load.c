@@ -59,10 +59,12 @@ struct make {
 static void make_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct make *make = arg;
-	uint64_t at = (uint64_t)task * MAKE_BYTES;
+	uint64_t at = (uint64_t)task * MAKE_BYTES, page = wick_page_bytes();
+	uintptr_t begin = (uintptr_t)make->base + at, end = begin + WICK_MIN(MAKE_BYTES, make->bytes - at);
 
 	(void)thread;
-	madvise(make->base + at, WICK_MIN(MAKE_BYTES, make->bytes - at), MADV_POPULATE_WRITE);
+	begin = wick_align_down(begin, page); /* a page may be shared with the tensor before */
+	madvise((void *)begin, wick_align_up(end, page) - begin, MADV_POPULATE_WRITE);
 }
 
 void wick_load_make(struct wick_pool *pool, uint8_t *base, uint64_t bytes)

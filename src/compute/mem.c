@@ -18,8 +18,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
-#define HUGE_BYTES (2u << 20) /* a huge page of x86-64, and of ARM with pages of 4 KiB */
+#define HUGE_BYTES (2u << 20) /* a huge page of x86-64, and of ARM with pages of 4 KiB; a whole number of any others */
+
+uint64_t wick_page_bytes(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
 
 uint64_t wick_mem_cost(uint64_t bytes)
 {
@@ -28,17 +34,18 @@ uint64_t wick_mem_cost(uint64_t bytes)
 
 int wick_mem_reserve(struct wick_mem *mem, uint64_t bytes, struct wick_diag *diag)
 {
+	uint64_t kept_bytes = wick_align_up(wick_mem_cost(bytes), wick_page_bytes());
 	uint8_t *mapped, *base;
 
 	*mem = (struct wick_mem){ 0 };
-	mapped = mmap(NULL, bytes + HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	mapped = mmap(NULL, kept_bytes + HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mapped == MAP_FAILED)
 		return wick_diag_say(diag, -errno, "cannot reserve %llu bytes of memory: %s", (unsigned long long)bytes,
 			strerror(errno));
 	base = (uint8_t *)wick_align_up((uintptr_t)mapped, HUGE_BYTES);
 	if (base > mapped)
 		munmap(mapped, (size_t)(base - mapped));
-	munmap(base + wick_mem_cost(bytes), (size_t)(mapped + HUGE_BYTES - base));
+	munmap(base + kept_bytes, (size_t)(mapped + HUGE_BYTES - base));
 	madvise(base, bytes, MADV_HUGEPAGE); /* what came of it, wick_mem_look() tells */
 	*mem = (struct wick_mem){ .base = base, .bytes = bytes };
 	return 0;
@@ -108,5 +115,6 @@ void wick_mem_look(struct wick_mem *mem)
 		snprintf(mem->pages, sizeof(mem->pages), "huge pages for %.0f%% of it",
 			100 * (double)huge_kib / (double)WICK_MAX(huge_kib, touched_kib));
 	else
-		snprintf(mem->pages, sizeof(mem->pages), "4 KiB pages: %s", why_small(mem));
+		snprintf(mem->pages, sizeof(mem->pages), "pages of %llu KiB: %s",
+			(unsigned long long)wick_page_bytes() >> 10, why_small(mem));
 }

@@ -14,10 +14,13 @@ struct wick_mem {
 	uint8_t *base;  /* aligned to a huge page */
 	uint64_t bytes; /* reserved */
 	uint64_t used;
-	char pages[96]; /* what backs it, after wick_mem_look(): "huge pages for 98% of it", "4 KiB pages: why" */
+	char pages[96]; /* what backs it, after wick_mem_look(): "huge pages for 98% of it", "pages of 4 KiB: why" */
 };
 
 #define WICK_MEM_ALIGN 4096
+
+/* Of this kernel: 4, 16 or 64 KiB. */
+uint64_t wick_page_bytes(void);
 
 int wick_mem_reserve(struct wick_mem *mem, uint64_t bytes, struct wick_diag *diag);
 void wick_mem_release(struct wick_mem *mem); /* a zeroed one is fine */

@@ -6,6 +6,7 @@
 #include "topo.h"
 
 #include "bits.h"
+#include "mem.h"
 
 #include <errno.h>
 #include <numa.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_BYTES 4096
 #define HUGE_BYTES (2u << 20)
 
 static int bind_pages(void *base, uint64_t bytes, const struct wick_topo_node *nodes, uint32_t count)
@@ -129,7 +129,7 @@ void wick_topo_place(struct wick_topo *topo, void *base, uint64_t bytes)
 /* Where the share of node i begins: on a huge page if shares are large, so that the cut costs none. */
 static uint64_t share_begins(const struct wick_topo *topo, const uint8_t *base, uint64_t bytes, uint32_t i)
 {
-	uint64_t align = bytes / topo->node_count >= 8ull * HUGE_BYTES ? HUGE_BYTES : PAGE_BYTES;
+	uint64_t align = bytes / topo->node_count >= 8ull * HUGE_BYTES ? HUGE_BYTES : wick_page_bytes();
 	uint64_t address = wick_align_down((uintptr_t)base + bytes / topo->node_count * i, align);
 
 	return i == topo->node_count ? bytes : WICK_MAX(address, (uintptr_t)base) - (uintptr_t)base;
@@ -137,14 +137,16 @@ static uint64_t share_begins(const struct wick_topo *topo, const uint8_t *base, 
 
 void wick_topo_place_rows(struct wick_topo *topo, void *base, uint64_t rows, uint64_t row_bytes)
 {
-	uint64_t bytes = wick_align_up(rows * row_bytes, PAGE_BYTES);
+	uintptr_t at = wick_align_down((uintptr_t)base, wick_page_bytes());
+	uint64_t bytes = wick_align_up((uintptr_t)base + rows * row_bytes, wick_page_bytes()) - at;
 
 	if (topo->policy != WICK_TOPO_LOCAL || topo->node_count < 2)
 		return;
 	for (uint32_t i = 0; i < topo->node_count; i++) {
-		uint64_t begin = share_begins(topo, base, bytes, i), end = share_begins(topo, base, bytes, i + 1);
+		uint64_t begin = share_begins(topo, (uint8_t *)at, bytes, i);
+		uint64_t end = share_begins(topo, (uint8_t *)at, bytes, i + 1);
 
-		put(topo, (uint8_t *)base + begin, end - begin, i, 1);
+		put(topo, (uint8_t *)at + begin, end - begin, i, 1);
 	}
 }
 
