@@ -18,7 +18,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define UNKNOWN_ALIGN 4096 /* where statx is silent: the coarsest block of the drives and file systems in use */
 #define ALIGN_LIMIT (1u << 20)
 
 /* statx's answer about direct I/O, which C libraries and kernel headers before 6.1 do not name. */
@@ -26,13 +25,17 @@
 #define STATX_DIO_MEMORY_AT 0x98
 #define STATX_DIO_OFFSET_AT 0x9c
 
-/* Fills in the alignments. Returns 0, or the reason why this file cannot be read directly. */
+/* Where statx is silent: the blocks of the drives and file systems in use, the finest first. */
+static const uint32_t usual_align[] = { 512, 4096 };
+
+/* Fills in the alignments, 0 where the kernel does not tell. Returns NULL, or the reason why this file cannot be read
+ * directly. */
 static const char *ask_alignment(struct wick_file *file, int fd)
 {
 	struct statx answer = { 0 };
 
 	_Static_assert(sizeof(answer) == 256, "the kernel fixed the size of struct statx");
-	file->memory_align = file->offset_align = UNKNOWN_ALIGN;
+	file->memory_align = file->offset_align = 0;
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_DIO, &answer) < 0 || !(answer.stx_mask & STATX_DIO))
 		return NULL;
 	memcpy(&file->memory_align, (const char *)&answer + STATX_DIO_MEMORY_AT, sizeof(uint32_t));
@@ -60,6 +63,20 @@ static int prove_alignment(const struct wick_file *file, int fd)
 		rc = pread(fd, (char *)buffer + file->memory_align, bytes, (off_t)offset) < 0 ? -errno : 0;
 	while (rc == -EINTR);
 	free(buffer);
+	return rc;
+}
+
+/* Proves the alignment that was said or, where none was, finds one of the usual. */
+static int find_alignment(struct wick_file *file, int fd)
+{
+	int rc = -EINVAL;
+
+	if (file->offset_align)
+		return prove_alignment(file, fd);
+	for (size_t i = 0; rc == -EINVAL && i < WICK_COUNT_OF(usual_align); i++) {
+		file->memory_align = file->offset_align = usual_align[i];
+		rc = prove_alignment(file, fd);
+	}
 	return rc;
 }
 
@@ -113,18 +130,25 @@ static int open_buffered(struct wick_file *file, const char *path, struct wick_d
 	return 0;
 }
 
-/* Opens the same file again with O_DIRECT. A descriptor, or -1 with `why` saying why not. */
+/* Opens the same file again, whatever its path means by now, with O_DIRECT. A descriptor, or -1 with `why` saying why
+ * not. */
 static int open_direct(struct wick_file *file)
 {
+	char self[32];
 	const char *why;
-	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_DIRECT), rc;
+	int fd, rc;
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
+	fd = open(self, O_RDONLY | O_CLOEXEC | O_DIRECT);
+	if (fd < 0 && errno == ENOENT) /* no /proc here */
+		fd = open(file->path, O_RDONLY | O_CLOEXEC | O_DIRECT);
 
 	if (fd < 0) {
 		snprintf(file->why, sizeof(file->why), "O_DIRECT refused: %s", strerror(errno));
 		return -1;
 	}
 	why = lives_in_memory(fd) ? "its file system keeps files in memory" : ask_alignment(file, fd);
-	rc = why ? 0 : prove_alignment(file, fd);
+	rc = why ? 0 : find_alignment(file, fd);
 	if (!why && !rc)
 		return fd;
 	if (why)
@@ -164,6 +188,22 @@ int wick_file_open(struct wick_file *file, const char *path, bool want_direct, s
 	posix_fadvise(file->fd, 0, 0, POSIX_FADV_RANDOM);
 	lock_for_reading(file->fd);
 	return 0;
+}
+
+int wick_file_open_grained(
+	struct wick_file *file, const char *path, bool want_direct, uint32_t grain, struct wick_diag *diag)
+{
+	int rc = wick_file_open(file, path, want_direct, diag);
+	uint32_t asked = rc ? 0 : WICK_MAX(file->offset_align, file->memory_align);
+
+	if (asked <= grain)
+		return rc;
+	wick_file_close(file);
+	rc = wick_file_open(file, path, false, diag);
+	if (!rc)
+		snprintf(file->why, sizeof(file->why), "the drive reads blocks of %u bytes, and the file is made for %u", asked,
+			grain);
+	return rc;
 }
 
 void wick_file_close(struct wick_file *file)

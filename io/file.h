@@ -21,9 +21,15 @@ struct wick_file {
 };
 
 /* Opens a regular file or a block device for reading. With want_direct it tries O_DIRECT, asks statx for the alignment
- * (4096 where the kernel does not tell) and proves it with one read; where that is refused, or the file lives in memory
- * anyway, the file is opened buffered and `why` says the reason. The only failures are those of a buffered open. */
+ * (where the kernel does not tell: 512, else 4096) and proves it with one read; where that is refused, or the file lives
+ * in memory anyway, the file is opened buffered and `why` says the reason. The only failures are those of a buffered
+ * open. */
 int wick_file_open(struct wick_file *file, const char *path, bool want_direct, struct wick_diag *diag);
+
+/* The same for one whose direct reads begin and end at multiples of `grain` bytes, a power of two, in the file and in
+ * memory: where the drive asks for more the file is opened buffered, and `why` says so. */
+int wick_file_open_grained(
+	struct wick_file *file, const char *path, bool want_direct, uint32_t grain, struct wick_diag *diag);
 void wick_file_close(struct wick_file *file); /* a zeroed or closed file is fine */
 
 /* Drops the page cache that a read of these bytes brought in, whole pages outwards. The methods of io.h call it for

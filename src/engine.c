@@ -7,30 +7,17 @@
 
 #include "bits.h"
 #include "clock.h"
-#include "gguf.h"
 #include "io.h"
 #include "load.h"
-#include "memory_limits.h"
 #include "pool.h"
 #include "predictor_set.h"
 #include "tokenizer.h"
 #include "trace.h"
-#include "trace_format.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* What the process takes beside everything that the plan counts: code and libraries as far as they are touched (5 to 7
- * MB), stacks, OpenBLAS's packing buffers, the ring, and some room, since all of these differ a little from run to run.
- * Measured on x86-64 with Debian 12's libraries: docs/measurements.md. */
-#define PROCESS_BYTES (8u << 20)
-#define PROCESS_BYTES_A_THREAD (256u << 10)
-#define BATCH_MEASURED 256
-#define PACKED_COLUMNS 512 /* of a tile and of a batch, by OpenBLAS, at a time */
-#define THREAD_BYTES (72u << 10) /* that only reads: its stack, and 60 KiB of OpenBLAS's thread-local storage */
-#define READ_THREADS_MAX 32
 #define DEPTH_BUFFERED 32 /* each such read takes a thread of the kernel, and room in the page cache */
 #define EIO_RETRIES 4
 #define EXTENT_BUNDLES 16         /* reads of bundles have 1 to about so many, */
@@ -40,7 +27,6 @@
 static int open_trace(struct wick *wick, const struct wick_options *options, struct wick_diag *diag)
 {
 	const struct wick_shape *shape = &wick->model->shape;
-	const struct wick_trace_shape *trace;
 	int err;
 
 	if (wick->settings.mode != WICK_MODE_SPARSE)
@@ -50,15 +36,8 @@ static int open_trace(struct wick *wick, const struct wick_options *options, str
 	if (!options->trace)
 		return 0;
 	err = wick_trace_open(&wick->trace, options->trace, diag);
-	if (err)
-		return err;
-	trace = wick_trace_shape(wick->trace);
-	if (trace->layers != shape->layers || trace->n_ff != shape->n_ff)
-		return wick_diag_say(diag, -EINVAL, "%s: a trace of %u layers of %u neurons; the model has %u of %u",
-			options->trace, trace->layers, trace->n_ff, shape->layers, shape->n_ff);
-	if (trace->model_crc && trace->model_crc != wick_model_identity(wick->model))
-		return wick_diag_say(diag, -EINVAL, "%s: the trace was recorded from another model", options->trace);
-	return 0;
+	return err ? err :
+		wick_trace_fits(wick->trace, shape->layers, shape->n_ff, wick_model_identity(wick->model), diag);
 }
 
 /* Model, tokenizer and settings: what planning needs. */
@@ -83,86 +62,14 @@ int wick_engine_model(struct wick *wick, const char *path, const struct wick_opt
 	return 0;
 }
 
-/* Threads that read where io_uring does not: none, or as many as reads are in flight. */
-static uint32_t read_threads(const struct wick_settings *settings)
+/* Where direct reads begin and end: swept rows are read by the blocks that cover them, bundles each for itself. */
+static uint32_t grain(const struct wick *wick)
 {
-	struct wick_io_options options = { .method = settings->io, .depth = 1 };
-	struct wick_io *io;
-	bool pool;
+	uint64_t stride = wick->model->shape.stride;
 
-	if (wick_io_create(&io, &options, NULL))
-		return 0;
-	pool = !strcmp(wick_io_method(io), "pread");
-	wick_io_destroy(io);
-	return pool ? WICK_MIN(settings->queue_depth, READ_THREADS_MAX) : 0;
-}
-
-/* An open trace holds a token. */
-static uint64_t trace_bytes(const struct wick *wick)
-{
-	const struct wick_trace_shape *shape;
-
-	if (!wick->trace)
-		return 0;
-	shape = wick_trace_shape(wick->trace);
-	return wick_trace_bytes_max(shape->layers, shape->n_ff, shape->lookahead) + shape->layers * sizeof(uint64_t);
-}
-
-static bool can_look_ahead(const struct wick *wick)
-{
-	return wick->trace ? wick_trace_shape(wick->trace)->lookahead : wick->predictors && wick->predictors->ahead;
-}
-
-/* A thread's share of the process: on the smallest tiles as measured, on larger ones OpenBLAS packs more. */
-static uint64_t process_thread_bytes(const struct wick_shape *shape)
-{
-	uint64_t wider = wick_gemm_rows(shape) - WICK_TILE_ROWS + wick_batch_tokens(shape) - BATCH_MEASURED;
-
-	return PROCESS_BYTES_A_THREAD + wider * PACKED_COLUMNS * sizeof(float);
-}
-
-/* A replayed trace knows one token after the other. */
-static uint32_t batch_tokens(const struct wick *wick)
-{
-	return wick->trace ? 1 : WICK_MIN(wick_batch_tokens(&wick->model->shape), wick->settings.ctx);
-}
-
-int wick_engine_plan(
-	struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag)
-{
-	const struct wick_settings *settings = &wick->settings;
-	struct wick_plan_input input = { .model = wick->model, .memory = options->memory, .free_bytes = wick_free_bytes(),
-		.process_bytes = PROCESS_BYTES + settings->threads * process_thread_bytes(&wick->model->shape) +
-			(uint64_t)read_threads(settings) * THREAD_BYTES,
-		.metadata_bytes = wick->model->memory_bytes + wick_tokenizer_bytes(wick->tokenizer) + trace_bytes(wick) +
-			(wick->predictors ? wick->predictors->memory_bytes : 0),
-		.mode = settings->mode, .chunk_bytes = settings->chunk_bytes,
-		.size = { .ctx = settings->ctx, .threads = settings->threads, .all_logits = settings->all_logits },
-		.predictor_bytes = wick->predictors ? wick_predictor_set_bytes(wick->predictors) : 0,
-		.sparse = { .on = settings->mode == WICK_MODE_SPARSE, .window = settings->window,
-			.policy = settings->policy, .lookahead = settings->lookahead && can_look_ahead(wick),
-			.halves = !settings->bundled,
-			.batch_tokens = batch_tokens(wick),
-			.scratch_floats = wick->predictors ? wick->predictors->scratch_floats : 0 } };
-
-	return wick_plan_make(&input, wick->places, &wick->plan, layout, diag);
-}
-
-/* A cgroup that has less than the plan takes would have the process killed; one below the budget is said. The kernel cuts
- * a limit down to whole pages. */
-static int check_limit(struct wick *wick, struct wick_diag *diag)
-{
-	uint64_t limit = wick_cgroup_limit_bytes(), page = (uint64_t)sysconf(_SC_PAGESIZE);
-
-	if (wick->plan.total_bytes / page > limit / page)
-		return wick_diag_say(diag, -ENOSPC,
-			"a cgroup allows this process %.1f MiB, and with a budget of %.1f MiB it would take %.1f MiB (--memory %llu "
-			"stays below the limit)", (double)limit / 0x1p20, (double)wick->plan.budget_bytes / 0x1p20,
-			(double)wick->plan.total_bytes / 0x1p20, (unsigned long long)limit);
-	if (wick->plan.budget_bytes > limit)
-		snprintf(wick->limit, sizeof(wick->limit), "a cgroup allows this process %.1f MiB, less than the budget",
-			(double)limit / 0x1p20);
-	return 0;
+	if (wick->settings.mode != WICK_MODE_SPARSE)
+		return WICK_FILE_ALIGN;
+	return (uint32_t)WICK_MIN(stride & (~stride + 1), WICK_FILE_ALIGN);
 }
 
 int wick_engine_drive(struct wick *wick, const char *path, struct wick_diag *diag)
@@ -170,20 +77,14 @@ int wick_engine_drive(struct wick *wick, const char *path, struct wick_diag *dia
 	struct wick_settings *settings = &wick->settings;
 	struct wick_io_options io = { .method = settings->io, .retries = EIO_RETRIES };
 	bool mapped = settings->io && !strcmp(settings->io, "mmap"); /* mapping is the page cache */
-	int err = wick_file_open(&wick->file, path, !settings->buffered && !mapped, diag);
+	int err = wick_file_open_grained(&wick->file, path, !settings->buffered && !mapped, grain(wick), diag);
 
-	if (!err && wick->file.offset_align > WICK_FILE_ALIGN) {
-		wick_file_close(&wick->file);
-		err = wick_file_open(&wick->file, path, false, diag);
-		snprintf(wick->file.why, sizeof(wick->file.why), "the drive wants reads aligned to more than %u bytes",
-			WICK_FILE_ALIGN);
-	}
 	if (mapped)
 		snprintf(wick->file.why, sizeof(wick->file.why), "mmap reads through the page cache");
 	if (!wick->file.direct && !settings->depth_given)
 		settings->queue_depth = DEPTH_BUFFERED;
 	io.depth = settings->queue_depth;
-	io.threads = WICK_MIN(settings->queue_depth, READ_THREADS_MAX);
+	io.threads = WICK_MIN(settings->queue_depth, WICK_READ_THREADS_MAX);
 	return err ? err : wick_io_create(&wick->io, &io, diag);
 }
 
@@ -295,67 +196,8 @@ static int load(struct wick *wick, const struct wick_layout *layout, const struc
 	wick->stats.load_bytes = wick_io_counters(wick->io)->bytes;
 	if (!err)
 		wick_sweep_fill(&wick->forward.sweep);
+	wick_engine_settle(wick);
 	return err;
-}
-
-/* The model's own name, or its file's. */
-static void name_model(struct wick *wick, const char *path)
-{
-	struct wick_gguf_string name;
-	const char *slash = strrchr(path, '/');
-
-	if (!wick_gguf_string(wick->model->gguf, "general.name", &name, NULL) && name.length)
-		snprintf(wick->name, sizeof(wick->name), "%.*s", (int)WICK_MIN(name.length, sizeof(wick->name) - 1),
-			name.bytes);
-	else
-		snprintf(wick->name, sizeof(wick->name), "%s", slash ? slash + 1 : path);
-}
-
-static const char *lookahead_why(const struct wick *wick)
-{
-	if (wick->settings.mode != WICK_MODE_SPARSE || wick->forward.sparse.lookahead)
-		return "";
-	if (!wick->settings.lookahead)
-		return "lookahead 0 was asked for";
-	if (wick->trace)
-		return "the trace has no guesses";
-	return wick->predictors->origin == WICK_PREDICTORS_PACKED
-		? "it takes predictors that wick train makes"
-		: "these predictors were made without";
-}
-
-/* Who chooses the neurons. */
-static void report_choice(struct wick *wick)
-{
-	struct wick_report *report = &wick->report;
-
-	report->predictors = report->predictors_path = "";
-	report->lookahead = wick->forward.sparse.lookahead;
-	report->lookahead_why = lookahead_why(wick);
-	if (wick->trace) {
-		report->predictors = "trace";
-		report->predictors_path = wick_trace_path(wick->trace);
-	} else if (wick->predictors) {
-		report->predictors = wick_predictor_set_origins[wick->predictors->origin];
-		report->predictors_path = wick->predictors->path;
-	}
-}
-
-static void fill_report(struct wick *wick)
-{
-	static const char *const archs[WICK_ARCH_COUNT] = { [WICK_ARCH_OPT] = "opt" };
-	const struct wick_shape *shape = &wick->model->shape;
-
-	wick_topo_say(&wick->topo, wick->numa, sizeof(wick->numa));
-	wick->report = (struct wick_report){ .model = wick->name, .arch = archs[shape->arch],
-		.type = wick_types[shape->type].name, .mode = wick_mode_names[wick->settings.mode],
-		.io = wick_io_method(wick->io), .io_why = wick_io_why(wick->io), .direct = wick->file.direct,
-		.direct_why = wick->settings.buffered ? "buffered was asked for" : wick->file.why, .profile = wick->drive.said,
-		.kernels = wick->kernels.name, .blas = wick_gemm_core(), .pages = wick->mem.pages, .limit = wick->limit,
-		.numa = wick->numa, .cpus = wick->topo.cpu_count,
-		.vocab = shape->vocab, .layers = shape->layers, .d_model = shape->d_model, .n_ff = shape->n_ff,
-		.ctx_max = shape->ctx_max };
-	report_choice(wick);
 }
 
 static int open_all(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag)
@@ -366,7 +208,7 @@ static int open_all(struct wick *wick, const char *path, const struct wick_optio
 	if (!err)
 		err = wick_engine_plan(wick, options, &layout, diag);
 	if (!err)
-		err = check_limit(wick, diag);
+		err = wick_engine_check_limit(wick, diag);
 	if (!err)
 		err = wick_engine_drive(wick, path, diag);
 	if (!err)
@@ -387,10 +229,9 @@ static int open_all(struct wick *wick, const char *path, const struct wick_optio
 	wick->fetch = (struct wick_fetch){ .file = &wick->file, .io = wick->io, .kernels = &wick->kernels,
 		.pool = wick->pool, .chunk_bytes = wick->settings.chunk_bytes };
 	wick_pool_meanwhile(wick->pool, wick_fetch_look, &wick->fetch);
-	name_model(wick, path);
 	err = load(wick, &layout, options, diag);
 	wick_mem_look(&wick->mem);
-	fill_report(wick);
+	wick_engine_report(wick, path);
 	wick_stats_reset(wick);
 	return err;
 }
@@ -428,19 +269,4 @@ void wick_close(struct wick *wick)
 	wick_model_close(wick->model);
 	free(wick->places);
 	free(wick);
-}
-
-const struct wick_plan *wick_plan_of(const struct wick *wick)
-{
-	return &wick->plan;
-}
-
-const struct wick_report *wick_report_of(const struct wick *wick)
-{
-	return &wick->report;
-}
-
-const char *wick_version(void)
-{
-	return WICK_VERSION;
 }

@@ -15,6 +15,8 @@
 
 #include <wick/wick.h>
 
+#define WICK_READ_THREADS_MAX 32 /* that read, where io_uring does not */
+
 struct wick_predictor_set;
 struct wick_tokenizer;
 struct wick_trace;
@@ -54,6 +56,10 @@ struct wick {
 int wick_engine_model(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag);
 int wick_engine_plan(
 	struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag);
+/* -ENOSPC: a cgroup has less than the plan takes. One below the budget is noted for the report. */
+int wick_engine_check_limit(struct wick *wick, struct wick_diag *diag);
 int wick_engine_drive(struct wick *wick, const char *path, struct wick_diag *diag);
 void wick_engine_look(struct wick *wick);
+void wick_engine_settle(struct wick *wick); /* waits until nothing is in flight */
+void wick_engine_report(struct wick *wick, const char *path); /* fills wick->report */
 struct wick_extent_price wick_engine_price(const struct wick *wick); /* of reading bundles */

@@ -114,7 +114,8 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 		.depth_given = options->queue_depth,
 		.chunk_bytes = options->chunk_bytes ? options->chunk_bytes : CHUNK_DEFAULT,
 		.window = options->window, .lookahead = options->lookahead, .bridge = options->bridge,
-		.overlap = options->overlap, .bundled = options->bundled };
+		.overlap = options->overlap, .bundled = options->bundled, .eval_progress = options->eval_progress,
+		.eval_user = options->eval_user };
 	err = find_mode(&settings->mode, options, model, diag);
 	if (!err)
 		err = check_sparse(settings, options, model, diag);

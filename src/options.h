@@ -15,6 +15,8 @@ struct wick_settings {
 	uint64_t chunk_bytes;
 	const char *io, *numa;
 	bool buffered, all_logits, measure;
+	wick_progress_fn eval_progress;
+	void *eval_user;
 	/* Of sparse mode: */
 	const struct wick_policy_ops *policy;
 	uint32_t window;

@@ -36,12 +36,12 @@ static int check_tokens(const struct wick *wick, const uint32_t *ids, uint32_t c
 }
 
 /* The first of `left` tokens. */
-static int eval_batch(struct wick *wick, const uint32_t *ids, uint32_t left, uint32_t *m, wick_logits_fn each, void *user,
-	struct wick_diag *diag)
+static int eval_batch(struct wick *wick, const uint32_t *ids, uint32_t left, const struct wick_heed *heed, uint32_t *m,
+	wick_logits_fn each, void *user, struct wick_diag *diag)
 {
 	uint32_t most = wick->forward.batch_tokens;
 	struct wick_batch batch = { .ids = ids, .m = WICK_MIN(left, most), .position = wick->position,
-		.want_head = left <= most || each };
+		.want_head = left <= most || each, .heed = heed->progress ? heed : NULL };
 	int err;
 
 	batch.m_next = left > most ? WICK_MIN(left - most, most) : 1;
@@ -58,9 +58,19 @@ static int eval_batch(struct wick *wick, const uint32_t *ids, uint32_t left, uin
 	return 0;
 }
 
+/* Nothing stays in flight between two calls, so that the next may be another thread's: reads belong to the thread that
+ * sent them. What was read ahead is there, and the drive is not missed: it had no more room to read into. */
+void wick_engine_settle(struct wick *wick)
+{
+	while (wick_io_outstanding(wick->io))
+		wick_fetch_wait(&wick->fetch);
+}
+
 int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logits_fn each, void *user,
 	struct wick_diag *diag)
 {
+	struct wick_heed heed = { .progress = wick->settings.eval_progress, .user = wick->settings.eval_user,
+		.total = (uint64_t)count * wick->model->shape.layers };
 	uint64_t begun = wick_now_ns(), waited_ns = wick->fetch.wait_ns;
 	int err;
 
@@ -69,8 +79,11 @@ int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logit
 	err = check_tokens(wick, ids, count, each, diag);
 	if (err)
 		return err;
-	for (uint32_t done = 0, m; !err && done < count; done += m)
-		err = eval_batch(wick, ids + done, count - done, &m, each, user, diag);
+	for (uint32_t done = 0, m; !err && done < count; done += m) {
+		heed.done = (uint64_t)done * wick->model->shape.layers;
+		err = eval_batch(wick, ids + done, count - done, &heed, &m, each, user, diag);
+	}
+	wick_engine_settle(wick);
 	wick->broken = err;
 	wick->stats.eval_ns += wick_now_ns() - begun;
 	wick->eval_wait_ns += wick->fetch.wait_ns - waited_ns;
@@ -94,6 +107,7 @@ void wick_reset(struct wick *wick)
 	if (wick->broken && wick->forward.sweep.any) {
 		wick_sweep_rewind(&wick->forward.sweep);
 		wick_sweep_fill(&wick->forward.sweep);
+		wick_engine_settle(wick);
 	}
 	wick->broken = false;
 	wick->position = 0;
@@ -118,6 +132,8 @@ void wick_seed(struct wick *wick, uint64_t seed)
 
 uint32_t wick_sample(struct wick *wick, const struct wick_sampling *sampling)
 {
+	if (!wick->logits)
+		return WICK_NO_TOKEN;
 	return wick_sampler_pick(&wick->sampler, wick->logits, sampling->temp, sampling->top_p);
 }
 

@@ -144,6 +144,7 @@ static int run(struct wick_diag *diag)
 	choose_seed();
 	interrupt_catch();
 	engine_options.all_logits = logits_path;
+	generate_heed(&engine_options);
 	rc = engine_open(&wick, model_path, &engine_options, diag);
 	if (!rc) {
 		rc = run_open(wick, &prompt, diag);

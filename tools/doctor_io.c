@@ -118,8 +118,8 @@ static void look_at_alignment(struct doctor *doctor, const struct wick_file *fil
 		doctor_note(doctor, "direct reads", DOCTOR_NO, "keep the model on a drive of its own file system: ext4, xfs, btrfs",
 			"%s", file->why);
 	else if (file->offset_align > 512)
-		doctor_note(doctor, "direct reads", DOCTOR_OK, NULL, "at multiples of %u bytes: pack with --align %u",
-			file->offset_align, file->offset_align);
+		doctor_note(doctor, "direct reads", DOCTOR_OK, NULL, "at multiples of %u bytes: pack with --align %u, or "
+			"bundles of another size are read through the page cache", file->offset_align, file->offset_align);
 	else
 		doctor_note(doctor, "direct reads", DOCTOR_OK, NULL, "at multiples of %u bytes", file->offset_align);
 }

@@ -25,6 +25,26 @@ struct generator {
 	struct text_joiner joiner;
 };
 
+/* Of the prompt. */
+static struct progress reading;
+static uint32_t reading_tokens; /* 0: that is over */
+
+static int heed(void *user, uint64_t done, uint64_t total)
+{
+	double share = (double)done / (double)total, seconds = (double)(now_ns() - reading.begun_ns) / 1e9;
+
+	(void)user;
+	if (reading_tokens)
+		progress_say(&reading, "reading the prompt of %u tokens, %.0f%%, %.0f s left", reading_tokens, 100 * share,
+			seconds / share - seconds);
+	return interrupted();
+}
+
+void generate_heed(struct wick_options *options)
+{
+	options->eval_progress = heed;
+}
+
 static void write_logits(void *user, uint32_t position, const float *logits)
 {
 	struct generator *gen = user;
@@ -40,6 +60,20 @@ static int eval(struct generator *gen, const uint32_t *ids, uint32_t count)
 
 	if (!rc && each && ferror(gen->options->logits))
 		return wick_diag_say(gen->diag, -EIO, "the file of logits: %s", strerror(errno));
+	return rc;
+}
+
+/* Of a prompt, with how far that is. */
+static int eval_shown(struct generator *gen, const uint32_t *ids, uint32_t count)
+{
+	int rc;
+
+	wick_stats_reset(gen->wick);
+	progress_begin(&reading, "reading");
+	reading_tokens = count;
+	rc = eval(gen, ids, count);
+	reading_tokens = 0;
+	progress_end(&reading);
 	return rc;
 }
 
@@ -60,12 +94,10 @@ static int eval_prompt(struct generator *gen, const struct prompt *prompt)
 	if (!ids)
 		return -ENOMEM;
 	rc = -ENOMEM;
-	if (wick_tokenize(gen->wick, prompt->text, prompt->bytes, true, ids, (size_t)count) == count) {
-		wick_stats_reset(gen->wick);
-		rc = eval(gen, ids, (uint32_t)count);
-	}
+	if (wick_tokenize(gen->wick, prompt->text, prompt->bytes, true, ids, (size_t)count) == count)
+		rc = eval_shown(gen, ids, (uint32_t)count);
 	free(ids);
-	gen->figures->prompt_tokens = (uint32_t)count;
+	gen->figures->prompt_tokens = wick_position(gen->wick);
 	gen->figures->prompt_ns = now_ns() - begun_ns;
 	wick_stats(gen->wick, &gen->figures->prompt);
 	return rc;
@@ -110,6 +142,10 @@ static int write_tokens(struct generator *gen)
 		stop = find_stop(gen);
 		if (!rc && !stop)
 			rc = eval(gen, &id, 1);
+		if (rc == -ECANCELED) {
+			stop = "interrupted";
+			rc = 0;
+		}
 	}
 	gen->figures->stop = stop;
 	text_join_end(&gen->joiner, gen->out);
@@ -121,7 +157,7 @@ static int generate_to(struct generator *gen, const struct prompt *prompt)
 	uint64_t begun_ns;
 	int rc = eval_prompt(gen, prompt);
 
-	if (rc)
+	if (rc && rc != -ECANCELED)
 		return rc;
 	wick_stats_reset(gen->wick);
 	begun_ns = now_ns();

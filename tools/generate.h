@@ -18,6 +18,9 @@ struct generate_options {
 	bool keep_text; /* for the caller, instead of writing it to standard output */
 };
 
+/* What makes an engine's evaluations end at Ctrl-C and show how far a long prompt is. Before it is opened. */
+void generate_heed(struct wick_options *options);
+
 /* Writes the text as it comes, until enough tokens, the model's end of text, the end of the context or Ctrl-C. */
 int generate_text(struct wick *wick, const struct prompt *prompt, const struct generate_options *options,
 	struct run_figures *figures, json_t **text, struct wick_diag *diag);

@@ -12,7 +12,8 @@
  *   - Placement changes speed, never the answer: for one file and one instruction set, logits are bit-equal whatever the
  *     budget, mode (dense, hybrid, naive), I/O method, queue depth, chunk size and thread count. Sparse mode computes what
  *     its predictors choose; in it, too, logits are bit-equal over all these and policy, window and lookahead.
- *   - One engine is used from one thread at a time. Engines are independent of each other.
+ *   - One engine is used from one thread at a time, which need not always be the same. Engines are independent of each
+ *     other.
  *
  *     struct wick_options options;
  *     struct wick_diag diag;
@@ -40,7 +41,8 @@ extern "C" {
 
 #define WICK_API __attribute__((visibility("default")))
 
-/* A long work reports how far it is; units are bytes. Returning non-zero ends it with -ECANCELED. */
+/* A long work reports how far it is, in bytes unless the name of the callback says otherwise, from the thread that called.
+ * Returning non-zero ends it with -ECANCELED. */
 typedef int (*wick_progress_fn)(void *user, uint64_t bytes_done, uint64_t bytes_total);
 
 /* The whole process in bytes, or a share of the model: percent of wick.source_bytes plus the fixed cost of the process.
@@ -73,6 +75,8 @@ struct wick_options {
 	                             from it while the model runs; what came out is kept in XDG_CACHE_HOME/wick */
 	wick_progress_fn progress; /* of loading; may be NULL */
 	void *user;
+	wick_progress_fn eval_progress; /* of each wick_eval, after every layer of every batch, in tokens times layers; or NULL */
+	void *eval_user;
 };
 
 WICK_API void wick_options_init(struct wick_options *options);
@@ -162,11 +166,12 @@ typedef void (*wick_logits_fn)(void *user, uint32_t position, const float *logit
 
 /* Appends tokens to the context. Afterwards wick_logits() has the logits after the last of them. With `each` (needs
  * options.all_logits) every position's are handed over on the way.
- * -EINVAL: no tokens, or an id outside the vocabulary. -ENOSPC: the context is full; nothing was evaluated. -EIO and
- * -EBADMSG: the drive, with file, tensor and offset in the sentence; the engine must be reset before it is used again. */
+ * -EINVAL: no tokens, or an id outside the vocabulary. -ENOSPC: the context is full. In both cases nothing was evaluated
+ * and the context is as it was. Any other error (-ECANCELED: by eval_progress; the rest: the drive, with file, tensor and
+ * offset in the sentence) leaves some of the tokens evaluated: the engine must be reset before it is used again. */
 WICK_API int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logits_fn each, void *user,
 	struct wick_diag *diag);
-WICK_API const float *wick_logits(const struct wick *wick); /* (vocab); of the last evaluated position */
+WICK_API const float *wick_logits(const struct wick *wick); /* (vocab); of the last evaluated position; NULL before any */
 WICK_API uint32_t wick_position(const struct wick *wick);   /* tokens in the context */
 WICK_API void wick_reset(struct wick *wick);                /* empties the context */
 /* Sparse mode: the neurons that are in memory because they were used before are read again when they are wanted. It
@@ -178,6 +183,9 @@ struct wick_sampling {
 	float top_p; /* 1: all */
 };
 
+#define WICK_NO_TOKEN UINT32_MAX
+
+/* Chooses a token after the last evaluated position, by its logits; WICK_NO_TOKEN before any. */
 WICK_API void wick_seed(struct wick *wick, uint64_t seed);
 WICK_API uint32_t wick_sample(struct wick *wick, const struct wick_sampling *sampling);
 

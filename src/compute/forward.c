@@ -224,6 +224,16 @@ const float *wick_forward_last(const struct wick_forward *f, uint32_t m)
 	return f->logits + (f->all_logits ? (size_t)(m - 1) * f->model->shape.vocab : 0);
 }
 
+/* How far it is now. */
+static int tell(const struct wick_batch *batch, uint32_t layers, struct wick_diag *diag)
+{
+	const struct wick_heed *heed = batch->heed;
+
+	if (!heed || !heed->progress(heed->user, heed->done + (uint64_t)batch->m * layers, heed->total))
+		return 0;
+	return wick_diag_say(diag, -ECANCELED, "the evaluation was stopped");
+}
+
 int wick_forward_batch(struct wick_forward *f, const struct wick_batch *batch, struct wick_diag *diag)
 {
 	uint32_t m = batch->m;
@@ -235,8 +245,11 @@ int wick_forward_batch(struct wick_forward *f, const struct wick_batch *batch, s
 		err = wick_choose_begin(&f->sparse.chooser, batch->position, diag);
 	if (!err)
 		err = embed(f, batch->ids, m, batch->position, diag);
-	for (uint32_t layer = 0; !err && layer < f->model->shape.layers; layer++)
+	for (uint32_t layer = 0; !err && layer < f->model->shape.layers; layer++) {
 		err = layer_forward(f, layer, m, batch->position, diag);
+		if (!err)
+			err = tell(batch, layer + 1, diag);
+	}
 	if (!err && batch->want_head)
 		err = finish(f, m, diag);
 	return err;

@@ -58,6 +58,14 @@ struct wick_batch {
 	uint32_t m_next;     /* of the batch that follows, as far as is known; else 1 */
 	uint32_t position;   /* of the first */
 	bool want_head;      /* false: no logits at all */
+	const struct wick_heed *heed; /* told after each layer; or NULL */
+};
+
+/* Whoever wants to know how far an evaluation is, or to end it: token-layers. */
+struct wick_heed {
+	wick_progress_fn progress;
+	void *user;
+	uint64_t done, total;
 };
 
 /* Leaves the last token's logits in forward->logits, or with all_logits row i's at logits + i * vocab. */

@@ -156,6 +156,8 @@ int wick_plan(const char *path, const struct wick_options *options, struct wick_
 	if (!err)
 		err = wick_engine_plan(wick, options, &layout, diag);
 	if (!err)
+		err = wick_engine_check_limit(wick, diag);
+	if (!err)
 		err = expect(wick, path, options, &layout, diag);
 	*plan = wick->plan;
 	wick_close(wick);

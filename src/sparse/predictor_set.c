@@ -203,11 +203,7 @@ static int load_from(const struct wick_predictor_set *predictors, const struct w
 
 	if (!predictors->gguf)
 		return wick_load_all(&own, loading->loads, loading->count, depth, progress, user, diag);
-	rc = wick_file_open(&file, predictors->path, fetch->file->direct, diag);
-	if (rc == 0 && file.offset_align > WICK_FILE_ALIGN) {
-		wick_file_close(&file);
-		rc = wick_file_open(&file, predictors->path, false, diag);
-	}
+	rc = wick_file_open_grained(&file, predictors->path, fetch->file->direct, WICK_FILE_ALIGN, diag);
 	if (rc)
 		return rc;
 	own.file = &file;

@@ -53,7 +53,7 @@ static int open_model(struct wick_train *train, const char *path)
 			"%s: its activation is not ReLU: every neuron counts, and there is nothing to predict", path);
 	rc = wick_tokenizer_create(&train->tokenizer, train->model->gguf, train->diag);
 	if (rc == 0)
-		rc = wick_file_open(&train->file, path, true, train->diag);
+		rc = wick_file_open_grained(&train->file, path, true, WICK_FILE_ALIGN, train->diag);
 	if (rc == 0)
 		rc = wick_io_create(&train->io, &io, train->diag);
 	if (rc == 0)

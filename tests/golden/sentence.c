@@ -56,6 +56,7 @@ static bool find_in(const char *path, const char *name, struct wick_tensor *tens
 const char *sentence_wrong(const char *text, const struct sentence_fault *fault)
 {
 	uint64_t begin, end, block_bytes = 0, reach, length = strlen(fault->path);
+	uint64_t unit = WICK_MAX(fault->drive_bytes, SENTENCE_SECTOR);
 	unsigned long long row, offset;
 	struct wick_tensor tensor;
 	char name[64] = "";
@@ -71,12 +72,12 @@ const char *sentence_wrong(const char *text, const struct sentence_fault *fault)
 		end = wick_align_up(WICK_MIN(begin + block_bytes, tensor.offset + wick_tensor_bytes(&tensor)), WICK_FILE_ALIGN);
 		if (row + tensor.check_rows < tensor.rows)
 			end = begin + block_bytes;
-		if (row >= tensor.rows || offset + SENTENCE_SECTOR <= begin || offset >= end)
+		if (row >= tensor.rows || offset + unit <= begin || offset >= end)
 			return "that is elsewhere";
 	}
-	reach = WICK_MAX(fault->chunk_bytes, block_bytes) + 2 * SENTENCE_SECTOR;
+	reach = WICK_MAX(fault->chunk_bytes, block_bytes) + 2 * unit;
 	if (fault->offset != UINT64_MAX &&
-		(fault->offset + SENTENCE_SECTOR < offset || fault->offset >= offset + reach))
+		(fault->offset + unit < offset || fault->offset >= offset + reach))
 		return "the fault is not there";
 	return NULL;
 }

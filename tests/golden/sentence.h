@@ -13,6 +13,7 @@ struct sentence_fault {
 	const char *model;    /* the same where it can be read without faults; NULL: tensors are not looked up */
 	uint64_t offset;      /* where the fault is; UINT64_MAX: everywhere */
 	uint64_t chunk_bytes; /* of one read, at most */
+	uint64_t drive_bytes; /* of a block of the drive, where that is more than a sector */
 };
 
 /* "PATH: TENSOR: BLOCK: reading at offset N: WHY" or "PATH: TENSOR: BLOCK at offset N: WHY", and all of it true: the

@@ -38,6 +38,11 @@
 #define TOKENS 13 /* the prompt, three after it, and one after a reset */
 #define ROWS 5    /* of logits: the prompt's last, then one a token */
 #define SECTOR SENTENCE_SECTOR
+#define BLOCKS 3
+
+/* What the drive reads: any bytes, sectors, blocks. */
+static const uint32_t blocks[BLOCKS] = { 1, SECTOR, 4096 };
+
 #define HUNG_S 100            /* real seconds, for one run of milliseconds */
 #define DRIVE_NS 100000000000 /* of the drive's own time, whatever happens: retries take about a second */
 
@@ -93,7 +98,7 @@ struct layout {
 	uint32_t vocab;
 	float *truth[KINDS];       /* (ROWS, vocab) */
 	uint64_t budget[WAYS];     /* bytes */
-	uint64_t reads[2][WAYS];   /* of a run without a fault; by alignment */
+	uint64_t reads[BLOCKS][WAYS]; /* of a run without a fault */
 };
 
 /* One run, all of it drawn from the seed. */
@@ -101,7 +106,7 @@ struct run {
 	uint64_t seed;
 	struct layout *layout;
 	unsigned way;
-	bool aligned;
+	unsigned block; /* of blocks[] */
 	struct wick_sim_options drive;
 };
 
@@ -117,11 +122,13 @@ static uint64_t strike_offset, reads;
 
 int __real_wick_io_create(struct wick_io **io, const struct wick_io_options *options, struct wick_diag *diag);
 void __real_wick_io_destroy(struct wick_io *io);
-int __real_wick_file_open(struct wick_file *file, const char *path, bool direct, struct wick_diag *diag);
+int __real_wick_file_open_grained(
+	struct wick_file *file, const char *path, bool direct, uint32_t grain, struct wick_diag *diag);
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
 int __wrap_wick_io_create(struct wick_io **io, const struct wick_io_options *options, struct wick_diag *diag);
 void __wrap_wick_io_destroy(struct wick_io *io);
-int __wrap_wick_file_open(struct wick_file *file, const char *path, bool direct, struct wick_diag *diag);
+int __wrap_wick_file_open_grained(
+	struct wick_file *file, const char *path, bool direct, uint32_t grain, struct wick_diag *diag);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 
 static void look_at_drive(void)
@@ -156,13 +163,14 @@ void __wrap_wick_io_destroy(struct wick_io *io)
 
 /* The simulated drive cuts reads anywhere, which takes a file without direct reads; it may be as strict as one that has
  * them. */
-int __wrap_wick_file_open(struct wick_file *file, const char *path, bool direct, struct wick_diag *diag)
+int __wrap_wick_file_open_grained(
+	struct wick_file *file, const char *path, bool direct, uint32_t grain, struct wick_diag *diag)
 {
-	int rc = __real_wick_file_open(file, path, direct && !simulate, diag);
+	int rc = __real_wick_file_open_grained(file, path, direct && !simulate, grain, diag);
 
-	if (!rc && simulate && run.aligned) {
+	if (!rc && simulate && blocks[run.block] > 1 && blocks[run.block] <= grain) {
 		file->direct = true;
-		file->offset_align = file->memory_align = SECTOR;
+		file->offset_align = file->memory_align = blocks[run.block];
 	}
 	return rc;
 }
@@ -183,10 +191,10 @@ static const char *described(void)
 	static char text[512];
 	const struct way *way = &ways[run.way];
 
-	snprintf(text, sizeof(text), "WICK_SEED=%llu (%s, %s%s, %u%% of memory, depth %u, chunks of %llu, %s; %s at read %llu)",
+	snprintf(text, sizeof(text), "WICK_SEED=%llu (%s, %s%s, %u%% of memory, depth %u, chunks of %llu, blocks of %u; %s at read %llu)",
 		(unsigned long long)run.seed, fixtures[run.layout - layouts], way->mode,
 		way->kind == TRACED ? " with a trace" : "", way->share, way->depth, (unsigned long long)way->chunk_bytes,
-		run.aligned ? "aligned" : "any offset", faults[run.drive.fault].name,
+		blocks[run.block], faults[run.drive.fault].name,
 		(unsigned long long)run.drive.fault_read);
 	return text;
 }
@@ -284,7 +292,7 @@ static void check_sentence(const struct wick_diag *diag)
 	const char *model = run.layout->model, *wrong;
 	bool gone = run.drive.fault == WICK_SIM_GONE;
 	struct sentence_fault fault = { .path = model, .model = model, .offset = gone ? UINT64_MAX : strike_offset,
-		.chunk_bytes = ways[run.way].chunk_bytes };
+		.chunk_bytes = ways[run.way].chunk_bytes, .drive_bytes = blocks[run.block] };
 
 	wrong = sentence_wrong(diag->text, &fault);
 	CHECK(!wrong, "\"%s\": %s; the fault is at %llu", diag->text, wrong, (unsigned long long)strike_offset);
@@ -316,7 +324,7 @@ static void check_recovery(struct wick *wick, float *rows)
 static uint64_t run_once(void)
 {
 	float *rows = calloc((size_t)ROWS * run.layout->vocab, sizeof(float));
-	uint64_t clean = run.layout->reads[run.aligned][run.way];
+	uint64_t clean = run.layout->reads[run.block][run.way];
 	struct wick_diag diag = { 0 };
 	struct wick_options options;
 	struct wick *wick;
@@ -357,9 +365,9 @@ static void draw_run(uint64_t seed)
 	run = (struct run){ .seed = seed };
 	run.layout = &layouts[wick_sim_draw(&draws, WICK_COUNT_OF(layouts))];
 	run.way = (unsigned)wick_sim_draw(&draws, WAYS);
-	run.aligned = wick_sim_draw(&draws, 2);
+	run.block = (unsigned)wick_sim_draw(&draws, BLOCKS);
 	run.drive.fault = (enum wick_sim_fault)(1 + wick_sim_draw(&draws, WICK_SIM_FAULTS - 1));
-	run.drive.fault_read = wick_sim_draw(&draws, run.layout->reads[run.aligned][run.way]);
+	run.drive.fault_read = wick_sim_draw(&draws, run.layout->reads[run.block][run.way]);
 	run.drive.latency_ns_min = wick_sim_draw(&draws, 100000);
 	run.drive.latency_ns_max = wick_sim_draw(&draws, 300000);
 	run.drive.seed = draws;
@@ -393,11 +401,11 @@ static void right_or_named(void **state)
 static void without_a_fault(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < WICK_COUNT_OF(layouts) * 2 * WAYS; i++) {
-		run = (struct run){ .layout = &layouts[i / (2 * WAYS)], .aligned = i / WAYS % 2, .way = i % WAYS };
+	for (unsigned i = 0; i < WICK_COUNT_OF(layouts) * BLOCKS * WAYS; i++) {
+		run = (struct run){ .layout = &layouts[i / (BLOCKS * WAYS)], .block = i / WAYS % BLOCKS, .way = i % WAYS };
 		run.drive.fault_read = UINT64_MAX;
-		run.layout->reads[run.aligned][run.way] = run_once();
-		assert_in_range(run.layout->reads[run.aligned][run.way], 30, 5000);
+		run.layout->reads[run.block][run.way] = run_once();
+		assert_in_range(run.layout->reads[run.block][run.way], 30, 5000);
 	}
 }
 

@@ -125,6 +125,29 @@ static void memory_is_not_direct(void **state)
 	wick_file_close(&file);
 }
 
+/* Where blocks are larger than what the reads are made for there is nothing direct, and that is said. */
+static void coarse_blocks_are_not_direct(void **state)
+{
+	struct wick_file file;
+	uint32_t align;
+
+	(void)state;
+	assert_int_equal(wick_file_open(&file, path, true, NULL), 0);
+	align = WICK_MAX(file.offset_align, file.memory_align);
+	wick_file_close(&file);
+	if (align < 2)
+		skip(); /* not direct here */
+	assert_int_equal(wick_file_open_grained(&file, path, true, align, NULL), 0);
+	assert_true(file.direct);
+	wick_file_close(&file);
+	assert_int_equal(wick_file_open_grained(&file, path, true, align / 2, NULL), 0);
+	assert_false(file.direct);
+	assert_int_equal(file.offset_align, 1);
+	assert_non_null(strstr(file.why, "blocks of"));
+	wick_file_close(&file);
+	assert_int_equal(wick_file_open_grained(&file, "/nonexistent", true, 512, NULL), -ENOENT);
+}
+
 static void refuse(const char *name, int code, const char *words)
 {
 	struct wick_diag diag = { 0 };
@@ -221,6 +244,7 @@ int main(void)
 		cmocka_unit_test(buffered_has_no_alignment),
 		cmocka_unit_test(direct_or_says_why),
 		cmocka_unit_test(memory_is_not_direct),
+		cmocka_unit_test(coarse_blocks_are_not_direct),
 		cmocka_unit_test(what_cannot_be_read_is_named),
 		cmocka_unit_test(serials_never_repeat),
 		cmocka_unit_test(empty_file_opens),

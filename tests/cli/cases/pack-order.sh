@@ -30,7 +30,7 @@ for model in model ordered; do
 	wick run $model.gguf -p 'The old man' -n 20 --temp 0 --mode dense --threads 1 2>/dev/null | cksum
 done | uniq | wc -l
 wick bench ordered.gguf --trace ordered.trace --memory 60% --ctx 64 --tokens 3 --json 2>/dev/null | grep '"trace"'
-refuse run ordered.gguf -p x --trace some.trace
+refuse run ordered.gguf -p x --trace some.trace | sed "s/of this .*/of this .../"
 refuse pack ordered.gguf -o other.gguf --order coactivation --trace some.trace | sed "s/of this .*/of this .../"
 refuse pack model.gguf -o other.gguf --order coactivation --trace some.trace --type f16
 misuse pack model.gguf -o other.gguf --order coactivation

@@ -1,0 +1,109 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What an engine asks of a plan, and whether the machine lets it have that. */
+
+#include "engine.h"
+
+#include "bits.h"
+#include "io.h"
+#include "memory_limits.h"
+#include "predictor_set.h"
+#include "tokenizer.h"
+#include "trace.h"
+#include "trace_format.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What the process takes beside everything that the plan counts: code and libraries as far as they are touched (5 to 7
+ * MB), stacks, OpenBLAS's packing buffers, the ring, and some room, since all of these differ a little from run to run.
+ * Measured on x86-64 with Debian 12's libraries: docs/measurements.md. */
+#define PROCESS_BYTES (8u << 20)
+#define PROCESS_BYTES_A_THREAD (256u << 10)
+#define BATCH_MEASURED 256
+#define PACKED_COLUMNS 512 /* of a tile and of a batch, by OpenBLAS, at a time */
+#define THREAD_BYTES (72u << 10) /* that only reads: its stack, and 60 KiB of OpenBLAS's thread-local storage */
+
+/* Threads that read where io_uring does not: none, or as many as reads are in flight. */
+static uint32_t read_threads(const struct wick_settings *settings)
+{
+	struct wick_io_options options = { .method = settings->io, .depth = 1 };
+	struct wick_io *io;
+	bool pool;
+
+	if (wick_io_create(&io, &options, NULL))
+		return 0;
+	pool = !strcmp(wick_io_method(io), "pread");
+	wick_io_destroy(io);
+	return pool ? WICK_MIN(settings->queue_depth, WICK_READ_THREADS_MAX) : 0;
+}
+
+/* An open trace holds a token. */
+static uint64_t trace_bytes(const struct wick *wick)
+{
+	const struct wick_trace_shape *shape;
+
+	if (!wick->trace)
+		return 0;
+	shape = wick_trace_shape(wick->trace);
+	return wick_trace_bytes_max(shape->layers, shape->n_ff, shape->lookahead) + shape->layers * sizeof(uint64_t);
+}
+
+static bool can_look_ahead(const struct wick *wick)
+{
+	return wick->trace ? wick_trace_shape(wick->trace)->lookahead : wick->predictors && wick->predictors->ahead;
+}
+
+/* A thread's share of the process: on the smallest tiles as measured, on larger ones OpenBLAS packs more. */
+static uint64_t process_thread_bytes(const struct wick_shape *shape)
+{
+	uint64_t wider = wick_gemm_rows(shape) - WICK_TILE_ROWS + wick_batch_tokens(shape) - BATCH_MEASURED;
+
+	return PROCESS_BYTES_A_THREAD + wider * PACKED_COLUMNS * sizeof(float);
+}
+
+/* A replayed trace knows one token after the other. */
+static uint32_t batch_tokens(const struct wick *wick)
+{
+	return wick->trace ? 1 : WICK_MIN(wick_batch_tokens(&wick->model->shape), wick->settings.ctx);
+}
+
+int wick_engine_plan(
+	struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag)
+{
+	const struct wick_settings *settings = &wick->settings;
+	struct wick_plan_input input = { .model = wick->model, .memory = options->memory, .free_bytes = wick_free_bytes(),
+		.process_bytes = PROCESS_BYTES + settings->threads * process_thread_bytes(&wick->model->shape) +
+			(uint64_t)read_threads(settings) * THREAD_BYTES,
+		.metadata_bytes = wick->model->memory_bytes + wick_tokenizer_bytes(wick->tokenizer) + trace_bytes(wick) +
+			(wick->predictors ? wick->predictors->memory_bytes : 0),
+		.mode = settings->mode, .chunk_bytes = settings->chunk_bytes,
+		.size = { .ctx = settings->ctx, .threads = settings->threads, .all_logits = settings->all_logits },
+		.predictor_bytes = wick->predictors ? wick_predictor_set_bytes(wick->predictors) : 0,
+		.sparse = { .on = settings->mode == WICK_MODE_SPARSE, .window = settings->window,
+			.policy = settings->policy, .lookahead = settings->lookahead && can_look_ahead(wick),
+			.halves = !settings->bundled,
+			.batch_tokens = batch_tokens(wick),
+			.scratch_floats = wick->predictors ? wick->predictors->scratch_floats : 0 } };
+
+	return wick_plan_make(&input, wick->places, &wick->plan, layout, diag);
+}
+
+/* A cgroup that has less than the plan takes would have the process killed; one below the budget is said. The kernel cuts
+ * a limit down to whole pages. */
+int wick_engine_check_limit(struct wick *wick, struct wick_diag *diag)
+{
+	uint64_t limit = wick_cgroup_limit_bytes(), page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (wick->plan.total_bytes / page > limit / page)
+		return wick_diag_say(diag, -ENOSPC,
+			"a cgroup allows this process %.1f MiB, and with a budget of %.1f MiB it would take %.1f MiB (--memory %llu "
+			"stays below the limit)", (double)limit / 0x1p20, (double)wick->plan.budget_bytes / 0x1p20,
+			(double)wick->plan.total_bytes / 0x1p20, (unsigned long long)limit);
+	if (wick->plan.budget_bytes > limit)
+		snprintf(wick->limit, sizeof(wick->limit), "a cgroup allows this process %.1f MiB, less than the budget",
+			(double)limit / 0x1p20);
+	return 0;
+}

@@ -1,0 +1,91 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What is really in use, for people. */
+
+#include "engine.h"
+
+#include "bits.h"
+#include "gguf.h"
+#include "io.h"
+#include "shape.h"
+#include "predictor_set.h"
+#include "trace.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The model's own name, or its file's. */
+static void name_model(struct wick *wick, const char *path)
+{
+	struct wick_gguf_string name;
+	const char *slash = strrchr(path, '/');
+
+	if (!wick_gguf_string(wick->model->gguf, "general.name", &name, NULL) && name.length)
+		snprintf(wick->name, sizeof(wick->name), "%.*s", (int)WICK_MIN(name.length, sizeof(wick->name) - 1),
+			name.bytes);
+	else
+		snprintf(wick->name, sizeof(wick->name), "%s", slash ? slash + 1 : path);
+}
+
+static const char *lookahead_why(const struct wick *wick)
+{
+	if (wick->settings.mode != WICK_MODE_SPARSE || wick->forward.sparse.lookahead)
+		return "";
+	if (!wick->settings.lookahead)
+		return "lookahead 0 was asked for";
+	if (wick->trace)
+		return "the trace has no guesses";
+	return wick->predictors->origin == WICK_PREDICTORS_PACKED
+		? "it takes predictors that wick train makes"
+		: "these predictors were made without";
+}
+
+/* Who chooses the neurons. */
+static void report_choice(struct wick *wick)
+{
+	struct wick_report *report = &wick->report;
+
+	report->predictors = report->predictors_path = "";
+	report->lookahead = wick->forward.sparse.lookahead;
+	report->lookahead_why = lookahead_why(wick);
+	if (wick->trace) {
+		report->predictors = "trace";
+		report->predictors_path = wick_trace_path(wick->trace);
+	} else if (wick->predictors) {
+		report->predictors = wick_predictor_set_origins[wick->predictors->origin];
+		report->predictors_path = wick->predictors->path;
+	}
+}
+
+void wick_engine_report(struct wick *wick, const char *path)
+{
+	const struct wick_shape *shape = &wick->model->shape;
+
+	name_model(wick, path);
+	wick_topo_say(&wick->topo, wick->numa, sizeof(wick->numa));
+	wick->report = (struct wick_report){ .model = wick->name, .arch = wick_arch_names[shape->arch],
+		.type = wick_types[shape->type].name, .mode = wick_mode_names[wick->settings.mode],
+		.io = wick_io_method(wick->io), .io_why = wick_io_why(wick->io), .direct = wick->file.direct,
+		.direct_why = wick->settings.buffered ? "buffered was asked for" : wick->file.why, .profile = wick->drive.said,
+		.kernels = wick->kernels.name, .blas = wick_gemm_core(), .pages = wick->mem.pages, .limit = wick->limit,
+		.numa = wick->numa, .cpus = wick->topo.cpu_count,
+		.vocab = shape->vocab, .layers = shape->layers, .d_model = shape->d_model, .n_ff = shape->n_ff,
+		.ctx_max = shape->ctx_max };
+	report_choice(wick);
+}
+
+const struct wick_plan *wick_plan_of(const struct wick *wick)
+{
+	return &wick->plan;
+}
+
+const struct wick_report *wick_report_of(const struct wick *wick)
+{
+	return &wick->report;
+}
+
+const char *wick_version(void)
+{
+	return WICK_VERSION;
+}

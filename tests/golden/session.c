@@ -1,0 +1,203 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What the public header promises of an engine in use: it may go from thread to thread, an evaluation can be stopped and
+ * says how far it is, and nothing is chosen before anything was evaluated. */
+
+#include "fixture.h"
+
+#include "bits.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PROMPT 40
+#define STEPS 4
+
+static char scratch[PATH_MAX], model[PATH_MAX];
+static uint32_t ids[PROMPT];
+
+static int set_up(void **state)
+{
+	char folder[PATH_MAX];
+
+	(void)state;
+	scratch_make(scratch);
+	fixture_folder(folder, golden_cases[0].fixture);
+	path_join(model, scratch, "model.gguf");
+	model_pack(folder, model, golden_cases[0].type);
+	for (uint32_t i = 0; i < PROMPT; i++)
+		ids[i] = 5 + i * 13 % 200;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	scratch_remove(scratch);
+	return 0;
+}
+
+/* Little memory, so that there is always something to read ahead. */
+static void set_options(struct wick_options *options, const char *io)
+{
+	wick_options_init(options);
+	options->mode = "dense";
+	options->io = io;
+	options->ctx = 2 * PROMPT;
+	options->threads = 2;
+	options->memory.bytes = model_least_bytes(model, options);
+}
+
+/* One thing that a thread does with an engine. */
+struct step {
+	struct wick **wick;
+	const struct wick_options *options;
+	const uint32_t *ids; /* NULL: it opens, or closes if there is something to close */
+	uint32_t count;
+	int rc;
+	struct wick_diag diag;
+};
+
+static void *take_step(void *arg)
+{
+	struct step *step = arg;
+
+	if (step->ids)
+		step->rc = wick_eval(*step->wick, step->ids, step->count, NULL, NULL, &step->diag);
+	else if (!*step->wick)
+		step->rc = wick_open(step->wick, model, step->options, &step->diag);
+	else
+		wick_close(*step->wick);
+	return NULL;
+}
+
+static void in_a_thread_of_its_own(struct step step)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, take_step, &step), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	if (step.rc)
+		fail_msg("%d: %s", step.rc, step.diag.text);
+}
+
+/* Opened, used and closed by different threads, all gone by the next step: the same logits. */
+static void goes_from_thread_to_thread(void **state)
+{
+	const char *io = *state;
+	struct wick_options options;
+	struct wick *wick, *other = NULL;
+	size_t bytes;
+	float *truth;
+
+	if (!strcmp(io, "uring") && !uring_allowed())
+		skip();
+	set_options(&options, io);
+	wick = model_open(model, &options);
+	bytes = wick_report_of(wick)->vocab * sizeof(float);
+	truth = malloc(bytes);
+	assert_non_null(truth);
+	for (uint32_t i = 0; i < STEPS; i++)
+		assert_int_equal(wick_eval(wick, ids + i * PROMPT / STEPS, PROMPT / STEPS, NULL, NULL, NULL), 0);
+	memcpy(truth, wick_logits(wick), bytes);
+	assert_true(wick_plan_of(wick)->swept_bytes > 0);
+	wick_close(wick);
+
+	in_a_thread_of_its_own((struct step){ .wick = &other, .options = &options });
+	for (uint32_t i = 0; i < STEPS; i++)
+		in_a_thread_of_its_own((struct step){ .wick = &other, .ids = ids + i * PROMPT / STEPS, .count = PROMPT / STEPS });
+	assert_memory_equal(wick_logits(other), truth, bytes);
+	in_a_thread_of_its_own((struct step){ .wick = &other });
+	free(truth);
+}
+
+struct told {
+	uint64_t calls, last, total, stop_at;
+};
+
+static int listen(void *user, uint64_t done, uint64_t total)
+{
+	struct told *told = user;
+
+	assert_true(done > told->last && done <= total);
+	told->calls++;
+	told->last = done;
+	told->total = total;
+	return done >= told->stop_at;
+}
+
+static void says_how_far_it_is_and_stops(void **state)
+{
+	struct told told = { .stop_at = UINT64_MAX };
+	struct wick_options options;
+	struct wick_diag diag;
+	struct wick *wick;
+	uint32_t layers;
+	size_t bytes;
+	float *truth;
+
+	(void)state;
+	set_options(&options, "pread");
+	options.eval_progress = listen;
+	options.eval_user = &told;
+	wick = model_open(model, &options);
+	layers = wick_report_of(wick)->layers;
+	bytes = wick_report_of(wick)->vocab * sizeof(float);
+	truth = malloc(bytes);
+	assert_non_null(truth);
+	assert_int_equal(wick_eval(wick, ids, PROMPT, NULL, NULL, &diag), 0);
+	assert_int_equal(told.last, (uint64_t)PROMPT * layers);
+	assert_int_equal(told.total, (uint64_t)PROMPT * layers);
+	assert_true(told.calls >= layers);
+	memcpy(truth, wick_logits(wick), bytes);
+
+	told = (struct told){ .stop_at = 1 };
+	assert_int_equal(wick_eval(wick, ids, PROMPT, NULL, NULL, &diag), -ECANCELED);
+	assert_string_equal(diag.text, "the evaluation was stopped");
+	assert_int_equal(told.calls, 1);
+	assert_int_equal(wick_eval(wick, ids, 1, NULL, NULL, &diag), -EIO);
+
+	wick_reset(wick);
+	told = (struct told){ .stop_at = UINT64_MAX };
+	assert_int_equal(wick_eval(wick, ids, PROMPT, NULL, NULL, &diag), 0);
+	assert_memory_equal(wick_logits(wick), truth, bytes);
+	wick_close(wick);
+	free(truth);
+}
+
+static void nothing_comes_of_nothing(void **state)
+{
+	const struct wick_sampling sampling = { .temp = 1, .top_p = 1 };
+	struct wick_options options;
+	struct wick *wick;
+
+	(void)state;
+	set_options(&options, "pread");
+	wick = model_open(model, &options);
+	assert_null(wick_logits(wick));
+	assert_int_equal(wick_sample(wick, &sampling), WICK_NO_TOKEN);
+	assert_int_equal(wick_eval(wick, ids, 1, NULL, NULL, NULL), 0);
+	assert_in_range(wick_sample(wick, &sampling), 0, wick_report_of(wick)->vocab - 1);
+	wick_reset(wick);
+	assert_int_equal(wick_sample(wick, &sampling), WICK_NO_TOKEN);
+	wick_close(wick);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_prestate(goes_from_thread_to_thread, "uring"),
+		cmocka_unit_test_prestate(goes_from_thread_to_thread, "pread"),
+		cmocka_unit_test(says_how_far_it_is_and_stops),
+		cmocka_unit_test(nothing_comes_of_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
