@@ -158,24 +158,37 @@ static json_t *section(const struct wick_train *train, const struct wick_trained
 	return all;
 }
 
+/* The figures as text, for the caller to free; NULL without memory. */
+static char *say_figures(const struct wick_train *train, uint32_t own, uint32_t ahead)
+{
+	json_t *json = json_pack("{s:o, s:s, s:i, s:i}", "file", wick_json_name(train->path), "type",
+		wick_types[train->type].name, "tokens", (int)wick_train_tokens(train), "held_out_tokens",
+		(int)(train->held_chunks * train->chunk));
+	char *text;
+
+	json_object_set_new(json, "predictors", section(train, train->own, own));
+	if (train->ahead[0].rank)
+		json_object_set_new(json, "lookahead", section(train, train->ahead, ahead));
+	text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	json_decref(json);
+	return text;
+}
+
 int wick_train_finish(struct wick_train *train, char **text)
 {
 	uint32_t layers = train->model->shape.layers;
 	uint32_t own = threshold_bin(train->own, layers, RECALL), ahead = threshold_bin(train->ahead, layers, RECALL_AHEAD);
-	json_t *json;
+	char *figures_text = say_figures(train, own, ahead); /* first: a file in place is a success */
 	int rc;
 
+	if (!figures_text)
+		return wick_diag_say(train->diag, -ENOMEM, "no memory for the figures");
 	fold_in(train, train->own, own);
 	fold_in(train, train->ahead, ahead);
 	rc = write_file(train);
 	if (rc)
-		return rc;
-	json = json_pack("{s:o, s:s, s:i, s:i}", "file", wick_json_name(train->path), "type", wick_types[train->type].name, "tokens",
-		(int)wick_train_tokens(train), "held_out_tokens", (int)(train->held_chunks * train->chunk));
-	json_object_set_new(json, "predictors", section(train, train->own, own));
-	if (train->ahead[0].rank)
-		json_object_set_new(json, "lookahead", section(train, train->ahead, ahead));
-	*text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-	json_decref(json);
-	return *text ? 0 : wick_diag_say(train->diag, -ENOMEM, "no memory for the figures");
+		free(figures_text);
+	else
+		*text = figures_text;
+	return rc;
 }

@@ -208,9 +208,13 @@ static int import_all(struct import *import, const char *model_path, char **text
 	else
 		rc = look_at_all(import);
 	if (rc == 0)
-		rc = wick_sidecar_write(path, &import->shape, part_of, import, import->diag);
+		rc = report(import, path, text); /* first: a file in place is a success */
 	if (rc == 0)
-		rc = report(import, path, text);
+		rc = wick_sidecar_write(path, &import->shape, part_of, import, import->diag);
+	if (rc) {
+		free(*text);
+		*text = NULL;
+	}
 	free(path);
 	return rc;
 }
