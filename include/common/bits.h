@@ -12,6 +12,13 @@
 #define WICK_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define WICK_MAX(a, b) ((a) > (b) ? (a) : (b))
 
+/* Of a function that computes modulo 2^64 and means it, such as a hash: elsewhere -fsanitize=integer finds fault with it. */
+#ifdef __clang__
+#define WICK_WRAPS __attribute__((no_sanitize("integer")))
+#else
+#define WICK_WRAPS
+#endif
+
 /* The alignment is a power of two in all of these. */
 static inline uint64_t wick_align_down(uint64_t value, uint64_t align)
 {

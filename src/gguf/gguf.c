@@ -280,7 +280,7 @@ int64_t wick_gguf_array_int(const struct wick_gguf *gguf, const char *key, uint6
 		return 0;
 	if (!is_integer(pair->element) && pair->element != WICK_GGUF_BOOL)
 		return 0;
-	return integer_at(pair->value + i * wick_gguf_value_bytes(pair->element), pair->element);
+	return (int64_t)integer_at(pair->value + i * wick_gguf_value_bytes(pair->element), pair->element);
 }
 
 uint64_t wick_gguf_key_count(const struct wick_gguf *gguf)

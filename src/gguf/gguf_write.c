@@ -49,7 +49,7 @@ static void put_number(struct wick_gguf_writer *writer, struct wick_gguf_part *p
 	uint8_t little[8];
 
 	for (unsigned i = 0; i < bytes; i++)
-		little[i] = value >> 8 * i;
+		little[i] = (uint8_t)(value >> 8 * i);
 	put(writer, part, little, bytes);
 }
 

@@ -5,6 +5,7 @@
 
 #include "hf_source.h"
 
+#include "bits.h"
 #include "bytelevel.h"
 
 #include <errno.h>
@@ -72,7 +73,7 @@ static int grow_merges(struct wick_hf_tokenizer *out)
 	uint64_t count = out->merge_count;
 	char **grown;
 
-	if (count & (count - 1))
+	if (count && !wick_is_pow2(count))
 		return 0;
 	grown = reallocarray(out->merges, count ? 2 * count : 1, sizeof(*grown));
 	if (!grown)

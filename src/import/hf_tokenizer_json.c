@@ -52,7 +52,7 @@ static int check_template(struct wick_hf_source *source, const json_t *stage)
 	const json_t *single = json_object_get(stage, "single");
 	size_t count = json_array_size(single);
 	const json_t *first = json_object_get(json_array_get(single, 0), "SpecialToken");
-	const json_t *text = json_object_get(json_array_get(single, count - 1), "Sequence");
+	const json_t *text = json_object_get(json_array_get(single, count ? count - 1 : 0), "Sequence");
 	const char *name = wick_hf_text(json_object_get(first, "id"));
 	const json_t *id = json_object_get(source->vocab, name ? name : "");
 

@@ -188,7 +188,7 @@ static int take_arg(struct wick_pickle *pickle, enum wick_pickle_form form, stru
 
 static int run_opcode(struct wick_pickle *pickle)
 {
-	uint8_t code = pickle->bytes[pickle->position];
+	uint8_t code = (uint8_t)pickle->bytes[pickle->position];
 	struct wick_pickle_arg arg = { .detail = wick_pickle_opcodes[code].detail };
 	int ret;
 

@@ -75,14 +75,17 @@ static int step_long(struct wick_pickle *pickle, const struct wick_pickle_arg *a
 {
 	const uint8_t *bytes = (const uint8_t *)arg->text.bytes;
 	size_t length = arg->text.length;
-	uint64_t number = length && bytes[length - 1] & 0x80 ? UINT64_MAX : 0;
+	bool negative = length && bytes[length - 1] & 0x80;
+	uint64_t number = 0;
 	struct wick_pickle_value *value;
 	int ret = wick_pickle_push_new(pickle, length <= 8 ? WICK_PICKLE_INT : WICK_PICKLE_OTHER, &value);
 
 	if (ret || length > 8)
 		return ret;
-	for (size_t i = length; i-- > 0;)
-		number = number << 8 | bytes[i];
+	for (size_t i = 0; i < length; i++)
+		number |= (uint64_t)bytes[i] << 8 * i;
+	if (negative)
+		number |= ~(UINT64_MAX >> (64 - 8 * length));
 	value->integer = (int64_t)number;
 	return 0;
 }

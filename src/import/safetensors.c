@@ -154,6 +154,7 @@ static int add_tensor(struct wick_source_list *list, const struct entry *entry, 
 		snprintf(unfit, sizeof(unfit), "is of type %s", dtype->name);
 		tensor.unfit = unfit;
 	} else if (tensor.dims > WICK_SOURCE_DIMS_MAX) {
+		tensor.type = WICK_TYPE_COUNT;
 		snprintf(unfit, sizeof(unfit), "has %u dimensions", tensor.dims);
 		tensor.unfit = unfit;
 	}

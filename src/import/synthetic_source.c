@@ -5,6 +5,7 @@
 
 #include "synthetic_source.h"
 
+#include "bits.h"
 #include "check.h"
 
 #include <string.h>
@@ -14,7 +15,7 @@
 #define MIDDLE 32767.5f
 
 /* The output function of SplitMix64. */
-static uint64_t mix(uint64_t x)
+WICK_WRAPS static uint64_t mix(uint64_t x)
 {
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
 	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
@@ -22,7 +23,7 @@ static uint64_t mix(uint64_t x)
 }
 
 /* FNV-1a */
-static uint64_t seed_of(const char *name)
+WICK_WRAPS static uint64_t seed_of(const char *name)
 {
 	uint64_t hash = 0xcbf29ce484222325u;
 
@@ -32,7 +33,7 @@ static uint64_t seed_of(const char *name)
 }
 
 /* Numbers [first, first + count) behind `into`, which need not be aligned. */
-static void make(uint8_t *into, uint64_t seed, float around, uint64_t first, uint64_t count)
+WICK_WRAPS static void make(uint8_t *into, uint64_t seed, float around, uint64_t first, uint64_t count)
 {
 	for (uint64_t i = first; i < first + count;) {
 		uint64_t bits = mix(seed + i / LANES * 0x9e3779b97f4a7c15u) >> 16 * (i % LANES);

@@ -147,12 +147,14 @@ static int check_strides(const struct walk *walk, const struct wick_pickle_value
 	*contiguous = true;
 	if (strides->kind != WICK_PICKLE_TUPLE || strides->count != sizes->count)
 		return refuse(walk, "its stride does not go with its size");
-	for (uint32_t i = sizes->count; i-- > 0;) {
-		if (!is_count(strides->items[i]))
+	for (uint32_t i = sizes->count; i > 0; i--) {
+		const struct wick_pickle_value *size = sizes->items[i - 1], *stride = strides->items[i - 1];
+
+		if (!is_count(stride))
 			return refuse(walk, "its stride is not a tuple of lengths");
-		if (numbers > 0 && sizes->items[i]->integer != 1 && (uint64_t)strides->items[i]->integer != expected)
+		if (numbers > 0 && size->integer != 1 && (uint64_t)stride->integer != expected)
 			*contiguous = false;
-		expected = wick_mul(expected, sizes->items[i]->integer);
+		expected = wick_mul(expected, size->integer);
 	}
 	return 0;
 }

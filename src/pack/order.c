@@ -35,7 +35,7 @@ static uint64_t count_by_byte(uint64_t word)
 #define WORDS_MOST 31 /* whose counts a byte holds */
 
 /* Tokens for which both fired. */
-static uint32_t count_both(const uint64_t *a, const uint64_t *b, uint32_t words)
+WICK_WRAPS static uint32_t count_both(const uint64_t *a, const uint64_t *b, uint32_t words)
 {
 	uint32_t count = 0;
 

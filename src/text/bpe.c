@@ -13,6 +13,8 @@
 
 #include "bpe.h"
 
+#include "bits.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -23,7 +25,7 @@ struct wick_bpe_symbol {
 };
 
 /* The slot where a pair is, or the empty one where it would be. */
-static struct wick_bpe_pair *find_slot(const struct wick_bpe *bpe, uint32_t left, uint32_t right)
+WICK_WRAPS static struct wick_bpe_pair *find_slot(const struct wick_bpe *bpe, uint32_t left, uint32_t right)
 {
 	uint64_t key = ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15u;
 	uint64_t slot = ((key ^ key >> 32) * 0x9e3779b97f4a7c15u >> 32) * bpe->slots >> 32;

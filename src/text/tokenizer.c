@@ -39,7 +39,7 @@ struct index {
 	uint64_t mask;
 };
 
-static uint64_t hash_bytes(const char *bytes, size_t count)
+WICK_WRAPS static uint64_t hash_bytes(const char *bytes, size_t count)
 {
 	uint64_t hash = 0xcbf29ce484222325u;
 
@@ -65,7 +65,9 @@ static uint32_t *find_slot(const struct index *index, const char *bytes, size_t 
 
 static uint32_t find_token(const struct index *index, const char *bytes, size_t count)
 {
-	return *find_slot(index, bytes, count) - 1; /* WICK_BPE_NONE from an empty slot */
+	uint32_t found = *find_slot(index, bytes, count);
+
+	return found ? found - 1 : WICK_BPE_NONE;
 }
 
 static bool is_special(int64_t type)

@@ -305,11 +305,12 @@ int wick_trace_seek(struct wick_trace *trace, uint64_t token, struct wick_diag *
 uint32_t wick_trace_active(const struct wick_trace *trace, uint32_t layer, uint32_t *ids)
 {
 	uint64_t words = wick_trace_bitmap_bytes(trace->shape.n_ff) / sizeof(uint64_t);
-	const uint8_t *bitmap = trace->record + trace->part[layer];
+	const uint8_t *bitmap;
 	uint32_t count = 0;
 
 	if (!trace->part[layer])
 		return 0;
+	bitmap = trace->record + trace->part[layer];
 	for (uint64_t i = 0; i < words; i++)
 		for (uint64_t word = word_at(bitmap, i); word; word &= word - 1)
 			ids[count++] = i * 64 + __builtin_ctzll(word);
@@ -335,11 +336,13 @@ static void find_places(const uint8_t *levels, uint32_t count, uint32_t *place)
 uint32_t wick_trace_likely(const struct wick_trace *trace, uint32_t layer, uint32_t *ids, float *probability, uint32_t most)
 {
 	uint64_t bitmap_bytes = wick_trace_bitmap_bytes(trace->shape.n_ff);
-	const uint8_t *bitmap = trace->record + trace->part[layer] + bitmap_bytes, *levels = bitmap + bitmap_bytes;
 	uint32_t place[WICK_TRACE_LEVELS + 1], count;
+	const uint8_t *bitmap, *levels;
 
 	if (!trace->shape.lookahead || !trace->part[layer])
 		return 0;
+	bitmap = trace->record + trace->part[layer] + bitmap_bytes;
+	levels = bitmap + bitmap_bytes;
 	count = count_bits(bitmap, bitmap_bytes);
 	find_places(levels, count, place);
 	for (uint64_t i = 0; i < bitmap_bytes / sizeof(uint64_t); i++)

@@ -58,6 +58,7 @@ def make_safetensors():
         "good": safetensors(good, data),
         "odd-types": safetensors({"a": tensor("I64", [1], 0, 8), "b": tensor("F4", [2], 8, 9),
                                   "c": tensor("F8_E4M3", [1, 1, 1, 1, 1], 9, 10)}, data[:10]),
+        "five-dims": safetensors({"a": tensor("F16", [1, 1, 1, 1, 1], 0, 2)}, data[:2]),
         "no-tensors": safetensors({}, b""),
         "truncated": safetensors(good, data)[:-1],
         "truncated-header": safetensors(good, data)[:40],
