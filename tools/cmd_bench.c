@@ -30,7 +30,7 @@ static const struct opt options[] = {
 	{ OPT_COUNT, .name = "tokens", .value = "N", .into.count = &tokens, .min = 3, .max = 1u << 20,
 		.help = "that count, at most (32); as many go before them in sparse "
 			"mode, one in the others" },
-	{ OPT_TEXT, .name = "svg", .value = "FILE", .into.text = &svg_path,
+	{ OPT_OUTPUT, .name = "svg", .value = "FILE", .into.text = &svg_path,
 		.help = "also draw the table's total times, with gnuplot" },
 	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "as JSON" },
 	{ OPT_END },

@@ -20,7 +20,7 @@ static bool as_json;
 
 static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Options:" },
-	{ OPT_TEXT, .name = "text", .value = "FILE", .into.text = &text_path,
+	{ OPT_INPUT, .name = "text", .value = "FILE", .into.text = &text_path,
 		.help = "what to predict; - is standard input" },
 	{ OPT_COUNT, .name = "tokens", .value = "N", .into.count = &tokens_max, .min = 1, .max = UINT32_MAX,
 		.help = "of the text, at most (all)" },
@@ -30,11 +30,7 @@ static const struct opt options[] = {
 
 static int check(struct wick_diag *diag)
 {
-	if (!text_path)
-		return wick_diag_say(diag, -EINVAL, "--text FILE is missing");
-	if (!*text_path)
-		return wick_diag_say(diag, -EINVAL, "--text takes a file name, not ''");
-	return engine_options_check(diag);
+	return text_path ? engine_options_check(diag) : wick_diag_say(diag, -EINVAL, "--text FILE is missing");
 }
 
 static int print_result(const struct wick *wick, const struct perplexity *result, const struct recall *recall)

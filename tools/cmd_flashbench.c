@@ -56,8 +56,8 @@ static const struct opt options[] = {
 
 	{ OPT_HEADING, .help = "What comes of it:" },
 	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "JSON instead of the table" },
-	{ OPT_TEXT, .name = "csv", .value = "FILE", .into.text = &csv_path, .help = "the table, for other programs" },
-	{ OPT_TEXT, .name = "svg", .value = "FILE", .into.text = &svg_path,
+	{ OPT_OUTPUT, .name = "csv", .value = "FILE", .into.text = &csv_path, .help = "the table, for other programs" },
+	{ OPT_OUTPUT, .name = "svg", .value = "FILE", .into.text = &svg_path,
 		.help = "a figure: throughput against chunk size (takes gnuplot)" },
 	{ OPT_CHOICE, .name = "lines", .choices = line_kinds, .into.text = &lines,
 		.help = "a line in the figure for each (depth)" },
@@ -106,33 +106,6 @@ static int check(struct wick_diag *diag)
 	if (!rc && (sqpoll || iopoll) && method && strcmp(method, "uring"))
 		rc = wick_diag_say(diag, -EINVAL, "--%s is for --io uring, not for %s", sqpoll ? "sqpoll" : "iopoll", method);
 	return rc ? rc : check_profile(diag);
-}
-
-/* A file that cannot be written is found out before anything is measured. Nothing is created here. */
-static int check_output(const char *output, struct wick_diag *diag)
-{
-	char *folder, *slash;
-	struct stat info;
-	int rc = 0;
-
-	if (!output)
-		return 0;
-	if (stat(output, &info) == 0 && S_ISDIR(info.st_mode))
-		return wick_diag_say(diag, -EISDIR, "%s: %s", output, strerror(EISDIR));
-	if (access(output, W_OK) == 0)
-		return 0;
-	if (errno != ENOENT)
-		return wick_diag_say(diag, -errno, "%s: %s", output, strerror(errno));
-	folder = strdup(output);
-	if (!folder)
-		return -ENOMEM;
-	slash = strrchr(folder, '/');
-	if (slash)
-		slash[slash == folder] = 0;
-	if (access(slash ? folder : ".", W_OK) < 0)
-		rc = wick_diag_say(diag, -errno, "%s: %s", output, strerror(errno));
-	free(folder);
-	return rc;
 }
 
 /* Every combination, chunk sizes first; none when only a profile is to be checked. */
@@ -280,12 +253,8 @@ static int run(struct wick_diag *diag)
 	struct flash_bench bench = { .seconds = seconds, .bursts = save_profile,
 		.land_bytes = save_profile ? WICK_PROBE_LAND_BYTES : 0,
 		.io = { .method = method, .retries = 3, .sqpoll = sqpoll, .iopoll = iopoll } };
-	int rc = check_output(csv_path, diag);
+	int rc = svg_path ? flash_svg_check(diag) : 0;
 
-	if (!rc)
-		rc = check_output(svg_path, diag);
-	if (!rc && svg_path)
-		rc = flash_svg_check(diag);
 	if (rc < 0)
 		return rc;
 	interrupt_catch();

@@ -21,7 +21,7 @@ static const char *const orders[] = { "natural", "coactivation", NULL };
 
 static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Options:" },
-	{ OPT_TEXT, 'o', .value = "OUT.gguf", .into.text = &out_path,
+	{ OPT_OUTPUT, 'o', .value = "OUT.gguf", .is_model = true, .into.text = &out_path,
 		.help = "the packed model; appears complete, or not at all" },
 	{ OPT_CHOICE, .name = "type", .choices = types, .into.text = &pack_options.type,
 		.help = "how weights are stored (f16); q8_0 and q4_0 are GGUF's, of 8.5 "
@@ -33,7 +33,7 @@ static const struct opt options[] = {
 		.help = "of the neurons in a layer: the checkpoint's, or those together that "
 			"fire together, for a SRC that is a packed model, by a trace of it "
 			"(natural)" },
-	{ OPT_TEXT, .name = "trace", .value = "FILE", .into.text = &pack_options.trace,
+	{ OPT_INPUT, .name = "trace", .value = "FILE", .into.text = &pack_options.trace,
 		.help = "which neurons fire together, from wick trace record" },
 	{ OPT_SIZE, .name = "memory", .value = "SIZE", .into.size = &pack_options.memory_bytes, .min = 1,
 		.help = "working memory (1G)" },
@@ -44,8 +44,6 @@ static int check(struct wick_diag *diag)
 {
 	if (!out_path)
 		return wick_diag_say(diag, -EINVAL, "-o OUT.gguf is missing");
-	if (!*out_path)
-		return wick_diag_say(diag, -EINVAL, "-o takes a file name, not ''");
 	if (pack_options.order && !strcmp(pack_options.order, "coactivation") && !pack_options.trace)
 		return wick_diag_say(diag, -EINVAL, "--order coactivation needs --trace FILE");
 	if (align & (align - 1))

@@ -25,7 +25,7 @@ static bool as_json;
 static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Text:" },
 	{ OPT_TEXT, 'p', .value = "TEXT", .into.text = &prompt_text, .help = "continue this text" },
-	{ OPT_TEXT, 'f', .value = "FILE", .into.text = &prompt_path,
+	{ OPT_INPUT, 'f', .value = "FILE", .into.text = &prompt_path,
 		.help = "continue what this file holds; - is standard input" },
 	{ OPT_COUNT, 'n', .value = "N", .into.count = &generate.tokens,
 		.help = "tokens to write, at most (256)" },
@@ -40,9 +40,9 @@ static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Results:" },
 	{ OPT_FLAG, .name = "json", .into.flag = &as_json,
 		.help = "text and figures as JSON on standard output, at the end" },
-	{ OPT_TEXT, .name = "stats", .value = "FILE", .into.text = &stats_path,
+	{ OPT_OUTPUT, .name = "stats", .value = "FILE", .into.text = &stats_path,
 		.help = "write the figures to a file, as JSON" },
-	{ OPT_TEXT, .name = "logits", .value = "FILE", .into.text = &logits_path,
+	{ OPT_OUTPUT, .name = "logits", .value = "FILE", .into.text = &logits_path,
 		.help = "write the logits of every position, the prompt's included: "
 			"little-endian f32, a row of the vocabulary each" },
 	{ OPT_END },

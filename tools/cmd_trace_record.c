@@ -25,8 +25,8 @@ static uint32_t tokens;
 
 static const struct opt options[] = {
 	{ OPT_HEADING, .help = "What is recorded:" },
-	{ OPT_TEXT, .name = "text", .value = "FILE", .into.text = &text_path, .help = "the text that the model reads" },
-	{ OPT_TEXT, 'o', .value = "TRACE", .into.text = &out_path, .help = "the trace; appears complete, or not at all" },
+	{ OPT_INPUT, .name = "text", .value = "FILE", .into.text = &text_path, .help = "the text that the model reads" },
+	{ OPT_OUTPUT, 'o', .value = "TRACE", .into.text = &out_path, .help = "the trace; appears complete, or not at all" },
 	{ OPT_COUNT, .name = "tokens", .value = "N", .into.count = &tokens, .min = 1, .max = UINT32_MAX,
 		.help = "how long it is at most (4096)" },
 	{ OPT_END },
@@ -41,9 +41,9 @@ static void init(void)
 
 static int check(struct wick_diag *diag)
 {
-	if (!text_path || !*text_path)
+	if (!text_path)
 		return wick_diag_say(diag, -EINVAL, "--text FILE is missing");
-	if (!out_path || !*out_path)
+	if (!out_path)
 		return wick_diag_say(diag, -EINVAL, "-o TRACE is missing");
 	return engine_options_check(diag);
 }

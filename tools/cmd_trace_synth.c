@@ -19,7 +19,7 @@ static float zipf, active;
 
 static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Options:" },
-	{ OPT_TEXT, 'o', .value = "FILE", .into.text = &out_path,
+	{ OPT_OUTPUT, 'o', .value = "FILE", .into.text = &out_path,
 		.help = "the trace; appears complete, or not at all" },
 	{ OPT_COUNT, .name = "tokens", .value = "N", .into.count = &tokens, .min = 1, .max = UINT32_MAX,
 		.help = "how long it is (512)" },
@@ -27,7 +27,7 @@ static const struct opt options[] = {
 		.help = "of the model it stands for (32, as OPT-6.7B)" },
 	{ OPT_COUNT, .name = "ffn", .value = "N", .into.count = &ffn, .min = 1, .max = WICK_TRACE_N_FF_MAX,
 		.help = "neurons of each layer (16384)" },
-	{ OPT_TEXT, .name = "like", .value = "MODEL", .into.text = &like_path,
+	{ OPT_INPUT, .name = "like", .value = "MODEL", .into.text = &like_path,
 		.help = "layers and neurons as a packed model has them" },
 	{ OPT_NUMBER, .name = "active", .value = "SHARE", .into.number = &active,
 		.help = "of the neurons at a token, on average (0.10)" },
@@ -63,7 +63,7 @@ static int check(struct wick_diag *diag)
 {
 	struct wick_trace_synthesis asked = synthesis();
 
-	if (!out_path || !*out_path)
+	if (!out_path)
 		return wick_diag_say(diag, -EINVAL, "-o FILE is missing");
 	if (like_path && (layers || ffn))
 		return wick_diag_say(diag, -EINVAL, "--like gives layers and neurons: without --%s", layers ? "layers" : "ffn");

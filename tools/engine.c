@@ -90,7 +90,7 @@ const struct opt engine_opts[] = {
 			"there is room for)" },
 	{ OPT_COUNT, .name = "lookahead", .value = "0|1", .into.count = &engine_options.lookahead, .max = 1,
 		.help = "read the next layer's probable neurons ahead (1)" },
-	{ OPT_TEXT, .name = "trace", .value = "FILE", .into.text = &engine_options.trace,
+	{ OPT_INPUT, .name = "trace", .value = "FILE", .into.text = &engine_options.trace,
 		.help = "compute the neurons that a trace has, not those predicted" },
 
 	{ OPT_HEADING, .help = "Flash:" },

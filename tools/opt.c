@@ -141,6 +141,11 @@ static bool take_text(const struct opt *opt, const char *word)
 	return true;
 }
 
+static bool take_file(const struct opt *opt, const char *word)
+{
+	return *word && take_text(opt, word);
+}
+
 static bool take_texts(const struct opt *opt, const char *word)
 {
 	struct opt_texts *texts = opt->into.texts;
@@ -174,6 +179,8 @@ static const struct {
 	[OPT_BUDGET] = { take_budget, "a size such as 512M or a share such as 60%" },
 	[OPT_NUMBER] = { take_number, "a number" },
 	[OPT_TEXT] = { take_text, "" },
+	[OPT_INPUT] = { take_file, "a file name" },
+	[OPT_OUTPUT] = { take_file, "a file name" },
 	[OPT_TEXTS] = { take_texts, "up to 1024 words" },
 	[OPT_CHOICE] = { take_choice, "one of " },
 };

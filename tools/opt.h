@@ -19,6 +19,8 @@ enum opt_kind {
 	OPT_BUDGET,  /* a size, or a share such as 60% */
 	OPT_NUMBER,  /* a decimal fraction */
 	OPT_TEXT,    /* anything */
+	OPT_INPUT,   /* a file to be read */
+	OPT_OUTPUT,  /* a file to be written: see output.h */
 	OPT_TEXTS,   /* anything, several times: all words up to the next option, and the option may be given again */
 	OPT_CHOICE,  /* one of a list */
 	OPT_KINDS,
@@ -45,12 +47,13 @@ struct opt {
 		uint64_t *size;
 		struct wick_memory *budget;
 		float *number;
-		const char **text; /* of CHOICE too */
+		const char **text; /* of INPUT, OUTPUT and CHOICE too */
 		struct opt_texts *texts;
 	} into;
 	double min, max;            /* of numbers, inclusive; max 0: no limit */
 	const char *zero;           /* of COUNT: a word that stands for 0 */
 	const char *const *choices; /* ended by NULL */
+	bool is_model;              /* of OUTPUT: a packed model */
 };
 
 struct command {

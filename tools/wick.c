@@ -4,6 +4,7 @@
 /* The program: a table of commands. Exit 0 ok, 1 failed, 2 used wrongly. */
 
 #include "commands.h"
+#include "output.h"
 #include "text.h"
 
 #include <errno.h>
@@ -118,7 +119,9 @@ static int run_command(const struct command *command, char **words)
 		rc = command->check(&diag);
 	if (rc)
 		return complain(command, &diag, EXIT_USAGE);
-	rc = command->run(&diag);
+	rc = output_check(command, &diag);
+	if (!rc)
+		rc = command->run(&diag);
 	wick_diag_say(&diag, rc, "%s", strerror(-rc));
 	return finish_output(command, rc ? complain(command, &diag, EXIT_FAILURE) : EXIT_SUCCESS);
 }

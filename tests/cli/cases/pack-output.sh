@@ -7,7 +7,7 @@ refuse pack src -o folder
 refuse pack src -o /dev/full
 refuse pack src -o /proc/out.gguf
 # What was there stays when packing fails.
-echo old >out.gguf
+printf "GGUF, old\n" >out.gguf
 rm src/model.safetensors
 refuse pack src -o out.gguf
 cat out.gguf
