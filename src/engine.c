@@ -227,7 +227,7 @@ static int open_all(struct wick *wick, const char *path, const struct wick_optio
 	wick_gemm_reserve(wick->settings.threads);
 	wick_kernels_init(&wick->kernels, wick->settings.cpu_mask);
 	wick->fetch = (struct wick_fetch){ .file = &wick->file, .io = wick->io, .kernels = &wick->kernels,
-		.pool = wick->pool, .chunk_bytes = wick->settings.chunk_bytes };
+		.pool = wick->pool, .chunk_bytes = wick->settings.chunk_bytes, .no_verify = wick->settings.no_verify };
 	wick_pool_meanwhile(wick->pool, wick_fetch_look, &wick->fetch);
 	err = load(wick, &layout, options, diag);
 	wick_mem_look(&wick->mem);

@@ -67,6 +67,7 @@ void wick_engine_report(struct wick *wick, const char *path)
 	wick->report = (struct wick_report){ .model = wick->name, .arch = wick_arch_names[shape->arch],
 		.type = wick_types[shape->type].name, .mode = wick_mode_names[wick->settings.mode],
 		.io = wick_io_method(wick->io), .io_why = wick_io_why(wick->io), .direct = wick->file.direct,
+		.verified = !wick->settings.no_verify,
 		.direct_why = wick->settings.buffered ? "buffered was asked for" : wick->file.why, .profile = wick->drive.said,
 		.kernels = wick->kernels.name, .blas = wick_gemm_core(), .pages = wick->mem.pages, .limit = wick->limit,
 		.numa = wick->numa, .cpus = wick->topo.cpu_count,

@@ -106,7 +106,7 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 	uint32_t ctx_max = model->shape.ctx_max;
 	int err;
 
-	*settings = (struct wick_settings){ .io = options->io, .buffered = options->buffered,
+	*settings = (struct wick_settings){ .io = options->io, .buffered = options->buffered, .no_verify = options->no_verify,
 		.all_logits = options->all_logits, .measure = options->measure, .cpu_mask = options->cpu_mask, .numa = options->numa,
 		.ctx = options->ctx ? options->ctx : WICK_MIN(CTX_DEFAULT, ctx_max),
 		.threads = options->threads ? options->threads : allowed_cpus(),

@@ -14,7 +14,7 @@ struct wick_settings {
 	bool depth_given; /* else queue_depth is what is best for direct reads */
 	uint64_t chunk_bytes;
 	const char *io, *numa;
-	bool buffered, all_logits, measure;
+	bool buffered, no_verify, all_logits, measure;
 	wick_progress_fn eval_progress;
 	void *eval_user;
 	/* Of sparse mode: */

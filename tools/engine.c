@@ -98,6 +98,8 @@ const struct opt engine_opts[] = {
 		.help = "how it is read (the first that works)" },
 	{ OPT_FLAG, .name = "buffered", .into.flag = &engine_options.buffered,
 		.help = "through the page cache, even where direct reads would do" },
+	{ OPT_FLAG, .name = "no-verify", .into.flag = &engine_options.no_verify,
+		.help = "do not compare checksums of what is read: damage goes unnoticed" },
 	{ OPT_COUNT, .name = "queue-depth", .value = "N", .into.count = &engine_options.queue_depth,
 		.min = 1, .max = 4096, .help = "reads in flight (256; not direct: 32)" },
 	{ OPT_SIZE, .name = "chunk-size", .value = "SIZE", .into.size = &engine_options.chunk_bytes,

@@ -62,7 +62,8 @@ void print_start(const struct wick_report *report, const struct wick_plan *plan,
 		fprintf(out, "        %s\n", report->limit);
 	fprintf(out, "        %s; %s\n", report->pages, report->numa);
 	print_choice(report, plan, out);
-	fprintf(out, "flash   %s, %s\n", report->io, report->direct ? "direct" : "buffered");
+	fprintf(out, "flash   %s, %s%s\n", report->io, report->direct ? "direct" : "buffered",
+		report->verified ? "" : ", not verified: damage goes unnoticed");
 	print_why("uring", report->io_why, out);
 	print_why("direct", report->direct_why, out);
 	fprintf(out, "        %s\n", report->profile);
@@ -147,6 +148,7 @@ static void set_report(json_t *json, const struct wick_report *report)
 	set_text(json, "io_why", report->io_why);
 	json_object_set_new(json, "direct", json_boolean(report->direct));
 	set_text(json, "direct_why", report->direct_why);
+	json_object_set_new(json, "verified", json_boolean(report->verified));
 	set_text(json, "profile", report->profile);
 	set_text(json, "kernels", report->kernels);
 	set_text(json, "blas", report->blas);

@@ -65,6 +65,7 @@ struct wick_options {
 	const char *trace;        /* replayed instead of what the predictors say: a file; NULL: none */
 	const char *io;           /* "uring", "pread", "mmap"; NULL: the best that works, said in wick_report */
 	bool buffered;            /* through the page cache, though direct reads would do */
+	bool no_verify;           /* checksums of what is read are not compared: damage goes unnoticed. For measuring */
 	uint32_t queue_depth;     /* reads in flight; 0: 256, and 32 where they are not direct */
 	uint64_t chunk_bytes;     /* bytes of one read; 0: 1 MiB */
 	uint32_t threads;         /* that compute; 0: one a CPU this process may use */
@@ -131,6 +132,7 @@ struct wick_report {
 	const char *io_why;    /* why not uring; "" */
 	bool direct;
 	const char *direct_why; /* why not direct; "" */
+	bool verified;         /* what is read is checked before it is used */
 	const char *profile;   /* of the drive: how old, or why there is none */
 	const char *kernels;   /* "avx2" */
 	const char *blas;      /* the core OpenBLAS chose */

@@ -30,6 +30,7 @@ struct wick_fetch {
 	const struct wick_kernels *kernels;
 	struct wick_pool *pool;
 	uint64_t chunk_bytes; /* of one read; a multiple of the file's alignment */
+	bool no_verify;       /* checksums are not compared */
 	uint64_t repaired;    /* blocks that matched after reading again */
 	uint64_t wait_ns;     /* spent waiting for reads */
 	uint64_t looked_ns;   /* when wick_fetch_look() last did */

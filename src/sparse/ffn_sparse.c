@@ -130,7 +130,7 @@ static void arrive_task(void *arg, uint32_t task, uint32_t thread)
 	for (uint32_t i = first; i < end; i++) {
 		struct wick_arrival *arrival = &sparse->arrival[i];
 
-		if (!arrival->bad)
+		if (!arrival->bad && !sparse->fetch->no_verify)
 			arrival->bad = sparse->compute->kernels->crc32c(0, wick_cache_at(arrival->cache, arrival->row),
 				arrival->bundles->row_bytes) != arrival->bundles->crcs[arrival->bundle];
 		if (!arrival->bad && arrival->k != WICK_NO_ROW)

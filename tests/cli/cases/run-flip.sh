@@ -12,6 +12,7 @@ for ((at = 0; at < size; at += 4 * 4096)); do
 	status=$?
 	if [ $status = 1 ] && tail -n 1 said | grep -q '^wick run: model.gguf'; then
 		found=$((found + 1))
+		grep -q 'at offset' said && last=$at
 	elif [ $status != 0 ] || ! cmp -s wanted got; then
 		echo "byte $at: exit $status"
 		cat said
@@ -19,3 +20,9 @@ for ((at = 0; at < size; at += 4 * 4096)); do
 	flip model.gguf $at
 done
 echo "$found of $(((size + 16383) / 16384)) found"
+
+# Unless it was told not to look, which it repeats.
+flip model.gguf $last
+wick run model.gguf -p 'every word or id' -n 4 --temp 0 --mode naive --no-verify >/dev/null 2>said
+echo "exit $?"
+sed -n "s/.*\(not verified.*\)/\1/p" said
