@@ -210,7 +210,7 @@ struct wick_stats {
 	uint64_t bundles_prefetched; /* of them, ahead of the layer that would need them */
 	uint64_t bundles_wasted;     /* of them, not wanted by the token they were drawn for */
 	uint64_t predict_ns;  /* choosing the active neurons and guessing the next layer's */
-	uint64_t manage_ns;   /* neuron matrices: maps, policy, planning and sending reads */
+	uint64_t manage_ns;   /* neuron matrices: maps and policies. Sending reads is not in it */
 	uint64_t bundles_ns;  /* that the drive needs, by its profile, for all that were drawn; 0: nothing is known of it */
 	/* What cannot be avoided, whatever else is done beside: */
 	uint64_t flash_floor_ns; /* the same for what is swept and the bundles that were drawn and wanted */

@@ -57,11 +57,11 @@ void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const fl
 	admitted = wick_policy_admit_probable(next->policy, &next->cache, sparse->likely, sparse->probability, count,
 		how_many(sparse, &next->cache), sparse->likely_sorted, count, draw->wanted);
 	wick_extent_sort(draw->wanted, admitted);
+	sparse->counters.manage_ns += wick_now_ns() - guessed;
 	wick_draw_start(draw, sparse->places[wick_place_layer(layer + 1, WICK_PLACE_FFN)].tensor, &next->cache, admitted,
 		WICK_IO_PREFETCH);
 	next->guessed = admitted;
 	sparse->counters.bundles_prefetched += admitted;
-	sparse->counters.manage_ns += wick_now_ns() - guessed;
 }
 
 void wick_sparse_judge(struct wick_sparse *sparse, struct wick_sparse_layer *layer)
