@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char *model_path, *prompt_text, *prompt_path, *stats_path, *logits_path;
 static struct generate_options generate;
@@ -71,13 +73,18 @@ static int open_output(const char *path, FILE **out, struct wick_diag *diag)
 	return path && !*out ? wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno)) : 0;
 }
 
-/* A file that could not be written whole is worth a failure. */
+/* A file that could not be written whole is worth a failure, and is not left there; a pipe or device is not ours. */
 static int close_output(const char *path, FILE *out, int rc, struct wick_diag *diag)
 {
 	bool failed = out && ferror(out);
+	struct stat status;
 
-	if (out && (fclose(out) || failed) && !rc)
-		return wick_diag_say(diag, -EIO, "%s: %s", path, strerror(errno));
+	if (!out || (!fclose(out) && !failed))
+		return rc;
+	if (!rc)
+		rc = wick_diag_say(diag, -EIO, "%s: %s", path, strerror(errno));
+	if (!stat(path, &status) && S_ISREG(status.st_mode))
+		unlink(path);
 	return rc;
 }
 
@@ -123,6 +130,7 @@ static int run_open(struct wick *wick, const struct prompt *prompt, struct wick_
 	if (!rc) {
 		wick_seed(wick, seed);
 		generate.logits = logits;
+		generate.logits_path = logits_path;
 		generate.keep_text = as_json;
 		rc = generate_text(wick, prompt, &generate, &figures, &text, diag);
 	}

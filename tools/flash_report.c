@@ -7,6 +7,7 @@
 #include "json.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void flash_print_head(FILE *out)
@@ -123,6 +124,7 @@ static void write_rows(const struct flash_sweep *sweep, FILE *out)
 int flash_write_csv(const struct flash_sweep *sweep, const char *path, struct wick_diag *diag)
 {
 	FILE *out = fopen(path, "we");
+	struct stat status;
 	int rc;
 
 	if (!out)
@@ -131,5 +133,7 @@ int flash_write_csv(const struct flash_sweep *sweep, const char *path, struct wi
 	rc = ferror(out) ? -EIO : 0;
 	if (fclose(out) && !rc)
 		rc = -errno;
+	if (rc < 0 && !stat(path, &status) && S_ISREG(status.st_mode))
+		unlink(path);
 	return rc < 0 ? wick_diag_say(diag, rc, "%s: %s", path, strerror(-rc)) : 0;
 }

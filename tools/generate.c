@@ -23,6 +23,7 @@ struct generator {
 	struct wick_diag *diag;
 	FILE *out; /* standard output, or memory */
 	struct text_joiner joiner;
+	int write_error; /* of the logits; positive errno */
 };
 
 /* Of the prompt. */
@@ -49,8 +50,11 @@ static void write_logits(void *user, uint32_t position, const float *logits)
 {
 	struct generator *gen = user;
 
+	uint32_t vocab = wick_report_of(gen->wick)->vocab;
+
 	(void)position;
-	fwrite(logits, sizeof(*logits), wick_report_of(gen->wick)->vocab, gen->options->logits);
+	if (!gen->write_error && fwrite(logits, sizeof(*logits), vocab, gen->options->logits) != vocab)
+		gen->write_error = errno;
 }
 
 static int eval(struct generator *gen, const uint32_t *ids, uint32_t count)
@@ -58,8 +62,8 @@ static int eval(struct generator *gen, const uint32_t *ids, uint32_t count)
 	wick_logits_fn each = gen->options->logits ? write_logits : NULL;
 	int rc = wick_eval(gen->wick, ids, count, each, gen, gen->diag);
 
-	if (!rc && each && ferror(gen->options->logits))
-		return wick_diag_say(gen->diag, -EIO, "the file of logits: %s", strerror(errno));
+	if (!rc && gen->write_error)
+		return wick_diag_say(gen->diag, -EIO, "%s: %s", gen->options->logits_path, strerror(gen->write_error));
 	return rc;
 }
 

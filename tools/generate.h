@@ -15,6 +15,7 @@ struct generate_options {
 	uint32_t tokens; /* to write, at most */
 	struct wick_sampling sampling;
 	FILE *logits;   /* a row for each position evaluated; NULL: none */
+	const char *logits_path;
 	bool keep_text; /* for the caller, instead of writing it to standard output */
 };
 

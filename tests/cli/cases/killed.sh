@@ -1,45 +1,64 @@
-# Killed at any moment, pack and train leave the old file or the new one under its name. WICK_EXHAUSTIVE=1 kills 50 times
-# each.
+# Killed at any moment, pack, in natural order or another, and train leave the old file or the new one under its name.
+# WICK_EXHAUSTIVE=1 kills 50 times each.
 packed plain-f32
 rounds=${WICK_EXHAUSTIVE:+50}
 mv model.gguf old
-wick pack src -o new --type bf16 2>/dev/null
-sum_old=$(cksum <old) sum_new=$(cksum <new)
+sum_old=$(cksum <old)
 
-# killed MOST COMMAND...: after some time, up to so many milliseconds
+# Sets `most` to the milliseconds that a command takes, and a tenth: kills come at any moment of it.
+time_of() {
+	local begun=$(date +%s%N)
+
+	"$@" >/dev/null 2>&1
+	most=$((($(date +%s%N) - begun) * 11 / 10000000 + 1))
+}
+
+# killed COMMAND...
 killed() {
-	local pid most=$1
-	shift
+	local pid after=$((RANDOM % most))
 
 	"$@" >/dev/null 2>&1 &
 	pid=$!
-	sleep 0.$(printf %03d $((RANDOM % most)))
+	sleep $(printf %d.%03d $((after / 1000)) $((after % 1000)))
 	kill -KILL $pid 2>/dev/null
 	wait $pid 2>/dev/null
 }
 
-for ((i = 0; i < ${rounds:-20}; i++)); do
-	cp old out.gguf
-	killed 60 wick pack src -o out.gguf --type bf16
-	sum=$(cksum <out.gguf)
-	[ "$sum" = "$sum_old" ] || [ "$sum" = "$sum_new" ] || echo "pack, round $i: neither the old file nor the new one"
-	wick verify out.gguf >/dev/null || echo "pack, round $i: broken"
-	rm -f out.gguf.*.part
-done
-wick pack src -o out.gguf --type bf16 2>/dev/null && [ "$(cksum <out.gguf)" = "$sum_new" ] && echo "packed in the end"
+# kill_often NAME ROUNDS COMMAND...: which writes out.gguf
+kill_often() {
+	local name=$1 rounds=$2 i sum
+	shift 2
+
+	time_of "$@"
+	sum_new=$(cksum <out.gguf)
+	for ((i = 0; i < rounds; i++)); do
+		cp old out.gguf
+		killed "$@"
+		sum=$(cksum <out.gguf)
+		[ "$sum" = "$sum_old" ] || [ "$sum" = "$sum_new" ] ||
+			echo "$name, round $i: neither the old file nor the new one"
+		wick verify out.gguf >/dev/null || echo "$name, round $i: broken"
+		rm -f out.gguf.*.part
+	done
+	"$@" 2>/dev/null && [ "$(cksum <out.gguf)" = "$sum_new" ] && echo "$name: done in the end"
+}
+
+kill_often pack "${rounds:-20}" wick pack src -o out.gguf --type bf16
+wick trace synth --like old --tokens 64 -o some.trace 2>/dev/null
+kill_often order "${rounds:-10}" wick pack old --order coactivation --trace some.trace -o out.gguf
 
 rm -r src
 fixture sharded-f16
 wick pack src -o model.gguf 2>/dev/null
 seq 1 30000 >numbers
 train="wick train model.gguf --text numbers --tokens 7520 --steps 2 --bytes 30% --threads 1"
-$train >/dev/null 2>&1
+time_of $train
 sum_new=$(cksum <model.pred.gguf)
 for ((i = 0; i < ${rounds:-8}; i++)); do
 	rm -f model.pred.gguf
-	killed 900 $train
+	killed $train
 	[ ! -e model.pred.gguf ] || [ "$(cksum <model.pred.gguf)" = "$sum_new" ] || echo "train, round $i: another file"
 	rm -f model.pred.gguf.*.part
 done
-$train >/dev/null 2>&1 && [ "$(cksum <model.pred.gguf)" = "$sum_new" ] && echo "trained in the end"
+$train >/dev/null 2>&1 && [ "$(cksum <model.pred.gguf)" = "$sum_new" ] && echo "train: done in the end"
 ls
