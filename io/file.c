@@ -208,8 +208,11 @@ int wick_file_open_grained(
 
 void wick_file_close(struct wick_file *file)
 {
-	if (file->path)
+	if (file->path) {
+		/* A ring that it was registered with holds it, and its lock, for a while after both are closed. */
+		flock(file->fd, LOCK_UN);
 		close(file->fd);
+	}
 	free(file->path);
 	*file = (struct wick_file){ .fd = -1 };
 }
