@@ -40,6 +40,14 @@ static uint32_t read_threads(const struct wick_settings *settings)
 	return pool ? WICK_MIN(settings->queue_depth, WICK_READ_THREADS_MAX) : 0;
 }
 
+/* What a mapping of the file shows while a read is copied from it: the pages that hold the read. */
+static uint64_t mapped_bytes(const struct wick_settings *settings)
+{
+	bool mapped = settings->io && !strcmp(settings->io, "mmap");
+
+	return mapped ? settings->chunk_bytes + 2 * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
 /* An open trace holds a token. */
 static uint64_t trace_bytes(const struct wick *wick)
 {
@@ -76,9 +84,9 @@ int wick_engine_plan(
 	const struct wick_settings *settings = &wick->settings;
 	struct wick_plan_input input = { .model = wick->model, .memory = options->memory, .free_bytes = wick_free_bytes(),
 		.process_bytes = PROCESS_BYTES + settings->threads * process_thread_bytes(&wick->model->shape) +
-			(uint64_t)read_threads(settings) * THREAD_BYTES,
+			(uint64_t)read_threads(settings) * THREAD_BYTES + mapped_bytes(settings),
 		.metadata_bytes = wick->model->memory_bytes + wick_tokenizer_bytes(wick->tokenizer) + trace_bytes(wick) +
-			(wick->predictors ? wick->predictors->memory_bytes : 0),
+			(wick->predictors ? wick->predictors->memory_bytes : 0) + options->beside_bytes,
 		.mode = settings->mode, .chunk_bytes = settings->chunk_bytes,
 		.size = { .ctx = settings->ctx, .threads = settings->threads, .all_logits = settings->all_logits },
 		.predictor_bytes = wick->predictors ? wick_predictor_set_bytes(wick->predictors) : 0,

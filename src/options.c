@@ -13,7 +13,6 @@
 #include <sched.h>
 #include <string.h>
 
-#define CTX_DEFAULT 2048
 #define DEPTH_DEFAULT 256 /* a deep queue goes out in few system calls, each a notice to the drive */
 #define CHUNK_DEFAULT (1u << 20)
 #define PERCENT_MAX 100000 /* a thousand times the model */
@@ -108,7 +107,7 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 
 	*settings = (struct wick_settings){ .io = options->io, .buffered = options->buffered, .no_verify = options->no_verify,
 		.all_logits = options->all_logits, .measure = options->measure, .cpu_mask = options->cpu_mask, .numa = options->numa,
-		.ctx = options->ctx ? options->ctx : WICK_MIN(CTX_DEFAULT, ctx_max),
+		.ctx = options->ctx ? options->ctx : WICK_MIN(WICK_CTX_DEFAULT, ctx_max),
 		.threads = options->threads ? options->threads : allowed_cpus(),
 		.queue_depth = options->queue_depth ? options->queue_depth : DEPTH_DEFAULT,
 		.depth_given = options->queue_depth,

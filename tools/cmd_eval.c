@@ -10,6 +10,7 @@
 #include "perplexity.h"
 #include "progress.h"
 #include "recall.h"
+#include "trace_commands.h"
 
 #include <errno.h>
 #include <string.h>
@@ -78,6 +79,22 @@ static int run_open(struct wick *wick, struct reader *reader, struct wick_diag *
 	return rc;
 }
 
+/* What evaluating takes beside the engine is of the budget, too. */
+static int open_engine(struct wick **wick, struct wick_diag *diag)
+{
+	struct trace_model model;
+	int rc = trace_model_read(model_path, &model, diag);
+	uint32_t ctx = engine_options.ctx ? engine_options.ctx : WICK_CTX_DEFAULT;
+
+	if (rc)
+		return rc;
+	if (ctx > model.ctx_max)
+		ctx = model.ctx_max;
+	engine_options.beside_bytes = perplexity_bytes(ctx) + recall_bytes(model.layers, model.n_ff, ctx);
+	engine_options.all_logits = true;
+	return engine_open(wick, model_path, &engine_options, diag);
+}
+
 static int run(struct wick_diag *diag)
 {
 	struct reader reader;
@@ -87,8 +104,7 @@ static int run(struct wick_diag *diag)
 	if (rc)
 		return rc;
 	interrupt_catch();
-	engine_options.all_logits = true;
-	rc = engine_open(&wick, model_path, &engine_options, diag);
+	rc = open_engine(&wick, diag);
 	if (!rc) {
 		rc = run_open(wick, &reader, diag);
 		wick_close(wick);

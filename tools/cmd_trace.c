@@ -17,9 +17,9 @@ int trace_model_read(const char *path, struct trace_model *into, struct wick_dia
 	*into = (struct trace_model){
 		.layers = model->shape.layers,
 		.n_ff = model->shape.n_ff,
+		.ctx_max = model->shape.ctx_max,
 		.crc = wick_model_identity(model),
 		.stride = model->shape.stride,
-		.source_bytes = model->shape.source_bytes,
 		.relu = model->shape.relu,
 	};
 	wick_model_close(model);

@@ -12,12 +12,10 @@
 #include "watch.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define PERCENT_LEAST 1e-6 /* a share of 0 would be none given */
 #define BATCH 128u /* tokens evaluated at once, and held until all their layers are known */
 
 static const char *model_path, *text_path, *out_path;
@@ -198,36 +196,6 @@ static uint64_t beside_bytes(const struct recording *recording, const struct pro
 		wick_trace_writer_bytes(&shape);
 }
 
-/* Where a budget was given, that is of it, too; where none was, more is free than the engine takes. */
-static struct wick_memory engine_share(const struct recording *recording, uint64_t beside_bytes)
-{
-	struct wick_memory memory = engine_options.memory;
-
-	if (memory.bytes)
-		memory.bytes -= WICK_MIN(memory.bytes - 1, beside_bytes);
-	else if (memory.percent > 0)
-		memory.percent = fmax(memory.percent - 100.0 * (double)beside_bytes / (double)recording->model.source_bytes,
-			PERCENT_LEAST);
-	return memory;
-}
-
-static int open_engine(struct recording *recording, const struct prompt *text, struct wick_diag *diag)
-{
-	struct wick_options shared = engine_options;
-	uint64_t beside = beside_bytes(recording, text);
-	int rc;
-
-	shared.memory = engine_share(recording, beside);
-	rc = engine_open(&recording->wick, model_path, &shared, diag);
-	if (rc == -ENOSPC) {
-		size_t said = strlen(diag->text);
-
-		snprintf(diag->text + said, sizeof(diag->text) - said, "; recording takes %llu bytes beside that",
-			(unsigned long long)beside);
-	}
-	return rc;
-}
-
 /* Dense: what fired. Sparse: what the predictor chose, which is what is read then. */
 static int record_open(struct recording *recording, struct prompt *text, struct wick_diag *diag)
 {
@@ -263,7 +231,8 @@ static int open_model(struct recording *recording, const struct prompt *text, st
 		rc = wick_diag_say(diag, -EINVAL, "%s: its activation is not ReLU, so all of its neurons are always active",
 			model_path);
 	recording->words = wick_div_up(recording->model.n_ff, 64);
-	return rc ? rc : open_engine(recording, text, diag);
+	engine_options.beside_bytes = beside_bytes(recording, text);
+	return rc ? rc : engine_open(&recording->wick, model_path, &engine_options, diag);
 }
 
 static int run(struct wick_diag *diag)

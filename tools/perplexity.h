@@ -18,6 +18,9 @@ struct perplexity {
 	struct wick_stats stats;
 };
 
+/* Memory that measuring takes beside the engine, the reader's included. */
+uint64_t perplexity_bytes(uint32_t ctx);
+
 /* tokens_max: 0, all. The engine was opened with all_logits. */
 int perplexity_measure(struct perplexity *result, struct wick *wick, struct reader *reader, uint64_t tokens_max,
 	struct progress *progress, struct wick_diag *diag);

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define READER_PIECE_BYTES (256u << 10) /* at least, but for the last; more where nothing separates */
+#define READER_PIECE_BYTES (32u << 10) /* at least, but for the last; more where nothing separates */
 
 struct reader {
 	FILE *in;
@@ -26,6 +26,8 @@ struct reader {
 	uint64_t total_bytes; /* of the file; 0: not known */
 	uint64_t done_bytes;  /* handed out */
 };
+
+#define READER_BYTES (3 * READER_PIECE_BYTES) /* of memory, where something separates now and then */
 
 int reader_open(struct reader *reader, const char *path, struct wick_diag *diag); /* "-": standard input */
 /* The next piece, the reader's until the next call; *bytes is 0 at the end. */

@@ -68,6 +68,11 @@ static void compare_fired(void *user, uint32_t layer, uint32_t position, uint32_
 	counts->seen += (uint64_t)WICK_MIN(m, recall->tokens) * count;
 }
 
+uint64_t recall_bytes(uint32_t layers, uint32_t n_ff, uint32_t ctx)
+{
+	return sizeof(struct recall) + layers * sizeof(struct counts) + ctx * wick_div_up(n_ff, 64) * sizeof(uint64_t);
+}
+
 int recall_begin(struct recall **out, struct wick *wick, struct wick_diag *diag)
 {
 	const struct wick_report *report = wick_report_of(wick);

@@ -13,6 +13,8 @@
 struct wick;
 struct recall;
 
+/* Memory that it takes, of a context of so many tokens. */
+uint64_t recall_bytes(uint32_t layers, uint32_t n_ff, uint32_t ctx);
 int recall_begin(struct recall **recall, struct wick *wick, struct wick_diag *diag);
 /* Adds recall, precision and predicted_per_active, each pooled over all neurons, the worst layer's, and each layer's.
  * Nothing where nothing was seen. */

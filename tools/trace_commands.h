@@ -10,8 +10,8 @@ extern const struct command cmd_trace_record, cmd_trace_stats, cmd_trace_synth;
 
 /* What a trace can be compared with, of a packed model. */
 struct trace_model {
-	uint32_t layers, n_ff, crc;
-	uint64_t stride, source_bytes;
+	uint32_t layers, n_ff, crc, ctx_max;
+	uint64_t stride;
 	bool relu;
 };
 

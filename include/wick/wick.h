@@ -45,6 +45,8 @@ extern "C" {
  * Returning non-zero ends it with -ECANCELED. */
 typedef int (*wick_progress_fn)(void *user, uint64_t bytes_done, uint64_t bytes_total);
 
+#define WICK_CTX_DEFAULT 2048 /* tokens, where the model has as many */
+
 /* The whole process in bytes, or a share of the model: percent of wick.source_bytes plus the fixed cost of the process.
  * Both 0: three quarters of the memory that is free (a cgroup's limit included), never more than the model needs. */
 struct wick_memory {
@@ -54,7 +56,8 @@ struct wick_memory {
 
 struct wick_options {
 	struct wick_memory memory;
-	uint32_t ctx;             /* tokens; 0: the smaller of 2048 and the model's own */
+	uint64_t beside_bytes;    /* of that memory, what the caller takes beside the engine */
+	uint32_t ctx;             /* tokens; 0: the smaller of WICK_CTX_DEFAULT and the model's own */
 	const char *mode;         /* "dense", "hybrid", "naive", "sparse"; NULL: sparse where the model allows it, else dense */
 	const char *policy;       /* sparse: which neurons stay; NULL: the best, wick_policies() */
 	uint32_t window;          /* tokens whose neurons stay; 0: as many as there is room for */
@@ -87,7 +90,7 @@ struct wick_plan {
 	uint64_t budget_bytes;
 	uint64_t total_bytes;      /* all that follow; never more than the budget */
 	uint64_t process_bytes;    /* code, libraries, OpenBLAS: the fixed cost of the process */
-	uint64_t metadata_bytes;   /* directory, checksums, tokenizer */
+	uint64_t metadata_bytes;   /* directory, checksums, tokenizer; the caller's options.beside_bytes */
 	uint64_t vector_bytes;     /* norms and biases, always resident */
 	uint64_t kv_bytes;         /* f16 */
 	uint64_t activation_bytes; /* of a batch, logits included */

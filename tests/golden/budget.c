@@ -50,6 +50,7 @@ static const struct setting settings[] = {
 	{ "dense", NULL, PERCENT_LEAST, false },
 	{ "dense", NULL, 60, false },
 	{ "dense", "pread", 60, false },
+	{ "dense", "mmap", 60, false },
 	{ "dense", NULL, 100, false },
 	{ "dense", NULL, 200, false }, /* all of it resident */
 	{ "hybrid", NULL, 60, false },
