@@ -60,7 +60,7 @@ static void list_tensors(struct plan *plan, const struct synth_shape *s)
 	static const char *const projections[] = { "q_proj", "k_proj", "v_proj", "out_proj" };
 	char name[64];
 
-	add(plan, s->vocab, s->d_model, 0, "model.decoder.embed_tokens.weight");
+	add(plan, s->vocab, s->embed ? s->embed : s->d_model, 0, "model.decoder.embed_tokens.weight");
 	add(plan, s->ctx + 2, s->d_model, 0, "model.decoder.embed_positions.weight");
 	for (unsigned i = 0; i < s->layers; i++) {
 		for (unsigned p = 0; p < 4; p++) {
@@ -71,6 +71,11 @@ static void list_tensors(struct plan *plan, const struct synth_shape *s)
 		add_linear(plan, i, "fc1", s->ffn, s->d_model);
 		add_linear(plan, i, "fc2", s->d_model, s->ffn);
 		add_linear(plan, i, "final_layer_norm", s->d_model, 0);
+	}
+	if (s->embed) {
+		add(plan, s->d_model, s->embed, 0, "model.decoder.project_in.weight");
+		add(plan, s->embed, s->d_model, 0, "model.decoder.project_out.weight");
+		return;
 	}
 	add(plan, s->d_model, 0, 1, "model.decoder.final_layer_norm.weight");
 	add(plan, s->d_model, 0, 0, "model.decoder.final_layer_norm.bias");
@@ -128,12 +133,13 @@ static void write_config(const char *folder, const struct synth_shape *s)
 
 	snprintf(text, sizeof(text),
 		"{\"architectures\": [\"OPTForCausalLM\"], \"model_type\": \"opt\",\n"
-		" \"activation_function\": \"relu\", \"do_layer_norm_before\": true,\n"
+		" \"activation_function\": \"relu\", \"do_layer_norm_before\": %s,\n"
 		" \"hidden_size\": %u, \"word_embed_proj_dim\": %u, \"ffn_dim\": %u,\n"
 		" \"num_hidden_layers\": %u, \"num_attention_heads\": %u, \"max_position_embeddings\": %u,\n"
 		" \"vocab_size\": %u, \"bos_token_id\": 2, \"eos_token_id\": 2, \"pad_token_id\": 1,\n"
 		" \"torch_dtype\": \"bfloat16\"}\n",
-		s->d_model, s->d_model, s->ffn, s->layers, s->heads, s->ctx, s->vocab);
+		s->embed ? "false" : "true", s->d_model, s->embed ? s->embed : s->d_model, s->ffn, s->layers,
+		s->heads, s->ctx, s->vocab);
 	path_join(path, folder, "config.json");
 	file_write(path, text, strlen(text));
 }
