@@ -13,6 +13,7 @@
 #include <math.h>
 
 #define PRICE_POINTS 65
+#define US_MIN 1e-6 /* a picosecond: no read is that fast, and 1 / us is still a number */
 #define US_MAX 1e12 /* eleven days: no read takes that long */
 
 /* Puts a value where it belongs among ascending ones, unless it is there. Returns the new count, over `room` if full. */
@@ -43,7 +44,7 @@ static unsigned find(const uint64_t *values, uint64_t value)
 
 static bool is_time(double us)
 {
-	return us > 0 && us < US_MAX; /* false for NaN */
+	return us > US_MIN && us < US_MAX; /* false for NaN */
 }
 
 /* The least change, in proportion, after which a column rises: neighbours in the wrong order take their geometric mean,

@@ -24,7 +24,7 @@ libfuse3-dev    pkg-config --exists fuse3
 '
 long_packages='
 clang           command -v clang
-libclang-rt-14-dev echo "int main(void){return 0;}" | clang -fsanitize=integer -x c -o /dev/null -
+libclang-rt-dev echo "int main(void){return 0;}" | clang -fsanitize=integer -x c -o /dev/null -
 valgrind        command -v valgrind
 '
 

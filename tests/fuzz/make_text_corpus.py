@@ -60,6 +60,7 @@ def make_profile():
         "many-sizes": profile([(512 * i, 1, i, i) for i in range(1, 18)]),
         "many-cells": profile([(512, 1, 1, 1)] * 300),
         "tiny": profile([(1, 1, 5e-324, 5e-324), (1 << 40, 4096, 9e11, 9e11), (1, 4096, 1, 1), (1 << 40, 1, 9e11, 9e11)]),
+        "no-time": profile([(1, 1, 5e-324, 9e11)]),
         "negative": profile([(4096, 1, -1, 1)]),
         "zero-time": profile([(4096, 1, 0, 1)]),
         "huge-depth": profile([(4096, 1 << 40, 1, 1)]),
