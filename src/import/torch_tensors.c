@@ -284,9 +284,6 @@ static int visit_items(struct walk *walk, const struct wick_pickle_value *contai
 	uint32_t step = container->kind == WICK_PICKLE_DICT ? 2 : 1;
 	int ret = 0;
 
-	if (depth == DEPTH_MAX)
-		return wick_diag_say(walk->diag, -EINVAL, "%s: nested deeper than %u at %.100s", walk->path, DEPTH_MAX,
-			walk->name);
 	for (uint32_t i = step - 1; !ret && i < container->count; i += step)
 		if (can_hold_tensors(container->items[i]))
 			ret = visit_item(walk, container, i, depth);
@@ -313,6 +310,9 @@ static int visit(struct walk *walk, const struct wick_pickle_value *value, unsig
 	if (++walk->visits > VISITS_MAX)
 		return wick_diag_say(walk->diag, -EINVAL, "%s: more than %u containers and tensors in its pickle",
 			walk->path, VISITS_MAX);
+	if (depth > DEPTH_MAX)
+		return wick_diag_say(walk->diag, -EINVAL, "%s: nested deeper than %u at %.100s", walk->path, DEPTH_MAX,
+			walk->name);
 	switch (value->kind) {
 	case WICK_PICKLE_TUPLE:
 	case WICK_PICKLE_LIST:

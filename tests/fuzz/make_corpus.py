@@ -100,6 +100,7 @@ def make_pickles():
         "huge-offset": b"}X\1\0\0\0w" + rebuilt(b"\x8a\x08" + b"\xff" * 7 + b"\x7f", b"K\4\x85", b"K\1\x85") + b"s.",
         "huge-size": b"}X\1\0\0\0w" + rebuilt(b"K\0", b"\x8a\x08" + b"\xff" * 7 + b"\x7f\x85", b"K\1\x85") + b"s.",
         "parameter": b"}X\1\0\0\0wctorch._utils\n_rebuild_parameter\n(" + four + b"\x88}tRs.",
+        "nested-parameters": b"ctorch._utils\n_rebuild_parameter\nq\0" + b"h\0(" * 40 + b"tR" * 40 + b".",
         "cycle": b"]q\0h\0a.",
         "shared": b"]" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(24)) + b".",
         "os-system": b"cos\nsystem\n(X\1\0\0\0atR.",

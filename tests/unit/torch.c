@@ -323,7 +323,7 @@ static void bad_pickles_get_a_sentence(void **state)
 		BAD("\x80\2" "}(" WORD("\1", "w") GOOD WORD("\1", "w") GOOD "u.", "has two tensors called w"),
 		BAD("\x80\2" GOOD ".", "a tensor without a name"),
 		BAD("]q\0" "h\0" "a.",
-			"nested deeper than 32 at 0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0"),
+			"nested deeper than 32 at 0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0"),
 	};
 	struct folder folder = folder_make();
 
@@ -359,6 +359,29 @@ static void shared_parts_are_bounded(void **state)
 	assert_int_equal(open_pickle(&folder, pickle, length, &checkpoint, &diag), -EINVAL);
 	assert_string_equal(after_path(&diag), "more than 524288 containers and tensors in its pickle");
 	folder_remove(&folder);
+}
+
+/* Parameters of parameters: as many as there is room for in a pickle, if not on the stack. */
+static void nested_parameters_are_bounded(void **state)
+{
+	static const char begin[] = "ctorch._utils\n_rebuild_parameter\nq\0", open[] = "h\0(", close[] = "tR";
+	const size_t count = 400000, bytes = sizeof(begin) - 1 + count * (sizeof(open) - 1 + sizeof(close) - 1) + 1;
+	char *pickle = malloc(bytes), *at = mempcpy(pickle, begin, sizeof(begin) - 1);
+	struct wick_checkpoint *checkpoint;
+	struct wick_diag diag = { 0 };
+	struct folder folder = folder_make();
+
+	(void)state;
+	for (size_t i = 0; i < count; i++)
+		at = mempcpy(at, open, sizeof(open) - 1);
+	for (size_t i = 0; i < count; i++)
+		at = mempcpy(at, close, sizeof(close) - 1);
+	*at++ = '.';
+	assert_int_equal(at - pickle, bytes);
+	assert_int_equal(open_pickle(&folder, pickle, bytes, &checkpoint, &diag), -EINVAL);
+	assert_string_equal(after_path(&diag), "nested deeper than 32 at ");
+	folder_remove(&folder);
+	free(pickle);
 }
 
 static void bad_zips_get_a_sentence(void **state)
@@ -553,6 +576,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(made_pickle_is_good),
 		cmocka_unit_test(bad_pickles_get_a_sentence),
 		cmocka_unit_test(shared_parts_are_bounded),
+		cmocka_unit_test(nested_parameters_are_bounded),
 		cmocka_unit_test(bad_zips_get_a_sentence),
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(every_flipped_byte_is_found),
