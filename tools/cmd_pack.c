@@ -64,8 +64,6 @@ static int run(struct wick_diag *diag)
 	pack_options.user = &progress;
 	rc = wick_pack(source, out_path, &pack_options, diag);
 	progress_end(&progress);
-	if (rc == -ECANCELED)
-		return wick_diag_say(diag, rc, "stopped; %s was not written", out_path);
 	if (!rc && !stat(out_path, &packed))
 		fprintf(stderr, "%s: %s, packed in %.1f s\n", out_path, BYTES(packed.st_size),
 			(double)(now_ns() - progress.begun_ns) / 1e9);

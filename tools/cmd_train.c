@@ -173,8 +173,6 @@ static int learn(struct wick_diag *diag)
 	rc = wick_train(model_path, &train_options, &text, diag);
 	if (shown.columns)
 		fprintf(stderr, "\r%*s\r", shown.columns, "");
-	if (rc == -ECANCELED)
-		return wick_diag_say(diag, rc, "stopped; layers that were finished are kept, and the same command goes on");
 	if (rc)
 		return rc;
 	return print_json(text, print_report, diag);

@@ -47,7 +47,7 @@ static int refill(struct sweep *sweep)
 	if (sweep->at >= sweep->start && sweep->at < sweep->start + sweep->have)
 		return 0;
 	if (sweep->progress && sweep->progress(sweep->user, sweep->at, file_bytes))
-		return -ECANCELED;
+		return wick_diag_say(sweep->diag, -ECANCELED, "stopped before the end of %s", path_of(sweep));
 	sweep->start = sweep->at;
 	sweep->have = WICK_MIN(BUFFER_BYTES, file_bytes - sweep->at);
 	return wick_read_at(sweep->fd, path_of(sweep), sweep->buffer, sweep->have, sweep->start, sweep->diag);

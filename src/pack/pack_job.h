@@ -100,6 +100,9 @@ enum wick_type wick_pack_predictor_type(const struct wick_shape *shape);
 /* Makes a layer's predictor without text and writes its rows; leaves its bias in job->pred_bias. */
 int wick_pack_predictor(struct wick_pack_job *job, uint32_t layer, const struct wick_tensor *tensor);
 
+/* Says how far it is. -ECANCELED with a sentence when somebody has had enough. */
+int wick_pack_go_on(struct wick_pack_job *job);
+
 /* Everything that is written passes through put. */
 int wick_pack_put(struct wick_pack_job *job, const void *data, uint64_t bytes);
 void wick_pack_add_checksum(struct wick_pack_job *job, const void *data, uint64_t bytes);

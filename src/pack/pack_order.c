@@ -151,12 +151,10 @@ static int move_bundles(struct reordering *r, const struct wick_tensor *bundles)
 	return rc;
 }
 
-/* The work goes on unless somebody has had enough; nothing is written meanwhile. */
+/* Nothing is written meanwhile. */
 static int tick(void *user)
 {
-	struct wick_pack_job *job = user;
-
-	return job->progress && job->progress(job->user, job->out.bytes, job->total_bytes) ? -ECANCELED : 0;
+	return wick_pack_go_on(user);
 }
 
 static int find_order(struct reordering *r, uint32_t layer)

@@ -21,15 +21,18 @@
 
 #define TILE_ROWS 32 /* of fc2 turned at a time: 128 bytes of every column */
 
+int wick_pack_go_on(struct wick_pack_job *job)
+{
+	if (!job->progress || !job->progress(job->user, job->out.bytes, job->total_bytes))
+		return 0;
+	return wick_diag_say(job->diag, -ECANCELED, "stopped; %s was not written", job->out.path);
+}
+
 int wick_pack_put(struct wick_pack_job *job, const void *data, uint64_t bytes)
 {
 	int rc = wick_outfile_write(&job->out, data, bytes, job->diag);
 
-	if (rc)
-		return rc;
-	if (job->progress && job->progress(job->user, job->out.bytes, job->total_bytes))
-		return -ECANCELED;
-	return 0;
+	return rc ? rc : wick_pack_go_on(job);
 }
 
 void wick_pack_add_checksum(struct wick_pack_job *job, const void *data, uint64_t bytes)

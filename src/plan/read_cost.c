@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define READS 256u /* together */
@@ -49,10 +50,13 @@ int wick_read_cost(
 {
 	uint64_t each = wick_align_up(bytes, WICK_FILE_ALIGN);
 	struct wick_io_request *requests = calloc(READS, sizeof(*requests));
-	uint8_t *into = file->size > each ? aligned_alloc(WICK_FILE_ALIGN, READS * each) : NULL;
+	uint8_t *into = aligned_alloc(WICK_FILE_ALIGN, READS * each);
 	int err = requests && into ? 0 : -ENOMEM;
 
 	*cpu_us = 0;
+	if (file->size < each)
+		err = wick_diag_say(diag, -EINVAL, "%s: smaller than the %llu bytes of a read that is to be measured", file->path,
+			(unsigned long long)each);
 	for (uint32_t round = 0; !err && round < ROUNDS; round++) {
 		double begun_us = cpu_now_us(), us;
 
@@ -62,5 +66,7 @@ int wick_read_cost(
 	}
 	free(requests);
 	free(into);
-	return err ? wick_diag_say(diag, err, "cannot measure what a read of %s costs", file->path) : 0;
+	if (err)
+		wick_diag_say(diag, err, "cannot measure what a read of %s costs: %s", file->path, strerror(-err));
+	return err;
 }

@@ -190,6 +190,9 @@ static int sweep(struct wick_train *train)
 		if (rc == 0 && layer)
 			rc = learn(train, layer - 1, true, train->x_before);
 	}
+	if (rc == -ECANCELED)
+		return wick_diag_say(train->diag, rc,
+			"stopped; layers that were finished are kept, and the same command goes on");
 	return rc;
 }
 

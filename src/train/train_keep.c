@@ -63,19 +63,24 @@ static uint32_t crc_of(const struct wick_train *train, const struct wick_trained
 	return crc;
 }
 
-static bool read_exactly(int fd, void *into, size_t bytes)
+/* 1: all of it. 0: the file ends before. */
+static int read_exactly(const struct wick_train *train, void *into, size_t bytes)
 {
 	uint8_t *at = into;
 
 	while (bytes) {
-		ssize_t got = read(fd, at, bytes);
+		ssize_t got = read(train->keep_fd, at, bytes);
 
-		if (got <= 0)
-			return false;
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return wick_diag_say(train->diag, -errno, "%s: %s", train->keep_path, strerror(errno));
+		if (got == 0)
+			return 0;
 		at += got;
 		bytes -= (size_t)got;
 	}
-	return true;
+	return 1;
 }
 
 static int write_exactly(const struct wick_train *train, const void *from, size_t bytes)
@@ -95,24 +100,27 @@ static int write_exactly(const struct wick_train *train, const void *from, size_
 	return 0;
 }
 
-/* The next record into its place. False: there is none, or it is not whole or of other ranks. */
-static bool take_record(struct wick_train *train)
+/* The next record into its place. 0: there is none, or it is not whole or of other ranks. */
+static int take_record(struct wick_train *train)
 {
 	struct record record;
 	struct wick_trained *trained;
 	size_t bytes[4];
 	void *parts[4];
+	int got = read_exactly(train, &record, sizeof(record));
 
-	if (!read_exactly(train->keep_fd, &record, sizeof(record)) || record.layer >= train->model->shape.layers ||
-		record.ahead > 1)
-		return false;
+	if (got <= 0)
+		return got;
+	if (record.layer >= train->model->shape.layers || record.ahead > 1)
+		return 0;
 	trained = record.ahead ? &train->ahead[record.layer] : &train->own[record.layer];
 	if (record.rank != trained->rank || !record.rank || trained->done)
-		return false;
+		return 0;
 	parts_of(train, trained, parts, bytes);
-	for (int i = 0; i < 4; i++)
-		if (!read_exactly(train->keep_fd, parts[i], bytes[i]))
-			return false;
+	for (int i = 0; got > 0 && i < 4; i++)
+		got = read_exactly(train, parts[i], bytes[i]);
+	if (got <= 0)
+		return got;
 	trained->fitted.steps = record.steps;
 	trained->done = crc_of(train, trained) == record.crc;
 	return trained->done;
@@ -122,6 +130,7 @@ int wick_train_keep_open(struct wick_train *train)
 {
 	struct header wanted = header_of(train), found;
 	off_t whole = 0;
+	int got;
 
 	if (asprintf(&train->keep_path, "%s.part", train->path) < 0) {
 		train->keep_path = NULL;
@@ -130,9 +139,12 @@ int wick_train_keep_open(struct wick_train *train)
 	train->keep_fd = open(train->keep_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (train->keep_fd < 0)
 		return wick_diag_say(train->diag, -errno, "%s: %s", train->keep_path, strerror(errno));
-	if (read_exactly(train->keep_fd, &found, sizeof(found)) && memcmp(&found, &wanted, sizeof(wanted)) == 0)
-		for (whole = sizeof(found); take_record(train);)
+	got = read_exactly(train, &found, sizeof(found));
+	if (got > 0 && memcmp(&found, &wanted, sizeof(wanted)) == 0)
+		for (whole = sizeof(found); (got = take_record(train)) > 0;)
 			whole = lseek(train->keep_fd, 0, SEEK_CUR);
+	if (got < 0)
+		return got; /* what cannot be read now may be whole */
 	if (ftruncate(train->keep_fd, whole) || lseek(train->keep_fd, whole, SEEK_SET) < 0)
 		return wick_diag_say(train->diag, -errno, "%s: %s", train->keep_path, strerror(errno));
 	return whole ? 0 : write_exactly(train, &wanted, sizeof(wanted));

@@ -240,12 +240,14 @@ static int stop_after(void *user, uint64_t done, uint64_t total)
 static void stopped(void **state)
 {
 	struct stop stop = { 100000 };
+	struct wick_diag diag;
 	struct wick_pack_options options = { .progress = stop_after, .user = &stop };
 	struct blob blob;
 
 	(void)state;
 	folder_write(&folder, "out.gguf", "old", 3);
-	assert_int_equal(wick_pack(fixture_path("plain-f32"), out, &options, NULL), -ECANCELED);
+	assert_int_equal(wick_pack(fixture_path("plain-f32"), out, &options, &diag), -ECANCELED);
+	assert_non_null(strstr(diag.text, "out.gguf was not written"));
 	assert_int_equal(folder_count(&folder), 1);
 	blob = blob_load(out);
 	assert_int_equal(blob.count, 3);

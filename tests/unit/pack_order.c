@@ -314,9 +314,11 @@ static void interrupted(void **state)
 		.user = &calls };
 	struct blob before = blob_load(model_path), after;
 	unsigned files = folder_count(&folder);
+	struct wick_diag diag;
 
 	(void)state;
-	assert_int_equal(wick_pack(model_path, model_path, &options, NULL), -ECANCELED);
+	assert_int_equal(wick_pack(model_path, model_path, &options, &diag), -ECANCELED);
+	assert_non_null(strstr(diag.text, "was not written"));
 	after = blob_load(model_path);
 	assert_int_equal(before.count, after.count);
 	assert_memory_equal(before.bytes, after.bytes, before.count);

@@ -115,6 +115,7 @@ static void threads_and_interruptions_change_nothing(void **state)
 
 	assert_int_equal(unlink(t.sidecar), 0);
 	assert_int_equal(train(&t, 3, stop_in_the_second_layer, NULL, &diag), -ECANCELED);
+	assert_non_null(strstr(diag.text, "layers that were finished are kept"));
 	assert_int_equal(access(t.sidecar, F_OK), -1);
 	assert_int_equal(access(t.part, F_OK), 0);
 	assert_int_equal(train(&t, 2, never_stop, NULL, &diag), 0);

@@ -160,8 +160,11 @@ static int stop_at_once(void *user, uint64_t done, uint64_t total)
 
 static void stopped(void **state)
 {
+	struct wick_diag diag;
+
 	(void)state;
-	assert_int_equal(wick_verify(path, stop_at_once, NULL, NULL, NULL), -ECANCELED);
+	assert_int_equal(wick_verify(path, stop_at_once, NULL, NULL, &diag), -ECANCELED);
+	assert_non_null(strstr(diag.text, "stopped before the end of"));
 }
 
 int main(void)
