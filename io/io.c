@@ -161,23 +161,36 @@ void wick_io_explain(struct wick_io *io, const char *why)
 	wick_diag_say(&io->why, 0, "%s", why);
 }
 
+/* Puts a whole list, in its order, in front of another. */
+static void splice_front(struct list *list, struct list *before)
+{
+	if (!before->head)
+		return;
+	before->tail->next = list->head;
+	if (!list->head)
+		list->tail = before->tail;
+	list->head = before->head;
+}
+
 /* Moves those whose time has come to the front of their queues. Returns when the next of the others is due. */
 static uint64_t revive(struct wick_io *io, uint64_t now)
 {
-	struct list waiting = io->later;
+	struct list waiting = io->later, due[WICK_IO_PRIORITIES] = { { NULL } };
 	struct wick_io_request *request;
 	uint64_t next_ns = UINT64_MAX;
 
 	io->later.head = NULL;
 	while ((request = pop(&waiting))) {
 		if (request->retry_ns <= now) {
-			push_front(&io->queue[request->priority], request);
+			push_back(&due[request->priority], request);
 			io->queued++;
 		} else {
 			next_ns = WICK_MIN(next_ns, request->retry_ns);
 			push_back(&io->later, request);
 		}
 	}
+	for (unsigned priority = 0; priority < WICK_IO_PRIORITIES; priority++)
+		splice_front(&io->queue[priority], &due[priority]);
 	return next_ns;
 }
 

@@ -42,8 +42,8 @@ struct uring {
 	bool made;
 	uint64_t owner;  /* the thread, as this_thread() names it */
 	unsigned flying; /* started and not ended */
-	int broken;      /* negative errno: there is no ring any more */
-	struct wick_io_request *stranded; /* started since then */
+	int broken;      /* negative errno: there was no new ring to be had */
+	struct wick_io_request *stranded; /* started without one */
 	unsigned send_failures;           /* in a row */
 	bool files_fixed;                 /* there are places for files */
 	uint64_t serials[FILES_MAX];      /* of the registered files */
@@ -106,9 +106,10 @@ static void drop_ring(struct uring *uring)
 	uring->made = false;
 }
 
-static bool is_of_another(const struct uring *uring)
+/* Whether the calling thread has no ring; what was in the way of one may have passed. */
+static bool needs_ring(const struct uring *uring)
 {
-	return uring->owner != this_thread();
+	return uring->broken || uring->owner != this_thread();
 }
 
 /* Gives the calling thread the same ring. */
@@ -175,7 +176,7 @@ static void uring_start(void *method, struct wick_io_request *request)
 	struct uring *uring = method;
 	struct io_uring_sqe *sqe;
 
-	if (!uring->broken && is_of_another(uring))
+	if (needs_ring(uring) && !uring->stranded)
 		uring->broken = take_over(uring);
 	uring->flying++;
 	if (uring->broken) {
@@ -272,11 +273,11 @@ static void uring_drive(void *method, bool wait)
 static int uring_fix(void *method, const struct iovec *ranges, unsigned count)
 {
 	struct uring *uring = method;
-	int rc = count > RANGES_MAX ? -EINVAL : uring->broken;
+	int rc = count > RANGES_MAX ? -EINVAL : 0;
 
 	for (unsigned i = 0; rc == 0 && i < count; i++)
 		rc = ranges[i].iov_len > RANGE_BYTES_MAX ? -EINVAL : 0;
-	if (rc == 0 && is_of_another(uring))
+	if (rc == 0 && needs_ring(uring))
 		rc = uring->broken = take_over(uring);
 	if (rc < 0)
 		return rc;

@@ -285,6 +285,40 @@ static void errors_that_do_not_pass_end_within_a_second_or_so(void **state)
 	wick_io_destroy(world.io);
 }
 
+static struct {
+	unsigned of[2 * (TRANSIENT_TRIES + 1)], count;
+} attempts;
+
+static void note_attempt(void *user, const struct wick_io_request *request)
+{
+	const struct item *item = request->user;
+
+	(void)user;
+	attempts.of[attempts.count++] = (unsigned)(item - world.items);
+}
+
+static void what_is_tried_again_keeps_its_order(void **state)
+{
+	const struct wick_sim_options faults = { .transient_per_mille = 1000, .latency_ns_min = 1000,
+		.latency_ns_max = 1000, .started = note_attempt };
+
+	(void)state;
+	open_world(1, &faults, 2, 3);
+	attempts.count = 0;
+	for (unsigned i = 0; i < 2; i++) {
+		struct item *item = &world.items[i];
+
+		item->request = (struct wick_io_request){ .file = &world.file, .user = item, .one = { memory[i], SECTOR } };
+		wick_io_submit(world.io, &item->request);
+	}
+	while (wick_io_wait(world.io))
+		;
+	assert_int_equal(attempts.count, 2 * (TRANSIENT_TRIES + 1));
+	for (unsigned i = 0; i < attempts.count; i++)
+		assert_int_equal(attempts.of[i], i % 2);
+	wick_io_destroy(world.io);
+}
+
 static void medium_errors_are_retried_as_often_as_asked(void **state)
 {
 	const struct wick_sim_options always = { .eio_per_mille = 1000 }, once = { .eio_once_per_mille = 1000 };
@@ -376,6 +410,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_bytes_right_or_an_error),
 		cmocka_unit_test(errors_that_do_not_pass_end_within_a_second_or_so),
+		cmocka_unit_test(what_is_tried_again_keeps_its_order),
 		cmocka_unit_test(medium_errors_are_retried_as_often_as_asked),
 		cmocka_unit_test(short_reads_are_resumed),
 		cmocka_unit_test(a_drive_that_is_gone_is_reported_at_once),

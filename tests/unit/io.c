@@ -648,6 +648,41 @@ static int a_ring_that_takes_nothing(void)
 	return 0;
 }
 
+static int read_block(struct wick_io *io, const struct wick_file *file)
+{
+	struct wick_io_request request = { .file = file, .offset = BLOCK, .one = { arena, BLOCK } };
+	void *argument[2] = { io, &request };
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, read_in_thread, argument) || pthread_join(thread, NULL))
+		return -ECHILD;
+	return request.result;
+}
+
+/* Another thread reads, and there is no descriptor left for its ring: that read fails, and the next one does not. */
+static int a_ring_that_comes_later(void)
+{
+	struct wick_io_options options = { .method = "uring", .depth = 4 };
+	struct rlimit usual, none = { 0 };
+	struct wick_file file;
+	struct wick_io *io;
+	int rc;
+
+	if (wick_file_open(&file, path, true, NULL) || wick_io_create(&io, &options, NULL) || getrlimit(RLIMIT_NOFILE, &usual))
+		return __LINE__;
+	none.rlim_max = usual.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &none))
+		return __LINE__;
+	rc = read_block(io, &file);
+	if (setrlimit(RLIMIT_NOFILE, &usual) || rc != -EMFILE)
+		return __LINE__;
+	if (read_block(io, &file) || arena[5] != byte_at(BLOCK + 5) || read_block(io, &file))
+		return __LINE__;
+	wick_io_destroy(io);
+	wick_file_close(&file);
+	return 0;
+}
+
 /* An ordinary user with the usual 8 MiB of lockable memory: reads, and learns that 64 MiB cannot be registered. */
 static int as_nobody(void)
 {
@@ -721,6 +756,13 @@ static void refused_reads_come_back(void **state)
 	in_child(a_ring_that_takes_nothing);
 }
 
+static void a_lost_ring_is_made_again(void **state)
+{
+	(void)state;
+	need_uring();
+	in_child(a_ring_that_comes_later);
+}
+
 static void an_ordinary_user_reads(void **state)
 {
 	(void)state;
@@ -758,6 +800,7 @@ int main(void)
 		cmocka_unit_test(polling),
 		cmocka_unit_test(a_forbidden_uring_is_replaced_and_named),
 		cmocka_unit_test(refused_reads_come_back),
+		cmocka_unit_test(a_lost_ring_is_made_again),
 		cmocka_unit_test(an_ordinary_user_reads),
 	};
 
