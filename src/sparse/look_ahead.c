@@ -64,6 +64,19 @@ void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const fl
 	sparse->counters.bundles_prefetched += admitted;
 }
 
+/* Of what was drawn, sorted, as much as was then chosen, in whatever round. */
+static uint32_t came_true(const struct wick_sparse *sparse, const struct wick_draw *draw)
+{
+	uint32_t useful = 0, k = 0;
+
+	for (uint32_t i = 0; i < draw->count; i++) {
+		while (k < sparse->chosen_count && sparse->chosen[k] < draw->wanted[i].bundle)
+			k++;
+		useful += k < sparse->chosen_count && sparse->chosen[k] == draw->wanted[i].bundle;
+	}
+	return useful;
+}
+
 void wick_sparse_judge(struct wick_sparse *sparse, struct wick_sparse_layer *layer)
 {
 	struct wick_pace *pace = &sparse->pace;
@@ -76,8 +89,7 @@ void wick_sparse_judge(struct wick_sparse *sparse, struct wick_sparse_layer *lay
 
 		if (draw->cache != &layer->cache)
 			continue;
-		for (uint32_t k = 0; k < draw->count; k++)
-			useful += sparse->place_of[draw->wanted[k].bundle] != WICK_NO_ROW;
+		useful = came_true(sparse, draw);
 		move(&pace->useful, (double)useful / draw->count);
 	}
 	layer->guessed = false;

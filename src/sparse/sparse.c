@@ -171,6 +171,7 @@ uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t
 	uint32_t count = wick_choose(&sparse->chooser, layer, x, sparse->chosen);
 
 	sparse->counters.predict_ns += wick_now_ns() - begun;
+	sparse->chosen_count = count;
 	sparse->counters.bundles_active += count;
 	if (sparse->watch && sparse->watch->chosen)
 		sparse->watch->chosen(sparse->watch->user, layer, position, sparse->chosen, count);

@@ -76,7 +76,8 @@ struct wick_sparse {
 	struct wick_draw demand, ahead[2];
 	struct wick_pace pace;
 	uint32_t round;          /* neurons computed at once, at most */
-	uint32_t *chosen;        /* (n_ff) */
+	uint32_t *chosen;        /* (n_ff), ascending */
+	uint32_t chosen_count;
 	uint32_t *likely, *likely_sorted; /* (n_ff) */
 	float *probability;      /* (n_ff) */
 	uint32_t *place_of;      /* (n_ff): of a neuron in the round, else WICK_NO_ROW */
@@ -124,8 +125,8 @@ int wick_sparse_round(struct wick_sparse *sparse, uint32_t layer, const uint32_t
 	bool look_ahead, struct wick_diag *diag);
 /* look_ahead.c */
 void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const float *x);
-/* Before a round: how much of what was drawn ahead its layer wants, the neurons of sparse->place_of. After it: how long
- * it waited. */
+/* Before a layer's first round: how much of what was drawn ahead is among sparse->chosen. After a round: how long it
+ * waited. */
 void wick_sparse_judge(struct wick_sparse *sparse, struct wick_sparse_layer *layer);
 void wick_sparse_pace(struct wick_sparse *sparse, uint64_t waited_ns, uint32_t useful);
 uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x); /* -> chosen */

@@ -321,7 +321,7 @@ static void predicted_is_not_dense(void **state)
 }
 
 /* What was drawn ahead, in the last of the answers taken so. */
-static uint64_t drawn_ahead(const struct model *model, const char *trace, uint32_t lookahead, const char *chosen_by)
+static struct wick_stats look_ahead(const struct model *model, const char *trace, uint32_t lookahead, const char *chosen_by)
 {
 	struct wick_options options;
 	struct wick_stats stats;
@@ -343,7 +343,22 @@ static uint64_t drawn_ahead(const struct model *model, const char *trace, uint32
 	assert_int_equal(wick_report_of(wick)->lookahead, stats.bundles_prefetched > 0);
 	answer_free(&answer);
 	wick_close(wick);
-	return stats.bundles_prefetched;
+	return stats;
+}
+
+static uint64_t drawn_ahead(const struct model *model, const char *trace, uint32_t lookahead, const char *chosen_by)
+{
+	return look_ahead(model, trace, lookahead, chosen_by).bundles_prefetched;
+}
+
+/* Where all neurons fire no guess is wrong, in however many rounds they are computed. */
+static void no_guess_is_wasted(void **state)
+{
+	struct model *model = *state;
+	struct wick_stats stats = look_ahead(model, model->trace, 1, "trace");
+
+	assert_int_not_equal(stats.bundles_prefetched, 0);
+	assert_int_equal(stats.bundles_wasted, 0);
 }
 
 static void the_report_says_who_chooses(void **state)
@@ -399,6 +414,7 @@ int main(void)
 		ON(open_trained, predicted),
 		ON(open_some, trained_is_not_packed),
 		ON(open_some, the_report_says_who_chooses),
+		ON(open_all, no_guess_is_wasted),
 	};
 
 	uring = uring_allowed();
