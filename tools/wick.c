@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { EXIT_USAGE = 2 };
 
@@ -150,6 +151,13 @@ static int help(char **words)
 	return finish_output(NULL, EXIT_SUCCESS);
 }
 
+/* OpenBLAS's handler at exit waits for ever where its threads found no memory to start in; nothing here has used it. */
+static int leave(int exit_code)
+{
+	fflush(NULL);
+	_exit(exit_code);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
@@ -160,10 +168,10 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (is_one_of(argv[1], "help", "--help") || !strcmp(argv[1], "-h"))
-		return help(argv + 2);
+		return leave(help(argv + 2));
 	if (is_one_of(argv[1], "version", "--version")) {
 		printf("wick %s\n", wick_version());
-		return finish_output(NULL, EXIT_SUCCESS);
+		return leave(finish_output(NULL, EXIT_SUCCESS));
 	}
 	command = find_command(&words);
 	return command ? run_command(command, words) : unknown_command(argv[1]);

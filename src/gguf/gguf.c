@@ -74,6 +74,9 @@ static int open_and_load(struct wick_gguf *gguf, struct wick_diag *diag)
 		return wick_diag_say(diag, -errno, "%s: %s", gguf->path, strerror(errno));
 	if (fstat(fd, &status) < 0)
 		rc = wick_diag_say(diag, -errno, "%s: %s", gguf->path, strerror(errno));
+	else if (S_ISDIR(status.st_mode))
+		rc = wick_diag_say(diag, -EISDIR, "%s: a folder; wick pack makes a model of one (wick pack FOLDER -o model.gguf)",
+			gguf->path);
 	else if (!S_ISREG(status.st_mode))
 		rc = wick_diag_say(diag, -EINVAL, "%s: not a regular file", gguf->path);
 	else {

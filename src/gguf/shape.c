@@ -212,7 +212,8 @@ static int read_version(struct wick_shape *shape, const struct wick_gguf *gguf, 
 	int rc = wick_gguf_u64(gguf, "wick.version", &version, diag);
 
 	if (rc == -ENOENT)
-		return wick_diag_say(diag, -EINVAL, "%s: a GGUF file, but not a packed model: it has no wick.version",
+		return wick_diag_say(diag, -EINVAL, "%s: a GGUF file of another program; wick runs what wick pack "
+			"makes of a Hugging Face folder of an OPT model",
 			wick_gguf_path(gguf));
 	if (rc == 0 && version != WICK_CONTAINER_VERSION)
 		return wick_diag_say(diag, -EINVAL, "%s: a packed model of version %llu; this program knows version %u",

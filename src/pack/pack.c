@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define CHUNK_NUMBERS (1u << 20)         /* at a time through the three buffers, 12 MiB together */
 #define COLUMNS_MIN 64u                  /* neurons of a turn: below, the reads get too small */
@@ -36,8 +37,14 @@ static int choose_type(enum wick_type *type, const char *name, struct wick_diag 
 
 static int load_config(struct wick_config *config, const char *source, struct wick_diag *diag)
 {
-	return wick_synthetic_is(source) ? wick_synthetic_config(config, source, diag) :
-					   wick_config_load(config, source, diag);
+	struct stat status;
+
+	if (wick_synthetic_is(source))
+		return wick_synthetic_config(config, source, diag);
+	if (stat(source, &status) == 0 && S_ISREG(status.st_mode))
+		return wick_diag_say(diag, -ENOTDIR, "%s: a file; packing takes the Hugging Face folder of an OPT model, or, with "
+			"--order coactivation, a packed model", source);
+	return wick_config_load(config, source, diag);
 }
 
 static int open_checkpoint(struct wick_pack_job *job, const char *source)

@@ -33,6 +33,7 @@
 #define STAGING_SHARE 16               /* a sixteenth of the room for weights at most, beyond the minimum */
 #define UNITS_MIN 2                    /* one computed, one in flight */
 #define UNITS_MAX 64
+#define WORTH_SAYING 8 /* of a budget that is too small, parts that could be done without */
 
 const char *const wick_mode_names[WICK_MODE_COUNT] = {
 	[WICK_MODE_DENSE] = "dense",
@@ -266,10 +267,11 @@ static void fixed_costs(struct planner *planner, struct wick_plan *plan)
 static int too_small(const struct wick_plan *plan, struct wick_diag *diag)
 {
 	return wick_diag_say(diag, -ENOSPC,
-		"a budget of %.1f MiB is too small for this model and context: the smallest that works is %.1f MiB "
-		"(--memory %llu)",
-		(double)plan->budget_bytes / 0x1p20, (double)plan->minimum_bytes / 0x1p20,
-		(unsigned long long)plan->minimum_bytes);
+		"a budget of %.1f MB is too small for this model and context: the smallest that works is %.1f MB "
+		"(--memory %llu)%s%s",
+		(double)plan->budget_bytes / 1e6, (double)plan->minimum_bytes / 1e6, (unsigned long long)plan->minimum_bytes,
+		plan->kv_bytes > plan->minimum_bytes / WORTH_SAYING ? "; a smaller --ctx needs less" : "",
+		plan->predictor_bytes > plan->minimum_bytes / WORTH_SAYING ? "; --mode dense needs less" : "");
 }
 
 /* Everything resident, or what fits beside staging. */

@@ -7,3 +7,4 @@ for model in nowhere.gguf folder empty.gguf text.gguf; do
 	refuse info $model
 	refuse verify $model
 done
+refuse pack text.gguf -o new.gguf

@@ -2,7 +2,7 @@
 packed plain-f32
 wick run model.gguf -p a --memory 1M >said 2>&1
 echo "exit $?"
-sed 's/[0-9.]\+ MiB/N MiB/g; s/--memory [0-9]*/--memory N/' said
+sed 's/[0-9.]\+ MB/N MB/g; s/--memory [0-9]*/--memory N/' said
 smallest=$(sed -n 's/.*--memory \([0-9]*\)).*/\1/p' said)
 wick run model.gguf -p a -n 2 --memory $smallest >/dev/null 2>&1
 echo "at the smallest: exit $?"
