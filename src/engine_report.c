@@ -8,6 +8,7 @@
 #include "bits.h"
 #include "gguf.h"
 #include "io.h"
+#include "policy.h"
 #include "shape.h"
 #include "predictor_set.h"
 #include "trace.h"
@@ -46,6 +47,7 @@ static void report_choice(struct wick *wick)
 {
 	struct wick_report *report = &wick->report;
 
+	report->policy = wick->settings.mode == WICK_MODE_SPARSE ? wick_policy_name(wick->settings.policy) : "";
 	report->predictors = report->predictors_path = "";
 	report->lookahead = wick->forward.sparse.lookahead;
 	report->lookahead_why = lookahead_why(wick);

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ENOUGH_NS 20000000000u /* a slow way is not timed for longer, if it has */
 #define TOKENS_MIN 3u          /* so many tokens */
@@ -150,6 +151,10 @@ int bench_run(struct bench_row *row, const struct bench_way *way, const struct b
 		options.trace = job->ordered->trace;
 	}
 	rc = wick_plan(model_path, &options, &predicted, job->diag);
+	row->warm_up = predicted.cache_rows ? job->tokens : 1; /* sparse mode has neuron matrices to fill */
+	if (!rc && row->warm_up + job->tokens > predicted.ctx)
+		rc = wick_diag_say(job->diag, -ENOSPC, "--tokens %u: with %u before them they need a context of %u, and it is "
+			"%u (--ctx)", job->tokens, row->warm_up, row->warm_up + job->tokens, predicted.ctx);
 	if (!rc)
 		rc = engine_open(&wick, model_path, &options, job->diag);
 	if (rc)
@@ -159,7 +164,6 @@ int bench_run(struct bench_row *row, const struct bench_way *way, const struct b
 	if (way->forgets) /* no plan does */
 		row->plan.predicted_ms_per_token = 0;
 	keep_report(row, wick_report_of(wick));
-	row->warm_up = strcmp(row->mode, "sparse") ? 1 : job->tokens;
 	rc = time_engine(wick, row, job);
 	wick_close(wick);
 	return rc;
@@ -176,12 +180,15 @@ static bool knows_flash(const struct bench_row *row)
 	return row->flash_floor_ms > 0 || !(row->plan.swept_bytes + row->plan.drawn_bytes);
 }
 
-/* How many times as long as the larger floor; 0 where one of them is not known. */
+/* How many times as long as the larger floor; 0 where one of them is not known, as memory's is not of what the processor's
+ * cache holds. */
 static double over_floor(const struct bench_row *row)
 {
+	long cache_bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
+	bool cached = cache_bytes > 0 && dram_bytes(&row->plan) <= (uint64_t)cache_bytes;
 	double floor_ms = row->flash_floor_ms > row->memory_floor_ms ? row->flash_floor_ms : row->memory_floor_ms;
 
-	return floor_ms > 0 && knows_flash(row) ? row->ms / floor_ms : 0;
+	return floor_ms > 0 && !cached && knows_flash(row) ? row->ms / floor_ms : 0;
 }
 
 /* Of the time in which the drive was reading, what nobody waited for. */
@@ -194,9 +201,9 @@ static double hidden_share(const struct bench_row *row)
 static void print_known(double value, FILE *out)
 {
 	if (value > 0)
-		fprintf(out, " %9.2f", value);
+		fprintf(out, " %8.2f", value);
 	else
-		fprintf(out, " %9s", "-");
+		fprintf(out, " %8s", "-");
 }
 
 static json_t *known(double value)
@@ -206,13 +213,13 @@ static json_t *known(double value)
 
 void bench_print(const struct bench_row *rows, unsigned count, FILE *out)
 {
-	fprintf(out, "%-10s %9s %11s %9s %7s %9s %11s %9s %9s %9s %9s %9s\n", "", "DRAM GB", "flash MB", "reads", "GB/s",
-		"I/O wait", "compute ms", "total ms", "planned", "flash", "memory", "x floor");
+	fprintf(out, "%-9s %7s %8s %6s %5s %8s %8s %8s %8s %8s %8s %8s\n", "", "DRAM MB", "flash MB", "reads", "GB/s",
+		"wait ms", "comp ms", "total ms", "plan ms", "drive ms", "mem ms", "x floor");
 	for (unsigned i = 0; i < count; i++) {
 		const struct bench_row *row = &rows[i];
 
-		fprintf(out, "%-10s %9.3f %11.3f %9.0f %7.2f %9.2f %11.2f %9.2f", bench_name(row),
-			(double)dram_bytes(&row->plan) / 1e9, row->flash_bytes / 1e6, row->reads,
+		fprintf(out, "%-9s %7.1f %8.3f %6.0f %5.2f %8.2f %8.2f %8.2f", bench_name(row),
+			(double)dram_bytes(&row->plan) / 1e6, row->flash_bytes / 1e6, row->reads,
 			row->ms > 0 ? row->flash_bytes / 1e6 / row->ms : 0, row->io_wait_ms, row->compute_ms, row->ms);
 		print_known(row->plan.predicted_ms_per_token, out);
 		print_known(row->flash_floor_ms, out);

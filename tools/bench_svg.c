@@ -5,17 +5,15 @@
 
 #include "bench.h"
 #include "gnuplot.h"
+#include "progress.h"
 
 /* A bar's two parts and, above it, its total. */
 static void put_bars(const struct bench_row *rows, unsigned count, FILE *script)
 {
 	fputs("$rows << EOD\n", script);
-	for (unsigned i = 0; i < count; i++) {
-		double wait_ms = rows[i].io_wait_ms < rows[i].ms ? rows[i].io_wait_ms : rows[i].ms;
-
-		fprintf(script, "%s %.4f %.4f %.*f\n", bench_name(&rows[i]), rows[i].ms - wait_ms, wait_ms,
+	for (unsigned i = 0; i < count; i++)
+		fprintf(script, "%s %.4f %.4f %.*f\n", bench_name(&rows[i]), rows[i].compute_ms, rows[i].io_wait_ms,
 			rows[i].ms < 100, rows[i].ms);
-	}
 	fputs("EOD\n", script);
 }
 
@@ -27,8 +25,8 @@ int bench_write_svg(const struct bench_row *rows, unsigned count, const char *pa
 
 	if (rc)
 		return rc;
-	snprintf(title, sizeof(title), "A token of %s (%s) in %.3g GB", rows[0].model, rows[0].type,
-		(double)rows[0].plan.budget_bytes / 1e9);
+	snprintf(title, sizeof(title), "A token of %s (%s) in %s", rows[0].model, rows[0].type,
+		BYTES(rows[0].plan.budget_bytes));
 	put_bars(rows, count, script);
 	fputs("set title ", script);
 	gnuplot_text(title, script);

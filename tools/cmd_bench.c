@@ -110,6 +110,7 @@ struct table {
 	unsigned count;
 	double memory_mb_per_s;
 	struct bench_ordered ordered;
+	bool interrupted; /* before all rows were there */
 	struct wick_diag no_order; /* why there is no row for it; "": there is one, or none was wanted */
 };
 
@@ -123,9 +124,9 @@ static int print_json(const struct table *table)
 
 	if (*table->no_order.text)
 		json_object_set_new(without, "order", wick_json_name(table->no_order.text));
-	json = json_pack("{s:o, s:s, s:I, s:i, s:o, s:f, s:o, s:o}", "model", wick_json_name(rows[0].model), "type",
+	json = json_pack("{s:o, s:s, s:I, s:i, s:o, s:b, s:f, s:o, s:o}", "model", wick_json_name(rows[0].model), "type",
 		rows[0].type, "budget_bytes", (json_int_t)rows[0].plan.budget_bytes, "ctx", (int)rows[0].plan.ctx, "trace",
-		trace ? wick_json_name(trace) : json_null(), "memory_mb_per_s", table->memory_mb_per_s, "modes",
+		trace ? wick_json_name(trace) : json_null(), "interrupted", (int)table->interrupted, "memory_mb_per_s", table->memory_mb_per_s, "modes",
 		bench_json(rows, table->count), "left_out", without);
 	rc = json_print(json, stdout);
 	json_decref(json);
@@ -143,6 +144,8 @@ static void print_table(const struct table *table)
 	bench_print(rows, table->count, stdout);
 	if (!ablation)
 		return;
+	if (table->interrupted)
+		printf("\ninterrupted: the other rows were not measured\n");
 	putchar('\n');
 	for (unsigned i = 0; i < table->count; i++)
 		printf("%-10s %s\n", bench_name(&rows[i]), rows[i].way->adds);
@@ -169,9 +172,13 @@ static unsigned count_ways(void)
 
 static int run_way(struct table *table, const struct bench_way *way, const struct bench_job *job)
 {
+	int rc;
+
 	if (way->name)
 		fprintf(stderr, "%s ...\n", way->name);
-	return bench_run(&table->rows[table->count++], way, job);
+	rc = bench_run(&table->rows[table->count], way, job);
+	table->count += !rc;
+	return rc;
 }
 
 /* From here on rows are of the ordered model, unless there can be none. */
@@ -222,8 +229,11 @@ static int run(struct wick_diag *diag)
 	table.memory_mb_per_s = job.memory_mb_per_s;
 	if (!rc)
 		rc = ablation ? run_ablation(&table, &job) : run_way(&table, &as_given, &job);
-	if (rc)
+	table.interrupted = rc == -ECANCELED && table.count;
+	if (rc && !table.interrupted)
 		return rc;
+	if (!table.count)
+		return wick_diag_say(diag, -EINVAL, "none of these rows can be measured with this model");
 	if (as_json)
 		rc = print_json(&table);
 	else
@@ -239,12 +249,13 @@ const struct command cmd_bench = {
 	.operand_into = &model_path,
 	.about = "Writes tokens one by one and says what one took: medians. DRAM is the weights that\n"
 		 "stay, with predictors and neuron matrices; GB/s is what flash gave over the whole\n"
-		 "time; planned is what wick plan expects. Two floors follow: the time in which the drive\n"
+		 "time; plan is what wick plan expects. Two floors follow: the time in which the drive\n"
 		 "by its profile reads what was wanted and absent, and that in which memory, measured at\n"
 		 "the start, gives the weights that were used; and how many times the larger of the two\n"
-		 "the total is. A way that is slow is timed for 20 seconds or three tokens. Measuring memory\n"
-		 "takes 128 MiB, and wick plan's part 48 MiB, beside --memory; both are given back before\n"
-		 "the model is opened.",
+		 "the total is, but where all that stays fits in the processor's cache, which has no such\n"
+		 "floor. Ctrl-C ends an ablation with the rows that are finished. A way that is slow is\n"
+		 "timed for 20 seconds or three tokens. Measuring memory takes 128 MiB, and wick plan's\n"
+		 "part 48 MiB, beside --memory; both are given back before the model is opened.",
 	.options = options,
 	.shared = engine_opts,
 	.init = init,

@@ -79,6 +79,14 @@ static int run_open(struct wick *wick, struct reader *reader, struct wick_diag *
 	return rc;
 }
 
+static int heed(void *user, uint64_t done, uint64_t total)
+{
+	(void)user;
+	(void)done;
+	(void)total;
+	return interrupted();
+}
+
 /* What evaluating takes beside the engine is of the budget, too. */
 static int open_engine(struct wick **wick, struct wick_diag *diag)
 {
@@ -92,6 +100,7 @@ static int open_engine(struct wick **wick, struct wick_diag *diag)
 		ctx = model.ctx_max;
 	engine_options.beside_bytes = perplexity_bytes(ctx) + recall_bytes(model.layers, model.n_ff, ctx);
 	engine_options.all_logits = true;
+	engine_options.eval_progress = heed;
 	return engine_open(wick, model_path, &engine_options, diag);
 }
 
@@ -124,7 +133,8 @@ const struct command cmd_eval = {
 		 "the context has (--ctx), with the token in front that the model's tokenizer begins\n"
 		 "a text with (its place is taken off the chunk). Each chunk starts from nothing; all\n"
 		 "of its tokens count, but for the first where the tokenizer puts nothing in front.\n"
-		 "The last chunk is as long as what is left. Ctrl-C ends the text early.\n"
+		 "The last chunk is as long as what is left. Ctrl-C ends the text early, and the\n"
+		 "result says: stop interrupted.\n"
 		 "\n"
 		 "In sparse mode every token is masked by the predictors, and what they chose is\n"
 		 "compared with what would have fired: recall is the share of the firing neurons that\n"

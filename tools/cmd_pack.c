@@ -32,7 +32,7 @@ static const struct opt options[] = {
 	{ OPT_CHOICE, .name = "order", .choices = orders, .into.text = &pack_options.order,
 		.help = "of the neurons in a layer: the checkpoint's, or those together that "
 			"fire together, for a SRC that is a packed model, by a trace of it "
-			"(natural)" },
+			"(natural); predictors in SRC's .pred.gguf go along into OUT's" },
 	{ OPT_INPUT, .name = "trace", .value = "FILE", .into.text = &pack_options.trace,
 		.help = "which neurons fire together, from wick trace record" },
 	{ OPT_SIZE, .name = "memory", .value = "SIZE", .into.size = &pack_options.memory_bytes, .min = 1,
@@ -80,9 +80,11 @@ const struct command cmd_pack = {
 		 "(config.json, safetensors or pytorch_model.bin, and its tokenizer), into one GGUF\n"
 		 "file in which each neuron's weights lie together.\n"
 		 "\n"
-		 "SRC may also be synthetic:opt-125m, 350m, 1.3b, 2.7b, 6.7b, 13b, 30b or 66b (each\n"
+		 "SRC may also be synthetic:opt-tiny, 125m, 350m, 1.3b, 2.7b, 6.7b, 13b, 30b or 66b (each\n"
 		 "behind synthetic:opt-): a file of that shape with random weights, always the same,\n"
-		 "for measuring. It writes nonsense and says synthetic wherever its name is shown.\n"
+		 "for measuring; two bytes a parameter as f16, 14 GB for 6.7b. It writes nonsense and says\n"
+		 "synthetic wherever its name is shown. About half of its neurons fire: for the paper's share,\n"
+		 "make a trace (wick trace synth --like OUT.gguf) and run it with --trace.\n"
 		 "\n"
 		 "Or, with --order coactivation, SRC is a packed model, and OUT.gguf the same model with\n"
 		 "the neurons of each layer in another order: fewer and longer reads. It answers as\n"

@@ -69,17 +69,18 @@ static const char *const methods[] = { "uring", "pread", "mmap", NULL };
 
 const struct opt engine_opts[] = {
 	{ OPT_HEADING, .help = "Memory:" },
-	{ OPT_BUDGET, .name = "memory", .value = "SIZE|PCT%", .into.budget = &engine_options.memory,
+	{ OPT_BUDGET, .name = "memory", .value = "SIZE|PCT%", .into.budget = &engine_options.memory, .min = 1u << 20,
 		.help = "all that the process may take, or that share of the model's "
-			"weights (three quarters of what is free, at most what the "
+			"weights and what the process itself takes (three quarters of what is free, at most what the "
 			"model needs)" },
 	{ OPT_COUNT, .name = "ctx", .value = "N", .into.count = &engine_options.ctx, .min = 1, .max = UINT32_MAX,
 		.help = "tokens of context (2048, or the model's own if less)" },
 	{ OPT_CHOICE, .name = "mode", .choices = modes, .into.text = &engine_options.mode,
-		.help = "of the FFN only the neurons that will fire are read and computed "
-			"(the default where the model has predictors); what fits stays "
-			"in memory and the rest is read for every token (the default "
-			"elsewhere); half of it stays; nothing does" },
+		.help = "sparse: of the FFN only the neurons that will fire are read and "
+			"computed (the default where the model has predictors); dense: "
+			"what fits stays in memory and the rest is read for every token "
+			"(the default elsewhere); hybrid: half of the weights stay; "
+			"naive: none do" },
 
 	{ OPT_HEADING, .help = "Sparse mode:" },
 	{ OPT_CHOICE, .name = "policy", .choices = policies, .into.text = &engine_options.policy,

@@ -6,6 +6,7 @@
 #include "figures.h"
 
 #include "bits.h"
+#include "engine.h"
 #include "json.h"
 #include "progress.h"
 
@@ -52,11 +53,29 @@ static void print_choice(const struct wick_report *report, const struct wick_pla
 	print_why("ahead", report->lookahead_why, out);
 }
 
+/* "18.8 MB: 60% of the weights, and 8.9 MB for the process" */
+static void print_budget(const struct wick_plan *plan, FILE *out)
+{
+	double percent = engine_options.memory.percent, share = percent / 100 * (double)plan->source_bytes;
+
+	fprintf(out, "memory  %s", BYTES(plan->budget_bytes));
+	if (percent > 0)
+		fprintf(out, ": %g%% of the weights, and %s for the process", percent,
+			BYTES((double)plan->budget_bytes - share));
+	fputc('\n', out);
+}
+
 void print_start(const struct wick_report *report, const struct wick_plan *plan, FILE *out)
 {
 	fprintf(out, "model   %s: %s, %s, %s of weights\n", report->model, report->arch, report->type,
-		BYTES(plan->weight_bytes));
-	fprintf(out, "memory  %s; %s: ", BYTES(plan->budget_bytes), report->mode);
+		BYTES(plan->source_bytes));
+	print_budget(plan, out);
+	fprintf(out, "        %s", report->mode);
+	if (*report->policy)
+		fprintf(out, ", policy %s", report->policy);
+	if (*report->policy && plan->window)
+		fprintf(out, " of %u tokens", plan->window);
+	fprintf(out, ": ");
 	print_share(plan, out);
 	if (*report->limit)
 		fprintf(out, "        %s\n", report->limit);

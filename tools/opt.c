@@ -118,7 +118,7 @@ static bool take_budget(const struct opt *opt, const char *word)
 
 	if (!share)
 		budget.percent = 0;
-	if (share ? !budget.percent : !opt_size(word, &budget.bytes) || !budget.bytes)
+	if (share ? !budget.percent : !opt_size(word, &budget.bytes) || !budget.bytes || (double)budget.bytes < opt->min)
 		return false;
 	*opt->into.budget = budget;
 	return true;
@@ -190,7 +190,7 @@ static const char *say_bound(char text[32], const struct opt *opt, double bound)
 {
 	const char *unit = "kMGT";
 
-	if (opt->kind != OPT_SIZE || bound < 1024) {
+	if ((opt->kind != OPT_SIZE && opt->kind != OPT_BUDGET) || bound < 1024) {
 		snprintf(text, 32, "%.15g", bound);
 		return text;
 	}

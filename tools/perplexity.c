@@ -25,6 +25,7 @@ struct measure {
 	struct wick_diag *diag;
 	uint32_t vocab;
 	uint64_t tokens_left; /* that may count */
+	uint64_t begun_ns;
 	uint32_t *ids;        /* (capacity) of the text, not evaluated so far */
 	size_t capacity, count;
 	uint32_t *chunk;      /* (ctx) */
@@ -104,9 +105,26 @@ static int eval_chunk(struct measure *m, const uint32_t *ids, uint32_t count)
 	return rc;
 }
 
-static bool show(struct measure *m)
+/* What was evaluated, which is not what was read: pieces are larger than chunks. */
+static void show(struct measure *m)
 {
-	return m->reader->total_bytes && progress_show(m->progress, m->reader->done_bytes, m->reader->total_bytes);
+	const struct perplexity *result = m->result;
+	double seconds = (double)(now_ns() - m->begun_ns) / 1e9;
+
+	if (result->tokens)
+		progress_say(m->progress, "evaluated %llu tokens, %.0f a second; perplexity %.2f so far",
+			(unsigned long long)result->tokens, (double)result->tokens / seconds,
+			exp(result->nats / (double)result->tokens));
+}
+
+/* Ctrl-C ends a chunk in its midst; what its tokens gave until then counts. */
+static int heed_interrupt(struct measure *m, int rc)
+{
+	if (!interrupted() || (rc && rc != -ECANCELED))
+		return rc;
+	m->result->stop = "interrupted";
+	m->tokens_left = 0;
+	return 0;
 }
 
 /* Every whole chunk there is, and what is left when the text has ended. */
@@ -122,8 +140,8 @@ static int eval_chunks(struct measure *m, bool ended)
 		some = some - bos_off > m->tokens_left ? m->tokens_left + bos_off : some;
 		rc = eval_chunk(m, m->ids + used, (uint32_t)some);
 		used += some;
-		if (interrupted() || show(m))
-			m->tokens_left = 0;
+		rc = heed_interrupt(m, rc);
+		show(m);
 	}
 	m->count -= used;
 	if (m->count && used)
@@ -133,21 +151,25 @@ static int eval_chunks(struct measure *m, bool ended)
 
 static int measure_all(struct measure *m)
 {
-	uint64_t begun_ns = now_ns();
 	bool ended = false;
 	double nats;
 	int rc = 0;
 
+	m->begun_ns = now_ns();
 	wick_stats_reset(m->wick);
 	while (!rc && !ended && m->tokens_left) {
 		rc = take_piece(m, &ended);
 		if (!rc && (m->count || ended))
 			rc = eval_chunks(m, ended);
 	}
-	m->result->ns = now_ns() - begun_ns;
+	m->result->ns = now_ns() - m->begun_ns;
+	if (!m->result->stop)
+		m->result->stop = m->tokens_left ? "end" : "length";
 	wick_stats(m->wick, &m->result->stats);
 	if (rc)
 		return rc;
+	if (!m->result->tokens && interrupted())
+		return wick_diag_say(m->diag, -ECANCELED, "stopped before any token was evaluated");
 	if (!m->result->tokens)
 		return wick_diag_say(m->diag, -EINVAL, "%s: no token of it was predicted: it takes at least %u",
 			m->reader->name, 2 - m->bos_count);
@@ -192,10 +214,10 @@ json_t *perplexity_json(
 	const struct wick_stats *stats = &result->stats;
 	double tokens = (double)result->tokens, ms = (double)result->ns / 1e6, nats = result->nats / tokens;
 
-	return json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "model",
+	return json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "model",
 		wick_json_name(report->model),
 		"type", report->type, "mode", report->mode, "ctx", (json_int_t)plan->ctx, "tokens",
-		(json_int_t)result->tokens, "chunks", (json_int_t)result->chunks, "perplexity", exp(nats),
+		(json_int_t)result->tokens, "chunks", (json_int_t)result->chunks, "stop", result->stop, "perplexity", exp(nats),
 		"nats_per_token", nats, "ms_per_token", ms / tokens, "io_wait_ms_per_token",
 		(double)stats->io_wait_ns / 1e6 / tokens, "flash_bytes_per_token", (double)stats->flash_bytes / tokens,
 		"peak_bytes", (json_int_t)stats->peak_bytes, "budget_bytes", (json_int_t)plan->budget_bytes);

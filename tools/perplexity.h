@@ -15,6 +15,7 @@ struct perplexity {
 	uint64_t chunks;
 	double nats;     /* -ln p, summed */
 	uint64_t ns;
+	const char *stop; /* why it ended: "end" of the text, "length", "interrupted" */
 	struct wick_stats stats;
 };
 

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define PATIENCE_NS 1000000000ull /* nothing is shown before this */
@@ -80,9 +81,20 @@ static bool is_time(struct progress *progress)
 	return true;
 }
 
+/* A line that is longer than the terminal's could not be drawn over. */
+static int terminal_columns(void)
+{
+	struct winsize size;
+
+	return !ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col > 1 ? size.ws_col - 1 : 79;
+}
+
 static void redraw(struct progress *progress, const char *line, int columns)
 {
-	fprintf(stderr, "\r%-*s", progress->columns, line);
+	int most = terminal_columns();
+
+	columns = columns < most ? columns : most;
+	fprintf(stderr, "\r%-*.*s", progress->columns < most ? progress->columns : most, columns, line);
 	fflush(stderr);
 	progress->columns = columns;
 }

@@ -142,6 +142,7 @@ struct wick_report {
 	const char *pages;     /* what backs the memory */
 	const char *limit;     /* of a cgroup, where it is below the budget; "" */
 	const char *numa;      /* where memory and threads are */
+	const char *policy;     /* sparse: which neurons stay; else "" */
 	const char *predictors; /* sparse: which choose the neurons, "trained", "packed", "imported" or "trace"; else "" */
 	const char *predictors_path; /* the file that they are in */
 	bool lookahead;        /* the next layer's probable neurons are read ahead */

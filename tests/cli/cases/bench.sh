@@ -40,3 +40,4 @@ misuse bench model.gguf --tokens 2
 misuse bench model.gguf --ablation --rows naive,nave
 misuse bench model.gguf --rows naive
 refuse bench nowhere.gguf
+refuse bench model.gguf --mode dense --ctx 64 --tokens 64

@@ -33,3 +33,4 @@ misuse run model.gguf -p a --warp 9
 misuse run model.gguf -p a -w
 misuse run model.gguf -p a $'--\e[31mred'
 misuse run '' -p a
+misuse run model.gguf -p a --memory 60
