@@ -59,19 +59,22 @@ static void check_softmax_of(struct check *check, size_t count, float scale, flo
 	check_guards(check);
 }
 
-/* One number that has no share spoils them all, and is not hidden. */
-static void check_softmax_spoilt(struct check *check, size_t count, float number)
+/* One number that has no share spoils them all, and is not hidden; nor is that there is nothing to share. */
+static void check_softmax_spoilt(struct check *check, size_t count, float number, bool everywhere)
 {
 	float *got = check_buffer(check, GOT, count * sizeof(*got));
 	size_t spoilt = 0;
 
 	check_floats(check, got, count, CHECK_PLAIN);
 	got[check_random(check, (uint32_t)count)] = number;
+	for (size_t i = 0; everywhere && i < count; i++)
+		got[i] = number;
 	check->kernels->softmax(got, count);
 	for (size_t i = 0; i < count; i++)
 		spoilt += isnan(got[i]);
-	check_now(check, "softmax of %zu with %g", count, (double)number);
+	check_now(check, "softmax of %zu with %g%s", count, (double)number, everywhere ? " alone" : "");
 	check_bytes(check, "no number anywhere", &count, &spoilt, sizeof(count));
+	check_guards(check);
 }
 
 static void check_softmax(struct check *check)
@@ -84,8 +87,9 @@ static void check_softmax(struct check *check)
 			check_softmax_of(check, lengths[l], 100, 4000, masked);
 		}
 		if (lengths[l]) {
-			check_softmax_spoilt(check, lengths[l], NAN);
-			check_softmax_spoilt(check, lengths[l], INFINITY);
+			check_softmax_spoilt(check, lengths[l], NAN, false);
+			check_softmax_spoilt(check, lengths[l], INFINITY, false);
+			check_softmax_spoilt(check, lengths[l], -INFINITY, true);
 		}
 	}
 }

@@ -19,7 +19,20 @@ static const size_t lengths[] = { 0, 1, 2, 3, 4, 5, 8, 17, 33, 100, POSITIONS_MA
 struct shape {
 	size_t positions, head_dim, stride;
 	float scale;
+	enum odd {
+		ORDINARY,
+		NAN_QUERY,      /* nothing is a number then */
+		NAN_KEY,        /* likewise */
+		KEY_ABOVE_ALL,  /* a score of infinity, likewise */
+		KEY_BELOW_ALL,  /* a score of -infinity: a position that is left out */
+		NAN_VALUE,      /* its column is no number, the others are */
+		INFINITE_VALUE, /* its column is infinite, the others are not */
+		INFINITE_BOTH,  /* infinities of both signs: their column is no number */
+		ODDS
+	} odd;
 };
+
+enum { HALF_MOST = 0x7bff, HALF_INFINITY = 0x7c00, HALF_NAN = 0x7e00, HALF_MINUS = 0x8000 };
 
 /* The largest error of a score before softmax: a dot product scaled, and two roundings of the reference's. */
 static double score_error(struct check *check, const struct shape *shape, const float *q, const uint8_t *k)
@@ -57,6 +70,39 @@ static void bounds(struct check *check, const struct shape *shape, const float *
 	}
 }
 
+static void put_half(uint8_t *rows, const struct shape *shape, size_t position, size_t column, uint16_t half)
+{
+	memcpy(rows + position * shape->stride + 2 * column, &half, sizeof(half));
+}
+
+/* Scores of 0 but for one, so that all shares are far from the smallest float. */
+static void make_scores(const struct shape *shape, float *q, uint8_t *k, size_t odd, float large)
+{
+	memset(q, 0, shape->head_dim * sizeof(*q));
+	q[0] = large;
+	for (size_t p = 0; p < shape->positions; p++)
+		put_half(k, shape, p, 0, p == odd ? HALF_MOST : 0);
+}
+
+/* Puts what is odd into its place, at one position. */
+static void make_odd(struct check *check, const struct shape *shape, float *q, uint8_t *k, uint8_t *v)
+{
+	size_t p = check_random(check, (uint32_t)shape->positions), c = check_random(check, (uint32_t)shape->head_dim);
+
+	if (shape->odd == KEY_ABOVE_ALL || shape->odd == KEY_BELOW_ALL)
+		make_scores(shape, q, k, p, shape->odd == KEY_ABOVE_ALL ? 1e38f : -1e38f);
+	else if (shape->odd >= NAN_VALUE)
+		make_scores(shape, q, k, p, 0);
+	if (shape->odd == NAN_QUERY)
+		q[c] = NAN;
+	else if (shape->odd == NAN_KEY)
+		put_half(k, shape, p, c, HALF_NAN);
+	else if (shape->odd >= NAN_VALUE)
+		put_half(v, shape, p, c, shape->odd == NAN_VALUE ? HALF_NAN : HALF_INFINITY);
+	if (shape->odd == INFINITE_BOTH)
+		put_half(v, shape, (p + 1) % shape->positions, c, HALF_INFINITY | HALF_MINUS);
+}
+
 static void check_shape(struct check *check, const struct shape *shape)
 {
 	size_t n = shape->head_dim, span = shape->positions ? (shape->positions - 1) * shape->stride + 2 * n : 0;
@@ -72,9 +118,14 @@ static void check_shape(struct check *check, const struct shape *shape)
 		check_numbers(check, WICK_F16, k + p * shape->stride, n, CHECK_PLAIN);
 		check_numbers(check, WICK_F16, v + p * shape->stride, n, CHECK_PLAIN);
 	}
-	check_now(check, "attend to %zu positions, head of %zu, stride %zu", shape->positions, n, shape->stride);
+	if (shape->odd)
+		make_odd(check, shape, q, k, v);
+	check_now(check, "attend to %zu positions, head of %zu, stride %zu, oddity %d", shape->positions, n, shape->stride,
+		shape->odd);
 	check->truth->attend(want, q, k, v, shape->stride, shape->positions, n, shape->scale, want_scores);
 	check->kernels->attend(got, q, k, v, shape->stride, shape->positions, n, shape->scale, got_scores);
+	if (shape->odd == KEY_BELOW_ALL)
+		q[0] = 0; /* scores are exact */
 	bounds(check, shape, q, k, v, want_scores, bound);
 	check_near(check, want, got, bound, n);
 	check_guards(check);
@@ -89,5 +140,10 @@ void check_attend(struct check *check)
 			if (check_due(check))
 				check_shape(check, &(struct shape){ lengths[l], head_dims[d],
 							   2 * head_dims[d] + (d + l) % 3 * 2,
-							   1 / sqrtf((float)head_dims[d]) });
+							   1 / sqrtf((float)head_dims[d]), ORDINARY });
+	for (enum odd odd = ORDINARY + 1; odd < ODDS; odd++)
+		for (size_t d = 0; d < WICK_COUNT_OF(head_dims); d++)
+			for (size_t l = 2; l < WICK_COUNT_OF(lengths); l++)
+				if (check_due(check))
+					check_shape(check, &(struct shape){ lengths[l], head_dims[d], 2 * head_dims[d], 1, odd });
 }
