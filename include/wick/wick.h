@@ -59,7 +59,7 @@ struct wick_options {
 	uint64_t beside_bytes;    /* of that memory, what the caller takes beside the engine */
 	uint32_t ctx;             /* tokens; 0: the smaller of WICK_CTX_DEFAULT and the model's own */
 	const char *mode;         /* "dense", "hybrid", "naive", "sparse"; NULL: sparse where the model allows it, else dense */
-	const char *policy;       /* sparse: which neurons stay; NULL: the best, wick_policies() */
+	const char *policy;       /* sparse: which neurons stay; NULL: the best: decay */
 	uint32_t window;          /* tokens whose neurons stay; 0: as many as there is room for */
 	uint32_t lookahead;       /* 1: the next layer's probable neurons are read ahead; 0: they are not */
 	uint32_t bridge;          /* 1: bundles between two wanted ones are read through where that pays; 0: they are not */
