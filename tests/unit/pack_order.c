@@ -212,7 +212,7 @@ static void refusals(void **state)
 	refuses(fixture_path("plain-f32"), &(struct wick_pack_options){ .trace = trace_path }, "not for the natural");
 	refuses(model_path, &(struct wick_pack_options){ .order = "coactivation", .trace = trace_path, .type = "f16" },
 		"as it is");
-	refuses(fixture_path("plain-f32"), &options, "not a regular file");
+	refuses(fixture_path("plain-f32"), &options, "a folder");
 	refuses(trace_path, &options, "GGUF");
 	write_trace(trace_path, identity(model_path) ^ 1);
 	refuses(model_path, &options, "another model");
