@@ -18,7 +18,7 @@ caught() {
 		[ $status = 0 ] || break
 		restore
 	done
-	echo "$signal: exit $status, $(sed 's/\r.*\r//' said)"
+	echo "$signal: exit $status, $(sed "s/\r.*\r//; s|$(pwd -P)/||" said)"
 	rm said
 }
 
