@@ -185,7 +185,7 @@ static bool knows_flash(const struct bench_row *row)
 static double over_floor(const struct bench_row *row)
 {
 	long cache_bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
-	bool cached = cache_bytes > 0 && dram_bytes(&row->plan) <= (uint64_t)cache_bytes;
+	bool cached = cache_bytes > 0 && row->plan.weight_bytes <= (uint64_t)cache_bytes;
 	double floor_ms = row->flash_floor_ms > row->memory_floor_ms ? row->flash_floor_ms : row->memory_floor_ms;
 
 	return floor_ms > 0 && !cached && knows_flash(row) ? row->ms / floor_ms : 0;

@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define MEMORY_TIMES 4 /* of a tenth of a second each */
+
 #define TOKENS 32
 
 static const char *model_path, *svg_path, *only;
@@ -212,6 +214,21 @@ static int run_ablation(struct table *table, struct bench_job *job)
 	return rc;
 }
 
+/* The best of some: a floor cannot be beaten, and what else goes on only makes memory slower. */
+static int measure_memory(double *mb_per_s, struct wick_diag *diag)
+{
+	double rate;
+	int rc = 0;
+
+	*mb_per_s = 0;
+	for (int i = 0; !rc && i < MEMORY_TIMES; i++) {
+		rc = wick_memory_rate(engine_options.threads, &rate, diag);
+		if (!rc && rate > *mb_per_s)
+			*mb_per_s = rate;
+	}
+	return rc;
+}
+
 static int run(struct wick_diag *diag)
 {
 	const struct bench_way as_given = { .mode = engine_options.mode, .policy = engine_options.policy,
@@ -225,7 +242,7 @@ static int run(struct wick_diag *diag)
 	if (rc)
 		return rc;
 	interrupt_catch();
-	rc = wick_memory_rate(engine_options.threads, &job.memory_mb_per_s, diag);
+	rc = measure_memory(&job.memory_mb_per_s, diag);
 	table.memory_mb_per_s = job.memory_mb_per_s;
 	if (!rc)
 		rc = ablation ? run_ablation(&table, &job) : run_way(&table, &as_given, &job);
@@ -252,7 +269,7 @@ const struct command cmd_bench = {
 		 "time; plan is what wick plan expects. Two floors follow: the time in which the drive\n"
 		 "by its profile reads what was wanted and absent, and that in which memory, measured at\n"
 		 "the start, gives the weights that were used; and how many times the larger of the two\n"
-		 "the total is, but where all that stays fits in the processor's cache, which has no such\n"
+		 "the total is, but where all weights fit in the processor's cache, which has no such\n"
 		 "floor. Ctrl-C ends an ablation with the rows that are finished. A way that is slow is\n"
 		 "timed for 20 seconds or three tokens. Measuring memory takes 128 MiB, and wick plan's\n"
 		 "part 48 MiB, beside --memory; both are given back before the model is opened.",
