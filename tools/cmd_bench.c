@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define MEMORY_TIMES 4 /* of a tenth of a second each */
+#define MEMORY_TIMES 3 /* of a tenth of a second each */
 
 #define TOKENS 32
 

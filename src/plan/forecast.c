@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TIMES 31 /* a tenth of a second together: what else the machine does in one pass is not what it does in a run */
+#define TIMES 11 /* some 50 ms together: what else the machine does in one pass is not what it does in a run */
 #define UNIT_BYTES (1u << 20) /* as the sweep's */
 #define ACTIVE_SHARE 0.1      /* of a ReLU model's neurons, in a token */
 
