@@ -239,7 +239,8 @@ static json_t *row_json(const struct bench_row *row)
 		row->reads, "mb_per_s", mb_per_s, "io_wait_ms", row->io_wait_ms, "io_busy_ms", row->io_busy_ms,
 		"hidden_share", hidden_share(row), "compute_ms", row->compute_ms, "ms_per_token", row->ms, "plan_ms",
 		known(row->plan.predicted_ms_per_token), "flash_floor_ms",
-		knows_flash(row) ? json_real(row->flash_floor_ms) : json_null(), "memory_floor_ms", row->memory_floor_ms, "floor_ratio", known(over_floor(row)), "tokens", (int)row->tokens, "warm_up",
+		knows_flash(row) ? json_real(row->flash_floor_ms) : json_null(), "memory_floor_ms", row->memory_floor_ms,
+		"floor_ratio", known(over_floor(row)), "tokens", (int)row->tokens, "warm_up",
 		(int)row->warm_up);
 }
 

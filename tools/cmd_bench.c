@@ -128,8 +128,8 @@ static int print_json(const struct table *table)
 		json_object_set_new(without, "order", wick_json_name(table->no_order.text));
 	json = json_pack("{s:o, s:s, s:I, s:i, s:o, s:b, s:f, s:o, s:o}", "model", wick_json_name(rows[0].model), "type",
 		rows[0].type, "budget_bytes", (json_int_t)rows[0].plan.budget_bytes, "ctx", (int)rows[0].plan.ctx, "trace",
-		trace ? wick_json_name(trace) : json_null(), "interrupted", (int)table->interrupted, "memory_mb_per_s", table->memory_mb_per_s, "modes",
-		bench_json(rows, table->count), "left_out", without);
+		trace ? wick_json_name(trace) : json_null(), "interrupted", (int)table->interrupted, "memory_mb_per_s",
+		table->memory_mb_per_s, "modes", bench_json(rows, table->count), "left_out", without);
 	rc = json_print(json, stdout);
 	json_decref(json);
 	return rc;

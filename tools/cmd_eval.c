@@ -79,14 +79,6 @@ static int run_open(struct wick *wick, struct reader *reader, struct wick_diag *
 	return rc;
 }
 
-static int heed(void *user, uint64_t done, uint64_t total)
-{
-	(void)user;
-	(void)done;
-	(void)total;
-	return interrupted();
-}
-
 /* What evaluating takes beside the engine is of the budget, too. */
 static int open_engine(struct wick **wick, struct wick_diag *diag)
 {
@@ -100,7 +92,6 @@ static int open_engine(struct wick **wick, struct wick_diag *diag)
 		ctx = model.ctx_max;
 	engine_options.beside_bytes = perplexity_bytes(ctx) + recall_bytes(model.layers, model.n_ff, ctx);
 	engine_options.all_logits = true;
-	engine_options.eval_progress = heed;
 	return engine_open(wick, model_path, &engine_options, diag);
 }
 

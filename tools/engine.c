@@ -20,6 +20,15 @@ void engine_options_init(void)
 	engine_options.measure = true;
 }
 
+/* Ctrl-C ends an evaluation at the next layer. */
+static int heed(void *user, uint64_t done, uint64_t total)
+{
+	(void)user;
+	(void)done;
+	(void)total;
+	return interrupted();
+}
+
 int engine_open(struct wick **wick, const char *model_path, const struct wick_options *options, struct wick_diag *diag)
 {
 	struct wick_options shown = *options;
@@ -28,6 +37,8 @@ int engine_open(struct wick **wick, const char *model_path, const struct wick_op
 
 	shown.progress = progress_show;
 	shown.user = &progress;
+	if (!shown.eval_progress)
+		shown.eval_progress = heed;
 	progress_begin(&progress, "loading");
 	rc = wick_open(wick, model_path, &shown, diag);
 	progress_end(&progress);

@@ -191,8 +191,8 @@ struct wick_sampling {
 
 #define WICK_NO_TOKEN UINT32_MAX
 
-/* Chooses a token after the last evaluated position, by its logits; WICK_NO_TOKEN before any. */
 WICK_API void wick_seed(struct wick *wick, uint64_t seed);
+/* Chooses a token after the last evaluated position, by its logits; WICK_NO_TOKEN before any. */
 WICK_API uint32_t wick_sample(struct wick *wick, const struct wick_sampling *sampling);
 
 /* Sums since wick_open or the last wick_stats_reset. */

@@ -13,11 +13,6 @@
 
 #include "bits.h"
 
-/* How the engine draws ahead (look_ahead.c). */
-#define AHEAD_SHARE 4
-#define AHEAD_MOST 512.0
-#define AHEAD_LEAST 4.0
-
 /* A layer's share of the token, microseconds. */
 struct visit {
 	double before, ffn;
@@ -108,8 +103,8 @@ uint32_t wick_forecast_ahead(const struct wick_sparse_outlook *outlook)
 	}
 	if (waits && reading > 0)
 		count = slack * drawn / reading;
-	count = WICK_MIN(WICK_MAX(count, AHEAD_LEAST), AHEAD_MOST);
-	return (uint32_t)WICK_MIN(count, (double)(outlook->capacity / AHEAD_SHARE));
+	count = WICK_MIN(WICK_MAX(count, (double)WICK_AHEAD_LEAST), (double)WICK_AHEAD_MOST);
+	return (uint32_t)WICK_MIN(count, (double)(outlook->capacity / WICK_AHEAD_SHARE));
 }
 
 void wick_forecast_sparse(struct wick_forecast *forecast, const struct wick_sparse_outlook *outlook)

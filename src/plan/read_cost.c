@@ -49,14 +49,17 @@ int wick_read_cost(
 	struct wick_io *io, const struct wick_file *file, uint64_t bytes, double *cpu_us, struct wick_diag *diag)
 {
 	uint64_t each = wick_align_up(bytes, WICK_FILE_ALIGN);
-	struct wick_io_request *requests = calloc(READS, sizeof(*requests));
-	uint8_t *into = aligned_alloc(WICK_FILE_ALIGN, READS * each);
-	int err = requests && into ? 0 : -ENOMEM;
+	struct wick_io_request *requests;
+	uint8_t *into;
+	int err;
 
 	*cpu_us = 0;
 	if (file->size < each)
-		err = wick_diag_say(diag, -EINVAL, "%s: smaller than the %llu bytes of a read that is to be measured", file->path,
-			(unsigned long long)each);
+		return wick_diag_say(diag, -EINVAL, "%s: smaller than the %llu bytes of a read that is to be measured",
+			file->path, (unsigned long long)each);
+	requests = calloc(READS, sizeof(*requests));
+	into = aligned_alloc(WICK_FILE_ALIGN, READS * each);
+	err = requests && into ? 0 : -ENOMEM;
 	for (uint32_t round = 0; !err && round < ROUNDS; round++) {
 		double begun_us = cpu_now_us(), us;
 

@@ -16,8 +16,6 @@
 #include "bits.h"
 #include "clock.h"
 
-#define AHEAD_SHARE 4    /* of the neuron matrix, a quarter at most */
-#define AHEAD_LEAST 4    /* bundles: enough to see whether more would pay */
 #define USEFUL_LEAST 0.3 /* below, reading for nothing takes more from the demand than it gives */
 #define MEMORY 16        /* layers, over which averages move */
 #define BUSY_LEAST 8     /* bundles of a draw whose time says something about the drive */
@@ -32,12 +30,12 @@ static uint32_t how_many(const struct wick_sparse *sparse, const struct wick_cac
 {
 	const struct wick_pace *pace = &sparse->pace;
 	double worth_ns = WICK_MIN(pace->slack_ns, 2 * pace->need_ns);
-	double count = pace->bundle_ns > 0 ? worth_ns / pace->bundle_ns : AHEAD_LEAST;
-	uint32_t most = WICK_MIN(sparse->ahead[0].most, cache->capacity / AHEAD_SHARE);
+	double count = pace->bundle_ns > 0 ? worth_ns / pace->bundle_ns : WICK_AHEAD_LEAST;
+	uint32_t most = WICK_MIN(sparse->ahead[0].most, cache->capacity / WICK_AHEAD_SHARE);
 
 	if (pace->useful < USEFUL_LEAST)
-		count = AHEAD_LEAST;
-	return (uint32_t)WICK_MIN(WICK_MAX(count, AHEAD_LEAST), (double)most);
+		count = WICK_AHEAD_LEAST;
+	return (uint32_t)WICK_MIN(WICK_MAX(count, WICK_AHEAD_LEAST), (double)most);
 }
 
 void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const float *x)

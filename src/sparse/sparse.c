@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define ROUND_MOST 4096 /* neurons computed at once; more take several rounds */
-#define AHEAD_MOST 512  /* bundles drawn ahead at once */
 
 static uint32_t round_most(const struct wick_shape *shape)
 {
@@ -23,7 +22,7 @@ static uint32_t round_most(const struct wick_shape *shape)
 
 static uint32_t ahead_most(const struct wick_shape *shape)
 {
-	return WICK_MIN(shape->n_ff, AHEAD_MOST);
+	return WICK_MIN(shape->n_ff, WICK_AHEAD_MOST);
 }
 
 /* Every array and its size, in one table for the plan and for init. */

@@ -23,6 +23,11 @@
 
 struct wick_watch;
 
+/* Bundles drawn ahead at once, beside what is worth it: the plan foresees the same. */
+#define WICK_AHEAD_MOST 512
+#define WICK_AHEAD_LEAST 4 /* enough to see whether more would pay */
+#define WICK_AHEAD_SHARE 4 /* of the neuron matrix, a quarter at most */
+
 #define WICK_SPARSE_ROWS_MIN 64 /* of a layer's neuron matrix: a smaller one is more bookkeeping than cache */
 
 struct wick_sparse_shape {

@@ -10,7 +10,7 @@ within='import json, os, resource, sys
 run = json.load(sys.stdin)
 print(sys.argv[1], "within:", run["peak_bytes"] <= run["budget_bytes"] + 2 * max(32, 2 * os.cpu_count()) * resource.getpagesize())'
 for mode in dense sparse; do
-	taskset -c $cpu wick eval model.gguf --text text --tokens 300 --ctx 128 --threads 2 --memory 18M --mode $mode --json 2>/dev/null |
+	taskset -c $cpu wick eval model.gguf --text text --tokens 600 --ctx 512 --threads 2 --memory 24M --mode $mode --json 2>/dev/null |
 		python3 -c "$within" "eval $mode"
 done
 taskset -c $cpu wick run model.gguf -f short -n 4 --ctx 256 --threads 2 --memory 18M --mode dense --io mmap --json 2>/dev/null |
