@@ -285,16 +285,3 @@ int64_t wick_gguf_array_int(const struct wick_gguf *gguf, const char *key, uint6
 		return 0;
 	return (int64_t)integer_at(pair->value + i * wick_gguf_value_bytes(pair->element), pair->element);
 }
-
-uint64_t wick_gguf_key_count(const struct wick_gguf *gguf)
-{
-	return gguf->pair_count;
-}
-
-struct wick_gguf_string wick_gguf_key_at(const struct wick_gguf *gguf, uint64_t i, enum wick_gguf_type *type)
-{
-	if (i >= gguf->pair_count)
-		return (struct wick_gguf_string){ 0 };
-	*type = gguf->pairs[i].type;
-	return gguf->pairs[i].key;
-}

@@ -62,6 +62,3 @@ int wick_gguf_array(const struct wick_gguf *gguf, const char *key, enum wick_ggu
 struct wick_gguf_string wick_gguf_array_string(const struct wick_gguf *gguf, const char *key, uint64_t i);
 int64_t wick_gguf_array_int(const struct wick_gguf *gguf, const char *key, uint64_t i);
 
-/* Metadata in file order, for wick info. */
-uint64_t wick_gguf_key_count(const struct wick_gguf *gguf);
-struct wick_gguf_string wick_gguf_key_at(const struct wick_gguf *gguf, uint64_t i, enum wick_gguf_type *type);

@@ -9,8 +9,9 @@
 #include "gguf.h"
 #include "kernels.h"
 #include "model.h"
-#include "pack.h"
 #include "slot.h"
+
+#include <wick/wick.h>
 
 #include <errno.h>
 #include <fcntl.h>

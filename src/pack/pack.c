@@ -3,12 +3,11 @@
 
 /* wick_pack() of wick.h: everything is read and checked but the numbers before the first byte is written. */
 
-#include "pack.h"
+#include "pack_job.h"
 
 #include "bits.h"
 #include "gguf_write.h"
 #include "hf_tokenizer.h"
-#include "pack_job.h"
 #include "shape.h"
 #include "synthetic.h"
 

@@ -21,7 +21,6 @@
 #include "gguf.h"
 #include "gguf_write.h"
 #include "order.h"
-#include "pack.h"
 #include "predictor_set.h"
 
 #include <errno.h>

@@ -47,6 +47,5 @@ struct wick_fitted {
 	uint32_t steps;    /* that it took */
 };
 
-uint64_t wick_fit_memory_bytes(const struct wick_fit_data *data, const struct wick_fit_options *options);
 int wick_fit(struct wick_fitted *fitted, const struct wick_fit_data *data, const struct wick_fit_options *options,
 	const struct wick_kernels *kernels, struct wick_pool *pool, struct wick_diag *diag);

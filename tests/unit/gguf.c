@@ -149,18 +149,12 @@ static void values_and_tensors(void **state)
 	double real;
 	bool yes = false;
 	struct wick_gguf_string string;
-	enum wick_gguf_type type;
 
 	(void)state;
 	assert_int_equal(open_bytes(&gguf, &b, b.count, &diag), 0);
 	assert_int_equal(wick_gguf_header_bytes(gguf), data_at);
 	assert_int_equal(wick_gguf_file_bytes(gguf), b.count);
 	assert_string_equal(wick_gguf_path(gguf), path);
-	assert_int_equal(wick_gguf_key_count(gguf), 14);
-	string = wick_gguf_key_at(gguf, 13, &type);
-	assert_int_equal(string.length, 7);
-	assert_memory_equal(string.bytes, "numbers", 7);
-	assert_int_equal(type, WICK_GGUF_ARRAY);
 
 	assert_int_equal(wick_gguf_u64(gguf, "u8", &number, &diag), 0);
 	assert_int_equal(number, 255);
@@ -395,13 +389,13 @@ static void real_vocabularies(void **state)
 {
 	static const struct {
 		const char *name;
-		uint64_t keys, tokens, merges, data_at, sample_id;
+		uint64_t tokens, merges, data_at, sample_id;
 		const char *sample;
 	} files[] = {
-		{ "falcon", 18, 65024, 64784, 2287744, 1000, "\u0120requ" },
-		{ "gpt-2", 16, 50257, 50000, 1766816, 50256, "<|endoftext|>" },
-		{ "gpt-neox", 17, 50432, 50009, 1771456, 50431, "[PAD50431]" },
-		{ "llama-spm", 22, 32000, 0, 723872, 1000, "ied" },
+		{ "falcon", 65024, 64784, 2287744, 1000, "\u0120requ" },
+		{ "gpt-2", 50257, 50000, 1766816, 50256, "<|endoftext|>" },
+		{ "gpt-neox", 50432, 50009, 1771456, 50431, "[PAD50431]" },
+		{ "llama-spm", 32000, 0, 723872, 1000, "ied" },
 	};
 	const char *shared = getenv("WICK_SHARED");
 
@@ -421,7 +415,6 @@ static void real_vocabularies(void **state)
 		snprintf(name, sizeof(name), "%s/data/tokenizers/ggml-vocab/ggml-vocab-%s.gguf", shared, files[k].name);
 		if (wick_gguf_open(&gguf, name, &diag))
 			fail_msg("%s", diag.text);
-		assert_int_equal(wick_gguf_key_count(gguf), files[k].keys);
 		assert_int_equal(wick_gguf_header_bytes(gguf), files[k].data_at);
 		assert_int_equal(wick_gguf_array(gguf, "tokenizer.ggml.tokens", &type, &count, &diag), 0);
 		assert_int_equal(count, files[k].tokens);
