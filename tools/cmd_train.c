@@ -178,15 +178,22 @@ static int learn(struct wick_diag *diag)
 	return print_json(text, print_report, diag);
 }
 
-static int run(struct wick_diag *diag)
+static int import(struct wick_diag *diag)
 {
+	struct progress progress;
 	char *text;
 	int rc;
 
-	if (!import_path)
-		return learn(diag);
-	rc = wick_import_predictors(model_path, import_path, &text, diag);
+	interrupt_catch();
+	progress_begin(&progress, "importing");
+	rc = wick_import_predictors(model_path, import_path, progress_show, &progress, &text, diag);
+	progress_end(&progress);
 	return rc ? rc : print_json(text, print_import, diag);
+}
+
+static int run(struct wick_diag *diag)
+{
+	return import_path ? import(diag) : learn(diag);
 }
 
 const struct command cmd_train = {

@@ -266,8 +266,10 @@ struct wick_train_options {
 WICK_API int wick_train(
 	const char *model, const struct wick_train_options *options, char **json, struct wick_diag *diag);
 
-/* The same file from predictors that others have trained: a folder of PowerInfer's model_0.pt, model_1.pt, ... */
-WICK_API int wick_import_predictors(const char *model, const char *folder, char **json, struct wick_diag *diag);
+/* The same file from predictors that others have trained: a folder of PowerInfer's model_0.pt, model_1.pt, ...
+ * -ECANCELED: nothing is left of it. */
+WICK_API int wick_import_predictors(const char *model, const char *folder, wick_progress_fn progress, void *user,
+	char **json, struct wick_diag *diag);
 
 /* Reads a packed model and compares every checksum. -EBADMSG, the block named. *blocks (may be NULL) counts them. */
 WICK_API int wick_verify(

@@ -37,9 +37,10 @@ int wick_sidecar_each(const struct wick_sidecar_shape *shape, wick_sidecar_visit
 /* Entries of its wick.checksums. */
 uint64_t wick_sidecar_checksums(const struct wick_sidecar_shape *shape);
 
-/* Writes the file, complete or not at all. data: the bytes of predictor (layer, ahead)'s three parts; NULL: they cannot
- * be had (-EBADMSG), and data has said why. */
-typedef const void *(*wick_sidecar_data_fn)(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part);
+/* Writes the file, complete or not at all. data: finds the bytes of predictor (layer, ahead)'s three parts, which stay
+ * until the next call; other than 0 ends it, and data has said why. */
+typedef int (*wick_sidecar_data_fn)(
+	void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part, const void **data);
 int wick_sidecar_write(const char *path, const struct wick_sidecar_shape *shape, wick_sidecar_data_fn data, void *user,
 	struct wick_diag *diag);
 

@@ -71,15 +71,15 @@ static int make_header(struct writing *writing, uint8_t **header, uint64_t *head
 static int put_part(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part)
 {
 	struct writing *writing = user;
-	const uint8_t *data = writing->data(writing->user, layer, ahead, part);
 	struct wick_tensor tensor;
-	int rc;
+	const void *data;
+	int rc = writing->data(writing->user, layer, ahead, part, &data);
 
-	if (!data)
-		return -EBADMSG;
+	if (rc)
+		return rc;
 	wick_sidecar_describe(&tensor, writing->shape, layer, ahead, part);
 	for (uint64_t row = 0; row < tensor.rows; row += tensor.check_rows)
-		writing->crcs[writing->crc_count++] = writing->kernels.crc32c(0, data + row * tensor.row_bytes,
+		writing->crcs[writing->crc_count++] = writing->kernels.crc32c(0, (const uint8_t *)data + row * tensor.row_bytes,
 			WICK_MIN(tensor.check_rows, tensor.rows - row) * tensor.row_bytes);
 	rc = wick_outfile_write(&writing->out, data, wick_tensor_bytes(&tensor), writing->diag);
 	return rc ? rc : wick_outfile_pad(&writing->out, WICK_FILE_ALIGN, writing->diag);

@@ -29,7 +29,7 @@ static const struct wick_predictor *predictor_of(const struct wick_predictor_set
 	return ahead ? &set->ahead[layer] : &set->layer[layer];
 }
 
-static const void *part_of(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part)
+static int part_of(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part, const void **data)
 {
 	struct moving *moving = user;
 	uint32_t n_ff = moving->job->shape.n_ff;
@@ -37,14 +37,17 @@ static const void *part_of(void *user, uint32_t layer, bool ahead, enum wick_sid
 	const struct wick_predictor *predictor = predictor_of(moving->from, layer, ahead);
 	const struct wick_tensor *const parts[WICK_SIDECAR_PARTS] = { &predictor->in, &predictor->out, &predictor->bias };
 	uint64_t bytes = part == WICK_SIDECAR_OUT ? predictor->out.row_bytes : sizeof(float);
+	int rc = wick_pack_go_on(moving->job);
 
-	if (wick_pack_read_rows(moving->job, moving->from->gguf, moving->fd, parts[part], 0, parts[part]->rows, moving->read))
-		return NULL;
-	if (part == WICK_SIDECAR_IN)
-		return moving->read;
-	for (uint32_t i = 0; i < n_ff; i++)
+	if (rc == 0)
+		rc = wick_pack_read_rows(
+			moving->job, moving->from->gguf, moving->fd, parts[part], 0, parts[part]->rows, moving->read);
+	if (rc)
+		return rc;
+	*data = part == WICK_SIDECAR_IN ? moving->read : moving->moved;
+	for (uint32_t i = 0; part != WICK_SIDECAR_IN && i < n_ff; i++)
 		memcpy(moving->moved + i * bytes, moving->read + neurons[i] * bytes, bytes);
-	return moving->moved;
+	return 0;
 }
 
 static uint64_t largest(const struct wick_predictor_set *set)

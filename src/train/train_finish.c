@@ -73,13 +73,14 @@ static void fold_in(struct wick_train *train, struct wick_trained *trained, uint
 			trained[layer].fitted.bias[i] -= threshold;
 }
 
-static const void *part_of(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part)
+static int part_of(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part, const void **data)
 {
 	const struct wick_train *train = user;
 	const struct wick_fitted *fitted = ahead ? &train->ahead[layer].fitted : &train->own[layer].fitted;
 	const void *parts[WICK_SIDECAR_PARTS] = { fitted->in, fitted->out, fitted->bias };
 
-	return parts[part];
+	*data = parts[part];
+	return 0;
 }
 
 static int write_file(struct wick_train *train)

@@ -37,7 +37,9 @@ struct import {
 	struct wick_source_file file;
 	struct wick_source_list list;
 	uint8_t *part; /* the one asked for last, as stored */
-	uint64_t bytes; /* of all parts */
+	uint64_t bytes, done; /* of all parts, and of those before this one */
+	wick_progress_fn progress;
+	void *user;
 	struct wick_diag *diag;
 };
 
@@ -147,23 +149,32 @@ static int convert(struct import *import, const struct wick_source_tensor *matri
 	return rc;
 }
 
-/* NULL, with a sentence, where that cannot be had. */
-static const void *part_of(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part)
+static int go_on(struct import *import)
+{
+	if (!import->progress || !import->progress(import->user, import->done, import->bytes))
+		return 0;
+	return wick_diag_say(import->diag, -ECANCELED, "stopped; no predictors were written");
+}
+
+static int part_of(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part, const void **data)
 {
 	struct import *import = user;
 	const struct wick_source_tensor *matrix;
 	struct wick_tensor tensor;
+	int rc = go_on(import);
 
+	if (rc)
+		return rc;
 	wick_sidecar_describe(&tensor, &import->shape, layer, ahead, part);
 	free(import->part);
-	import->part = calloc(1, wick_tensor_bytes(&tensor));
-	if (!import->part) {
-		wick_diag_say(import->diag, -ENOMEM, "%s: no memory for %s", import->folder, tensor.name);
-		return NULL;
-	}
+	*data = import->part = calloc(1, wick_tensor_bytes(&tensor));
+	if (!import->part)
+		return wick_diag_say(import->diag, -ENOMEM, "%s: no memory for %s", import->folder, tensor.name);
+	import->done += wick_tensor_bytes(&tensor);
 	if (part == WICK_SIDECAR_BIAS)
-		return import->part;
-	return find_part(import, layer, part, &matrix) || convert(import, matrix, &tensor) ? NULL : import->part;
+		return 0;
+	rc = find_part(import, layer, part, &matrix);
+	return rc ? rc : convert(import, matrix, &tensor);
 }
 
 static int add_bytes(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part)
@@ -235,9 +246,10 @@ static int check_model(const struct import *import, const char *path)
 	return 0;
 }
 
-int wick_import_predictors(const char *model_path, const char *folder, char **json, struct wick_diag *diag)
+int wick_import_predictors(const char *model_path, const char *folder, wick_progress_fn progress, void *user, char **json,
+	struct wick_diag *diag)
 {
-	struct import import = { .folder = folder, .at = CLOSED, .diag = diag };
+	struct import import = { .folder = folder, .at = CLOSED, .progress = progress, .user = user, .diag = diag };
 	int rc;
 
 	*json = NULL;

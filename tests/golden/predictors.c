@@ -43,7 +43,7 @@ static void fill_row(float *row, const struct wick_tensor *tensor, enum wick_sid
 		row[c] = part == WICK_SIDECAR_BIAS ? (ahead ? BIAS_AHEAD : BIAS) : scale * uniform(state);
 }
 
-static const void *make_part(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part)
+static int make_part(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part, const void **data)
 {
 	struct random_predictors *random = user;
 	uint64_t state = (layer + ahead) * WICK_SIDECAR_PARTS + part + 1;
@@ -64,7 +64,8 @@ static const void *make_part(void *user, uint32_t layer, bool ahead, enum wick_s
 			random->kernels.from_f32[tensor.type](to, row, tensor.cols);
 	}
 	free(row);
-	return random->data;
+	*data = random->data;
+	return 0;
 }
 
 void predictors_write(const char *model_path)

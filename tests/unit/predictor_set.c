@@ -180,11 +180,12 @@ struct written {
 	uint8_t *parts[8][2][WICK_SIDECAR_PARTS];
 };
 
-static const void *written_part(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part)
+static int written_part(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part, const void **data)
 {
 	struct written *written = user;
 
-	return written->parts[layer][ahead][part];
+	*data = written->parts[layer][ahead][part];
+	return 0;
 }
 
 static int fill_part(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part)

@@ -117,7 +117,7 @@ static void check_import(const char *name, const char *type, unsigned first_rank
 	json_t *report;
 	char *text;
 
-	if (wick_import_predictors(i.model, source(name), &text, &diag))
+	if (wick_import_predictors(i.model, source(name), NULL, NULL, &text, &diag))
 		fail_msg("%s", diag.text);
 	report = json_loads(text, 0, NULL);
 	assert_string_equal(json_string_value(json_object_get(report, "type")), type);
@@ -159,7 +159,7 @@ static void refused(const struct importer *i, const char *folder, const char *se
 	struct wick_diag diag = { 0 };
 	char *text;
 
-	assert_true(wick_import_predictors(i->model, folder, &text, &diag) < 0);
+	assert_true(wick_import_predictors(i->model, folder, NULL, NULL, &text, &diag) < 0);
 	assert_null(text);
 	if (!strstr(diag.text, sentence))
 		fail_msg("\"%s\" is not in \"%s\"", sentence, diag.text);
@@ -176,6 +176,49 @@ static void what_does_not_fit_is_refused(void **state)
 	refused(&i, source("other-width"), "model_0.pt: \"fc1.weight\" is [8, 64], which does not fit the model: 96 wide");
 	refused(&i, source("other-neurons"), "model_0.pt: \"fc2.weight\" is [96, 8], which does not fit");
 	refused(&i, "nowhere", "nowhere/model_0.pt: No such file or directory");
+	folder_remove(&i.folder);
+}
+
+struct patience {
+	unsigned calls, most; /* the call behind the most stops it */
+	uint64_t done;
+};
+
+static int lose_patience(void *user, uint64_t done, uint64_t total)
+{
+	struct patience *patience = user;
+
+	assert_true(done >= patience->done && done <= total);
+	patience->done = done;
+	return patience->calls++ == patience->most;
+}
+
+/* The old file stays until the new one is whole, and there is never a third. */
+static void stopped_anywhere(void **state)
+{
+	struct importer i = make_importer();
+	struct patience patience = { 0 };
+	struct wick_diag diag = { 0 };
+	unsigned entries;
+	char *text;
+	int rc;
+
+	(void)state;
+	folder_write(&i.folder, "packed.pred.gguf", "old", 3);
+	entries = folder_count(&i.folder);
+	do {
+		struct blob file;
+
+		patience = (struct patience){ .most = patience.most + (patience.calls != 0) };
+		rc = wick_import_predictors(i.model, source("odd"), lose_patience, &patience, &text, &diag);
+		assert_int_equal(folder_count(&i.folder), entries);
+		file = blob_load(i.sidecar);
+		assert_int_equal(rc == 0, file.count != 3);
+		assert_true(rc == 0 || (rc == -ECANCELED && !text && strstr(diag.text, "stopped")));
+		free(file.bytes);
+	} while (rc);
+	assert_int_equal(patience.most, LAYERS * 3);
+	free(text);
 	folder_remove(&i.folder);
 }
 
@@ -198,12 +241,12 @@ static void damage_does_no_harm(void **state)
 
 		whole.bytes[at] ^= 1 << at % 8;
 		folder_write(&i.folder, "model_0.pt", whole.bytes, whole.count);
-		rc = wick_import_predictors(i.model, i.folder.path, &text, &diag);
+		rc = wick_import_predictors(i.model, i.folder.path, NULL, NULL, &text, &diag);
 		assert_true((rc < 0) == (*diag.text != 0));
 		refusals += rc < 0;
 		free(text);
 		folder_write(&i.folder, "model_0.pt", whole.bytes, at);
-		rc = wick_import_predictors(i.model, i.folder.path, &text, &diag);
+		rc = wick_import_predictors(i.model, i.folder.path, NULL, NULL, &text, &diag);
 		assert_true(rc < 0 && !text);
 		whole.bytes[at] ^= 1 << at % 8;
 	}
@@ -217,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_torch_saved_is_predicted_with),
 		cmocka_unit_test(what_does_not_fit_is_refused),
+		cmocka_unit_test(stopped_anywhere),
 		cmocka_unit_test(damage_does_no_harm),
 	};
 

@@ -1,4 +1,5 @@
-# Killed at any moment, pack, in natural order or another, and train leave the old file or the new one under its name.
+# Killed at any moment, pack, in natural order or another, train and import leave the old file or the new one under its
+# name.
 # WICK_EXHAUSTIVE=1 kills 50 times each.
 packed plain-f32
 rounds=${WICK_EXHAUSTIVE:+50}
@@ -61,4 +62,17 @@ for ((i = 0; i < ${rounds:-8}; i++)); do
 	rm -f model.pred.gguf.*.part
 done
 $train >/dev/null 2>&1 && [ "$(cksum <model.pred.gguf)" = "$sum_new" ] && echo "train: done in the end"
+
+import="wick train model.gguf --import $WICK_SOURCE/tests/unit/fixtures/powerinfer/odd"
+mv model.pred.gguf trained
+time_of $import
+sum_imported=$(cksum <model.pred.gguf)
+for ((i = 0; i < ${rounds:-20}; i++)); do
+	cp trained model.pred.gguf
+	killed $import
+	sum=$(cksum <model.pred.gguf)
+	[ "$sum" = "$sum_new" ] || [ "$sum" = "$sum_imported" ] || echo "import, round $i: neither the old file nor the new one"
+	rm -f model.pred.gguf.*.part
+done
+$import >/dev/null && [ "$(cksum <model.pred.gguf)" = "$sum_imported" ] && echo "import: done in the end"
 ls
