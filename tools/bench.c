@@ -197,13 +197,19 @@ static double hidden_share(const struct bench_row *row)
 	return row->io_busy_ms > row->io_wait_ms ? 1 - row->io_wait_ms / row->io_busy_ms : 0;
 }
 
-/* A figure that may not be known. */
+/* In six columns, with as many decimals as there is room for. */
+static void print_figure(double value, FILE *out)
+{
+	fprintf(out, " %5.*f", value < 99.995 ? 2 : value < 999.95 ? 1 : 0, value);
+}
+
+/* One that may not be known. */
 static void print_known(double value, FILE *out)
 {
 	if (value > 0)
-		fprintf(out, " %8.2f", value);
+		print_figure(value, out);
 	else
-		fprintf(out, " %8s", "-");
+		fprintf(out, " %5s", "-");
 }
 
 static json_t *known(double value)
@@ -213,17 +219,23 @@ static json_t *known(double value)
 
 void bench_print(const struct bench_row *rows, unsigned count, FILE *out)
 {
-	fprintf(out, "%-9s %7s %8s %6s %5s %8s %8s %8s %8s %8s %8s %8s\n", "", "DRAM MB", "flash MB", "reads", "GB/s",
-		"wait ms", "comp ms", "total ms", "plan ms", "drive ms", "mem ms", "x floor");
+	fprintf(out, "              MB    MB                ms    ms    ms    ms    ms    ms\n");
+	fprintf(out, "            DRAM flash reads  GB/s  wait  comp total  plan drive   mem x floor\n");
 	for (unsigned i = 0; i < count; i++) {
 		const struct bench_row *row = &rows[i];
 
-		fprintf(out, "%-9s %7.1f %8.3f %6.0f %5.2f %8.2f %8.2f %8.2f", bench_name(row),
-			(double)dram_bytes(&row->plan) / 1e6, row->flash_bytes / 1e6, row->reads,
-			row->ms > 0 ? row->flash_bytes / 1e6 / row->ms : 0, row->io_wait_ms, row->compute_ms, row->ms);
+		fprintf(out, "%-10s", bench_name(row));
+		print_figure((double)dram_bytes(&row->plan) / 1e6, out);
+		print_figure(row->flash_bytes / 1e6, out);
+		fprintf(out, " %5.0f", row->reads);
+		print_figure(row->ms > 0 ? row->flash_bytes / 1e6 / row->ms : 0, out);
+		print_figure(row->io_wait_ms, out);
+		print_figure(row->compute_ms, out);
+		print_figure(row->ms, out);
 		print_known(row->plan.predicted_ms_per_token, out);
 		print_known(row->flash_floor_ms, out);
 		print_known(row->memory_floor_ms, out);
+		fputs("  ", out);
 		print_known(over_floor(row), out);
 		putc('\n', out);
 	}

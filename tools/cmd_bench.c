@@ -140,9 +140,9 @@ static void print_table(const struct table *table)
 	const struct bench_row *rows = table->rows;
 	const char *trace = engine_options.trace;
 
-	printf("%s, %s, budget %s%s%s; memory is read at %.1f GB/s; medians of a token\n\n", rows[0].model, rows[0].type,
-		BYTES(rows[0].plan.budget_bytes), trace ? ", trace " : "", trace ? trace : "",
-		table->memory_mb_per_s / 1e3);
+	printf("%s, %s, budget %s%s%s\n", rows[0].model, rows[0].type, BYTES(rows[0].plan.budget_bytes),
+		trace ? ", trace " : "", trace ? trace : "");
+	printf("medians of a token; memory is read at %.1f GB/s\n\n", table->memory_mb_per_s / 1e3);
 	bench_print(rows, table->count, stdout);
 	if (!ablation)
 		return;
@@ -264,15 +264,23 @@ const struct command cmd_bench = {
 	.synopsis = "MODEL [--ablation] [options]",
 	.operand = "MODEL",
 	.operand_into = &model_path,
-	.about = "Writes tokens one by one and says what one took: medians. DRAM is the weights that\n"
-		 "stay, with predictors and neuron matrices; GB/s is what flash gave over the whole\n"
-		 "time; plan is what wick plan expects. Two floors follow: the time in which the drive\n"
-		 "by its profile reads what was wanted and absent, and that in which memory, measured at\n"
-		 "the start, gives the weights that were used; and how many times the larger of the two\n"
-		 "the total is, but where all weights fit in the processor's cache, which has no such\n"
-		 "floor. Ctrl-C ends an ablation with the rows that are finished. A way that is slow is\n"
-		 "timed for 20 seconds or three tokens. Measuring memory takes 128 MiB, and wick plan's\n"
-		 "part 48 MiB, beside --memory; both are given back before the model is opened.",
+	.about = "Writes tokens one by one and says what one took: medians. DRAM is the weights\n"
+		 "that stay, with predictors and neuron matrices; flash and reads are what came\n"
+		 "off the drive, GB/s what it gave over the whole time; wait is the time spent\n"
+		 "waiting for the drive, comp the rest of the total, plan what wick plan expects.\n"
+		 "\n"
+		 "Two floors follow. In the time of drive it reads, by its profile, what was\n"
+		 "wanted and absent; in that of mem the memory, measured at the start, gives the\n"
+		 "weights that were used. x floor says how many times the larger of the two the\n"
+		 "total is, but where all weights fit in the processor's cache, which has no such\n"
+		 "floor.\n"
+		 "\n"
+		 "Ctrl-C ends an ablation with the rows that are finished. A way that is slow is\n"
+		 "timed for 20 seconds or three tokens. Measuring memory takes 128 MiB, and wick\n"
+		 "plan's part 48 MiB, beside --memory; both are given back before the model is\n"
+		 "opened.",
+	.examples = "wick bench model.gguf --memory 2G\n"
+		    "wick bench model.gguf --memory 2G --ablation --rows naive,dense,lookahead",
 	.options = options,
 	.shared = engine_opts,
 	.init = init,

@@ -115,9 +115,10 @@ const struct command cmd_doctor = {
 	.operand = "PATH",
 	.operand_optional = true,
 	.operand_into = &path,
-	.about = "Says how this machine lets wick read the files at PATH (a file, or a folder where a\n"
-		 "small one is made that vanishes at once; the current folder by default), what memory\n"
-		 "and processor it has, and for each \"no\" what would change it.",
+	.about = "Says how this machine lets wick read the files at PATH (a file, or a folder\n"
+		 "where a small one is made that vanishes at once; the current folder by\n"
+		 "default), what memory and processor it has, and for each \"no\" what would change\n"
+		 "it.",
 	.options = options,
 	.run = run,
 };

@@ -119,17 +119,20 @@ const struct command cmd_eval = {
 	.synopsis = "MODEL --text FILE [options]",
 	.operand = "MODEL",
 	.operand_into = &model_path,
-	.about = "Perplexity: e to the mean of -ln p over the tokens of a text, p being what the model\n"
-		 "gave each of them before it came. The text is cut into chunks of as many tokens as\n"
-		 "the context has (--ctx), with the token in front that the model's tokenizer begins\n"
-		 "a text with (its place is taken off the chunk). Each chunk starts from nothing; all\n"
-		 "of its tokens count, but for the first where the tokenizer puts nothing in front.\n"
-		 "The last chunk is as long as what is left. Ctrl-C ends the text early, and the\n"
-		 "result says: stop interrupted.\n"
+	.about = "Perplexity: e to the mean of -ln p over the tokens of a text, p being what the\n"
+		 "model gave each of them before it came. The text is cut into chunks of as many\n"
+		 "tokens as the context has (--ctx), with the token in front that the model's\n"
+		 "tokenizer begins a text with (its place is taken off the chunk). Each chunk\n"
+		 "starts from nothing; all of its tokens count, but for the first where the\n"
+		 "tokenizer puts nothing in front. The last chunk is as long as what is left.\n"
+		 "Ctrl-C ends the text early, and the result says: stop interrupted.\n"
 		 "\n"
 		 "In sparse mode every token is masked by the predictors, and what they chose is\n"
-		 "compared with what would have fired: recall is the share of the firing neurons that\n"
-		 "was chosen, precision the share of the chosen that fired, pooled over all layers.",
+		 "compared with what would have fired: recall is the share of the firing neurons\n"
+		 "that was chosen, precision the share of the chosen that fired, pooled over all\n"
+		 "layers.",
+	.examples = "wick eval model.gguf --text novel.txt --tokens 10000\n"
+		    "wick eval model.gguf --text novel.txt --tokens 10000 --mode dense",
 	.options = options,
 	.shared = engine_opts,
 	.init = engine_options_init,

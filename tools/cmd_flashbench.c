@@ -272,9 +272,12 @@ const struct command cmd_flashbench = {
 	.synopsis = "PATH [options]",
 	.operand = "PATH",
 	.operand_into = &path,
-	.about = "Measures reads of every chunk size, at every queue depth, by every number of threads.\n"
-		 "PATH is a folder, where a test file is made that vanishes with the program, or a file\n"
-		 "or block device to read, which is left as it is. Ctrl-C ends it with what it has.",
+	.about = "Measures reads of every chunk size, at every queue depth, by every number of\n"
+		 "threads. PATH is a folder, where a test file is made that vanishes with the\n"
+		 "program, or a file or block device to read, which is left as it is. Ctrl-C ends\n"
+		 "it with what it has.",
+	.examples = "wick flashbench . --chunks 4k,64k,1m --depths 1,32\n"
+		    "wick flashbench . --save-profile",
 	.options = options,
 	.init = init,
 	.check = check,

@@ -36,7 +36,7 @@ static const struct opt options[] = {
 	{ OPT_INPUT, .name = "trace", .value = "FILE", .into.text = &pack_options.trace,
 		.help = "which neurons fire together, from wick trace record" },
 	{ OPT_SIZE, .name = "memory", .value = "SIZE", .into.size = &pack_options.memory_bytes, .min = 1,
-		.help = "working memory (1G)" },
+		.help = "working memory; k, M, G and T are powers of 1024 (1G)" },
 	{ OPT_END },
 };
 
@@ -77,18 +77,26 @@ const struct command cmd_pack = {
 	.operand = "SRC",
 	.operand_into = &source,
 	.about = "Packs the checkpoint in the folder SRC, as it was downloaded from Hugging Face\n"
-		 "(config.json, safetensors or pytorch_model.bin, and its tokenizer), into one GGUF\n"
-		 "file in which each neuron's weights lie together.\n"
+		 "(config.json, safetensors or pytorch_model.bin, and its tokenizer), into one\n"
+		 "GGUF file in which each neuron's weights lie together.\n"
 		 "\n"
-		 "SRC may also be synthetic:opt-tiny, 125m, 350m, 1.3b, 2.7b, 6.7b, 13b, 30b or 66b (each\n"
-		 "behind synthetic:opt-): a file of that shape with random weights, always the same,\n"
-		 "for measuring; two bytes a parameter as f16, 14 GB for 6.7b. It writes nonsense and says\n"
-		 "synthetic wherever its name is shown. About half of its neurons fire: for the paper's share,\n"
-		 "make a trace (wick trace synth --like OUT.gguf) and run it with --trace.\n"
+		 "SRC may also be synthetic:SHAPE: a file of that shape with random weights,\n"
+		 "always the same, for measuring. The shapes, and what they take as f16:\n"
 		 "\n"
-		 "Or, with --order coactivation, SRC is a packed model, and OUT.gguf the same model with\n"
-		 "the neurons of each layer in another order: fewer and longer reads. It answers as\n"
-		 "before, but for rounding. Trained predictors go along; traces of SRC do not fit it.",
+		 "  opt-tiny  0.6 MB    opt-1.3b  2.7 GB    opt-13b   27 GB\n"
+		 "  opt-125m  0.3 GB    opt-2.7b  5.5 GB    opt-30b   62 GB\n"
+		 "  opt-350m  0.7 GB    opt-6.7b   14 GB    opt-66b  137 GB\n"
+		 "\n"
+		 "Such a model writes nonsense and says synthetic wherever its name is shown.\n"
+		 "About half of its neurons fire: for the paper's share, make a trace (wick trace\n"
+		 "synth --like OUT.gguf) and run it with --trace.\n"
+		 "\n"
+		 "Or, with --order coactivation, SRC is a packed model, and OUT.gguf the same\n"
+		 "model with the neurons of each layer in another order: fewer and longer reads.\n"
+		 "It answers as before, but for rounding. Trained predictors go along; traces of\n"
+		 "SRC do not fit it.",
+	.examples = "wick pack opt-1.3b -o opt-1.3b.gguf\n"
+		    "wick pack synthetic:opt-125m -o random.gguf --type q8_0",
 	.options = options,
 	.check = check,
 	.run = run,

@@ -7,6 +7,9 @@
 #include "engine.h"
 #include "figures.h"
 #include "json.h"
+#include "progress.h"
+
+#include <stdarg.h>
 
 static const char *model_path;
 static bool as_json;
@@ -32,41 +35,89 @@ static void add_prediction(const struct wick_plan *plan, json_t *json)
 	json_object_set_new(json, "profile", json_string(plan->profile));
 }
 
+static int print_json(const struct wick_plan *plan, FILE *out)
+{
+	json_t *json = plan_json(plan);
+	int rc;
+
+	add_prediction(plan, json);
+	rc = json_print(json, out);
+	json_decref(json);
+	return rc;
+}
+
+/* "staging      242 kB  2 buffers of 98.3 kB, where what is read lands"; nothing of what there is nothing of */
+__attribute__((format(printf, 4, 5))) static void print_part(
+	const char *name, uint64_t bytes, FILE *out, const char *note, ...)
+{
+	va_list args;
+
+	if (!bytes)
+		return;
+	fprintf(out, "  %-12s %8s  ", name, BYTES(bytes));
+	va_start(args, note);
+	vfprintf(out, note, args);
+	va_end(args);
+	putc('\n', out);
+}
+
+static void print_memory(const struct wick_plan *plan, FILE *out)
+{
+	fprintf(out, "Of a budget of %s, %s are taken:\n\n", BYTES(plan->budget_bytes), BYTES(plan->total_bytes));
+	print_part("process", plan->process_bytes, out, "code, libraries, buffers of OpenBLAS");
+	print_part("metadata", plan->metadata_bytes, out, "tokenizer, checksums, directory of the file");
+	print_part("KV cache", plan->kv_bytes, out, "of %u tokens of context (--ctx)", plan->ctx);
+	print_part("activations", plan->activation_bytes, out, "of a batch, for %u threads; logits",
+		plan->threads);
+	print_part("staging", plan->staging_bytes, out, "%u buffers of %s, where what is read lands", plan->unit_count,
+		BYTES(plan->unit_bytes));
+	print_part("vectors", plan->vector_bytes, out, "norms and biases");
+	print_part("weights", plan->resident_bytes, out, "stay, of %s", BYTES(plan->weight_bytes));
+	print_part("predictors", plan->predictor_bytes, out, "say which neurons a token needs");
+	print_part("neurons", plan->cache_bytes, out, "%u of each layer's stay", plan->cache_rows);
+	fprintf(out, "\nThe least that works is %s; with %s all weights stay.\n", BYTES(plan->minimum_bytes),
+		BYTES(plan->whole_bytes));
+}
+
+static void print_reading(const struct wick_plan *plan, FILE *out)
+{
+	if (plan->swept_bytes)
+		fprintf(out, "%s of weights are read for every token.\n", BYTES(plan->swept_bytes));
+	if (plan->drawn_bytes)
+		fprintf(out, "Of %s of neurons, those that a token needs and that are absent are read.\n",
+			BYTES(plan->drawn_bytes));
+	if (!plan->swept_bytes && !plan->drawn_bytes)
+		fprintf(out, "All weights stay: nothing is read.\n");
+}
+
 static void print_prediction(const struct wick_plan *plan, FILE *out)
 {
 	if (!(plan->swept_bytes + plan->drawn_bytes))
-		fprintf(out, "about %.1f ms a token, all of it computing\n", plan->predicted_ms_per_token);
+		fprintf(out, "About %.1f ms a token, all of it computing.\n", plan->predicted_ms_per_token);
 	else if (plan->predicted_ms_per_token > 0)
-		fprintf(out, "about %.1f ms a token: %.1f of computing beside %.1f of reading (%s)\n",
-			plan->predicted_ms_per_token, plan->predicted_compute_ms, plan->predicted_flash_ms, plan->profile);
+		fprintf(out, "About %.1f ms a token: %.1f ms of reading (drive: %s)\nand, beside it, %.1f ms of computing.\n",
+			plan->predicted_ms_per_token, plan->predicted_flash_ms, plan->profile, plan->predicted_compute_ms);
 	else
-		fprintf(out, "about %.1f ms of computing a token; how long reading takes is not known: %s\n",
+		fprintf(out, "About %.1f ms of computing a token; how long reading takes is not known:\n%s.\n",
 			plan->predicted_compute_ms, plan->profile);
 	if (*plan->firing)
-		fprintf(out, "%.0f neurons a token, %.0f of them read: %s\n", plan->predicted_bundles_active,
-			plan->predicted_bundles_read, plan->firing);
+		fprintf(out, "A token computes %.0f neurons, %.0f of them read for it\n(%s).\n",
+			plan->predicted_bundles_active, plan->predicted_bundles_read, plan->firing);
 }
 
 static int run(struct wick_diag *diag)
 {
 	struct wick_plan plan;
-	json_t *json;
 	int rc = wick_plan(model_path, &engine_options, &plan, diag);
 
 	if (rc)
 		return rc;
-	json = plan_json(&plan);
-	add_prediction(&plan, json);
-	if (as_json) {
-		rc = json_print(json, stdout);
-	} else {
-		rc = json_print_lines(json, stdout);
-		putchar('\n');
-		print_share(&plan, stdout);
-		print_prediction(&plan, stdout);
-	}
-	json_decref(json);
-	return rc;
+	if (as_json)
+		return print_json(&plan, stdout);
+	print_memory(&plan, stdout);
+	print_reading(&plan, stdout);
+	print_prediction(&plan, stdout);
+	return 0;
 }
 
 const struct command cmd_plan = {
@@ -75,8 +126,10 @@ const struct command cmd_plan = {
 	.synopsis = "MODEL [options]",
 	.operand = "MODEL",
 	.operand_into = &model_path,
-	.about = "Says what a run with these options would take and keep; loads nothing.\n"
-		 "It measures the processor for a moment, in 48 MiB of memory beside --memory.",
+	.about = "Says what a run with these options would take and keep, and how long a token\n"
+		 "would take; loads nothing. It measures the processor for a moment, in 48 MiB of\n"
+		 "memory beside --memory.",
+	.examples = "wick plan model.gguf --memory 2G",
 	.options = options,
 	.shared = engine_opts,
 	.init = engine_options_init,

@@ -171,6 +171,8 @@ const struct command cmd_run = {
 	.about = "Continues a text with a packed model. The text goes to standard output as it is\n"
 		 "written; what was really in use, and figures at the end, to standard error.\n"
 		 "Ctrl-C ends the text; the figures still come.",
+	.examples = "wick run model.gguf -p 'The old man looked at the sea and'\n"
+		    "wick run model.gguf --memory 2G -f letter.txt -n 500 --seed 1",
 	.options = options,
 	.shared = engine_opts,
 	.init = init,

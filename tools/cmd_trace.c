@@ -33,8 +33,8 @@ const struct command cmd_trace = {
 	.name = "trace",
 	.purpose = "make activation traces, and say what is in them",
 	.synopsis = "record|stats|synth ...",
-	.about = "A trace says which neurons of each layer were active for each token. It stands for a\n"
-		 "model where what is read from flash is to be studied, at any size.\n"
+	.about = "A trace says which neurons of each layer were active for each token. It stands\n"
+		 "for a model where what is read from flash is to be studied, at any size.\n"
 		 "\n"
 		 "  record      record one while a model reads a text\n"
 		 "  stats       say what is in a trace, and what each policy would read for it\n"

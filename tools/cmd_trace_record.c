@@ -27,6 +27,9 @@ static const struct opt options[] = {
 	{ OPT_OUTPUT, 'o', .value = "TRACE", .into.text = &out_path, .help = "the trace; appears complete, or not at all" },
 	{ OPT_COUNT, .name = "tokens", .value = "N", .into.count = &tokens, .min = 1, .max = UINT32_MAX,
 		.help = "how long it is at most (4096)" },
+	{ OPT_CHOICE, .name = "mode", .choices = engine_modes, .into.text = &engine_options.mode,
+		.help = "sparse: the neurons that the predictors choose; any other: those that fire, with more or fewer of "
+			"the weights in memory (dense)" },
 	{ OPT_END },
 };
 
@@ -264,9 +267,9 @@ const struct command cmd_trace_record = {
 	.synopsis = "MODEL --text FILE -o TRACE [options]",
 	.operand = "MODEL",
 	.operand_into = &model_path,
-	.about = "Records which neurons are active while a model reads a text: those that fire (--mode\n"
-		 "dense, the default) or, with --mode sparse, those that its predictors choose. The text is\n"
-		 "read in stretches of the context's length.",
+	.about = "Records which neurons are active while a model reads a text, in stretches of\n"
+		 "the context's length.",
+	.examples = "wick trace record model.gguf --text novel.txt -o novel.trace",
 	.options = options,
 	.shared = engine_opts,
 	.init = init,

@@ -132,10 +132,11 @@ const struct command cmd_trace_stats = {
 	.synopsis = "FILE [options]",
 	.operand = "FILE",
 	.operand_into = &trace_path,
-	.about = "Says which share of the neurons is active, how many are used again, how many distinct\n"
-		 "ones a number of tokens uses, and which fire together; and what each policy would read\n"
-		 "from flash for a token, beside two bounds: belady, which knows the future, and told,\n"
-		 "which knows how likely each neuron is.",
+	.about = "Says which share of the neurons is active, how many are used again, how many\n"
+		 "distinct ones a number of tokens uses, and which fire together; and what each\n"
+		 "policy would read from flash for a token, beside two bounds: belady, which\n"
+		 "knows the future, and told, which knows how likely each neuron is.",
+	.examples = "wick trace stats novel.trace --like model.gguf --capacity 10,50",
 	.options = options,
 	.init = init,
 	.check = check,

@@ -107,10 +107,13 @@ const struct command cmd_trace_synth = {
 	.purpose = "make up an activation trace",
 	.synopsis = "-o FILE [options]",
 	.about = "Makes up an activation trace: neuron i of a layer fires with the chance\n"
-		 "min(0.98, c/i^X), c such that the mean is SHARE, in an order drawn for each layer. The\n"
-		 "defaults give the figures of the paper for OPT-6.7B. A guess at what the next layer will\n"
-		 "need is in it, too, as good as a predictor's: recall 0.85 at precision 0.70. Such a trace\n"
-		 "says synthetic wherever it is shown; no neurons in it belong together.",
+		 "min(0.98, c/i^X), c such that the mean is SHARE, in an order drawn for each\n"
+		 "layer. The defaults give the figures of the paper for OPT-6.7B. A guess at what\n"
+		 "the next layer will need is in it, too, as good as a predictor's: recall 0.85\n"
+		 "at precision 0.70. Such a trace says synthetic wherever it is shown; no neurons\n"
+		 "in it belong together.",
+	.examples = "wick trace synth -o paper.trace --like opt-6.7b.gguf\n"
+		    "wick run opt-6.7b.gguf --trace paper.trace -p a",
 	.options = options,
 	.init = init,
 	.check = check,

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static const char *model_path, *import_path;
 static struct opt_texts texts;
@@ -57,33 +56,23 @@ static int check(struct wick_diag *diag)
 }
 
 struct shown {
-	uint64_t begun_ns, drawn_ns;
-	double begun; /* what was done when the clock started: an earlier run's part */
-	int columns;
+	struct progress progress;
+	double begun; /* what was done when this began: an earlier run's part. Below 0: not known yet */
 };
 
 /* "training layer 3 of 6: predictor, 41%, 120 s left" */
 static int show(void *user, uint32_t layer, uint32_t layers, const char *what, double done)
 {
 	struct shown *shown = user;
-	uint64_t now = now_ns();
-	double seconds = (double)(now - shown->begun_ns) / 1e9, made = done - shown->begun;
-	char line[120];
-	int columns;
+	double seconds = (double)(now_ns() - shown->progress.begun_ns) / 1e9;
+	char left[32] = "";
 
-	if (interrupted())
-		return 1;
-	if (seconds < 1 || now - shown->drawn_ns < 200000000 || !isatty(STDERR_FILENO))
-		return 0;
-	shown->drawn_ns = now;
-	columns = snprintf(line, sizeof(line), "training layer %u of %u: %s, %.0f%%", layer + 1, layers, what, 100 * done);
-	if (made > 0.005)
-		columns += snprintf(line + columns, sizeof(line) - (size_t)columns, ", %.0f s left",
-			seconds * (1 - done) / made);
-	fprintf(stderr, "\r%-*s", shown->columns, line);
-	fflush(stderr);
-	shown->columns = columns;
-	return 0;
+	if (shown->begun < 0)
+		shown->begun = done;
+	if (done - shown->begun > 0.005)
+		snprintf(left, sizeof(left), ", %.0f s left", seconds * (1 - done) / (done - shown->begun));
+	progress_say(&shown->progress, "training layer %u of %u: %s, %.0f%%%s", layer + 1, layers, what, 100 * done, left);
+	return interrupted();
 }
 
 static double number_of(const json_t *object, const char *key)
@@ -159,7 +148,7 @@ static int print_json(char *text, void (*print)(const json_t *report), struct wi
 
 static int learn(struct wick_diag *diag)
 {
-	struct shown shown = { .begun_ns = now_ns() };
+	struct shown shown = { .begun = -1 };
 	char *text;
 	int rc;
 
@@ -170,9 +159,9 @@ static int learn(struct wick_diag *diag)
 	train_options.ahead_size = ahead_share;
 	train_options.progress = show;
 	train_options.user = &shown;
+	progress_begin(&shown.progress, "training");
 	rc = wick_train(model_path, &train_options, &text, diag);
-	if (shown.columns)
-		fprintf(stderr, "\r%*s\r", shown.columns, "");
+	progress_end(&shown.progress);
 	if (rc)
 		return rc;
 	return print_json(text, print_report, diag);
@@ -202,9 +191,12 @@ const struct command cmd_train = {
 	.synopsis = "MODEL --text FILE...|--import DIR [options]",
 	.operand = "MODEL",
 	.operand_into = &model_path,
-	.about = "Learns from text which neurons of a ReLU model fire, and writes the predictors beside it:\n"
-		 "model.pred.gguf for model.gguf. From then on they take the place of those that packing made.\n"
-		 "Ctrl-C keeps the layers that are finished; the same command goes on from there.",
+	.about = "Learns from text which neurons of a ReLU model fire, and writes the predictors\n"
+		 "beside it: model.pred.gguf for model.gguf. From then on they take the place of\n"
+		 "those that packing made. Ctrl-C keeps the layers that are finished; the same\n"
+		 "command goes on from there.",
+	.examples = "wick train model.gguf --text novel.txt letters.txt\n"
+		    "wick train model.gguf --import OPT-6.7B-predictor",
 	.options = options,
 	.check = check,
 	.run = run,

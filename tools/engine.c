@@ -74,19 +74,19 @@ int engine_options_check(struct wick_diag *diag)
 	return 0;
 }
 
-static const char *const modes[] = { "sparse", "dense", "hybrid", "naive", NULL };
+const char *const engine_modes[] = { "sparse", "dense", "hybrid", "naive", NULL };
 static const char *const policies[] = { "lru", "window", "decay", NULL };
 static const char *const methods[] = { "uring", "pread", "mmap", NULL };
 
 const struct opt engine_opts[] = {
 	{ OPT_HEADING, .help = "Memory:" },
 	{ OPT_BUDGET, .name = "memory", .value = "SIZE|PCT%", .into.budget = &engine_options.memory, .min = 1u << 20,
-		.help = "all that the process may take, or that share of the model's "
-			"weights and what the process itself takes (three quarters of what is free, at most what the "
-			"model needs)" },
+		.help = "all that the process may take: a size such as 2G (k, M, G and T are powers of 1024), or a share "
+			"of the model's weights and, beside it, what the process itself takes (three quarters of what is "
+			"free, at most what the model needs)" },
 	{ OPT_COUNT, .name = "ctx", .value = "N", .into.count = &engine_options.ctx, .min = 1, .max = UINT32_MAX,
 		.help = "tokens of context (2048, or the model's own if less)" },
-	{ OPT_CHOICE, .name = "mode", .choices = modes, .into.text = &engine_options.mode,
+	{ OPT_CHOICE, .name = "mode", .choices = engine_modes, .into.text = &engine_options.mode,
 		.help = "sparse: of the FFN only the neurons that will fire are read and "
 			"computed (the default where the model has predictors); dense: "
 			"what fits stays in memory and the rest is read for every token "
@@ -95,7 +95,8 @@ const struct opt engine_opts[] = {
 
 	{ OPT_HEADING, .help = "Sparse mode:" },
 	{ OPT_CHOICE, .name = "policy", .choices = policies, .into.text = &engine_options.policy,
-		.help = "which neurons stay (decay: the best measured)" },
+		.help = "which neurons stay: lru, those used last; window, those of the last K tokens; decay, those used "
+			"most of late (decay)" },
 	{ OPT_COUNT, .name = "window", .value = "K|auto", .zero = "auto", .into.count = &engine_options.window,
 		.min = 1, .max = UINT32_MAX,
 		.help = "policy window: neurons of the last K tokens stay (auto: as many as "
@@ -103,11 +104,11 @@ const struct opt engine_opts[] = {
 	{ OPT_COUNT, .name = "lookahead", .value = "0|1", .into.count = &engine_options.lookahead, .max = 1,
 		.help = "read the next layer's probable neurons ahead (1)" },
 	{ OPT_INPUT, .name = "trace", .value = "FILE", .into.text = &engine_options.trace,
-		.help = "compute the neurons that a trace has, not those predicted" },
+		.help = "compute the neurons that a trace has (wick trace), not those predicted" },
 
 	{ OPT_HEADING, .help = "Flash:" },
 	{ OPT_CHOICE, .name = "io", .choices = methods, .into.text = &engine_options.io,
-		.help = "how it is read (the first that works)" },
+		.help = "how it is read (the first of these that works)" },
 	{ OPT_FLAG, .name = "buffered", .into.flag = &engine_options.buffered,
 		.help = "through the page cache, even where direct reads would do" },
 	{ OPT_FLAG, .name = "no-verify", .into.flag = &engine_options.no_verify,
@@ -121,8 +122,8 @@ const struct opt engine_opts[] = {
 	{ OPT_COUNT, .name = "threads", .value = "N", .into.count = &engine_options.threads, .min = 1, .max = 256,
 		.help = "that compute (one for each CPU)" },
 	{ OPT_TEXT, .name = "numa", .value = "POLICY", .into.text = &engine_options.numa,
-		.help = "each node its own rows and threads, pages on each node in turn "
-			"(interleave), or only the node of that number (local)" },
+		.help = "local: each node its own rows and threads; interleave: pages on each node in turn; a number: only "
+			"the node of that number (local)" },
 	{ OPT_MASK, .name = "cpumask", .value = "M", .into.mask = &engine_options.cpu_mask,
 		.help = "instruction sets allowed, as bits: 0x1 SSE4.2, 0x2 AVX2, "
 			"0x4 AVX-512, 0x8 VNNI, 0x100 NEON, 0x200 CRC; 0 is plain C (all)" },

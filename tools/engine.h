@@ -10,6 +10,7 @@ struct wick;
 
 extern struct wick_options engine_options;
 extern const struct opt engine_opts[];
+extern const char *const engine_modes[]; /* by NULL */
 
 void engine_options_init(void);
 

@@ -26,31 +26,37 @@ static void print_why(const char *instead_of, const char *why, FILE *out)
 		fprintf(out, "        not %s: %s\n", instead_of, why);
 }
 
-void print_share(const struct wick_plan *plan, FILE *out)
+/* Which weights stay, and which come again and again. */
+static void print_share(const struct wick_plan *plan, FILE *out)
 {
-	if (plan->drawn_bytes)
-		fprintf(out, "%s of weights stay, %s are read for every token, and %u neurons a layer (%s) of %s\n",
-			BYTES(plan->resident_bytes), BYTES(plan->swept_bytes), plan->cache_rows, BYTES(plan->cache_bytes),
-			BYTES(plan->drawn_bytes));
-	else if (!plan->swept_bytes)
-		fprintf(out, "all weights stay\n");
+	if (!plan->swept_bytes && !plan->drawn_bytes)
+		fprintf(out, "        all weights stay\n");
 	else if (!plan->resident_bytes)
-		fprintf(out, "no weights stay, %s are read for every token\n", BYTES(plan->swept_bytes));
+		fprintf(out, "        no weights stay, %s are read for every token\n", BYTES(plan->swept_bytes));
 	else
-		fprintf(out, "%s of weights stay, %s are read for every token\n", BYTES(plan->resident_bytes),
+		fprintf(out, "        %s of weights stay, %s are read for every token\n", BYTES(plan->resident_bytes),
 			BYTES(plan->swept_bytes));
+	if (plan->drawn_bytes)
+		fprintf(out, "        of each layer's neurons %u stay (%s of %s)\n", plan->cache_rows,
+			BYTES(plan->cache_bytes), BYTES(plan->drawn_bytes));
 }
 
-/* "trained predictors, 636 kB of demo.pred.gguf, and guesses a layer ahead" */
-static void print_choice(const struct wick_report *report, const struct wick_plan *plan, FILE *out)
+/* "sparse, policy decay; the next layer's neurons are read ahead", "trained predictors, 636 kB of demo.pred.gguf" */
+static void print_mode(const struct wick_report *report, const struct wick_plan *plan, FILE *out)
 {
+	fprintf(out, "mode    %s", report->mode);
+	if (*report->policy)
+		fprintf(out, ", policy %s", report->policy);
+	if (*report->policy && plan->window)
+		fprintf(out, " of %u tokens", plan->window);
+	fprintf(out, "%s\n", report->lookahead ? "; the next layer's neurons are read ahead" : "");
+	print_why("ahead", report->lookahead_why, out);
 	if (!*report->predictors)
 		return;
-	fprintf(out, "neurons chosen by ");
+	fprintf(out, "        neurons chosen by ");
 	if (strcmp(report->predictors, "trace"))
 		fprintf(out, "%s predictors, %s of ", report->predictors, BYTES(plan->predictor_bytes));
-	fprintf(out, "%s%s\n", report->predictors_path, report->lookahead ? "; the next layer's are read ahead" : "");
-	print_why("ahead", report->lookahead_why, out);
+	fprintf(out, "%s\n", report->predictors_path);
 }
 
 /* "18.8 MB: 60% of the weights, and 8.9 MB for the process" */
@@ -70,17 +76,11 @@ void print_start(const struct wick_report *report, const struct wick_plan *plan,
 	fprintf(out, "model   %s: %s, %s, %s of weights\n", report->model, report->arch, report->type,
 		BYTES(plan->source_bytes));
 	print_budget(plan, out);
-	fprintf(out, "        %s", report->mode);
-	if (*report->policy)
-		fprintf(out, ", policy %s", report->policy);
-	if (*report->policy && plan->window)
-		fprintf(out, " of %u tokens", plan->window);
-	fprintf(out, ": ");
 	print_share(plan, out);
 	if (*report->limit)
 		fprintf(out, "        %s\n", report->limit);
 	fprintf(out, "        %s; %s\n", report->pages, report->numa);
-	print_choice(report, plan, out);
+	print_mode(report, plan, out);
 	fprintf(out, "flash   %s, %s%s\n", report->io, report->direct ? "direct" : "buffered",
 		report->verified ? "" : ", not verified: damage goes unnoticed");
 	print_why("uring", report->io_why, out);

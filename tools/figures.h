@@ -20,7 +20,6 @@ struct run_figures {
 
 /* Model, budget, what is resident, how flash is read, what computes, and why nothing better. */
 void print_start(const struct wick_report *report, const struct wick_plan *plan, FILE *out);
-void print_share(const struct wick_plan *plan, FILE *out); /* which weights stay, and which come again and again */
 void print_figures(const struct run_figures *run, const struct wick_plan *plan, FILE *out);
 
 json_t *plan_json(const struct wick_plan *plan);

@@ -12,7 +12,7 @@
 
 void flash_print_head(FILE *out)
 {
-	fprintf(out, "%6s %6s %8s %9s %10s %9s %9s %9s %12s\n", "chunk", "depth", "threads", "MB/s", "reads/s", "p50 us",
+	fprintf(out, "%6s %5s %7s %8s %8s %7s %8s %9s %11s\n", "chunk", "depth", "threads", "MB/s", "reads/s", "p50 us",
 		"p99 us", "p99.9 us", "CPU us/read");
 }
 
@@ -20,7 +20,7 @@ void flash_print_cell(const struct flash_cell *cell, FILE *out)
 {
 	const double *figure = cell->figure;
 
-	fprintf(out, "%6s %6u %8u %9.1f %10.0f %9.0f %9.0f %9.0f %12.2f\n", SIZE(cell->chunk_bytes), cell->depth,
+	fprintf(out, "%6s %5u %7u %8.1f %8.0f %7.0f %8.0f %9.0f %11.2f\n", SIZE(cell->chunk_bytes), cell->depth,
 		cell->threads, figure[FLASH_MB_PER_S], figure[FLASH_READS_PER_S], figure[FLASH_LATENCY_US_P50],
 		figure[FLASH_LATENCY_US_P99], figure[FLASH_LATENCY_US_P99_9], figure[FLASH_CPU_US_PER_READ]);
 }

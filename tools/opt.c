@@ -361,19 +361,44 @@ static void print_option_help(const char *help, int columns, FILE *out)
 	}
 }
 
-static void print_options(const struct opt *opt, FILE *out)
+/* All but those that the command has its own of. */
+static void print_options(const struct opt *opt, const struct opt *own, FILE *out)
 {
 	for (; opt && opt->kind != OPT_END; opt++) {
 		if (opt->kind == OPT_HEADING)
 			fprintf(out, "\n%s\n", opt->help);
-		else
+		else if (!own || !opt->name || !find_option(own, opt->name, strlen(opt->name)))
 			print_option_help(opt->help, print_option(opt, out), out);
+	}
+}
+
+/* A default is what the help text of an option ends with, in parentheses. */
+static bool has_defaults(const struct opt *opt)
+{
+	for (; opt && opt->kind != OPT_END; opt++)
+		if (opt->kind != OPT_HEADING && opt->help[strlen(opt->help) - 1] == ')')
+			return true;
+	return false;
+}
+
+static void print_examples(const char *line, FILE *out)
+{
+	fputs("\nExamples:\n", out);
+	while (*line) {
+		int length = (int)strcspn(line, "\n");
+
+		fprintf(out, "  %.*s\n", length, line);
+		line += length + (line[length] == '\n');
 	}
 }
 
 void opt_print_help(const struct command *command, FILE *out)
 {
 	fprintf(out, "usage: wick %s %s\n\n%s\n", command->name, command->synopsis, command->about);
-	print_options(command->options, out);
-	print_options(command->shared, out);
+	if (has_defaults(command->options) || has_defaults(command->shared))
+		fputs("\nDefaults stand in parentheses.\n", out);
+	print_options(command->options, NULL, out);
+	print_options(command->shared, command->options, out);
+	if (command->examples)
+		print_examples(command->examples, out);
 }

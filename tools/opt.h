@@ -64,8 +64,9 @@ struct command {
 	bool operand_optional;
 	const char **operand_into;
 	const char *about;        /* paragraphs under the usage line */
+	const char *examples;     /* lines at the end; may be NULL */
 	const struct opt *options; /* ended by OPT_END */
-	const struct opt *shared;  /* those it has in common with other commands; may be NULL */
+	const struct opt *shared;  /* those it has in common with other commands, but for its own; may be NULL */
 	void (*init)(void);        /* sets the defaults; may be NULL */
 	int (*check)(struct wick_diag *diag); /* what a table cannot say; touches no disk; may be NULL */
 	int (*run)(struct wick_diag *diag);

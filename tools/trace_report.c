@@ -41,16 +41,32 @@ static void print_curves(const struct stats *stats, FILE *out)
 	fprintf(out, "distinct          ");
 	for (uint32_t k = 1; k <= curves->windows; k *= 2)
 		fprintf(out, "%s%.1f%%", k == 1 ? "" : ", ", 100 * curves->distinct[k]);
-	fprintf(out, " over 1, 2, 4 ... tokens\n");
+	fprintf(out, "\n%18sover 1, 2, 4 ... tokens\n", "");
 	if (!curves->friends_of)
 		return;
 	fprintf(out, "fires with        ");
 	for (unsigned i = 0; i < STATS_FRIENDS; i++)
 		fprintf(out, "%s%.0f%%", i ? ", " : "", 100 * curves->friends[i]);
-	fprintf(out, " of the time its closest, 2nd, 4th, 8th; ");
+	fprintf(out, " of the time its closest, 2nd, 4th, 8th\n%18s", "");
 	for (unsigned i = 0; i < STATS_FRIENDS; i++)
 		fprintf(out, "%s%.0f%%", i ? ", " : "", 100 * curves->friends_cold[i]);
-	fprintf(out, " without the hot\n");
+	fprintf(out, " without those that fire most\n");
+}
+
+static void print_notes(const struct stats *stats, FILE *out)
+{
+	uint32_t raised = 0;
+
+	fprintf(out, "\nbelady knows the future, told %s: neither can be had.\nwindow is of ",
+		stats->shape->synthetic ? "every chance" : "how often each neuron fires in all of the trace");
+	for (unsigned c = 0; c < stats->capacities; c++) {
+		fprintf(out, "%s%.3g", c ? ", " : "", stats->replay[c].window);
+		raised = WICK_MAX(raised, stats->replay[c].raised);
+	}
+	fprintf(out, " tokens, as many as fit.\n");
+	if (raised)
+		fprintf(out, "* %u layer%s had more rows than that: so many neurons were active at once.\n", raised,
+			raised == 1 ? "" : "s");
 }
 
 static void print_replays(const struct stats *stats, FILE *out)
@@ -67,8 +83,7 @@ static void print_replays(const struct stats *stats, FILE *out)
 		for (enum stats_method method = 0; method < STATS_METHODS; method++)
 			fprintf(out, "%9.3f%%", 100 * per_token(stats, replay, method) / stats->shape->n_ff / stats->shape->layers);
 		if (replay->raised)
-			fprintf(out, "  %u layer%s had more rows: so many neurons were active at once", replay->raised,
-				replay->raised == 1 ? "" : "s");
+			fprintf(out, " *");
 		fputc('\n', out);
 	}
 	for (unsigned c = 0; stats->stride && c < stats->capacities; c++) {
@@ -77,12 +92,7 @@ static void print_replays(const struct stats *stats, FILE *out)
 			fprintf(out, "%10.3f", per_token(stats, &stats->replay[c], method) * (double)stats->stride / 1e6);
 		fputc('\n', out);
 	}
-	fprintf(out, "\nbelady knows the future, told %s; neither can be had. window is of %.3g tokens",
-		stats->shape->synthetic ? "every chance" : "how often each neuron fires in all of the trace",
-		stats->replay[0].window);
-	for (unsigned c = 1; c < stats->capacities; c++)
-		fprintf(out, ", %.3g", stats->replay[c].window);
-	fprintf(out, ", as many as fit.\n");
+	print_notes(stats, out);
 }
 
 void stats_print(const struct stats *stats, FILE *out)

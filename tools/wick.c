@@ -46,12 +46,17 @@ static const struct command *find_command(char ***words)
 
 static void print_commands(FILE *out)
 {
-	fputs("wick runs language models that do not fit in memory, drawing their weights from flash.\n\n"
+	fputs("wick runs language models that do not fit in memory.\n\n"
 	      "usage: wick COMMAND ...\n\n",
 		out);
 	for (const struct command *const *command = commands; *command; command++)
 		fprintf(out, "  %-12s%s\n", (*command)->name, (*command)->purpose);
-	fputs("\n`wick help COMMAND` explains one of them; `wick --version` says which wick this is.\n", out);
+	fputs("\nFirst steps, with a folder downloaded from Hugging Face:\n\n"
+	      "  wick pack opt-1.3b -o opt-1.3b.gguf\n"
+	      "  wick plan opt-1.3b.gguf --memory 2G\n"
+	      "  wick run opt-1.3b.gguf --memory 2G -p 'The old man looked at the sea and'\n"
+	      "\n`wick help COMMAND` explains one of them, `wick --version` says which this is.\n",
+		out);
 }
 
 /* The one place that tells people what went wrong. "wick run: '--foo' ... (see wick help run)" */
