@@ -6,6 +6,7 @@
 #include "file.h"
 
 #include "bits.h"
+#include "plain.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,16 +55,17 @@ static int prove_alignment(const struct wick_file *file, int fd)
 {
 	uint64_t offset = file->size >= 2ull * file->offset_align ? file->offset_align : 0;
 	size_t align = WICK_MAX(file->memory_align, (uint32_t)sizeof(void *)), bytes = file->offset_align;
+	struct wick_file direct = *file;
+	uint64_t done;
 	void *buffer;
 	int rc;
 
 	if (posix_memalign(&buffer, 2 * align, bytes + 2 * align))
 		return -ENOMEM;
-	do
-		rc = pread(fd, (char *)buffer + file->memory_align, bytes, (off_t)offset) < 0 ? -errno : 0;
-	while (rc == -EINTR);
+	direct.fd = fd;
+	rc = wick_plain_read(&direct, (char *)buffer + file->memory_align, bytes, offset, &done);
 	free(buffer);
-	return rc;
+	return rc == -ENODATA ? 0 : rc; /* a file of less than a block */
 }
 
 /* Proves the alignment that was said or, where none was, finds one of the usual. */

@@ -36,6 +36,7 @@
 #include <sys/uio.h>
 
 #define WICK_IO_IOV_MAX 1024 /* the kernel's UIO_MAXIOV */
+#define WICK_IO_RETRIES 4    /* of an error of the medium: what weights and directories are read with */
 
 struct wick_file;
 struct wick_io;

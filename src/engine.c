@@ -19,7 +19,6 @@
 #include <string.h>
 
 #define DEPTH_BUFFERED 32 /* each such read takes a thread of the kernel, and room in the page cache */
-#define EIO_RETRIES 4
 #define EXTENT_BUNDLES 16         /* reads of bundles have 1 to about so many, */
 #define EXTENT_BYTES (128u << 10) /* or of small ones as much as this, with what lies between them */
 
@@ -75,7 +74,7 @@ static uint32_t grain(const struct wick *wick)
 int wick_engine_drive(struct wick *wick, const char *path, struct wick_diag *diag)
 {
 	struct wick_settings *settings = &wick->settings;
-	struct wick_io_options io = { .method = settings->io, .retries = EIO_RETRIES };
+	struct wick_io_options io = { .method = settings->io, .retries = WICK_IO_RETRIES };
 	bool mapped = settings->io && !strcmp(settings->io, "mmap"); /* mapping is the page cache */
 	int err = wick_file_open_grained(&wick->file, path, !settings->buffered && !mapped, grain(wick), diag);
 

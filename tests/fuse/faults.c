@@ -238,11 +238,17 @@ static bool is_among(int code, const int codes[CODES])
 	return false;
 }
 
-/* Opening reads the directory plainly, once: whatever goes wrong there is an error, which names the file. */
+static bool passes(const int codes[CODES])
+{
+	return !codes[0];
+}
+
+/* Opening reads the directory plainly, through the page cache: an error names the file, and what passes is none. */
 static void check_opening(const char *text)
 {
 	size_t stem = strlen(run.layout->seen) - strlen(".gguf"); /* predictors are beside it */
 
+	CHECK(!passes(kinds[run.kind].cached_codes), "\"%s\", though it passed", text);
 	CHECK(!strncmp(text, run.layout->seen, stem), "\"%s\" does not name the file", text);
 }
 
