@@ -99,7 +99,7 @@ int wick_attempt_judge(struct wick_io_request *request, int64_t result, unsigned
 
 	if (result < 0)
 		return after_error(request, (int)result, retries);
-	wick_verify(got <= request->left_bytes);
+	wick_require(got <= request->left_bytes);
 	if (arrived == request->bytes || !got || request->offset + arrived >= request->file->size) {
 		request->bytes_done = arrived;
 		return arrived == request->bytes ? 0 : -ENODATA;

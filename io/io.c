@@ -17,6 +17,7 @@
 #include "attempt.h"
 #include "bits.h"
 #include "check.h"
+#include "clock.h"
 #include "method.h"
 
 #include <errno.h>
@@ -86,18 +87,13 @@ static void set_state(struct wick_io_request *request, enum wick_io_state state)
 		[WICK_IO_FAILED] = FROM(FLIGHT),
 	};
 #undef FROM
-	wick_verify(request->state <= WICK_IO_FAILED && entered_from[state] & 1u << request->state);
+	wick_require(request->state <= WICK_IO_FAILED && entered_from[state] & 1u << request->state);
 	request->state = state;
 }
 
 static uint64_t now_ns(const struct wick_io *io)
 {
-	struct timespec now;
-
-	if (io->ops->now_ns)
-		return io->ops->now_ns(io->method);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	return io->ops->now_ns ? io->ops->now_ns(io->method) : wick_now_ns();
 }
 
 static void sleep_until_ns(const struct wick_io *io, uint64_t then_ns)
@@ -146,7 +142,7 @@ void wick_io_ended(struct wick_io *io, struct wick_io_request *request, int64_t 
 	bool cut_short = result >= 0 && (uint64_t)result < request->left_bytes;
 	int outcome;
 
-	wick_verify(request->state == WICK_IO_FLIGHT && io->in_flight > 0);
+	wick_require(request->state == WICK_IO_FLIGHT && io->in_flight > 0);
 	io->in_flight--;
 	outcome = wick_attempt_judge(request, result, io->retries);
 	io->counters.resumed += cut_short && outcome == WICK_ATTEMPT_ON;
@@ -266,7 +262,7 @@ void wick_io_submit(struct wick_io *io, struct wick_io_request *request)
 {
 	int64_t bytes = measure(request);
 
-	wick_verify(request->priority < WICK_IO_PRIORITIES);
+	wick_require(request->priority < WICK_IO_PRIORITIES);
 	set_state(request, WICK_IO_QUEUED);
 	io->outstanding++;
 	request->result = 0;
@@ -329,7 +325,7 @@ const struct wick_io_counters *wick_io_counters(const struct wick_io *io)
 
 int wick_io_register(struct wick_io *io, const struct iovec *ranges, unsigned count)
 {
-	wick_verify(!io->outstanding);
+	wick_require(!io->outstanding);
 	return io->ops->fix ? io->ops->fix(io->method, ranges, count) : -EOPNOTSUPP;
 }
 

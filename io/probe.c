@@ -8,6 +8,8 @@
 #include "bits.h"
 #include "check.h"
 #include "file.h"
+#include "median.h"
+#include "splitmix.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -28,16 +30,6 @@ struct wick_probe {
 	uint64_t landed; /* reads sent so far */
 };
 
-/* splitmix64 */
-static uint64_t random_u64(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
 /* Where the next chunk is: any of them with the same probability, or the one behind the last. */
 static uint64_t next_offset(struct wick_probe *probe, uint64_t chunk_bytes, bool sequential)
 {
@@ -47,7 +39,7 @@ static uint64_t next_offset(struct wick_probe *probe, uint64_t chunk_bytes, bool
 	if (sequential)
 		chunk = probe->next++ % chunks;
 	else
-		chunk = random_u64(&probe->state) % chunks;
+		chunk = wick_splitmix_draw(&probe->state) % chunks;
 	return probe->options.from + chunk * chunk_bytes;
 }
 
@@ -124,7 +116,7 @@ int wick_probe_steady(struct wick_probe *probe, uint64_t chunk_bytes, bool seque
 	bool over = false;
 	int rc = 0;
 
-	wick_verify(chunk_bytes && chunk_bytes <= probe->options.chunk_bytes_max);
+	wick_require(chunk_bytes && chunk_bytes <= probe->options.chunk_bytes_max);
 	*steady = (struct wick_steady){ 0 };
 	for (unsigned i = 0; i < depth; i++)
 		submit(probe, i, chunk_bytes, sequential);
@@ -147,7 +139,7 @@ int wick_probe_burst(struct wick_probe *probe, uint64_t chunk_bytes, unsigned re
 	struct wick_io_request *request;
 	int rc = stopped(probe) ? -ECANCELED : 0;
 
-	wick_verify(chunk_bytes && chunk_bytes <= probe->options.chunk_bytes_max && reads <= probe->options.reads_max);
+	wick_require(chunk_bytes && chunk_bytes <= probe->options.chunk_bytes_max && reads <= probe->options.reads_max);
 	for (unsigned i = 0; i < reads && !rc; i++)
 		submit(probe, i, chunk_bytes, false);
 	while ((request = wick_io_wait(probe->options.io))) {
@@ -160,28 +152,22 @@ int wick_probe_burst(struct wick_probe *probe, uint64_t chunk_bytes, unsigned re
 	return rc;
 }
 
-static int compare(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 int wick_probe_bursts(struct wick_probe *probe, uint64_t chunk_bytes, unsigned reads, unsigned times, uint64_t limit_ns,
 	double *us, struct wick_diag *diag)
 {
-	uint64_t ns[BURSTS_MAX], spent_ns = 0;
+	double all_us[BURSTS_MAX];
+	uint64_t ns, spent_ns = 0;
 	unsigned count = 0;
 
 	do {
-		int rc = wick_probe_burst(probe, chunk_bytes, reads, &ns[count], diag);
+		int rc = wick_probe_burst(probe, chunk_bytes, reads, &ns, diag);
 
 		if (rc < 0)
 			return rc;
-		spent_ns += ns[count++];
+		all_us[count++] = (double)ns / 1e3;
+		spent_ns += ns;
 	} while (count < WICK_MIN(times, (unsigned)BURSTS_MAX) && spent_ns < limit_ns);
-	qsort(ns, count, sizeof(*ns), compare);
-	*us = (double)(ns[(count - 1) / 2] + ns[count / 2]) / 2e3;
+	*us = wick_median(all_us, count);
 	return 0;
 }
 

@@ -175,7 +175,7 @@ static double look_up(const struct wick_profile *profile, const double table[][W
 /* Depths that were measured are all that is known: no deeper queue is any faster. */
 static uint32_t known_depth(const struct wick_profile *profile, uint32_t depth)
 {
-	wick_verify(profile->size_count && profile->depth_count && depth);
+	wick_require(profile->size_count && profile->depth_count && depth);
 	return WICK_MIN(depth, profile->depths[profile->depth_count - 1]);
 }
 
@@ -192,7 +192,7 @@ struct wick_extent_price wick_profile_price(const struct wick_profile *profile, 
 {
 	double one_one = 0, one_x = 0, x_x = 0, one = 0, x = 0, scale, per_read, per_byte;
 
-	wick_verify(bytes_min && bytes_min <= bytes_max);
+	wick_require(bytes_min && bytes_min <= bytes_max);
 	for (unsigned i = 0; i < PRICE_POINTS; i++) {
 		double bytes = (double)bytes_min * pow((double)bytes_max / (double)bytes_min, i / (PRICE_POINTS - 1.0));
 		double u = 1 / wick_profile_read_us(profile, (uint64_t)bytes, depth), v = floor(bytes) * u;
@@ -236,7 +236,7 @@ uint32_t wick_profile_depth(const struct wick_profile *profile, uint64_t bytes, 
 	double best_us = INFINITY;
 	unsigned i;
 
-	wick_verify(slack >= 0);
+	wick_require(slack >= 0);
 	for (i = 0; i < profile->depth_count; i++)
 		best_us = fmin(best_us, wick_profile_read_us(profile, bytes, profile->depths[i]));
 	for (i = 0; wick_profile_read_us(profile, bytes, profile->depths[i]) > best_us * (1 + slack); i++)

@@ -5,6 +5,7 @@
  * for each. */
 
 #include "bits.h"
+#include "clock.h"
 #include "device.h"
 #include "file.h"
 #include "io.h"
@@ -46,18 +47,10 @@ struct survey {
 	char used_method[16];
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* What is left of the time is shared by the cells that are left. */
 static double cell_ns(const struct survey *survey)
 {
-	uint64_t now = now_ns(), left_ns = survey->deadline_ns > now ? survey->deadline_ns - now : 0;
+	uint64_t now = wick_now_ns(), left_ns = survey->deadline_ns > now ? survey->deadline_ns - now : 0;
 
 	return (double)left_ns / (survey->size_count * (double)WICK_COUNT_OF(depths) - survey->count);
 }
@@ -103,7 +96,7 @@ int wick_profile_probe(struct wick_profile *profile, const struct wick_file *fil
 	bool (*stop)(void), struct wick_diag *diag)
 {
 	struct wick_profile made = { .key.direct = file->direct, .measured_s = time(NULL), .quick = true };
-	struct survey survey = { .file = file, .method = method, .stop = stop, .deadline_ns = now_ns() + limit_ns,
+	struct survey survey = { .file = file, .method = method, .stop = stop, .deadline_ns = wick_now_ns() + limit_ns,
 		.size_count = usable_sizes(file) };
 	struct wick_device device;
 	int rc = wick_device_of(&device, file->path, diag);

@@ -8,6 +8,7 @@
 
 #include "bits.h"
 #include "check.h"
+#include "splitmix.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -42,11 +43,7 @@ struct wick_sim {
 
 uint64_t wick_sim_draw(uint64_t *seed, uint64_t limit)
 {
-	uint64_t z = *seed += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return (z ^ z >> 31) % limit;
+	return wick_splitmix_draw(seed) % limit;
 }
 
 static bool suffers(struct wick_sim *sim, unsigned per_mille)
@@ -71,7 +68,7 @@ static void read_image(const struct wick_sim *sim, const struct wick_io_request 
 	if (sim->options.image)
 		memcpy(to, sim->options.image + request->left_offset + at, bytes);
 	else
-		wick_verify(pread(request->file->fd, to, bytes, (off_t)(request->left_offset + at)) == (ssize_t)bytes);
+		wick_require(pread(request->file->fd, to, bytes, (off_t)(request->left_offset + at)) == (ssize_t)bytes);
 }
 
 /* Moves the first `bytes` of the attempt, leaving out the sector that begins at `torn`. */
@@ -185,7 +182,7 @@ static void sim_start(void *method, struct wick_io_request *request)
 	const uint64_t size = request->file->size, from = request->left_offset;
 	struct flight flight = { .request = request };
 
-	wick_verify(sim->flight_count < sim->depth && from % request->file->offset_align == 0);
+	wick_require(sim->flight_count < sim->depth && from % request->file->offset_align == 0);
 	sim->attempts++;
 	if (options->started)
 		options->started(options->user, request);
@@ -235,7 +232,7 @@ static void sim_drive(void *method, bool wait)
 {
 	struct wick_sim *sim = method;
 
-	wick_verify(sim->flight_count);
+	wick_require(sim->flight_count);
 	if (wait)
 		sim->now_ns = WICK_MAX(sim->now_ns, sim->flights[earliest(sim)].due_ns);
 	while (sim->flight_count && sim->flights[earliest(sim)].due_ns <= sim->now_ns)
@@ -260,7 +257,7 @@ static void sim_destroy(void *method)
 {
 	struct wick_sim *sim = method;
 
-	wick_verify(!sim->flight_count); /* io.c let us go with reads under way */
+	wick_require(!sim->flight_count); /* io.c let us go with reads under way */
 	free(sim->flights);
 	free(sim);
 }

@@ -117,7 +117,7 @@ static int take_over(struct uring *uring)
 {
 	int rc;
 
-	wick_verify(!uring->flying);
+	wick_require(!uring->flying);
 	drop_ring(uring);
 	rc = make_ring(uring);
 	if (rc == 0 && uring->range_count &&
@@ -185,7 +185,7 @@ static void uring_start(void *method, struct wick_io_request *request)
 		return;
 	}
 	sqe = io_uring_get_sqe(&uring->ring);
-	wick_verify(sqe); /* the ring has depth entries, and what has ended has left them */
+	wick_require(sqe); /* the ring has depth entries, and what has ended has left them */
 	prepare(uring, sqe, request);
 }
 
@@ -219,7 +219,7 @@ static void give_up(struct uring *uring, int error)
 {
 	const struct io_uring_sq *sq = &uring->ring.sq;
 
-	wick_verify(uring->flying == io_uring_sq_ready(&uring->ring));
+	wick_require(uring->flying == io_uring_sq_ready(&uring->ring));
 	for (unsigned at = *sq->khead; at != sq->sqe_tail; at++)
 		end(uring, (struct wick_io_request *)(uintptr_t)sq->sqes[at & sq->ring_mask].user_data, error);
 	uring->send_failures = 0;

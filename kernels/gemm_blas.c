@@ -15,7 +15,7 @@
 /* OpenBLAS counts in int: a tile that does not fit is the caller's mistake. */
 static blasint count_of(size_t value)
 {
-	wick_verify(value <= INT_MAX);
+	wick_require(value <= INT_MAX);
 	return (blasint)value;
 }
 

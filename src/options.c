@@ -15,6 +15,8 @@
 
 #define DEPTH_DEFAULT 256 /* a deep queue goes out in few system calls, each a notice to the drive */
 #define CHUNK_DEFAULT (1u << 20)
+_Static_assert(WICK_CHUNK_BYTES_STEP == WICK_FILE_ALIGN, "chunks begin where reads may");
+
 #define PERCENT_MAX 100000 /* a thousand times the model */
 
 void wick_options_init(struct wick_options *options)
@@ -29,7 +31,7 @@ static uint32_t allowed_cpus(void)
 
 	if (sched_getaffinity(0, sizeof(set), &set))
 		return 1;
-	return (uint32_t)WICK_MIN(WICK_MAX(CPU_COUNT(&set), 1), WICK_POOL_THREADS);
+	return (uint32_t)WICK_MIN(WICK_MAX(CPU_COUNT(&set), 1), WICK_THREADS_MAX);
 }
 
 /* Sparse where that is the model's arithmetic and something says which neurons to compute. */
@@ -84,11 +86,11 @@ static int check_range(const char *what, uint64_t value, uint64_t least, uint64_
 
 static int check_chunk(uint64_t bytes, struct wick_diag *diag)
 {
-	int err = check_range("chunk size", bytes, WICK_FILE_ALIGN, WICK_CHUNK_MAX, diag);
+	int err = check_range("chunk size", bytes, WICK_CHUNK_BYTES_STEP, WICK_CHUNK_BYTES_MAX, diag);
 
-	if (!err && bytes % WICK_FILE_ALIGN)
+	if (!err && bytes % WICK_CHUNK_BYTES_STEP)
 		err = wick_diag_say(diag, -EINVAL, "chunk size %llu: not a multiple of %u bytes",
-			(unsigned long long)bytes, WICK_FILE_ALIGN);
+			(unsigned long long)bytes, WICK_CHUNK_BYTES_STEP);
 	return err;
 }
 
@@ -131,9 +133,9 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 	if (!err)
 		err = check_range("context", settings->ctx, 1, ctx_max, diag);
 	if (!err)
-		err = check_range("threads", settings->threads, 1, WICK_POOL_THREADS, diag);
+		err = check_range("threads", settings->threads, 1, WICK_THREADS_MAX, diag);
 	if (!err)
-		err = check_range("queue depth", settings->queue_depth, 1, WICK_DEPTH_MAX, diag);
+		err = check_range("queue depth", settings->queue_depth, 1, WICK_QUEUE_DEPTH_MAX, diag);
 	if (!err)
 		err = check_chunk(settings->chunk_bytes, diag);
 	return err;

@@ -23,9 +23,6 @@ struct wick_settings {
 	bool lookahead, bridge, overlap, bundled;
 };
 
-#define WICK_DEPTH_MAX 4096
-#define WICK_CHUNK_MAX (64u << 20)
-
 struct wick_policy_ops;
 
 /* -EINVAL with the option and its limits named. Needs the model for what it limits. */

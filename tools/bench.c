@@ -6,7 +6,9 @@
 #include "bench.h"
 
 #include "bench_order.h"
+#include "clock.h"
 #include "engine.h"
+#include "median.h"
 #include "progress.h"
 
 #include <errno.h>
@@ -29,19 +31,6 @@ struct timing {
 	struct wick_diag *diag;
 };
 
-static int by_value(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static double median(double *values, uint32_t count)
-{
-	qsort(values, count, sizeof(*values), by_value);
-	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 /* Evaluates the token at hand, picks the next one, which costs nothing here, and keeps what it took as number i. */
 static int time_token(struct timing *timing, uint32_t i)
 {
@@ -53,9 +42,9 @@ static int time_token(struct timing *timing, uint32_t i)
 	if (timing->way->forgets)
 		wick_forget(timing->wick);
 	wick_stats_reset(timing->wick);
-	begun_ns = now_ns();
+	begun_ns = wick_now_ns();
 	rc = wick_eval(timing->wick, &timing->token, 1, NULL, NULL, timing->diag);
-	timing->figures[MS][i] = (double)(now_ns() - begun_ns) / 1e6;
+	timing->figures[MS][i] = (double)(wick_now_ns() - begun_ns) / 1e6;
 	if (rc)
 		return rc;
 	wick_stats(timing->wick, &stats);
@@ -86,9 +75,9 @@ static int time_tokens(struct timing *timing, struct bench_row *row, uint32_t mo
 		progress_say(&progress, "%s: warming up, token %u of %u", bench_name(row), i + 1, row->warm_up);
 		rc = time_token(timing, 0);
 	}
-	begun_ns = now_ns();
+	begun_ns = wick_now_ns();
 	for (row->tokens = 0; !rc && row->tokens < most; row->tokens++) {
-		if (row->tokens >= TOKENS_MIN && now_ns() - begun_ns > ENOUGH_NS)
+		if (row->tokens >= TOKENS_MIN && wick_now_ns() - begun_ns > ENOUGH_NS)
 			break;
 		progress_say(&progress, "%s: token %u of %u, the last one in %.1f ms", bench_name(row), row->tokens + 1, most,
 			row->tokens ? timing->figures[MS][row->tokens - 1] : 0.0);
@@ -117,7 +106,7 @@ static int time_engine(struct wick *wick, struct bench_row *row, const struct be
 	bos_count = wick_tokenize(wick, "", 0, true, &timing.token, 1); /* without one, token 0 begins */
 	rc = bos_count < 0 ? (int)bos_count : time_tokens(&timing, row, job->tokens);
 	for (unsigned f = 0; !rc && f < FIGURES; f++)
-		*into[f] = median(timing.figures[f], row->tokens);
+		*into[f] = wick_median(timing.figures[f], row->tokens);
 	free(figures);
 	return rc;
 }

@@ -3,6 +3,7 @@
 
 /* wick pack SRC -o OUT.gguf */
 
+#include "clock.h"
 #include "commands.h"
 #include "progress.h"
 
@@ -26,7 +27,8 @@ static const struct opt options[] = {
 	{ OPT_CHOICE, .name = "type", .choices = types, .into.text = &pack_options.type,
 		.help = "how weights are stored (f16); q8_0 and q4_0 are GGUF's, of 8.5 "
 			"and 4.5 bits, for models whose widths are multiples of 32" },
-	{ OPT_COUNT, .name = "align", .value = "N", .into.count = &align, .min = 512, .max = 4096,
+	{ OPT_COUNT, .name = "align", .value = "N", .into.count = &align,
+		.min = WICK_ALIGN_MIN, .max = WICK_ALIGN_MAX,
 		.help = "bytes that a neuron's place in the file is a multiple of, a "
 			"power of two: what the drive wants of a direct read (512)" },
 	{ OPT_CHOICE, .name = "order", .choices = orders, .into.text = &pack_options.order,
@@ -66,7 +68,7 @@ static int run(struct wick_diag *diag)
 	progress_end(&progress);
 	if (!rc && !stat(out_path, &packed))
 		fprintf(stderr, "%s: %s, packed in %.1f s\n", out_path, BYTES(packed.st_size),
-			(double)(now_ns() - progress.begun_ns) / 1e9);
+			(double)(wick_now_ns() - progress.begun_ns) / 1e9);
 	return rc;
 }
 

@@ -3,6 +3,7 @@
 
 /* wick run MODEL -p TEXT */
 
+#include "clock.h"
 #include "commands.h"
 #include "engine.h"
 #include "figures.h"
@@ -95,7 +96,7 @@ static void choose_seed(void)
 	if (seed != NO_SEED)
 		return;
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-		random = (uint32_t)now_ns();
+		random = (uint32_t)wick_now_ns();
 	seed = random;
 }
 

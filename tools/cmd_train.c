@@ -3,6 +3,7 @@
 
 /* wick train MODEL --text FILE... */
 
+#include "clock.h"
 #include "commands.h"
 #include "json.h"
 #include "progress.h"
@@ -42,7 +43,8 @@ static const struct opt options[] = {
 	{ OPT_SIZE, .name = "memory", .value = "SIZE", .into.size = &train_options.memory_bytes, .min = 1,
 		.help = "all that the process may take (three quarters of what is "
 			"free)" },
-	{ OPT_COUNT, .name = "threads", .value = "N", .into.count = &train_options.threads, .min = 1, .max = 256,
+	{ OPT_COUNT, .name = "threads", .value = "N", .into.count = &train_options.threads, .min = 1,
+		.max = WICK_THREADS_MAX,
 		.help = "that compute (one for each CPU)" },
 	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "the figures as JSON on standard output" },
 	{ OPT_END },
@@ -64,7 +66,7 @@ struct shown {
 static int show(void *user, uint32_t layer, uint32_t layers, const char *what, double done)
 {
 	struct shown *shown = user;
-	double seconds = (double)(now_ns() - shown->progress.begun_ns) / 1e9;
+	double seconds = (double)(wick_now_ns() - shown->progress.begun_ns) / 1e9;
 	char left[32] = "";
 
 	if (shown->begun < 0)

@@ -10,8 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define CHUNK_UNIT 4096u
-
 struct wick_options engine_options;
 
 void engine_options_init(void)
@@ -65,7 +63,7 @@ int engine_options_check(struct wick_diag *diag)
 		return wick_diag_say(diag, -EINVAL, "--window is for --policy window, not for '%s'", options->policy);
 	if (options->trace && is_other(options->mode, "sparse"))
 		return wick_diag_say(diag, -EINVAL, "--trace is for --mode sparse, not for '%s'", options->mode);
-	if (options->chunk_bytes % CHUNK_UNIT)
+	if (options->chunk_bytes % WICK_CHUNK_BYTES_STEP)
 		return wick_diag_say(diag, -EINVAL, "--chunk-size takes a multiple of 4k, not '%llu'",
 			(unsigned long long)options->chunk_bytes);
 	if (is_other(options->numa, "local") && is_other(options->numa, "interleave") && !is_node(options->numa))
@@ -80,7 +78,8 @@ static const char *const methods[] = { "uring", "pread", "mmap", NULL };
 
 const struct opt engine_opts[] = {
 	{ OPT_HEADING, .help = "Memory:" },
-	{ OPT_BUDGET, .name = "memory", .value = "SIZE|PCT%", .into.budget = &engine_options.memory, .min = 1u << 20,
+	{ OPT_BUDGET, .name = "memory", .value = "SIZE|PCT%", .into.budget = &engine_options.memory,
+		.min = 1u << 20, /* no process is smaller: whoever says 60 means 60% */
 		.help = "all that the process may take: a size such as 2G (k, M, G and T are powers of 1024), or a share "
 			"of the model's weights and, beside it, what the process itself takes (three quarters of what is "
 			"free, at most what the model needs)" },
@@ -114,12 +113,13 @@ const struct opt engine_opts[] = {
 	{ OPT_FLAG, .name = "no-verify", .into.flag = &engine_options.no_verify,
 		.help = "do not compare checksums of what is read: damage goes unnoticed" },
 	{ OPT_COUNT, .name = "queue-depth", .value = "N", .into.count = &engine_options.queue_depth,
-		.min = 1, .max = 4096, .help = "reads in flight (256; not direct: 32)" },
+		.min = 1, .max = WICK_QUEUE_DEPTH_MAX, .help = "reads in flight (256; not direct: 32)" },
 	{ OPT_SIZE, .name = "chunk-size", .value = "SIZE", .into.size = &engine_options.chunk_bytes,
-		.min = CHUNK_UNIT, .max = 64u << 20, .help = "bytes of one read, in steps of 4k (1M)" },
+		.min = WICK_CHUNK_BYTES_STEP, .max = WICK_CHUNK_BYTES_MAX, .help = "bytes of one read, in steps of 4k (1M)" },
 
 	{ OPT_HEADING, .help = "Processor:" },
-	{ OPT_COUNT, .name = "threads", .value = "N", .into.count = &engine_options.threads, .min = 1, .max = 256,
+	{ OPT_COUNT, .name = "threads", .value = "N", .into.count = &engine_options.threads, .min = 1,
+		.max = WICK_THREADS_MAX,
 		.help = "that compute (one for each CPU)" },
 	{ OPT_TEXT, .name = "numa", .value = "POLICY", .into.text = &engine_options.numa,
 		.help = "local: each node its own rows and threads; interleave: pages on each node in turn; a number: only "

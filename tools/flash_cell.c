@@ -13,6 +13,7 @@
  */
 
 #include "bits.h"
+#include "clock.h"
 #include "flash.h"
 #include "probe.h"
 #include "progress.h"
@@ -96,7 +97,7 @@ static int set_up(struct reader *reader)
 	const struct flash_cell *cell = reader->shared->cell;
 	struct wick_io_options io = bench->io;
 	struct wick_probe_options probe = { .file = &bench->file, .depth = cell->depth, .reads_max = cell->depth,
-		.chunk_bytes_max = cell->chunk_bytes, .land_bytes = bench->land_bytes, .seed = now_ns() + reader->index,
+		.chunk_bytes_max = cell->chunk_bytes, .land_bytes = bench->land_bytes, .seed = wick_now_ns() + reader->index,
 		.stop = interrupted };
 	int rc;
 

@@ -4,7 +4,9 @@
 /* Holding a profile against the drive, on reads that it was not made from. */
 
 #include "bits.h"
+#include "clock.h"
 #include "flash.h"
+#include "median.h"
 #include "probe.h"
 #include "profile.h"
 #include "progress.h"
@@ -45,21 +47,13 @@ static int measure(struct flash_point *point, struct wick_probe *probe, const st
 	return rc;
 }
 
-static int by_size(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void sum_up(struct flash_check *check)
 {
 	double errors[FLASH_POINTS_MAX];
 
 	for (unsigned i = 0; i < check->count; i++)
 		errors[i] = fabs(check->points[i].error);
-	qsort(errors, check->count, sizeof(*errors), by_size);
-	check->error_median = check->count ? (errors[(check->count - 1) / 2] + errors[check->count / 2]) / 2 : 0;
+	check->error_median = check->count ? wick_median(errors, check->count) : 0;
 	check->error_worst = check->count ? errors[check->count - 1] : 0;
 }
 
@@ -78,7 +72,7 @@ static int load_profile(struct wick_profile *profile, const struct flash_bench *
 static int measure_points(struct flash_check *check, const struct flash_bench *bench, struct wick_probe *probe,
 	const struct wick_profile *profile, void (*tell)(const struct flash_point *point), struct wick_diag *diag)
 {
-	uint64_t state = now_ns();
+	uint64_t state = wick_now_ns();
 	int rc = 0;
 
 	while (check->count < check->planned && !rc) {
@@ -100,7 +94,7 @@ int flash_check_run(struct flash_bench *bench, struct flash_check *check, void (
 	struct wick_diag *diag)
 {
 	struct wick_probe_options options = { .file = &bench->file, .depth = DEPTH, .reads_max = READS_MAX,
-		.bytes = bench->file.size, .land_bytes = WICK_PROBE_LAND_BYTES, .seed = now_ns(), .stop = interrupted,
+		.bytes = bench->file.size, .land_bytes = WICK_PROBE_LAND_BYTES, .seed = wick_now_ns(), .stop = interrupted,
 		.chunk_bytes_max = BUNDLE_BYTES * WICK_MIN(bench->file.size / BUNDLE_BYTES, (uint64_t)BUNDLES_MAX) };
 	struct wick_io_options io = bench->io;
 	struct wick_probe *probe = NULL;

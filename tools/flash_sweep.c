@@ -4,7 +4,9 @@
 /* Cell after cell, round after round: what drifts between the rounds is left to the medians. */
 
 #include "bits.h"
+#include "clock.h"
 #include "flash.h"
+#include "median.h"
 #include "progress.h"
 
 #include <errno.h>
@@ -35,7 +37,7 @@ static void draw(void *user)
 	const struct flash_sweep *sweep = line->sweep;
 	const struct flash_cell *cell = &sweep->cells[line->cell];
 	unsigned done = line->round * sweep->planned + line->cell, all = sweep->rounds * sweep->planned;
-	double spent_s = (double)(now_ns() - line->begun_ns) / 1e9;
+	double spent_s = (double)(wick_now_ns() - line->begun_ns) / 1e9;
 	double left_s = done ? spent_s / done * (all - done) : sweep->bench->seconds * all;
 
 	if (!isatty(STDERR_FILENO) || spent_s < 1)
@@ -44,13 +46,6 @@ static void draw(void *user)
 		SIZE(cell->chunk_bytes), cell->depth, cell->threads, left_s);
 	fflush(stderr);
 	line->shown = true;
-}
-
-static int compare(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 void flash_cell_medians(struct flash_cell *cell, const struct flash_cell *rounds, unsigned count)
@@ -64,8 +59,7 @@ void flash_cell_medians(struct flash_cell *cell, const struct flash_cell *rounds
 	for (unsigned figure = 0; values && figure < FLASH_FIGURES; figure++) {
 		for (unsigned i = 0; i < count; i++)
 			values[i] = rounds[i].figure[figure];
-		qsort(values, count, sizeof(*values), compare);
-		cell->figure[figure] = (values[(count - 1) / 2] + values[count / 2]) / 2;
+		cell->figure[figure] = wick_median(values, count);
 	}
 	free(values);
 }
@@ -129,7 +123,7 @@ static void finish_early(struct flash_sweep *sweep, const struct flash_cell *run
 int flash_sweep_run(struct flash_bench *bench, struct flash_sweep *sweep, bool print, struct wick_diag *diag)
 {
 	struct flash_cell *runs = calloc((size_t)sweep->planned * sweep->rounds + 1, sizeof(*runs));
-	struct line line = { .sweep = sweep, .begun_ns = now_ns() };
+	struct line line = { .sweep = sweep, .begun_ns = wick_now_ns() };
 	int rc = runs ? 0 : wick_diag_say(diag, -ENOMEM, "no memory for %u combinations", sweep->planned);
 
 	while (!rc && line.round < sweep->rounds) {

@@ -5,6 +5,7 @@
 
 #include "generate.h"
 
+#include "clock.h"
 #include "json.h"
 #include "progress.h"
 #include "text.h"
@@ -32,7 +33,7 @@ static uint32_t reading_tokens; /* 0: that is over */
 
 static int heed(void *user, uint64_t done, uint64_t total)
 {
-	double share = (double)done / (double)total, seconds = (double)(now_ns() - reading.begun_ns) / 1e9;
+	double share = (double)done / (double)total, seconds = (double)(wick_now_ns() - reading.begun_ns) / 1e9;
 
 	(void)user;
 	if (reading_tokens)
@@ -85,7 +86,7 @@ static int eval_prompt(struct generator *gen, const struct prompt *prompt)
 {
 	int64_t count = wick_tokenize(gen->wick, prompt->text, prompt->bytes, true, NULL, 0);
 	uint32_t *ids;
-	uint64_t begun_ns = now_ns();
+	uint64_t begun_ns = wick_now_ns();
 	int rc;
 
 	if (count == -EINVAL)
@@ -102,7 +103,7 @@ static int eval_prompt(struct generator *gen, const struct prompt *prompt)
 		rc = eval_shown(gen, ids, (uint32_t)count);
 	free(ids);
 	gen->figures->prompt_tokens = wick_position(gen->wick);
-	gen->figures->prompt_ns = now_ns() - begun_ns;
+	gen->figures->prompt_ns = wick_now_ns() - begun_ns;
 	wick_stats(gen->wick, &gen->figures->prompt);
 	return rc;
 }
@@ -164,9 +165,9 @@ static int generate_to(struct generator *gen, const struct prompt *prompt)
 	if (rc && rc != -ECANCELED)
 		return rc;
 	wick_stats_reset(gen->wick);
-	begun_ns = now_ns();
+	begun_ns = wick_now_ns();
 	rc = write_tokens(gen);
-	gen->figures->decode_ns = now_ns() - begun_ns;
+	gen->figures->decode_ns = wick_now_ns() - begun_ns;
 	wick_stats(gen->wick, &gen->figures->decode);
 	return rc;
 }

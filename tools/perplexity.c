@@ -10,6 +10,7 @@
 
 #include "perplexity.h"
 
+#include "clock.h"
 #include "json_text.h"
 
 #include <errno.h>
@@ -109,7 +110,7 @@ static int eval_chunk(struct measure *m, const uint32_t *ids, uint32_t count)
 static void show(struct measure *m)
 {
 	const struct perplexity *result = m->result;
-	double seconds = (double)(now_ns() - m->begun_ns) / 1e9;
+	double seconds = (double)(wick_now_ns() - m->begun_ns) / 1e9;
 
 	if (result->tokens)
 		progress_say(m->progress, "evaluated %llu tokens, %.0f a second; perplexity %.2f so far",
@@ -155,14 +156,14 @@ static int measure_all(struct measure *m)
 	double nats;
 	int rc = 0;
 
-	m->begun_ns = now_ns();
+	m->begun_ns = wick_now_ns();
 	wick_stats_reset(m->wick);
 	while (!rc && !ended && m->tokens_left) {
 		rc = take_piece(m, &ended);
 		if (!rc && (m->count || ended))
 			rc = eval_chunks(m, ended);
 	}
-	m->result->ns = now_ns() - m->begun_ns;
+	m->result->ns = wick_now_ns() - m->begun_ns;
 	if (!m->result->stop)
 		m->result->stop = m->tokens_left ? "end" : "length";
 	wick_stats(m->wick, &m->result->stats);

@@ -5,6 +5,8 @@
 
 #include "progress.h"
 
+#include "clock.h"
+
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,14 +47,6 @@ bool interrupted(void)
 	return stop_wanted;
 }
 
-uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 const char *say_bytes(struct bytes_text *into, double bytes)
 {
 	static const char *const units[] = { "bytes", "kB", "MB", "GB", "TB" };
@@ -68,12 +62,12 @@ const char *say_bytes(struct bytes_text *into, double bytes)
 
 void progress_begin(struct progress *progress, const char *verb)
 {
-	*progress = (struct progress){ .verb = verb, .begun_ns = now_ns() };
+	*progress = (struct progress){ .verb = verb, .begun_ns = wick_now_ns() };
 }
 
 static bool is_time(struct progress *progress)
 {
-	uint64_t now = now_ns();
+	uint64_t now = wick_now_ns();
 
 	if (now - progress->begun_ns <= PATIENCE_NS || now - progress->shown_ns <= REDRAW_NS || !isatty(STDERR_FILENO))
 		return false;
@@ -114,7 +108,7 @@ int progress_show(void *user, uint64_t bytes_done, uint64_t bytes_total)
 	struct progress *progress = user;
 
 	if (bytes_done && is_time(progress))
-		draw(progress, (double)bytes_done, (double)bytes_total, (double)(now_ns() - progress->begun_ns) / 1e9);
+		draw(progress, (double)bytes_done, (double)bytes_total, (double)(wick_now_ns() - progress->begun_ns) / 1e9);
 	return interrupted();
 }
 

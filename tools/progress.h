@@ -29,8 +29,6 @@ void progress_say(struct progress *progress, const char *format, ...) __attribut
 /* Wipes the line. */
 void progress_end(struct progress *progress);
 
-uint64_t now_ns(void); /* CLOCK_MONOTONIC */
-
 /* "13.2 GB", in powers of 1000; returns text. */
 struct bytes_text {
 	char text[24];

@@ -47,6 +47,14 @@ typedef int (*wick_progress_fn)(void *user, uint64_t bytes_done, uint64_t bytes_
 
 #define WICK_CTX_DEFAULT 2048 /* tokens, where the model has as many */
 
+/* Limits of the options. */
+#define WICK_QUEUE_DEPTH_MAX 4096
+#define WICK_CHUNK_BYTES_STEP 4096 /* a chunk is a multiple of this */
+#define WICK_CHUNK_BYTES_MAX (64u << 20)
+#define WICK_THREADS_MAX 256
+#define WICK_ALIGN_MIN 512 /* of a packed bundle; a power of two */
+#define WICK_ALIGN_MAX 4096
+
 /* The whole process in bytes, or a share of the model: percent of wick.source_bytes plus the fixed cost of the process.
  * Both 0: three quarters of the memory that is free (a cgroup's limit included), never more than the model needs. */
 struct wick_memory {

@@ -126,7 +126,7 @@ void wick_fetch_wait(struct wick_fetch *fetch)
 	struct wick_io_request *request = wick_io_wait(fetch->io);
 
 	fetch->wait_ns += wick_now_ns() - begun;
-	wick_verify(request);
+	wick_require(request);
 	take_back(fetch, request);
 }
 

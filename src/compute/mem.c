@@ -63,7 +63,7 @@ void *wick_mem_take(struct wick_mem *mem, uint64_t bytes)
 	uint64_t cost = wick_mem_cost(bytes);
 	void *taken = mem->base + mem->used;
 
-	wick_verify(cost <= mem->bytes - mem->used);
+	wick_require(cost <= mem->bytes - mem->used);
 	mem->used += cost;
 	return taken;
 }

@@ -35,6 +35,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <wick/wick.h>
 
 #define SPIN_NS 50000 /* what waking a thread costs, on a virtual machine */
 #define LOOKS 32       /* at a word, between two at the clock */
@@ -269,8 +270,8 @@ int wick_pool_create_on(
 	int err;
 
 	*pool = NULL;
-	if (threads < 1 || threads > WICK_POOL_THREADS)
-		return wick_diag_say(diag, -EINVAL, "%u threads: 1 to %u are possible", threads, WICK_POOL_THREADS);
+	if (threads < 1 || threads > WICK_THREADS_MAX)
+		return wick_diag_say(diag, -EINVAL, "%u threads: 1 to %u are possible", threads, WICK_THREADS_MAX);
 	new = allocate(threads);
 	if (!new)
 		return wick_diag_say(diag, -ENOMEM, "no memory for %u threads", threads);

@@ -13,9 +13,8 @@ struct wick_pool;
 
 typedef void (*wick_task_fn)(void *arg, uint32_t task, uint32_t thread);
 
-/* threads counts the caller, 1..WICK_POOL_THREADS; 1 starts none. topo says on which nodes they run; without it the
+/* threads counts the caller, 1..WICK_THREADS_MAX; 1 starts none. topo says on which nodes they run; without it the
  * kernel does. */
-#define WICK_POOL_THREADS 256
 int wick_pool_create(struct wick_pool **pool, uint32_t threads, struct wick_diag *diag);
 int wick_pool_create_on(
 	struct wick_pool **pool, uint32_t threads, const struct wick_topo *topo, struct wick_diag *diag);

@@ -147,7 +147,7 @@ static void pass_over(struct wick_sweep *sweep, uint32_t place)
 	for (;;) {
 		uint32_t slot = sweep->head % sweep->shape.unit_count;
 
-		wick_verify(sweep->head != sweep->tail);
+		wick_require(sweep->head != sweep->tail);
 		if (sweep->ring_place[slot] == place)
 			return;
 		wick_fetch_drain(sweep->fetch, &sweep->ring[slot]);

@@ -346,7 +346,7 @@ unsigned wick_checkpoint_count(const struct wick_checkpoint *checkpoint)
 
 const struct wick_source_tensor *wick_checkpoint_at(const struct wick_checkpoint *checkpoint, unsigned i)
 {
-	wick_verify(i < checkpoint->list.count);
+	wick_require(i < checkpoint->list.count);
 	return &checkpoint->list.tensors[i];
 }
 

@@ -7,20 +7,13 @@
 
 #include "bits.h"
 #include "check.h"
+#include "splitmix.h"
 
 #include <string.h>
 
 #define LANES 4                              /* of 16 bits */
 #define STEP (0.02f * 3.46410162f / 65536)   /* 0.02 * sqrt(12) is the width of all 65536 steps */
 #define MIDDLE 32767.5f
-
-/* The output function of SplitMix64. */
-WICK_WRAPS static uint64_t mix(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-	return x ^ (x >> 31);
-}
 
 /* FNV-1a */
 WICK_WRAPS static uint64_t seed_of(const char *name)
@@ -29,14 +22,14 @@ WICK_WRAPS static uint64_t seed_of(const char *name)
 
 	for (; *name; name++)
 		hash = (hash ^ (uint8_t)*name) * 0x100000001b3u;
-	return mix(hash);
+	return wick_splitmix_mix(hash);
 }
 
 /* Numbers [first, first + count) behind `into`, which need not be aligned. */
 WICK_WRAPS static void make(uint8_t *into, uint64_t seed, float around, uint64_t first, uint64_t count)
 {
 	for (uint64_t i = first; i < first + count;) {
-		uint64_t bits = mix(seed + i / LANES * 0x9e3779b97f4a7c15u) >> 16 * (i % LANES);
+		uint64_t bits = wick_splitmix_mix(seed + i / LANES * WICK_SPLITMIX_STEP) >> 16 * (i % LANES);
 
 		do {
 			float number = around + ((float)(uint16_t)bits - MIDDLE) * STEP;
@@ -53,7 +46,7 @@ static int read_made(struct wick_source_file *file, const struct wick_source_ten
 {
 	(void)file;
 	(void)diag;
-	wick_verify(offset % sizeof(float) == 0 && bytes % sizeof(float) == 0);
+	wick_require(offset % sizeof(float) == 0 && bytes % sizeof(float) == 0);
 	make(into, seed_of(tensor->name), (float)tensor->entry, offset / sizeof(float), bytes / sizeof(float));
 	return 0;
 }

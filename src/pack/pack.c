@@ -20,8 +20,6 @@
 #define COLUMNS_MIN 64u                  /* neurons of a turn: below, the reads get too small */
 #define MEMORY_DEFAULT (1ull << 30)
 #define OVERHEAD_BYTES (48ull << 20)     /* page cache of both files, names and header */
-#define ALIGN_MIN 512u
-#define ALIGN_MAX 4096u
 
 static int choose_type(enum wick_type *type, const char *name, struct wick_diag *diag)
 {
@@ -56,14 +54,14 @@ static int open_checkpoint(struct wick_pack_job *job, const char *source)
 /* What config.json and the options decide, and a checkpoint that agrees with it. */
 static int understand(struct wick_pack_job *job, const char *source, const struct wick_pack_options *options)
 {
-	uint32_t align = options->align ? options->align : ALIGN_MIN;
+	uint32_t align = options->align ? options->align : WICK_ALIGN_MIN;
 	struct wick_config config = { 0 };
 	int rc;
 
-	if (!wick_is_pow2(align) || align < ALIGN_MIN || align > ALIGN_MAX)
+	if (!wick_is_pow2(align) || align < WICK_ALIGN_MIN || align > WICK_ALIGN_MAX)
 		return wick_diag_say(job->diag, -EINVAL,
 			"bundles cannot be aligned to %u bytes: it takes a power of two from %u to %u", align,
-			ALIGN_MIN, ALIGN_MAX);
+			WICK_ALIGN_MIN, WICK_ALIGN_MAX);
 	rc = choose_type(&job->shape.type, options->type, job->diag);
 	if (rc == 0)
 		rc = load_config(&config, source, job->diag);

@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "clock.h"
+#include "median.h"
 #include "pool.h"
 
 #include <errno.h>
@@ -70,13 +71,6 @@ static void pass_swept(struct trial *trial)
 	}
 }
 
-static int compare(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Bytes a microsecond; the first pass warms up. */
 static double rate_of(struct trial *trial, void (*pass)(struct trial *trial))
 {
@@ -89,8 +83,7 @@ static double rate_of(struct trial *trial, void (*pass)(struct trial *trial))
 		pass(trial);
 		rates[i] = (double)(trial->rows * trial->row_bytes) / ((double)(wick_now_ns() - begun_ns + 1) / 1e3);
 	}
-	qsort(rates, TIMES, sizeof(*rates), compare);
-	return rates[TIMES / 2];
+	return wick_median(rates, TIMES);
 }
 
 int wick_rates_measure(struct wick_rates *rates, const struct wick_compute *compute, enum wick_type type, uint64_t cols,

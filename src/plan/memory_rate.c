@@ -5,6 +5,7 @@
 
 #include "bits.h"
 #include "clock.h"
+#include "median.h"
 #include "mem.h"
 #include "pool.h"
 #include "topo.h"
@@ -46,13 +47,6 @@ static void add_up(void *arg, uint32_t task, uint32_t thread)
 		reading->sum += sums[k];
 }
 
-static int by_value(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* The median of as many passes as there is time for. */
 static double time_passes(struct wick_pool *pool, struct reading *reading, uint32_t tasks)
 {
@@ -66,8 +60,7 @@ static double time_passes(struct wick_pool *pool, struct reading *reading, uint3
 		wick_pool_run(pool, add_up, reading, tasks);
 		rates[count++] = (double)tasks * TASK_BYTES * 1e3 / (double)(wick_now_ns() - from_ns + 1);
 	} while (count < RATE_PASSES && wick_now_ns() - begun_ns < RATE_NS);
-	qsort(rates, count, sizeof(*rates), by_value);
-	return rates[count / 2];
+	return wick_median(rates, count);
 }
 
 int wick_memory_rate(uint32_t threads, double *mb_per_s, struct wick_diag *diag)
@@ -81,7 +74,7 @@ int wick_memory_rate(uint32_t threads, double *mb_per_s, struct wick_diag *diag)
 	int err;
 
 	wick_topo_read(&topo);
-	err = wick_pool_create(&pool, WICK_MIN(threads ? threads : topo.cpu_count, WICK_POOL_THREADS), diag);
+	err = wick_pool_create(&pool, WICK_MIN(threads ? threads : topo.cpu_count, WICK_THREADS_MAX), diag);
 	if (!err)
 		err = wick_mem_reserve(&mem, (uint64_t)tasks * TASK_BYTES, diag);
 	if (!err) {

@@ -27,7 +27,7 @@ uint64_t wick_drawing_bytes(uint64_t stride)
 void wick_drawing_init(struct wick_drawing *drawing, struct wick_fetch *fetch, uint64_t stride, struct wick_mem *mem)
 {
 	/* A bundle's blocks are its own: a neighbour's row would be overwritten otherwise. */
-	wick_verify(stride % fetch->file->offset_align == 0 && stride % fetch->file->memory_align == 0);
+	wick_require(stride % fetch->file->offset_align == 0 && stride % fetch->file->memory_align == 0);
 	drawing->fetch = fetch;
 	drawing->stride = stride;
 	drawing->chunk_bytes = WICK_MAX(fetch->chunk_bytes, stride);

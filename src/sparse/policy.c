@@ -210,7 +210,7 @@ uint32_t wick_policy_admit(struct wick_policy *policy, struct wick_cache *cache,
 	} else {
 		let_go(policy);
 	}
-	wick_verify(victims <= candidates);
+	wick_require(victims <= candidates);
 	if (victims)
 		wick_select_least(policy->keys, policy->rows, candidates, victims, policy->victims);
 	place(policy, cache, absent, victims, wanted);

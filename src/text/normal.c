@@ -7,6 +7,8 @@
 
 #include "normal.h"
 
+#include "splitmix.h"
+
 #include <math.h>
 
 #define DEGREE 7
@@ -69,13 +71,8 @@ static uint64_t rotate(uint64_t x, unsigned by)
 
 void wick_random_seed(struct wick_random *random, uint64_t seed)
 {
-	for (unsigned i = 0; i < 4; i++) {
-		uint64_t z = seed += 0x9e3779b97f4a7c15;
-
-		z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-		z = (z ^ z >> 27) * 0x94d049bb133111eb;
-		random->state[i] = z ^ z >> 31;
-	}
+	for (unsigned i = 0; i < 4; i++)
+		random->state[i] = wick_splitmix_draw(&seed);
 }
 
 uint64_t wick_random_next(struct wick_random *random)

@@ -7,6 +7,7 @@
 #include "sample.h"
 
 #include "mem.h"
+#include "splitmix.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -27,14 +28,10 @@ void wick_sampler_seed(struct wick_sampler *sampler, uint64_t seed)
 	sampler->state = seed;
 }
 
-/* SplitMix64 (Steele, Lea, Flood 2014): the next number of [0, 1). */
+/* The next number of [0, 1). */
 static double draw(struct wick_sampler *sampler)
 {
-	uint64_t z = sampler->state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
+	return (double)(wick_splitmix_draw(&sampler->state) >> 11) * 0x1p-53;
 }
 
 static uint32_t highest(const float *logits, uint32_t count)

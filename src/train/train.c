@@ -32,7 +32,7 @@ static uint32_t allowed_cpus(void)
 
 	if (sched_getaffinity(0, sizeof(set), &set))
 		return 1;
-	return (uint32_t)WICK_MIN(WICK_MAX(CPU_COUNT(&set), 1), WICK_POOL_THREADS);
+	return (uint32_t)WICK_MIN(WICK_MAX(CPU_COUNT(&set), 1), WICK_THREADS_MAX);
 }
 
 /* Types that a predictor of this model can be stored in: 4 bits, or 16 where the width is not in whole blocks. */
@@ -266,8 +266,8 @@ static int check_options(const struct wick_train_options *options, struct wick_d
 {
 	if (!options->text_count)
 		return wick_diag_say(diag, -EINVAL, "text to learn from is missing");
-	if (options->threads < 1 || options->threads > WICK_POOL_THREADS)
-		return wick_diag_say(diag, -EINVAL, "%u threads: 1 to %u are possible", options->threads, WICK_POOL_THREADS);
+	if (options->threads < 1 || options->threads > WICK_THREADS_MAX)
+		return wick_diag_say(diag, -EINVAL, "%u threads: 1 to %u are possible", options->threads, WICK_THREADS_MAX);
 	if (!(options->size.percent >= 0 && options->size.percent <= 100) ||
 		!(options->ahead_size.percent >= 0 && options->ahead_size.percent <= 100))
 		return wick_diag_say(diag, -EINVAL, "predictors can be 0 to 100%% of the model");

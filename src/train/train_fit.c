@@ -13,6 +13,7 @@
 
 #include "bits.h"
 #include "pool.h"
+#include "splitmix.h"
 #include "train_start.h"
 
 #include <errno.h>
@@ -60,16 +61,6 @@ struct fit {
 static uint32_t tasks_of(uint64_t count, uint32_t each)
 {
 	return (uint32_t)wick_div_up(count, each);
-}
-
-/* splitmix64 */
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
 }
 
 /* Tokens' inputs as floats, and their hidden numbers. */
@@ -260,7 +251,7 @@ static int learn(struct fit *fit, uint32_t steps)
 		fit->rate = rate_at(fit, steps);
 		fit->rounding = fit->step >= steps / 2;
 		for (uint32_t b = 0; b < BATCH; b++)
-			fit->tokens[b] = (uint32_t)(next_random(&fit->random) % fit->data->train);
+			fit->tokens[b] = (uint32_t)(wick_splitmix_draw(&fit->random) % fit->data->train);
 		step(fit);
 		if (fit->options->progress && fit->options->progress(fit->options->user, fit->step, steps))
 			rc = -ECANCELED;

@@ -16,8 +16,10 @@
 #include "extent.h"
 #include "file.h"
 #include "io.h"
+#include "median.h"
 #include "probe.h"
 #include "profile.h"
+#include "splitmix.h"
 
 #include <errno.h>
 #include <math.h>
@@ -67,22 +69,13 @@ static void *memory(size_t bytes)
 	return got;
 }
 
-static uint64_t draw(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15; /* splitmix64 */
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
 /* Every bundle with the same probability, each into a row that says nothing about where it lies in the file. */
 static uint32_t choose(struct bench *bench, double share)
 {
 	uint32_t count = 0;
 
 	for (uint32_t bundle = 0; bundle < BUNDLES; bundle++)
-		if ((double)(draw(&bench->state) >> 11) < share * 0x1p53)
+		if ((double)(wick_splitmix_draw(&bench->state) >> 11) < share * 0x1p53)
 			bench->wanted[count++] = (struct wick_wanted){ .bundle = bundle, .row = bundle * 5 % BUNDLES };
 	return count;
 }
@@ -110,19 +103,6 @@ static double read_extents(struct bench *bench, uint32_t extents)
 	return (double)(ended_ns - begun_ns) / 1e3;
 }
 
-static int compare(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, unsigned count)
-{
-	qsort(values, count, sizeof(*values), compare);
-	return (values[(count - 1) / 2] + values[count / 2]) / 2;
-}
-
 static void bench_gaps(struct bench *bench, double share)
 {
 	static const struct wick_extent_price one_by_one = { .us_per_read = 0, .us_per_byte = 1 };
@@ -144,8 +124,8 @@ static void bench_gaps(struct bench *bench, double share)
 				planned_us[round] = read_extents(bench, extents);
 			}
 	}
-	a = median(alone_us, bench->rounds);
-	b = median(planned_us, bench->rounds);
+	a = wick_median(alone_us, bench->rounds);
+	b = wick_median(planned_us, bench->rounds);
 	printf("%5.0f%% %9u %9u %10.2f %11.2f %7.2f\n", 100 * share, count, extents, a / 1e3, b / 1e3, a / b);
 }
 
@@ -157,9 +137,9 @@ static double scattered_us(struct bench *bench, struct wick_io *io, unsigned dep
 
 	for (unsigned i = 0; i < depth; i++) {
 		bench->requests[i] = (struct wick_io_request){ .file = &bench->file };
-		bench->requests[i].offset = draw(&bench->state) % (BUNDLES * (STRIDE / bytes)) * bytes;
+		bench->requests[i].offset = wick_splitmix_draw(&bench->state) % (BUNDLES * (STRIDE / bytes)) * bytes;
 		bench->requests[i].one =
-			(struct iovec){ bench->rows + draw(&bench->state) % (BUNDLES * (STRIDE / bytes)) * bytes, bytes };
+			(struct iovec){ bench->rows + wick_splitmix_draw(&bench->state) % (BUNDLES * (STRIDE / bytes)) * bytes, bytes };
 		wick_io_submit(io, &bench->requests[i]);
 	}
 	while ((back = wick_io_wait(io))) {
@@ -168,8 +148,8 @@ static double scattered_us(struct bench *bench, struct wick_io *io, unsigned dep
 		reads++;
 		if (last_ns - begun_ns > STEADY_NS)
 			continue;
-		back->offset = draw(&bench->state) % (BUNDLES * (STRIDE / bytes)) * bytes;
-		back->one.iov_base = bench->rows + draw(&bench->state) % (BUNDLES * (STRIDE / bytes)) * bytes;
+		back->offset = wick_splitmix_draw(&bench->state) % (BUNDLES * (STRIDE / bytes)) * bytes;
+		back->one.iov_base = bench->rows + wick_splitmix_draw(&bench->state) % (BUNDLES * (STRIDE / bytes)) * bytes;
 		wick_io_submit(io, back);
 	}
 	return (double)(last_ns - begun_ns) / 1e3 / (double)reads;
@@ -178,7 +158,7 @@ static double scattered_us(struct bench *bench, struct wick_io *io, unsigned dep
 static double flashbench_us(struct bench *bench, struct wick_io *io, unsigned depth, uint32_t bytes, uint64_t land_bytes)
 {
 	struct wick_probe_options options = { .file = &bench->file, .io = io, .depth = depth, .chunk_bytes_max = bytes,
-		.bytes = (uint64_t)BUNDLES * STRIDE, .seed = draw(&bench->state), .land_bytes = land_bytes };
+		.bytes = (uint64_t)BUNDLES * STRIDE, .seed = wick_splitmix_draw(&bench->state), .land_bytes = land_bytes };
 	struct wick_probe *probe;
 	struct wick_steady steady;
 	struct wick_diag diag;
@@ -219,7 +199,7 @@ static void bench_scatter(struct bench *bench, unsigned depth, uint32_t bytes)
 			us[(turn + round) % WAYS][round] = read_us(bench, (turn + round) % WAYS, io, depth, bytes);
 	printf("%5uk %6u", bytes >> 10, depth);
 	for (enum way way = 0; way < WAYS; way++)
-		printf(" %11.1f", bytes / median(us[way], bench->rounds));
+		printf(" %11.1f", bytes / wick_median(us[way], bench->rounds));
 	printf("\n");
 	wick_io_destroy(io);
 }

@@ -51,7 +51,7 @@ static void begin(const char *name, uint32_t rows)
 		struct layer *layer = &layers[l];
 		uint64_t bytes = wick_cache_bytes(N_FF, rows, STRIDE) + wick_policy_bytes(N_FF, rows);
 
-		wick_verify(wick_mem_reserve(&layer->mem, bytes, NULL) == 0);
+		wick_require(wick_mem_reserve(&layer->mem, bytes, NULL) == 0);
 		wick_cache_init(&layer->cache, N_FF, rows, STRIDE, &layer->mem);
 		layer->policy = wick_policy_init(wick_policy_find(name), N_FF, rows, 5, &layer->mem);
 		wick_synth_chances(&paper, l, N_FF, layer->chance, rank);

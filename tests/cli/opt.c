@@ -5,6 +5,11 @@
 
 #include "opt.h"
 
+#include "commands.h"
+#include "plan.h"
+#include "policy.h"
+#include "types.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -181,6 +186,38 @@ static void words_that_are_no_options(void **state)
 	refused("-p", NULL);
 }
 
+static const char *const *choices_of(const struct opt *options, const char *name)
+{
+	while (!options->name || strcmp(options->name, name))
+		options++;
+	return options->choices;
+}
+
+/* Options are checked before anything is opened, so the names that the library knows stand here again: these and no others. */
+static void names_are_the_librarys(void **state)
+{
+	const char *const *modes = choices_of(cmd_run.shared, "mode");
+	const char *const *policies = choices_of(cmd_run.shared, "policy");
+	const char *const *types = choices_of(cmd_pack.options, "type");
+	unsigned mode, known = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < WICK_MODE_COUNT; i++) {
+		for (mode = 0; modes[mode] && strcmp(modes[mode], wick_mode_names[i]); mode++)
+			;
+		assert_non_null(modes[mode]);
+	}
+	assert_null(modes[WICK_MODE_COUNT]);
+	for (; policies[known]; known++)
+		assert_string_equal(wick_policy_name(wick_policy_find(policies[known])), policies[known]);
+	for (const char *comma = wick_policy_names(); comma; comma = strchr(comma + 1, ','))
+		known--;
+	assert_int_equal(known, 0);
+	for (unsigned i = 0; i < WICK_WEIGHT_TYPES; i++)
+		assert_string_equal(types[i], wick_types[i].name);
+	assert_null(types[WICK_WEIGHT_TYPES]);
+}
+
 static void operands(void **state)
 {
 	char *none[] = { NULL }, *dashed[] = { (char *)"--", (char *)"-n", NULL }, *dash[] = { (char *)"-", NULL };
@@ -208,6 +245,7 @@ int main(void)
 		cmocka_unit_test(sizes_have_powers_of_1024),
 		cmocka_unit_test(budgets_are_bytes_or_a_share),
 		cmocka_unit_test(words_that_are_no_options),
+		cmocka_unit_test(names_are_the_librarys),
 		cmocka_unit_test(operands),
 	};
 

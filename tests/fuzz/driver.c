@@ -83,7 +83,7 @@ static void run_mutated(const char *path, uint64_t seed, const uint8_t *data, si
 	else
 		for (unsigned i = 0; i < 1 + seed % 4; i++)
 			size = LLVMFuzzerMutate(mutated, size, size_max);
-	wick_verify(size <= size_max);
+	wick_require(size <= size_max);
 	run_exactly(mutated, size);
 	free(mutated);
 }

@@ -25,8 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* A failure has a sentence, a success none. */
 static inline void fuzz_check(int ret, const struct wick_diag *diag)
 {
-	wick_verify(ret <= 0);
-	wick_verify((ret != 0) == (diag->text[0] != 0));
+	wick_require(ret <= 0);
+	wick_require((ret != 0) == (diag->text[0] != 0));
 }
 
 /* The first and the last bytes of a tensor that claims to be readable. */
@@ -38,14 +38,14 @@ static inline void fuzz_read_tensor(const struct wick_source_format *format, str
 	struct wick_diag diag = { 0 };
 	uint64_t numbers = 1;
 
-	wick_verify(tensor->name[0] && strlen(tensor->name) <= WICK_SOURCE_NAME_MAX);
-	wick_verify((tensor->unfit != NULL) == (tensor->type == WICK_TYPE_COUNT));
+	wick_require(tensor->name[0] && strlen(tensor->name) <= WICK_SOURCE_NAME_MAX);
+	wick_require((tensor->unfit != NULL) == (tensor->type == WICK_TYPE_COUNT));
 	if (tensor->unfit)
 		return;
-	wick_verify(tensor->dims <= WICK_SOURCE_DIMS_MAX);
+	wick_require(tensor->dims <= WICK_SOURCE_DIMS_MAX);
 	for (unsigned i = 0; i < tensor->dims; i++)
 		numbers *= tensor->shape[i];
-	wick_verify(tensor->bytes == wick_type_bytes(tensor->type, numbers));
+	wick_require(tensor->bytes == wick_type_bytes(tensor->type, numbers));
 	fuzz_check(format->read(file, tensor, 0, into, bytes, &diag), &diag);
 	diag.text[0] = 0;
 	fuzz_check(format->read(file, tensor, tensor->bytes - bytes, into, bytes, &diag), &diag);
@@ -78,11 +78,11 @@ static inline void fuzz_folder_make(struct fuzz_folder *folder, const char *cons
 
 	*folder = (struct fuzz_folder){ .names = names, .count = count };
 	snprintf(folder->path, sizeof(folder->path), "%s/wick-fuzz-XXXXXX", tmp ? tmp : "/tmp");
-	wick_verify(mkdtemp(folder->path));
+	wick_require(mkdtemp(folder->path));
 	for (unsigned i = 0; i < count; i++) {
 		snprintf(path, sizeof(path), "%s/%s", folder->path, names[i]);
 		snprintf(target, sizeof(target), "/proc/self/fd/%u", FUZZ_FIRST_FD + i);
-		wick_verify(!symlink(target, path));
+		wick_require(!symlink(target, path));
 	}
 	fuzz_made = folder;
 	atexit(fuzz_folder_remove);
@@ -97,8 +97,8 @@ static inline void fuzz_folder_put(unsigned i, const void *data, size_t size)
 	if (!data)
 		return;
 	memory = memfd_create("fuzz", MFD_CLOEXEC);
-	wick_verify(memory >= 0 && write(memory, data, size) == (ssize_t)size);
-	wick_verify(dup2(memory, fd) == fd && !close(memory));
+	wick_require(memory >= 0 && write(memory, data, size) == (ssize_t)size);
+	wick_require(dup2(memory, fd) == fd && !close(memory));
 }
 
 /* Lists and reads the input as a file of this format. */
@@ -110,7 +110,7 @@ static inline void fuzz_source(const struct wick_source_format *format, const ui
 	int memory = memfd_create("fuzz", MFD_CLOEXEC);
 	char path[64];
 
-	wick_verify(memory >= 0 && write(memory, data, size) == (ssize_t)size);
+	wick_require(memory >= 0 && write(memory, data, size) == (ssize_t)size);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
 	file.path = path;
 	if (!wick_source_open(&file, &diag)) {

@@ -4,11 +4,9 @@
 /* The words of a command line, a line each, the first of which is a command: refused with a sentence that a terminal can be
  * given, or every value is one that its option may have. No command is run. */
 
-#include "commands.h" /* declares wick_verify(), which is also a macro of the next */
-
-#include "fuzz.h"
-
 #include "bits.h"
+#include "commands.h"
+#include "fuzz.h"
 #include "text.h"
 #include "trace_commands.h"
 
@@ -84,9 +82,9 @@ static bool is_fine(const struct opt *opt)
 static void check_values(const struct opt *opt)
 {
 	for (; opt && opt->kind != OPT_END; opt++) {
-		wick_verify(is_fine(opt));
+		wick_require(is_fine(opt));
 		for (const char *const *choice = opt->kind == OPT_CHOICE ? opt->choices : NULL; choice; choice++) {
-			wick_verify(!*opt->into.text || *choice); /* it is found before the list ends */
+			wick_require(!*opt->into.text || *choice); /* it is found before the list ends */
 			if (!*opt->into.text || strcmp(*choice, *opt->into.text) == 0)
 				break;
 		}
@@ -97,10 +95,10 @@ static void check_values(const struct opt *opt)
 static void check_sentence(int rc, struct wick_diag *diag)
 {
 	fuzz_check(rc, diag);
-	wick_verify(rc == -EINVAL);
+	wick_require(rc == -EINVAL);
 	text_clean(diag->text);
 	for (const char *c = diag->text; *c; c++)
-		wick_verify((unsigned char)*c >= 0x20 && *c != 0x7f);
+		wick_require((unsigned char)*c >= 0x20 && *c != 0x7f);
 }
 
 static void try(const struct command *command, char **words)
@@ -120,7 +118,7 @@ static void try(const struct command *command, char **words)
 	if (rc == 0) {
 		check_values(command->options);
 		check_values(command->shared);
-		wick_verify(!command->operand || command->operand_optional || *command->operand_into);
+		wick_require(!command->operand || command->operand_optional || *command->operand_into);
 	}
 	if (rc == 0 && command->check)
 		rc = command->check(&diag);
@@ -135,7 +133,7 @@ static char *next_word(const uint8_t **data, size_t *size)
 	size_t length = end ? (size_t)(end - *data) : *size;
 	char *word = malloc(length + 1);
 
-	wick_verify(word);
+	wick_require(word);
 	memcpy(word, *data, length);
 	word[length] = 0;
 	*data += length + (end != NULL);

@@ -11,12 +11,12 @@
 
 static void check_shape(const struct wick_shape *shape)
 {
-	wick_verify(shape->layers && shape->layers <= WICK_LAYERS_MAX && shape->d_model && shape->d_model <= WICK_DIM_MAX);
-	wick_verify(shape->head_dim * shape->heads == shape->d_model && shape->heads % shape->kv_heads == 0);
-	wick_verify(shape->n_ff && shape->vocab && shape->ctx_max && shape->d_embed);
-	wick_verify(shape->stride >= shape->bundle_bytes && shape->stride - shape->bundle_bytes < 4096);
-	wick_verify(shape->bundle_bytes == 2 * wick_type_bytes(shape->type, shape->d_model));
-	wick_verify(shape->source_bytes >= shape->bundle_bytes * shape->n_ff * shape->layers);
+	wick_require(shape->layers && shape->layers <= WICK_LAYERS_MAX && shape->d_model && shape->d_model <= WICK_DIM_MAX);
+	wick_require(shape->head_dim * shape->heads == shape->d_model && shape->heads % shape->kv_heads == 0);
+	wick_require(shape->n_ff && shape->vocab && shape->ctx_max && shape->d_embed);
+	wick_require(shape->stride >= shape->bundle_bytes && shape->stride - shape->bundle_bytes < 4096);
+	wick_require(shape->bundle_bytes == 2 * wick_type_bytes(shape->type, shape->d_model));
+	wick_require(shape->source_bytes >= shape->bundle_bytes * shape->n_ff * shape->layers);
 }
 
 static void read_shape(const struct wick_config *config, enum wick_type type, uint32_t align)

@@ -56,7 +56,7 @@ static void read_array(const struct wick_gguf *gguf, const char *key)
 		read_element(gguf, key, i);
 		read_element(gguf, key, count - 1 - i);
 	}
-	wick_verify(!wick_gguf_array_string(gguf, key, count).bytes);
+	wick_require(!wick_gguf_array_string(gguf, key, count).bytes);
 }
 
 static void read_key(const struct wick_gguf *gguf, const char *key)
@@ -87,10 +87,10 @@ static void read_tensor(const struct wick_gguf *gguf, uint64_t i)
 	char name[128];
 	const char *key = c_string(name, tensor->name);
 
-	wick_verify(tensor->offset >= wick_gguf_header_bytes(gguf));
-	wick_verify(tensor->offset + tensor->bytes <= wick_gguf_file_bytes(gguf));
+	wick_require(tensor->offset >= wick_gguf_header_bytes(gguf));
+	wick_require(tensor->offset + tensor->bytes <= wick_gguf_file_bytes(gguf));
 	if (key)
-		wick_verify(wick_gguf_tensor(gguf, key) == tensor);
+		wick_require(wick_gguf_tensor(gguf, key) == tensor);
 }
 
 static void read_tokenizer(const struct wick_gguf *gguf)
@@ -102,15 +102,15 @@ static void read_tokenizer(const struct wick_gguf *gguf)
 	int64_t count;
 
 	fuzz_check(wick_tokenizer_create(&tokenizer, gguf, &diag), &diag);
-	wick_verify(!tokenizer == !!diag.text[0]);
+	wick_require(!tokenizer == !!diag.text[0]);
 	if (!tokenizer)
 		return;
 	count = wick_tokenizer_encode(tokenizer, text, sizeof(text) - 1, true, ids, sizeof(text));
-	wick_verify(count <= (int64_t)sizeof(text));
+	wick_require(count <= (int64_t)sizeof(text));
 	for (int64_t i = 0; i < count; i++) {
 		size_t bytes;
 
-		wick_verify(wick_tokenizer_text(tokenizer, ids[i], &bytes));
+		wick_require(wick_tokenizer_text(tokenizer, ids[i], &bytes));
 	}
 	wick_tokenizer_destroy(tokenizer);
 }
@@ -137,7 +137,7 @@ static void read_model(const char *path)
 	struct wick_diag diag = { 0 };
 
 	fuzz_check(wick_model_open(&model, path, &diag), &diag);
-	wick_verify(!model == !!diag.text[0]);
+	wick_require(!model == !!diag.text[0]);
 	wick_model_close(model);
 }
 
@@ -146,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int memory = memfd_create("fuzz", MFD_CLOEXEC);
 	char path[64];
 
-	wick_verify(memory >= 0 && write(memory, data, size) == (ssize_t)size);
+	wick_require(memory >= 0 && write(memory, data, size) == (ssize_t)size);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
 	read_gguf(path);
 	read_model(path);

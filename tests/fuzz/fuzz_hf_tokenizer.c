@@ -31,10 +31,10 @@ static void check(const struct wick_hf_tokenizer *hf)
 	struct wick_tokenizer *tokenizer;
 	struct wick_diag diag = { 0 };
 
-	wick_verify(hf->count == VOCAB && hf->bos < VOCAB && hf->eos < VOCAB && hf->pad < VOCAB && hf->unk < VOCAB);
-	wick_verify(!hf->add_bos || hf->bos >= 0);
+	wick_require(hf->count == VOCAB && hf->bos < VOCAB && hf->eos < VOCAB && hf->pad < VOCAB && hf->unk < VOCAB);
+	wick_require(!hf->add_bos || hf->bos >= 0);
 	fuzz_check(wick_tokenizer_build(&tokenizer, &vocabulary, &diag), &diag);
-	wick_verify(!diag.text[0]);
+	wick_require(!diag.text[0]);
 	wick_tokenizer_destroy(tokenizer);
 }
 

@@ -21,7 +21,7 @@ static json_t *parse(const void *data, size_t size, enum wick_json_keys keys)
 	ret = wick_json_parse(&root, text, size, keys, "input", &diag);
 	free(text);
 	fuzz_check(ret, &diag);
-	wick_verify((root != NULL) == (ret == 0));
+	wick_require((root != NULL) == (ret == 0));
 	return root;
 }
 
@@ -31,13 +31,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text;
 
 	unique = parse(data, size, WICK_JSON_UNIQUE_KEYS);
-	wick_verify(root || !unique);
+	wick_require(root || !unique);
 	if (unique)
-		wick_verify(json_equal(root, unique));
+		wick_require(json_equal(root, unique));
 	text = root ? json_dumps(root, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17)) : NULL;
 	if (text) {
 		again = parse(text, strlen(text), WICK_JSON_UNIQUE_KEYS);
-		wick_verify(again && json_equal(root, again));
+		wick_require(again && json_equal(root, again));
 		json_decref(again);
 	}
 	free(text);

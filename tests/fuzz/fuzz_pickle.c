@@ -104,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{ "x/data/1", storage, sizeof(storage), 0 } };
 	struct zip zip = { .bytes = malloc(size + sizeof(storage) + HEADERS_BYTES) };
 
-	wick_verify(zip.bytes);
+	wick_require(zip.bytes);
 	for (unsigned i = 0; i < ENTRIES; i++)
 		put_entry(&zip, &entries[i]);
 	put_directory(&zip, entries);

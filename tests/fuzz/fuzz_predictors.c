@@ -4,12 +4,10 @@
 /* Files of predictors, for a model of two layers that is there in name only: refused with a sentence, or every tensor lies
  * in the file, has the shape that the model wants, and has its checksums. */
 
-#include "predictor_set.h" /* declares wick_verify(), which is also a macro of the next */
-
-#include "fuzz.h"
-
 #include "bits.h"
+#include "fuzz.h"
 #include "gguf.h"
+#include "predictor_set.h"
 #include "sidecar.h"
 #include "slot.h"
 
@@ -24,16 +22,16 @@ static void check_tensor(const struct wick_predictor_set *predictors, const stru
 {
 	volatile uint32_t sink = 0;
 
-	wick_verify(tensor->rows == rows && tensor->cols && tensor->row_bytes == wick_type_bytes(tensor->type, tensor->cols));
-	wick_verify(tensor->offset + wick_tensor_bytes(tensor) <= wick_gguf_file_bytes(predictors->gguf));
+	wick_require(tensor->rows == rows && tensor->cols && tensor->row_bytes == wick_type_bytes(tensor->type, tensor->cols));
+	wick_require(tensor->offset + wick_tensor_bytes(tensor) <= wick_gguf_file_bytes(predictors->gguf));
 	for (uint64_t i = 0; i < wick_div_up(tensor->rows, tensor->check_rows); i++)
 		sink ^= tensor->crcs[i];
 }
 
 static void check_predictor(const struct wick_predictor_set *predictors, const struct wick_predictor *predictor)
 {
-	wick_verify(predictor->in.cols == D_MODEL && predictor->out.cols == predictor->in.rows);
-	wick_verify(predictor->bias.cols == N_FF);
+	wick_require(predictor->in.cols == D_MODEL && predictor->out.cols == predictor->in.rows);
+	wick_require(predictor->bias.cols == N_FF);
 	check_tensor(predictors, &predictor->in, predictor->in.rows);
 	check_tensor(predictors, &predictor->out, N_FF);
 	check_tensor(predictors, &predictor->bias, 1);
@@ -49,9 +47,9 @@ static void bind(const char *path)
 	int rc = wick_gguf_open(&predictors.gguf, path, &diag);
 
 	model.crcs = calloc(checksums, sizeof(*model.crcs));
-	wick_verify(model.crcs != NULL);
+	wick_require(model.crcs != NULL);
 	model.crcs[checksums - 1] = IDENTITY; /* that is where a model has it */
-	wick_verify(wick_model_identity(&model) == IDENTITY);
+	wick_require(wick_model_identity(&model) == IDENTITY);
 	if (rc == 0)
 		rc = wick_sidecar_bind(&predictors, &model, &diag);
 	fuzz_check(rc, &diag);
@@ -70,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int memory = memfd_create("fuzz", MFD_CLOEXEC);
 	char path[64];
 
-	wick_verify(memory >= 0 && write(memory, data, size) == (ssize_t)size);
+	wick_require(memory >= 0 && write(memory, data, size) == (ssize_t)size);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
 	bind(path);
 	close(memory);

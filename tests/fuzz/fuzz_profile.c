@@ -27,22 +27,22 @@ static void check_depth(const struct wick_profile *profile, uint32_t depth)
 		struct wick_profile_extents extents = { .bytes = bytes, .count = 100 };
 		double us = wick_profile_read_us(profile, bytes, depth);
 
-		wick_verify(is_price(us) && us >= before * (1 - 1e-9));
-		wick_verify(is_price(wick_profile_predict_us(profile, &extents, 1, depth)));
-		wick_verify(wick_profile_depth(profile, bytes, 0.05) <= WICK_PROFILE_DEPTH_MAX);
+		wick_require(is_price(us) && us >= before * (1 - 1e-9));
+		wick_require(is_price(wick_profile_predict_us(profile, &extents, 1, depth)));
+		wick_require(wick_profile_depth(profile, bytes, 0.05) <= WICK_PROFILE_DEPTH_MAX);
 		before = us;
 	}
 }
 
 static void check(const struct wick_profile *profile)
 {
-	wick_verify(profile->size_count && profile->size_count <= WICK_PROFILE_SIZES);
-	wick_verify(profile->depth_count && profile->depth_count <= WICK_PROFILE_DEPTHS);
+	wick_require(profile->size_count && profile->size_count <= WICK_PROFILE_SIZES);
+	wick_require(profile->depth_count && profile->depth_count <= WICK_PROFILE_DEPTHS);
 	for (uint32_t depth = 1; depth <= WICK_PROFILE_DEPTH_MAX; depth *= 8) {
 		struct wick_extent_price price = wick_profile_price(profile, 512, 1 << 20, depth);
 
-		wick_verify(price.us_per_read >= 0 && price.us_per_byte >= 0);
-		wick_verify(is_price(price.us_per_read + price.us_per_byte));
+		wick_require(price.us_per_read >= 0 && price.us_per_byte >= 0);
+		wick_require(is_price(price.us_per_read + price.us_per_byte));
 		check_depth(profile, depth);
 	}
 }
@@ -55,8 +55,8 @@ static void make_folder(struct fuzz_folder *folder)
 
 	fuzz_folder_make(folder, names, WICK_COUNT_OF(names));
 	self = open(folder->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	wick_verify(self >= 0 && dup2(self, FUZZ_FIRST_FD + 1) >= 0 && !close(self));
-	wick_verify(!setenv("XDG_CACHE_HOME", folder->path, 1));
+	wick_require(self >= 0 && dup2(self, FUZZ_FIRST_FD + 1) >= 0 && !close(self));
+	wick_require(!setenv("XDG_CACHE_HOME", folder->path, 1));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

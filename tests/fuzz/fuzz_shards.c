@@ -34,9 +34,9 @@ static void check_names(const char *path)
 	for (unsigned i = 0; rc == 0 && i < index.file_count; i++) {
 		const char *name = index.files[i], *dots = strstr(name, "..");
 
-		wick_verify(name[0] && name[0] != '/' && strcmp(name, "..") && strncmp(name, "../", 3));
+		wick_require(name[0] && name[0] != '/' && strcmp(name, "..") && strncmp(name, "../", 3));
 		for (; dots; dots = strstr(dots + 1, ".."))
-			wick_verify(dots == name || dots[-1] != '/' || (dots[2] && dots[2] != '/'));
+			wick_require(dots == name || dots[-1] != '/' || (dots[2] && dots[2] != '/'));
 	}
 	wick_shard_index_free(&index);
 }
@@ -48,9 +48,9 @@ static void check_tensors(struct wick_checkpoint *checkpoint)
 		struct wick_diag diag = { 0 };
 		char number[4];
 
-		wick_verify(tensor->bytes == sizeof(number) && strlen(tensor->name) == 1);
-		wick_verify(!wick_checkpoint_read(checkpoint, tensor, 0, number, sizeof(number), &diag));
-		wick_verify(number[0] == 1 + (tensor->name[0] == 'b') && number[3] == number[0]);
+		wick_require(tensor->bytes == sizeof(number) && strlen(tensor->name) == 1);
+		wick_require(!wick_checkpoint_read(checkpoint, tensor, 0, number, sizeof(number), &diag));
+		wick_require(number[0] == 1 + (tensor->name[0] == 'b') && number[3] == number[0]);
 	}
 }
 

@@ -12,9 +12,9 @@ static struct wick_tokenizer *make_tokenizer(void)
 	struct wick_hf_tokenizer hf;
 	struct wick_vocabulary vocabulary;
 
-	wick_verify(!wick_hf_tokenizer_load(&hf, fixture_path("tokenizer"), 424, NULL));
+	wick_require(!wick_hf_tokenizer_load(&hf, fixture_path("tokenizer"), 424, NULL));
 	vocabulary = hf_vocabulary(&hf);
-	wick_verify(!wick_tokenizer_build(&tokenizer, &vocabulary, NULL));
+	wick_require(!wick_tokenizer_build(&tokenizer, &vocabulary, NULL));
 	wick_hf_tokenizer_free(&hf);
 	return tokenizer;
 }
@@ -29,9 +29,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	tokenizer = tokenizer ? tokenizer : make_tokenizer();
 	ids = encode(tokenizer, (const char *)data, size, &count);
-	wick_verify(count >= 0 && (size_t)count <= size && (count > 0) == (size > 0));
+	wick_require(count >= 0 && (size_t)count <= size && (count > 0) == (size > 0));
 	text = decode(tokenizer, ids, (size_t)count, &bytes);
-	wick_verify(bytes == size && !memcmp(text, data, size));
+	wick_require(bytes == size && !memcmp(text, data, size));
 	free(text);
 	free(ids);
 	return 0;

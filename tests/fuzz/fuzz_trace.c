@@ -45,16 +45,16 @@ static void check_token(const struct wick_trace *trace)
 	uint32_t *ids = malloc(shape->n_ff * sizeof(*ids)), count;
 	float *probability = malloc(shape->n_ff * sizeof(*probability));
 
-	wick_verify(ids && probability);
+	wick_require(ids && probability);
 	for (uint32_t layer = 0; layer < shape->layers; layer++) {
 		count = wick_trace_active(trace, layer, ids);
-		wick_verify(count <= shape->n_ff);
+		wick_require(count <= shape->n_ff);
 		for (uint32_t i = 0; i < count; i++)
-			wick_verify(ids[i] < shape->n_ff && (i == 0 || ids[i] > ids[i - 1]));
+			wick_require(ids[i] < shape->n_ff && (i == 0 || ids[i] > ids[i - 1]));
 		count = wick_trace_likely(trace, layer, ids, probability, shape->n_ff);
-		wick_verify(count <= shape->n_ff && (shape->lookahead || count == 0));
+		wick_require(count <= shape->n_ff && (shape->lookahead || count == 0));
 		for (uint32_t i = 0; i < count; i++)
-			wick_verify(ids[i] < shape->n_ff && (i == 0 || probability[i] <= probability[i - 1]));
+			wick_require(ids[i] < shape->n_ff && (i == 0 || probability[i] <= probability[i - 1]));
 	}
 	free(ids);
 	free(probability);
@@ -67,11 +67,11 @@ static void read_trace(const uint8_t *data, size_t size)
 	struct wick_trace *trace;
 	char path[64];
 
-	wick_verify(memory >= 0 && write(memory, data, size) == (ssize_t)size);
+	wick_require(memory >= 0 && write(memory, data, size) == (ssize_t)size);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
 	rc = wick_trace_open(&trace, path, &diag);
 	fuzz_check(rc, &diag);
-	wick_verify((trace != NULL) == (rc == 0));
+	wick_require((trace != NULL) == (rc == 0));
 	for (uint64_t token = 0; !rc && token <= wick_trace_shape(trace)->tokens; token++) {
 		rc = wick_trace_seek(trace, token, &diag);
 		fuzz_check(rc, &diag);

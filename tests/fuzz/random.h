@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Numbers that look random and can be had again (splitmix64), and those that break readers. */
+/* Numbers that look random and can be had again, and those that break readers. */
+
+#include "splitmix.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -13,11 +15,7 @@ struct fuzz_random {
 
 static inline uint64_t fuzz_draw(struct fuzz_random *random)
 {
-	uint64_t z = random->state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
+	return wick_splitmix_draw(&random->state);
 }
 
 /* 0 to count - 1. */

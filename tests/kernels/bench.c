@@ -10,6 +10,7 @@
 
 #include "bits.h"
 #include "check.h"
+#include "median.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -92,19 +93,6 @@ static double run_pass(const struct bench *bench, bench_pass_fn *pass, unsigned 
 	return rate;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-	qsort(values, count, sizeof(*values), by_value);
-	return values[count / 2];
-}
-
 /* From memory, or over so much as stays in the caches. */
 static double rate_of(struct bench *bench, bool cached, bench_pass_fn *pass, unsigned threads, float **outputs)
 {
@@ -124,11 +112,11 @@ static void bench_kernel(struct bench *bench, unsigned threads, float **outputs)
 		run[turn] = rate_of(bench, false, kernel->pass, threads, outputs);
 		cached[turn] = rate_of(bench, true, kernel->pass, threads, outputs);
 	}
-	read_rate = median(read, TURNS);
-	rate = median(run, TURNS);
+	read_rate = wick_median(read, TURNS);
+	rate = wick_median(run, TURNS);
 	printf("%-12s %-5s %u thread%s %8.2f GB/s %5.0f%% of %6.2f; in cache %8.2f\n", kernel->name,
 		wick_types[kernel->type].name, threads, threads > 1 ? "s" : " ", rate, 100 * rate / read_rate, read_rate,
-		median(cached, TURNS));
+		wick_median(cached, TURNS));
 }
 
 static void *pages(size_t bytes)

@@ -48,7 +48,7 @@ static void refusals(void **state)
 	const struct refusal refusals[] = {
 		{ { .mode = "fast" }, "mode \"fast\"" },
 		{ { .ctx = 4097 }, "context 4097" },
-		{ { .threads = WICK_POOL_THREADS + 1 }, "threads 257" },
+		{ { .threads = WICK_THREADS_MAX + 1 }, "threads 257" },
 		{ { .queue_depth = 4097 }, "queue depth 4097" },
 		{ { .chunk_bytes = 2048 }, "chunk size 2048" },
 		{ { .chunk_bytes = 5000 }, "chunk size 5000: not a multiple of 4096" },

@@ -257,7 +257,7 @@ int main(void)
 	int failed;
 
 	snprintf(folder, sizeof(folder), "%.200s/wick-synth-XXXXXX", temporary ? temporary : "/tmp");
-	wick_verify(mkdtemp(folder));
+	wick_require(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/trace", folder);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	unlink(path);

@@ -370,7 +370,7 @@ int main(void)
 	int failed;
 
 	snprintf(folder, sizeof(folder), "%.200s/wick-trace-XXXXXX", temporary ? temporary : "/tmp");
-	wick_verify(mkdtemp(folder));
+	wick_require(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/trace", folder);
 	make_up();
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
