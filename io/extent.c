@@ -18,38 +18,29 @@
 
 #include "bits.h"
 #include "check.h"
+#include "heap.h"
 #include "io.h"
 
-#include <stdbool.h>
-
-/* Lets the entry at `root` sink to its place in the heap of the first `count`. */
-static void sink(struct wick_wanted *heap, uint32_t root, uint32_t count)
+static bool is_below(const void *of, uint32_t i, uint32_t j)
 {
-	struct wick_wanted sinking = heap[root];
-	uint64_t child;
+	const struct wick_wanted *wanted = of;
 
-	while ((child = 2ull * root + 1) < count) {
-		if (child + 1 < count && heap[child + 1].bundle > heap[child].bundle)
-			child++;
-		if (heap[child].bundle <= sinking.bundle)
-			break;
-		heap[root] = heap[child];
-		root = (uint32_t)child;
-	}
-	heap[root] = sinking;
+	return wanted[i].bundle < wanted[j].bundle;
+}
+
+static void swap(void *of, uint32_t i, uint32_t j)
+{
+	struct wick_wanted *wanted = of, kept = wanted[i];
+
+	wanted[i] = wanted[j];
+	wanted[j] = kept;
 }
 
 void wick_extent_sort(struct wick_wanted *wanted, uint32_t count)
 {
-	for (uint32_t root = count / 2; root-- > 0;)
-		sink(wanted, root, count);
-	while (count-- > 1) {
-		struct wick_wanted last = wanted[0];
+	const struct wick_heap heap = { wanted, is_below, swap };
 
-		wanted[0] = wanted[count];
-		wanted[count] = last;
-		sink(wanted, 0, count);
-	}
+	wick_heap_sort(&heap, count);
 }
 
 /* Bundles that nobody wants between wanted k - 1 and k. */

@@ -6,6 +6,7 @@
 #include "choose.h"
 
 #include "bits.h"
+#include "heap.h"
 
 #include <math.h>
 #include <string.h>
@@ -33,40 +34,38 @@ bool wick_choose_ahead(const struct wick_chooser *chooser, uint32_t layer)
 	return chooser->trace ? wick_trace_shape(chooser->trace)->lookahead : chooser->likely != NULL;
 }
 
-/* Restores the order of a heap, least likely on top, below `root`. */
-static void sink(uint32_t *ids, float *probability, uint32_t root, uint32_t count)
-{
-	uint32_t id = ids[root];
-	float p = probability[root];
-	uint64_t child;
+/* Neurons with their probabilities, two arrays in step. */
+struct likely {
+	uint32_t *ids;
+	float *probability;
+};
 
-	while ((child = 2ull * root + 1) < count) {
-		if (child + 1 < count && probability[child + 1] < probability[child])
-			child++;
-		if (!(probability[child] < p))
-			break;
-		ids[root] = ids[child];
-		probability[root] = probability[child];
-		root = (uint32_t)child;
-	}
-	ids[root] = id;
-	probability[root] = p;
+/* The likeliest is the lowest, and so comes first. */
+static bool is_likelier(const void *of, uint32_t i, uint32_t j)
+{
+	const struct likely *likely = of;
+
+	return likely->probability[i] > likely->probability[j];
+}
+
+static void swap(void *of, uint32_t i, uint32_t j)
+{
+	struct likely *likely = of;
+	uint32_t id = likely->ids[i];
+	float p = likely->probability[i];
+
+	likely->ids[i] = likely->ids[j];
+	likely->probability[i] = likely->probability[j];
+	likely->ids[j] = id;
+	likely->probability[j] = p;
 }
 
 void wick_choose_likeliest_first(uint32_t *ids, float *probability, uint32_t count)
 {
-	for (uint32_t root = count / 2; root-- > 0;)
-		sink(ids, probability, root, count);
-	while (count-- > 1) {
-		uint32_t id = ids[0];
-		float p = probability[0];
+	struct likely likely = { ids, probability };
+	const struct wick_heap heap = { &likely, is_likelier, swap };
 
-		ids[0] = ids[count];
-		probability[0] = probability[count];
-		ids[count] = id;
-		probability[count] = p;
-		sink(ids, probability, 0, count);
-	}
+	wick_heap_sort(&heap, count);
 }
 
 /* Those likely enough, still in ascending order, with the probability that their scores stand for. */

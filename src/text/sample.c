@@ -6,6 +6,7 @@
 
 #include "sample.h"
 
+#include "heap.h"
 #include "mem.h"
 #include "splitmix.h"
 
@@ -20,7 +21,7 @@ uint64_t wick_sampler_bytes(uint32_t vocab)
 void wick_sampler_init(struct wick_sampler *sampler, uint32_t vocab, struct wick_mem *mem)
 {
 	*sampler = (struct wick_sampler){ .vocab = vocab };
-	sampler->heap = wick_mem_take(mem, (uint64_t)vocab * sizeof(struct wick_candidate));
+	sampler->candidates = wick_mem_take(mem, (uint64_t)vocab * sizeof(struct wick_candidate));
 }
 
 void wick_sampler_seed(struct wick_sampler *sampler, uint64_t seed)
@@ -44,59 +45,45 @@ static uint32_t highest(const float *logits, uint32_t count)
 	return best;
 }
 
-/* More likely first; among equals the lower id, so that the order is one. */
-static bool before(struct wick_candidate a, struct wick_candidate b)
+/* Less likely; among equals the higher id, so that the order is one. */
+static bool is_below(const void *of, uint32_t i, uint32_t j)
 {
-	return a.weight > b.weight || (a.weight == b.weight && a.id < b.id);
+	const struct wick_candidate *a = (const struct wick_candidate *)of + i, *b = (const struct wick_candidate *)of + j;
+
+	return a->weight < b->weight || (a->weight == b->weight && a->id > b->id);
 }
 
-static void sift_down(struct wick_candidate *heap, uint32_t count, uint32_t at)
+static void swap(void *of, uint32_t i, uint32_t j)
 {
-	struct wick_candidate moving = heap[at];
+	struct wick_candidate *candidates = of, kept = candidates[i];
 
-	for (uint32_t child; (child = 2 * at + 1) < count; at = child) {
-		if (child + 1 < count && before(heap[child + 1], heap[child]))
-			child++;
-		if (!before(heap[child], moving))
-			break;
-		heap[at] = heap[child];
-	}
-	heap[at] = moving;
-}
-
-/* Moves the most likely candidate behind the rest of the heap. */
-static void pop(struct wick_candidate *heap, uint32_t count)
-{
-	struct wick_candidate top = heap[0];
-
-	heap[0] = heap[count - 1];
-	sift_down(heap, count - 1, 0);
-	heap[count - 1] = top;
+	candidates[i] = candidates[j];
+	candidates[j] = kept;
 }
 
 uint32_t wick_sampler_pick(struct wick_sampler *sampler, const float *logits, float temp, float top_p)
 {
-	struct wick_candidate *heap = sampler->heap;
+	struct wick_candidate *candidates = sampler->candidates;
+	const struct wick_heap heap = { candidates, is_below, swap };
 	uint32_t best = highest(logits, sampler->vocab), taken = 0;
 	double total = 0, nucleus = 0, mark;
 
 	if (temp <= 0)
 		return best;
 	for (uint32_t i = 0; i < sampler->vocab; i++) {
-		heap[i] = (struct wick_candidate){ .weight = expf((logits[i] - logits[best]) / temp), .id = i };
-		total += heap[i].weight;
+		candidates[i] = (struct wick_candidate){ .weight = expf((logits[i] - logits[best]) / temp), .id = i };
+		total += candidates[i].weight;
 	}
-	for (uint32_t i = sampler->vocab / 2; i-- > 0;)
-		sift_down(heap, sampler->vocab, i);
+	wick_heap_build(&heap, sampler->vocab);
 	while (taken < sampler->vocab && (!taken || nucleus < top_p * total)) {
-		pop(heap, sampler->vocab - taken);
-		nucleus += heap[sampler->vocab - ++taken].weight;
+		wick_heap_pop(&heap, sampler->vocab - taken);
+		nucleus += candidates[sampler->vocab - ++taken].weight;
 	}
 	mark = draw(sampler) * nucleus;
 	for (uint32_t i = 1; i < taken; i++) {
-		mark -= heap[sampler->vocab - i].weight;
+		mark -= candidates[sampler->vocab - i].weight;
 		if (mark < 0)
-			return heap[sampler->vocab - i].id;
+			return candidates[sampler->vocab - i].id;
 	}
-	return heap[sampler->vocab - taken].id;
+	return candidates[sampler->vocab - taken].id;
 }

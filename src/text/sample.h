@@ -16,7 +16,7 @@ struct wick_candidate {
 struct wick_sampler {
 	uint64_t state; /* of the generator */
 	uint32_t vocab;
-	struct wick_candidate *heap; /* (vocab) */
+	struct wick_candidate *candidates; /* (vocab); a heap */
 };
 
 uint64_t wick_sampler_bytes(uint32_t vocab);
