@@ -21,9 +21,9 @@ struct wick_file {
 };
 
 /* Opens a regular file or a block device for reading. With want_direct it tries O_DIRECT, asks statx for the alignment
- * (where the kernel does not tell: 512, else 4096) and proves it with one read; where that is refused, or the file lives
- * in memory anyway, the file is opened buffered and `why` says the reason. The only failures are those of a buffered
- * open. */
+ * (where the kernel does not tell: 512, else 4096) and proves it with one read; where that is refused, or the file
+ * lives in memory anyway, the file is opened buffered and `why` says the reason. The only failures are those of a
+ * buffered open. */
 int wick_file_open(struct wick_file *file, const char *path, bool want_direct, struct wick_diag *diag);
 
 /* The same for one whose direct reads begin and end at multiples of `grain` bytes, a power of two, in the file and in

@@ -34,13 +34,13 @@ struct wick_steady {
 	uint64_t all_reads; /* those of the beginning and the end, too */
 };
 
-/* Takes memory for depth reads or land_bytes, in huge pages where there are some, and touches it; reads go around in it.
- * A few buffers over and over stay in the processor's cache, which flatters a drive: an engine's reads land where nobody
- * has been for a while. -EINVAL, with a sentence, for chunks that the file's alignment forbids or that are larger than the
- * part to read; -ENOMEM.
+/* Takes memory for depth reads or land_bytes, in huge pages where there are some, and touches it; reads go around in
+ * it. A few buffers over and over stay in the processor's cache, which flatters a drive: an engine's reads land where
+ * nobody has been for a while. -EINVAL, with a sentence, for chunks that the file's alignment forbids or that are
+ * larger than the part to read; -ENOMEM.
  *
- * The memory is registered with the queue where that works, as the engine's own is: so the queue goes first, or forgets it
- * (wick_io_register) before the probe goes. */
+ * The memory is registered with the queue where that works, as the engine's own is: so the queue goes first, or forgets
+ * it (wick_io_register) before the probe goes. */
 #define WICK_PROBE_LAND_BYTES (64ull << 20) /* what caches do not hold */
 int wick_probe_create(struct wick_probe **probe, const struct wick_probe_options *options, struct wick_diag *diag);
 void wick_probe_destroy(struct wick_probe *probe); /* NULL is fine */
@@ -51,8 +51,10 @@ int wick_probe_steady(struct wick_probe *probe, uint64_t chunk_bytes, bool seque
 	struct wick_steady *steady, struct wick_histogram *latency, struct wick_diag *diag);
 
 /* Reads `reads` chunks at random offsets, handed over together. */
-int wick_probe_burst(struct wick_probe *probe, uint64_t chunk_bytes, unsigned reads, uint64_t *ns, struct wick_diag *diag);
+int wick_probe_burst(struct wick_probe *probe, uint64_t chunk_bytes, unsigned reads, uint64_t *ns,
+	struct wick_diag *diag);
 
-/* The median of several bursts, microseconds: `times` of them (31 at most), fewer where those take longer than limit_ns. */
+/* The median of several bursts, microseconds: `times` of them (31 at most), fewer where those take longer than
+ * limit_ns. */
 int wick_probe_bursts(struct wick_probe *probe, uint64_t chunk_bytes, unsigned reads, unsigned times, uint64_t limit_ns,
 	double *us, struct wick_diag *diag);

@@ -14,10 +14,10 @@
  *
  *     time(n, d) = burst(min(n, d)) + max(n - d, 0) * turn(d) / d
  *
- * Between what was measured both tables go straight, in bytes and in depth: right where latency rules (they are flat), and
- * where bandwidth does (they are proportional). Outside: a smaller read or a shallower queue takes as long as the smallest
- * measured, a larger read in proportion to the largest, a deeper queue is as fast as the deepest. docs/flash.md has the
- * reasons and the error. */
+ * Between what was measured both tables go straight, in bytes and in depth: right where latency rules (they are flat),
+ * and where bandwidth does (they are proportional). Outside: a smaller read or a shallower queue takes as long as the
+ * smallest measured, a larger read in proportion to the largest, a deeper queue is as fast as the deepest.
+ * docs/flash.md has the reasons and the error. */
 
 #include "diag.h"
 #include "extent.h"
@@ -64,9 +64,9 @@ struct wick_profile_extents {
 	uint64_t count;
 };
 
-/* Makes the tables from one cell for every pair of size and depth, in any order, and smooths what noise has turned upside
- * down: a larger read is never cheaper. The rest of the profile is left alone. -EINVAL, with a sentence, when a pair is
- * missing or there twice, or a figure is none. */
+/* Makes the tables from one cell for every pair of size and depth, in any order, and smooths what noise has turned
+ * upside down: a larger read is never cheaper. The rest of the profile is left alone. -EINVAL, with a sentence, when a
+ * pair is missing or there twice, or a figure is none. */
 int wick_profile_fit(struct wick_profile *profile, const struct wick_profile_cell *cells, unsigned count,
 	struct wick_diag *diag);
 
@@ -88,16 +88,16 @@ uint32_t wick_profile_depth(const struct wick_profile *profile, uint64_t bytes, 
 /* Profiles are kept as JSON, one file each, in XDG_CACHE_HOME/wick or ~/.cache/wick. */
 enum { WICK_PROFILE_MISSING = 1 };
 
-/* 0; WICK_PROFILE_MISSING when none was ever saved for this key; a negative errno and a sentence that names the file when
- * there is one that cannot be used. */
+/* 0; WICK_PROFILE_MISSING when none was ever saved for this key; a negative errno and a sentence that names the file
+ * when there is one that cannot be used. */
 int wick_profile_load(struct wick_profile *profile, const struct wick_profile_key *key, struct wick_diag *diag);
 
 /* Saves it in place of an earlier one, all or nothing. path, of at least 512 bytes, says where; may be NULL. */
 int wick_profile_save(const struct wick_profile *profile, char *path, struct wick_diag *diag);
 
-/* Measures the drive under an open file with the method (NULL: the best there is) and fits what came out, as well as can
- * be done in limit_ns; WICK_PROFILE_PROBE_NS is enough to plan with. Saves nothing. stop may be NULL; -ECANCELED once it
- * says so. */
+/* Measures the drive under an open file with the method (NULL: the best there is) and fits what came out, as well as
+ * can be done in limit_ns; WICK_PROFILE_PROBE_NS is enough to plan with. Saves nothing. stop may be NULL; -ECANCELED
+ * once it says so. */
 #define WICK_PROFILE_PROBE_NS 1900000000ull
-int wick_profile_probe(struct wick_profile *profile, const struct wick_file *file, const char *method, uint64_t limit_ns,
-	bool (*stop)(void), struct wick_diag *diag);
+int wick_profile_probe(struct wick_profile *profile, const struct wick_file *file, const char *method,
+	uint64_t limit_ns, bool (*stop)(void), struct wick_diag *diag);

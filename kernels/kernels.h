@@ -9,8 +9,8 @@
  *     (or, for accumulate_*, by columns in multiples of WICK_COLUMN_TILE): so a caller may cut as it likes, and a row
  *     gives the same bits in matvec and in matvec_rows;
  *   - accumulate_rows, conversions, rope, relu, add and crc32c give the same bits in every set; the others may differ
- *     between sets in their last bits (only one is in use in a process), by no more than docs/kernels.md derives: in a dot
- *     product no term passes more than 4 roundings for each WICK_COLUMN_TILE columns and 12 more;
+ *     between sets in their last bits (only one is in use in a process), by no more than docs/kernels.md derives: in a
+ *     dot product no term passes more than 4 roundings for each WICK_COLUMN_TILE columns and 12 more;
  *   - cols is a multiple of the type's block; lengths may be 0; pointers need no more than their element's alignment
  *     (weights: none at all), and nothing outside of the arrays is read;
  *   - infinities and NaN go where IEEE 754 takes them: none is hidden, but for rows skipped by accumulate_rows;
@@ -25,22 +25,24 @@
 #define WICK_COLUMN_TILE 32 /* columns; a whole number of blocks of every type */
 
 struct wick_kernels {
-	const char *name; /* of the highest instruction set in use: "c", "sse42", "avx2", "avx512", "avx512vnni", "neon", "neondot" */
+	const char *name; /* of what is in use: "c", "sse42", "avx2", "avx512", "avx512vnni", "neon", "neondot" */
 
 	/* y[r] = sum_c w[r][c] * x[c], r < rows; rows of w are `stride` bytes apart. */
 	void (*matvec[WICK_TYPE_COUNT])(
 		float *y, const void *w, size_t stride, const float *x, size_t rows, size_t cols);
 	/* y[k] = sum_c w[index[k]][c] * x[c], k < count. */
 	void (*matvec_rows[WICK_TYPE_COUNT])(
-		float *y, const void *w, size_t stride, const uint32_t *index, size_t count, const float *x, size_t cols);
+		float *y, const void *w, size_t stride, const uint32_t *index, size_t count, const float *x,
+		size_t cols);
 	/* y[c] += sum_k h[k] * w[index[k]][c], one fused multiply-add at a time in the order of k; zero h are skipped.
 	 * index NULL: rows 0..count-1. w points at the first of `cols` columns. */
 	void (*accumulate_rows[WICK_TYPE_COUNT])(
-		float *y, const void *w, size_t stride, const uint32_t *index, const float *h, size_t count, size_t cols);
+		float *y, const void *w, size_t stride, const uint32_t *index, const float *h, size_t count,
+		size_t cols);
 
-	/* To float is exact. From float f16 and bf16 are nearest, ties to even; q8_0 and q4_0 are, byte for byte, what other
-	 * writers of GGUF make of finite numbers (a scale past the largest half becomes infinite). q2 is the nearest of its
-	 * four numbers, halfway the upper one. */
+	/* To float is exact. From float f16 and bf16 are nearest, ties to even; q8_0 and q4_0 are, byte for byte, what
+	 * other writers of GGUF make of finite numbers (a scale past the largest half becomes infinite). q2 is the
+	 * nearest of its four numbers, halfway the upper one. */
 	void (*to_f32[WICK_TYPE_COUNT])(float *y, const void *x, size_t count);
 	void (*from_f32[WICK_TYPE_COUNT])(void *y, const float *x, size_t count);
 
@@ -48,8 +50,8 @@ struct wick_kernels {
 	void (*layer_norm)(float *y, const float *x, const float *weight, const float *bias, size_t count, float eps);
 	/* y = x / sqrt(mean of squares + eps) * weight, in double; weight may be NULL; y may be x. */
 	void (*rms_norm)(float *y, const float *x, const float *weight, size_t count, float eps);
-	/* In place. -infinity gets 0, and so may any share below 2^-126; with NaN, infinity or nothing else than -infinity
-	 * in it, all become NaN. */
+	/* In place. -infinity gets 0, and so may any share below 2^-126; with NaN, infinity or nothing else than
+	 * -infinity in it, all become NaN. */
 	void (*softmax)(float *x, size_t count);
 	void (*relu)(float *x, size_t count);                /* in place; NaN stays */
 	void (*add)(float *y, const float *x, size_t count); /* y += x */

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The model that is measured, a second time, with its neurons in order of co-activation: made for a bench out of a trace
- * of which the first tokens are replayed and the others decide the order, and removed after it. */
+/* The model that is measured, a second time, with its neurons in order of co-activation: made for a bench out of a
+ * trace of which the first tokens are replayed and the others decide the order, and removed after it. */
 
 #include <linux/limits.h>
 #include <stdint.h>
@@ -16,7 +16,8 @@ struct bench_ordered {
 };
 
 /* What an earlier bench left when it was killed is named on standard error.
- * -ENODATA: the trace cannot say an order, and the sentence says why. After any other error, too, nothing is left behind. */
+ * -ENODATA: the trace cannot say an order, and the sentence says why. After any other error, too, nothing is left
+ * behind. */
 int bench_order_make(struct bench_ordered *ordered, const char *model_path, const char *trace_path, uint32_t replayed,
 	struct wick_diag *diag);
 void bench_order_remove(const struct bench_ordered *ordered);

@@ -22,8 +22,8 @@ struct flash_list {
 };
 
 /* Parses a list of sizes or, without `sizes`, of whole numbers, each from min to max; the sentence names the option. */
-int flash_list_parse(struct flash_list *list, const char *option, const char *text, bool sizes, uint64_t min, uint64_t max,
-	struct wick_diag *diag);
+int flash_list_parse(struct flash_list *list, const char *option, const char *text, bool sizes, uint64_t min,
+	uint64_t max, struct wick_diag *diag);
 bool flash_list_has(const struct flash_list *list, uint64_t value);
 
 /* What is read, and how. */
@@ -70,7 +70,8 @@ void flash_close(struct flash_bench *bench);
 /* Whether this file and machine can do what a cell asks for; measures nothing. */
 int flash_cell_check(const struct flash_bench *bench, const struct flash_cell *cell, struct wick_diag *diag);
 
-/* Waits until what other threads of the process do at its start is over (OpenBLAS's spin), so that it is not counted. */
+/* Waits until what other threads of the process do at its start is over (OpenBLAS's spin), so that it is not
+ * counted. */
 void flash_settle(void);
 
 /* Measures one cell, calling tick (which may be NULL) a few times a second. -ECANCELED after Ctrl-C. */
@@ -92,8 +93,8 @@ struct flash_sweep {
 	const struct flash_check *check; /* NULL: none */
 };
 
-/* Measures all of it; with print, the table goes to standard output as it grows. After -ECANCELED (Ctrl-C), and only then,
- * what was measured is complete as far as sweep->count says. */
+/* Measures all of it; with print, the table goes to standard output as it grows. After -ECANCELED (Ctrl-C), and only
+ * then, what was measured is complete as far as sweep->count says. */
 int flash_sweep_run(struct flash_bench *bench, struct flash_sweep *sweep, bool print, struct wick_diag *diag);
 
 /* Long reads in order: no random reads are faster. A file too small for them is read in the longest chunks it has. */
@@ -126,7 +127,8 @@ void flash_profile_key(const struct flash_bench *bench, struct wick_profile_key 
 /* Fits and saves the profile of the drive from cells of one thread with bursts; path as for wick_profile_save. */
 int flash_profile_save(const struct flash_sweep *sweep, char *path, struct wick_diag *diag);
 
-/* What a profile says reads take, and what they took: extents of 1 to 64 bundles of 16 KiB, 1 to 4096 of them together. */
+/* What a profile says reads take, and what they took: extents of 1 to 64 bundles of 16 KiB, 1 to 4096 of them
+ * together. */
 struct flash_point {
 	uint64_t chunk_bytes;
 	uint32_t reads;

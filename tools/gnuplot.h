@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Figures, drawn by gnuplot: SVG with a transparent background and colours of middling lightness, so that they can be read
- * on white and on black. */
+/* Figures, drawn by gnuplot: SVG with a transparent background and colours of middling lightness, so that they can be
+ * read on white and on black. */
 
 #include "diag.h"
 

@@ -70,7 +70,7 @@ struct command {
 	void (*init)(void);        /* sets the defaults; may be NULL */
 	int (*check)(struct wick_diag *diag); /* what a table cannot say; touches no disk; may be NULL */
 	int (*run)(struct wick_diag *diag);
-	const struct command *const *parts; /* NULL, or the commands of its own, one of which the next word must be; by NULL */
+	const struct command *const *parts; /* NULL, or its own commands, one of which the next word must be; by NULL */
 };
 
 enum { OPT_HELP = 1 }; /* --help was asked for */

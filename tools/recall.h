@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* How well sparse mode chooses: what was chosen, beside what would have fired. Seen in long batches, in which all neurons
- * are computed before those that were not chosen are dropped. */
+/* How well sparse mode chooses: what was chosen, beside what would have fired. Seen in long batches, in which all
+ * neurons are computed before those that were not chosen are dropped. */
 
 #include "diag.h"
 

@@ -28,7 +28,7 @@ struct stats_curves {
 	uint64_t reused_uses, reusable_uses; /* uses that follow one at the token before, and all that might */
 	uint32_t windows; /* of distinct; as the trace is long enough for */
 	double distinct[STATS_WINDOW_MAX + 1]; /* [k], over k tokens */
-	double friends[STATS_FRIENDS], friends_cold[STATS_FRIENDS]; /* how often the closest fire with one; without the hot */
+	double friends[STATS_FRIENDS], friends_cold[STATS_FRIENDS]; /* how often they fire with one; without the hot */
 	uint32_t friends_of; /* neurons looked at */
 };
 

@@ -12,7 +12,7 @@
 #define WICK_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define WICK_MAX(a, b) ((a) > (b) ? (a) : (b))
 
-/* Of a function that computes modulo 2^64 and means it, such as a hash: elsewhere -fsanitize=integer finds fault with it. */
+/* Of a function that computes modulo 2^64 and means it, such as a hash: -fsanitize=integer finds no fault with it. */
 #ifdef __clang__
 #define WICK_WRAPS __attribute__((no_sanitize("integer")))
 #else

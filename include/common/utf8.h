@@ -63,8 +63,8 @@ static inline int wick_utf8_length(const char *bytes, size_t count)
 
 #define WICK_UTF8_REPAIRED_MAX(count) (3 * (count))
 
-/* Copies text, with U+FFFD for every byte that belongs to no character. Returns the bytes of `into` that it took, at most
- * WICK_UTF8_REPAIRED_MAX(count). */
+/* Copies text, with U+FFFD for every byte that belongs to no character. Returns the bytes of `into` that it took, at
+ * most WICK_UTF8_REPAIRED_MAX(count). */
 static inline size_t wick_utf8_repair(char *into, const char *bytes, size_t count)
 {
 	static const char replacement[] = "\xef\xbf\xbd";

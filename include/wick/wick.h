@@ -7,11 +7,12 @@
  * Rules of the library
  *   - It never prints and never exits. A call returns 0, or a negative errno with one sentence for people in `diag`
  *     (which may be NULL; it is cleared on entry).
- *   - Memory: `options.memory` is everything a run takes. wick_plan() tells every size before anything is loaded; all of
- *     it is allocated in wick_open(); wick_eval() and wick_sample() allocate nothing.
- *   - Placement changes speed, never the answer: for one file and one instruction set, logits are bit-equal whatever the
- *     budget, mode (dense, hybrid, naive), I/O method, queue depth, chunk size and thread count. Sparse mode computes what
- *     its predictors choose; in it, too, logits are bit-equal over all these and policy, window and lookahead.
+ *   - Memory: `options.memory` is everything a run takes. wick_plan() tells every size before anything is loaded; all
+ *     of it is allocated in wick_open(); wick_eval() and wick_sample() allocate nothing.
+ *   - Placement changes speed, never the answer: for one file and one instruction set, logits are bit-equal whatever
+ *     the budget, mode (dense, hybrid, naive), I/O method, queue depth, chunk size and thread count. Sparse mode
+ *     computes what its predictors choose; in it, too, logits are bit-equal over all these and policy, window and
+ *     lookahead.
  *   - One engine is used from one thread at a time, which need not always be the same. Engines are independent of each
  *     other.
  *
@@ -41,8 +42,8 @@ extern "C" {
 
 #define WICK_API __attribute__((visibility("default")))
 
-/* A long work reports how far it is, in bytes unless the name of the callback says otherwise, from the thread that called.
- * Returning non-zero ends it with -ECANCELED. */
+/* A long work reports how far it is, in bytes unless the name of the callback says otherwise, from the thread that
+ * called. Returning non-zero ends it with -ECANCELED. */
 typedef int (*wick_progress_fn)(void *user, uint64_t bytes_done, uint64_t bytes_total);
 
 #define WICK_CTX_DEFAULT 2048 /* tokens, where the model has as many */
@@ -66,11 +67,11 @@ struct wick_options {
 	struct wick_memory memory;
 	uint64_t beside_bytes;    /* of that memory, what the caller takes beside the engine */
 	uint32_t ctx;             /* tokens; 0: the smaller of WICK_CTX_DEFAULT and the model's own */
-	const char *mode;         /* "dense", "hybrid", "naive", "sparse"; NULL: sparse where the model allows it, else dense */
+	const char *mode;         /* "dense", "hybrid", "naive", "sparse"; NULL: sparse where possible, else dense */
 	const char *policy;       /* sparse: which neurons stay; NULL: the best: decay */
 	uint32_t window;          /* tokens whose neurons stay; 0: as many as there is room for */
 	uint32_t lookahead;       /* 1: the next layer's probable neurons are read ahead; 0: they are not */
-	uint32_t bridge;          /* 1: bundles between two wanted ones are read through where that pays; 0: they are not */
+	uint32_t bridge;          /* 1: bundles between two wanted ones are read, too, where that pays; 0: never */
 	uint32_t overlap;         /* 1: a layer is computed while its reads fly; 0: when they are back */
 	uint32_t bundled;         /* 0: a neuron's up and down are read one by one. For measuring, all three */
 	const char *trace;        /* replayed instead of what the predictors say: a file; NULL: none */
@@ -81,13 +82,13 @@ struct wick_options {
 	uint64_t chunk_bytes;     /* bytes of one read; 0: 1 MiB */
 	uint32_t threads;         /* that compute; 0: one a CPU this process may use */
 	uint32_t cpu_mask;        /* instruction sets allowed; ~0: all */
-	const char *numa;         /* "local" (each node its own rows and threads), "interleave", a node's number; NULL: local */
+	const char *numa;         /* "local": each node its own rows and threads; "interleave"; a number; NULL: local */
 	bool all_logits;          /* room for the logits of a whole batch, for wick_eval with `each` */
-	bool measure;             /* a drive that nobody has measured yet is measured for two seconds, if weights are read
-	                             from it while the model runs; what came out is kept in XDG_CACHE_HOME/wick */
+	bool measure;             /* a drive that nobody has measured yet is measured for two seconds, if weights are
+	                             read from it in a run; what came out is kept in XDG_CACHE_HOME/wick */
 	wick_progress_fn progress; /* of loading; may be NULL */
 	void *user;
-	wick_progress_fn eval_progress; /* of each wick_eval, after every layer of every batch, in tokens times layers; or NULL */
+	wick_progress_fn eval_progress; /* of each wick_eval, after every layer, in tokens times layers; may be NULL */
 	void *eval_user;
 };
 
@@ -151,7 +152,7 @@ struct wick_report {
 	const char *limit;     /* of a cgroup, where it is below the budget; "" */
 	const char *numa;      /* where memory and threads are */
 	const char *policy;     /* sparse: which neurons stay; else "" */
-	const char *predictors; /* sparse: which choose the neurons, "trained", "packed", "imported" or "trace"; else "" */
+	const char *predictors; /* sparse: of what kind, "trained", "packed", "imported" or "trace"; else "" */
 	const char *predictors_path; /* the file that they are in */
 	bool lookahead;        /* the next layer's probable neurons are read ahead */
 	const char *lookahead_why; /* why not; "" */
@@ -168,8 +169,8 @@ WICK_API const struct wick_plan *wick_plan_of(const struct wick *wick);
 WICK_API const struct wick_report *wick_report_of(const struct wick *wick);
 
 /* Text <-> ids. wick_tokenize writes at most `capacity` ids and returns how many the text has, or a negative errno;
- * with_bos puts the model's own beginning-of-text in front. wick_token_text's bytes belong to the engine; a token may end
- * inside a UTF-8 character. wick_eos: -1 when the model has none. */
+ * with_bos puts the model's own beginning-of-text in front. wick_token_text's bytes belong to the engine; a token may
+ * end inside a UTF-8 character. wick_eos: -1 when the model has none. */
 WICK_API int64_t wick_tokenize(const struct wick *wick, const char *text, size_t text_bytes, bool with_bos,
 	uint32_t *ids, size_t capacity);
 WICK_API const char *wick_token_text(const struct wick *wick, uint32_t id, size_t *bytes);
@@ -180,12 +181,13 @@ typedef void (*wick_logits_fn)(void *user, uint32_t position, const float *logit
 
 /* Appends tokens to the context. Afterwards wick_logits() has the logits after the last of them. With `each` (needs
  * options.all_logits) every position's are handed over on the way.
- * -EINVAL: no tokens, or an id outside the vocabulary. -ENOSPC: the context is full. In both cases nothing was evaluated
- * and the context is as it was. Any other error (-ECANCELED: by eval_progress; the rest: the drive, with file, tensor and
- * offset in the sentence) leaves some of the tokens evaluated: the engine must be reset before it is used again. */
+ * -EINVAL: no tokens, or an id outside the vocabulary. -ENOSPC: the context is full. In both cases nothing was
+ * evaluated and the context is as it was. Any other error (-ECANCELED: by eval_progress; the rest: the drive, with
+ * file, tensor and offset in the sentence) leaves some of the tokens evaluated: the engine must be reset before it is
+ * used again. */
 WICK_API int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logits_fn each, void *user,
 	struct wick_diag *diag);
-WICK_API const float *wick_logits(const struct wick *wick); /* (vocab); of the last evaluated position; NULL before any */
+WICK_API const float *wick_logits(const struct wick *wick); /* (vocab), of the last position; NULL before any */
 WICK_API uint32_t wick_position(const struct wick *wick);   /* tokens in the context */
 WICK_API void wick_reset(struct wick *wick);                /* empties the context */
 /* Sparse mode: the neurons that are in memory because they were used before are read again when they are wanted. It
@@ -223,7 +225,7 @@ struct wick_stats {
 	uint64_t bundles_wasted;     /* of them, not wanted by the token they were drawn for */
 	uint64_t predict_ns;  /* choosing the active neurons and guessing the next layer's */
 	uint64_t manage_ns;   /* neuron matrices: maps and policies. Sending reads is not in it */
-	uint64_t bundles_ns;  /* that the drive needs, by its profile, for all that were drawn; 0: nothing is known of it */
+	uint64_t bundles_ns;  /* that the drive needs, by its profile, for all that were drawn; 0: no profile */
 	/* What cannot be avoided, whatever else is done beside: */
 	uint64_t flash_floor_ns; /* the same for what is swept and the bundles that were drawn and wanted */
 	uint64_t memory_bytes;   /* of weights and predictors that arithmetic takes from memory; wick_memory_rate() */
@@ -235,7 +237,8 @@ struct wick_stats {
 WICK_API void wick_stats(const struct wick *wick, struct wick_stats *stats);
 WICK_API void wick_stats_reset(struct wick *wick);
 
-/* Packing: a Hugging Face folder as downloaded -> a packed model. The output appears complete and synced, or not at all. */
+/* Packing: a Hugging Face folder as downloaded -> a packed model. The output appears complete and synced, or not at
+ * all. */
 struct wick_pack_options {
 	const char *type;      /* "f32", "f16", "bf16", "q8_0", "q4_0"; NULL: f16 */
 	uint32_t align;        /* bundle stride is rounded up to this, bytes; 0: 512 */
@@ -260,7 +263,7 @@ struct wick_train_options {
 	uint32_t text_count;
 	uint32_t tokens;       /* of text, at most; 0: 131072 */
 	uint32_t steps;        /* for each predictor, at most; 0: 1200 */
-	uint64_t memory_bytes; /* of the process; 0: three quarters of what is free. Decides how many tokens there are */
+	uint64_t memory_bytes; /* of the process; 0: three quarters of what is free. Limits the tokens */
 	struct wick_memory size;       /* of the predictors: bytes, or percent of the model; both 0: 4% */
 	struct wick_memory ahead_size; /* of those that look a layer ahead; both 0: 2% */
 	bool no_ahead;

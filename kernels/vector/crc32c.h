@@ -2,14 +2,15 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* CRC-32C by a processor's own instruction, which takes a word a cycle but gives the result three cycles later. So three
- * neighbouring stretches are run at once, the second and third from a register of zero, and put together:
+/* CRC-32C by a processor's own instruction, which takes a word a cycle but gives the result three cycles later. So
+ * three neighbouring stretches are run at once, the second and third from a register of zero, and put together:
  *
  *     | first, from crc | second, from 0 | third, from 0 |
  *     crc' = move(move(first) ^ second) ^ third,      move: what as many zero bytes as a stretch do to a register
  *
  * move() is linear, and so four table rows. The longest stretch is a third of 16 KiB, a usual bundle, in whole lines:
- * long ones are what memory is read best in. Including files define crc_word(crc, eight bytes) and crc_byte(crc, byte). */
+ * long ones are what memory is read best in. Including files define crc_word(crc, eight bytes) and crc_byte(crc,
+ * byte). */
 
 #include "../crc32c.h"
 

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Rows accumulated. The rows whose h is not zero are taken four at a time, so that y is loaded and stored once for all of
- * them; every y still gets one fused multiply-add after the other in the order of k. */
+/* Rows accumulated. The rows whose h is not zero are taken four at a time, so that y is loaded and stored once for all
+ * of them; every y still gets one fused multiply-add after the other in the order of k. */
 
 #include "vector.h"
 
@@ -74,8 +74,8 @@ INLINE void accumulate_group(enum wick_type type, int rows, float *y, const stru
 }
 
 /* Fills a group with the next rows from k on whose h is not zero; returns where it stopped. */
-INLINE size_t fill_group(struct ffn_group *group, const uint8_t *w, size_t stride, const uint32_t *index, const float *h,
-	size_t k, size_t count)
+INLINE size_t fill_group(struct ffn_group *group, const uint8_t *w, size_t stride, const uint32_t *index,
+	const float *h, size_t k, size_t count)
 {
 	group->filled = 0;
 	for (; k < count && group->filled < ROWS; k++) {

@@ -2,12 +2,12 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Matrix times vector. Rows are taken four at a time, so that a vector of x is loaded once for all of them; each row has
- * accumulators of its own, which take the same numbers in the same order whether it is one of four or alone.
+/* Matrix times vector. Rows are taken four at a time, so that a vector of x is loaded once for all of them; each row
+ * has accumulators of its own, which take the same numbers in the same order whether it is one of four or alone.
  *
- * Which four, memory decides. Rows by index are taken as they come, and the next ones fetched meanwhile. Of a whole matrix
- * it is one row of each quarter: so there are four long streams, which the processor sees coming by itself, better than
- * if it were told, and which need not be found again at the end of each row.
+ * Which four, memory decides. Rows by index are taken as they come, and the next ones fetched meanwhile. Of a whole
+ * matrix it is one row of each quarter: so there are four long streams, which the processor sees coming by itself,
+ * better than if it were told, and which need not be found again at the end of each row.
  *
  *     rows   0 1 2 3 | 4 5 6 7 | 8 9 10 11 | 12 13 14 15 | 16
  *            a b c d | a b c d | a b  c  d |  a  b  c  d |  e
@@ -60,7 +60,8 @@ INLINE void dot_rows(enum wick_type type, int rows, float *y, size_t step, const
 		y[r * step] = vec_sum(sums[r][0] + sums[r][1]);
 }
 
-/* A matrix, or a slice of its columns, and how its rows are taken: row r of group g is g * group_step + r * row_step. */
+/* A matrix, or a slice of its columns, and how its rows are taken: row r of group g is g * group_step + r *
+ * row_step. */
 struct rows {
 	const uint8_t *w;
 	size_t stride;

@@ -9,8 +9,8 @@
 typedef int32_t vec_bits __attribute__((vector_size(LANES * sizeof(float))));
 
 /* e^x = 2^n * e^r, n the nearest whole number to x / ln 2, so |r| <= 0.347; ln 2 is taken off in two parts, the first
- * short enough for n times it to be exact. The polynomial is that of the Cephes library's expf. Adding 1.5 * 2^23 rounds
- * to a whole number, and leaves it in the low bits. Below -87.33 the result would be subnormal, and is zero. */
+ * short enough for n times it to be exact. The polynomial is that of the Cephes library's expf. Adding 1.5 * 2^23
+ * rounds to a whole number, and leaves it in the low bits. Below -87.33 the result would be subnormal, and is zero. */
 INLINE vec vec_exp(vec x)
 {
 	vec magic = vec_set(0x1.8p23f), clamped = vec_max(vec_set(-87.5f), x);

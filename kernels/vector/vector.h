@@ -27,8 +27,9 @@
  *     dot_q2(sum, blocks, x, steps)  and of q2;
  *     dot_block_q4_0(sum, block, x, scale), dot_block_q2(sum, block, x, step)  of a block alone
  *
- * All that is here works on tiles of WICK_COLUMN_TILE columns, which is a block of the quantised types; the rest of a row
- * is copied into a tile of zeros. The type is a constant wherever a function is inlined, and with it every branch on it. */
+ * All that is here works on tiles of WICK_COLUMN_TILE columns, which is a block of the quantised types; the rest of a
+ * row is copied into a tile of zeros. The type is a constant wherever a function is inlined, and with it every branch
+ * on it. */
 
 #ifndef LANES
 #error "included from the file of an instruction set"
@@ -99,8 +100,8 @@ INLINE vec vec_number(enum wick_type type, const uint8_t *tile, int i)
 	}
 }
 
-/* Weights are fetched ahead of where they are used, line by line from the same place in `next`: rows further down, since
- * those of a sparse matrix are nowhere near each other; or, in a stream, a little further on. */
+/* Weights are fetched ahead of where they are used, line by line from the same place in `next`: rows further down,
+ * since those of a sparse matrix are nowhere near each other; or, in a stream, a little further on. */
 INLINE void fetch_ahead(int rows, const uint8_t *const *next, size_t at, size_t bytes)
 {
 	for (int r = 0; r < rows; r++)
@@ -108,7 +109,8 @@ INLINE void fetch_ahead(int rows, const uint8_t *const *next, size_t at, size_t 
 			__builtin_prefetch(next[r] + at + line);
 }
 
-/* In rows, a multiple of ROWS: far enough for memory to answer meanwhile, which takes more short rows than long ones. */
+/* In rows, a multiple of ROWS: far enough for memory to answer meanwhile, which takes more short rows than long
+ * ones. */
 INLINE size_t rows_ahead(enum wick_type type, size_t cols)
 {
 	size_t bytes = ROWS * (size_t)wick_type_bytes(type, cols);

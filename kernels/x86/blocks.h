@@ -29,8 +29,8 @@ static inline __m128i halves_q8_0(const uint8_t *blocks)
 	return halves;
 }
 
-/* Block b of q4_0 starts at byte 18 * b. Of vector k of four, that is word 2 * k of the low half for block 2 * k, and word
- * 2 * k + 1 of the high half for the one after it. */
+/* Block b of q4_0 starts at byte 18 * b. Of vector k of four, that is word 2 * k of the low half for block 2 * k, and
+ * word 2 * k + 1 of the high half for the one after it. */
 static inline __m128i halves_q4_0(const uint8_t *blocks)
 {
 	__m256i all = _mm256_loadu_si256((const void *)blocks);

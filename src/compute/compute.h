@@ -5,8 +5,9 @@
 /* Arithmetic over rows of weights, shared by attention, FFN and head.
  *
  * A batch is m token vectors. Which arithmetic it takes depends on m alone: below WICK_GEMM_TOKENS each vector goes
- * through the decode kernels, from there on tiles of wick_gemm_rows() rows are widened to f32 and multiplied by OpenBLAS.
- * Tiles are counted from row 0 of the matrix and rows arrive in whole tiles, so bits do not depend on how they arrive.
+ * through the decode kernels, from there on tiles of wick_gemm_rows() rows are widened to f32 and multiplied by
+ * OpenBLAS. Tiles are counted from row 0 of the matrix and rows arrive in whole tiles, so bits do not depend on how
+ * they arrive.
  */
 
 #include "kernels.h"

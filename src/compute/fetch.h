@@ -64,7 +64,8 @@ void wick_fetch_start(struct wick_fetch *fetch, struct wick_landing *landing, co
 /* Waits until every read has come back, then checks the rows. 0; a read's negative errno; -EBADMSG: damaged. */
 int wick_fetch_finish(struct wick_fetch *fetch, struct wick_landing *landing, struct wick_diag *diag);
 
-/* Reads rows again that did not match, or could not be read among others, WICK_REREADS times at most. Returns as finish. */
+/* Reads rows again that did not match, or could not be read among others, WICK_REREADS times at most. Returns as
+ * finish. */
 int wick_fetch_repair(struct wick_fetch *fetch, struct wick_landing *landing, const struct wick_tensor *tensor,
 	uint64_t first_row, uint64_t rows, struct wick_diag *diag);
 

@@ -78,11 +78,12 @@ const float *wick_forward_last(const struct wick_forward *forward, uint32_t m);
 int wick_look_up(struct wick_forward *forward, const struct wick_place *place, uint64_t row, float *into,
 	struct wick_diag *diag);
 
-/* The same in steps, for who has residuals of his own: forward->x (m, d_model) = the tokens' embeddings; forward->x through
- * one layer. */
+/* The same in steps, for who has residuals of his own: forward->x (m, d_model) = the tokens' embeddings; forward->x
+ * through one layer. */
 int wick_forward_embed(struct wick_forward *forward, const uint32_t *ids, uint32_t m, uint32_t position,
 	struct wick_diag *diag);
-int wick_forward_layer(struct wick_forward *forward, uint32_t layer, uint32_t m, uint32_t position, struct wick_diag *diag);
+int wick_forward_layer(struct wick_forward *forward, uint32_t layer, uint32_t m, uint32_t position,
+	struct wick_diag *diag);
 
 #define WICK_ATTENTION_TOKENS 32 /* of a block, in long batches */
 

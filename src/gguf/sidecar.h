@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* MODEL.pred.gguf: trained predictors in a file of their own, tied to the model by its identity. One walk over its tensors
- * for who writes it and who opens it. docs/container.md is normative. */
+/* MODEL.pred.gguf: trained predictors in a file of their own, tied to the model by its identity. One walk over its
+ * tensors for who writes it and who opens it. docs/container.md is normative. */
 
 #include "model.h"
 
@@ -27,8 +27,8 @@ struct wick_sidecar_shape {
 enum wick_sidecar_part { WICK_SIDECAR_IN, WICK_SIDECAR_OUT, WICK_SIDECAR_BIAS, WICK_SIDECAR_PARTS };
 
 /* Fills everything of a tensor but offset and crcs. */
-void wick_sidecar_describe(struct wick_tensor *tensor, const struct wick_sidecar_shape *shape, uint32_t layer, bool ahead,
-	enum wick_sidecar_part part);
+void wick_sidecar_describe(struct wick_tensor *tensor, const struct wick_sidecar_shape *shape, uint32_t layer,
+	bool ahead, enum wick_sidecar_part part);
 
 /* Calls visit for every tensor in file order, until one returns other than 0. */
 typedef int (*wick_sidecar_visit_fn)(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part);

@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A checkpoint without files: its numbers are made when they are asked for. Number i of a tensor depends on the tensor's
- * name and on i alone, so reading in any order, twice or in pieces gives the same; and so does another machine. */
+/* A checkpoint without files: its numbers are made when they are asked for. Number i of a tensor depends on the
+ * tensor's name and on i alone, so reading in any order, twice or in pieces gives the same; and so does another
+ * machine. */
 
 #include "checkpoint.h"
 #include "source.h"

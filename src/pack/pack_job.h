@@ -83,15 +83,16 @@ int wick_pack_write(struct wick_pack_job *job, const char *out_path, const uint8
 int wick_pack_commit(struct wick_pack_job *job);
 
 /* A packed model in another order of neurons: wick_pack() with options->order "coactivation". */
-int wick_pack_in_order(const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag);
+int wick_pack_in_order(const char *source, const char *out, const struct wick_pack_options *options,
+	struct wick_diag *diag);
 
 /* Rows [first, first + rows) of a packed tensor, whole blocks of them, checked. */
 struct wick_gguf;
 int wick_pack_read_rows(const struct wick_pack_job *job, const struct wick_gguf *gguf, int fd,
 	const struct wick_tensor *tensor, uint64_t first, uint64_t rows, uint8_t *into);
 
-/* The trained predictors of the ordered model that was written to `out`: place i of a layer takes neuron orders[layer][i]
- * of `from`, which are in a file of their own. */
+/* The trained predictors of the ordered model that was written to `out`: place i of a layer takes neuron
+ * orders[layer][i] of `from`, which are in a file of their own. */
 struct wick_predictor_set;
 int wick_pack_sidecar_in_order(struct wick_pack_job *job, const struct wick_predictor_set *from, const char *out,
 	const uint32_t *orders);

@@ -18,8 +18,8 @@ struct wick_drive {
 	char said[192]; /* for people: what profile, or why none */
 };
 
-/* A drive is measured by reading a file of at least so much (a smaller one may be in caches on the way), and into so much
- * memory at most, all of it given back. */
+/* A drive is measured by reading a file of at least so much (a smaller one may be in caches on the way), and into so
+ * much memory at most, all of it given back. */
 #define WICK_DRIVE_FILE_BYTES (256ull << 20)
 #define WICK_DRIVE_MEMORY_BYTES (160ull << 20)
 
@@ -27,6 +27,7 @@ struct wick_drive {
  * made in two seconds and kept. That nothing is known is no error: drive->said has the reason. -ECANCELED never. */
 void wick_drive_find(struct wick_drive *drive, const struct wick_file *file, const char *method, bool measure);
 
-/* Of one more read among many of bytes_min to bytes_max; a guess in the middle of today's drives when nothing is known. */
+/* Of one more read among many of bytes_min to bytes_max; a guess in the middle of today's drives when nothing is
+ * known. */
 struct wick_extent_price wick_drive_price(
 	const struct wick_drive *drive, uint64_t bytes_min, uint64_t bytes_max, uint32_t depth);

@@ -2,16 +2,16 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What a token will take, before anything runs: the drive's time by its profile, the processor's by rates measured for a
- * moment on this machine. */
+/* What a token will take, before anything runs: the drive's time by its profile, the processor's by rates measured for
+ * a moment on this machine. */
 
 #include "compute.h"
 #include "drive.h"
 #include "place.h"
 #include "rehearse.h"
 
-/* Bytes a microsecond with all threads: of a resident matrix, of what has to be checked first as well, of predictors; and
- * the microseconds of one core that a read of a bundle takes. */
+/* Bytes a microsecond with all threads: of a resident matrix, of what has to be checked first as well, of predictors;
+ * and the microseconds of one core that a read of a bundle takes. */
 struct wick_rates {
 	double resident, swept, predictor;
 	double read_us;
@@ -27,9 +27,9 @@ struct wick_forecast {
 	double flash_ms, compute_ms, ms_per_token; /* flash_ms is 0 when the drive is not known and something is read */
 };
 
-/* A token of the modes that compute every neuron: reading runs beside computing, and the longer of the two is the token's.
- * sweep_us: of reading what is swept. Bundles' down-projections are read where the activation is not zero: of a ReLU
- * model a tenth is assumed. */
+/* A token of the modes that compute every neuron: reading runs beside computing, and the longer of the two is the
+ * token's. sweep_us: of reading what is swept. Bundles' down-projections are read where the activation is not zero: of
+ * a ReLU model a tenth is assumed. */
 void wick_forecast_dense(struct wick_forecast *forecast, const struct wick_rates *rates, const struct wick_shape *shape,
 	const struct wick_place *places, double sweep_us);
 
@@ -48,5 +48,6 @@ struct wick_sparse_outlook {
 /* A token of sparse mode. flash_ms has what is drawn ahead, too. */
 void wick_forecast_sparse(struct wick_forecast *forecast, const struct wick_sparse_outlook *outlook);
 /* How many bundles the engine would draw ahead for a layer, when the rehearsal drew none: as many as the slack has room
- * for, if there is anything to wait for. What was guessed right counts there as waiting spared, so it keeps itself up. */
+ * for, if there is anything to wait for. What was guessed right counts there as waiting spared, so it keeps itself
+ * up. */
 uint32_t wick_forecast_ahead(const struct wick_sparse_outlook *outlook);

@@ -20,8 +20,9 @@
 #define WICK_TILE_ROWS 64
 
 /* GEMM is cut at multiples of this many rows counted from row 0, whatever is resident: OpenBLAS's bits change with the
- * shape of a tile. Resident parts and swept units are whole tiles, but for a matrix's last. On tiles of 64 rows OpenBLAS
- * reaches four fifths of its rate, since it packs the tokens anew for each; small models have no memory for more. */
+ * shape of a tile. Resident parts and swept units are whole tiles, but for a matrix's last. On tiles of 64 rows
+ * OpenBLAS reaches four fifths of its rate, since it packs the tokens anew for each; small models have no memory for
+ * more. */
 static inline uint32_t wick_gemm_rows(const struct wick_shape *shape)
 {
 	return shape->d_model < 1024 ? WICK_TILE_ROWS : 4 * WICK_TILE_ROWS;

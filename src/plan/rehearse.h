@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A rehearsal: the matrices, policy and planner of sparse mode run over the neurons of some tokens, with no bytes and no
- * drive, and tell what would be read. The neurons are those of a trace or, without one, made up: one layer, which then
- * stands for all. */
+/* A rehearsal: the matrices, policy and planner of sparse mode run over the neurons of some tokens, with no bytes and
+ * no drive, and tell what would be read. The neurons are those of a trace or, without one, made up: one layer, which
+ * then stands for all. */
 
 #include "diag.h"
 #include "extent.h"

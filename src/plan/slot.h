@@ -4,7 +4,8 @@
 
 /* What a packed model is made of, in file order: one table for who writes it, who opens it and who verifies it.
  *
- *     embeddings | layer 0: vectors, q k v o, bundles, crc, predictor | layer 1: ... | norm, head, project_out | checksums
+ *     embeddings | layer 0: vectors, q k v o, bundles, crc, predictor | layer 1: ... | norm, head, project_out |
+ *     checksums
  */
 
 #include "model.h"

@@ -62,8 +62,8 @@ void wick_draw_init(struct wick_draw *draw, struct wick_drawing *drawing, uint32
 
 /* Sends the reads for draw->wanted[0 .. count), filled by the caller with rows of the cache. Nothing of an earlier draw
  * is pending or back. Returns the number of reads. */
-uint32_t wick_draw_start(struct wick_draw *draw, const struct wick_tensor *bundles, struct wick_cache *cache, uint32_t count,
-	enum wick_io_priority priority);
+uint32_t wick_draw_start(struct wick_draw *draw, const struct wick_tensor *bundles, struct wick_cache *cache,
+	uint32_t count, enum wick_io_priority priority);
 
 /* The next read that is back, or NULL. Its bundles are in their rows unless request.state says it failed. */
 struct wick_draw_read *wick_draw_back(struct wick_draw *draw);

@@ -6,8 +6,9 @@
  *
  *     score = out . (in . x) + bias        in (rank, d_model), out (n_ff, rank), bias (n_ff); active: score > 0
  *
- * or, without `in`, out (n_ff, d_model): a copy of the up-projection in few bits, which needs no training. The threshold
- * is folded into the bias. Some published predictors have a ReLU between the two. Weights are always resident. */
+ * or, without `in`, out (n_ff, d_model): a copy of the up-projection in few bits, which needs no training. The
+ * threshold is folded into the bias. Some published predictors have a ReLU between the two. Weights are always
+ * resident. */
 
 #include "compute.h"
 #include "model.h"

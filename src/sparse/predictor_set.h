@@ -7,7 +7,7 @@
  *     struct wick_predictor_set *predictors;
  *
  *     wick_predictor_set_open(&predictors, model, path, diag);        what there is; origin says which
- *     ... wick_predictor_set_bytes(predictors) ...                    for the plan; and scratch_floats for each thread of prediction
+ *     ... wick_predictor_set_bytes(predictors) ...     for the plan; and scratch_floats for each thread of prediction
  *     wick_predictor_set_load(predictors, &fetch, depth, &mem, ...);  read, checked, bound
  *     wick_predict(&predictors->layer[i], ...);                    which neurons of layer i fire
  *     wick_predict(&predictors->ahead[i], ...);                    which of layer i + 1 will, from the same input
@@ -50,8 +50,8 @@ char *wick_predictor_set_path(const char *model_path);
 
 /* -EINVAL, -EBADMSG: there is a file of predictors, but it belongs to another model, or is damaged. Having none is no
  * error. The model must outlive what is opened. */
-int wick_predictor_set_open(struct wick_predictor_set **predictors, const struct wick_model *model, const char *model_path,
-	struct wick_diag *diag);
+int wick_predictor_set_open(struct wick_predictor_set **predictors, const struct wick_model *model,
+	const char *model_path, struct wick_diag *diag);
 void wick_predictor_set_close(struct wick_predictor_set *predictors); /* NULL is fine */
 
 /* Memory that wick_predictor_set_load() takes from mem. */

@@ -90,7 +90,7 @@ struct wick_sparse {
 	uint32_t *todo;          /* (round): places of those resident, to be computed */
 	uint8_t *ready;          /* (round) */
 	float *h;                /* (round) */
-	struct wick_arrival *arrival; /* (round + 3 ahead): a round's, and of what was drawn ahead for it, before and after it */
+	struct wick_arrival *arrival; /* (round + 3 ahead): a round's, and what was drawn ahead before and after */
 	uint8_t *fill;           /* (n_ff): has a row whose bytes come with the sweep */
 	uint64_t *mask;          /* (batch_tokens, n_ff / 64) */
 	struct wick_sparse_counters {
@@ -114,8 +114,8 @@ int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, uint32_t positio
 	struct wick_diag *diag);
 
 /* A long batch, whose bundles are all swept: which neurons are chosen for each of its m tokens, as bits (m, *words). */
-const uint64_t *wick_sparse_mask(struct wick_sparse *sparse, uint32_t layer, uint32_t position, uint32_t m, const float *x,
-	size_t *words);
+const uint64_t *wick_sparse_mask(struct wick_sparse *sparse, uint32_t layer, uint32_t position, uint32_t m,
+	const float *x, size_t *words);
 /* Bundles as they pass: those that have a row by now are put into it. */
 void wick_sparse_warm(struct wick_sparse *sparse, uint32_t layer, const struct wick_rows *rows);
 
@@ -126,15 +126,16 @@ void wick_sparse_reset(struct wick_sparse *sparse);
 
 /* One round: neurons ids[0 .. n), ascending, n <= round, all with room in the matrix. look_ahead: the next layer's
  * probable neurons are sent for as soon as this layer's are. */
-int wick_sparse_round(struct wick_sparse *sparse, uint32_t layer, const uint32_t *ids, uint32_t n, const float *x, float *y,
-	bool look_ahead, struct wick_diag *diag);
+int wick_sparse_round(struct wick_sparse *sparse, uint32_t layer, const uint32_t *ids, uint32_t n, const float *x,
+	float *y, bool look_ahead, struct wick_diag *diag);
 /* look_ahead.c */
 void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const float *x);
 /* Before a layer's first round: how much of what was drawn ahead is among sparse->chosen. After a round: how long it
  * waited. */
 void wick_sparse_judge(struct wick_sparse *sparse, struct wick_sparse_layer *layer);
 void wick_sparse_pace(struct wick_sparse *sparse, uint64_t waited_ns, uint32_t useful);
-uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x); /* -> chosen */
+/* -> chosen */
+uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x);
 /* Waits for the reads of a draw and forgets what they brought: their rows stay in flight. */
 void wick_sparse_drain(struct wick_sparse *sparse, struct wick_draw *draw);
 /* A layer with rows that nothing will fill any more begins anew. */

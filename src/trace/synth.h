@@ -7,8 +7,8 @@
  *     p_i = min(0.98, c i^-zipf), c such that their mean is `active`; which neuron is the i-th is drawn for each layer
  *     it fires when z + Q(p_i) > 0, z standard normal for each neuron and token, Q the normal quantile
  *
- * The lookahead is a calibrated guess: it sees y = rho z + sqrt(1 - rho^2) e, e another normal number, rho = 0.81, and so
- * gives the probability P((Q(p_i) + rho y) / sqrt(1 - rho^2)), P the normal distribution. */
+ * The lookahead is a calibrated guess: it sees y = rho z + sqrt(1 - rho^2) e, e another normal number, rho = 0.81, and
+ * so gives the probability P((Q(p_i) + rho y) / sqrt(1 - rho^2)), P the normal distribution. */
 
 #include "trace.h"
 

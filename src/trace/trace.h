@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Activation traces: which neurons of each layer were active for each token, recorded from a model or made up. A file of
- * records in token order, each with its checksum; docs/container.md is normative.
+/* Activation traces: which neurons of each layer were active for each token, recorded from a model or made up. A file
+ * of records in token order, each with its checksum; docs/container.md is normative.
  *
  *     header | token 0: layer 0, layer 1, ... | token 1: ... |
  *     a layer's part: a bitmap of n_ff bits; then, where the trace has a lookahead, the neurons that it thought likely,
@@ -36,7 +36,8 @@ void wick_trace_close(struct wick_trace *trace);
 const struct wick_trace_shape *wick_trace_shape(const struct wick_trace *trace);
 const char *wick_trace_path(const struct wick_trace *trace);
 
-/* Whether the trace is of a model like this: as many layers, as wide, and, unless the trace is of no model, the same file.
+/* Whether the trace is of a model like this: as many layers, as wide, and, unless the trace is of no model, the same
+ * file.
  * -EINVAL with a sentence when it is not. */
 int wick_trace_fits(const struct wick_trace *trace, uint32_t layers, uint32_t n_ff, uint32_t model_crc,
 	struct wick_diag *diag);
@@ -46,7 +47,8 @@ int wick_trace_fits(const struct wick_trace *trace, uint32_t layers, uint32_t n_
 int wick_trace_seek(struct wick_trace *trace, uint64_t token, struct wick_diag *diag);
 uint32_t wick_trace_active(const struct wick_trace *trace, uint32_t layer, uint32_t *ids); /* ascending */
 /* The likeliest first, of equal ones the lower id. */
-uint32_t wick_trace_likely(const struct wick_trace *trace, uint32_t layer, uint32_t *ids, float *probability, uint32_t most);
+uint32_t wick_trace_likely(const struct wick_trace *trace, uint32_t layer, uint32_t *ids, float *probability,
+	uint32_t most);
 
 struct wick_trace_writer;
 int wick_trace_create(struct wick_trace_writer **writer, const char *path, const struct wick_trace_shape *shape,

@@ -9,7 +9,8 @@
  *               in the second half with the weights rounded as they will be stored
  *     measure   scores of held-out tokens, counted by value, apart for those that fired and those that did not
  *
- * Work is cut the same way whatever the number of threads, so that what is learned depends on text and options alone. */
+ * Work is cut the same way whatever the number of threads, so that what is learned depends on text and options
+ * alone. */
 
 #include "diag.h"
 #include "kernels.h"

@@ -3,7 +3,8 @@
 #pragma once
 
 /* A bad drive that the kernel takes for real: a FUSE file system that passes a folder through, and goes wrong where and
- * when it is told to. Unlike io/sim.h, all of the way is the kernel's own: system calls, io_uring, direct I/O, page cache.
+ * when it is told to. Unlike io/sim.h, all of the way is the kernel's own: system calls, io_uring, direct I/O, page
+ * cache.
  *
  * It is served by a process of its own, this program executed again, which ends with the one that started it. The mount
  * is gone when the last process of its mount namespace is (see alone). */
@@ -32,7 +33,7 @@ enum drive_fault {
 struct drive_orders {
 	/* The test's, set before anything is read. */
 	enum drive_fault fault;
-	uint64_t read;   /* the one struck, counted from drive_order(); the kernel splits and merges what programs ask for */
+	uint64_t read;   /* the one struck, from drive_order() on; the kernel splits and merges what is asked for */
 	int error;       /* positive errno */
 	uint32_t times;
 	uint32_t late_ms;

@@ -40,7 +40,7 @@ struct golden_text {
 
 struct golden {
 	uint32_t vocab;
-	float tolerance; /* where x is quantised too, beyond the one above; 0: it is not, and greedy are the ids to pick */
+	float tolerance; /* where x is quantised, beyond the one above; 0: not, and greedy are the ids to pick */
 	unsigned run_count, text_count;
 	struct golden_run *runs;
 	struct golden_text *texts;

@@ -10,7 +10,7 @@ struct synth_shape {
 	unsigned layers, d_model, heads, ffn;
 	unsigned vocab; /* at least the fixtures' 274 */
 	unsigned ctx;
-	unsigned embed; /* the 350M model's layout: embeddings of this width, and norms behind; 0: d_model, norms before */
+	unsigned embed; /* the 350M model's: embeddings of this width, norms behind; 0: d_model, norms before */
 };
 
 /* Writes config.json, model.safetensors (BF16) and the fixtures' tokenizer into an existing folder. The same shape

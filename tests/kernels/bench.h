@@ -23,7 +23,8 @@ struct bench {
 	float *x;         /* (BENCH_COLS) */
 };
 
-/* Which part of the work is whose: a pass is a part of the matrix, so that one pass after the other goes over all of it. */
+/* Which part of the work is whose: a pass is a part of the matrix, so that one pass after the other goes over all of
+ * it. */
 struct bench_turn {
 	unsigned thread, threads;
 	size_t pass;
