@@ -142,7 +142,8 @@ static int record(struct recording *recording, uint32_t ctx, struct progress *pr
 		if (!rc)
 			rc = write_batch(recording, count, diag);
 		recording->done += count;
-		if (!rc && progress_show(progress, recording->text_begin * 4ull, recording->text_end * 4ull))
+		progress_say(progress, "recorded %u tokens of %u at most", recording->done, tokens);
+		if (!rc && interrupted())
 			rc = -ECANCELED;
 	}
 	return rc;

@@ -82,26 +82,27 @@ static int fit(struct wick_diag *diag)
 	return 0;
 }
 
-/* A share of the layers done, as if of bytes. */
 static int show_layers(void *user, uint64_t done, uint64_t total)
 {
-	(void)user;
-	(void)done;
-	(void)total;
+	progress_say(user, "looked at layer %u of %u", (unsigned)done, (unsigned)total);
 	return interrupted();
 }
 
 static int measure(struct wick_diag *diag)
 {
+	struct progress progress;
 	int rc = fit(diag);
 
+	progress_begin(&progress, "");
 	stats.progress = show_layers;
+	stats.user = &progress;
 	if (!rc && svg_path)
 		rc = gnuplot_check(diag);
 	if (!rc)
 		rc = stats_curves_begin(&stats, diag);
 	if (!rc)
 		rc = stats_each_layer(&stats, visit, diag);
+	progress_end(&progress);
 	if (rc)
 		return rc == -ECANCELED ? wick_diag_say(diag, rc, "stopped") : rc;
 	stats_curves_end(&stats);

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define BOUND_CHUNK_BYTES (1u << 20) /* of the sequential bound: long reads, several under way */
 #define BOUND_DEPTH 32
@@ -19,17 +18,9 @@
 /* The line on the terminal. */
 struct line {
 	const struct flash_sweep *sweep;
-	uint64_t begun_ns;
+	struct progress progress;
 	unsigned round, cell;
-	bool shown;
 };
-
-static void wipe(struct line *line)
-{
-	if (line->shown)
-		fputs("\r\033[K", stderr); /* to the end, where the terminal may have put a ^C */
-	line->shown = false;
-}
 
 static void draw(void *user)
 {
@@ -37,15 +28,11 @@ static void draw(void *user)
 	const struct flash_sweep *sweep = line->sweep;
 	const struct flash_cell *cell = &sweep->cells[line->cell];
 	unsigned done = line->round * sweep->planned + line->cell, all = sweep->rounds * sweep->planned;
-	double spent_s = (double)(wick_now_ns() - line->begun_ns) / 1e9;
+	double spent_s = (double)(wick_now_ns() - line->progress.begun_ns) / 1e9;
 	double left_s = done ? spent_s / done * (all - done) : sweep->bench->seconds * all;
 
-	if (!isatty(STDERR_FILENO) || spent_s < 1)
-		return;
-	fprintf(stderr, "\r\033[K%u of %u: chunks of %s, depth %u, threads %u; about %.0f s left", done + 1, all,
+	progress_say(&line->progress, "%u of %u: chunks of %s, depth %u, threads %u; about %.0f s left", done + 1, all,
 		SIZE(cell->chunk_bytes), cell->depth, cell->threads, left_s);
-	fflush(stderr);
-	line->shown = true;
 }
 
 void flash_cell_medians(struct flash_cell *cell, const struct flash_cell *rounds, unsigned count)
@@ -97,7 +84,7 @@ static int run_round(struct flash_bench *bench, struct flash_sweep *sweep, struc
 		*run = sweep->cells[line->cell];
 		draw(line);
 		rc = flash_cell_run(bench, run, draw, line, diag);
-		wipe(line);
+		progress_end(&line->progress);
 		if (rc < 0)
 			return rc;
 		if (!line->round && !line->cell)
@@ -123,9 +110,10 @@ static void finish_early(struct flash_sweep *sweep, const struct flash_cell *run
 int flash_sweep_run(struct flash_bench *bench, struct flash_sweep *sweep, bool print, struct wick_diag *diag)
 {
 	struct flash_cell *runs = calloc((size_t)sweep->planned * sweep->rounds + 1, sizeof(*runs));
-	struct line line = { .sweep = sweep, .begun_ns = wick_now_ns() };
+	struct line line = { .sweep = sweep };
 	int rc = runs ? 0 : wick_diag_say(diag, -ENOMEM, "no memory for %u combinations", sweep->planned);
 
+	progress_begin(&line.progress, "");
 	while (!rc && line.round < sweep->rounds) {
 		rc = run_round(bench, sweep, runs, &line, print, diag);
 		line.round += rc == 0;

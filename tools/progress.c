@@ -16,6 +16,7 @@
 
 #define PATIENCE_NS 1000000000ull /* nothing is shown before this */
 #define REDRAW_NS 200000000ull
+#define WIPE "\r\033[K" /* to the end of the line, where the terminal may have put a ^C */
 
 static volatile sig_atomic_t stop_wanted;
 
@@ -83,24 +84,21 @@ static int terminal_columns(void)
 	return !ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col > 1 ? size.ws_col - 1 : 79;
 }
 
-static void redraw(struct progress *progress, const char *line, int columns)
+static void redraw(struct progress *progress, const char *line)
 {
-	int most = terminal_columns();
-
-	columns = columns < most ? columns : most;
-	fprintf(stderr, "\r%-*.*s", progress->columns < most ? progress->columns : most, columns, line);
+	fprintf(stderr, WIPE "%.*s", terminal_columns(), line);
 	fflush(stderr);
-	progress->columns = columns;
+	progress->is_shown = true;
 }
 
 /* "packing 1.2 GB of 13.3 GB, 9%, 310 MB/s, 39 s left" */
 static void draw(struct progress *progress, double done, double total, double seconds)
 {
 	char line[120];
-	int columns = snprintf(line, sizeof(line), "%s %s of %s, %.0f%%, %s/s, %.0f s left", progress->verb,
-		BYTES(done), BYTES(total), 100 * done / total, BYTES(done / seconds), seconds * (total - done) / done);
 
-	redraw(progress, line, columns);
+	snprintf(line, sizeof(line), "%s %s of %s, %.0f%%, %s/s, %.0f s left", progress->verb,
+		BYTES(done), BYTES(total), 100 * done / total, BYTES(done / seconds), seconds * (total - done) / done);
+	redraw(progress, line);
 }
 
 int progress_show(void *user, uint64_t bytes_done, uint64_t bytes_total)
@@ -116,19 +114,18 @@ void progress_say(struct progress *progress, const char *format, ...)
 {
 	char line[120];
 	va_list args;
-	int columns;
 
 	if (!is_time(progress))
 		return;
 	va_start(args, format);
-	columns = vsnprintf(line, sizeof(line), format, args);
+	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	redraw(progress, line, columns < (int)sizeof(line) ? columns : (int)sizeof(line) - 1);
+	redraw(progress, line);
 }
 
 void progress_end(struct progress *progress)
 {
-	if (progress->columns)
-		fprintf(stderr, "\r%*s\r", progress->columns, "");
-	progress->columns = 0;
+	if (progress->is_shown)
+		fputs(WIPE, stderr);
+	progress->is_shown = false;
 }

@@ -15,7 +15,7 @@ bool interrupted(void);
 struct progress {
 	const char *verb; /* "packing" */
 	uint64_t begun_ns, shown_ns;
-	int columns; /* of the line on the terminal now */
+	bool is_shown; /* a line, on the terminal now */
 };
 
 void progress_begin(struct progress *progress, const char *verb);
