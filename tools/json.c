@@ -32,13 +32,16 @@ static void print_scalar(const char *key, const json_t *value, FILE *out)
 	bool is_bytes = length >= strlen(suffix) && !strcmp(key + length - strlen(suffix), suffix);
 	char *text;
 
-	if (json_is_string(value)) {
+	if (json_is_real(value)) {
+		fprintf(out, json_real_value(value) < 1e5 ? "%.6g" : "%.0f", json_real_value(value));
+		text = NULL;
+	} else if (json_is_string(value)) {
 		text = strdup(json_string_value(value));
 		if (text)
 			text_clean(text);
 		fputs(text ? text : "", out);
 	} else {
-		text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9));
+		text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 		fputs(text ? text : "", out);
 	}
 	free(text);

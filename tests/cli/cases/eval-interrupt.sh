@@ -5,7 +5,7 @@ mkfifo words
 env --default-signal=INT wick eval model.gguf --text words --mode dense --json >result.json 2>/dev/null &
 wick=$!
 {
-	yes 'a b c d e' | head -c 400000
+	yes 'a b c d e' | head -c 250000
 	: >taken
 	yes 'a b c d e'
 } >words 2>/dev/null &
