@@ -58,6 +58,20 @@ static int settle_path(struct wick_outfile *out, const char *path, struct wick_d
 	return check_unused(path, diag);
 }
 
+/* To be synced in the end: opened now, so that then nothing else can fail. */
+static int open_folder(struct wick_outfile *out, struct wick_diag *diag)
+{
+	char *folder = strdup(out->path), *slash = folder ? strrchr(folder, '/') : NULL;
+
+	if (!folder)
+		return wick_diag_say(diag, -ENOMEM, "%s: no memory to write it", out->path);
+	if (slash)
+		slash[slash == folder] = 0;
+	out->folder = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(folder);
+	return out->folder < 0 ? fail(out, "cannot be created", diag) : 0;
+}
+
 static int open_temporary(struct wick_outfile *out, struct wick_diag *diag)
 {
 	int rc;
@@ -103,8 +117,10 @@ int wick_outfile_create(struct wick_outfile *out, const char *path, uint64_t tot
 {
 	int rc;
 
-	*out = (struct wick_outfile){ .fd = -1 };
+	*out = (struct wick_outfile){ .fd = -1, .folder = -1 };
 	rc = settle_path(out, path, diag);
+	if (rc == 0)
+		rc = open_folder(out, diag);
 	if (rc == 0)
 		rc = open_temporary(out, diag);
 	if (rc == 0)
@@ -178,40 +194,17 @@ int wick_outfile_pad(struct wick_outfile *out, uint32_t align, struct wick_diag 
 	return rc;
 }
 
-/* The descriptor of the folder that the file is in. */
-static int open_folder(const struct wick_outfile *out, struct wick_diag *diag)
-{
-	char *folder = strdup(out->path), *slash = folder ? strrchr(folder, '/') : NULL;
-	int fd;
-
-	if (!folder)
-		return wick_diag_say(diag, -ENOMEM, "%s: no memory to sync its folder", out->path);
-	if (slash)
-		slash[slash == folder] = 0;
-	fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		fd = fail(out, "opening its folder", diag);
-	free(folder);
-	return fd;
-}
-
 /* The rename lasts only when the folder is synced too. Whatever can fail but that comes before; if that fails, the file is
  * in place all the same, and only that it stays there is not certain. */
 static int put_in_place(struct wick_outfile *out, struct wick_diag *diag)
 {
-	int folder = open_folder(out, diag), rc = 0;
-
-	if (folder < 0)
-		return folder;
-	if (rename(out->temporary, out->path) < 0) {
-		rc = fail(out, "renaming it into place", diag);
-	} else {
-		free(out->temporary);
-		out->temporary = NULL;
-		rc = fsync(folder) < 0 ? fail(out, "is in place, and may be gone after a power cut: syncing its folder", diag) : 0;
-	}
-	close(folder);
-	return rc;
+	if (rename(out->temporary, out->path) < 0)
+		return fail(out, "renaming it into place", diag);
+	free(out->temporary);
+	out->temporary = NULL;
+	if (fsync(out->folder) < 0)
+		return fail(out, "is in place, and may be gone after a power cut: syncing its folder", diag);
+	return 0;
 }
 
 /* What is left in the buffer goes out rounded up to what a direct write takes; the file is cut to its length. */
@@ -245,10 +238,12 @@ void wick_outfile_discard(struct wick_outfile *out)
 {
 	if (out->path && out->fd >= 0)
 		close(out->fd);
+	if (out->path && out->folder >= 0)
+		close(out->folder);
 	if (out->temporary)
 		unlink(out->temporary);
 	free(out->temporary);
 	free(out->path);
 	free(out->buffer);
-	*out = (struct wick_outfile){ .fd = -1 };
+	*out = (struct wick_outfile){ .fd = -1, .folder = -1 };
 }

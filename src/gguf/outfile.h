@@ -14,7 +14,7 @@
 #define WICK_OUTFILE_BYTES (8u << 20) /* of memory, or of page cache on top where that cannot be avoided */
 
 struct wick_outfile {
-	int fd;
+	int fd, folder; /* folder: that the file is in */
 	char *path;
 	char *temporary; /* NULL: not being written */
 	bool finished;
@@ -31,7 +31,7 @@ int wick_outfile_write(struct wick_outfile *out, const void *data, uint64_t byte
 int wick_outfile_pad(struct wick_outfile *out, uint32_t align, struct wick_diag *diag); /* with zeros */
 
 /* Finish puts all of it on the drive, still under the temporary name; what is left to commit is the rename. Commit
- * finishes what was not. */
+ * finishes what was not. After an error `temporary` says whether the file came into place all the same: NULL. */
 int wick_outfile_finish(struct wick_outfile *out, struct wick_diag *diag);
 int wick_outfile_commit(struct wick_outfile *out, struct wick_diag *diag);
 void wick_outfile_discard(struct wick_outfile *out); /* a zeroed or committed one is fine */

@@ -91,10 +91,10 @@ struct wick_gguf;
 int wick_pack_read_rows(const struct wick_pack_job *job, const struct wick_gguf *gguf, int fd,
 	const struct wick_tensor *tensor, uint64_t first, uint64_t rows, uint8_t *into);
 
-/* The trained predictors of the ordered model that was written to `out`: place i of a layer takes neuron
+/* The trained predictors of the ordered model that was written, into `path`: place i of a layer takes neuron
  * orders[layer][i] of `from`, which are in a file of their own. */
 struct wick_predictor_set;
-int wick_pack_sidecar_in_order(struct wick_pack_job *job, const struct wick_predictor_set *from, const char *out,
+int wick_pack_sidecar_in_order(struct wick_pack_job *job, const struct wick_predictor_set *from, const char *path,
 	const uint32_t *orders);
 
 enum wick_type wick_pack_predictor_type(const struct wick_shape *shape);

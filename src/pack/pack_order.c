@@ -270,6 +270,26 @@ static int open_source(struct reordering *r, const char *source, const struct wi
 		wick_model_identity(r->model), diag);
 }
 
+/* The predictors before the model, so that it is never without; and they do not stay without it. */
+static int put_in_place(struct reordering *r, const char *out)
+{
+	char *sidecar = wick_predictor_set_path(out);
+	bool moves = r->predictors->gguf;
+	int rc = 0;
+
+	if (!sidecar)
+		return wick_diag_say(r->job.diag, -ENOMEM, "%s: no memory for a name", out);
+	if (moves)
+		rc = wick_pack_sidecar_in_order(&r->job, r->predictors, sidecar, r->orders);
+	if (rc == 0) {
+		rc = wick_pack_commit(&r->job);
+		if (rc && moves && r->job.out.temporary)
+			unlink(sidecar);
+	}
+	free(sidecar);
+	return rc;
+}
+
 static void forget(struct reordering *r)
 {
 	wick_outfile_discard(&r->job.out);
@@ -302,10 +322,8 @@ int wick_pack_in_order(const char *source, const char *out, const struct wick_pa
 		rc = make_header(&r, &header, &header_bytes);
 	if (rc == 0)
 		rc = wick_pack_write(&r.job, out, header, header_bytes, visit);
-	if (rc == 0 && r.predictors->gguf)
-		rc = wick_pack_sidecar_in_order(&r.job, r.predictors, out, r.orders);
 	if (rc == 0)
-		rc = wick_pack_commit(&r.job);
+		rc = put_in_place(&r, out);
 	free(header);
 	forget(&r);
 	return rc;

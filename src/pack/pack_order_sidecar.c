@@ -80,19 +80,18 @@ static int move(struct moving *moving, const char *path, uint32_t *ranks)
 	return wick_sidecar_write(path, &sidecar, part_of, moving, moving->job->diag);
 }
 
-int wick_pack_sidecar_in_order(struct wick_pack_job *job, const struct wick_predictor_set *from, const char *out,
+int wick_pack_sidecar_in_order(struct wick_pack_job *job, const struct wick_predictor_set *from, const char *path,
 	const uint32_t *orders)
 {
 	uint64_t bytes = largest(from);
 	struct moving moving = { .job = job, .from = from, .orders = orders, .read = malloc(bytes), .moved = malloc(bytes),
 		.fd = open(from->path, O_RDONLY | O_CLOEXEC) };
 	uint32_t *ranks = calloc(2 * (size_t)from->layers, sizeof(*ranks));
-	char *path = wick_predictor_set_path(out);
 	int rc;
 
 	if (moving.fd < 0)
 		rc = wick_diag_say(job->diag, -errno, "%s: %s", from->path, strerror(errno));
-	else if (!moving.read || !moving.moved || !ranks || !path)
+	else if (!moving.read || !moving.moved || !ranks)
 		rc = wick_diag_say(job->diag, -ENOMEM, "no memory to order %s", from->path);
 	else
 		rc = move(&moving, path, ranks);
@@ -101,6 +100,5 @@ int wick_pack_sidecar_in_order(struct wick_pack_job *job, const struct wick_pred
 	free(moving.read);
 	free(moving.moved);
 	free(ranks);
-	free(path);
 	return rc;
 }

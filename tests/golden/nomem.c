@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Memory runs out at each allocation in turn: opening, packing and training end with -ENOMEM and a sentence, give back
- * all they had, and leave no file.
+/* Memory runs out at each allocation in turn: opening, planning, packing, ordering, training, importing and making up a
+ * trace end with -ENOMEM and a sentence, give back all they had, and leave no file.
  *
  * The library's calls of malloc and its relatives come here (the linker's --wrap). The k-th of an operation fails, for k
  * from the first on, until the operation needs no more and succeeds. What other libraries allocate for themselves does not
@@ -10,8 +10,10 @@
  */
 
 #include "fixture.h"
+#include "predictors.h"
 
 #include "bits.h"
+#include "trace/synth.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -153,9 +155,12 @@ void __wrap_free(void *block)
 }
 
 static char scratch[PATH_MAX], model[PATH_MAX], out[PATH_MAX], source[PATH_MAX], text[PATH_MAX];
+static char predicted[PATH_MAX], trace[PATH_MAX]; /* a model with predictors of its own, and which neurons fire */
 
-static int open_it(struct wick_diag *diag)
+/* Opens it and takes two steps. */
+static int answer(const char *path, const char *with_trace, struct wick_diag *diag)
 {
+	const uint32_t ids[3] = { 5, 6, 7 };
 	struct wick_options options;
 	struct wick *wick;
 	int code;
@@ -165,9 +170,40 @@ static int open_it(struct wick_diag *diag)
 	options.io = "pread";
 	options.threads = 2;
 	options.ctx = 32;
-	code = wick_open(&wick, model, &options, diag);
+	options.all_logits = true;
+	options.trace = with_trace;
+	code = wick_open(&wick, path, &options, diag);
+	if (!code)
+		code = wick_eval(wick, ids, 2, NULL, NULL, diag);
+	if (!code)
+		code = wick_eval(wick, ids + 2, 1, NULL, NULL, diag);
 	wick_close(wick);
 	return code;
+}
+
+static int open_it(struct wick_diag *diag)
+{
+	return answer(model, NULL, diag);
+}
+
+static int open_predicted(struct wick_diag *diag)
+{
+	return answer(predicted, NULL, diag);
+}
+
+static int open_with_trace(struct wick_diag *diag)
+{
+	return answer(predicted, trace, diag);
+}
+
+static int plan_it(struct wick_diag *diag)
+{
+	struct wick_options options;
+	struct wick_plan plan;
+
+	wick_options_init(&options);
+	options.mode = "sparse";
+	return wick_plan(predicted, &options, &plan, diag);
 }
 
 static int verify_it(struct wick_diag *diag)
@@ -194,20 +230,77 @@ static int pack_it(struct wick_diag *diag)
 	return code;
 }
 
+static int pack_synthetic(struct wick_diag *diag)
+{
+	int code = wick_pack("synthetic:opt-tiny", out, NULL, diag);
+
+	if (!code)
+		unlink(out);
+	return code;
+}
+
+static void remove_sidecar(const char *name)
+{
+	char sidecar[PATH_MAX];
+
+	path_join(sidecar, scratch, name);
+	unlink(sidecar);
+}
+
+static int order_it(struct wick_diag *diag)
+{
+	const struct wick_pack_options options = { .order = "coactivation", .trace = trace };
+	int code = wick_pack(predicted, out, &options, diag);
+
+	if (!code) {
+		unlink(out);
+		remove_sidecar("out.pred.gguf");
+	}
+	return code;
+}
+
+static int import_it(struct wick_diag *diag)
+{
+	char folder[PATH_MAX], *json = NULL;
+	int code;
+
+	path_join(folder, getenv("WICK_SOURCE"), "tests/unit/fixtures/powerinfer/odd");
+	code = wick_import_predictors(model, folder, NULL, NULL, &json, diag);
+	free(json);
+	if (!code)
+		remove_sidecar("model.pred.gguf");
+	return code;
+}
+
+static int synth_to(const char *path, struct wick_diag *diag)
+{
+	const struct wick_trace_shape shape = { .layers = 2, .n_ff = 100, .tokens = 64, .synthetic = true, .lookahead = true,
+		.synthesis = { .zipf = 1, .active = 0.2, .seed = 1 } };
+
+	return wick_synth_write(path, &shape, NULL, NULL, diag);
+}
+
+static int synth_it(struct wick_diag *diag)
+{
+	int code = synth_to(out, diag);
+
+	if (!code)
+		unlink(out);
+	return code;
+}
+
 static int train_it(struct wick_diag *diag)
 {
 	const char *texts[] = { text };
 	const struct wick_train_options options = { .texts = texts, .text_count = 1, .tokens = 7520, .steps = 1,
 		.memory_bytes = 1ull << 30, .size = { .percent = 30 }, .ahead_size = { .percent = 15 }, .threads = 1 };
-	char sidecar[PATH_MAX], *json = NULL;
+	char *json = NULL;
 	int code = wick_train(model, &options, &json, diag);
 
 	free(json);
-	path_join(sidecar, scratch, "model.pred.gguf");
 	if (!code)
-		unlink(sidecar);
-	path_join(sidecar, scratch, "model.pred.gguf.part"); /* what was finished, for the next time */
-	unlink(sidecar);
+		remove_sidecar("model.pred.gguf");
+	remove_sidecar("model.pred.gguf.part"); /* what was finished, for the next time */
 	return code;
 }
 
@@ -215,6 +308,7 @@ struct operation {
 	const char *name, *fixture;
 	int (*run)(struct wick_diag *diag);
 	uint64_t least; /* allocations: so that the test can fail */
+	unsigned slow;  /* one in so many fails; 0: each */
 };
 
 static void out_of_memory_anywhere(void **state)
@@ -222,7 +316,7 @@ static void out_of_memory_anywhere(void **state)
 	const struct operation *operation = *state;
 	unsigned entries = folder_entries(scratch);
 	size_t before = block_count;
-	uint64_t k = 0;
+	uint64_t k = 0, step = operation->slow ? operation->slow : STEP;
 	int code = -1;
 
 	if (operation->fixture)
@@ -231,7 +325,7 @@ static void out_of_memory_anywhere(void **state)
 		struct wick_diag diag = { 0 };
 
 		calls = 0;
-		failing_call = k += k ? STEP : 1;
+		failing_call = k += k ? step : 1;
 		code = operation->run(&diag);
 		failing_call = 0;
 		if (code && (code != -ENOMEM || !diag.text[0]))
@@ -257,8 +351,13 @@ static int make_model(void **state)
 	path_join(model, scratch, "model.gguf");
 	path_join(out, scratch, "out.gguf");
 	path_join(text, scratch, "text");
+	path_join(predicted, scratch, "predicted.gguf");
+	path_join(trace, scratch, "some.trace");
 	fixture_folder(source, "sharded-f16");
 	model_pack(source, model, "f16");
+	model_pack(source, predicted, "f16");
+	predictors_write(predicted);
+	assert_int_equal(synth_to(trace, NULL), 0);
 	file = fopen(text, "wb");
 	assert_non_null(file);
 	for (int i = 0; i < 30000; i++) {
@@ -279,18 +378,26 @@ static int remove_model(void **state)
 
 static const struct operation operations[] = {
 	{ "open", NULL, open_it, 20 },
+	{ "open with predictors", NULL, open_predicted, 30 },
+	{ "open with a trace", NULL, open_with_trace, 30 },
+	{ "plan", NULL, plan_it, 20, .slow = 9 }, /* it measures */
 	{ "verify", NULL, verify_it, 10 },
 	{ "info", NULL, info_it, 10 },
 	{ "pack safetensors", "sharded-f16", pack_it, 100 },
 	{ "pack pytorch", "post-norm-f16", pack_it, 100 },
+	{ "pack synthetic", NULL, pack_synthetic, 20 },
+	{ "order", NULL, order_it, 60 },
 	{ "train", NULL, train_it, 40 },
+	{ "import", NULL, import_it, 60 },
+	{ "make up a trace", NULL, synth_it, 6 },
 };
 
 #define TEST(i) { operations[i].name, out_of_memory_anywhere, NULL, NULL, (void *)&operations[i] }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(0), TEST(1), TEST(2), TEST(3), TEST(4), TEST(5) };
+	const struct CMUnitTest tests[] = { TEST(0), TEST(1), TEST(2), TEST(3), TEST(4), TEST(5), TEST(6), TEST(7), TEST(8),
+		TEST(9), TEST(10), TEST(11), TEST(12) };
 
 	return cmocka_run_group_tests(tests, make_model, remove_model);
 }
