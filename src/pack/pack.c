@@ -115,16 +115,17 @@ static int put_tokenizer(struct wick_gguf_writer *writer, const struct wick_pack
 }
 
 /* The folder's own name is the model's. "synthetic:opt-6.7b" is a name as it is. */
-static void put_name(struct wick_gguf_writer *writer, const char *source)
+static int put_name(struct wick_gguf_writer *writer, const char *source, struct wick_diag *diag)
 {
-	char *path = wick_synthetic_is(source) ? NULL : realpath(source, NULL);
-	const char *slash = path ? strrchr(path, '/') : NULL;
+	char *path = wick_synthetic_is(source) ? strdup(source) : realpath(source, NULL);
+	const char *slash = path ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
 
-	if (wick_synthetic_is(source))
-		wick_gguf_put_string(writer, "general.name", source);
-	if (slash && slash[1])
-		wick_gguf_put_string(writer, "general.name", slash + 1);
+	if (!path)
+		return wick_diag_say(diag, -errno, "%s: %s", source, strerror(errno));
+	if (name[0])
+		wick_gguf_put_string(writer, "general.name", name);
 	free(path);
+	return 0;
 }
 
 struct directory {
@@ -164,9 +165,11 @@ static int make_header(struct wick_pack_job *job, const char *source, uint8_t **
 	int rc;
 
 	wick_gguf_writer_init(&writer, WICK_FILE_ALIGN);
-	put_name(&writer, source);
-	wick_shape_write(&job->shape, &writer);
-	rc = put_tokenizer(&writer, job, source);
+	rc = put_name(&writer, source, job->diag);
+	if (rc == 0)
+		wick_shape_write(&job->shape, &writer);
+	if (rc == 0)
+		rc = put_tokenizer(&writer, job, source);
 	if (rc == 0)
 		rc = wick_pack_header(job, &writer, header, header_bytes);
 	wick_gguf_writer_deinit(&writer);

@@ -141,11 +141,11 @@ int wick_train_keep_open(struct wick_train *train)
 		return wick_diag_say(train->diag, -errno, "%s: %s", train->keep_path, strerror(errno));
 	got = read_exactly(train, &found, sizeof(found));
 	if (got > 0 && memcmp(&found, &wanted, sizeof(wanted)) == 0)
-		for (whole = sizeof(found); (got = take_record(train)) > 0;)
+		for (whole = sizeof(found); whole >= 0 && (got = take_record(train)) > 0;)
 			whole = lseek(train->keep_fd, 0, SEEK_CUR);
 	if (got < 0)
 		return got; /* what cannot be read now may be whole */
-	if (ftruncate(train->keep_fd, whole) || lseek(train->keep_fd, whole, SEEK_SET) < 0)
+	if (whole < 0 || ftruncate(train->keep_fd, whole) || lseek(train->keep_fd, whole, SEEK_SET) < 0)
 		return wick_diag_say(train->diag, -errno, "%s: %s", train->keep_path, strerror(errno));
 	return whole ? 0 : write_exactly(train, &wanted, sizeof(wanted));
 }

@@ -1,0 +1,299 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Each system call fails in turn, as a drive, a full disk or a signal makes it: what reads and writes files goes on, or ends
+ * with that error and a sentence; under a name there is the old file or the new one, whole, and nothing else beside it. */
+
+#include "failing.h"
+#include "fixture.h"
+#include "predictors.h"
+
+#include "bits.h"
+#include "trace/synth.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define STEP 5 /* one in so many fails */
+#else
+#define STEP 1
+#endif
+
+#define OUTPUTS 2
+#define WRITES (FAILING_WRITE | FAILING_DIRECT)
+
+static const struct failing faults[] = {
+	{ "EIO", FAILING_READ, EIO },
+	{ "EIO", FAILING_ALL & ~FAILING_READ, EIO },
+	{ "ENOSPC", FAILING_OPEN | WRITES | FAILING_RESERVE | FAILING_SYNC | FAILING_CUT | FAILING_RENAME, ENOSPC },
+	{ "EINTR", FAILING_READ, EINTR, .no_matter = true },
+	{ "EINTR", WRITES | FAILING_RESERVE, EINTR, .no_matter = true },
+	{ "half", FAILING_READ, .no_matter = true },
+	{ "half", WRITES, .no_matter = true },
+	{ "the end", FAILING_READ, .none = true },
+	{ "no direct write", FAILING_DIRECT, EINVAL, .no_matter = true },
+	{ "no direct I/O", FAILING_FLAGS, EINVAL, .no_matter = true },
+	{ "nothing reserved", FAILING_RESERVE, EOPNOTSUPP, .no_matter = true },
+};
+
+static char scratch[PATH_MAX], source[PATH_MAX], model[PATH_MAX], predicted[PATH_MAX], trace[PATH_MAX], text[PATH_MAX];
+static char out[PATH_MAX], out_sidecar[PATH_MAX], sidecar[PATH_MAX], part[PATH_MAX];
+static void *part_data; /* of a training that was stopped in the last layer */
+static uint64_t part_bytes;
+
+static int open_it(struct wick_diag *diag)
+{
+	struct wick_options options;
+	struct wick *wick;
+	int code;
+
+	wick_options_init(&options);
+	options.mode = "sparse";
+	options.io = "pread";
+	options.threads = 1;
+	options.ctx = 32;
+	options.trace = trace;
+	code = wick_open(&wick, predicted, &options, diag);
+	wick_close(wick);
+	return code;
+}
+
+static int verify_it(struct wick_diag *diag)
+{
+	return wick_verify(model, NULL, NULL, NULL, diag);
+}
+
+static int info_it(struct wick_diag *diag)
+{
+	char *json = NULL;
+	int code = wick_info(model, &json, diag);
+
+	assert_int_equal(!json, code < 0);
+	free(json);
+	return code;
+}
+
+static int pack_it(struct wick_diag *diag)
+{
+	return wick_pack(source, out, NULL, diag);
+}
+
+static int order_it(struct wick_diag *diag)
+{
+	const struct wick_pack_options options = { .order = "coactivation", .trace = trace };
+
+	return wick_pack(predicted, out, &options, diag);
+}
+
+static int import_it(struct wick_diag *diag)
+{
+	char folder[PATH_MAX], *json = NULL;
+	int code;
+
+	path_join(folder, getenv("WICK_SOURCE"), "tests/unit/fixtures/powerinfer/odd");
+	code = wick_import_predictors(model, folder, NULL, NULL, &json, diag);
+	free(json);
+	return code;
+}
+
+static int synth_it(struct wick_diag *diag)
+{
+	const struct wick_trace_shape shape = { .layers = 2, .n_ff = 100, .tokens = 64, .synthetic = true, .lookahead = true,
+		.synthesis = { .zipf = 1, .active = 0.2, .seed = 1 } };
+
+	return wick_synth_write(out, &shape, NULL, NULL, diag);
+}
+
+static int train_with(wick_train_progress_fn progress, struct wick_diag *diag)
+{
+	const char *texts[] = { text };
+	const struct wick_train_options options = { .texts = texts, .text_count = 1, .tokens = 7520, .steps = 1,
+		.memory_bytes = 1ull << 30, .size = { .percent = 30 }, .no_ahead = true, .threads = 1, .progress = progress };
+	char *json = NULL;
+	int code = wick_train(model, &options, &json, diag);
+
+	free(json);
+	return code;
+}
+
+/* Goes on with what was kept, which an error does not take away. */
+static int train_it(struct wick_diag *diag)
+{
+	int code;
+
+	file_write(part, part_data, part_bytes);
+	code = train_with(NULL, diag);
+	if (code < 0)
+		assert_true(file_bytes(part) >= part_bytes);
+	unlink(part);
+	return code;
+}
+
+static const struct operation {
+	const char *name, *fixture;
+	int (*run)(struct wick_diag *diag);
+	const char *outputs[OUTPUTS];
+	unsigned least; /* faults: so that the test can fail */
+	unsigned step;  /* one read in so many fails; 0: each */
+} operations[] = {
+	{ "open", NULL, open_it, { NULL }, 30 },
+	{ "verify", NULL, verify_it, { NULL }, 20 },
+	{ "info", NULL, info_it, { NULL }, 20 },
+	{ "pack safetensors", "sharded-f16", pack_it, { out }, 100, .step = 7 },
+	{ "pack pytorch", "post-norm-f16", pack_it, { out }, 50 },
+	{ "order", NULL, order_it, { out, out_sidecar }, 100, .step = 11 },
+	{ "train", NULL, train_it, { sidecar }, 40, .step = 8 },
+	{ "import", NULL, import_it, { sidecar }, 60 },
+	{ "make up a trace", NULL, synth_it, { out }, 10 },
+};
+
+struct file {
+	void *data;
+	uint64_t bytes;
+};
+
+static bool same(const char *path, const void *data, uint64_t bytes)
+{
+	struct file file;
+	bool is;
+
+	if (access(path, F_OK))
+		return !data;
+	file.data = file_read(path, &file.bytes);
+	is = data && file.bytes == bytes && !memcmp(file.data, data, bytes);
+	free(file.data);
+	return is;
+}
+
+/* The files from before, or those that a run without faults writes. The second, predictors, are for the first: a failed run
+ * takes them away where the old model stays, unless it says that they are in place. */
+static void check_outputs(const struct operation *operation, const struct file *wanted, int code, const char *when)
+{
+	bool in_place = !code || strstr(when, "is in place"), new = true;
+
+	for (unsigned i = 0; i < OUTPUTS && operation->outputs[i]; i++) {
+		const char *path = operation->outputs[i];
+		bool old = same(path, "old", 3), none = i && same(path, NULL, 0);
+
+		new = same(path, wanted[i].data, wanted[i].bytes) && (new || in_place);
+		if (!new && (!code || (!old && !none)))
+			fail_msg("%s: %s is neither the old file nor the new one", when, path);
+		unlink(path);
+	}
+}
+
+/* One run with the k-th call failing. Whether there were as many. */
+static bool try(const struct operation *operation, const struct failing *fault, uint64_t k, const struct file *wanted)
+{
+	unsigned entries = folder_entries(scratch), left;
+	struct wick_diag diag = { 0 };
+	bool failed;
+	char when[1280];
+	int code;
+
+	for (unsigned i = 0; i < OUTPUTS && operation->outputs[i]; i++)
+		file_write(operation->outputs[i], "old", 3);
+	failing_begin(fault, k);
+	code = operation->run(&diag);
+	failed = failing_end();
+	snprintf(when, sizeof(when), "%s, %s at call %llu: %d, \"%s\"", operation->name, fault->name, (unsigned long long)k, code,
+		diag.text);
+	if ((code && (!diag.text[0] || fault->no_matter)) || (code && fault->code && code != -fault->code))
+		fail_msg("%s", when);
+	check_outputs(operation, wanted, code, when);
+	left = folder_entries(scratch);
+	if (left != entries)
+		fail_msg("%s: %u files are left", when, left - entries);
+	return failed;
+}
+
+static void calls_fail_anywhere(void **state)
+{
+	const struct operation *operation = *state;
+	struct file wanted[OUTPUTS] = { 0 };
+	unsigned tried = 0;
+
+	if (operation->fixture)
+		fixture_folder(source, operation->fixture);
+	assert_int_equal(operation->run(NULL), 0);
+	for (unsigned i = 0; i < OUTPUTS && operation->outputs[i]; i++) {
+		wanted[i].data = file_read(operation->outputs[i], &wanted[i].bytes);
+		unlink(operation->outputs[i]);
+	}
+	for (unsigned i = 0; i < WICK_COUNT_OF(faults); i++) {
+		unsigned step = faults[i].calls == FAILING_READ && operation->step ? operation->step : STEP;
+
+		for (uint64_t k = 1; try(operation, &faults[i], k, wanted); k += step)
+			tried++;
+	}
+	print_message("  %s: %u faults\n", operation->name, tried);
+	assert_true(tried * STEP >= operation->least);
+	for (unsigned i = 0; i < OUTPUTS; i++)
+		free(wanted[i].data);
+}
+
+static int stop_in_the_last_layer(void *user, uint32_t layer, uint32_t layers, const char *what, double done)
+{
+	(void)user, (void)what, (void)done;
+	return layer + 1 == layers;
+}
+
+static int make_model(void **state)
+{
+	uint32_t seed = 1;
+	FILE *file;
+
+	(void)state;
+	scratch_make(scratch);
+	path_join(model, scratch, "model.gguf");
+	path_join(sidecar, scratch, "model.pred.gguf");
+	path_join(part, scratch, "model.pred.gguf.part");
+	path_join(predicted, scratch, "predicted.gguf");
+	path_join(out, scratch, "out.gguf");
+	path_join(out_sidecar, scratch, "out.pred.gguf");
+	path_join(trace, scratch, "some.trace");
+	path_join(text, scratch, "text");
+	fixture_folder(source, "sharded-f16");
+	model_pack(source, model, "f16");
+	model_pack(source, predicted, "f16");
+	predictors_write(predicted);
+	assert_int_equal(synth_it(NULL), 0);
+	assert_int_equal(rename(out, trace), 0);
+	file = fopen(text, "wb");
+	assert_non_null(file);
+	for (int i = 0; i < 30000; i++) {
+		seed = seed * 1664525u + 1013904223u;
+		fprintf(file, "%c%s", 'a' + (int)(seed >> 24) % 26, seed >> 16 & 3 ? "" : " ");
+	}
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(train_with(stop_in_the_last_layer, NULL), -ECANCELED);
+	part_data = file_read(part, &part_bytes);
+	unlink(part);
+	return 0;
+}
+
+static int remove_model(void **state)
+{
+	(void)state;
+	failing_end();
+	free(part_data);
+	scratch_remove(scratch);
+	return 0;
+}
+
+#define TEST(i) { operations[i].name, calls_fail_anywhere, NULL, NULL, (void *)&operations[i] }
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { TEST(0), TEST(1), TEST(2), TEST(3), TEST(4), TEST(5), TEST(6), TEST(7), TEST(8) };
+
+	return cmocka_run_group_tests(tests, make_model, remove_model);
+}
