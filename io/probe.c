@@ -8,7 +8,6 @@
 #include "bits.h"
 #include "check.h"
 #include "file.h"
-#include "median.h"
 #include "splitmix.h"
 
 #include <errno.h>
@@ -18,7 +17,6 @@
 #include <sys/mman.h>
 
 #define HUGE_BYTES (2ull << 20)
-#define BURSTS_MAX 31
 
 struct wick_probe {
 	struct wick_probe_options options;
@@ -155,7 +153,6 @@ int wick_probe_burst(struct wick_probe *probe, uint64_t chunk_bytes, unsigned re
 int wick_probe_bursts(struct wick_probe *probe, uint64_t chunk_bytes, unsigned reads, unsigned times, uint64_t limit_ns,
 	double *us, struct wick_diag *diag)
 {
-	double all_us[BURSTS_MAX];
 	uint64_t ns, spent_ns = 0;
 	unsigned count = 0;
 
@@ -164,10 +161,10 @@ int wick_probe_bursts(struct wick_probe *probe, uint64_t chunk_bytes, unsigned r
 
 		if (rc < 0)
 			return rc;
-		all_us[count++] = (double)ns / 1e3;
 		spent_ns += ns;
-	} while (count < WICK_MIN(times, (unsigned)BURSTS_MAX) && spent_ns < limit_ns);
-	*us = wick_median(all_us, count);
+		count++;
+	} while (count < times && spent_ns < limit_ns);
+	*us = (double)spent_ns / 1e3 / count;
 	return 0;
 }
 

@@ -54,7 +54,7 @@ int wick_probe_steady(struct wick_probe *probe, uint64_t chunk_bytes, bool seque
 int wick_probe_burst(struct wick_probe *probe, uint64_t chunk_bytes, unsigned reads, uint64_t *ns,
 	struct wick_diag *diag);
 
-/* The median of several bursts, microseconds: `times` of them (31 at most), fewer where those take longer than
- * limit_ns. */
+/* The mean of several bursts, microseconds: `times` of them, fewer where those take longer than limit_ns. Not the median:
+ * a token waits for one burst after the other, the late ones too. */
 int wick_probe_bursts(struct wick_probe *probe, uint64_t chunk_bytes, unsigned reads, unsigned times, uint64_t limit_ns,
 	double *us, struct wick_diag *diag);

@@ -20,7 +20,7 @@
 /* What the process takes beside everything that the plan counts: code and libraries as far as they are touched (5 to 7
  * MB), stacks, OpenBLAS's packing buffers, the ring, and some room, since all of these differ a little from run to run.
  * Measured on x86-64 with Debian 12's libraries: docs/measurements.md. */
-#define PROCESS_BYTES (8u << 20)
+#define PROCESS_BYTES (33u << 18)
 #define PROCESS_BYTES_A_THREAD (256u << 10)
 #define BATCH_MEASURED 256
 #define PACKED_COLUMNS 512 /* of a tile and of a batch, by OpenBLAS, at a time */

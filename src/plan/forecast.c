@@ -7,16 +7,15 @@
 
 #include "bits.h"
 #include "clock.h"
-#include "median.h"
 #include "pool.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TIMES 11 /* some 50 ms together: what else the machine does in one pass is not what it does in a run */
-#define UNIT_BYTES (1u << 20) /* as the sweep's */
-#define ACTIVE_SHARE 0.1      /* of a ReLU model's neurons, in a token */
+#define TRIAL_NS 150000000u /* what else the machine does in one pass is not what it does in a run */
+#define UNIT_BYTES (1u << 20)   /* as the sweep's */
+#define ACTIVE_SHARE 0.1        /* of a ReLU model's neurons, in a token */
 
 /* A matrix to measure by, and what becomes of it. */
 struct trial {
@@ -71,19 +70,19 @@ static void pass_swept(struct trial *trial)
 	}
 }
 
-/* Bytes a microsecond; the first pass warms up. */
+/* Bytes a microsecond; the first pass warms up. Over all passes together, as a token sums up what its layers take, the
+ * slow ones too. */
 static double rate_of(struct trial *trial, void (*pass)(struct trial *trial))
 {
-	double rates[TIMES];
+	uint64_t bytes = 0, begun_ns;
 
 	pass(trial);
-	for (unsigned i = 0; i < TIMES; i++) {
-		uint64_t begun_ns = wick_now_ns();
-
+	begun_ns = wick_now_ns();
+	do {
 		pass(trial);
-		rates[i] = (double)(trial->rows * trial->row_bytes) / ((double)(wick_now_ns() - begun_ns + 1) / 1e3);
-	}
-	return wick_median(rates, TIMES);
+		bytes += trial->rows * trial->row_bytes;
+	} while (wick_now_ns() - begun_ns < TRIAL_NS);
+	return (double)bytes / ((double)(wick_now_ns() - begun_ns) / 1e3);
 }
 
 int wick_rates_measure(struct wick_rates *rates, const struct wick_compute *compute, enum wick_type type, uint64_t cols,

@@ -19,7 +19,7 @@ struct wick_rates {
 
 #define WICK_RATES_MEMORY_BYTES (48ull << 20) /* taken and given back */
 
-/* Takes a few tens of milliseconds. type and cols are the matrix's. Sets resident and swept. */
+/* Takes a third of a second. type and cols are the matrix's. Sets resident and swept. */
 int wick_rates_measure(struct wick_rates *rates, const struct wick_compute *compute, enum wick_type type, uint64_t cols,
 	struct wick_diag *diag);
 
@@ -48,6 +48,5 @@ struct wick_sparse_outlook {
 /* A token of sparse mode. flash_ms has what is drawn ahead, too. */
 void wick_forecast_sparse(struct wick_forecast *forecast, const struct wick_sparse_outlook *outlook);
 /* How many bundles the engine would draw ahead for a layer, when the rehearsal drew none: as many as the slack has room
- * for, if there is anything to wait for. What was guessed right counts there as waiting spared, so it keeps itself
- * up. */
+ * for. Something is always waited for, and what was guessed right counts there as waiting spared, so it keeps itself up. */
 uint32_t wick_forecast_ahead(const struct wick_sparse_outlook *outlook);

@@ -3,11 +3,12 @@
 
 /* What a token of sparse mode will take, layer by layer:
  *
- *     processor  | before: attention, predictor, policy | FFN, or waiting |
- *     drive      | ......... drawn ahead, slack ........| on demand       |
+ *     processor  | before: attention, predictor, policy | during: up, or waiting | after: down |
+ *     drive      | ......... drawn ahead, slack ........| on demand .............|.............|
  *
- * What is drawn ahead costs nothing as long as it fits the slack; what a layer draws on demand hides under its own FFN
- * and under nothing else. Computing goes at the rates that were measured, reading by the drive's profile. */
+ * What is drawn ahead costs nothing as long as it fits the slack; what a layer draws on demand hides under its own
+ * up-projections and under nothing else, since the down-projection sums in the neurons' order and one of the first is
+ * always among the absent. Computing goes at the rates that were measured, reading by the drive's profile. */
 
 #include "forecast.h"
 
@@ -15,7 +16,7 @@
 
 /* A layer's share of the token, microseconds. */
 struct visit {
-	double before, ffn;
+	double before, during, after;
 	double demand, ahead; /* the drive's */
 };
 
@@ -62,14 +63,18 @@ static struct visit visit_of(const struct wick_sparse_outlook *outlook, uint32_t
 	const struct wick_rehearsed *seen = &outlook->layers[layer];
 	const struct wick_shape *shape = outlook->shape;
 	const struct wick_rates *rates = outlook->rates;
-	double bundle = (double)shape->bundle_bytes, arrived = seen->drawn + seen->ahead;
+	double bundle = (double)shape->bundle_bytes, arrived = seen->drawn + seen->ahead, down_us, send_us;
 	struct visit visit = { .demand = demand_us(outlook, seen) };
 
 	visit.before = matrices_us(outlook, wick_place_layer(layer, 0), wick_place_layer(layer, WICK_PLACE_FFN)) + seen->manage_us;
 	if (outlook->predictor_bytes)
 		visit.before += (double)outlook->predictor_bytes / shape->layers / rates->predictor;
-	visit.ffn = bundle * (seen->active / rates->resident + arrived * (1 / rates->swept - 1 / rates->resident)) +
-		(seen->reads + seen->ahead_reads) * rates->read_us / outlook->threads;
+	down_us = seen->active * bundle / shape->bundle_parts / rates->resident;
+	send_us = (seen->reads + seen->ahead_reads) * rates->read_us;
+	visit.after = down_us;
+	visit.during = bundle * (seen->active / rates->resident + arrived * (1 / rates->swept - 1 / rates->resident)) - down_us +
+		send_us / outlook->threads;
+	visit.during = WICK_MAX(visit.during, send_us); /* one thread alone talks to the drive */
 	visit.ahead = steady_us(outlook, seen->ahead_reads, seen->ahead_bytes);
 	return visit;
 }
@@ -77,31 +82,29 @@ static struct visit visit_of(const struct wick_sparse_outlook *outlook, uint32_t
 /* The drive has nothing to do on demand. */
 static double slack_us(const struct visit *visit)
 {
-	return visit->before + WICK_MAX(visit->ffn - visit->demand, 0.0);
+	return visit->before + WICK_MAX(visit->during - visit->demand, 0.0) + visit->after;
 }
 
 static double visit_us(const struct wick_sparse_outlook *outlook, const struct visit *visit)
 {
 	double demand = visit->demand + WICK_MAX(visit->ahead - slack_us(visit), 0.0);
 
-	return visit->before + (outlook->overlap ? WICK_MAX(demand, visit->ffn) : demand + visit->ffn);
+	return visit->before + visit->after + (outlook->overlap ? WICK_MAX(demand, visit->during) : demand + visit->during);
 }
 
 uint32_t wick_forecast_ahead(const struct wick_sparse_outlook *outlook)
 {
 	double slack = 0, reading = 0, drawn = 0, count = 0;
-	bool waits = false;
 
 	for (uint32_t layer = 0; layer < outlook->shape->layers; layer++) {
 		const struct wick_rehearsed *seen = &outlook->layers[layer];
 		struct visit visit = visit_of(outlook, layer);
 
 		slack += slack_us(&visit) / outlook->shape->layers;
-		waits = waits || visit.demand > visit.ffn;
 		drawn += seen->drawn;
 		reading += steady_us(outlook, seen->reads, seen->bytes);
 	}
-	if (waits && reading > 0)
+	if (reading > 0)
 		count = slack * drawn / reading;
 	count = WICK_MIN(WICK_MAX(count, (double)WICK_AHEAD_LEAST), (double)WICK_AHEAD_MOST);
 	return (uint32_t)WICK_MIN(count, (double)(outlook->capacity / WICK_AHEAD_SHARE));
@@ -118,7 +121,7 @@ void wick_forecast_sparse(struct wick_forecast *forecast, const struct wick_spar
 		struct visit visit = visit_of(outlook, layer);
 
 		us += visit_us(outlook, &visit);
-		compute_us += visit.before + visit.ffn;
+		compute_us += visit.before + visit.during + visit.after;
 		flash_us += visit.demand + visit.ahead;
 	}
 	forecast->flash_ms = flash_us / 1e3;

@@ -8,6 +8,7 @@
 #include "bits.h"
 #include "file.h"
 #include "io.h"
+#include "mem.h"
 #include "model.h"
 
 #include <errno.h>
@@ -50,7 +51,7 @@ int wick_read_cost(
 {
 	uint64_t each = wick_align_up(bytes, WICK_FILE_ALIGN);
 	struct wick_io_request *requests;
-	uint8_t *into;
+	struct wick_mem into = { 0 }; /* as the neuron matrices': what huge pages spare a read is spared here, too */
 	int err;
 
 	*cpu_us = 0;
@@ -58,17 +59,20 @@ int wick_read_cost(
 		return wick_diag_say(diag, -EINVAL, "%s: smaller than the %llu bytes of a read that is to be measured",
 			file->path, (unsigned long long)each);
 	requests = calloc(READS, sizeof(*requests));
-	into = aligned_alloc(WICK_FILE_ALIGN, READS * each);
-	err = requests && into ? 0 : -ENOMEM;
+	err = requests ? wick_mem_reserve(&into, READS * each, diag) : wick_diag_say(diag, -ENOMEM, "no memory to measure a read");
+	if (err) {
+		free(requests);
+		return err;
+	}
 	for (uint32_t round = 0; !err && round < ROUNDS; round++) {
 		double begun_us = cpu_now_us(), us;
 
-		err = read_round(io, requests, file, each, into, round);
+		err = read_round(io, requests, file, each, into.base, round);
 		us = (cpu_now_us() - begun_us) / READS;
 		*cpu_us = round && *cpu_us < us ? *cpu_us : us; /* the first touches its memory; what disturbs only adds */
 	}
 	free(requests);
-	free(into);
+	wick_mem_release(&into);
 	if (err)
 		wick_diag_say(diag, err, "cannot measure what a read of %s costs: %s", file->path, strerror(-err));
 	return err;

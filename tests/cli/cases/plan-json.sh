@@ -1,7 +1,7 @@
 # The plan as JSON: sizes add up, and a time that was predicted on the way.
 export XDG_CACHE_HOME=$PWD/cache
 packed sharded-f16
-wick plan model.gguf --mode dense --memory 10M --json >plan.json
+wick plan model.gguf --mode dense --memory 10800000 --json >plan.json
 python3 - <<'PY'
 import json
 plan = json.load(open("plan.json"))
