@@ -66,14 +66,15 @@ static struct visit visit_of(const struct wick_sparse_outlook *outlook, uint32_t
 	double bundle = (double)shape->bundle_bytes, arrived = seen->drawn + seen->ahead, down_us, send_us;
 	struct visit visit = { .demand = demand_us(outlook, seen) };
 
-	visit.before = matrices_us(outlook, wick_place_layer(layer, 0), wick_place_layer(layer, WICK_PLACE_FFN)) + seen->manage_us;
+	visit.before = seen->manage_us +
+		matrices_us(outlook, wick_place_layer(layer, 0), wick_place_layer(layer, WICK_PLACE_FFN));
 	if (outlook->predictor_bytes)
 		visit.before += (double)outlook->predictor_bytes / shape->layers / rates->predictor;
 	down_us = seen->active * bundle / shape->bundle_parts / rates->resident;
 	send_us = (seen->reads + seen->ahead_reads) * rates->read_us;
 	visit.after = down_us;
-	visit.during = bundle * (seen->active / rates->resident + arrived * (1 / rates->swept - 1 / rates->resident)) - down_us +
-		send_us / outlook->threads;
+	visit.during = bundle * seen->active / rates->resident - down_us +
+		bundle * arrived * (1 / rates->swept - 1 / rates->resident) + send_us / outlook->threads;
 	visit.during = WICK_MAX(visit.during, send_us); /* one thread alone talks to the drive */
 	visit.ahead = steady_us(outlook, seen->ahead_reads, seen->ahead_bytes);
 	return visit;

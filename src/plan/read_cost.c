@@ -59,7 +59,8 @@ int wick_read_cost(
 		return wick_diag_say(diag, -EINVAL, "%s: smaller than the %llu bytes of a read that is to be measured",
 			file->path, (unsigned long long)each);
 	requests = calloc(READS, sizeof(*requests));
-	err = requests ? wick_mem_reserve(&into, READS * each, diag) : wick_diag_say(diag, -ENOMEM, "no memory to measure a read");
+	err = requests ? wick_mem_reserve(&into, READS * each, diag) :
+		wick_diag_say(diag, -ENOMEM, "no memory to measure a read");
 	if (err) {
 		free(requests);
 		return err;
