@@ -9,6 +9,9 @@
  *                    |  `-- due ----|-- later <-----------------  error worth another try
  *                    `---- front ---'
  *
+ * When nothing comes back, all that is in flight is called off; and when the kernel keeps some of it, the queue is lost:
+ * everything fails, now and later.
+ *
  * All lists are threaded through request->next. Every change of state goes through set_state().
  */
 
@@ -38,13 +41,18 @@ struct wick_io {
 	void *method;
 	unsigned depth;
 	unsigned retries;
+	uint64_t patience_ns;
 	struct list queue[WICK_IO_PRIORITIES]; /* QUEUED, ready to go */
 	struct list later;                     /* QUEUED, not before retry_ns */
 	struct list back;                      /* ended for good, to be reaped */
 	unsigned queued;                       /* in queue[] */
 	unsigned in_flight;
+	struct wick_io_request **flight; /* (depth), the first in_flight in no order */
 	unsigned outstanding;
-	uint64_t seen_ns; /* stamp of what ends in this turn; 0: not taken yet */
+	uint64_t seen_ns;  /* stamp of what ends in this turn; 0: not taken yet */
+	uint64_t heard_ns; /* something ended, or the wait began */
+	bool calling_off;
+	bool lost;
 	struct wick_io_counters counters;
 	struct wick_diag why; /* of wick_io_why() */
 };
@@ -137,14 +145,31 @@ static void go_on(struct wick_io *io, struct wick_io_request *request, int outco
 	}
 }
 
+static void take_off(struct wick_io *io, struct wick_io_request *request)
+{
+	set_state(request, WICK_IO_FLIGHT);
+	request->place = io->in_flight;
+	io->flight[io->in_flight++] = request;
+}
+
+static void land(struct wick_io *io, struct wick_io_request *request)
+{
+	struct wick_io_request *last = io->flight[io->in_flight - 1];
+
+	wick_require(request->state == WICK_IO_FLIGHT && io->flight[request->place] == request);
+	io->flight[request->place] = last;
+	last->place = request->place;
+	io->in_flight--;
+}
+
 void wick_io_ended(struct wick_io *io, struct wick_io_request *request, int64_t result)
 {
 	bool cut_short = result >= 0 && (uint64_t)result < request->left_bytes;
-	int outcome;
+	int outcome = -ETIMEDOUT;
 
-	wick_require(request->state == WICK_IO_FLIGHT && io->in_flight > 0);
-	io->in_flight--;
-	outcome = wick_attempt_judge(request, result, io->retries);
+	land(io, request);
+	if (result >= 0 || !io->calling_off)
+		outcome = wick_attempt_judge(request, result, io->retries);
 	io->counters.resumed += cut_short && outcome == WICK_ATTEMPT_ON;
 	if (outcome > 0)
 		go_on(io, request, outcome);
@@ -198,13 +223,48 @@ static void start(struct wick_io *io, uint64_t now)
 	for (unsigned priority = 0; priority < WICK_IO_PRIORITIES; priority++) {
 		while (io->in_flight < io->depth && (request = pop(&io->queue[priority]))) {
 			io->queued--;
-			io->in_flight++;
-			set_state(request, WICK_IO_FLIGHT);
+			take_off(io, request);
 			if (!request->submitted_ns)
 				request->submitted_ns = now;
 			io->ops->start(io->method, request);
 		}
 	}
+}
+
+/* Nothing more is to be had from the kernel, which keeps what is in flight. */
+static void lose(struct wick_io *io)
+{
+	struct wick_io_request *request;
+
+	io->lost = true;
+	while (io->in_flight) {
+		request = io->flight[0];
+		land(io, request);
+		finish(io, request, -ETIMEDOUT);
+	}
+	revive(io, UINT64_MAX);
+	for (unsigned priority = 0; priority < WICK_IO_PRIORITIES; priority++) {
+		while ((request = pop(&io->queue[priority]))) {
+			set_state(request, WICK_IO_FLIGHT);
+			finish(io, request, -ETIMEDOUT);
+		}
+	}
+	io->queued = 0;
+}
+
+/* Lets the method send and reap; what it waits for in vain is called off. */
+static void drive(struct wick_io *io, bool wait)
+{
+	io->seen_ns = 0;
+	io->ops->drive(io->method, wait ? (unsigned)(io->patience_ns / 1000000u) : 0);
+	if (io->seen_ns)
+		io->heard_ns = io->seen_ns;
+	if (io->seen_ns || !wait || seen_ns(io) - io->heard_ns < io->patience_ns)
+		return;
+	io->calling_off = true;
+	if (io->ops->call_off(io->method) < 0)
+		lose(io);
+	io->calling_off = false;
 }
 
 /* One round: send what can be sent, take in what has ended; with wait, not before something has (or a signal came). */
@@ -215,7 +275,7 @@ static void turn(struct wick_io *io, bool wait)
 	start(io, now);
 	io->seen_ns = 0;
 	if (io->in_flight)
-		io->ops->drive(io->method, wait);
+		drive(io, wait);
 	else if (wait && next_ns != UINT64_MAX)
 		sleep_until_ns(io, next_ns);
 	if (wait)
@@ -270,10 +330,10 @@ void wick_io_submit(struct wick_io *io, struct wick_io_request *request)
 	request->bytes_done = 0;
 	request->attempts = request->medium_errors = 0;
 	request->submitted_ns = 0;
-	if (bytes <= 0) { /* nothing for the kernel to do */
+	if (bytes <= 0 || io->lost) { /* nothing for the kernel to do */
 		set_state(request, WICK_IO_FLIGHT);
 		io->seen_ns = 0;
-		finish(io, request, (int)bytes);
+		finish(io, request, bytes > 0 ? -ETIMEDOUT : (int)bytes);
 		return;
 	}
 	wick_attempt_aim(request, 0);
@@ -291,6 +351,8 @@ struct wick_io_request *wick_io_wait(struct wick_io *io)
 {
 	if (io->back.head && worth_sending(io))
 		turn(io, false);
+	if (!io->back.head)
+		io->heard_ns = now_ns(io);
 	while (!io->back.head && io->outstanding)
 		turn(io, true);
 	return hand_back(io);
@@ -306,6 +368,13 @@ struct wick_io_request *wick_io_poll(struct wick_io *io)
 unsigned wick_io_outstanding(const struct wick_io *io)
 {
 	return io->outstanding;
+}
+
+const char *wick_io_error(int error)
+{
+	if (error == -ENODATA)
+		return "the file ends before it";
+	return error == -ETIMEDOUT ? "the drive does not answer" : strerror(-error);
 }
 
 const char *wick_io_method(const struct wick_io *io)
@@ -326,6 +395,8 @@ const struct wick_io_counters *wick_io_counters(const struct wick_io *io)
 int wick_io_register(struct wick_io *io, const struct iovec *ranges, unsigned count)
 {
 	wick_require(!io->outstanding);
+	if (io->lost)
+		return -EBUSY;
 	return io->ops->fix ? io->ops->fix(io->method, ranges, count) : -EOPNOTSUPP;
 }
 
@@ -339,14 +410,20 @@ int wick_io_create_with(struct wick_io **io, const struct wick_io_method_ops *op
 	if (options->depth < 1 || options->depth > DEPTH_MAX)
 		return wick_diag_say(diag, -EINVAL, "queue depth %u: must be 1 to %u", options->depth, DEPTH_MAX);
 	made = calloc(1, sizeof(*made));
-	if (!made)
+	if (made)
+		made->flight = calloc(options->depth, sizeof(struct wick_io_request *));
+	if (!made || !made->flight) {
+		free(made);
 		return wick_diag_say(diag, -ENOMEM, "no memory for an I/O queue");
+	}
 	made->ops = ops;
 	made->method = method;
 	made->depth = options->depth;
 	made->retries = options->retries;
+	made->patience_ns = 1000000ull * (options->patience_ms ? options->patience_ms : WICK_IO_PATIENCE_MS);
 	rc = ops->create(&made->method, made, options, diag);
 	if (rc < 0) {
+		free(made->flight);
 		free(made);
 		return rc;
 	}
@@ -385,12 +462,18 @@ int wick_io_create(struct wick_io **io, const struct wick_io_options *options, s
 	return wick_diag_say(diag, -EINVAL, "I/O method \"%s\": must be uring, pread or mmap", name);
 }
 
-void wick_io_destroy(struct wick_io *io)
+int wick_io_destroy(struct wick_io *io)
 {
+	int rc;
+
 	if (!io)
-		return;
+		return 0;
+	io->heard_ns = now_ns(io);
 	while (io->in_flight)
-		io->ops->drive(io->method, true);
+		drive(io, true);
+	rc = io->lost ? -EBUSY : 0;
 	io->ops->destroy(io->method);
+	free(io->flight);
 	free(io);
+	return rc;
 }

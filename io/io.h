@@ -12,6 +12,8 @@
  *   EINTR, EAGAIN, ENOMEM, EBUSY     are tried again, 20 times within about a second, waiting longer each time
  *   EIO and the medium's other words are tried again options.retries times, likewise, and come back as EIO
  *   the end of the file              before the last byte asked for: -ENODATA; bytes_done says how far it came
+ *   no answer at all                 nothing of what is in the kernel ends while wick_io_wait() waits patience_ms for
+ *                                    it: all of that is called off and fails with -ETIMEDOUT
  *   more than WICK_IO_IOV_MAX iovecs or a range beyond 2^63: -EINVAL, as for a read the file's alignment forbids
  *   anything else                    comes back as it is
  *
@@ -23,6 +25,10 @@
  *     wick_io_submit(io, &request);                  // zeroed but for the caller's part; nothing is sent yet
  *     while ((back = wick_io_wait(io)))              // sends everything, sleeps until one is back
  *             use(back);                             // it may be filled and submitted again
+ *
+ * A read that was called off may still be the kernel's: it lets go of one that it keeps trying, not of one that waits for a
+ * device. Then the queue is lost. What it had comes back FAILED as well, and what is submitted later fails at once with
+ * -ETIMEDOUT, for the kernel may write to that memory until the process ends; wick_io_destroy() says so.
  *
  * Not thread-safe: one thread at a time submits and reaps, and takes over from another only while nothing is
  * outstanding. Nothing is allocated after wick_io_create() but by the kernel.
@@ -37,6 +43,7 @@
 
 #define WICK_IO_IOV_MAX 1024 /* the kernel's UIO_MAXIOV */
 #define WICK_IO_RETRIES 4    /* of an error of the medium: what weights and directories are read with */
+#define WICK_IO_PATIENCE_MS 60000 /* the kernel gives up on an NVMe drive after 30 s, resets it and tries again */
 
 struct wick_file;
 struct wick_io;
@@ -80,6 +87,7 @@ struct wick_io_request {
 	unsigned left_count;
 	struct iovec rest;
 	uint64_t retry_ns; /* not again before then */
+	unsigned place;    /* among those in flight */
 };
 
 struct wick_io_options {
@@ -88,6 +96,7 @@ struct wick_io_options {
 	unsigned depth;     /* reads in the kernel at once; 1..4096 */
 	unsigned threads;   /* of the pread pool, 1..32; 0: as many as depth, 32 at most */
 	unsigned retries;   /* of an error of the medium, per request */
+	unsigned patience_ms; /* see above; 0: WICK_IO_PATIENCE_MS. Of uring, before Linux 5.11, and of mmap there is none */
 	bool sqpoll;        /* uring: a kernel thread submits */
 	bool iopoll;        /* uring: completions are polled for; a drive without queues for that fails the reads with
 			       -EOPNOTSUPP, and wick_io_why() says so */
@@ -107,7 +116,13 @@ struct wick_io_counters {
  * and iopoll ask for uring by name. -EINVAL for a name, depth or thread count outside the limits, else the kernel's
  * errno. */
 int wick_io_create(struct wick_io **io, const struct wick_io_options *options, struct wick_diag *diag);
-void wick_io_destroy(struct wick_io *io); /* waits for what is in flight, hands nothing back; NULL is fine */
+
+/* Waits for what is in flight, hands nothing back; NULL is fine. 0, or -EBUSY from a queue that was lost: the memory of
+ * the reads that were in flight must be neither freed nor used again. */
+int wick_io_destroy(struct wick_io *io);
+
+/* What a request's result means, as the end of a sentence. */
+const char *wick_io_error(int error);
 
 const char *wick_io_method(const struct wick_io *io);
 const char *wick_io_why(const struct wick_io *io);

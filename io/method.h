@@ -11,6 +11,7 @@
  *     request FLIGHT ---- start() ----> kept, not yet sent
  *                    ---- drive() ----> sent, all in one go
  *       | <--------- wick_io_ended() -- bytes, or a negative errno; only from inside drive()
+ *                                                                and call_off()
  *     DONE, FAILED, or QUEUED again
  *
  * An attempt is request->left_offset, left[left_count] and left_bytes; nothing else of the request concerns a method.
@@ -25,7 +26,7 @@ struct wick_io_method_ops {
 	 * the argument of wick_io_create_with() and goes out as the method's own, for all the calls below. */
 	int (*create)(void **method, struct wick_io *io, const struct wick_io_options *options, struct wick_diag *diag);
 
-	/* Called with nothing in flight. */
+	/* Called with nothing in flight, or after call_off() failed. */
 	void (*destroy)(void *method);
 
 	/* As wick_io_register(); NULL: not supported. Called with nothing in flight. */
@@ -35,10 +36,15 @@ struct wick_io_method_ops {
 	 * the attempt. Until then request->next and method_data are the method's. */
 	void (*start)(void *method, struct wick_io_request *request);
 
-	/* Sends what was started and ends what has come back. With wait it sleeps until at least one attempt has ended,
-	 * and may return earlier when a signal arrives; without, it does not sleep. Something is in flight. A buffered
-	 * file's pages are dropped (wick_file_forget) before the attempt ends. */
-	void (*drive)(void *method, bool wait);
+	/* Sends what was started and ends what has come back. With patience it sleeps until at least one attempt has ended
+	 * or so many milliseconds have passed, and may return earlier when a signal arrives; without, it does not sleep.
+	 * Something is in flight. A buffered file's pages are dropped (wick_file_forget) before the attempt ends. */
+	void (*drive)(void *method, unsigned patience_ms);
+
+	/* Nothing has come back for too long. Asks the kernel for all that is in flight, for a second or so, and ends what
+	 * comes back. -EBUSY when it kept some: of those nothing is touched or ended any more, and nothing but destroy,
+	 * now_ns and sleep_until_ns is called. NULL: drive with patience always ends something. */
+	int (*call_off)(void *method);
 
 	/* The method's own time in nanoseconds; NULL for both: CLOCK_MONOTONIC. */
 	uint64_t (*now_ns)(void *method);

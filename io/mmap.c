@@ -179,13 +179,13 @@ static void mmap_start(void *method, struct wick_io_request *request)
 		read_ahead(&pages);
 }
 
-static void mmap_drive(void *method, bool wait)
+static void mmap_drive(void *method, unsigned patience_ms)
 {
 	struct mapper *mapper = method;
 	struct wick_io_request *request = mapper->first;
 	struct pages pages;
 
-	if (!wait && find_pages(mapper, request, &pages) == 0 && !in_memory(mapper, &pages))
+	if (!patience_ms && find_pages(mapper, request, &pages) == 0 && !in_memory(mapper, &pages))
 		return;
 	mapper->first = request->next;
 	wick_io_ended(mapper->io, request, copy(mapper, request));

@@ -17,6 +17,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <time.h>
 
 #define THREADS_MAX 32u
 
@@ -37,8 +39,10 @@ struct pool {
 	pthread_cond_t news;   /* ended is not empty */
 	struct fifo todo;
 	struct fifo ended;
-	unsigned idle; /* workers waiting for work */
+	unsigned idle;    /* workers waiting for work */
+	unsigned holders; /* of the pool: its owner and every worker; the last frees it */
 	bool stop;
+	bool abandoned;   /* what workers are reading is nobody's any more */
 };
 
 static void fifo_init(struct fifo *fifo)
@@ -79,38 +83,57 @@ static void fifo_append(struct fifo *fifo, struct fifo *from)
 /* The result of an attempt, which fits method_data. */
 static intptr_t read_left(const struct wick_io_request *request)
 {
-	const struct wick_file *file = request->file;
-	ssize_t got = preadv(file->fd, request->left, (int)request->left_count, (off_t)request->left_offset);
+	ssize_t got = preadv(request->file->fd, request->left, (int)request->left_count, (off_t)request->left_offset);
 
-	if (got < 0)
-		return -errno;
-	if (!file->direct)
-		wick_file_forget(file, request->left_offset, (uint64_t)got);
-	return got;
+	return got < 0 ? -errno : got;
+}
+
+static void let_go(struct pool *pool)
+{
+	bool last;
+
+	pthread_mutex_lock(&pool->mutex);
+	last = --pool->holders == 0;
+	pthread_mutex_unlock(&pool->mutex);
+	if (!last)
+		return;
+	pthread_cond_destroy(&pool->news);
+	pthread_cond_destroy(&pool->work);
+	pthread_mutex_destroy(&pool->mutex);
+	free(pool);
+}
+
+/* The next to be read. NULL: no more will be. */
+static struct wick_io_request *next_work(struct pool *pool)
+{
+	while (!pool->stop && !pool->todo.head) {
+		pool->idle++;
+		pthread_cond_wait(&pool->work, &pool->mutex);
+		pool->idle--;
+	}
+	return pool->stop ? NULL : fifo_get(&pool->todo);
 }
 
 static void *work(void *argument)
 {
 	struct pool *pool = argument;
 	struct wick_io_request *request;
+	intptr_t result;
 
 	pthread_mutex_lock(&pool->mutex);
-	while (!pool->stop) {
-		request = fifo_get(&pool->todo);
-		if (!request) {
-			pool->idle++;
-			pthread_cond_wait(&pool->work, &pool->mutex);
-			pool->idle--;
-			continue;
-		}
+	while ((request = next_work(pool))) {
 		pthread_mutex_unlock(&pool->mutex);
-		request->method_data = (void *)read_left(request);
+		result = read_left(request);
 		pthread_mutex_lock(&pool->mutex);
+		if (pool->abandoned)
+			break;
+		request->method_data = (void *)result;
 		if (!pool->ended.head)
 			pthread_cond_signal(&pool->news);
 		fifo_put(&pool->ended, request);
 	}
 	pthread_mutex_unlock(&pool->mutex);
+	let_go(pool);
 	return NULL;
 }
 
@@ -122,7 +145,30 @@ static void pread_start(void *method, struct wick_io_request *request)
 	pool->fresh_count++;
 }
 
-static void pread_drive(void *method, bool wait)
+/* The mutex is held. */
+static void wait_for_news(struct pool *pool, unsigned patience_ms)
+{
+	struct timespec then;
+	int rc = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &then);
+	then.tv_nsec += patience_ms % 1000 * 1000000;
+	then.tv_sec += patience_ms / 1000 + then.tv_nsec / 1000000000;
+	then.tv_nsec %= 1000000000;
+	while (!pool->ended.head && rc == 0)
+		rc = pthread_cond_timedwait(&pool->news, &pool->mutex, &then);
+}
+
+static void end(struct pool *pool, struct wick_io_request *request)
+{
+	intptr_t result = (intptr_t)request->method_data;
+
+	if (result > 0 && !request->file->direct)
+		wick_file_forget(request->file, request->left_offset, (uint64_t)result);
+	wick_io_ended(pool->io, request, result);
+}
+
+static void pread_drive(void *method, unsigned patience_ms)
 {
 	struct pool *pool = method;
 	struct wick_io_request *request;
@@ -136,12 +182,26 @@ static void pread_drive(void *method, bool wait)
 	while (wake--)
 		pthread_cond_signal(&pool->work);
 	pool->fresh_count = 0;
-	while (wait && !pool->ended.head)
-		pthread_cond_wait(&pool->news, &pool->mutex);
+	if (patience_ms && !pool->ended.head)
+		wait_for_news(pool, patience_ms);
 	fifo_append(&ended, &pool->ended);
 	pthread_mutex_unlock(&pool->mutex);
 	while ((request = fifo_get(&ended)))
-		wick_io_ended(pool->io, request, (intptr_t)request->method_data);
+		end(pool, request);
+}
+
+/* A thread that sits in the kernel cannot be called back. */
+static int pread_call_off(void *method)
+{
+	struct pool *pool = method;
+
+	pthread_mutex_lock(&pool->mutex);
+	pool->stop = pool->abandoned = true;
+	pthread_cond_broadcast(&pool->work);
+	for (unsigned i = 0; i < pool->threads; i++)
+		pthread_detach(pool->thread[i]);
+	pthread_mutex_unlock(&pool->mutex);
+	return -EBUSY;
 }
 
 static void pread_destroy(void *method)
@@ -152,12 +212,9 @@ static void pread_destroy(void *method)
 	pool->stop = true;
 	pthread_cond_broadcast(&pool->work);
 	pthread_mutex_unlock(&pool->mutex);
-	for (unsigned i = 0; i < pool->threads; i++)
+	for (unsigned i = 0; i < pool->threads && !pool->abandoned; i++)
 		pthread_join(pool->thread[i], NULL);
-	pthread_cond_destroy(&pool->news);
-	pthread_cond_destroy(&pool->work);
-	pthread_mutex_destroy(&pool->mutex);
-	free(pool);
+	let_go(pool);
 }
 
 /* Signals are for the threads of the program, not for ours. Returns a positive errno, as pthread_create does. */
@@ -180,6 +237,7 @@ static int pread_create(void **method, struct wick_io *io, const struct wick_io_
 	struct wick_diag *diag)
 {
 	unsigned threads = options->threads ? options->threads : WICK_MIN(options->depth, THREADS_MAX);
+	pthread_condattr_t clock;
 	struct pool *pool;
 	int rc;
 
@@ -194,8 +252,12 @@ static int pread_create(void **method, struct wick_io *io, const struct wick_io_
 	fifo_init(&pool->ended);
 	pthread_mutex_init(&pool->mutex, NULL);
 	pthread_cond_init(&pool->work, NULL);
-	pthread_cond_init(&pool->news, NULL);
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&pool->news, &clock);
+	pthread_condattr_destroy(&clock);
 	rc = start_threads(pool, threads);
+	pool->holders = 1 + pool->threads; /* none lets go before stop */
 	if (rc) {
 		pread_destroy(pool);
 		return wick_diag_say(diag, -rc, "cannot start %u read threads: %s", threads, strerror(rc));
@@ -210,4 +272,5 @@ const struct wick_io_method_ops wick_io_pread = {
 	.destroy = pread_destroy,
 	.start = pread_start,
 	.drive = pread_drive,
+	.call_off = pread_call_off,
 };

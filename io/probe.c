@@ -59,7 +59,7 @@ static void submit(struct wick_probe *probe, unsigned i, uint64_t chunk_bytes, b
 static int say_failed(const struct wick_io_request *request, struct wick_diag *diag)
 {
 	return wick_diag_say(diag, request->result, "%s: reading %" PRIu64 " bytes at %" PRIu64 ": %s",
-		request->file->path, request->bytes, request->offset, strerror(-request->result));
+		request->file->path, request->bytes, request->offset, wick_io_error(request->result));
 }
 
 /* The window of a steady load: from the first full turn of the queue (or half of the time) to the deadline. */

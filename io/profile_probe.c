@@ -87,8 +87,8 @@ static int measure_depth(struct survey *survey, uint32_t depth, struct wick_diag
 	rc = wick_probe_create(&probe, &options, diag);
 	for (unsigned i = 0; i < survey->size_count && !rc; i++)
 		rc = measure_cell(survey, probe, sizes[i], depth, diag);
-	wick_io_destroy(options.io);
-	wick_probe_destroy(probe);
+	if (wick_io_destroy(options.io) == 0) /* else the kernel may still write to its memory */
+		wick_probe_destroy(probe);
 	return rc;
 }
 

@@ -18,6 +18,7 @@
 #define SECTOR 512u
 #define LOOK_NS 100 /* what looking at the clock takes */
 #define LATE_NS 3000000000u
+#define NEVER_NS UINT64_MAX
 
 struct flight {
 	struct wick_io_request *request;
@@ -148,6 +149,10 @@ static void strike(struct wick_sim *sim, const struct wick_io_request *request, 
 	case WICK_SIM_GONE:
 		flight->result = sim->strike_offset < UINT64_MAX ? -ENODEV : flight->result;
 		break;
+	case WICK_SIM_HUNG:
+	case WICK_SIM_LOST:
+		flight->due_ns = lasting ? NEVER_NS : flight->due_ns;
+		break;
 	default:
 		break;
 	}
@@ -228,15 +233,32 @@ static unsigned earliest(const struct wick_sim *sim)
 	return first;
 }
 
-static void sim_drive(void *method, bool wait)
+static void sim_drive(void *method, unsigned patience_ms)
+{
+	struct wick_sim *sim = method;
+	uint64_t patience_ns = 1000000ull * patience_ms;
+
+	wick_require(sim->flight_count);
+	if (patience_ms)
+		sim->now_ns = WICK_MAX(sim->now_ns, WICK_MIN(sim->flights[earliest(sim)].due_ns, sim->now_ns + patience_ns));
+	while (sim->flight_count && sim->flights[earliest(sim)].due_ns <= sim->now_ns)
+		end(sim, earliest(sim));
+}
+
+/* What would never end has delivered nothing. */
+static int sim_call_off(void *method)
 {
 	struct wick_sim *sim = method;
 
-	wick_require(sim->flight_count);
-	if (wait)
-		sim->now_ns = WICK_MAX(sim->now_ns, sim->flights[earliest(sim)].due_ns);
-	while (sim->flight_count && sim->flights[earliest(sim)].due_ns <= sim->now_ns)
-		end(sim, earliest(sim));
+	if (sim->options.fault == WICK_SIM_LOST) {
+		sim->flight_count = 0;
+		return -EBUSY;
+	}
+	while (sim->flight_count) {
+		sim->flights[0].result = -ECANCELED;
+		end(sim, 0);
+	}
+	return 0;
 }
 
 static uint64_t sim_now_ns(void *method)
@@ -278,6 +300,7 @@ const struct wick_io_method_ops wick_io_sim = {
 	.destroy = sim_destroy,
 	.start = sim_start,
 	.drive = sim_drive,
+	.call_off = sim_call_off,
 	.now_ns = sim_now_ns,
 	.sleep_until_ns = sim_sleep_until_ns,
 };

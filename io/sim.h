@@ -10,7 +10,7 @@
  *   further, counts as one)
  * What must be reported: the request comes back FAILED, the others are served
  *   EIO for ever on a range (-EIO); errors that do not pass (that error); the end of the file (-ENODATA); the drive
- *   gone (-ENODEV, for all from then on)
+ *   gone (-ENODEV, for all from then on); a read that never ends (-ETIMEDOUT), called off or with all the queue
  * What this room cannot see: the request comes back DONE, and checksums above must catch it
  *   flipped bits; torn sectors, which keep what was in memory. `lies` counts them.
  *
@@ -36,6 +36,8 @@ enum wick_sim_fault {
 	WICK_SIM_EAGAIN_FOREVER,
 	WICK_SIM_FLIP_FOREVER,
 	WICK_SIM_GONE,   /* the drive: no read succeeds any more */
+	WICK_SIM_HUNG,   /* they do not end before they are called off */
+	WICK_SIM_LOST,   /* nor then */
 	WICK_SIM_FAULTS
 };
 

@@ -33,6 +33,8 @@
 #define RANGE_BYTES_MAX (1ull << 30) /* the kernel's */
 #define READ_BYTES_MAX (1u << 30)    /* an SQE's length has 32 bits; io.c resumes */
 #define SEND_TRIES 50                /* of a millisecond each, when the kernel takes nothing and has nothing of ours */
+#define CANCEL_TRIES 100
+#define CANCEL_PAUSE_MS 10
 
 struct uring {
 	struct wick_io *io;
@@ -206,7 +208,8 @@ static unsigned reap(struct uring *uring)
 	unsigned head, count = 0;
 
 	io_uring_for_each_cqe(&uring->ring, head, cqe) {
-		end(uring, io_uring_cqe_get_data(cqe), cqe->res);
+		if (io_uring_cqe_get_data(cqe)) /* else it is of a cancellation */
+			end(uring, io_uring_cqe_get_data(cqe), cqe->res);
 		count++;
 	}
 	io_uring_cq_advance(&uring->ring, count);
@@ -243,7 +246,20 @@ static void after_refusal(struct uring *uring, int error)
 		nanosleep(&millisecond, NULL);
 }
 
-static void uring_drive(void *method, bool wait)
+/* Sends, and sleeps until there are so many completions or so long. Kernels before 5.11 take no time to wake up at. */
+static int send_and_wait(struct io_uring *ring, unsigned count, unsigned patience_ms)
+{
+	struct __kernel_timespec patience = { .tv_sec = patience_ms / 1000, .tv_nsec = patience_ms % 1000 * 1000000 };
+	struct io_uring_cqe *cqe;
+	int rc;
+
+	if (!(ring->features & IORING_FEAT_EXT_ARG))
+		return io_uring_submit_and_wait(ring, 1);
+	rc = io_uring_submit_and_wait_timeout(ring, &cqe, count, &patience, NULL);
+	return rc == -ETIME ? 0 : rc;
+}
+
+static void uring_drive(void *method, unsigned patience_ms)
 {
 	struct uring *uring = method;
 	struct io_uring *ring = &uring->ring;
@@ -253,12 +269,11 @@ static void uring_drive(void *method, bool wait)
 	while ((request = uring->stranded)) {
 		uring->stranded = request->next;
 		end(uring, request, uring->broken);
-		wait = false;
 	}
 	if (uring->broken)
 		return;
-	if (wait && !io_uring_cq_ready(ring))
-		rc = io_uring_submit_and_wait(ring, 1);
+	if (patience_ms && !io_uring_cq_ready(ring))
+		rc = send_and_wait(ring, 1, patience_ms);
 	else if (io_uring_sq_ready(ring) || uring->flags & IORING_SETUP_IOPOLL ||
 		IO_URING_READ_ONCE(*ring->sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW))
 		rc = io_uring_submit_and_get_events(ring);
@@ -268,6 +283,28 @@ static void uring_drive(void *method, bool wait)
 	}
 	uring->send_failures = 0;
 	reap(uring);
+}
+
+/* A read that a file system answers with EAGAIN for ever is one that the kernel itself tries again, as fast as it can:
+ * between two tries, which is when we are not heard, it cannot be cancelled; so we ask more than once. */
+static int uring_call_off(void *method)
+{
+	struct uring *uring = method;
+	struct io_uring_sqe *sqe;
+
+	for (unsigned tries = 0; uring->flying && tries < CANCEL_TRIES; tries++) {
+		sqe = io_uring_get_sqe(&uring->ring);
+		if (sqe) {
+			io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+			io_uring_sqe_set_data(sqe, NULL);
+		}
+		send_and_wait(&uring->ring, 2, CANCEL_PAUSE_MS); /* the cancellation's own, and one of a read */
+		reap(uring);
+	}
+	if (!uring->flying)
+		return 0;
+	drop_ring(uring); /* which makes the kernel let go of what it tries again after all */
+	return -EBUSY;
 }
 
 static int uring_fix(void *method, const struct iovec *ranges, unsigned count)
@@ -369,4 +406,5 @@ const struct wick_io_method_ops wick_io_uring = {
 	.fix = uring_fix,
 	.start = uring_start,
 	.drive = uring_drive,
+	.call_off = uring_call_off,
 };

@@ -256,11 +256,14 @@ int wick_open(struct wick **wick, const char *path, const struct wick_options *o
 
 void wick_close(struct wick *wick)
 {
+	int kept;
+
 	if (!wick)
 		return;
-	wick_io_destroy(wick->io); /* before the memory that reads in flight land in */
+	kept = wick_io_destroy(wick->io); /* before the memory that reads in flight land in */
 	wick_pool_destroy(wick->pool);
-	wick_mem_release(&wick->mem);
+	if (!kept) /* else the kernel may still write to it */
+		wick_mem_release(&wick->mem);
 	wick_file_close(&wick->file);
 	wick_trace_close(wick->trace);
 	wick_tokenizer_destroy(wick->tokenizer);

@@ -222,8 +222,7 @@ static int say_failed(struct wick_fetch *fetch, const struct wick_landing *landi
 
 	block_name(block, sizeof(block), tensor, WICK_MIN(row, tensor->rows - 1) / tensor->check_rows * tensor->check_rows);
 	return wick_diag_say(diag, landing->err, "%s: %s: %s: reading at offset %llu: %s", fetch->file->path,
-		tensor->name, block, (unsigned long long)landing->err_offset,
-		landing->err == -ENODATA ? "the file ends before it" : strerror(-landing->err));
+		tensor->name, block, (unsigned long long)landing->err_offset, wick_io_error(landing->err));
 }
 
 /* What finish does in the first round and repair in those that follow. 1: does not match. */

@@ -73,8 +73,9 @@ int wick_read_cost(
 		*cpu_us = round && *cpu_us < us ? *cpu_us : us; /* the first touches its memory; what disturbs only adds */
 	}
 	free(requests);
-	wick_mem_release(&into);
+	if (err != -ETIMEDOUT) /* then it may still be the kernel's */
+		wick_mem_release(&into);
 	if (err)
-		wick_diag_say(diag, err, "cannot measure what a read of %s costs: %s", file->path, strerror(-err));
+		wick_diag_say(diag, err, "cannot measure what a read of %s costs: %s", file->path, wick_io_error(err));
 	return err;
 }

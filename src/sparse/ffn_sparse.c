@@ -22,6 +22,7 @@
 #include "clock.h"
 #include "pool.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define TASK_ROWS 32    /* bundles in a task, at most */
@@ -141,13 +142,15 @@ static void arrive_task(void *arg, uint32_t task, uint32_t thread)
 }
 
 /* One that did not match or could not be read, perhaps for the sake of its neighbours in the read: once more, alone. What
- * nobody wants now may stay broken until somebody does. */
+ * nobody wants now may stay broken until somebody does, and is not waited for twice. */
 static int repair(struct round *round, struct wick_arrival *arrival, struct wick_diag *diag)
 {
 	bool wanted = arrival->k != WICK_NO_ROW;
-	int err = wick_draw_repair(&round->sparse->drawing, arrival->bundles,
-		wick_cache_at(arrival->cache, arrival->row), arrival->bundle, wanted ? diag : NULL);
+	int err = -ETIMEDOUT;
 
+	if (wanted || !arrival->unanswered)
+		err = wick_draw_repair(&round->sparse->drawing, arrival->bundles,
+			wick_cache_at(arrival->cache, arrival->row), arrival->bundle, wanted ? diag : NULL);
 	if (!err && wanted)
 		up_rows(round, &arrival->k, 1);
 	if (err && !wanted)
@@ -196,7 +199,8 @@ static void gather(struct round *round, struct wick_draw *draw)
 			sparse->arrival[round->arrivals++] = (struct wick_arrival){ .bundles = draw->bundles,
 				.cache = draw->cache, .bundle = wanted->bundle, .row = wanted->row,
 				.k = draw->cache == &round->layer->cache ? sparse->place_of[wanted->bundle] : WICK_NO_ROW,
-				.bad = read->request.state == WICK_IO_FAILED };
+				.bad = read->request.state == WICK_IO_FAILED,
+				.unanswered = read->request.result == -ETIMEDOUT };
 		}
 }
 

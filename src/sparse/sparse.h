@@ -55,6 +55,7 @@ struct wick_arrival {
 	uint32_t bundle, row;
 	uint32_t k; /* its place among the neurons being computed, or WICK_NO_ROW */
 	bool bad;
+	bool unanswered; /* bad, and that took long to find out */
 };
 
 /* How much is drawn ahead: what has been seen to be worth it (see look_ahead.c). Moving averages over layers. */

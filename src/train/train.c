@@ -243,10 +243,11 @@ static void free_trained(struct wick_trained *trained, uint32_t layers)
 static void forget(struct wick_train *train)
 {
 	uint32_t layers = train->model ? train->model->shape.layers : 0;
+	int kept = wick_io_destroy(train->io);
 
-	wick_io_destroy(train->io);
 	wick_pool_destroy(train->pool);
-	wick_mem_release(&train->mem);
+	if (!kept) /* else the kernel may still write to it */
+		wick_mem_release(&train->mem);
 	wick_file_close(&train->file);
 	wick_tokenizer_destroy(train->tokenizer);
 	free_trained(train->own, layers);
