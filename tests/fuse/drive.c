@@ -126,6 +126,7 @@ static bool suffers(struct server *server, uint64_t inode, uint64_t offset, uint
 	case DRIVE_ERROR:
 		return k >= orders->read && k - orders->read < orders->times;
 	case DRIVE_DEAD:
+	case DRIVE_SILENT:
 		return k >= orders->read;
 	case DRIVE_BAD:
 	case DRIVE_ROTTEN:
@@ -143,6 +144,14 @@ static void be_late(const struct drive_orders *orders)
 	struct timespec time = { .tv_sec = orders->late_ms / 1000, .tv_nsec = orders->late_ms % 1000 * 1000000L };
 
 	nanosleep(&time, NULL);
+}
+
+static void be_silent(const volatile struct drive_orders *orders)
+{
+	const struct timespec time = { .tv_nsec = 1000000 };
+
+	while (orders->fault == DRIVE_SILENT)
+		nanosleep(&time, NULL);
 }
 
 static void on_read(fuse_req_t request, fuse_ino_t inode, size_t bytes, off_t offset, struct fuse_file_info *info)
@@ -165,6 +174,8 @@ static void on_read(fuse_req_t request, fuse_ino_t inode, size_t bytes, off_t of
 		_exit(1);
 	if (fault == DRIVE_LATE)
 		be_late(orders);
+	if (fault == DRIVE_SILENT)
+		be_silent(orders);
 	if (fault == DRIVE_SHORT || fault == DRIVE_CUT)
 		bytes = WICK_MIN(bytes, fault == DRIVE_SHORT ? WICK_MAX(reach, 1u) : reach);
 	got = pread(find_file(server, inode)->fd, data, bytes, offset);

@@ -27,6 +27,7 @@ enum drive_fault {
 	DRIVE_FLIP,   /* with a wrong bit, once */
 	DRIVE_ROTTEN, /* whenever the bad block is read */
 	DRIVE_CUT,    /* from now on the file ends at the bad block */
+	DRIVE_SILENT, /* every one from now on waits, until there are other orders */
 	DRIVE_CRASH,  /* the process that serves it dies */
 };
 

@@ -40,6 +40,7 @@
 #define ROWS 5    /* of logits: the prompt's last, then one a token */
 #define HUNG_S 200 /* for one run of milliseconds, or a second where something is tried again */
 #define CODES 5
+#define PATIENCE_MS 1000 /* of reads that are expected not to end; else a minute */
 
 enum { EXACT, PREDICTED, KINDS };
 
@@ -73,6 +74,7 @@ static const struct route {
 };
 
 #define PREAD_INSTEAD 3 /* routes further */
+#define MMAP 6 /* the route that has no patience */
 
 /* What happens, and as what it may be reported; nothing there: it passes. The page cache takes a short read for the end
  * of the file. */
@@ -90,7 +92,7 @@ static const struct kind {
 	{ "late", { DRIVE_LATE, .late_ms = 100 } },
 	{ "bit flipped on the way", { DRIVE_FLIP } },
 	{ "EIO for ever", { DRIVE_BAD, .error = EIO }, { -EIO }, { -EIO } },
-	{ "EAGAIN for ever", { DRIVE_BAD, .error = EAGAIN }, { -EAGAIN }, { -EAGAIN, -EIO } },
+	{ "EAGAIN for ever", { DRIVE_BAD, .error = EAGAIN }, { -EAGAIN, -ETIMEDOUT }, { -EAGAIN, -EIO } },
 	{ "bit flipped on the drive", { DRIVE_ROTTEN }, { -EBADMSG }, { -EBADMSG } },
 	{ "file cut", { DRIVE_CUT }, { -ENODATA }, { -ENODATA, -EBADMSG } },
 	{ "drive gone", { DRIVE_DEAD, .error = ENODEV }, { -ENODEV }, { -ENODEV, -EIO } },
@@ -134,6 +136,23 @@ static struct layout layouts[WICK_COUNT_OF(models)];
 static struct run run;
 static bool have_uring;
 static unsigned struck[KINDS_OF_FAULT], reported[KINDS_OF_FAULT];
+
+int __real_wick_io_create(struct wick_io **io, const struct wick_io_options *options, struct wick_diag *diag);
+int __wrap_wick_io_create(struct wick_io **io, const struct wick_io_options *options, struct wick_diag *diag);
+
+/* io_uring itself tries a read again that ended so, for ever: io_rw_should_reissue() in the kernel's io_uring/rw.c. */
+static bool may_not_end(const struct drive_orders *orders)
+{
+	return orders->fault == DRIVE_SILENT || (orders->fault == DRIVE_BAD && orders->error == EAGAIN);
+}
+
+int __wrap_wick_io_create(struct wick_io **io, const struct wick_io_options *options, struct wick_diag *diag)
+{
+	struct wick_io_options impatient = *options;
+
+	impatient.patience_ms = may_not_end(&run.orders) ? PATIENCE_MS : 0;
+	return __real_wick_io_create(io, &impatient, diag);
+}
 
 static const char *described(void)
 {
@@ -360,12 +379,6 @@ static uint64_t reads_of(struct layout *layout, unsigned way, unsigned route)
 	return *reads;
 }
 
-/* io_uring itself tries a read again that ended so, for ever: io_rw_should_reissue() in the kernel's io_uring/rw.c. */
-static bool tried_by_uring(const struct drive_orders *orders)
-{
-	return orders->fault == DRIVE_BAD && orders->error == EAGAIN;
-}
-
 static void draw_run(uint64_t seed)
 {
 	uint64_t draws = seed, reads;
@@ -375,7 +388,7 @@ static void draw_run(uint64_t seed)
 	run.way = (unsigned)wick_sim_draw(&draws, WAYS);
 	run.route = (unsigned)wick_sim_draw(&draws, ROUTES);
 	run.kind = (unsigned)(seed % KINDS_OF_FAULT);
-	if (!strcmp(routes[run.route].io, "uring") && (!have_uring || tried_by_uring(&kinds[run.kind].orders)))
+	if (!strcmp(routes[run.route].io, "uring") && !have_uring)
 		run.route += PREAD_INSTEAD;
 	reads = reads_of(run.layout, run.way, run.route);
 	run.orders = kinds[run.kind].orders;
@@ -403,6 +416,56 @@ static void right_or_named(void **state)
 		print_message("  %-24s struck %4u times, reported %4u times\n", kinds[i].name, struck[i], reported[i]);
 	for (unsigned i = 0; i < KINDS_OF_FAULT; i++) /* so that the test can fail */
 		assert_true(runs < RUNS || struck[i] > runs / 40);
+}
+
+/* A sentence that names the file and the place; the answers before it were right. */
+static void check_unanswered(struct wick *wick, float *rows)
+{
+	struct sentence_fault fault = { .path = run.layout->seen, .model = run.layout->real, .offset = UINT64_MAX };
+	struct wick_diag diag = { 0 };
+	const char *wrong;
+	unsigned count;
+	int code;
+
+	count = evaluate(wick, rows, &code, &diag);
+	check_rows(rows, count);
+	CHECK(code == -ETIMEDOUT, "code %d, \"%s\"", code, diag.text);
+	wrong = sentence_wrong(diag.text, &fault);
+	CHECK(!wrong, "\"%s\": %s", diag.text, wrong);
+	CHECK(strstr(diag.text, "the drive does not answer"), "\"%s\" does not say why", diag.text);
+}
+
+/* The drive falls silent under an engine that reads all weights for every token, and stays so until it is closed. */
+static void silent(unsigned route)
+{
+	const struct drive_orders silence = { .fault = DRIVE_SILENT, .uncached = routes[route].uncached };
+	float *rows = calloc((size_t)ROWS * layouts[0].vocab, sizeof(float));
+	struct wick_options options;
+	struct wick_diag diag = { 0 };
+	struct wick *wick;
+
+	assert_non_null(rows);
+	reads_of(&layouts[0], 0, route);
+	run = (struct run){ .layout = &layouts[0], .route = route, .orders = silence };
+	set_options(&options, 0, &routes[route]);
+	options.memory.bytes = layouts[0].budget[0][route];
+	drive_order(&drive, &(struct drive_orders){ .uncached = silence.uncached });
+	alarm(HUNG_S);
+	CHECK(wick_open(&wick, layouts[0].seen, &options, &diag) == 0, "\"%s\"", diag.text);
+	drive_order(&drive, &silence);
+	check_unanswered(wick, rows);
+	check_unanswered(wick, rows); /* what the kernel kept is never taken for weights */
+	wick_close(wick);
+	alarm(0);
+	drive_order(&drive, &(struct drive_orders){ .uncached = silence.uncached });
+	free(rows);
+}
+
+static void no_answer_ends_in_time(void **state)
+{
+	(void)state;
+	for (unsigned route = have_uring ? 0 : PREAD_INSTEAD; route < MMAP; route++)
+		silent(route);
 }
 
 /* The answers with everything resident, and without the drive. */
@@ -477,6 +540,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(right_or_named),
+		cmocka_unit_test(no_answer_ends_in_time),
 	};
 	int served = drive_main(argc, argv);
 
