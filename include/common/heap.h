@@ -34,8 +34,8 @@ static inline void wick_heap_sink(const struct wick_heap *heap, uint32_t entry, 
 
 static inline void wick_heap_build(const struct wick_heap *heap, uint32_t count)
 {
-	for (uint32_t entry = count / 2; entry-- > 0;)
-		wick_heap_sink(heap, entry, count);
+	for (uint32_t entry = count / 2; entry > 0; entry--)
+		wick_heap_sink(heap, entry - 1, count);
 }
 
 /* Moves the highest of `count` entries behind the others, which stay a heap. */
