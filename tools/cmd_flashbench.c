@@ -58,7 +58,7 @@ static const struct opt options[] = {
 	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "JSON instead of the table" },
 	{ OPT_OUTPUT, .name = "csv", .value = "FILE", .into.text = &csv_path, .help = "the table, for other programs" },
 	{ OPT_OUTPUT, .name = "svg", .value = "FILE", .into.text = &svg_path,
-		.help = "a figure: throughput against chunk size (takes gnuplot)" },
+		.help = "a figure of throughput against chunk size, by gnuplot" },
 	{ OPT_CHOICE, .name = "lines", .choices = line_kinds, .into.text = &lines,
 		.help = "a line in the figure for each (depth)" },
 	{ OPT_FLAG, .name = "save-profile", .into.flag = &save_profile,

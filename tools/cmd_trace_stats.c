@@ -26,7 +26,7 @@ static const struct opt options[] = {
 	{ OPT_INPUT, .name = "like", .value = "MODEL", .into.text = &like_path,
 		.help = "a packed model that the trace must fit, for the bytes of a neuron" },
 	{ OPT_OUTPUT, .name = "svg", .value = "FILE", .into.text = &svg_path,
-		.help = "a figure: distinct neurons against tokens (takes gnuplot)" },
+		.help = "a figure of distinct neurons against tokens, by gnuplot" },
 	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "JSON instead" },
 	{ OPT_END },
 };
