@@ -67,7 +67,7 @@ static void print_memory(const struct wick_plan *plan, FILE *out)
 	print_part("process", plan->process_bytes, out, "code, libraries, buffers of OpenBLAS");
 	print_part("metadata", plan->metadata_bytes, out, "tokenizer, checksums, directory of the file");
 	print_part("KV cache", plan->kv_bytes, out, "of %u tokens of context (--ctx)", plan->ctx);
-	print_part("activations", plan->activation_bytes, out, "of a batch, for %u threads; logits",
+	print_part("activations", plan->activation_bytes, out, "of a batch, logits included; threads: %u",
 		plan->threads);
 	print_part("staging", plan->staging_bytes, out, "%u buffers of %s, where what is read lands", plan->unit_count,
 		BYTES(plan->unit_bytes));

@@ -105,7 +105,7 @@ static int ask_for_part(const struct command *command, char **words)
 	if (*words && is_one_of(*words, "-h", "--help"))
 		return show_help(command);
 	rc = *words ? wick_diag_say(&diag, -EINVAL, "there is no '%s'", *words) :
-		wick_diag_say(&diag, -EINVAL, "what to do is missing");
+		wick_diag_say(&diag, -EINVAL, "%.*s is missing", (int)strcspn(command->synopsis, " "), command->synopsis);
 	return rc ? complain(command, &diag, EXIT_USAGE) : EXIT_SUCCESS;
 }
 
