@@ -2,10 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 /* Files that end early, as broken downloads do: whatever the length, a checkpoint is refused with a sentence and nothing is
- * written, or (where what is left is a smaller file of its own right) packed as a model that verifies. A packed model and
- * a trace are refused at every length. Some lengths are tried; with WICK_EXHAUSTIVE=1 in the environment all of them. */
+ * written, or (where what is left is a smaller file of its own right) packed as a model that verifies. A packed model, its
+ * predictors and a trace are refused at every length. Some lengths are tried; with WICK_EXHAUSTIVE=1 in the environment all of them. */
 
 #include "fixture.h"
+#include "predictors.h"
 
 #include "bits.h"
 #include "trace.h"
@@ -123,6 +124,34 @@ static void a_cut_model(void **state)
 	print_message("  %u lengths refused\n", refused);
 }
 
+static void refuse_predictors(const char *path, uint64_t length)
+{
+	struct wick_options options;
+	struct wick_diag diag = { 0 };
+	struct wick *wick;
+
+	wick_options_init(&options);
+	options.mode = "sparse";
+	if (wick_open(&wick, source, &options, &diag) >= 0 || !strstr(diag.text, path))
+		fail_msg("%llu bytes: open says \"%s\"", (unsigned long long)length, diag.text);
+	refused++;
+}
+
+static void cut_predictors(void **state)
+{
+	char folder[PATH_MAX], path[PATH_MAX];
+
+	(void)state;
+	fixture_folder(folder, "blocks-f16");
+	path_join(source, scratch, "model.gguf");
+	path_join(path, scratch, "model.pred.gguf");
+	model_pack(folder, source, "q4_0");
+	predictors_write(source);
+	refused = 0;
+	each_length(path, refuse_predictors);
+	print_message("  %u lengths refused\n", refused);
+}
+
 /* Reading ends with an error before the tokens do. */
 static void refuse_trace(const char *path, uint64_t length)
 {
@@ -183,6 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CUT(0), CUT(1), CUT(2), CUT(3), CUT(4), CUT(5), CUT(6), CUT(7), CUT(8), CUT(9),
 		cmocka_unit_test_setup_teardown(a_cut_model, make_scratch, remove_scratch),
+		cmocka_unit_test_setup_teardown(cut_predictors, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(a_cut_trace, make_scratch, remove_scratch),
 	};
 

@@ -451,7 +451,7 @@ static void broken_files(void **state)
 		struct wick_diag diag = { 0 };
 		int rc;
 
-		if (entry->d_type == DT_DIR)
+		if (entry->d_type == DT_DIR || !strcmp(entry->d_name, "LICENSE"))
 			continue;
 		snprintf(name, sizeof(name), "%s/data/suites/gguf-fuzz/%s", shared, entry->d_name);
 		rc = wick_gguf_open(&gguf, name, &diag);
