@@ -5,8 +5,11 @@
  *
  * It is mmap at its best: the exact pages of every read are asked for ahead (MADV_WILLNEED) as soon as it is started,
  * so that as many reads as the depth allows are under way, then they are copied in turn, in the caller's own time.
- * Nothing else is read ahead, and the pages are dropped after the copy, so that the budget holds. A page that cannot
- * be read would kill the process with SIGBUS: MADV_POPULATE_READ (Linux 5.14) brings them in first and fails instead.
+ * Nothing else is read ahead, and the pages are dropped after the copy, so that the budget holds.
+ *
+ * To touch a page that cannot be read, or that the file has lost since, would kill the process with SIGBUS, and no look
+ * before the touch is late enough. So the kernel copies out of our own mapping (process_vm_readv): it touches the same
+ * pages, and fails.
  */
 
 #include "bits.h"
@@ -19,14 +22,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define FILES_MAX 16
 #define AHEAD_BYTES (128u * 1024) /* the kernel asks for no more than its readahead at a time */
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
 
 struct mapping {
 	uint64_t serial;
@@ -73,7 +73,7 @@ static const struct mapping *map(struct mapper *mapper, const struct wick_file *
 struct pages {
 	uint8_t *from;
 	size_t bytes;
-	const uint8_t *wanted; /* where the attempt begins, inside of them */
+	uint8_t *wanted; /* where the attempt begins, inside of them */
 	uint64_t wanted_bytes; /* less than left_bytes at the end of the file */
 };
 
@@ -121,44 +121,29 @@ static bool in_memory(const struct mapper *mapper, const struct pages *pages)
 	return true;
 }
 
-/* Brings the pages in, and forgets those that the file no longer has. */
-static int populate(const struct wick_io_request *request, struct pages *pages)
+/* What an attempt has that found a page missing: nothing where the file ends by now, else an error of the medium. */
+static int64_t missing(const struct wick_io_request *request)
 {
 	struct stat now;
 
-	if (madvise(pages->from, pages->bytes, MADV_POPULATE_READ) == 0)
-		return 0;
-	if (errno != EFAULT)
-		return -errno;
 	if (fstat(request->file->fd, &now) < 0)
 		return -errno;
-	if (request->left_offset + pages->wanted_bytes <= (uint64_t)now.st_size || !S_ISREG(now.st_mode))
-		return -EIO;
-	pages->wanted_bytes = 0; /* it was truncated */
-	return 0;
-}
-
-static uint64_t scatter(const struct iovec *to, const uint8_t *from, uint64_t bytes)
-{
-	for (uint64_t done = 0, some; done < bytes; done += some, to++) {
-		some = WICK_MIN(to->iov_len, bytes - done);
-		if (some)
-			memcpy(to->iov_base, from + done, some);
-	}
-	return bytes;
+	return S_ISREG(now.st_mode) && (uint64_t)now.st_size <= request->left_offset ? 0 : -EIO;
 }
 
 /* Reads an attempt: bytes, or a negative errno. */
 static int64_t copy(struct mapper *mapper, const struct wick_io_request *request)
 {
 	struct pages pages;
+	struct iovec from;
 	int64_t rc = find_pages(mapper, request, &pages);
 
 	if (rc < 0 || !pages.wanted_bytes)
 		return rc;
-	rc = populate(request, &pages);
-	if (rc == 0)
-		rc = (int64_t)scatter(request->left, pages.wanted, pages.wanted_bytes);
+	from = (struct iovec){ pages.wanted, pages.wanted_bytes };
+	rc = process_vm_readv(getpid(), request->left, request->left_count, &from, 1, 0);
+	if (rc < 0)
+		rc = errno == EFAULT ? missing(request) : -errno;
 	madvise(pages.from, pages.bytes, MADV_DONTNEED); /* mapped pages cannot be dropped */
 	wick_file_forget(request->file, request->left_offset, request->left_bytes);
 	return rc;
@@ -200,25 +185,25 @@ static void mmap_destroy(void *method)
 	free(mapper);
 }
 
-static bool can_populate(uint64_t page_bytes)
+/* 0, or why the kernel does not copy for us: before Linux 3.2, or where a seccomp filter forbids it. */
+static int try_copying(void)
 {
-	void *page = mmap(NULL, page_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	bool can = page != MAP_FAILED && madvise(page, page_bytes, MADV_POPULATE_READ) == 0;
+	char from = 1, to = 0;
+	const struct iovec source = { &from, 1 }, target = { &to, 1 };
 
-	if (page != MAP_FAILED)
-		munmap(page, page_bytes);
-	return can;
+	return process_vm_readv(getpid(), &target, 1, &source, 1, 0) == 1 && to == 1 ? 0 : -errno;
 }
 
 static int mmap_create(void **method, struct wick_io *io, const struct wick_io_options *options, struct wick_diag *diag)
 {
 	const uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct mapper *mapper;
+	int rc = try_copying();
 
 	(void)options;
-	if (!can_populate(page_bytes))
-		return wick_diag_say(diag, -EOPNOTSUPP,
-			"reading by mmap takes Linux 5.14: before it, a read error kills the process");
+	if (rc < 0)
+		return wick_diag_say(diag, rc,
+			"reading by mmap takes process_vm_readv (%s): without it, a read error kills the process", strerror(-rc));
 	mapper = calloc(1, sizeof(*mapper));
 	if (!mapper)
 		return wick_diag_say(diag, -ENOMEM, "no memory for mmap");
