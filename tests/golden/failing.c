@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define BLOCK 4096u /* of direct I/O */
@@ -101,6 +102,22 @@ REAL(ssize_t, pread64, int fd, void *into, size_t bytes, off64_t at)
 	ssize_t left = bytes_left(fd, bytes, FAILING_READ);
 
 	return left <= 0 ? left : __real_pread64(fd, into, (size_t)left, at);
+}
+
+/* Of half the bytes those of the first part alone. */
+REAL(ssize_t, preadv64, int fd, const struct iovec *parts, int count, off64_t at)
+{
+	size_t bytes = 0;
+	ssize_t left;
+
+	for (int i = 0; i < count; i++)
+		bytes += parts[i].iov_len;
+	left = bytes_left(fd, bytes, FAILING_READ);
+	if (left <= 0)
+		return left;
+	if ((size_t)left == bytes)
+		return __real_preadv64(fd, parts, count, at);
+	return __real_pread64(fd, parts[0].iov_base, (size_t)left < parts[0].iov_len ? (size_t)left : parts[0].iov_len, at);
 }
 
 REAL(ssize_t, write, int fd, const void *from, size_t bytes)
