@@ -18,7 +18,8 @@
 #define REDRAW_NS 200000000ull
 #define WIPE "\r\033[K" /* to the end of the line, where the terminal may have put a ^C */
 
-static volatile sig_atomic_t stop_wanted;
+/* Lock-free, as a handler needs it; atomic, since threads that read flash ask, too. */
+static _Atomic int stop_wanted;
 
 static void note_signal(int signal_number)
 {
