@@ -43,7 +43,7 @@ static enum wick_type stored_type(const struct wick_shape *shape)
 
 static int open_model(struct wick_train *train, const char *path)
 {
-	struct wick_io_options io = { .depth = DEPTH, .threads = DEPTH, .retries = 4 };
+	struct wick_io_options io = { .depth = DEPTH, .threads = DEPTH, .retries = WICK_IO_RETRIES };
 	int rc = wick_model_open(&train->model, path, train->diag);
 
 	if (rc)
