@@ -325,10 +325,10 @@ static void find_places(const uint8_t *levels, uint32_t count, uint32_t *place)
 	memset(place, 0, (WICK_TRACE_LEVELS + 1) * sizeof(*place));
 	for (uint32_t i = 0; i < count; i++)
 		place[levels[i]]++;
-	for (unsigned level = WICK_TRACE_LEVELS + 1; level-- > 0;) {
-		uint32_t here = place[level];
+	for (unsigned above = WICK_TRACE_LEVELS + 1; above > 0; above--) {
+		uint32_t here = place[above - 1];
 
-		place[level] = sum;
+		place[above - 1] = sum;
 		sum += here;
 	}
 }
