@@ -9,7 +9,8 @@
  *
  * It pays only where both of two things are there: time in which the drive would have nothing to do, and waiting that
  * would be spared. Both are measured all the time, and so is the share of what was drawn ahead that was then wanted; the
- * number drawn follows. Where the drive hides under the arithmetic anyhow, it goes down to a few that keep measuring. */
+ * number drawn follows. Where little of it is wanted, it goes down to a few that keep measuring; what was guessed right counts
+ * as waiting spared, so that where half is right and there is time it keeps itself up. */
 
 #include "sparse.h"
 
