@@ -32,6 +32,8 @@ uint32_t wick_cpu_flags(void)
 		flags |= WICK_CPU_AVX512;
 	if (__builtin_cpu_supports("avx512vnni"))
 		flags |= WICK_CPU_AVX512_VNNI;
+	if (__builtin_cpu_supports("vpclmulqdq"))
+		flags |= WICK_CPU_VPCLMUL;
 	return flags;
 }
 

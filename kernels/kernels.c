@@ -37,6 +37,9 @@ static void climb(struct wick_kernels *kernels, uint32_t flags)
 	if (!(flags & WICK_CPU_AVX512_VNNI))
 		return;
 	wick_kernels_avx512vnni(kernels);
+	if (!(flags & WICK_CPU_VPCLMUL))
+		return;
+	wick_kernels_vpclmul(kernels);
 }
 
 #elif defined(__aarch64__)

@@ -20,6 +20,7 @@ void wick_kernels_sse42(struct wick_kernels *kernels);
 void wick_kernels_avx2(struct wick_kernels *kernels);
 void wick_kernels_avx512(struct wick_kernels *kernels);
 void wick_kernels_avx512vnni(struct wick_kernels *kernels);
+void wick_kernels_vpclmul(struct wick_kernels *kernels); /* keeps the name: it is CRC-32C alone */
 #elif defined(__aarch64__)
 void wick_kernels_neon(struct wick_kernels *kernels);
 void wick_kernels_crc(struct wick_kernels *kernels); /* keeps the name: it is an option of any */
