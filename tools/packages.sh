@@ -21,11 +21,15 @@ libzip-dev      pkg-config --exists libzip
 # Of tests that skip without.
 test_packages='
 libfuse3-dev    pkg-config --exists fuse3
+gnuplot-nox     command -v gnuplot
 '
 long_packages='
 clang           command -v clang
 libclang-rt-dev echo "int main(void){return 0;}" | clang -fsanitize=integer -x c -o /dev/null -
 valgrind        command -v valgrind
+gcc-aarch64-linux-gnu   command -v aarch64-linux-gnu-gcc
+libc6-dev-arm64-cross   test -e /usr/aarch64-linux-gnu/include/stdio.h
+qemu-user-static        command -v qemu-aarch64-static
 '
 
 # Prints the packages of a list that are not here yet.
@@ -48,7 +52,7 @@ root_prefix() {
 
 # Installs what a list lacks, or says what to install and fails.
 install_packages() {
-	local missing root
+	local missing root said
 
 	missing=$(missing_packages "$1" | tr '\n' ' ')
 	[ -n "$missing" ] || return 0
@@ -63,7 +67,8 @@ install_packages() {
 	echo "Installing $missing" >&2
 	# An update that fails for one of several sources is no reason to stop: the install will tell.
 	$root apt-get update -qq || true
-	$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing || {
+	said=$($root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing 2>&1) || {
+		echo "$said" >&2
 		echo "Could not install them. Please install: $missing" >&2
 		return 1
 	}
