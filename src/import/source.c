@@ -6,6 +6,8 @@
 #include "source.h"
 
 #include "bits.h"
+#include "file.h"
+#include "plain.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -86,23 +88,17 @@ void wick_source_close(struct wick_source_file *file)
 int wick_source_pread(
 	struct wick_source_file *file, uint64_t offset, void *into, uint64_t bytes, struct wick_diag *diag)
 {
-	uint64_t done = 0;
+	const struct wick_file plain = { .fd = file->fd, .size = INT64_MAX, .offset_align = 1, .memory_align = 1 };
+	uint64_t done;
+	int rc = wick_plain_read(&plain, into, bytes, offset, &done);
 
-	while (done < bytes) {
-		ssize_t got = pread(file->fd, (char *)into + done, bytes - done, offset + done);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return wick_diag_say(diag, -errno, "%s: reading at byte %llu: %s", file->path,
-				(unsigned long long)(offset + done), strerror(errno));
-		if (got == 0)
-			return wick_diag_say(diag, -EIO,
-				"%s: ends at byte %llu, before the %llu that its header promises", file->path,
-				(unsigned long long)(offset + done), (unsigned long long)(offset + bytes));
-		done += got;
-		wick_source_passed(file, got);
-	}
+	wick_source_passed(file, done);
+	if (rc == -ENODATA)
+		return wick_diag_say(diag, -EIO, "%s: ends at byte %llu, before the %llu that its header promises",
+			file->path, (unsigned long long)(offset + done), (unsigned long long)(offset + bytes));
+	if (rc)
+		return wick_diag_say(diag, rc, "%s: reading at byte %llu: %s", file->path,
+			(unsigned long long)(offset + done), strerror(-rc));
 	return 0;
 }
 

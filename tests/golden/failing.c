@@ -99,7 +99,7 @@ REAL(ssize_t, __read_chk, int fd, void *into, size_t bytes, size_t room)
 
 REAL(ssize_t, pread64, int fd, void *into, size_t bytes, off64_t at)
 {
-	ssize_t left = bytes_left(fd, bytes, FAILING_READ);
+	ssize_t left = bytes_left(fd, bytes, FAILING_READ_AT);
 
 	return left <= 0 ? left : __real_pread64(fd, into, (size_t)left, at);
 }
@@ -112,7 +112,7 @@ REAL(ssize_t, preadv64, int fd, const struct iovec *parts, int count, off64_t at
 
 	for (int i = 0; i < count; i++)
 		bytes += parts[i].iov_len;
-	left = bytes_left(fd, bytes, FAILING_READ);
+	left = bytes_left(fd, bytes, FAILING_READ_AT);
 	if (left <= 0)
 		return left;
 	if ((size_t)left == bytes)

@@ -11,7 +11,7 @@
 enum failing_kind {
 	FAILING_OPEN = 1,
 	FAILING_LOOK = 2, /* stat, realpath, lseek */
-	FAILING_READ = 4,
+	FAILING_READ = 4, /* from where the last one ended */
 	FAILING_WRITE = 8,
 	FAILING_DIRECT = 16, /* a write past the page cache */
 	FAILING_RESERVE = 32,
@@ -19,7 +19,8 @@ enum failing_kind {
 	FAILING_CUT = 128,
 	FAILING_RENAME = 256,
 	FAILING_FLAGS = 512, /* a file is to be written past the page cache from now on */
-	FAILING_ALL = 1023,
+	FAILING_READ_AT = 1024, /* pread and preadv: weights, directories, checkpoints */
+	FAILING_ALL = 2047,
 };
 
 struct failing {

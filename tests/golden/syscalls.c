@@ -28,17 +28,19 @@
 #endif
 
 #define OUTPUTS 2
+#define READS (FAILING_READ | FAILING_READ_AT)
 #define WRITES (FAILING_WRITE | FAILING_DIRECT)
 
 static const struct failing faults[] = {
 	{ "EIO", FAILING_READ, EIO },
-	{ "EIO", FAILING_ALL & ~FAILING_READ, EIO },
+	{ "EIO once", FAILING_READ_AT, EIO, .no_matter = true },
+	{ "EIO", FAILING_ALL & ~READS, EIO },
 	{ "ENOSPC", FAILING_OPEN | WRITES | FAILING_RESERVE | FAILING_SYNC | FAILING_CUT | FAILING_RENAME, ENOSPC },
-	{ "EINTR", FAILING_READ, EINTR, .no_matter = true },
+	{ "EINTR", READS, EINTR, .no_matter = true },
 	{ "EINTR", WRITES | FAILING_RESERVE, EINTR, .no_matter = true },
-	{ "half", FAILING_READ, .no_matter = true },
+	{ "half", READS, .no_matter = true },
 	{ "half", WRITES, .no_matter = true },
-	{ "the end", FAILING_READ, .none = true },
+	{ "the end", READS, .none = true },
 	{ "no direct write", FAILING_DIRECT, EINVAL, .no_matter = true },
 	{ "no direct I/O", FAILING_FLAGS, EINVAL, .no_matter = true },
 	{ "nothing reserved", FAILING_RESERVE, EOPNOTSUPP, .no_matter = true },
@@ -229,7 +231,7 @@ static void calls_fail_anywhere(void **state)
 		unlink(operation->outputs[i]);
 	}
 	for (unsigned i = 0; i < WICK_COUNT_OF(faults); i++) {
-		unsigned step = faults[i].calls == FAILING_READ && operation->step ? operation->step : STEP;
+		unsigned step = !(faults[i].calls & ~READS) && operation->step ? operation->step : STEP;
 
 		for (uint64_t k = 1; try(operation, &faults[i], k, wanted); k += step)
 			tried++;
