@@ -347,8 +347,9 @@ static bool write_big_file(const struct folder *folder)
 	return cached_bytes(folder_path(folder, "model.safetensors")) == 0;
 }
 
-/* Reading 96 MiB leaves at no time more than 40 MiB in the page cache: 16 are read before it is dropped, and the kernel
- * reads ahead. At the end nearly none is left: a page that somebody looks at just then stays. */
+/* Reading 96 MiB leaves at no time two thirds of them in the page cache: 16 are read before it is dropped, and the kernel
+ * reads ahead, by 8 MiB at a time on some machines. What it is reading at that moment cannot be dropped, nor what
+ * somebody else looks at: that goes with the next drop, or stays at the end. */
 static void page_cache_is_dropped(void **state)
 {
 	struct folder folder = folder_make_on_disk();
@@ -376,7 +377,7 @@ static void page_cache_is_dropped(void **state)
 	}
 	wick_checkpoint_close(checkpoint);
 	left = cached_bytes(folder_path(&folder, "model.safetensors"));
-	if (most > 40 << 20 || left > 1 << 20)
+	if (most > 64 << 20 || left > 16 << 20)
 		fail_msg("%llu bytes cached while reading, %llu after", (unsigned long long)most,
 			(unsigned long long)left);
 	free(buffer);
