@@ -10,10 +10,9 @@
  */
 
 #include "fixture.h"
-#include "predictors.h"
+#include "operations.h"
 
 #include "bits.h"
-#include "trace/synth.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -154,9 +153,6 @@ void __wrap_free(void *block)
 	__real_free(block);
 }
 
-static char scratch[PATH_MAX], model[PATH_MAX], out[PATH_MAX], source[PATH_MAX], text[PATH_MAX];
-static char predicted[PATH_MAX], trace[PATH_MAX]; /* a model with predictors of its own, and which neurons fire */
-
 /* Opens it and takes two steps. */
 static int answer(const char *path, const char *with_trace, struct wick_diag *diag)
 {
@@ -183,17 +179,17 @@ static int answer(const char *path, const char *with_trace, struct wick_diag *di
 
 static int open_it(struct wick_diag *diag)
 {
-	return answer(model, NULL, diag);
+	return answer(at.model, NULL, diag);
 }
 
 static int open_predicted(struct wick_diag *diag)
 {
-	return answer(predicted, NULL, diag);
+	return answer(at.predicted, NULL, diag);
 }
 
 static int open_with_trace(struct wick_diag *diag)
 {
-	return answer(predicted, trace, diag);
+	return answer(at.predicted, at.trace, diag);
 }
 
 static int plan_it(struct wick_diag *diag)
@@ -203,105 +199,35 @@ static int plan_it(struct wick_diag *diag)
 
 	wick_options_init(&options);
 	options.mode = "sparse";
-	return wick_plan(predicted, &options, &plan, diag);
-}
-
-static int verify_it(struct wick_diag *diag)
-{
-	return wick_verify(model, NULL, NULL, NULL, diag);
-}
-
-static int info_it(struct wick_diag *diag)
-{
-	char *json = NULL;
-	int code = wick_info(model, &json, diag);
-
-	free(json);
-	return code;
+	return wick_plan(at.predicted, &options, &plan, diag);
 }
 
 static int pack_it(struct wick_diag *diag)
 {
 	const struct wick_pack_options options = { .type = "f16" };
-	int code = wick_pack(source, out, &options, diag);
 
-	if (!code)
-		unlink(out);
-	return code;
+	return wick_pack(at.source, at.out, &options, diag);
 }
 
 static int pack_synthetic(struct wick_diag *diag)
 {
-	int code = wick_pack("synthetic:opt-tiny", out, NULL, diag);
-
-	if (!code)
-		unlink(out);
-	return code;
-}
-
-static void remove_sidecar(const char *name)
-{
-	char sidecar[PATH_MAX];
-
-	path_join(sidecar, scratch, name);
-	unlink(sidecar);
-}
-
-static int order_it(struct wick_diag *diag)
-{
-	const struct wick_pack_options options = { .order = "coactivation", .trace = trace };
-	int code = wick_pack(predicted, out, &options, diag);
-
-	if (!code) {
-		unlink(out);
-		remove_sidecar("out.pred.gguf");
-	}
-	return code;
-}
-
-static int import_it(struct wick_diag *diag)
-{
-	char folder[PATH_MAX], *json = NULL;
-	int code;
-
-	path_join(folder, getenv("WICK_SOURCE"), "tests/unit/fixtures/powerinfer/odd");
-	code = wick_import_predictors(model, folder, NULL, NULL, &json, diag);
-	free(json);
-	if (!code)
-		remove_sidecar("model.pred.gguf");
-	return code;
-}
-
-static int synth_to(const char *path, struct wick_diag *diag)
-{
-	const struct wick_trace_shape shape = { .layers = 2, .n_ff = 100, .tokens = 64, .synthetic = true, .lookahead = true,
-		.synthesis = { .zipf = 1, .active = 0.2, .seed = 1 } };
-
-	return wick_synth_write(path, &shape, NULL, NULL, diag);
-}
-
-static int synth_it(struct wick_diag *diag)
-{
-	int code = synth_to(out, diag);
-
-	if (!code)
-		unlink(out);
-	return code;
+	return wick_pack("synthetic:opt-tiny", at.out, NULL, diag);
 }
 
 static int train_it(struct wick_diag *diag)
 {
-	const char *texts[] = { text };
-	const struct wick_train_options options = { .texts = texts, .text_count = 1, .tokens = 7520, .steps = 1,
-		.memory_bytes = 1ull << 30, .size = { .percent = 30 }, .ahead_size = { .percent = 15 }, .threads = 1 };
-	char *json = NULL;
-	int code = wick_train(model, &options, &json, diag);
+	int code = operations_train(15, NULL, diag);
 
-	free(json);
-	if (!code)
-		remove_sidecar("model.pred.gguf");
-	remove_sidecar("model.pred.gguf.part"); /* what was finished, for the next time */
+	unlink(at.part); /* what was finished, for the next time */
 	return code;
+}
+
+/* What an operation that went well has written. */
+static void remove_outputs(void)
+{
+	unlink(at.out);
+	unlink(at.out_sidecar);
+	unlink(at.sidecar);
 }
 
 struct operation {
@@ -314,13 +240,13 @@ struct operation {
 static void out_of_memory_anywhere(void **state)
 {
 	const struct operation *operation = *state;
-	unsigned entries = folder_entries(scratch);
+	unsigned entries = folder_entries(at.scratch);
 	size_t before = block_count;
 	uint64_t k = 0, step = operation->slow ? operation->slow : STEP;
 	int code = -1;
 
 	if (operation->fixture)
-		fixture_folder(source, operation->fixture);
+		fixture_folder(at.source, operation->fixture);
 	while (code) {
 		struct wick_diag diag = { 0 };
 
@@ -330,50 +256,23 @@ static void out_of_memory_anywhere(void **state)
 		failing_call = 0;
 		if (code && (code != -ENOMEM || !diag.text[0]))
 			fail_msg("allocation %llu fails: %d, \"%s\"", (unsigned long long)k, code, diag.text);
-		if (!code && calls >= k)
-			code = 1; /* it could do without: go on */
+		if (!code)
+			remove_outputs();
 		if (block_count != before)
 			fail_msg("allocation %llu fails: %zu blocks leak", (unsigned long long)k, block_count - before);
-		if (folder_entries(scratch) != entries)
+		if (folder_entries(at.scratch) != entries)
 			fail_msg("allocation %llu fails: a file is left", (unsigned long long)k);
+		if (!code && calls >= k)
+			code = 1; /* it could do without: go on */
 	}
 	print_message("  %s: %llu allocations\n", operation->name, (unsigned long long)k - 1);
 	assert_in_range(k, operation->least, UINT64_MAX);
 }
 
-static int make_model(void **state)
+static int clean_up(void **state)
 {
-	uint32_t seed = 1;
-	FILE *file;
-
-	(void)state;
-	scratch_make(scratch);
-	path_join(model, scratch, "model.gguf");
-	path_join(out, scratch, "out.gguf");
-	path_join(text, scratch, "text");
-	path_join(predicted, scratch, "predicted.gguf");
-	path_join(trace, scratch, "some.trace");
-	fixture_folder(source, "sharded-f16");
-	model_pack(source, model, "f16");
-	model_pack(source, predicted, "f16");
-	predictors_write(predicted);
-	assert_int_equal(synth_to(trace, NULL), 0);
-	file = fopen(text, "wb");
-	assert_non_null(file);
-	for (int i = 0; i < 30000; i++) {
-		seed = seed * 1664525u + 1013904223u;
-		fprintf(file, "%c%s", 'a' + (int)(seed >> 24) % 26, seed >> 16 & 3 ? "" : " ");
-	}
-	assert_int_equal(fclose(file), 0);
-	return 0;
-}
-
-static int remove_model(void **state)
-{
-	(void)state;
 	failing_call = 0;
-	scratch_remove(scratch);
-	return 0;
+	return operations_remove(state);
 }
 
 static const struct operation operations[] = {
@@ -381,15 +280,15 @@ static const struct operation operations[] = {
 	{ "open with predictors", NULL, open_predicted, 30 },
 	{ "open with a trace", NULL, open_with_trace, 30 },
 	{ "plan", NULL, plan_it, 20, .slow = 9 }, /* it measures */
-	{ "verify", NULL, verify_it, 10 },
-	{ "info", NULL, info_it, 10 },
+	{ "verify", NULL, operations_verify, 10 },
+	{ "info", NULL, operations_info, 10 },
 	{ "pack safetensors", "sharded-f16", pack_it, 100 },
 	{ "pack pytorch", "post-norm-f16", pack_it, 100 },
 	{ "pack synthetic", NULL, pack_synthetic, 20 },
-	{ "order", NULL, order_it, 60 },
+	{ "order", NULL, operations_order, 60 },
 	{ "train", NULL, train_it, 40 },
-	{ "import", NULL, import_it, 60 },
-	{ "make up a trace", NULL, synth_it, 6 },
+	{ "import", NULL, operations_import, 60 },
+	{ "make up a trace", NULL, operations_synthesize, 6 },
 };
 
 #define TEST(i) { operations[i].name, out_of_memory_anywhere, NULL, NULL, (void *)&operations[i] }
@@ -399,5 +298,5 @@ int main(void)
 	const struct CMUnitTest tests[] = { TEST(0), TEST(1), TEST(2), TEST(3), TEST(4), TEST(5), TEST(6), TEST(7), TEST(8),
 		TEST(9), TEST(10), TEST(11), TEST(12) };
 
-	return cmocka_run_group_tests(tests, make_model, remove_model);
+	return cmocka_run_group_tests(tests, operations_make, clean_up);
 }

@@ -6,10 +6,9 @@
 
 #include "failing.h"
 #include "fixture.h"
-#include "predictors.h"
+#include "operations.h"
 
 #include "bits.h"
-#include "trace/synth.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -46,8 +45,6 @@ static const struct failing faults[] = {
 	{ "nothing reserved", FAILING_RESERVE, EOPNOTSUPP, .no_matter = true },
 };
 
-static char scratch[PATH_MAX], source[PATH_MAX], model[PATH_MAX], predicted[PATH_MAX], trace[PATH_MAX], text[PATH_MAX];
-static char out[PATH_MAX], out_sidecar[PATH_MAX], sidecar[PATH_MAX], part[PATH_MAX];
 static void *part_data; /* of a training that was stopped in the last layer */
 static uint64_t part_bytes;
 
@@ -62,68 +59,15 @@ static int open_it(struct wick_diag *diag)
 	options.io = "pread";
 	options.threads = 1;
 	options.ctx = 32;
-	options.trace = trace;
-	code = wick_open(&wick, predicted, &options, diag);
+	options.trace = at.trace;
+	code = wick_open(&wick, at.predicted, &options, diag);
 	wick_close(wick);
-	return code;
-}
-
-static int verify_it(struct wick_diag *diag)
-{
-	return wick_verify(model, NULL, NULL, NULL, diag);
-}
-
-static int info_it(struct wick_diag *diag)
-{
-	char *json = NULL;
-	int code = wick_info(model, &json, diag);
-
-	assert_int_equal(!json, code < 0);
-	free(json);
 	return code;
 }
 
 static int pack_it(struct wick_diag *diag)
 {
-	return wick_pack(source, out, NULL, diag);
-}
-
-static int order_it(struct wick_diag *diag)
-{
-	const struct wick_pack_options options = { .order = "coactivation", .trace = trace };
-
-	return wick_pack(predicted, out, &options, diag);
-}
-
-static int import_it(struct wick_diag *diag)
-{
-	char folder[PATH_MAX], *json = NULL;
-	int code;
-
-	path_join(folder, getenv("WICK_SOURCE"), "tests/unit/fixtures/powerinfer/odd");
-	code = wick_import_predictors(model, folder, NULL, NULL, &json, diag);
-	free(json);
-	return code;
-}
-
-static int synth_it(struct wick_diag *diag)
-{
-	const struct wick_trace_shape shape = { .layers = 2, .n_ff = 100, .tokens = 64, .synthetic = true, .lookahead = true,
-		.synthesis = { .zipf = 1, .active = 0.2, .seed = 1 } };
-
-	return wick_synth_write(out, &shape, NULL, NULL, diag);
-}
-
-static int train_with(wick_train_progress_fn progress, struct wick_diag *diag)
-{
-	const char *texts[] = { text };
-	const struct wick_train_options options = { .texts = texts, .text_count = 1, .tokens = 7520, .steps = 1,
-		.memory_bytes = 1ull << 30, .size = { .percent = 30 }, .no_ahead = true, .threads = 1, .progress = progress };
-	char *json = NULL;
-	int code = wick_train(model, &options, &json, diag);
-
-	free(json);
-	return code;
+	return wick_pack(at.source, at.out, NULL, diag);
 }
 
 /* Goes on with what was kept, which an error does not take away. */
@@ -131,11 +75,11 @@ static int train_it(struct wick_diag *diag)
 {
 	int code;
 
-	file_write(part, part_data, part_bytes);
-	code = train_with(NULL, diag);
+	file_write(at.part, part_data, part_bytes);
+	code = operations_train(0, NULL, diag);
 	if (code < 0)
-		assert_true(file_bytes(part) >= part_bytes);
-	unlink(part);
+		assert_true(file_bytes(at.part) >= part_bytes);
+	unlink(at.part);
 	return code;
 }
 
@@ -147,14 +91,14 @@ static const struct operation {
 	unsigned step;  /* one read in so many fails; 0: each */
 } operations[] = {
 	{ "open", NULL, open_it, { NULL }, 30 },
-	{ "verify", NULL, verify_it, { NULL }, 20 },
-	{ "info", NULL, info_it, { NULL }, 20 },
-	{ "pack safetensors", "sharded-f16", pack_it, { out }, 100, .step = 7 },
-	{ "pack pytorch", "post-norm-f16", pack_it, { out }, 50 },
-	{ "order", NULL, order_it, { out, out_sidecar }, 100, .step = 11 },
-	{ "train", NULL, train_it, { sidecar }, 40, .step = 8 },
-	{ "import", NULL, import_it, { sidecar }, 60 },
-	{ "make up a trace", NULL, synth_it, { out }, 10 },
+	{ "verify", NULL, operations_verify, { NULL }, 20 },
+	{ "info", NULL, operations_info, { NULL }, 20 },
+	{ "pack safetensors", "sharded-f16", pack_it, { at.out }, 100, .step = 7 },
+	{ "pack pytorch", "post-norm-f16", pack_it, { at.out }, 50 },
+	{ "order", NULL, operations_order, { at.out, at.out_sidecar }, 100, .step = 11 },
+	{ "train", NULL, train_it, { at.sidecar }, 40, .step = 8 },
+	{ "import", NULL, operations_import, { at.sidecar }, 60 },
+	{ "make up a trace", NULL, operations_synthesize, { at.out }, 10 },
 };
 
 struct file {
@@ -195,7 +139,7 @@ static void check_outputs(const struct operation *operation, const struct file *
 /* One run with the k-th call failing. Whether there were as many. */
 static bool try(const struct operation *operation, const struct failing *fault, uint64_t k, const struct file *wanted)
 {
-	unsigned entries = folder_entries(scratch), left;
+	unsigned entries = folder_entries(at.scratch), left;
 	struct wick_diag diag = { 0 };
 	bool failed;
 	char when[1280];
@@ -211,7 +155,7 @@ static bool try(const struct operation *operation, const struct failing *fault, 
 	if ((code && (!diag.text[0] || fault->no_matter)) || (code && fault->code && code != -fault->code))
 		fail_msg("%s", when);
 	check_outputs(operation, wanted, code, when);
-	left = folder_entries(scratch);
+	left = folder_entries(at.scratch);
 	if (left != entries)
 		fail_msg("%s: %u files are left", when, left - entries);
 	return failed;
@@ -224,7 +168,7 @@ static void calls_fail_anywhere(void **state)
 	unsigned tried = 0;
 
 	if (operation->fixture)
-		fixture_folder(source, operation->fixture);
+		fixture_folder(at.source, operation->fixture);
 	assert_int_equal(operation->run(NULL), 0);
 	for (unsigned i = 0; i < OUTPUTS && operation->outputs[i]; i++) {
 		wanted[i].data = file_read(operation->outputs[i], &wanted[i].bytes);
@@ -248,47 +192,20 @@ static int stop_in_the_last_layer(void *user, uint32_t layer, uint32_t layers, c
 	return layer + 1 == layers;
 }
 
-static int make_model(void **state)
+static int make(void **state)
 {
-	uint32_t seed = 1;
-	FILE *file;
-
-	(void)state;
-	scratch_make(scratch);
-	path_join(model, scratch, "model.gguf");
-	path_join(sidecar, scratch, "model.pred.gguf");
-	path_join(part, scratch, "model.pred.gguf.part");
-	path_join(predicted, scratch, "predicted.gguf");
-	path_join(out, scratch, "out.gguf");
-	path_join(out_sidecar, scratch, "out.pred.gguf");
-	path_join(trace, scratch, "some.trace");
-	path_join(text, scratch, "text");
-	fixture_folder(source, "sharded-f16");
-	model_pack(source, model, "f16");
-	model_pack(source, predicted, "f16");
-	predictors_write(predicted);
-	assert_int_equal(synth_it(NULL), 0);
-	assert_int_equal(rename(out, trace), 0);
-	file = fopen(text, "wb");
-	assert_non_null(file);
-	for (int i = 0; i < 30000; i++) {
-		seed = seed * 1664525u + 1013904223u;
-		fprintf(file, "%c%s", 'a' + (int)(seed >> 24) % 26, seed >> 16 & 3 ? "" : " ");
-	}
-	assert_int_equal(fclose(file), 0);
-	assert_int_equal(train_with(stop_in_the_last_layer, NULL), -ECANCELED);
-	part_data = file_read(part, &part_bytes);
-	unlink(part);
+	operations_make(state);
+	assert_int_equal(operations_train(0, stop_in_the_last_layer, NULL), -ECANCELED);
+	part_data = file_read(at.part, &part_bytes);
+	unlink(at.part);
 	return 0;
 }
 
-static int remove_model(void **state)
+static int clean_up(void **state)
 {
-	(void)state;
 	failing_end();
 	free(part_data);
-	scratch_remove(scratch);
-	return 0;
+	return operations_remove(state);
 }
 
 #define TEST(i) { operations[i].name, calls_fail_anywhere, NULL, NULL, (void *)&operations[i] }
@@ -297,5 +214,5 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { TEST(0), TEST(1), TEST(2), TEST(3), TEST(4), TEST(5), TEST(6), TEST(7), TEST(8) };
 
-	return cmocka_run_group_tests(tests, make_model, remove_model);
+	return cmocka_run_group_tests(tests, make, clean_up);
 }
