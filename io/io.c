@@ -21,6 +21,7 @@
 #include "bits.h"
 #include "check.h"
 #include "clock.h"
+#include "list.h"
 #include "method.h"
 
 #include <errno.h>
@@ -31,20 +32,15 @@
 #define DEPTH_MAX 4096
 #define REFILL_SHARE 4 /* 1/4 of the depth free is worth a system call of its own */
 
-struct list {
-	struct wick_io_request *head;
-	struct wick_io_request *tail; /* of a list that is not empty */
-};
-
 struct wick_io {
 	const struct wick_io_method_ops *ops;
 	void *method;
 	unsigned depth;
 	unsigned retries;
 	uint64_t patience_ns;
-	struct list queue[WICK_IO_PRIORITIES]; /* QUEUED, ready to go */
-	struct list later;                     /* QUEUED, not before retry_ns */
-	struct list back;                      /* ended for good, to be reaped */
+	struct wick_list queue[WICK_IO_PRIORITIES]; /* QUEUED, ready to go */
+	struct wick_list later;                     /* QUEUED, not before retry_ns */
+	struct wick_list back;                      /* ended for good, to be reaped */
 	unsigned queued;                       /* in queue[] */
 	unsigned in_flight;
 	struct wick_io_request **flight; /* (depth), the first in_flight in no order */
@@ -56,33 +52,6 @@ struct wick_io {
 	struct wick_io_counters counters;
 	struct wick_diag why; /* of wick_io_why() */
 };
-
-static void push_back(struct list *list, struct wick_io_request *request)
-{
-	request->next = NULL;
-	if (list->head)
-		list->tail->next = request;
-	else
-		list->head = request;
-	list->tail = request;
-}
-
-static void push_front(struct list *list, struct wick_io_request *request)
-{
-	request->next = list->head;
-	if (!list->head)
-		list->tail = request;
-	list->head = request;
-}
-
-static struct wick_io_request *pop(struct list *list)
-{
-	struct wick_io_request *request = list->head;
-
-	if (request)
-		list->head = request->next;
-	return request;
-}
 
 /* The life of a request: from which states each may be entered. */
 static void set_state(struct wick_io_request *request, enum wick_io_state state)
@@ -128,7 +97,7 @@ static void finish(struct wick_io *io, struct wick_io_request *request, int resu
 	request->completed_ns = seen_ns(io);
 	if (!request->submitted_ns) /* it never had to go */
 		request->submitted_ns = request->completed_ns;
-	push_back(&io->back, request);
+	wick_list_push_back(&io->back, request);
 }
 
 /* Back among those that wait: at once and first of all, or when retry_ns have passed. */
@@ -138,9 +107,9 @@ static void go_on(struct wick_io *io, struct wick_io_request *request, int outco
 	if (outcome == WICK_ATTEMPT_LATER) {
 		io->counters.retries++;
 		request->retry_ns += seen_ns(io);
-		push_back(&io->later, request);
+		wick_list_push_back(&io->later, request);
 	} else {
-		push_front(&io->queue[request->priority], request);
+		wick_list_push_front(&io->queue[request->priority], request);
 		io->queued++;
 	}
 }
@@ -182,36 +151,25 @@ void wick_io_explain(struct wick_io *io, const char *why)
 	wick_diag_say(&io->why, 0, "%s", why);
 }
 
-/* Puts a whole list, in its order, in front of another. */
-static void splice_front(struct list *list, struct list *before)
-{
-	if (!before->head)
-		return;
-	before->tail->next = list->head;
-	if (!list->head)
-		list->tail = before->tail;
-	list->head = before->head;
-}
-
 /* Moves those whose time has come to the front of their queues. Returns when the next of the others is due. */
 static uint64_t revive(struct wick_io *io, uint64_t now)
 {
-	struct list waiting = io->later, due[WICK_IO_PRIORITIES] = { { NULL } };
+	struct wick_list waiting = io->later, due[WICK_IO_PRIORITIES] = { { NULL } };
 	struct wick_io_request *request;
 	uint64_t next_ns = UINT64_MAX;
 
 	io->later.head = NULL;
-	while ((request = pop(&waiting))) {
+	while ((request = wick_list_pop(&waiting))) {
 		if (request->retry_ns <= now) {
-			push_back(&due[request->priority], request);
+			wick_list_push_back(&due[request->priority], request);
 			io->queued++;
 		} else {
 			next_ns = WICK_MIN(next_ns, request->retry_ns);
-			push_back(&io->later, request);
+			wick_list_push_back(&io->later, request);
 		}
 	}
 	for (unsigned priority = 0; priority < WICK_IO_PRIORITIES; priority++)
-		splice_front(&io->queue[priority], &due[priority]);
+		wick_list_splice_front(&io->queue[priority], &due[priority]);
 	return next_ns;
 }
 
@@ -221,7 +179,7 @@ static void start(struct wick_io *io, uint64_t now)
 	struct wick_io_request *request;
 
 	for (unsigned priority = 0; priority < WICK_IO_PRIORITIES; priority++) {
-		while (io->in_flight < io->depth && (request = pop(&io->queue[priority]))) {
+		while (io->in_flight < io->depth && (request = wick_list_pop(&io->queue[priority]))) {
 			io->queued--;
 			take_off(io, request);
 			if (!request->submitted_ns)
@@ -244,7 +202,7 @@ static void lose(struct wick_io *io)
 	}
 	revive(io, UINT64_MAX);
 	for (unsigned priority = 0; priority < WICK_IO_PRIORITIES; priority++) {
-		while ((request = pop(&io->queue[priority]))) {
+		while ((request = wick_list_pop(&io->queue[priority]))) {
 			set_state(request, WICK_IO_FLIGHT);
 			finish(io, request, -ETIMEDOUT);
 		}
@@ -291,7 +249,7 @@ static bool worth_sending(const struct wick_io *io)
 
 static struct wick_io_request *hand_back(struct wick_io *io)
 {
-	struct wick_io_request *request = pop(&io->back);
+	struct wick_io_request *request = wick_list_pop(&io->back);
 
 	if (!request)
 		return NULL;
@@ -337,7 +295,7 @@ void wick_io_submit(struct wick_io *io, struct wick_io_request *request)
 		return;
 	}
 	wick_attempt_aim(request, 0);
-	push_back(&io->queue[request->priority], request);
+	wick_list_push_back(&io->queue[request->priority], request);
 	io->queued++;
 }
 
@@ -429,37 +387,6 @@ int wick_io_create_with(struct wick_io **io, const struct wick_io_method_ops *op
 	}
 	*io = made;
 	return 0;
-}
-
-/* The best that this machine allows: uring, or the pool and the reason. */
-static int create_best(struct wick_io **io, const struct wick_io_options *options, struct wick_diag *diag)
-{
-	struct wick_diag refused = { 0 };
-	int rc = wick_io_create_with(io, &wick_io_uring, NULL, options, &refused);
-
-	if (rc == 0)
-		return 0;
-	rc = wick_io_create_with(io, &wick_io_pread, NULL, options, diag);
-	if (rc == 0)
-		wick_io_explain(*io, refused.text);
-	return rc;
-}
-
-int wick_io_create(struct wick_io **io, const struct wick_io_options *options, struct wick_diag *diag)
-{
-	static const struct wick_io_method_ops *const methods[] = { &wick_io_uring, &wick_io_pread, &wick_io_mmap };
-	const bool polled = options->sqpoll || options->iopoll;
-	const char *name = options->method || !polled ? options->method : wick_io_uring.name;
-
-	*io = NULL;
-	if (!name)
-		return create_best(io, options, diag);
-	if (polled && strcmp(name, wick_io_uring.name))
-		return wick_diag_say(diag, -EINVAL, "I/O method %s: polling is an option of uring only", name);
-	for (size_t i = 0; i < WICK_COUNT_OF(methods); i++)
-		if (!strcmp(name, methods[i]->name))
-			return wick_io_create_with(io, methods[i], NULL, options, diag);
-	return wick_diag_say(diag, -EINVAL, "I/O method \"%s\": must be uring, pread or mmap", name);
 }
 
 int wick_io_destroy(struct wick_io *io)

@@ -9,127 +9,28 @@
  *
  * What makes a read cheap, and what is given up quietly where the kernel is older, since it changes nothing else:
  *   deferred task run  completions are posted when we enter the kernel to wait, not by interrupting the compute (6.1)
- *   registered files   looked up once, for the first FILES_MAX files read; each stays open until the ring is gone
+ *   registered files   looked up once, for the first 16 files read; each stays open until the ring is gone
  *   registered memory  see wick_io_register(): pages are pinned once
- *
- * Deferred task run ties a ring to the thread that made it. When another one reads, with nothing in flight, the ring is
- * made again.
  */
 
 #include "bits.h"
 #include "check.h"
 #include "file.h"
-#include "method.h"
+#include "uring_ring.h"
 
 #include <errno.h>
-#include <liburing.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define FILES_MAX 16
-#define RANGES_MAX 64
 #define RANGE_BYTES_MAX (1ull << 30) /* the kernel's */
 #define READ_BYTES_MAX (1u << 30)    /* an SQE's length has 32 bits; io.c resumes */
 #define SEND_TRIES 50                /* of a millisecond each, when the kernel takes nothing and has nothing of ours */
 #define CANCEL_TRIES 100
 #define CANCEL_PAUSE_MS 10
 
-struct uring {
-	struct wick_io *io;
-	struct io_uring ring;
-	unsigned depth;
-	unsigned flags; /* of the ring, as the kernel took them */
-	bool made;
-	uint64_t owner;  /* the thread, as this_thread() names it */
-	unsigned flying; /* started and not ended */
-	int broken;      /* negative errno: there was no new ring to be had */
-	struct wick_io_request *stranded; /* started without one */
-	unsigned send_failures;           /* in a row */
-	bool files_fixed;                 /* there are places for files */
-	uint64_t serials[FILES_MAX];      /* of the registered files */
-	unsigned file_count;
-	struct iovec ranges[RANGES_MAX];
-	unsigned range_count;
-};
-
-/* Best first; a kernel that does not know a flag says -EINVAL. */
-static const unsigned ladder[] = {
-	IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
-		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
-	IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
-	IORING_SETUP_SUBMIT_ALL,
-	0,
-};
-/* The kernel thread of sqpoll runs the completions. */
-static const unsigned ladder_sqpoll[] = {
-	IORING_SETUP_SQPOLL | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER,
-	IORING_SETUP_SQPOLL | IORING_SETUP_SUBMIT_ALL,
-	IORING_SETUP_SQPOLL,
-};
-
-/* A number of the calling thread's own: a pthread_t may be another's after its first owner is gone. */
-static uint64_t this_thread(void)
-{
-	static atomic_uint_fast64_t threads;
-	static _Thread_local uint64_t mine;
-
-	if (!mine)
-		mine = atomic_fetch_add(&threads, 1) + 1;
-	return mine;
-}
-
-/* Makes the calling thread's ring, with uring->flags. */
-static int make_ring(struct uring *uring)
-{
-	struct io_uring_params params = { .flags = uring->flags };
-	int none[FILES_MAX];
-	int rc = io_uring_queue_init_params(uring->depth, &uring->ring, &params);
-
-	if (rc < 0)
-		return rc;
-	if (!(params.features & IORING_FEAT_RW_CUR_POS)) { /* came with IORING_OP_READ, in Linux 5.6 */
-		io_uring_queue_exit(&uring->ring);
-		return -EOPNOTSUPP;
-	}
-	uring->made = true;
-	uring->owner = this_thread();
-	memset(none, -1, sizeof(none));
-	uring->files_fixed = io_uring_register_files(&uring->ring, none, FILES_MAX) == 0;
-	uring->file_count = 0;
-	return 0;
-}
-
-static void drop_ring(struct uring *uring)
-{
-	if (uring->made)
-		io_uring_queue_exit(&uring->ring);
-	uring->made = false;
-}
-
-/* Whether the calling thread has no ring; what was in the way of one may have passed. */
-static bool needs_ring(const struct uring *uring)
-{
-	return uring->broken || uring->owner != this_thread();
-}
-
-/* Gives the calling thread the same ring. */
-static int take_over(struct uring *uring)
-{
-	int rc;
-
-	wick_require(!uring->flying);
-	drop_ring(uring);
-	rc = make_ring(uring);
-	if (rc == 0 && uring->range_count &&
-		io_uring_register_buffers(&uring->ring, uring->ranges, uring->range_count) < 0)
-		uring->range_count = 0;
-	return rc;
-}
-
 /* The place of a file among the registered, -1: none. Places are never reused, so that no SQE can mean another file. */
-static int fixed_file(struct uring *uring, const struct wick_file *file)
+static int fixed_file(struct wick_uring *uring, const struct wick_file *file)
 {
 	unsigned place;
 
@@ -138,13 +39,13 @@ static int fixed_file(struct uring *uring, const struct wick_file *file)
 	for (place = 0; place < uring->file_count; place++)
 		if (uring->serials[place] == file->serial)
 			return (int)place;
-	if (place == FILES_MAX || io_uring_register_files_update(&uring->ring, place, &file->fd, 1) != 1)
+	if (place == WICK_URING_FILES_MAX || io_uring_register_files_update(&uring->ring, place, &file->fd, 1) != 1)
 		return -1;
 	uring->serials[uring->file_count++] = file->serial;
 	return (int)place;
 }
 
-static int fixed_range(const struct uring *uring, const struct iovec *buffer)
+static int fixed_range(const struct wick_uring *uring, const struct iovec *buffer)
 {
 	for (unsigned i = 0; i < uring->range_count; i++) {
 		size_t into = (size_t)((uintptr_t)buffer->iov_base - (uintptr_t)uring->ranges[i].iov_base);
@@ -155,7 +56,7 @@ static int fixed_range(const struct uring *uring, const struct iovec *buffer)
 	return -1;
 }
 
-static void prepare(struct uring *uring, struct io_uring_sqe *sqe, struct wick_io_request *request)
+static void prepare(struct wick_uring *uring, struct io_uring_sqe *sqe, struct wick_io_request *request)
 {
 	const struct iovec *left = request->left;
 	unsigned bytes = (unsigned)WICK_MIN(left->iov_len, READ_BYTES_MAX);
@@ -175,11 +76,11 @@ static void prepare(struct uring *uring, struct io_uring_sqe *sqe, struct wick_i
 
 static void uring_start(void *method, struct wick_io_request *request)
 {
-	struct uring *uring = method;
+	struct wick_uring *uring = method;
 	struct io_uring_sqe *sqe;
 
-	if (needs_ring(uring) && !uring->stranded)
-		uring->broken = take_over(uring);
+	if (wick_uring_needs_ring(uring) && !uring->stranded)
+		uring->broken = wick_uring_take_over(uring);
 	uring->flying++;
 	if (uring->broken) {
 		request->next = uring->stranded;
@@ -191,7 +92,7 @@ static void uring_start(void *method, struct wick_io_request *request)
 	prepare(uring, sqe, request);
 }
 
-static void end(struct uring *uring, struct wick_io_request *request, int result)
+static void end(struct wick_uring *uring, struct wick_io_request *request, int result)
 {
 	uring->flying--;
 	if (result > 0 && !request->file->direct)
@@ -202,7 +103,7 @@ static void end(struct uring *uring, struct wick_io_request *request, int result
 	wick_io_ended(uring->io, request, result);
 }
 
-static unsigned reap(struct uring *uring)
+static unsigned reap(struct wick_uring *uring)
 {
 	struct io_uring_cqe *cqe;
 	unsigned head, count = 0;
@@ -218,7 +119,7 @@ static unsigned reap(struct uring *uring)
 
 /* The kernel takes no more: what it has not taken ends with the error, and a new ring is for what comes later. It must
  * have nothing of ours, for memory that it may still write to cannot be handed back. */
-static void give_up(struct uring *uring, int error)
+static void give_up(struct wick_uring *uring, int error)
 {
 	const struct io_uring_sq *sq = &uring->ring.sq;
 
@@ -226,11 +127,11 @@ static void give_up(struct uring *uring, int error)
 	for (unsigned at = *sq->khead; at != sq->sqe_tail; at++)
 		end(uring, (struct wick_io_request *)(uintptr_t)sq->sqes[at & sq->ring_mask].user_data, error);
 	uring->send_failures = 0;
-	uring->broken = take_over(uring);
+	uring->broken = wick_uring_take_over(uring);
 }
 
 /* io_uring_enter did not do as told. Lacking memory or room it may later, and completions make room. */
-static void after_refusal(struct uring *uring, int error)
+static void after_refusal(struct wick_uring *uring, int error)
 {
 	const bool passes = error == -EAGAIN || error == -EBUSY || error == -ENOMEM;
 	const struct timespec millisecond = { .tv_nsec = 1000000 };
@@ -261,7 +162,7 @@ static int send_and_wait(struct io_uring *ring, unsigned count, unsigned patienc
 
 static void uring_drive(void *method, unsigned patience_ms)
 {
-	struct uring *uring = method;
+	struct wick_uring *uring = method;
 	struct io_uring *ring = &uring->ring;
 	struct wick_io_request *request;
 	int rc = 0;
@@ -289,7 +190,7 @@ static void uring_drive(void *method, unsigned patience_ms)
  * between two tries, which is when we are not heard, it cannot be cancelled; so we ask more than once. */
 static int uring_call_off(void *method)
 {
-	struct uring *uring = method;
+	struct wick_uring *uring = method;
 	struct io_uring_sqe *sqe;
 
 	for (unsigned tries = 0; uring->flying && tries < CANCEL_TRIES; tries++) {
@@ -303,19 +204,19 @@ static int uring_call_off(void *method)
 	}
 	if (!uring->flying)
 		return 0;
-	drop_ring(uring); /* which makes the kernel let go of what it tries again after all */
+	wick_uring_drop(uring); /* which makes the kernel let go of what it tries again after all */
 	return -EBUSY;
 }
 
 static int uring_fix(void *method, const struct iovec *ranges, unsigned count)
 {
-	struct uring *uring = method;
-	int rc = count > RANGES_MAX ? -EINVAL : 0;
+	struct wick_uring *uring = method;
+	int rc = count > WICK_URING_RANGES_MAX ? -EINVAL : 0;
 
 	for (unsigned i = 0; rc == 0 && i < count; i++)
 		rc = ranges[i].iov_len > RANGE_BYTES_MAX ? -EINVAL : 0;
-	if (rc == 0 && needs_ring(uring))
-		rc = uring->broken = take_over(uring);
+	if (rc == 0 && wick_uring_needs_ring(uring))
+		rc = uring->broken = wick_uring_take_over(uring);
 	if (rc < 0)
 		return rc;
 	if (uring->range_count)
@@ -333,75 +234,15 @@ static int uring_fix(void *method, const struct iovec *ranges, unsigned count)
 
 static void uring_destroy(void *method)
 {
-	struct uring *uring = method;
+	struct wick_uring *uring = method;
 
-	drop_ring(uring);
+	wick_uring_drop(uring);
 	free(uring);
-}
-
-/* The sysctl that forbids io_uring: 0 allows it to all, 1 to a group, 2 to none. */
-static int disabled_by_sysctl(void)
-{
-	FILE *sysctl = fopen("/proc/sys/kernel/io_uring_disabled", "re");
-	int disabled = 0;
-
-	if (sysctl && fscanf(sysctl, "%d", &disabled) != 1)
-		disabled = 0;
-	if (sysctl)
-		fclose(sysctl);
-	return disabled;
-}
-
-/* Says why there is no ring. */
-static int refused(int error, bool sqpoll, struct wick_diag *diag)
-{
-	static const struct {
-		int error;
-		const char *words;
-	} reasons[] = {
-		{ -EPERM, "is forbidden here, by a container's seccomp filter or the like" },
-		{ -ENOSYS, "is not in this kernel, or a seccomp filter hides it" },
-		{ -EOPNOTSUPP, "of this kernel is too old: it takes Linux 5.6" },
-		{ -ENOMEM, "got no memory for its ring (ulimit -l, or the memory limit)" },
-	};
-	int disabled = error == -EPERM ? disabled_by_sysctl() : 0;
-
-	if (disabled)
-		return wick_diag_say(diag, error, "io_uring is switched off: sysctl kernel.io_uring_disabled is %d",
-			disabled);
-	for (size_t i = 0; i < WICK_COUNT_OF(reasons); i++)
-		if (error == reasons[i].error)
-			return wick_diag_say(diag, error, "io_uring %s", reasons[i].words);
-	return wick_diag_say(diag, error, "io_uring%s refused: %s", sqpoll ? " with sqpoll" : "", strerror(-error));
-}
-
-static int uring_create(void **method, struct wick_io *io, const struct wick_io_options *options,
-	struct wick_diag *diag)
-{
-	const unsigned *steps = options->sqpoll ? ladder_sqpoll : ladder;
-	size_t count = options->sqpoll ? WICK_COUNT_OF(ladder_sqpoll) : WICK_COUNT_OF(ladder);
-	struct uring *uring = calloc(1, sizeof(*uring));
-	int rc = -EINVAL;
-
-	if (!uring)
-		return wick_diag_say(diag, -ENOMEM, "no memory for io_uring");
-	uring->io = io;
-	uring->depth = options->depth;
-	for (size_t i = 0; i < count && rc == -EINVAL; i++) {
-		uring->flags = steps[i] | (options->iopoll ? IORING_SETUP_IOPOLL : 0);
-		rc = make_ring(uring);
-	}
-	if (rc < 0) {
-		free(uring);
-		return refused(rc, options->sqpoll, diag);
-	}
-	*method = uring;
-	return 0;
 }
 
 const struct wick_io_method_ops wick_io_uring = {
 	.name = "uring",
-	.create = uring_create,
+	.create = wick_uring_create,
 	.destroy = uring_destroy,
 	.fix = uring_fix,
 	.start = uring_start,
