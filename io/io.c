@@ -30,6 +30,7 @@
 #include <time.h>
 
 #define DEPTH_MAX 4096
+#define GRACE_NS 1000000000u /* after patience */
 #define REFILL_SHARE 4 /* 1/4 of the depth free is worth a system call of its own */
 
 struct wick_io {
@@ -137,6 +138,7 @@ void wick_io_ended(struct wick_io *io, struct wick_io_request *request, int64_t 
 	int outcome = -ETIMEDOUT;
 
 	land(io, request);
+	seen_ns(io); /* a part is an answer, too */
 	if (result >= 0 || !io->calling_off)
 		outcome = wick_attempt_judge(request, result, io->retries);
 	io->counters.resumed += cut_short && outcome == WICK_ATTEMPT_ON;
@@ -210,14 +212,23 @@ static void lose(struct wick_io *io)
 	io->queued = 0;
 }
 
-/* Lets the method send and reap; what it waits for in vain is called off. */
-static void drive(struct wick_io *io, bool wait)
+/* Lets the method send and reap, asleep for so long at the most. Whether anything has ended. */
+static bool hear(struct wick_io *io, uint64_t most_ns)
 {
 	io->seen_ns = 0;
-	io->ops->drive(io->method, wait ? (unsigned)(io->patience_ns / 1000000u) : 0);
+	io->ops->drive(io->method, (unsigned)wick_div_up(most_ns, 1000000u));
 	if (io->seen_ns)
 		io->heard_ns = io->seen_ns;
-	if (io->seen_ns || !wait || seen_ns(io) - io->heard_ns < io->patience_ns)
+	return io->seen_ns;
+}
+
+/* One sleep, and what is waited for in vain is called off. A process that was stopped meanwhile finds its patience gone
+ * before anything can be heard, so a silence must last a little longer than that. */
+static void hear_patiently(struct wick_io *io, uint64_t most_ns)
+{
+	if (hear(io, WICK_MIN(most_ns, io->patience_ns)) || !io->ops->call_off)
+		return;
+	if (now_ns(io) - io->heard_ns < io->patience_ns || hear(io, GRACE_NS))
 		return;
 	io->calling_off = true;
 	if (io->ops->call_off(io->method) < 0)
@@ -232,8 +243,10 @@ static void turn(struct wick_io *io, bool wait)
 
 	start(io, now);
 	io->seen_ns = 0;
-	if (io->in_flight)
-		drive(io, wait);
+	if (io->in_flight && wait)
+		hear_patiently(io, next_ns - now);
+	else if (io->in_flight)
+		hear(io, 0);
 	else if (wait && next_ns != UINT64_MAX)
 		sleep_until_ns(io, next_ns);
 	if (wait)
@@ -397,7 +410,7 @@ int wick_io_destroy(struct wick_io *io)
 		return 0;
 	io->heard_ns = now_ns(io);
 	while (io->in_flight)
-		drive(io, true);
+		hear_patiently(io, UINT64_MAX);
 	rc = io->lost ? -EBUSY : 0;
 	io->ops->destroy(io->method);
 	free(io->flight);

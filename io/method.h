@@ -42,8 +42,9 @@ struct wick_io_method_ops {
 	void (*drive)(void *method, unsigned patience_ms);
 
 	/* Nothing has come back for too long. Asks the kernel for all that is in flight, for a second or so, and ends what
-	 * comes back. -EBUSY when it kept some: of those nothing is touched or ended any more, and nothing but destroy,
-	 * now_ns and sleep_until_ns is called. NULL: drive with patience always ends something. */
+	 * comes back. 0 also when something has come back after all, for the next drive to end. -EBUSY when the kernel kept
+	 * some: of those nothing is touched or ended any more, and nothing but destroy, now_ns and sleep_until_ns is called.
+	 * NULL: drive with patience always ends something. */
 	int (*call_off)(void *method);
 
 	/* The method's own time in nanoseconds; NULL for both: CLOCK_MONOTONIC. */

@@ -190,18 +190,21 @@ static void pread_drive(void *method, unsigned patience_ms)
 		end(pool, request);
 }
 
-/* A thread that sits in the kernel cannot be called back. */
+/* A thread that sits in the kernel cannot be called back. One that has just come back reads on, which is no silence. */
 static int pread_call_off(void *method)
 {
 	struct pool *pool = method;
+	bool silent;
 
 	pthread_mutex_lock(&pool->mutex);
-	pool->stop = pool->abandoned = true;
-	pthread_cond_broadcast(&pool->work);
-	for (unsigned i = 0; i < pool->threads; i++)
+	silent = !pool->ended.head;
+	pool->stop = pool->abandoned = silent;
+	if (silent)
+		pthread_cond_broadcast(&pool->work);
+	for (unsigned i = 0; silent && i < pool->threads; i++)
 		pthread_detach(pool->thread[i]);
 	pthread_mutex_unlock(&pool->mutex);
-	return -EBUSY;
+	return silent ? -EBUSY : 0;
 }
 
 static void pread_destroy(void *method)

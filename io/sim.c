@@ -18,6 +18,7 @@
 #define SECTOR 512u
 #define LOOK_NS 100 /* what looking at the clock takes */
 #define LATE_NS 3000000000u
+#define STOPPED_NS 300000000000u
 #define NEVER_NS UINT64_MAX
 
 struct flight {
@@ -40,6 +41,7 @@ struct wick_sim {
 	struct flight *flights; /* (depth), the first flight_count in no order */
 	unsigned flight_count;
 	unsigned depth;
+	bool stopped; /* the process will be, when it waits next */
 };
 
 uint64_t wick_sim_draw(uint64_t *seed, uint64_t limit)
@@ -140,6 +142,9 @@ static void strike(struct wick_sim *sim, const struct wick_io_request *request, 
 	case WICK_SIM_TORN:
 		flight->torn |= now && flight->result > 0;
 		break;
+	case WICK_SIM_STOPPED:
+		sim->stopped |= now;
+		break;
 	case WICK_SIM_EIO_FOREVER:
 		flight->result = lasting ? -EIO : flight->result;
 		break;
@@ -239,6 +244,11 @@ static void sim_drive(void *method, unsigned patience_ms)
 	uint64_t patience_ns = 1000000ull * patience_ms;
 
 	wick_require(sim->flight_count);
+	if (patience_ms && sim->stopped) {
+		sim->stopped = false;
+		sim->now_ns += STOPPED_NS;
+		return;
+	}
 	if (patience_ms)
 		sim->now_ns = WICK_MAX(sim->now_ns, WICK_MIN(sim->flights[earliest(sim)].due_ns, sim->now_ns + patience_ns));
 	while (sim->flight_count && sim->flights[earliest(sim)].due_ns <= sim->now_ns)

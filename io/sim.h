@@ -31,6 +31,7 @@ enum wick_sim_fault {
 	WICK_SIM_LATE,   /* comes back seconds later, behind all others that there are */
 	WICK_SIM_FLIP,   /* one bit of what was delivered */
 	WICK_SIM_TORN,   /* one sector keeps what was in memory */
+	WICK_SIM_STOPPED, /* the process, for minutes: what came meanwhile is seen late */
 	/* for ever: a byte of the read is chosen, and all reads that touch it suffer */
 	WICK_SIM_EIO_FOREVER,
 	WICK_SIM_EAGAIN_FOREVER,

@@ -88,7 +88,7 @@ static void uring_start(void *method, struct wick_io_request *request)
 		return;
 	}
 	sqe = io_uring_get_sqe(&uring->ring);
-	wick_require(sqe); /* the ring has depth entries, and what has ended has left them */
+	wick_require(sqe); /* a place for each of depth, and what has ended has left its own */
 	prepare(uring, sqe, request);
 }
 
@@ -117,20 +117,20 @@ static unsigned reap(struct wick_uring *uring)
 	return count;
 }
 
-/* The kernel takes no more: what it has not taken ends with the error, and a new ring is for what comes later. It must
- * have nothing of ours, for memory that it may still write to cannot be handed back. */
+/* The kernel takes no more and has nothing of ours, whose memory it might still write to: what it has not taken ends with
+ * the error, and a new ring is for what comes later. */
 static void give_up(struct wick_uring *uring, int error)
 {
 	const struct io_uring_sq *sq = &uring->ring.sq;
 
-	wick_require(uring->flying == io_uring_sq_ready(&uring->ring));
 	for (unsigned at = *sq->khead; at != sq->sqe_tail; at++)
 		end(uring, (struct wick_io_request *)(uintptr_t)sq->sqes[at & sq->ring_mask].user_data, error);
 	uring->send_failures = 0;
 	uring->broken = wick_uring_take_over(uring);
 }
 
-/* io_uring_enter did not do as told. Lacking memory or room it may later, and completions make room. */
+/* io_uring_enter did not do as told. Lacking memory or room it may later, and completions make room. Until the kernel has
+ * given back what it has there is no giving up; should it keep that, patience ends. */
 static void after_refusal(struct wick_uring *uring, int error)
 {
 	const bool passes = error == -EAGAIN || error == -EBUSY || error == -ENOMEM;
@@ -141,7 +141,7 @@ static void after_refusal(struct wick_uring *uring, int error)
 	io_uring_get_events(&uring->ring);
 	if (reap(uring))
 		return;
-	if (!passes || (++uring->send_failures > SEND_TRIES && uring->flying == io_uring_sq_ready(&uring->ring)))
+	if (uring->flying == io_uring_sq_ready(&uring->ring) && (!passes || ++uring->send_failures > SEND_TRIES))
 		give_up(uring, error);
 	else
 		nanosleep(&millisecond, NULL);
@@ -202,6 +202,8 @@ static int uring_call_off(void *method)
 		send_and_wait(&uring->ring, 2, CANCEL_PAUSE_MS); /* the cancellation's own, and one of a read */
 		reap(uring);
 	}
+	if (!uring->flying && io_uring_sq_ready(&uring->ring)) /* a cancellation that was not taken is in the way */
+		uring->broken = wick_uring_take_over(uring);
 	if (!uring->flying)
 		return 0;
 	wick_uring_drop(uring); /* which makes the kernel let go of what it tries again after all */

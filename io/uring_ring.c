@@ -48,8 +48,11 @@ static uint64_t this_thread(void)
 static int make_ring(struct wick_uring *uring)
 {
 	struct io_uring_params params = { .flags = uring->flags };
-	int none[WICK_URING_FILES_MAX];
-	int rc = io_uring_queue_init_params(uring->depth, &uring->ring, &params);
+	int none[WICK_URING_FILES_MAX], rc;
+	/* The kernel's thread tells the end of a read before it gives back the place that the read was in. */
+	unsigned places = uring->flags & IORING_SETUP_SQPOLL ? 2 * uring->depth : uring->depth;
+
+	rc = io_uring_queue_init_params(places, &uring->ring, &params);
 
 	if (rc < 0)
 		return rc;

@@ -86,6 +86,7 @@ static const struct {
 	[WICK_SIM_LATE] = { "late", true, { 0 } },
 	[WICK_SIM_FLIP] = { "bit flipped on the way", true, { 0 } },
 	[WICK_SIM_TORN] = { "torn sector", true, { 0 } },
+	[WICK_SIM_STOPPED] = { "process stopped", true, { 0 } },
 	[WICK_SIM_EIO_FOREVER] = { "EIO for ever", false, { -EIO } },
 	[WICK_SIM_EAGAIN_FOREVER] = { "EAGAIN for ever", false, { -EAGAIN } },
 	[WICK_SIM_FLIP_FOREVER] = { "bit flipped on the drive", false, { -EBADMSG } },

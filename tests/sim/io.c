@@ -356,6 +356,28 @@ static void short_reads_are_resumed(void **state)
 	assert_true(resumed > 100);
 }
 
+/* A read that is due again goes when it is due, not when another one, which may take for ever, is back. */
+static void a_retry_waits_for_nobody(void **state)
+{
+	const struct wick_sim_options faults = { .latency_ns_min = 1000000, .fault = WICK_SIM_HUNG, .eio_once_per_mille = 1000 };
+	struct item *hung = &world.items[1];
+	const struct wick_io_request *again;
+
+	(void)state;
+	open_world(5, &faults, 2, 3);
+	hung->iov[0] = (struct iovec){ memory[1][0], SECTOR };
+	hung->request = (struct wick_io_request){ .file = &world.file, .user = hung, .iov = hung->iov, .iov_count = 1,
+		.offset = 64 * SECTOR };
+	submit(hung);
+	again = read_once();
+	assert_int_equal(again->result, 0);
+	assert_int_equal(again->attempts, 1);
+	assert_in_range(again->completed_ns - again->submitted_ns, 2000000, 10000000);
+	assert_ptr_equal(wick_io_wait(world.io), &hung->request);
+	assert_int_equal(hung->request.result, -ETIMEDOUT);
+	wick_io_destroy(world.io);
+}
+
 static void a_drive_that_is_gone_is_reported_at_once(void **state)
 {
 	const struct wick_sim_options faults = { .gone_after = 1 };
@@ -413,6 +435,7 @@ int main(void)
 		cmocka_unit_test(what_is_tried_again_keeps_its_order),
 		cmocka_unit_test(medium_errors_are_retried_as_often_as_asked),
 		cmocka_unit_test(short_reads_are_resumed),
+		cmocka_unit_test(a_retry_waits_for_nobody),
 		cmocka_unit_test(a_drive_that_is_gone_is_reported_at_once),
 		cmocka_unit_test(lies_are_delivered_and_counted),
 		cmocka_unit_test(a_real_file_on_a_bad_drive),

@@ -33,6 +33,7 @@
 #define FILE_BYTES (2u << 20)
 #define BLOCK 4096u
 #define READS 256u
+#define POLLED_READS 20000u
 
 /* What a test runs with. */
 struct setting {
@@ -584,6 +585,30 @@ static void polling(void **state)
 	}
 }
 
+/* Its thread tells that a read has ended before it gives the read's place back: from memory, as fast as can be. */
+static void a_polling_thread_is_slow_to_give_back(void **state)
+{
+	const struct wick_io_options options = { .depth = 1, .sqpoll = true };
+	struct wick_file file = { .fd = memfd_create("zeros", MFD_CLOEXEC), .size = BLOCK, .direct = true, .offset_align = 1,
+		.memory_align = 1 };
+	struct wick_io_request request = { 0 };
+	struct wick_io *io;
+
+	(void)state;
+	assert_true(file.fd >= 0 && ftruncate(file.fd, BLOCK) == 0);
+	if (wick_io_create(&io, &options, NULL) < 0)
+		skip();
+	for (unsigned i = 0; i < POLLED_READS; i++) {
+		request = (struct wick_io_request){ .file = &file, .one = { arena, BLOCK } };
+		wick_io_submit(io, &request);
+		while (!wick_io_poll(io))
+			;
+		assert_int_equal(request.result, 0);
+	}
+	wick_io_destroy(io);
+	close(file.fd);
+}
+
 /* As containers do: a system call fails with EPERM from now on. */
 static int forbid(uint32_t system_call)
 {
@@ -850,6 +875,7 @@ int main(void)
 		EACH(registered_memory),
 		cmocka_unit_test(options_are_checked),
 		cmocka_unit_test(polling),
+		cmocka_unit_test(a_polling_thread_is_slow_to_give_back),
 		cmocka_unit_test(a_forbidden_uring_is_replaced_and_named),
 		cmocka_unit_test(a_read_that_never_ends),
 		cmocka_unit_test(refused_reads_come_back),

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 
 #define FILE_BYTES (64u * 4096)
 #define STATX_DIO 0x2000
+#define PART_BYTES 512
 
 static char path[256];
 static uint8_t *arena; /* a block */
@@ -33,6 +35,7 @@ static struct world {
 	unsigned enter_failures; /* so often */
 	int fstat_error, direct_error, read_error, copy_error;
 	bool no_proc;
+	unsigned part_ms; /* a read, or what is copied, takes so long and brings a block of the drive */
 	bool cuts; /* the file ends before what is copied, from the moment of the copying */
 	bool says_alignment; /* to be: */
 	bool knows_no_alignment;
@@ -64,6 +67,13 @@ static int refuse(int error)
 {
 	errno = error;
 	return -1;
+}
+
+/* Other than sleeping, which does not here. */
+static void take_time(void)
+{
+	if (world.part_ms)
+		poll(NULL, 0, (int)world.part_ms);
 }
 
 int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *params)
@@ -116,17 +126,26 @@ int __wrap_statx(int fd, const char *name, int flags, unsigned mask, struct stat
 
 ssize_t __wrap_preadv64(int fd, const struct iovec *iov, int count, off_t offset)
 {
-	return world.read_error ? refuse(world.read_error) : __real_preadv64(fd, iov, count, offset);
+	struct iovec part = { iov->iov_base, PART_BYTES };
+
+	if (world.read_error)
+		return refuse(world.read_error);
+	take_time();
+	return world.part_ms ? __real_preadv64(fd, &part, 1, offset) : __real_preadv64(fd, iov, count, offset);
 }
 
 ssize_t __wrap_process_vm_readv(pid_t process, const struct iovec *to, unsigned long to_count, const struct iovec *from,
 	unsigned long from_count, unsigned long flags)
 {
+	struct iovec part = *from;
+
 	if (world.copy_error)
 		return refuse(world.copy_error);
 	if (world.cuts)
 		assert_int_equal(truncate(path, 4096), 0);
-	return __real_process_vm_readv(process, to, to_count, from, from_count, flags);
+	take_time();
+	part.iov_len = world.part_ms ? PART_BYTES : from->iov_len;
+	return __real_process_vm_readv(process, to, to_count, &part, from_count, flags);
 }
 
 int __wrap_nanosleep(const struct timespec *time, struct timespec *left)
@@ -215,9 +234,29 @@ static void a_ring_that_takes_nothing_for_a_while(void **state)
 	assert_int_equal(wick_io_counters(io)->retries, 0);
 	world = (struct world){ .enter_error = -ENOMEM, .enter_failures = UINT32_MAX };
 	assert_int_equal(read_block(io), -ENOMEM);
+	world = (struct world){ .enter_error = -EBADR, .enter_failures = UINT32_MAX };
+	assert_int_equal(read_block(io), -EBADR);
 	world = (struct world){ 0 };
 	assert_int_equal(read_block(io), 0);
 	wick_io_destroy(io);
+}
+
+/* An answer in parts is one: a queue whose patience is longer than a part and shorter than all of them is content. */
+static void parts_are_answers(void **state)
+{
+	static const char *const methods[] = { "pread", "mmap" };
+
+	(void)state;
+	for (unsigned i = 0; i < WICK_COUNT_OF(methods); i++) {
+		const struct wick_io_options options = { .method = methods[i], .depth = 1, .patience_ms = i ? 1 : 200 };
+		struct wick_io *io;
+
+		world = (struct world){ .part_ms = i ? 5 : 50 };
+		assert_int_equal(wick_io_create(&io, &options, NULL), 0);
+		assert_int_equal(read_block(io), 0);
+		assert_int_equal(wick_io_counters(io)->resumed, 4096 / PART_BYTES - 1);
+		assert_int_equal(wick_io_destroy(io), 0);
+	}
 }
 
 /* However late a file is cut, to touch what it has lost kills nobody. */
@@ -353,6 +392,7 @@ int main(void)
 		cmocka_unit_test_teardown(direct_reads_are_found_out, as_it_is),
 		cmocka_unit_test_teardown(what_is_not_direct_says_why, as_it_is),
 		cmocka_unit_test_teardown(a_file_that_cannot_be_looked_at, as_it_is),
+		cmocka_unit_test_teardown(parts_are_answers, as_it_is),
 		cmocka_unit_test_teardown(mapping_takes_a_kernel_that_copies, as_it_is),
 		cmocka_unit_test_teardown(a_mapping_loses_its_file, as_it_is), /* last: nothing is left of it */
 	};
