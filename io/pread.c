@@ -11,10 +11,10 @@
 #include "bits.h"
 #include "file.h"
 #include "method.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -220,19 +220,15 @@ static void pread_destroy(void *method)
 	let_go(pool);
 }
 
-/* Signals are for the threads of the program, not for ours. Returns a positive errno, as pthread_create does. */
+/* Returns a positive errno, as pthread_create does. */
 static int start_threads(struct pool *pool, unsigned threads)
 {
-	sigset_t all, before;
 	int rc = 0;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	while (!rc && pool->threads < threads) {
-		rc = pthread_create(&pool->thread[pool->threads], NULL, work, pool);
+		rc = wick_thread_start(&pool->thread[pool->threads], work, pool);
 		pool->threads += rc == 0;
 	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return rc;
 }
 

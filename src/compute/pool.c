@@ -24,6 +24,7 @@
 #include "bits.h"
 #include "check.h"
 #include "clock.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -280,7 +281,7 @@ int wick_pool_create_on(
 	new->node = new->shares > 1 ? wick_topo_node_here(topo) : 0;
 	for (uint32_t i = 0; i < threads - 1; i++) {
 		new->helper[i] = helper_on(new, topo, i + 1, threads);
-		err = pthread_create(&new->helper[i].thread, NULL, help, &new->helper[i]);
+		err = wick_thread_start(&new->helper[i].thread, help, &new->helper[i]);
 		if (err) {
 			wick_pool_destroy(new);
 			return wick_diag_say(diag, -err, "cannot start thread %u: %s", i + 1, strerror(err));

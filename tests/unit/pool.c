@@ -6,7 +6,9 @@
 #include "pool.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -141,6 +143,34 @@ static void caller_looks_up_between_tasks(void **state)
 	wick_pool_destroy(pool);
 }
 
+static void look_for_signals(void *arg, uint32_t task, uint32_t thread)
+{
+	_Atomic uint32_t *open = arg;
+	sigset_t mask;
+
+	(void)task;
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	if (thread && !sigismember(&mask, SIGUSR1))
+		atomic_fetch_add(open, 1);
+}
+
+/* A handler of the program's runs on none of ours. */
+static void helpers_take_no_signals(void **state)
+{
+	_Atomic uint32_t open = 0;
+	struct wick_pool *pool;
+	sigset_t mask;
+
+	(void)state;
+	assert_int_equal(wick_pool_create(&pool, 3, NULL), 0);
+	for (unsigned round = 0; round < 200; round++)
+		wick_pool_run(pool, look_for_signals, &open, TASKS);
+	wick_pool_destroy(pool);
+	assert_int_equal(open, 0);
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	assert_false(sigismember(&mask, SIGUSR1));
+}
+
 static void limits_are_said(void **state)
 {
 	struct wick_diag diag = { 0 };
@@ -161,6 +191,7 @@ int main(void)
 		cmocka_unit_test(late_helpers_do_no_harm),
 		cmocka_unit_test(caller_may_come_late),
 		cmocka_unit_test(caller_looks_up_between_tasks),
+		cmocka_unit_test(helpers_take_no_signals),
 		cmocka_unit_test(limits_are_said),
 	};
 
