@@ -54,7 +54,8 @@ static int eval_batch(struct wick *wick, const uint32_t *ids, uint32_t left, con
 	wick->position += batch.m;
 	wick->stats.tokens += batch.m;
 	wick->stats.passes++;
-	wick->logits = wick_forward_last(&wick->forward, batch.m);
+	if (batch.want_head)
+		wick->logits = wick_forward_last(&wick->forward, batch.m);
 	return 0;
 }
 
@@ -79,12 +80,15 @@ int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logit
 	err = check_tokens(wick, ids, count, each, diag);
 	if (err)
 		return err;
+	wick->logits = NULL;
 	for (uint32_t done = 0, m; !err && done < count; done += m) {
 		heed.done = (uint64_t)done * wick->model->shape.layers;
 		err = eval_batch(wick, ids + done, count - done, &heed, &m, each, user, diag);
 	}
 	wick_engine_settle(wick);
 	wick->broken = err;
+	if (err) /* of which some may be there */
+		wick->logits = NULL;
 	wick->stats.eval_ns += wick_now_ns() - begun;
 	wick->eval_wait_ns += wick->fetch.wait_ns - waited_ns;
 	return err;

@@ -187,7 +187,8 @@ typedef void (*wick_logits_fn)(void *user, uint32_t position, const float *logit
  * used again. */
 WICK_API int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logits_fn each, void *user,
 	struct wick_diag *diag);
-WICK_API const float *wick_logits(const struct wick *wick); /* (vocab), of the last position; NULL before any */
+WICK_API const float *wick_logits(const struct wick *wick); /* (vocab), of the last position; NULL before
+								     any, and after an evaluation that failed */
 WICK_API uint32_t wick_position(const struct wick *wick);   /* tokens in the context */
 WICK_API void wick_reset(struct wick *wick);                /* empties the context */
 /* Sparse mode: the neurons that are in memory because they were used before are read again when they are wanted. It

@@ -135,6 +135,7 @@ static int listen(void *user, uint64_t done, uint64_t total)
 
 static void says_how_far_it_is_and_stops(void **state)
 {
+	const struct wick_sampling sampling = { .temp = 1, .top_p = 1 };
 	struct told told = { .stop_at = UINT64_MAX };
 	struct wick_options options;
 	struct wick_diag diag;
@@ -162,6 +163,8 @@ static void says_how_far_it_is_and_stops(void **state)
 	assert_int_equal(wick_eval(wick, ids, PROMPT, NULL, NULL, &diag), -ECANCELED);
 	assert_string_equal(diag.text, "the evaluation was stopped");
 	assert_int_equal(told.calls, 1);
+	assert_null(wick_logits(wick));
+	assert_int_equal(wick_sample(wick, &sampling), WICK_NO_TOKEN);
 	assert_int_equal(wick_eval(wick, ids, 1, NULL, NULL, &diag), -EIO);
 
 	wick_reset(wick);
