@@ -38,6 +38,7 @@ struct wick_sim {
 	uint64_t lies;
 	uint64_t reads;         /* started for the first time */
 	uint64_t strike_offset; /* of the file; UINT64_MAX: the fault has not struck */
+	bool strike_ahead;
 	struct flight *flights; /* (depth), the first flight_count in no order */
 	unsigned flight_count;
 	unsigned depth;
@@ -114,6 +115,7 @@ static bool strikes(struct wick_sim *sim, const struct wick_io_request *request)
 	if (!first || sim->reads++ != sim->options.fault_read || !sim->options.fault)
 		return false;
 	sim->strike_offset = request->offset + wick_sim_draw(&sim->seed, request->left_bytes);
+	sim->strike_ahead = request->priority == WICK_IO_PREFETCH;
 	return true;
 }
 
@@ -355,6 +357,11 @@ bool wick_sim_struck(const struct wick_sim *sim, uint64_t *offset)
 {
 	*offset = sim->strike_offset;
 	return sim->strike_offset < UINT64_MAX;
+}
+
+bool wick_sim_struck_ahead(const struct wick_sim *sim)
+{
+	return sim->strike_ahead;
 }
 
 void wick_sim_heal(struct wick_sim *sim)

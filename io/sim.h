@@ -79,6 +79,7 @@ uint64_t wick_sim_attempts(const struct wick_sim *sim);
 uint64_t wick_sim_reads(const struct wick_sim *sim); /* started, further attempts not counted */
 /* Where in the file the fault struck; false when it has not. */
 bool wick_sim_struck(const struct wick_sim *sim, uint64_t *offset);
+bool wick_sim_struck_ahead(const struct wick_sim *sim); /* the read was a prefetch */
 void wick_sim_heal(struct wick_sim *sim); /* no further faults */
 uint64_t wick_sim_lies(const struct wick_sim *sim); /* attempts that delivered wrong bytes as right ones */
 

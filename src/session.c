@@ -176,6 +176,7 @@ static struct wick_stats counters(const struct wick *wick)
 	stats.bundles_read = sparse->bundles_read;
 	stats.bundles_prefetched = sparse->bundles_prefetched;
 	stats.bundles_wasted = sparse->bundles_prefetched - sparse->bundles_useful;
+	stats.silences = sparse->silences;
 	stats.predict_ns = sparse->predict_ns;
 	stats.manage_ns = sparse->manage_ns;
 	stats.bundles_ns = wick->drive.known ? (uint64_t)(wick->forward.sparse.drawing.cost_us * 1e3) : 0;
@@ -187,7 +188,8 @@ static const size_t sums[] = {
 #define SUM(name) offsetof(struct wick_stats, name)
 	SUM(tokens), SUM(passes), SUM(eval_ns), SUM(io_wait_ns), SUM(io_busy_ns), SUM(compute_ns), SUM(flash_bytes),
 	SUM(reads), SUM(retries), SUM(resumed), SUM(repaired), SUM(bundles_active), SUM(bundles_read),
-	SUM(bundles_prefetched), SUM(bundles_wasted), SUM(predict_ns), SUM(manage_ns), SUM(bundles_ns),
+	SUM(bundles_prefetched), SUM(bundles_wasted), SUM(silences), SUM(predict_ns),
+	SUM(manage_ns), SUM(bundles_ns),
 #undef SUM
 };
 

@@ -108,6 +108,8 @@ void print_figures(const struct run_figures *run, const struct wick_plan *plan, 
 		fprintf(out, "neurons %.0f computed a token, %.0f read, %.0f of them for nothing\n",
 			per((double)stats->bundles_active, passes), per((double)stats->bundles_read, passes),
 			per((double)stats->bundles_wasted, passes));
+	if (run->prompt.silences + stats->silences)
+		fprintf(out, "        the drive did not answer a read that was a guess, and none was made after it\n");
 	if (stats->retries || stats->repaired)
 		fprintf(out, "        %" PRIu64 " reads repeated after errors, %" PRIu64 " blocks right only at the second reading\n",
 			stats->retries, stats->repaired);
@@ -213,6 +215,7 @@ json_t *run_json(const struct run_figures *run, const struct wick_report *report
 	set_count(json, "retries", run->prompt.retries + stats->retries);
 	set_count(json, "resumed", run->prompt.resumed + stats->resumed);
 	set_count(json, "repaired", run->prompt.repaired + stats->repaired);
+	set_count(json, "silences", run->prompt.silences + stats->silences);
 	set_real(json, "load_ms", (double)stats->load_ns / 1e6);
 	set_count(json, "load_bytes", stats->load_bytes);
 	set_count(json, "peak_bytes", stats->peak_bytes);

@@ -224,6 +224,8 @@ struct wick_stats {
 	uint64_t bundles_read;       /* drawn from flash */
 	uint64_t bundles_prefetched; /* of them, ahead of the layer that would need them */
 	uint64_t bundles_wasted;     /* of them, not wanted by the token they were drawn for */
+	uint64_t silences;           /* read ahead in vain until the drive was called off; nothing more is then read
+					ahead before a reset */
 	uint64_t predict_ns;  /* choosing the active neurons and guessing the next layer's */
 	uint64_t manage_ns;   /* neuron matrices: maps and policies. Sending reads is not in it */
 	uint64_t bundles_ns;  /* that the drive needs, by its profile, for all that were drawn; 0: no profile */

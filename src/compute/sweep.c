@@ -9,6 +9,8 @@
 #include "check.h"
 #include "mem.h"
 
+#include <errno.h>
+
 static uint64_t tile_bytes(const struct wick_place *place)
 {
 	return place->tensor ? WICK_MIN(place->tile_rows, place->tensor->rows) * place->tensor->row_bytes : 0;
@@ -141,16 +143,19 @@ void wick_sweep_fill(struct wick_sweep *sweep)
 	}
 }
 
-/* Drops units in front of the one that is wanted: the caller had no use for their place this time. */
-static void pass_over(struct wick_sweep *sweep, uint32_t place)
+/* Drops units in front of the one that is wanted: the caller had no use for their place this time. It will have at the end
+ * of the prompt, so a drive that does not answer is reported now and not waited for once a batch. */
+static int pass_over(struct wick_sweep *sweep, uint32_t place, struct wick_diag *diag)
 {
 	for (;;) {
 		uint32_t slot = sweep->head % sweep->shape.unit_count;
 
 		wick_require(sweep->head != sweep->tail);
 		if (sweep->ring_place[slot] == place)
-			return;
+			return 0;
 		wick_fetch_drain(sweep->fetch, &sweep->ring[slot]);
+		if (sweep->ring[slot].err == -ETIMEDOUT)
+			return wick_fetch_finish(sweep->fetch, &sweep->ring[slot], diag);
 		wick_sweep_done(sweep);
 	}
 }
@@ -162,7 +167,9 @@ int wick_sweep_next(struct wick_sweep *sweep, uint32_t place, struct wick_rows *
 
 	wick_assert(wick_place_swept_rows(&sweep->places[place], sweep->drawn[0]));
 	wick_sweep_fill(sweep);
-	pass_over(sweep, place);
+	err = pass_over(sweep, place, diag);
+	if (err)
+		return err;
 	landing = &sweep->ring[sweep->head % sweep->shape.unit_count];
 	err = wick_fetch_finish(sweep->fetch, landing, diag);
 	if (err)

@@ -153,6 +153,8 @@ static int repair(struct round *round, struct wick_arrival *arrival, struct wick
 			wick_cache_at(arrival->cache, arrival->row), arrival->bundle, wanted ? diag : NULL);
 	if (!err && wanted)
 		up_rows(round, &arrival->k, 1);
+	if (!wanted && arrival->unanswered)
+		wick_sparse_silence(round->sparse);
 	if (err && !wanted)
 		((struct wick_sparse_layer *)arrival->cache)->poisoned = true;
 	arrival->bad = err;

@@ -46,7 +46,7 @@ void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const fl
 	uint64_t begun = wick_now_ns(), guessed;
 	uint32_t count, admitted;
 
-	if (!next->policy || !wick_choose_ahead(&sparse->chooser, layer))
+	if (sparse->silent || !next->policy || !wick_choose_ahead(&sparse->chooser, layer))
 		return;
 	count = wick_choose_likely(&sparse->chooser, layer, x, sparse->likely, sparse->probability, sparse->likely_sorted);
 	guessed = wick_now_ns();
@@ -61,6 +61,12 @@ void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const fl
 		WICK_IO_PREFETCH);
 	next->guessed = admitted;
 	sparse->counters.bundles_prefetched += admitted;
+}
+
+void wick_sparse_silence(struct wick_sparse *sparse)
+{
+	sparse->counters.silences += !sparse->silent;
+	sparse->silent = true;
 }
 
 /* Of what was drawn, sorted, as much as was then chosen, in whatever round. */

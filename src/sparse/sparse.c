@@ -11,6 +11,7 @@
 #include "mem.h"
 #include "watch.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define ROUND_MOST 4096 /* neurons computed at once; more take several rounds */
@@ -107,10 +108,13 @@ void wick_sparse_init(struct wick_sparse *sparse, const struct wick_sparse_shape
 
 void wick_sparse_drain(struct wick_sparse *sparse, struct wick_draw *draw)
 {
+	struct wick_draw_read *read;
+
 	while (draw->pending)
 		wick_fetch_wait(sparse->fetch);
-	while (wick_draw_back(draw))
-		;
+	while ((read = wick_draw_back(draw)))
+		if (read->request.result == -ETIMEDOUT)
+			wick_sparse_silence(sparse);
 }
 
 static void empty(struct wick_sparse_layer *layer)
@@ -131,6 +135,7 @@ void wick_sparse_reset(struct wick_sparse *sparse)
 	for (uint32_t i = 0; i < sparse->model->shape.layers; i++)
 		if (sparse->layer[i].policy)
 			empty(&sparse->layer[i]);
+	sparse->silent = false;
 }
 
 void wick_sparse_cure(struct wick_sparse *sparse, struct wick_sparse_layer *layer)

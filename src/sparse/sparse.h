@@ -69,6 +69,7 @@ struct wick_pace {
 
 struct wick_sparse {
 	bool on, lookahead;
+	bool silent;  /* the drive did not answer a guess: no more are made before a reset */
 	bool overlap; /* else a layer's reads are waited for before anything of it is computed */
 	const struct wick_model *model;
 	const struct wick_compute *compute;
@@ -99,6 +100,7 @@ struct wick_sparse {
 		uint64_t bundles_read;       /* drawn, ahead or not */
 		uint64_t bundles_prefetched; /* of them, drawn ahead */
 		uint64_t bundles_useful;     /* of them, wanted by the token they were drawn for */
+		uint64_t silences;           /* guesses after which none was made for want of an answer */
 		uint64_t predict_ns, manage_ns;
 	} counters;
 };
@@ -131,6 +133,8 @@ int wick_sparse_round(struct wick_sparse *sparse, uint32_t layer, const uint32_t
 	float *y, bool look_ahead, struct wick_diag *diag);
 /* look_ahead.c */
 void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const float *x);
+/* The drive did not answer. To wait for that once is enough where nobody needs the bytes: nothing is drawn ahead any more. */
+void wick_sparse_silence(struct wick_sparse *sparse);
 /* Before a layer's first round: how much of what was drawn ahead is among sparse->chosen. After a round: how long it
  * waited. */
 void wick_sparse_judge(struct wick_sparse *sparse, struct wick_sparse_layer *layer);
