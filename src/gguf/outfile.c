@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Write, sync, rename (see outfile.h). */
+/* Write, sync, link, rename (see outfile.h). */
 
 #include "outfile.h"
 
@@ -17,6 +17,7 @@
 
 #define DIRECT_ALIGN 4096u /* of buffer, offset and length */
 #define NAMES_MAX 100      /* temporary names tried */
+#define NAME_BYTES 32      /* of them, more than of the path */
 
 static int fail(const struct wick_outfile *out, const char *doing, struct wick_diag *diag)
 {
@@ -58,7 +59,7 @@ static int settle_path(struct wick_outfile *out, const char *path, struct wick_d
 	return check_unused(path, diag);
 }
 
-/* To be synced in the end: opened now, so that then nothing else can fail. */
+/* To be written in, and synced in the end: opened now, so that then nothing else can fail. */
 static int open_folder(struct wick_outfile *out, struct wick_diag *diag)
 {
 	char *folder = strdup(out->path), *slash = folder ? strrchr(folder, '/') : NULL;
@@ -72,28 +73,82 @@ static int open_folder(struct wick_outfile *out, struct wick_diag *diag)
 	return out->folder < 0 ? fail(out, "cannot be created", diag) : 0;
 }
 
-static int open_temporary(struct wick_outfile *out, struct wick_diag *diag)
+/* The place in /proc that leads to the file while it has no name. */
+static void say_self(const struct wick_outfile *out, char self[32])
+{
+	snprintf(self, 32, "/proc/self/fd/%d", out->fd);
+}
+
+static void say_temporary(struct wick_outfile *out, unsigned i)
+{
+	snprintf(out->temporary, strlen(out->path) + NAME_BYTES, "%s.%d-%u.part", out->path, (int)getpid(), i);
+}
+
+/* Whether such a file can get a name in the end: /proc is there, and the name is not too long. */
+static bool can_be_named(struct wick_outfile *out)
+{
+	char self[32];
+
+	say_self(out, self);
+	say_temporary(out, 0);
+	return access(self, F_OK) == 0 && (access(out->temporary, F_OK) == 0 || errno == ENOENT);
+}
+
+/* A file that is gone when the process is, however that ends. 1: not to be had here, or could not be named. */
+static int open_nameless(struct wick_outfile *out)
+{
+	out->fd = openat(out->folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+	if (out->fd < 0) /* the last two are what kernels say that do not know O_TMPFILE */
+		return errno == EOPNOTSUPP || errno == EINVAL || errno == EISDIR || errno == ENOENT ? 1 : -errno;
+	if (can_be_named(out))
+		return 0;
+	close(out->fd);
+	out->fd = -1;
+	return 1;
+}
+
+static int open_named(struct wick_outfile *out)
+{
+	out->fd = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	return out->fd < 0 ? -errno : 0;
+}
+
+static int link_nameless(struct wick_outfile *out)
+{
+	char self[32];
+
+	say_self(out, self);
+	return linkat(AT_FDCWD, self, AT_FDCWD, out->temporary, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+/* Puts the file under the first temporary name that is not taken. */
+static int take_name(struct wick_outfile *out, int (*put)(struct wick_outfile *out))
+{
+	int rc = -EEXIST;
+
+	for (unsigned i = 0; rc == -EEXIST && i < NAMES_MAX; i++) {
+		say_temporary(out, i);
+		rc = put(out);
+	}
+	out->named = rc == 0;
+	errno = -rc;
+	return rc;
+}
+
+static int open_file(struct wick_outfile *out, struct wick_diag *diag)
 {
 	int rc;
 
-	for (unsigned i = 0; i < NAMES_MAX; i++) {
-		free(out->temporary);
-		if (asprintf(&out->temporary, "%s.%d-%u.part", out->path, (int)getpid(), i) < 0) {
-			out->temporary = NULL;
-			return wick_diag_say(diag, -ENOMEM, "%s: no memory to write it", out->path);
-		}
-		out->fd = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-		if (out->fd >= 0) {
-			out->direct = fcntl(out->fd, F_SETFL, O_DIRECT) == 0;
-			return 0;
-		}
-		if (errno != EEXIST)
-			break;
-	}
-	rc = fail(out, "cannot be created", diag);
-	free(out->temporary); /* not ours to remove */
-	out->temporary = NULL;
-	return rc;
+	out->temporary = malloc(strlen(out->path) + NAME_BYTES);
+	if (!out->temporary)
+		return wick_diag_say(diag, -ENOMEM, "%s: no memory to write it", out->path);
+	rc = open_nameless(out);
+	if (rc > 0)
+		rc = take_name(out, open_named);
+	if (rc)
+		return fail(out, "cannot be created", diag);
+	out->direct = fcntl(out->fd, F_SETFL, O_DIRECT) == 0;
+	return 0;
 }
 
 /* Filesystems that cannot reserve room are written to as they are. */
@@ -122,7 +177,7 @@ int wick_outfile_create(struct wick_outfile *out, const char *path, uint64_t tot
 	if (rc == 0)
 		rc = open_folder(out, diag);
 	if (rc == 0)
-		rc = open_temporary(out, diag);
+		rc = open_file(out, diag);
 	if (rc == 0)
 		rc = reserve(out, total_bytes, diag);
 	if (rc == 0) {
@@ -198,10 +253,12 @@ int wick_outfile_pad(struct wick_outfile *out, uint32_t align, struct wick_diag 
  * in place all the same, and only that it stays there is not certain. */
 static int put_in_place(struct wick_outfile *out, struct wick_diag *diag)
 {
+	if (!out->named && take_name(out, link_nameless))
+		return fail(out, "linking it into place", diag);
 	if (rename(out->temporary, out->path) < 0)
 		return fail(out, "renaming it into place", diag);
-	free(out->temporary);
-	out->temporary = NULL;
+	out->named = false;
+	out->in_place = true;
 	if (fsync(out->folder) < 0)
 		return fail(out, "is in place, and may be gone after a power cut: syncing its folder", diag);
 	return 0;
@@ -240,7 +297,7 @@ void wick_outfile_discard(struct wick_outfile *out)
 		close(out->fd);
 	if (out->path && out->folder >= 0)
 		close(out->folder);
-	if (out->temporary)
+	if (out->named)
 		unlink(out->temporary);
 	free(out->temporary);
 	free(out->path);

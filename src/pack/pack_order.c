@@ -283,7 +283,7 @@ static int put_in_place(struct reordering *r, const char *out)
 		rc = wick_pack_sidecar_in_order(&r->job, r->predictors, sidecar, r->orders);
 	if (rc == 0) {
 		rc = wick_pack_commit(&r->job);
-		if (rc && moves && r->job.out.temporary)
+		if (rc && moves && !r->job.out.in_place)
 			unlink(sidecar);
 	}
 	free(sidecar);

@@ -66,6 +66,25 @@ int __wrap_open64(const char *path, int flags, ...)
 	return fails(FAILING_OPEN) ? -1 : __real_open64(path, flags, mode);
 }
 
+int __real_openat64(int at, const char *path, int flags, ...);
+int __wrap_openat64(int at, const char *path, int flags, ...);
+
+/* All that the library opens so are files without a name. */
+int __wrap_openat64(int at, const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, mode_t);
+	va_end(args);
+	if (atomic_load(&failing_call) && wanted->named) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return fails(FAILING_NAMELESS) ? -1 : __real_openat64(at, path, flags, mode);
+}
+
 int __real_fcntl64(int fd, int command, ...);
 int __wrap_fcntl64(int fd, int command, ...);
 
@@ -157,6 +176,11 @@ REAL(int, fallocate64, int fd, int mode, off64_t at, off64_t bytes)
 REAL(int, rename, const char *from, const char *to)
 {
 	return fails(FAILING_RENAME) ? -1 : __real_rename(from, to);
+}
+
+REAL(int, linkat, int from_at, const char *from, int to_at, const char *to, int flags)
+{
+	return fails(FAILING_LINK) ? -1 : __real_linkat(from_at, from, to_at, to, flags);
 }
 
 REAL(off64_t, lseek64, int fd, off64_t at, int whence)

@@ -20,7 +20,9 @@ enum failing_kind {
 	FAILING_RENAME = 256,
 	FAILING_FLAGS = 512, /* a file is to be written past the page cache from now on */
 	FAILING_READ_AT = 1024, /* pread and preadv: weights, directories, checkpoints */
-	FAILING_ALL = 2047,
+	FAILING_NAMELESS = 2048, /* opening a file without a name */
+	FAILING_LINK = 4096,     /* giving it one */
+	FAILING_ALL = 8191,
 };
 
 struct failing {
@@ -29,6 +31,7 @@ struct failing {
 	int code;       /* 0: fewer bytes than were asked for: */
 	bool none;      /* no byte; else half of them */
 	bool no_matter; /* the caller has to manage */
+	bool named;     /* there are no files without a name: EOPNOTSUPP each time, not counted */
 };
 
 /* The k-th call of these kinds fails, from now on counted from 1. */

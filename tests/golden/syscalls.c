@@ -29,12 +29,14 @@
 #define OUTPUTS 2
 #define READS (FAILING_READ | FAILING_READ_AT)
 #define WRITES (FAILING_WRITE | FAILING_DIRECT)
+#define FULL (FAILING_OPEN | WRITES | FAILING_RESERVE | FAILING_SYNC | FAILING_CUT | FAILING_RENAME)
 
 static const struct failing faults[] = {
 	{ "EIO", FAILING_READ, EIO },
 	{ "EIO once", FAILING_READ_AT, EIO, .no_matter = true },
 	{ "EIO", FAILING_ALL & ~READS, EIO },
-	{ "ENOSPC", FAILING_OPEN | WRITES | FAILING_RESERVE | FAILING_SYNC | FAILING_CUT | FAILING_RENAME, ENOSPC },
+	{ "ENOSPC", FULL | FAILING_NAMELESS | FAILING_LINK, ENOSPC },
+	{ "ENOSPC, with a name", FULL, ENOSPC, .named = true },
 	{ "EINTR", READS, EINTR, .no_matter = true },
 	{ "EINTR", WRITES | FAILING_RESERVE, EINTR, .no_matter = true },
 	{ "half", READS, .no_matter = true },
@@ -42,6 +44,8 @@ static const struct failing faults[] = {
 	{ "the end", READS, .none = true },
 	{ "no direct write", FAILING_DIRECT, EINVAL, .no_matter = true },
 	{ "no direct I/O", FAILING_FLAGS, EINVAL, .no_matter = true },
+	{ "no file without a name", FAILING_NAMELESS, EOPNOTSUPP, .no_matter = true },
+	{ "a name that is taken", FAILING_LINK, EEXIST, .no_matter = true },
 	{ "nothing reserved", FAILING_RESERVE, EOPNOTSUPP, .no_matter = true },
 };
 

@@ -1,10 +1,24 @@
 # Killed at any moment, pack, in natural order or another, train and import leave the old file or the new one under its
-# name.
+# name. Nothing is beside it where files can be without a name; but for the moment in which a file that is complete has
+# its temporary name and not yet its own.
 # WICK_EXHAUSTIVE=1 kills 50 times each.
 packed plain-f32
 rounds=${WICK_EXHAUSTIVE:+50}
 mv model.gguf old
 sum_old=$(cksum <old)
+
+nameless=$(python3 -c 'import os; os.open(".", os.O_TMPFILE | os.O_WRONLY); print("yes")' 2>/dev/null)
+
+# tidy NAME ROUND SUM FILE: removes what is left beside it, which is to be complete
+tidy() {
+	local left
+
+	for left in "$4".*.part; do
+		[ -e "$left" ] || continue
+		[ -z "$nameless" ] || [ "$(cksum <"$left")" = "$3" ] || echo "$1, round $2: $left is left"
+		rm "$left"
+	done
+}
 
 # Sets `most` to the milliseconds that a command takes, and a tenth: kills come at any moment of it.
 time_of() {
@@ -39,7 +53,7 @@ kill_often() {
 		[ "$sum" = "$sum_old" ] || [ "$sum" = "$sum_new" ] ||
 			echo "$name, round $i: neither the old file nor the new one"
 		wick verify out.gguf >/dev/null || echo "$name, round $i: broken"
-		rm -f out.gguf.*.part
+		tidy "$name" $i "$sum_new" out.gguf
 	done
 	"$@" 2>/dev/null && [ "$(cksum <out.gguf)" = "$sum_new" ] && echo "$name: done in the end"
 }
@@ -59,7 +73,7 @@ for ((i = 0; i < ${rounds:-8}; i++)); do
 	rm -f model.pred.gguf
 	killed $train
 	[ ! -e model.pred.gguf ] || [ "$(cksum <model.pred.gguf)" = "$sum_new" ] || echo "train, round $i: another file"
-	rm -f model.pred.gguf.*.part
+	tidy train $i "$sum_new" model.pred.gguf
 done
 $train >/dev/null 2>&1 && [ "$(cksum <model.pred.gguf)" = "$sum_new" ] && echo "train: done in the end"
 
@@ -72,7 +86,7 @@ for ((i = 0; i < ${rounds:-20}; i++)); do
 	killed $import
 	sum=$(cksum <model.pred.gguf)
 	[ "$sum" = "$sum_new" ] || [ "$sum" = "$sum_imported" ] || echo "import, round $i: neither the old file nor the new one"
-	rm -f model.pred.gguf.*.part
+	tidy import $i "$sum_imported" model.pred.gguf
 done
 $import >/dev/null && [ "$(cksum <model.pred.gguf)" = "$sum_imported" ] && echo "import: done in the end"
 ls

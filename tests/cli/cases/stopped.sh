@@ -1,7 +1,12 @@
 # INT, TERM, HUP and PIPE from outside while pack, order, train and import write: the old file stays under its name,
 # nothing new beside it but the layers that train keeps. A command that was too fast for the signal is tried again.
 
-# caught SIGNAL TEMPORARY COMMAND...: sends it when that file is there; what the command was doing then it goes on with.
+# writes PID TEMPORARY: whether it has a file of this folder open that has no name, or there is one of that name
+writes() {
+	compgen -G "$2" >/dev/null || [ "$(find /proc/$1/fd -lname "$(pwd -P)/*(deleted)" 2>/dev/null)" ]
+}
+
+# caught SIGNAL TEMPORARY COMMAND...: sends it when the command writes; what it was doing then it goes on with.
 caught() {
 	local signal=$1 temporary=$2 pid status tries
 	shift 2
@@ -9,7 +14,7 @@ caught() {
 	for ((tries = 0; tries < 20; tries++)); do
 		env --default-signal=INT,HUP,PIPE "$@" >said 2>&1 &
 		pid=$!
-		until compgen -G "$temporary" >/dev/null || ! kill -0 $pid 2>/dev/null; do sleep 0.01; done
+		until writes $pid "$temporary" || ! kill -0 $pid 2>/dev/null; do sleep 0.01; done
 		kill -STOP $pid 2>/dev/null
 		kill -$signal $pid 2>/dev/null
 		kill -CONT $pid 2>/dev/null
