@@ -253,6 +253,10 @@ int wick_outfile_pad(struct wick_outfile *out, uint32_t align, struct wick_diag 
  * in place all the same, and only that it stays there is not certain. */
 static int put_in_place(struct wick_outfile *out, struct wick_diag *diag)
 {
+	int rc = check_unused(out->path, diag);
+
+	if (rc)
+		return rc;
 	if (!out->named && take_name(out, link_nameless))
 		return fail(out, "linking it into place", diag);
 	if (rename(out->temporary, out->path) < 0)
@@ -264,7 +268,8 @@ static int put_in_place(struct wick_outfile *out, struct wick_diag *diag)
 	return 0;
 }
 
-/* What is left in the buffer goes out rounded up to what a direct write takes; the file is cut to its length. */
+/* What is left in the buffer goes out rounded up to what a direct write takes; the file is cut to its length. Whether a
+ * run has begun meanwhile is asked here too, before the caller puts into place what belongs to this file. */
 int wick_outfile_finish(struct wick_outfile *out, struct wick_diag *diag)
 {
 	uint64_t held = out->bytes - out->flushed, rounded = wick_align_up(held, DIRECT_ALIGN);
@@ -277,7 +282,7 @@ int wick_outfile_finish(struct wick_outfile *out, struct wick_diag *diag)
 	if (ftruncate(out->fd, out->bytes) < 0 || fsync(out->fd) < 0)
 		return fail(out, "syncing", diag);
 	out->finished = true;
-	return 0;
+	return check_unused(out->path, diag);
 }
 
 int wick_outfile_commit(struct wick_outfile *out, struct wick_diag *diag)

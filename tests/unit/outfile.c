@@ -4,6 +4,7 @@
 /* A file comes into place complete or not at all, and leaves nothing else: written without a name, and under a temporary
  * one where the file system has no files without. */
 
+#include "file.h"
 #include "outfile.h"
 #include "packing.h"
 
@@ -196,6 +197,27 @@ static void fails_at_the_end(void)
 	expect_alone(true);
 }
 
+/* A run that begins on the old file while the new one is written, or has just been, keeps it. */
+static void is_refused_to_readers(void)
+{
+	for (int finished = 0; finished < 2; finished++) {
+		struct wick_diag diag = { "" };
+		struct wick_outfile out;
+		struct wick_file reader;
+
+		begin(&out);
+		if (finished)
+			assert_int_equal(wick_outfile_finish(&out, NULL), 0);
+		assert_int_equal(wick_file_open(&reader, out_path, finished, NULL), 0);
+		assert_int_equal(wick_outfile_commit(&out, &diag), -EBUSY);
+		assert_non_null(strstr(diag.text, "is in use: a process reads it"));
+		assert_false(out.in_place);
+		wick_outfile_discard(&out);
+		wick_file_close(&reader);
+		expect_alone(false);
+	}
+}
+
 /* kill -9 in the midst of it; a child that has a name to leave behind ends otherwise, to say so. */
 static void is_killed(void)
 {
@@ -282,7 +304,8 @@ static void has_no_name_here(void **state)
 }
 
 static void (*const each[])(void) = {
-	comes_into_place, is_discarded, goes_round_what_is_there, fails_at_the_end, is_killed, long_names_are_refused,
+	comes_into_place, is_discarded, goes_round_what_is_there, fails_at_the_end, is_refused_to_readers, is_killed,
+	long_names_are_refused,
 };
 
 #define EACH(i, name) { name, without_a_name_or_with, NULL, NULL, (void *)&each[i] }
@@ -295,8 +318,9 @@ int main(void)
 		EACH(1, "is discarded"),
 		EACH(2, "goes round what is there"),
 		EACH(3, "fails at the end"),
-		EACH(4, "is killed"),
-		EACH(5, "long names are refused"),
+		EACH(4, "is refused to readers"),
+		EACH(5, "is killed"),
+		EACH(6, "long names are refused"),
 		cmocka_unit_test(other_errors_are_said),
 	};
 	int rc;

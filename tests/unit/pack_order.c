@@ -6,6 +6,7 @@
 
 #include "packing.h"
 
+#include "file.h"
 #include "model.h"
 #include "predictor_set.h"
 #include "sidecar.h"
@@ -328,6 +329,53 @@ static void interrupted(void **state)
 	free(after.bytes);
 }
 
+struct reading {
+	struct wick_file file;
+	unsigned calls;
+};
+
+static int begin_to_read(void *user, uint64_t done, uint64_t total)
+{
+	struct reading *reading = user;
+
+	(void)done, (void)total;
+	if (++reading->calls == 12)
+		assert_int_equal(wick_file_open(&reading->file, out_path, true, NULL), 0);
+	return 0;
+}
+
+/* A run that begins meanwhile keeps the old model, and that its predictors. */
+static void not_over_what_is_read(void **state)
+{
+	const uint32_t ranks[LAYERS] = { RANK, RANK }, ahead[LAYERS] = { 0 };
+	const struct wick_sidecar_shape shape = { .model_crc = identity(model_path), .layers = LAYERS, .d_model = 72,
+		.n_ff = N_FF, .type = WICK_BF16, .ranks = ranks, .ahead = ahead, .relu = true };
+	struct reading reading = { .calls = 0 };
+	const struct wick_pack_options options = { .order = "coactivation", .trace = trace_path, .progress = begin_to_read,
+		.user = &reading };
+	struct wick_diag diag = { 0 };
+	struct blob blob;
+	unsigned files;
+
+	(void)state;
+	assert_int_equal(wick_sidecar_write(folder_path(&folder, "model.pred.gguf"), &shape, trained_part, NULL, &diag), 0);
+	folder_write(&folder, "ordered.gguf", "old", 3);
+	folder_write(&folder, "ordered.pred.gguf", "predictors", 10);
+	files = folder_count(&folder);
+	assert_int_equal(wick_pack(model_path, out_path, &options, &diag), -EBUSY);
+	assert_non_null(strstr(diag.text, "in use"));
+	assert_int_equal(folder_count(&folder), files);
+	blob = blob_load(out_path);
+	assert_int_equal(blob.count, 3);
+	free(blob.bytes);
+	blob = blob_load(folder_path(&folder, "ordered.pred.gguf"));
+	assert_int_equal(blob.count, 10);
+	free(blob.bytes);
+	wick_file_close(&reading.file);
+	unlink(folder_path(&folder, "model.pred.gguf"));
+	unlink(folder_path(&folder, "ordered.pred.gguf"));
+}
+
 static void damaged(void **state)
 {
 	const struct wick_pack_options options = { .order = "coactivation", .trace = trace_path };
@@ -353,6 +401,7 @@ int main(void)
 		cmocka_unit_test(the_trace_stays_behind),
 		cmocka_unit_test(trained_predictors_move),
 		cmocka_unit_test(interrupted),
+		cmocka_unit_test(not_over_what_is_read),
 		cmocka_unit_test(damaged),
 	};
 
