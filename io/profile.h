@@ -89,7 +89,7 @@ uint32_t wick_profile_depth(const struct wick_profile *profile, uint64_t bytes, 
 enum { WICK_PROFILE_MISSING = 1 };
 
 /* 0; WICK_PROFILE_MISSING when none was ever saved for this key; a negative errno and a sentence that names the file
- * when there is one that cannot be used. */
+ * when there is one that cannot be used: -EBADMSG when it is not even JSON, and so holds nothing. */
 int wick_profile_load(struct wick_profile *profile, const struct wick_profile_key *key, struct wick_diag *diag);
 
 /* Saves it in place of an earlier one, all or nothing. path, of at least 512 bytes, says where; may be NULL. */

@@ -82,7 +82,7 @@ static json_t *to_json(const struct wick_profile *profile)
 		(json_int_t)profile->measured_s, "quick", profile->quick, "cells", cells);
 }
 
-/* Writes beside the path and moves into place. */
+/* Writes beside the path and moves into place; synced first, since after a power cut an empty file could be there. */
 static int write_file(json_t *json, const char *path, struct wick_diag *diag)
 {
 	char draft[PATH_BYTES + 16];
@@ -95,6 +95,8 @@ static int write_file(json_t *json, const char *path, struct wick_diag *diag)
 	errno = 0;
 	if (json_dumpfd(json, fd, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) < 0 || write(fd, "\n", 1) != 1)
 		rc = errno ? -errno : -EIO;
+	if (!rc && fsync(fd) < 0)
+		rc = -errno;
 	if (close(fd) < 0 && !rc)
 		rc = -errno;
 	if (!rc && rename(draft, path) < 0)
@@ -166,7 +168,8 @@ static int from_json(struct wick_profile *profile, const json_t *json, struct wi
 	return take_cells(profile, json_object_get(json, "cells"), diag);
 }
 
-static int read_file(json_t **json, int fd, const char *path, struct wick_diag *diag)
+/* -EBADMSG: it is not JSON. */
+static int read_file(json_t **json, int fd, struct wick_diag *diag)
 {
 	char *text = malloc(FILE_BYTES_MAX);
 	size_t bytes = 0;
@@ -180,11 +183,12 @@ static int read_file(json_t **json, int fd, const char *path, struct wick_diag *
 	}
 	if (!text || got < 0) {
 		rc = text ? -errno : -ENOMEM;
-		wick_diag_say(diag, rc, "%s: %s", path, strerror(-rc));
+		wick_diag_say(diag, rc, "%s", strerror(-rc));
 	} else if (bytes == FILE_BYTES_MAX) {
-		rc = wick_diag_say(diag, -EINVAL, "%s: too long for a profile", path);
+		rc = wick_diag_say(diag, -EINVAL, "too long for a profile");
 	} else if (!(*json = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error))) {
-		rc = wick_diag_say(diag, -EINVAL, "%s: line %d: %s", path, error.line, error.text);
+		rc = json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : -EBADMSG;
+		wick_diag_say(diag, rc, "line %d: %s", error.line, error.text);
 	}
 	free(text);
 	return rc;
@@ -195,7 +199,7 @@ int wick_profile_load(struct wick_profile *profile, const struct wick_profile_ke
 	struct wick_diag reason = { "" };
 	struct wick_profile read = { .key = *key };
 	char path[PATH_BYTES];
-	json_t *json;
+	json_t *json = NULL;
 	int rc = find_path(path, key, diag), fd;
 
 	if (rc < 0)
@@ -205,12 +209,13 @@ int wick_profile_load(struct wick_profile *profile, const struct wick_profile_ke
 		return WICK_PROFILE_MISSING;
 	if (fd < 0)
 		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
-	rc = read_file(&json, fd, path, diag);
+	rc = read_file(&json, fd, &reason);
 	close(fd);
-	if (rc < 0)
-		return rc;
-	rc = from_json(&read, json, &reason);
+	if (!rc)
+		rc = from_json(&read, json, &reason);
 	json_decref(json);
+	if (rc == -ENOMEM)
+		return wick_diag_say(diag, rc, "%s: no memory to read it", path);
 	if (rc < 0)
 		return wick_diag_say(diag, rc, "%s: %s; remove it, or measure again with wick flashbench --save-profile",
 			path, reason.text);

@@ -347,6 +347,22 @@ static void what_is_no_measurement_is_refused(void **state)
 	refuse_cells(cells, 17, "16 sizes");
 }
 
+static int sync_error;
+static off_t synced_bytes; /* of the last file that was synced */
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+
+int __wrap_fsync(int fd)
+{
+	struct stat status;
+
+	assert_int_equal(fstat(fd, &status), 0);
+	synced_bytes = status.st_size;
+	errno = sync_error;
+	return sync_error ? -1 : __real_fsync(fd);
+}
+
 static char folder[256];
 static const struct wick_profile_key key = { .device = "259-0-Some_Drive-1", .method = "uring", .direct = true };
 
@@ -433,13 +449,16 @@ static void write_text(const char *path, const char *text, size_t bytes)
 	close(fd);
 }
 
+/* -EBADMSG where it is no JSON. */
 static void refuse_now(const char *path)
 {
 	struct wick_profile loaded = { .quick = true };
 	struct wick_diag diag = { "" };
+	int rc = wick_profile_load(&loaded, &key, &diag);
 
-	assert_int_equal(wick_profile_load(&loaded, &key, &diag), -EINVAL);
+	assert_int_equal(rc, strstr(diag.text, ": line ") ? -EBADMSG : -EINVAL);
 	assert_non_null(strstr(diag.text, path));
+	assert_non_null(strstr(diag.text, "; remove it, or measure again with wick flashbench --save-profile"));
 	assert_int_equal(loaded.size_count, 0); /* untouched */
 }
 
@@ -495,7 +514,7 @@ static void broken_files_are_refused(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
-/* As left by a full disk, if writing were not all or nothing; and far too much of it. */
+/* As left by a full disk or a power cut, if writing were not all or nothing; and far too much of it. */
 static void cut_and_swollen_files_are_refused(void **state)
 {
 	struct wick_profile profile = small_profile();
@@ -511,8 +530,10 @@ static void cut_and_swollen_files_are_refused(void **state)
 	bytes = fread(text, 1, sizeof(text), file);
 	fclose(file);
 	assert_in_range(bytes, 100, sizeof(text) - 1);
-	for (size_t cut = 0; cut + 2 < bytes; cut += 7)
+	for (size_t cut = 0; cut + 2 < bytes; cut++) {
 		refuse_file(path, text, cut);
+		assert_int_equal(wick_profile_load(&profile, &key, NULL), -EBADMSG);
+	}
 	/* More cells than a profile has room for, in files of both sides of the limit on their length. */
 	for (unsigned cells = 257; cells < 50000; cells *= 150) {
 		file = fopen(path, "w");
@@ -527,6 +548,31 @@ static void cut_and_swollen_files_are_refused(void **state)
 	memset(swollen, '[', sizeof(swollen));
 	refuse_file(path, swollen, sizeof(swollen));
 	assert_int_equal(unlink(path), 0);
+}
+
+/* All of it is on the drive before it takes the old one's place; what cannot be brought there does not. */
+static void is_synced_before_it_is_in_place(void **state)
+{
+	struct wick_profile profile = small_profile(), loaded;
+	struct wick_diag diag = { "" };
+	struct stat status;
+	char path[512];
+
+	(void)state;
+	synced_bytes = 0;
+	assert_int_equal(wick_profile_save(&profile, path, NULL), 0);
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(synced_bytes, status.st_size);
+	profile.quick = true;
+	sync_error = EIO;
+	assert_int_equal(wick_profile_save(&profile, NULL, &diag), -EIO);
+	sync_error = 0;
+	assert_non_null(strstr(diag.text, path));
+	assert_int_equal(wick_profile_load(&loaded, &key, NULL), 0);
+	assert_false(loaded.quick);
+	assert_int_equal(unlink(path), 0);
+	*strrchr(path, '/') = 0;
+	assert_int_equal(rmdir(path), 0); /* no draft is left */
 }
 
 static void places_that_cannot_be_used_are_named(void **state)
@@ -620,6 +666,7 @@ int main(void)
 		cmocka_unit_test(keys_keep_apart),
 		cmocka_unit_test(broken_files_are_refused),
 		cmocka_unit_test(cut_and_swollen_files_are_refused),
+		cmocka_unit_test(is_synced_before_it_is_in_place),
 		cmocka_unit_test(places_that_cannot_be_used_are_named),
 		cmocka_unit_test(a_quick_probe_makes_a_profile),
 	};
