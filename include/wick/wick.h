@@ -125,7 +125,7 @@ struct wick_plan {
 	double predicted_flash_ms;   /* of reading, some or all of which runs beside */
 	double predicted_compute_ms; /* of computing */
 	double predicted_bundles_active, predicted_bundles_read, predicted_flash_bytes; /* sparse: of a token */
-	char profile[192];           /* what the prediction rests on: the drive; */
+	char profile[1024];          /* what the prediction rests on: the drive; */
 	char firing[192];            /* sparse: which neurons */
 };
 

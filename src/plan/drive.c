@@ -8,6 +8,7 @@
 #include "device.h"
 #include "file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -26,18 +27,24 @@ static void say_profile(struct wick_drive *drive)
 	snprintf(drive->said, sizeof(drive->said), "%sprofile of %s", drive->profile.quick ? "quick " : "", day);
 }
 
-/* Measures for two seconds and keeps what came out. */
-static int measure_now(struct wick_drive *drive, const struct wick_file *file, const char *method)
+static void say_why_none(struct wick_drive *drive, const struct wick_diag *why)
+{
+	snprintf(drive->said, sizeof(drive->said), "no profile: %.1000s", why->text);
+}
+
+/* Measures for two seconds and keeps what came out, in place of what is damaged. */
+static int measure_now(struct wick_drive *drive, const struct wick_file *file, const char *method, bool damaged)
 {
 	struct wick_diag diag = { .text = "" };
 	int err = wick_profile_probe(&drive->profile, file, method, WICK_PROFILE_PROBE_NS, NULL, &diag);
 
 	if (err) {
-		snprintf(drive->said, sizeof(drive->said), "no profile: %.150s", diag.text);
+		say_why_none(drive, &diag);
 		return err;
 	}
-	snprintf(drive->said, sizeof(drive->said), "quick profile, measured just now%s",
-		wick_profile_save(&drive->profile, NULL, &diag) ? " and not kept" : "");
+	snprintf(drive->said, sizeof(drive->said), "quick profile, measured just now%s%s",
+		wick_profile_save(&drive->profile, NULL, &diag) ? " and not kept" : "",
+		damaged ? ": the one that was kept was damaged" : "");
 	return 0;
 }
 
@@ -46,6 +53,7 @@ void wick_drive_find(struct wick_drive *drive, const struct wick_file *file, con
 	struct wick_profile_key key = { .direct = file->direct };
 	struct wick_diag diag = { .text = "" };
 	struct wick_device device;
+	bool large = file->size >= WICK_DRIVE_FILE_BYTES;
 	int found;
 
 	*drive = (struct wick_drive){ 0 };
@@ -55,16 +63,16 @@ void wick_drive_find(struct wick_drive *drive, const struct wick_file *file, con
 		snprintf(key.method, sizeof(key.method), "%s", method);
 		found = wick_profile_load(&drive->profile, &key, &diag);
 	}
-	if (found < 0)
-		snprintf(drive->said, sizeof(drive->said), "no profile: %.150s", diag.text);
-	else if (found == 0)
+	if (found == 0)
 		say_profile(drive);
-	else if (file->size < WICK_DRIVE_FILE_BYTES)
+	else if (measure && large && (found == WICK_PROFILE_MISSING || found == -EBADMSG))
+		found = measure_now(drive, file, method, found == -EBADMSG);
+	else if (found < 0)
+		say_why_none(drive, &diag);
+	else if (!large)
 		snprintf(drive->said, sizeof(drive->said), "no profile, and the model is too small to measure the drive by");
-	else if (!measure)
-		snprintf(drive->said, sizeof(drive->said), "no profile");
 	else
-		found = measure_now(drive, file, method);
+		snprintf(drive->said, sizeof(drive->said), "no profile");
 	drive->known = found == 0;
 }
 

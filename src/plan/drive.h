@@ -15,7 +15,7 @@ struct wick_file;
 struct wick_drive {
 	struct wick_profile profile; /* when known */
 	bool known;
-	char said[192]; /* for people: what profile, or why none */
+	char said[1024]; /* for people: what profile, or why none */
 };
 
 /* A drive is measured by reading a file of at least so much (a smaller one may be in caches on the way), and into so
@@ -23,8 +23,8 @@ struct wick_drive {
 #define WICK_DRIVE_FILE_BYTES (256ull << 20)
 #define WICK_DRIVE_MEMORY_BYTES (160ull << 20)
 
-/* Finds the profile that was kept for the drive under the file and the method. With `measure` one that is missing is
- * made in two seconds and kept. That nothing is known is no error: drive->said has the reason. -ECANCELED never. */
+/* Finds the profile that was kept for the drive under the file and the method. With `measure` one that is missing, or
+ * damaged, is made in two seconds and kept. That nothing is known is no error: drive->said has the reason. */
 void wick_drive_find(struct wick_drive *drive, const struct wick_file *file, const char *method, bool measure);
 
 /* Of one more read among many of bytes_min to bytes_max; a guess in the middle of today's drives when nothing is

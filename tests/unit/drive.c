@@ -115,19 +115,36 @@ static void a_large_file_is_measured_once(void **state)
 	wick_file_close(&file);
 }
 
+static void break_profiles(const char *text)
+{
+	char command[400];
+
+	snprintf(command, sizeof(command), "for f in '%s'/wick/*; do printf '%s' >\"$f\"; done", folder, text);
+	assert_int_equal(system(command), 0);
+}
+
+/* Refused with what to do about it; and one that holds nothing is measured anew where that may be done. */
 static void a_broken_profile_is_said(void **state)
 {
+	static const char *const texts[] = { "", "{", "{}" };
 	struct wick_file file = open_model();
 	struct wick_drive drive;
-	char command[400];
 
 	(void)state;
 	keep_profile(&file, false);
-	snprintf(command, sizeof(command), "for f in '%s'/wick/*; do echo '{' >\"$f\"; done", folder);
-	assert_int_equal(system(command), 0);
+	for (int i = 0; i < 3; i++) {
+		break_profiles(texts[i]);
+		wick_drive_find(&drive, &file, "pread", i == 2);
+		assert_false(drive.known);
+		assert_memory_equal(drive.said, "no profile: ", strlen("no profile: "));
+		assert_non_null(strstr(drive.said, "remove it, or measure again with wick flashbench --save-profile"));
+	}
+	break_profiles("");
 	wick_drive_find(&drive, &file, "pread", true);
-	assert_false(drive.known);
-	assert_memory_equal(drive.said, "no profile: ", strlen("no profile: "));
+	assert_true(drive.known);
+	assert_string_equal(drive.said, "quick profile, measured just now: the one that was kept was damaged");
+	wick_drive_find(&drive, &file, "pread", true);
+	assert_memory_equal(drive.said, "quick profile of ", strlen("quick profile of "));
 	wick_file_close(&file);
 }
 
