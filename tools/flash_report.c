@@ -5,10 +5,7 @@
 
 #include "flash.h"
 #include "json.h"
-
-#include <errno.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "output.h"
 
 void flash_print_head(FILE *out)
 {
@@ -123,17 +120,11 @@ static void write_rows(const struct flash_sweep *sweep, FILE *out)
 
 int flash_write_csv(const struct flash_sweep *sweep, const char *path, struct wick_diag *diag)
 {
-	FILE *out = fopen(path, "we");
-	struct stat status;
-	int rc;
+	struct output output;
+	int rc = output_begin(&output, path, diag);
 
-	if (!out)
-		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
-	write_rows(sweep, out);
-	rc = ferror(out) ? -EIO : 0;
-	if (fclose(out) && !rc)
-		rc = -errno;
-	if (rc < 0 && !stat(path, &status) && S_ISREG(status.st_mode))
-		unlink(path);
-	return rc < 0 ? wick_diag_say(diag, rc, "%s: %s", path, strerror(-rc)) : 0;
+	if (rc)
+		return rc;
+	write_rows(sweep, output.to);
+	return output_end(&output, 0, diag);
 }
