@@ -5,6 +5,8 @@
 
 #include "gnuplot.h"
 
+#include "output.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -14,32 +16,45 @@
 
 extern char **environ;
 
-/* Runs gnuplot with these as its input and output. 0, a negative errno when it cannot be started, -EIO when it fails. */
-static int run_gnuplot(char *const *words, int in, int out)
+/* Starts gnuplot with these as its input and output. */
+static int start(pid_t *child, char *const *words, int in, int out)
 {
 	posix_spawn_file_actions_t actions;
-	int rc, status = 0;
-	pid_t child;
+	int rc;
 
 	posix_spawn_file_actions_init(&actions);
 	if (in >= 0)
 		posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-	rc = -posix_spawnp(&child, words[0], &actions, NULL, words, environ);
+	rc = -posix_spawnp(child, words[0], &actions, NULL, words, environ);
 	posix_spawn_file_actions_destroy(&actions);
-	if (rc < 0)
-		return rc;
+	return rc;
+}
+
+/* Waits for its end: -EIO when it failed. */
+static int await(pid_t child)
+{
+	int status = 0;
+
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
 
-int gnuplot_check(struct wick_diag *diag)
+static int run_version(int nowhere)
 {
 	char *words[] = { "gnuplot", "--version", NULL };
+	pid_t child;
+	int rc = start(&child, words, -1, nowhere);
+
+	return rc ? rc : await(child);
+}
+
+int gnuplot_check(struct wick_diag *diag)
+{
 	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	int rc = nowhere < 0 ? -errno : run_gnuplot(words, -1, nowhere);
+	int rc = nowhere < 0 ? -errno : run_version(nowhere);
 
 	if (nowhere >= 0)
 		close(nowhere);
@@ -69,27 +84,61 @@ int gnuplot_begin(FILE **script, const char *path, struct wick_diag *diag)
 	return 0;
 }
 
-static int draw(FILE *script, const char *path, struct wick_diag *diag)
+/* All that comes out of the pipe. */
+static int take_figure(int from, FILE *figure)
+{
+	char piece[4096];
+	ssize_t got;
+
+	while ((got = read(from, piece, sizeof(piece))) != 0) {
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		if (got > 0 && fwrite(piece, 1, (size_t)got, figure) != (size_t)got)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Through a pipe: gnuplot exits 0 when what it writes to is full, and the figure would end in its midst. */
+static int draw(FILE *script, FILE *figure)
 {
 	char *words[] = { "gnuplot", "-", NULL };
-	int out = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666), rc;
+	int ends[2], rc, taken;
+	pid_t child;
 
-	if (out < 0)
-		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
 	lseek(fileno(script), 0, SEEK_SET);
-	rc = run_gnuplot(words, fileno(script), out);
-	if (rc < 0)
-		wick_diag_say(diag, rc, "%s: gnuplot failed: %s", path, strerror(-rc));
-	if (close(out) < 0 && !rc)
-		rc = wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
-	return rc;
+	rc = start(&child, words, fileno(script), ends[1]);
+	close(ends[1]);
+	taken = rc ? rc : take_figure(ends[0], figure);
+	close(ends[0]); /* which ends gnuplot, too, should taking have failed */
+	if (!rc)
+		rc = await(child);
+	return taken ? taken : rc;
+}
+
+/* Whether the script is there as it was written: what failed in its midst is not told again by the end. */
+static int end_script(FILE *script, const char *path, struct wick_diag *diag)
+{
+	if (fflush(script))
+		return wick_diag_say(diag, -errno, "%s: temporary file: %s", path, strerror(errno));
+	return ferror(script) ? wick_diag_say(diag, -EIO, "%s: temporary file: %s", path, strerror(EIO)) : 0;
 }
 
 int gnuplot_draw(FILE *script, const char *path, struct wick_diag *diag)
 {
-	int rc = fflush(script) ? wick_diag_say(diag, -errno, "%s: temporary file: %s", path, strerror(errno)) :
-		draw(script, path, diag);
+	struct output figure;
+	int rc = end_script(script, path, diag);
 
+	if (!rc)
+		rc = output_begin(&figure, path, diag);
+	if (!rc) {
+		rc = draw(script, figure.to);
+		if (rc)
+			wick_diag_say(diag, rc, "%s: gnuplot failed: %s", path, strerror(-rc));
+		rc = output_end(&figure, rc, diag);
+	}
 	fclose(script);
 	return rc;
 }

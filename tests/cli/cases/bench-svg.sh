@@ -13,4 +13,6 @@ words = ["".join(text.itertext()).strip() for text in tree.fromstring(figure).it
 print([name for name in ("naive", "predictor", "bundling", "lookahead", "computing", "waiting for flash") if name in words])
 print("background:", 'fill="white"' in figure.split("<g", 1)[0])
 PY
+wick bench model.gguf --ctx 64 --tokens 3 --svg /dev/full 2>said >/dev/null
+echo "exit $?, $(grep ^wick said)"
 misuse bench model.gguf --svg

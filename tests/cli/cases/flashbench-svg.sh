@@ -9,3 +9,6 @@ for figure in depths threads; do
 	echo "$figure:"
 	sed -nE 's|.*<text>(<tspan[^>]*>)?([^<]*[a-zB][^<]*)<.*|\2|p' $figure.svg | sed -E 's/reads, .*, buffered/reads, DRIVE, buffered/'
 done
+# A figure that cannot be written is a failure, though gnuplot ends well.
+wick flashbench . $tiny --svg /dev/full 2>said >/dev/null
+echo "exit $?, $(grep ^wick said)"
