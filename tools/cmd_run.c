@@ -9,14 +9,12 @@
 #include "figures.h"
 #include "generate.h"
 #include "json.h"
+#include "output.h"
 #include "progress.h"
 #include "prompt.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const char *model_path, *prompt_text, *prompt_path, *stats_path, *logits_path;
 static struct generate_options generate;
@@ -67,28 +65,6 @@ static int check(struct wick_diag *diag)
 	return engine_options_check(diag);
 }
 
-static int open_output(const char *path, FILE **out, struct wick_diag *diag)
-{
-	if (path)
-		*out = fopen(path, "wbe");
-	return path && !*out ? wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno)) : 0;
-}
-
-/* A file that could not be written whole is worth a failure, and is not left there; a pipe or device is not ours. */
-static int close_output(const char *path, FILE *out, int rc, struct wick_diag *diag)
-{
-	bool failed = out && ferror(out);
-	struct stat status;
-
-	if (!out || (!fclose(out) && !failed))
-		return rc;
-	if (!rc)
-		rc = wick_diag_say(diag, -EIO, "%s: %s", path, strerror(errno));
-	if (!stat(path, &status) && S_ISREG(status.st_mode))
-		unlink(path);
-	return rc;
-}
-
 static void choose_seed(void)
 {
 	uint32_t random = 0;
@@ -100,14 +76,22 @@ static void choose_seed(void)
 	seed = random;
 }
 
-static int print_results(const struct wick *wick, const struct run_figures *figures, json_t *text, FILE *stats)
+static int write_stats(const json_t *json, struct wick_diag *diag)
+{
+	struct output output;
+	int rc = output_begin(&output, stats_path, diag);
+
+	return rc ? rc : output_end(&output, json_print(json, output.to), diag);
+}
+
+static int print_results(const struct wick *wick, const struct run_figures *figures, json_t *text,
+	struct wick_diag *diag)
 {
 	json_t *json = run_json(figures, wick_report_of(wick), wick_plan_of(wick));
-	int rc = 0;
+	int rc;
 
 	print_figures(figures, wick_plan_of(wick), stderr);
-	if (stats)
-		rc = json_print(json, stats);
+	rc = stats_path ? write_stats(json, diag) : 0;
 	if (!rc && text) {
 		json_object_set(json, "text", text);
 		rc = json_print(json, stdout);
@@ -116,30 +100,28 @@ static int print_results(const struct wick *wick, const struct run_figures *figu
 	return rc;
 }
 
-/* With the model open: files, text, figures. */
+/* With the model open: text, logits, figures. */
 static int run_open(struct wick *wick, const struct prompt *prompt, struct wick_diag *diag)
 {
 	struct run_figures figures = { .seed = seed };
-	FILE *logits = NULL, *stats = NULL;
 	json_t *text = NULL;
+	FILE *logits;
 	int rc;
 
 	print_start(wick_report_of(wick), wick_plan_of(wick), stderr);
-	rc = open_output(logits_path, &logits, diag);
+	rc = output_open(&logits, logits_path, diag);
+	if (rc)
+		return rc;
+	wick_seed(wick, seed);
+	generate.logits = logits;
+	generate.logits_path = logits_path;
+	generate.keep_text = as_json;
+	rc = generate_text(wick, prompt, &generate, &figures, &text, diag);
+	rc = output_close(logits, logits_path, rc, diag);
 	if (!rc)
-		rc = open_output(stats_path, &stats, diag);
-	if (!rc) {
-		wick_seed(wick, seed);
-		generate.logits = logits;
-		generate.logits_path = logits_path;
-		generate.keep_text = as_json;
-		rc = generate_text(wick, prompt, &generate, &figures, &text, diag);
-	}
-	if (!rc)
-		rc = print_results(wick, &figures, text, stats);
+		rc = print_results(wick, &figures, text, diag);
 	json_decref(text);
-	rc = close_output(logits_path, logits, rc, diag);
-	return close_output(stats_path, stats, rc, diag);
+	return rc;
 }
 
 static int run(struct wick_diag *diag)

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "flash.h"
 #include "median.h"
+#include "output.h"
 #include "probe.h"
 #include "profile.h"
 #include "progress.h"
@@ -123,5 +124,5 @@ void flash_print_point(const struct flash_point *point)
 {
 	printf("%6s x %4u: predicted %10.1f us, measured %10.1f us, %+5.1f%%\n", SIZE(point->chunk_bytes), point->reads,
 		point->predicted_us, point->measured_us, 100 * point->error);
-	fflush(stdout);
+	output_flush(NULL); /* an error is told in the end */
 }

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "flash.h"
 #include "median.h"
+#include "output.h"
 #include "progress.h"
 
 #include <errno.h>
@@ -61,7 +62,7 @@ static void finish_cell(struct flash_sweep *sweep, const struct flash_cell *roun
 		flash_print_head(stdout);
 	if (print) {
 		flash_print_cell(cell, stdout);
-		fflush(stdout);
+		output_flush(NULL); /* an error is told in the end: other files may be wanted, too */
 	}
 	sweep->count++;
 }

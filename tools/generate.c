@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "json.h"
+#include "output.h"
 #include "progress.h"
 #include "text.h"
 
@@ -63,8 +64,11 @@ static int eval(struct generator *gen, const uint32_t *ids, uint32_t count)
 	wick_logits_fn each = gen->options->logits ? write_logits : NULL;
 	int rc = wick_eval(gen->wick, ids, count, each, gen, gen->diag);
 
-	if (!rc && gen->write_error)
-		return wick_diag_say(gen->diag, -EIO, "%s: %s", gen->options->logits_path, strerror(gen->write_error));
+	if (rc == -ECANCELED)
+		gen->diag->text[0] = 0; /* which is an end, and no failure to tell of */
+	if (gen->write_error && (!rc || rc == -ECANCELED))
+		return wick_diag_say(gen->diag, -gen->write_error, "%s: %s", gen->options->logits_path,
+			strerror(gen->write_error));
 	return rc;
 }
 
@@ -115,9 +119,7 @@ static int write_token(struct generator *gen, uint32_t id)
 
 	text_join(&gen->joiner, text, bytes, gen->out);
 	gen->figures->tokens++;
-	if (fflush(gen->out))
-		return wick_diag_say(gen->diag, -EIO, "standard output: %s", strerror(errno));
-	return 0;
+	return gen->options->keep_text ? 0 : output_flush(gen->diag);
 }
 
 /* Why no token may follow now, or NULL. */
@@ -188,10 +190,10 @@ int generate_text(struct wick *wick, const struct prompt *prompt, const struct g
 	if (!options->keep_text) {
 		if (figures->tokens)
 			putchar('\n');
-		fflush(stdout);
-		return rc;
+		return rc ? rc : output_flush(diag);
 	}
-	fclose(gen.out);
+	if (fclose(gen.out) && !rc)
+		rc = -ENOMEM;
 	*text = rc ? NULL : wick_json_text(kept, kept_bytes);
 	free(kept);
 	return rc;

@@ -26,3 +26,13 @@ int output_begin(struct output *output, const char *path, struct wick_diag *diag
 /* Writes it, unless rc says that there is nothing to write, and frees it in any case. 0 is a file that is whole; after
  * a failure there is none, unless the name is of a pipe or a device. */
 int output_end(struct output *output, int rc, struct wick_diag *diag);
+
+/* A file whose content comes bit by bit; *out is NULL without a path. */
+int output_open(FILE **out, const char *path, struct wick_diag *diag);
+
+/* Ends it (NULL is fine), rc being what became of the content, and returns rc or why the file is not whole. After a
+ * failure there is none, as above. */
+int output_close(FILE *out, const char *path, int rc, struct wick_diag *diag);
+
+/* Hands on what was printed to standard output. 0, or the first error that there was: it is kept, as errno is not. */
+int output_flush(struct wick_diag *diag);

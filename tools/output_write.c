@@ -81,3 +81,33 @@ int output_end(struct output *output, int rc, struct wick_diag *diag)
 	free(output->text);
 	return rc;
 }
+
+int output_open(FILE **out, const char *path, struct wick_diag *diag)
+{
+	*out = path ? fopen(path, "wbe") : NULL;
+	return path && !*out ? wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno)) : 0;
+}
+
+/* What failed before the end was told by whoever wrote, with its reason; this is for those who did not look. */
+int output_close(FILE *out, const char *path, int rc, struct wick_diag *diag)
+{
+	bool failed = out && ferror(out);
+	int end = out && fclose(out) ? -errno : failed ? -EIO : 0;
+
+	if (!rc && end)
+		rc = wick_diag_say(diag, end, "%s: %s", path, strerror(-end));
+	if (out && rc)
+		remove_part(path);
+	return rc;
+}
+
+int output_flush(struct wick_diag *diag)
+{
+	static int first;
+
+	if (fflush(stdout) && !first)
+		first = -errno;
+	if (ferror(stdout) && !first)
+		first = -EIO;
+	return first ? wick_diag_say(diag, first, "standard output: %s", strerror(-first)) : 0;
+}

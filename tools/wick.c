@@ -77,12 +77,9 @@ static int complain(const struct command *command, struct wick_diag *diag, int e
 static int finish_output(const struct command *command, int exit_code)
 {
 	struct wick_diag diag = { "" };
-	int failed = ferror(stdout);
+	int rc = output_flush(&diag);
 
-	if (!fflush(stdout) && !failed)
-		return exit_code;
-	wick_diag_say(&diag, -EIO, "standard output: %s", strerror(errno));
-	return exit_code ? exit_code : complain(command, &diag, EXIT_FAILURE);
+	return exit_code || !rc ? exit_code : complain(command, &diag, EXIT_FAILURE);
 }
 
 static bool is_one_of(const char *word, const char *a, const char *b)
