@@ -36,18 +36,18 @@ static const char *ring_fix(int error)
 	return "Linux 6.1 or newer with CONFIG_IO_URING, and no seccomp filter that hides it";
 }
 
-/* Reads the beginning of the file once. */
-static int read_once(struct wick_io *io, const struct wick_file *file)
+/* Reads the beginning of the file once. The buffer is the caller's, who frees it when the queue has let go of it. */
+static int read_once(struct wick_io *io, const struct wick_file *file, void **buffer)
 {
 	struct wick_io_request request = { .file = file };
-	void *buffer;
 
-	if (posix_memalign(&buffer, WICK_MAX(file->memory_align, 4096u), file->offset_align))
+	if (posix_memalign(buffer, WICK_MAX(file->memory_align, 4096u), file->offset_align)) {
+		*buffer = NULL;
 		return -ENOMEM;
-	request.one = (struct iovec){ buffer, file->offset_align };
+	}
+	request.one = (struct iovec){ *buffer, file->offset_align };
 	wick_io_submit(io, &request);
 	wick_io_wait(io);
-	free(buffer);
 	return request.result;
 }
 
@@ -94,6 +94,7 @@ static void look_at_ring(struct doctor *doctor, const struct wick_file *file)
 {
 	const struct wick_io_options options = { .method = "uring", .depth = DEPTH };
 	struct wick_diag diag = { "" };
+	void *buffer = NULL;
 	struct wick_io *io;
 	int rc = wick_io_create(&io, &options, &diag);
 
@@ -101,7 +102,7 @@ static void look_at_ring(struct doctor *doctor, const struct wick_file *file)
 		look_at_pool(doctor, diag.text, ring_fix(rc));
 		return;
 	}
-	rc = file ? read_once(io, file) : 0;
+	rc = file ? read_once(io, file, &buffer) : 0;
 	if (rc < 0) {
 		snprintf(diag.text, sizeof(diag.text), "a read through it failed: %s", strerror(-rc));
 		look_at_pool(doctor, diag.text, ring_fix(rc));
@@ -109,7 +110,8 @@ static void look_at_ring(struct doctor *doctor, const struct wick_file *file)
 		doctor_note(doctor, "io_uring", DOCTOR_OK, NULL, "%s", file ? "a read through it works" : "there");
 		look_at_lock(doctor, io);
 	}
-	wick_io_destroy(io);
+	if (wick_io_destroy(io) == 0) /* else the kernel may still write to it */
+		free(buffer);
 }
 
 static void look_at_alignment(struct doctor *doctor, const struct wick_file *file)

@@ -158,8 +158,8 @@ static void *run_stages(void *argument)
 		snprintf(bench->method, sizeof(bench->method), "%s", wick_io_method(reader->io));
 		snprintf(bench->why, sizeof(bench->why), "%s", wick_io_why(reader->io));
 	}
-	wick_io_destroy(reader->io);
-	wick_probe_destroy(reader->probe);
+	if (wick_io_destroy(reader->io) == 0) /* else the kernel may still write to its memory */
+		wick_probe_destroy(reader->probe);
 	return NULL;
 }
 

@@ -115,8 +115,8 @@ int flash_check_run(struct flash_bench *bench, struct flash_check *check, void (
 		rc = wick_probe_create(&probe, &options, diag);
 	if (!rc)
 		rc = measure_points(check, bench, probe, &profile, tell, diag);
-	wick_io_destroy(options.io);
-	wick_probe_destroy(probe);
+	if (wick_io_destroy(options.io) == 0) /* else the kernel may still write to its memory */
+		wick_probe_destroy(probe);
 	return rc;
 }
 
