@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The file that flashbench reads. One that it makes loses its name at once and is opened again through /proc, so that
- * nothing is left behind whatever becomes of the process. */
+/* The file that flashbench reads. One that it makes has no name and is opened again through /proc, so that nothing is
+ * left behind whatever becomes of the process. */
 
 #include "bits.h"
 #include "flash.h"
@@ -44,12 +44,21 @@ static int write_block(int fd, const void *block, size_t bytes, uint64_t offset)
 	return 0;
 }
 
-/* Puts a block on the drive and drops it from the page cache, which is not ours to fill. */
-static void settle_block(int fd, uint64_t offset)
+/* Where the kernel cannot sync a part, what comes in the end syncs all. Errors count here: one that was told for a
+ * block is not told again by fdatasync. */
+static int sync_block(int fd, uint64_t offset, unsigned how)
 {
-	sync_file_range(fd, (off_t)offset, BLOCK_BYTES,
+	return sync_file_range(fd, (off_t)offset, BLOCK_BYTES, how) < 0 && errno != ENOSYS ? -errno : 0;
+}
+
+/* Puts a block on the drive and drops it from the page cache, which is not ours to fill. */
+static int settle_block(int fd, uint64_t offset)
+{
+	int rc = sync_block(fd, offset,
 		SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+
 	posix_fadvise(fd, (off_t)offset, BLOCK_BYTES, POSIX_FADV_DONTNEED);
+	return rc;
 }
 
 /* While one block is written the one before settles. */
@@ -60,9 +69,10 @@ static int fill(int fd, uint64_t size, void *block, struct progress *progress)
 	for (uint64_t at = 0; at < size && !rc; at += BLOCK_BYTES) {
 		fill_block(block, BLOCK_BYTES / sizeof(uint64_t), at / BLOCK_BYTES + 1);
 		rc = write_block(fd, block, (size_t)WICK_MIN((uint64_t)BLOCK_BYTES, size - at), at);
-		sync_file_range(fd, (off_t)at, BLOCK_BYTES, SYNC_FILE_RANGE_WRITE);
-		if (at)
-			settle_block(fd, at - BLOCK_BYTES);
+		if (!rc)
+			rc = sync_block(fd, at, SYNC_FILE_RANGE_WRITE);
+		if (!rc && at)
+			rc = settle_block(fd, at - BLOCK_BYTES);
 		if (!rc && progress_show(progress, at, size))
 			rc = -ECANCELED;
 	}
@@ -86,20 +96,39 @@ static int refuse_to_fill(const char *folder, uint64_t size, struct wick_diag *d
 	return 0;
 }
 
-/* A file without a name. Returns its descriptor. */
-static int make_nameless(const char *folder, struct wick_diag *diag)
+/* Where a file system makes no file without a name it has one for a moment. */
+static int make_and_unlink(const char *folder)
 {
-	char *path = NULL;
-	int fd, rc;
+	char *path;
+	int fd;
 
 	if (asprintf(&path, "%s/.wick-flashbench-XXXXXX", folder) < 0)
-		return wick_diag_say(diag, -ENOMEM, "no memory for a path");
+		return -ENOMEM;
 	fd = mkostemp(path, O_CLOEXEC);
-	rc = fd < 0 ? wick_diag_say(diag, -errno, "%s: cannot make a test file there: %s", folder, strerror(errno)) : fd;
+	fd = fd < 0 ? -errno : fd;
 	if (fd >= 0)
 		unlink(path);
 	free(path);
-	return rc;
+	return fd;
+}
+
+/* A file without a name. Returns its descriptor. */
+static int make_nameless(const char *folder, struct wick_diag *diag)
+{
+	int fd = open(folder, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		fd = make_and_unlink(folder);
+	return fd < 0 ? wick_diag_say(diag, fd, "%s: cannot make a test file there: %s", folder, strerror(-fd)) : fd;
+}
+
+/* File systems that cannot reserve room are written to as they are. */
+static int reserve(int fd, uint64_t size)
+{
+	while (fallocate(fd, 0, 0, (off_t)size) < 0)
+		if (errno != EINTR)
+			return errno == EOPNOTSUPP || errno == ENOSYS ? 0 : -errno;
+	return 0;
 }
 
 static int write_file(int fd, const char *folder, uint64_t size, struct wick_diag *diag)
@@ -108,8 +137,8 @@ static int write_file(int fd, const char *folder, uint64_t size, struct wick_dia
 	void *block = malloc(BLOCK_BYTES);
 	int rc = block ? 0 : -ENOMEM;
 
-	if (!rc && fallocate(fd, 0, 0, (off_t)size) < 0 && errno != EOPNOTSUPP)
-		rc = -errno;
+	if (!rc)
+		rc = reserve(fd, size);
 	progress_begin(&progress, "writing the test file,");
 	if (!rc)
 		rc = fill(fd, size, block, &progress);

@@ -8,6 +8,7 @@
 #include "bits.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -51,14 +52,20 @@ static void sizes_are_said_short(void **state)
 
 static struct flash_bench bench;
 
-static int make_file(void **state)
+static const char *scratch(void)
 {
 	const char *folder = getenv("TMPDIR");
+
+	return folder ? folder : "/tmp";
+}
+
+static int make_file(void **state)
+{
 	struct wick_diag diag = { "" };
 
 	(void)state;
 	bench = (struct flash_bench){ .seconds = 0.02, .io = { .method = "pread" } };
-	return flash_open(&bench, folder ? folder : "/tmp", 1 << 20, false, &diag);
+	return flash_open(&bench, scratch(), 1 << 20, false, &diag);
 }
 
 static int drop_file(void **state)
@@ -84,6 +91,141 @@ static void the_test_file_is_noise(void **state)
 		assert_in_range(seen[i], 3700, 4500); /* 4096, and more than six deviations on both sides */
 	for (unsigned i = 4096; i < sizeof(bytes); i += 4096)
 		assert_memory_not_equal(bytes, bytes + i, 512);
+}
+
+/* System calls that fail on command, with a positive errno; 0: they work. */
+static struct {
+	int sync_error, reserve_error, nameless_error;
+	unsigned sync_how; /* the flags that it fails with */
+	unsigned reserve_times;
+	unsigned names;    /* of files that were made with one */
+} calls;
+
+int __real_sync_file_range(int fd, off64_t offset, off64_t bytes, unsigned how);
+int __wrap_sync_file_range(int fd, off64_t offset, off64_t bytes, unsigned how);
+int __real_fallocate64(int fd, int mode, off64_t offset, off64_t bytes);
+int __wrap_fallocate64(int fd, int mode, off64_t offset, off64_t bytes);
+int __real_open64(const char *path, int flags, ...);
+int __wrap_open64(const char *path, int flags, ...);
+int __real_mkostemp64(char *path, int flags);
+int __wrap_mkostemp64(char *path, int flags);
+
+static int fails_with(int error)
+{
+	errno = error;
+	return -1;
+}
+
+int __wrap_sync_file_range(int fd, off64_t offset, off64_t bytes, unsigned how)
+{
+	if (calls.sync_error && how == calls.sync_how)
+		return fails_with(calls.sync_error);
+	return __real_sync_file_range(fd, offset, bytes, how);
+}
+
+int __wrap_fallocate64(int fd, int mode, off64_t offset, off64_t bytes)
+{
+	if (!calls.reserve_times)
+		return __real_fallocate64(fd, mode, offset, bytes);
+	calls.reserve_times--;
+	return fails_with(calls.reserve_error);
+}
+
+int __wrap_open64(const char *path, int flags, ...)
+{
+	va_list rest;
+	mode_t mode;
+
+	va_start(rest, flags);
+	mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(rest, mode_t) : 0;
+	va_end(rest);
+	if (calls.nameless_error && (flags & O_TMPFILE) == O_TMPFILE)
+		return fails_with(calls.nameless_error);
+	return __real_open64(path, flags, mode);
+}
+
+int __wrap_mkostemp64(char *path, int flags)
+{
+	calls.names++;
+	return __real_mkostemp64(path, flags);
+}
+
+static int mend_calls(void **state)
+{
+	(void)state;
+	memset(&calls, 0, sizeof(calls));
+	return 0;
+}
+
+/* Makes a file of a few blocks; returns what came of it. */
+static int make_long_file(struct wick_diag *diag)
+{
+	int rc;
+
+	diag->text[0] = 0;
+	rc = flash_open(&bench, scratch(), 9 << 20, false, diag);
+	flash_close(&bench);
+	return rc;
+}
+
+/* When a block's pages could not be written that is told once, and not by the sync of all in the end. */
+static void a_block_that_cannot_be_written_is_told(void **state)
+{
+	static const unsigned hows[] = { SYNC_FILE_RANGE_WRITE,
+		SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER };
+	struct wick_diag diag;
+
+	(void)state;
+	for (unsigned i = 0; i < WICK_COUNT_OF(hows); i++) {
+		calls.sync_how = hows[i];
+		calls.sync_error = EIO;
+		assert_int_equal(make_long_file(&diag), -EIO);
+		assert_non_null(strstr(diag.text, "writing a test file of 9.4 MB: Input/output error"));
+		calls.sync_error = ENOSYS;
+		assert_int_equal(make_long_file(&diag), 0);
+	}
+}
+
+static void room_that_cannot_be_reserved_is_done_without(void **state)
+{
+	static const struct {
+		int error;
+		unsigned times;
+		int rc;
+	} refusals[] = { { EINTR, 3, 0 }, { EOPNOTSUPP, 1, 0 }, { ENOSYS, 1, 0 }, { ENOSPC, 1, -ENOSPC } };
+	struct wick_diag diag;
+
+	(void)state;
+	for (unsigned i = 0; i < WICK_COUNT_OF(refusals); i++) {
+		calls.reserve_error = refusals[i].error;
+		calls.reserve_times = refusals[i].times;
+		assert_int_equal(make_long_file(&diag), refusals[i].rc);
+		assert_int_equal(calls.reserve_times, 0);
+	}
+}
+
+/* Whether files without a name can be had there. */
+static bool has_nameless(void)
+{
+	int fd = open(scratch(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void the_test_file_never_has_a_name(void **state)
+{
+	struct wick_diag diag;
+
+	(void)state;
+	if (has_nameless()) {
+		assert_int_equal(make_long_file(&diag), 0);
+		assert_int_equal(calls.names, 0);
+	}
+	calls.nameless_error = EOPNOTSUPP;
+	assert_int_equal(make_long_file(&diag), 0);
+	assert_int_equal(calls.names, 1);
 }
 
 static unsigned ticks;
@@ -212,6 +354,9 @@ int main(void)
 		cmocka_unit_test(lists_double_and_join),
 		cmocka_unit_test(sizes_are_said_short),
 		cmocka_unit_test(medians_are_each_figures_own),
+		cmocka_unit_test_teardown(a_block_that_cannot_be_written_is_told, mend_calls),
+		cmocka_unit_test_teardown(room_that_cannot_be_reserved_is_done_without, mend_calls),
+		cmocka_unit_test_teardown(the_test_file_never_has_a_name, mend_calls),
 		cmocka_unit_test_setup_teardown(a_sweep_goes_its_rounds, make_file, drop_file),
 		cmocka_unit_test_setup_teardown(the_test_file_is_noise, make_file, drop_file),
 		cmocka_unit_test_setup_teardown(a_cell_adds_up_its_threads, make_file, drop_file),
