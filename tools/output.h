@@ -36,3 +36,6 @@ int output_close(FILE *out, const char *path, int rc, struct wick_diag *diag);
 
 /* Hands on what was printed to standard output. 0, or the first error that there was: it is kept, as errno is not. */
 int output_flush(struct wick_diag *diag);
+
+/* Likewise, when there is nothing more to print: closing may fail, too. */
+int output_finish(struct wick_diag *diag);

@@ -111,3 +111,14 @@ int output_flush(struct wick_diag *diag)
 		first = -EIO;
 	return first ? wick_diag_say(diag, first, "standard output: %s", strerror(-first)) : 0;
 }
+
+/* A file system of another machine may look for room only at a close. It is one of a copy, since exit closes the stream
+ * itself; there is none to be had where it was closed before. */
+int output_finish(struct wick_diag *diag)
+{
+	int rc = output_flush(diag), copy = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+
+	if (copy >= 0 && close(copy) < 0 && !rc)
+		rc = wick_diag_say(diag, -errno, "standard output: %s", strerror(errno));
+	return rc;
+}

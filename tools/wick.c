@@ -8,6 +8,7 @@
 #include "text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,7 +78,7 @@ static int complain(const struct command *command, struct wick_diag *diag, int e
 static int finish_output(const struct command *command, int exit_code)
 {
 	struct wick_diag diag = { "" };
-	int rc = output_flush(&diag);
+	int rc = output_finish(&diag);
 
 	return exit_code || !rc ? exit_code : complain(command, &diag, EXIT_FAILURE);
 }
@@ -160,11 +161,21 @@ static int leave(int exit_code)
 	_exit(exit_code);
 }
 
+/* A stream that whoever started the program had closed would be the next file that is opened, and what is printed would
+ * go there. In its place is one that fails as it would: input cannot be read, output cannot be written. */
+static void fill_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
 	char **words = argv + 1;
 
+	fill_streams();
 	if (argc < 2) {
 		print_commands(stderr);
 		return EXIT_USAGE;

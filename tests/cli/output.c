@@ -134,6 +134,17 @@ static void standard_output_is_not_removed(void **state)
 	assert_true(is_there(path));
 }
 
+static void standard_output_is_closed_in_the_end(void **state)
+{
+	(void)state;
+	assert_int_equal(output_finish(&diag), 0);
+	close_error = ENOSPC;
+	assert_int_equal(output_finish(&diag), -ENOSPC);
+	assert_string_equal(diag.text, "standard output: No space left on device");
+	close_error = 0;
+	assert_true(fcntl(STDOUT_FILENO, F_GETFD) >= 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +152,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_close_that_fails_is_told, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(a_link_is_kept_and_what_it_leads_to_goes, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(standard_output_is_not_removed, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(standard_output_is_closed_in_the_end, make_folder, remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
