@@ -237,6 +237,14 @@ static int first_failure(const struct reader *readers, unsigned threads, struct 
 	return 0;
 }
 
+/* While threads that run already may say the same. */
+static void give_up(struct shared *shared)
+{
+	pthread_mutex_lock(&shared->mutex);
+	shared->failed = true;
+	pthread_mutex_unlock(&shared->mutex);
+}
+
 /* Returns how many could be started. */
 static unsigned start_all(struct shared *shared, struct reader *readers, struct wick_diag *diag)
 {
@@ -249,7 +257,7 @@ static unsigned start_all(struct shared *shared, struct reader *readers, struct 
 		readers[i].index = i;
 		rc = pthread_create(&readers[i].thread, NULL, run_stages, &readers[i]);
 		if (rc) {
-			shared->failed = true;
+			give_up(shared);
 			wick_diag_say(diag, -rc, "cannot start thread %u of %u: %s", i + 1, threads, strerror(rc));
 			return i;
 		}

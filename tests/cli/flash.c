@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -95,11 +96,13 @@ static void the_test_file_is_noise(void **state)
 
 /* System calls that fail on command, with a positive errno; 0: they work. */
 static struct {
-	int sync_error, reserve_error, nameless_error;
+	int sync_error, reserve_error, nameless_error, thread_error;
 	unsigned sync_how; /* the flags that it fails with */
 	unsigned reserve_times;
 	unsigned names;    /* of files that were made with one */
+	unsigned threads;  /* that the thread of the test may still start */
 } calls;
+static pthread_t of_the_test;
 
 int __real_sync_file_range(int fd, off64_t offset, off64_t bytes, unsigned how);
 int __wrap_sync_file_range(int fd, off64_t offset, off64_t bytes, unsigned how);
@@ -109,6 +112,8 @@ int __real_open64(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...);
 int __real_mkostemp64(char *path, int flags);
 int __wrap_mkostemp64(char *path, int flags);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *argument);
 
 static int fails_with(int error)
 {
@@ -148,6 +153,14 @@ int __wrap_mkostemp64(char *path, int flags)
 {
 	calls.names++;
 	return __real_mkostemp64(path, flags);
+}
+
+/* Those of a queue come from other threads. */
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *argument)
+{
+	if (calls.thread_error && pthread_equal(pthread_self(), of_the_test) && !calls.threads--)
+		return calls.thread_error;
+	return __real_pthread_create(thread, attributes, work, argument);
 }
 
 static int mend_calls(void **state)
@@ -226,6 +239,25 @@ static void the_test_file_never_has_a_name(void **state)
 	calls.nameless_error = EOPNOTSUPP;
 	assert_int_equal(make_long_file(&diag), 0);
 	assert_int_equal(calls.names, 1);
+}
+
+/* The last of three: the others, which may fail meanwhile, come back without having measured. */
+static void a_thread_that_cannot_be_started_is_told(void **state)
+{
+	struct flash_cell cell = { .chunk_bytes = 4096, .depth = 100000, .threads = 3 };
+	struct wick_diag diag = { "" };
+
+	(void)state;
+	of_the_test = pthread_self();
+	calls.thread_error = EAGAIN;
+	calls.threads = 2;
+	assert_int_equal(flash_cell_run(&bench, &cell, NULL, NULL, &diag), -EAGAIN);
+	assert_string_equal(diag.text, "cannot start thread 3 of 3: Resource temporarily unavailable");
+}
+
+static int drop_file_and_mend(void **state)
+{
+	return drop_file(state) | mend_calls(state);
 }
 
 static unsigned ticks;
@@ -357,6 +389,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_block_that_cannot_be_written_is_told, mend_calls),
 		cmocka_unit_test_teardown(room_that_cannot_be_reserved_is_done_without, mend_calls),
 		cmocka_unit_test_teardown(the_test_file_never_has_a_name, mend_calls),
+		cmocka_unit_test_setup_teardown(a_thread_that_cannot_be_started_is_told, make_file, drop_file_and_mend),
 		cmocka_unit_test_setup_teardown(a_sweep_goes_its_rounds, make_file, drop_file),
 		cmocka_unit_test_setup_teardown(the_test_file_is_noise, make_file, drop_file),
 		cmocka_unit_test_setup_teardown(a_cell_adds_up_its_threads, make_file, drop_file),
