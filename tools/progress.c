@@ -42,6 +42,7 @@ void interrupt_catch(void)
 	catch(SIGTERM, (int)SA_RESETHAND);
 	catch(SIGHUP, (int)SA_RESETHAND);
 	catch(SIGPIPE, 0); /* every write into a broken pipe raises one: that write fails, and says so */
+	catch(SIGXFSZ, 0); /* likewise beyond the size that a file may have (ulimit -f) */
 }
 
 bool interrupted(void)
