@@ -26,3 +26,14 @@ wait $!
 echo "exit $?"
 grep ^wick said
 ls
+# A prompt of several batches ends before the next one. What fails after that is told as itself, not as what the signal was.
+wick pack "$WICK_SOURCE/tools/demo-model/opt-8m" -o model.gguf 2>/dev/null
+seq 1 130 >long
+env --default-signal=INT wick run model.gguf -f long --logits rows --stats /dev/full >/dev/null 2>said &
+exec 3<rows
+head -c 1 <&3 >/dev/null
+kill -INT $!
+cat <&3 >rest
+exec 3<&-
+wait $!
+echo "exit $?, $(grep ^wick said)"
