@@ -7,16 +7,25 @@
 
 #include "utf8.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
-/* C0, DEL, and C1, which UTF-8 writes as c2 80 .. c2 9f. */
-static bool is_control(const char *bytes, int length)
+/* U+2028 to U+202E are e2 80 a8 .. e2 80 ae, U+2066 to U+2069 e2 81 a6 .. e2 81 a9. */
+static bool turns_text(uint8_t second, uint8_t third)
+{
+	return (second == 0x80 && third >= 0xa8 && third <= 0xae) || (second == 0x81 && third >= 0xa6 && third <= 0xa9);
+}
+
+/* UTF-8 writes C1 as c2 80 .. c2 9f. */
+bool text_is_control(const char *bytes, int length)
 {
 	uint8_t first = (uint8_t)bytes[0];
 
-	return length == 1 ? first < 0x20 || first == 0x7f : first == 0xc2 && (uint8_t)bytes[1] < 0xa0;
+	if (length == 1)
+		return first < 0x20 || first == 0x7f;
+	if (length == 2)
+		return first == 0xc2 && (uint8_t)bytes[1] < 0xa0;
+	return length == 3 && first == 0xe2 && turns_text((uint8_t)bytes[1], (uint8_t)bytes[2]);
 }
 
 void text_clean(char *text)
@@ -28,7 +37,7 @@ void text_clean(char *text)
 		int length = wick_utf8_length(text, left);
 		size_t step = length > 0 ? (size_t)length : 1;
 
-		if (length <= 0 || is_control(text, length)) {
+		if (length <= 0 || text_is_control(text, length)) {
 			*to++ = '?';
 		} else {
 			memmove(to, text, step);
@@ -38,6 +47,13 @@ void text_clean(char *text)
 		left -= step;
 	}
 	*to = '\0';
+}
+
+const char *text_show(struct text_shown *into, const char *text)
+{
+	snprintf(into->text, sizeof(into->text), "%s", text ? text : "");
+	text_clean(into->text);
+	return into->text;
 }
 
 void text_join(struct text_joiner *joiner, const char *bytes, size_t count, FILE *out)

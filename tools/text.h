@@ -4,11 +4,24 @@
 
 /* Text at the edge of the program: what a terminal is given. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
+/* Whether a whole character of UTF-8 commands a terminal instead of being shown: C0, DEL, C1, the separators of lines
+ * and paragraphs, and what turns the direction of the text around it. */
+bool text_is_control(const char *bytes, int length);
+
 /* Replaces control characters and whatever is not UTF-8 by '?', in place. */
 void text_clean(char *text);
+
+/* The one way in which what others named (a file, a model, a drive) gets into a line for people: a clean copy, cut
+ * where it is longer than any path. NULL is "". Returns into's text. */
+struct text_shown {
+	char text[4096];
+};
+const char *text_show(struct text_shown *into, const char *text);
+#define SHOWN(name) text_show(&(struct text_shown){ "" }, name)
 
 /* Joins characters that are split over tokens. All zero to begin with. */
 struct text_joiner {

@@ -93,6 +93,10 @@ static void cleaned(void **state)
 		{ "\xc2\x9b" "31m", "?31m" },
 		{ "\x9b" "31m", "?31m" },
 		{ "\xc2\xa0", "\xc2\xa0" },
+		{ "\xe2\x80\xae" "fugg\xe2\x80\xac", "?fugg?" },
+		{ "\xe2\x81\xa6" "a\xe2\x81\xa9", "?a?" },
+		{ "\xe2\x80\xa8" "a\xe2\x80\xa9", "?a?" },
+		{ "\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa", "\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa" },
 		{ "cut \xf0\x9f", "cut ??" },
 		{ "", "" },
 	};
@@ -107,6 +111,18 @@ static void cleaned(void **state)
 	}
 }
 
+/* NULL is nothing, and what is longer than any path is cut. */
+static void shown(void **state)
+{
+	static char long_name[3 * 4096];
+
+	(void)state;
+	memset(long_name, 'a', sizeof(long_name) - 1);
+	assert_string_equal(SHOWN("a\x1b" "b"), "a?b");
+	assert_string_equal(SHOWN(NULL), "");
+	assert_int_equal(strlen(SHOWN(long_name)), 4095);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +130,7 @@ int main(void)
 		cmocka_unit_test(malformed),
 		cmocka_unit_test(joined),
 		cmocka_unit_test(cleaned),
+		cmocka_unit_test(shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
