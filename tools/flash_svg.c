@@ -8,7 +8,6 @@
 #include "bits.h"
 #include "flash.h"
 #include "gnuplot.h"
-#include "text.h"
 
 static const char *const colors[] = {
 	"#3b82c4", "#c9730a", "#2a9d5c", "#a55fc0", "#d6504a", "#1f9aa5", "#8f8a1c", "#c25a94",
@@ -53,7 +52,6 @@ static void put_title(const struct flash_sweep *sweep, enum flash_lines kind, co
 	snprintf(title, sizeof(title), "%s reads, %s%s%s, %s, %s, %s", sweep->cells[0].sequential ? "Sequential" : "Random",
 		bench->device.name[0] ? bench->device.name : "unknown drive", bench->device.model[0] ? " " : "",
 		bench->device.model, bench->file.direct ? "direct" : "buffered", bench->method, what);
-	text_clean(title);
 	fputs("set title ", script);
 	gnuplot_text(title, script);
 	fputs(" textcolor rgb '" GNUPLOT_GRAY "'\n", script);

@@ -6,6 +6,7 @@
 #include "gnuplot.h"
 
 #include "output.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,10 +63,13 @@ int gnuplot_check(struct wick_diag *diag)
 			"gnuplot-nox", strerror(-rc)) : 0;
 }
 
+/* A newline would end the string, and what follows it would be commands. */
 void gnuplot_text(const char *text, FILE *script)
 {
+	struct text_shown clean;
+
 	fputc('\'', script);
-	for (; *text; text++) {
+	for (text = text_show(&clean, text); *text; text++) {
 		if (*text == '\'')
 			fputc('\'', script);
 		fputc(*text, script);

@@ -16,7 +16,7 @@ int gnuplot_check(struct wick_diag *diag);
 
 /* A script for the figure at path, begun with terminal, border and grid. */
 int gnuplot_begin(FILE **script, const char *path, struct wick_diag *diag);
-void gnuplot_text(const char *text, FILE *script); /* as a quoted string */
+void gnuplot_text(const char *text, FILE *script); /* as a quoted string, its control characters replaced */
 
 /* Draws it, and ends the script in any case. */
 int gnuplot_draw(FILE *script, const char *path, struct wick_diag *diag);

@@ -16,3 +16,10 @@ PY
 wick bench model.gguf --ctx 64 --tokens 3 --svg /dev/full 2>said >/dev/null
 echo "exit $?, $(grep ^wick said)"
 misuse bench model.gguf --svg
+
+# The title has the model's name: what is in it stays a part of the title.
+mv src $'x\'\n!touch made\n`touch made`'
+wick pack x* -o other.gguf 2>/dev/null
+wick bench other.gguf --ctx 64 --tokens 3 --mode naive --svg other.svg >/dev/null 2>&1
+echo "exit $?, $(grep -o "A token of .* (f16)" other.svg)"
+[ ! -e made ] || echo "its name was taken for commands"
