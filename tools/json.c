@@ -7,10 +7,40 @@
 
 #include "progress.h"
 #include "text.h"
+#include "utf8.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Of a whole character of UTF-8, below U+10000. */
+static unsigned code_of(const char *bytes, size_t length)
+{
+	unsigned code = (uint8_t)bytes[0] & (length == 1 ? 0x7f : 0xffu >> (length + 1));
+
+	for (size_t i = 1; i < length; i++)
+		code = code << 6 | ((uint8_t)bytes[i] & 0x3f);
+	return code;
+}
+
+/* jansson escapes C0 only, and a terminal may be what reads: \u says the same. Newlines stand between strings only. */
+static void put_escaped(const char *text, FILE *out)
+{
+	size_t left = strlen(text);
+
+	while (left) {
+		int length = wick_utf8_length(text, left);
+		size_t step = length > 0 ? (size_t)length : 1;
+
+		if (*text != '\n' && text_is_control(text, (int)step))
+			fprintf(out, "\\u%04x", code_of(text, step));
+		else
+			fwrite(text, 1, step, out);
+		text += step;
+		left -= step;
+	}
+}
 
 int json_print(const json_t *value, FILE *out)
 {
@@ -18,7 +48,7 @@ int json_print(const json_t *value, FILE *out)
 
 	if (!text)
 		return -ENOMEM;
-	fputs(text, out);
+	put_escaped(text, out);
 	fputc('\n', out);
 	free(text);
 	return 0;
@@ -42,7 +72,7 @@ static void print_scalar(const char *key, const json_t *value, FILE *out)
 		fputs(text ? text : "", out);
 	} else {
 		text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-		fputs(text ? text : "", out);
+		put_escaped(text ? text : "", out);
 	}
 	free(text);
 	if (is_bytes && json_number_value(value) >= 1000)
