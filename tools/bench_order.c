@@ -13,6 +13,7 @@
 #include "bits.h"
 #include "order.h"
 #include "progress.h"
+#include "text.h"
 #include "trace.h"
 #include "trace_commands.h"
 
@@ -201,7 +202,7 @@ static void say_left(const char *model_path)
 		int pid = strncmp(entry->d_name, name, length) || strncmp(rest, MARK, mark) ? 0 : atoi(rest + mark);
 
 		if (pid > 0 && kill(pid, 0) && errno == ESRCH)
-			fprintf(stderr, "left by a bench that was killed: %s%s\n", folder, entry->d_name);
+			fprintf(stderr, "left by a bench that was killed: %s%s\n", SHOWN(folder), SHOWN(entry->d_name));
 	}
 	if (dir)
 		closedir(dir);

@@ -10,6 +10,7 @@
 #include "gnuplot.h"
 #include "json.h"
 #include "progress.h"
+#include "text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -140,8 +141,8 @@ static void print_table(const struct table *table)
 	const struct bench_row *rows = table->rows;
 	const char *trace = engine_options.trace;
 
-	printf("%s, %s, budget %s%s%s\n", rows[0].model, rows[0].type, BYTES(rows[0].plan.budget_bytes),
-		trace ? ", trace " : "", trace ? trace : "");
+	printf("%s, %s, budget %s%s%s\n", SHOWN(rows[0].model), rows[0].type, BYTES(rows[0].plan.budget_bytes),
+		trace ? ", trace " : "", SHOWN(trace));
 	printf("medians of a token; memory is read at %.1f GB/s\n\n", table->memory_mb_per_s / 1e3);
 	bench_print(rows, table->count, stdout);
 	if (!ablation)
@@ -152,7 +153,7 @@ static void print_table(const struct table *table)
 	for (unsigned i = 0; i < table->count; i++)
 		printf("%-10s %s\n", bench_name(&rows[i]), rows[i].way->adds);
 	if (*table->no_order.text)
-		printf("no row for order: %s\n", table->no_order.text);
+		printf("no row for order: %s\n", SHOWN(table->no_order.text));
 }
 
 /* Why a model has no rows of sparse mode is said; the others are its table. */
@@ -166,7 +167,7 @@ static unsigned count_ways(void)
 	sparse.mode = "sparse";
 	if (!wick_plan(model_path, &sparse, &plan, &why))
 		return WAYS;
-	fprintf(stderr, "no rows of sparse mode: %s\n", why.text);
+	fprintf(stderr, "no rows of sparse mode: %s\n", SHOWN(why.text));
 	while (strcmp(ways[dense].mode, "sparse"))
 		dense++;
 	return dense;

@@ -8,6 +8,7 @@
 #include "flash.h"
 #include "probe.h"
 #include "progress.h"
+#include "text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -137,8 +138,8 @@ static void print_start(const struct flash_sweep *sweep)
 	const struct flash_bench *bench = sweep->bench;
 	const struct wick_device *device = &bench->device;
 
-	fprintf(stderr, "%s, %s, on %s%s%s; %s", bench->file.path, BYTES(bench->file.size),
-		device->name[0] ? device->name : "an unknown drive", device->model[0] ? ", " : "", device->model,
+	fprintf(stderr, "%s, %s, on %s%s%s; %s", SHOWN(bench->file.path), BYTES(bench->file.size),
+		device->name[0] ? SHOWN(device->name) : "an unknown drive", device->model[0] ? ", " : "", SHOWN(device->model),
 		bench->file.direct ? "direct" : "buffered");
 	if (sweep->planned)
 		fprintf(stderr, ", %u combination%s of %g s", sweep->planned, sweep->planned == 1 ? "" : "s", bench->seconds);
@@ -183,7 +184,7 @@ static int save_profile_of(struct flash_sweep *sweep, char *profile_path, struct
 	if (rc < 0)
 		return rc;
 	sweep->profile_path = profile_path;
-	fprintf(stderr, "profile saved: %s\n", profile_path);
+	fprintf(stderr, "profile saved: %s\n", SHOWN(profile_path));
 	return 0;
 }
 

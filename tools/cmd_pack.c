@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "progress.h"
+#include "text.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -67,7 +68,7 @@ static int run(struct wick_diag *diag)
 	rc = wick_pack(source, out_path, &pack_options, diag);
 	progress_end(&progress);
 	if (!rc && !stat(out_path, &packed))
-		fprintf(stderr, "%s: %s, packed in %.1f s\n", out_path, BYTES(packed.st_size),
+		fprintf(stderr, "%s: %s, packed in %.1f s\n", SHOWN(out_path), BYTES(packed.st_size),
 			(double)(wick_now_ns() - progress.begun_ns) / 1e9);
 	return rc;
 }

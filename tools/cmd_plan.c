@@ -8,6 +8,7 @@
 #include "figures.h"
 #include "json.h"
 #include "progress.h"
+#include "text.h"
 
 #include <stdarg.h>
 
@@ -30,9 +31,9 @@ static void add_prediction(const struct wick_plan *plan, json_t *json)
 		json_object_set_new(json, "predicted_neurons_per_token", json_real(plan->predicted_bundles_active));
 		json_object_set_new(json, "predicted_neurons_read_per_token", json_real(plan->predicted_bundles_read));
 		json_object_set_new(json, "predicted_flash_bytes_per_token", json_real(plan->predicted_flash_bytes));
-		json_object_set_new(json, "firing", json_string(plan->firing));
+		json_object_set_new(json, "firing", wick_json_name(plan->firing));
 	}
-	json_object_set_new(json, "profile", json_string(plan->profile));
+	json_object_set_new(json, "profile", wick_json_name(plan->profile));
 }
 
 static int print_json(const struct wick_plan *plan, FILE *out)
@@ -96,13 +97,13 @@ static void print_prediction(const struct wick_plan *plan, FILE *out)
 		fprintf(out, "About %.1f ms a token, all of it computing.\n", plan->predicted_ms_per_token);
 	else if (plan->predicted_ms_per_token > 0)
 		fprintf(out, "About %.1f ms a token: %.1f ms of reading (drive: %s)\nand, beside it, %.1f ms of computing.\n",
-			plan->predicted_ms_per_token, plan->predicted_flash_ms, plan->profile, plan->predicted_compute_ms);
+			plan->predicted_ms_per_token, plan->predicted_flash_ms, SHOWN(plan->profile), plan->predicted_compute_ms);
 	else
 		fprintf(out, "About %.1f ms of computing a token; how long reading takes is not known:\n%s.\n",
-			plan->predicted_compute_ms, plan->profile);
+			plan->predicted_compute_ms, SHOWN(plan->profile));
 	if (*plan->firing)
 		fprintf(out, "A token computes %.0f neurons, %.0f of them read for it\n(%s).\n",
-			plan->predicted_bundles_active, plan->predicted_bundles_read, plan->firing);
+			plan->predicted_bundles_active, plan->predicted_bundles_read, SHOWN(plan->firing));
 }
 
 static int run(struct wick_diag *diag)

@@ -7,6 +7,7 @@
 #include "engine.h"
 #include "progress.h"
 #include "prompt.h"
+#include "text.h"
 #include "trace.h"
 #include "trace_commands.h"
 #include "watch.h"
@@ -257,7 +258,7 @@ static int run(struct wick_diag *diag)
 	if (rc == -ECANCELED)
 		return wick_diag_say(diag, rc, "stopped; %s was not written", out_path);
 	if (!rc && !stat(out_path, &written))
-		fprintf(stderr, "%s: %u tokens of %u layers of %u neurons, %s\n", out_path, recording.done,
+		fprintf(stderr, "%s: %u tokens of %u layers of %u neurons, %s\n", SHOWN(out_path), recording.done,
 			recording.model.layers, recording.model.n_ff, BYTES(written.st_size));
 	return rc;
 }

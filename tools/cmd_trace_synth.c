@@ -5,6 +5,7 @@
 
 #include "progress.h"
 #include "synth.h"
+#include "text.h"
 #include "trace_commands.h"
 #include "trace_format.h"
 
@@ -97,7 +98,7 @@ static int run(struct wick_diag *diag)
 	if (rc == -ECANCELED)
 		return wick_diag_say(diag, rc, "stopped; %s was not written", out_path);
 	if (!rc && !stat(out_path, &written))
-		fprintf(stderr, "%s: synthetic, %u tokens of %u layers of %u neurons, %s\n", out_path, tokens,
+		fprintf(stderr, "%s: synthetic, %u tokens of %u layers of %u neurons, %s\n", SHOWN(out_path), tokens,
 			shape.layers, shape.n_ff, BYTES(written.st_size));
 	return rc;
 }

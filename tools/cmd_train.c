@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "json.h"
 #include "progress.h"
+#include "text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -120,7 +121,7 @@ static void print_report(const json_t *report)
 	print_section("Predictors", json_object_get(report, "predictors"));
 	print_section("Lookahead, from the layer before", json_object_get(report, "lookahead"));
 	printf("\npredicted: neurons for each one that is active. %s was written.\n",
-		json_string_value(json_object_get(report, "file")));
+		SHOWN(json_string_value(json_object_get(report, "file"))));
 }
 
 static void print_import(const json_t *report)
@@ -128,7 +129,7 @@ static void print_import(const json_t *report)
 	printf("Predictors of %zu layers: %s, %s, %.2f%% of the model. %s was written.\n",
 		json_array_size(json_object_get(report, "ranks")), json_string_value(json_object_get(report, "type")),
 		BYTES(number_of(report, "bytes")), 100 * number_of(report, "model_share"),
-		json_string_value(json_object_get(report, "file")));
+		SHOWN(json_string_value(json_object_get(report, "file"))));
 }
 
 /* Prints what the library says of its work, and frees it. */

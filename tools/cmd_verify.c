@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "progress.h"
+#include "text.h"
 
 #include <inttypes.h>
 
@@ -23,7 +24,7 @@ static int run(struct wick_diag *diag)
 	rc = wick_verify(model_path, progress_show, &progress, &blocks, diag);
 	progress_end(&progress);
 	if (!rc)
-		printf("%s: all %" PRIu64 " checksums match\n", model_path, blocks);
+		printf("%s: all %" PRIu64 " checksums match\n", SHOWN(model_path), blocks);
 	return rc;
 }
 

@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "json.h"
 #include "progress.h"
+#include "text.h"
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -23,7 +24,7 @@ static double per(double amount, double by)
 static void print_why(const char *instead_of, const char *why, FILE *out)
 {
 	if (why && *why)
-		fprintf(out, "        not %s: %s\n", instead_of, why);
+		fprintf(out, "        not %s: %s\n", instead_of, SHOWN(why));
 }
 
 /* Which weights stay, and which come again and again. */
@@ -56,7 +57,7 @@ static void print_mode(const struct wick_report *report, const struct wick_plan 
 	fprintf(out, "        neurons chosen by ");
 	if (strcmp(report->predictors, "trace"))
 		fprintf(out, "%s predictors, %s of ", report->predictors, BYTES(plan->predictor_bytes));
-	fprintf(out, "%s\n", report->predictors_path);
+	fprintf(out, "%s\n", SHOWN(report->predictors_path));
 }
 
 /* "18.8 MB: 60% of the weights, and 8.9 MB for the process" */
@@ -73,7 +74,7 @@ static void print_budget(const struct wick_plan *plan, FILE *out)
 
 void print_start(const struct wick_report *report, const struct wick_plan *plan, FILE *out)
 {
-	fprintf(out, "model   %s: %s, %s, %s of weights\n", report->model, report->arch, report->type,
+	fprintf(out, "model   %s: %s, %s, %s of weights\n", SHOWN(report->model), report->arch, report->type,
 		BYTES(plan->source_bytes));
 	print_budget(plan, out);
 	print_share(plan, out);
@@ -85,7 +86,7 @@ void print_start(const struct wick_report *report, const struct wick_plan *plan,
 		report->verified ? "" : ", not verified: damage goes unnoticed");
 	print_why("uring", report->io_why, out);
 	print_why("direct", report->direct_why, out);
-	fprintf(out, "        %s\n", report->profile);
+	fprintf(out, "        %s\n", SHOWN(report->profile));
 	fprintf(out, "cpu     %s, %u thread%s", report->kernels, plan->threads, plan->threads == 1 ? "" : "s");
 	if (plan->threads > report->cpus)
 		fprintf(out, " on %u CPU%s", report->cpus, report->cpus == 1 ? "" : "s");

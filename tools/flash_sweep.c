@@ -9,6 +9,7 @@
 #include "median.h"
 #include "output.h"
 #include "progress.h"
+#include "text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -69,7 +70,7 @@ static void finish_cell(struct flash_sweep *sweep, const struct flash_cell *roun
 
 static void say_method(const struct flash_bench *bench)
 {
-	fprintf(stderr, "through %s%s%s\n", bench->method, bench->why[0] ? "; not uring: " : "", bench->why);
+	fprintf(stderr, "through %s%s%s\n", bench->method, bench->why[0] ? "; not uring: " : "", SHOWN(bench->why));
 }
 
 /* One round; runs is (planned, rounds). Cells are final in the last one. */
