@@ -255,8 +255,10 @@ static int run(struct wick_diag *diag)
 		rc = record_open(&recording, &text, diag);
 	prompt_free(&text);
 	wick_close(recording.wick);
-	if (rc == -ECANCELED)
+	if (rc == -ECANCELED) {
+		diag->text[0] = 0; /* what it was doing then is of no interest */
 		return wick_diag_say(diag, rc, "stopped; %s was not written", out_path);
+	}
 	if (!rc && !stat(out_path, &written))
 		fprintf(stderr, "%s: %u tokens of %u layers of %u neurons, %s\n", SHOWN(out_path), recording.done,
 			recording.model.layers, recording.model.n_ff, BYTES(written.st_size));
