@@ -44,6 +44,8 @@ static void forget(const struct opt *opt)
 		[OPT_BUDGET] = { sizeof(struct wick_memory) },
 		[OPT_NUMBER] = { sizeof(float) },
 		[OPT_TEXT] = { sizeof(char *) },
+		[OPT_INPUT] = { sizeof(char *) },
+		[OPT_OUTPUT] = { sizeof(char *) },
 		[OPT_TEXTS] = { sizeof(struct opt_texts) },
 		[OPT_CHOICE] = { sizeof(char *) },
 	};
