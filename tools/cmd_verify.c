@@ -34,7 +34,8 @@ const struct command cmd_verify = {
 	.synopsis = "MODEL",
 	.operand = "MODEL",
 	.operand_into = &model_path,
-	.about = "Reads the packed model from end to end and compares every checksum in it.",
+	.about = "Reads the packed model from end to end and compares every checksum in it; and\n"
+		 "likewise the predictors beside it that were trained for it, MODEL.pred.gguf.",
 	.options = options,
 	.run = run,
 };

@@ -285,7 +285,8 @@ WICK_API int wick_train(
 WICK_API int wick_import_predictors(const char *model, const char *folder, wick_progress_fn progress, void *user,
 	char **json, struct wick_diag *diag);
 
-/* Reads a packed model and compares every checksum. -EBADMSG, the block named. *blocks (may be NULL) counts them. */
+/* Reads a packed model and the predictors beside it, if there are any, and compares every checksum. -EBADMSG, the block
+ * named. *blocks (may be NULL) counts them. */
 WICK_API int wick_verify(
 	const char *path, wick_progress_fn progress, void *user, uint64_t *blocks, struct wick_diag *diag);
 

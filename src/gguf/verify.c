@@ -1,14 +1,15 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* wick_verify() of wick.h: the file from front to back, every block against its checksum and every gap against zero.
- * Opening the model has compared the header and the checksums themselves already. */
+/* wick_verify() of wick.h: the model and the predictors beside it from front to back, every block against its checksum and
+ * every gap against zero. Opening a file has compared its header and the checksums themselves already. */
 
 #include "bits.h"
 #include "fileio.h"
 #include "gguf.h"
 #include "kernels.h"
 #include "model.h"
+#include "predictor_set.h"
 #include "slot.h"
 
 #include <wick/wick.h>
@@ -23,11 +24,15 @@
 
 struct sweep {
 	const struct wick_model *model;
+	const struct wick_predictor_set *predictors;
+	const struct wick_gguf *gguf; /* of the file that it is in */
 	int fd;
 	uint8_t *buffer; /* (BUFFER_BYTES) */
 	uint64_t at;     /* of the file, everything before is right */
 	uint64_t start;  /* of the buffer in the file */
 	uint64_t have;   /* bytes in the buffer */
+	uint64_t before; /* bytes of the file before this one */
+	uint64_t total;  /* bytes of both */
 	uint64_t blocks;
 	uint32_t (*crc32c)(uint32_t crc, const void *data, size_t bytes);
 	wick_progress_fn progress;
@@ -37,17 +42,17 @@ struct sweep {
 
 static const char *path_of(const struct sweep *sweep)
 {
-	return wick_gguf_path(sweep->model->gguf);
+	return wick_gguf_path(sweep->gguf);
 }
 
 /* Refills the buffer from sweep->at on, unless something of it is left. */
 static int refill(struct sweep *sweep)
 {
-	uint64_t file_bytes = wick_gguf_file_bytes(sweep->model->gguf);
+	uint64_t file_bytes = wick_gguf_file_bytes(sweep->gguf);
 
 	if (sweep->at >= sweep->start && sweep->at < sweep->start + sweep->have)
 		return 0;
-	if (sweep->progress && sweep->progress(sweep->user, sweep->at, file_bytes))
+	if (sweep->progress && sweep->progress(sweep->user, sweep->before + sweep->at, sweep->total))
 		return wick_diag_say(sweep->diag, -ECANCELED, "stopped before the end of %s", path_of(sweep));
 	sweep->start = sweep->at;
 	sweep->have = WICK_MIN(BUFFER_BYTES, file_bytes - sweep->at);
@@ -96,17 +101,16 @@ static int check_gap(struct sweep *sweep, uint64_t end, const char *before)
 }
 
 /* " bundle 17" or " rows 16 to 31"; a vector is one block. */
-static void name_block(char text[64], enum wick_slot_kind kind, uint64_t row, uint64_t rows)
+static void name_block(char text[64], const struct wick_tensor *tensor, uint64_t row, uint64_t rows)
 {
 	text[0] = 0;
-	if (kind == WICK_KIND_BUNDLES)
-		snprintf(text, 64, " bundle %llu", (unsigned long long)row);
-	if (kind == WICK_KIND_MATRIX || kind == WICK_KIND_PREDICTOR)
+	if (tensor->check_rows > 1)
 		snprintf(text, 64, " rows %llu to %llu", (unsigned long long)row, (unsigned long long)(row + rows - 1));
+	else if (tensor->rows > 1)
+		snprintf(text, 64, " bundle %llu", (unsigned long long)row);
 }
 
-static int check_block(
-	struct sweep *sweep, const struct wick_tensor *tensor, enum wick_slot_kind kind, uint64_t row)
+static int check_block(struct sweep *sweep, const struct wick_tensor *tensor, uint64_t row)
 {
 	uint64_t rows = WICK_MIN(tensor->check_rows, tensor->rows - row);
 	uint64_t first = sweep->at, end = first + rows * tensor->row_bytes, count;
@@ -124,62 +128,109 @@ static int check_block(
 	sweep->blocks++;
 	if (crc == tensor->crcs[row / tensor->check_rows])
 		return 0;
-	name_block(where, kind, row, rows);
+	name_block(where, tensor, row, rows);
 	return wick_diag_say(sweep->diag, -EBADMSG,
 		"%s: tensor \"%s\"%s (bytes %llu to %llu) is damaged: its checksum does not match", path_of(sweep),
 		tensor->name, where, (unsigned long long)first, (unsigned long long)(end - 1));
+}
+
+static int check_tensor(struct sweep *sweep, const struct wick_tensor *tensor)
+{
+	int rc = check_gap(sweep, tensor->offset, tensor->name);
+
+	for (uint64_t row = 0; rc == 0 && row < tensor->rows; row += tensor->check_rows)
+		rc = check_block(sweep, tensor, row);
+	return rc;
+}
+
+/* Checksums were compared when the file was opened; what is in front of them was not. */
+static int pass_checksums(struct sweep *sweep, const char *name)
+{
+	const struct wick_gguf_tensor *entry = wick_gguf_tensor(sweep->gguf, name);
+	int rc = check_gap(sweep, entry->offset, name);
+
+	sweep->at = entry->offset + entry->bytes;
+	sweep->blocks++;
+	return rc;
 }
 
 static int check_slot(enum wick_slot_id id, uint32_t layer, void *user)
 {
 	struct sweep *sweep = user;
 	const struct wick_tensor *tensor = wick_slot_tensor(sweep->model, id, layer);
-	const struct wick_gguf_tensor *entry;
 	struct wick_tensor described;
-	int rc;
 
+	if (tensor)
+		return check_tensor(sweep, tensor);
 	wick_slot_describe(&described, id, layer, &sweep->model->shape);
-	entry = wick_gguf_tensor(sweep->model->gguf, described.name);
-	rc = check_gap(sweep, entry->offset, described.name);
-	if (!tensor) {
-		sweep->at = entry->offset + entry->bytes;
-		sweep->blocks++;
-		return rc;
-	}
-	for (uint64_t row = 0; rc == 0 && row < tensor->rows; row += tensor->check_rows)
-		rc = check_block(sweep, tensor, wick_slots[id].kind, row);
-	return rc;
+	return pass_checksums(sweep, described.name);
 }
 
-static int check_all(struct sweep *sweep)
+static int check_model(struct sweep *sweep)
 {
-	uint64_t file_bytes = wick_gguf_file_bytes(sweep->model->gguf);
+	return wick_slot_each(&sweep->model->shape, check_slot, sweep);
+}
+
+/* In the order of wick_sidecar_each(). */
+static int check_predictor(struct sweep *sweep, const struct wick_predictor *predictor)
+{
 	int rc;
 
-	sweep->at = wick_gguf_header_bytes(sweep->model->gguf);
-	sweep->blocks = 1;
-	rc = wick_slot_each(&sweep->model->shape, check_slot, sweep);
+	if (!predictor->in.rows)
+		return 0;
+	rc = check_tensor(sweep, &predictor->in);
 	if (rc == 0)
-		rc = check_gap(sweep, file_bytes, "the end of the file");
-	if (rc == 0 && sweep->progress)
-		sweep->progress(sweep->user, file_bytes, file_bytes);
-	return rc;
+		rc = check_tensor(sweep, &predictor->out);
+	return rc ? rc : check_tensor(sweep, &predictor->bias);
 }
 
-static int sweep_file(struct sweep *sweep)
+static int check_predictors(struct sweep *sweep)
+{
+	const struct wick_predictor_set *predictors = sweep->predictors;
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < predictors->layers; i++) {
+		rc = check_predictor(sweep, &predictors->layer[i]);
+		if (rc == 0 && predictors->ahead)
+			rc = check_predictor(sweep, &predictors->ahead[i]);
+	}
+	return rc ? rc : pass_checksums(sweep, "wick.checksums");
+}
+
+/* One file from its header's end on: its tensors, which check() walks through, and what is behind the last. */
+static int sweep_file(struct sweep *sweep, const struct wick_gguf *gguf, int (*check)(struct sweep *sweep))
 {
 	int rc;
 
+	sweep->gguf = gguf;
+	sweep->at = wick_gguf_header_bytes(gguf);
+	sweep->have = 0;
+	sweep->blocks++;
+	sweep->fd = open(path_of(sweep), O_RDONLY | O_CLOEXEC);
+	if (sweep->fd < 0)
+		return wick_diag_say(sweep->diag, -errno, "%s: %s", path_of(sweep), strerror(errno));
+	rc = check(sweep);
+	if (rc == 0)
+		rc = check_gap(sweep, wick_gguf_file_bytes(gguf), "the end of the file");
+	close(sweep->fd);
+	sweep->before += wick_gguf_file_bytes(gguf);
+	return rc;
+}
+
+static int sweep_all(struct sweep *sweep)
+{
+	const struct wick_gguf *model = sweep->model->gguf, *beside = sweep->predictors->gguf;
+	int rc;
+
+	sweep->total = wick_gguf_file_bytes(model) + (beside ? wick_gguf_file_bytes(beside) : 0);
 	sweep->buffer = malloc(BUFFER_BYTES);
 	if (!sweep->buffer)
-		return wick_diag_say(sweep->diag, -ENOMEM, "%s: no memory to verify it", path_of(sweep));
-	sweep->fd = open(path_of(sweep), O_RDONLY | O_CLOEXEC);
-	if (sweep->fd < 0) {
-		rc = wick_diag_say(sweep->diag, -errno, "%s: %s", path_of(sweep), strerror(errno));
-	} else {
-		rc = check_all(sweep);
-		close(sweep->fd);
-	}
+		return wick_diag_say(sweep->diag, -ENOMEM, "%s: no memory to verify it", wick_gguf_path(model));
+	rc = sweep_file(sweep, model, check_model);
+	if (rc == 0 && beside)
+		rc = sweep_file(sweep, beside, check_predictors);
+	if (rc == 0 && sweep->progress)
+		sweep->progress(sweep->user, sweep->total, sweep->total);
 	free(sweep->buffer);
 	return rc;
 }
@@ -187,6 +238,7 @@ static int sweep_file(struct sweep *sweep)
 int wick_verify(const char *path, wick_progress_fn progress, void *user, uint64_t *blocks, struct wick_diag *diag)
 {
 	struct sweep sweep = { .progress = progress, .user = user, .diag = diag };
+	struct wick_predictor_set *predictors = NULL;
 	struct wick_kernels kernels;
 	struct wick_model *model;
 	int rc;
@@ -199,9 +251,13 @@ int wick_verify(const char *path, wick_progress_fn progress, void *user, uint64_
 	wick_kernels_init(&kernels, ~0u);
 	sweep.crc32c = kernels.crc32c;
 	sweep.model = model;
-	rc = sweep_file(&sweep);
+	rc = wick_predictor_set_open(&predictors, model, path, diag);
+	sweep.predictors = predictors;
+	if (rc == 0)
+		rc = sweep_all(&sweep);
 	if (blocks)
 		*blocks = sweep.blocks;
+	wick_predictor_set_close(predictors);
 	wick_model_close(model);
 	return rc;
 }

@@ -19,3 +19,8 @@ wick pack model.gguf --order coactivation --trace some.trace -o ordered.gguf >sa
 refuse train ordered.gguf --import "$powerinfer/odd"
 wick train model.gguf --import "$powerinfer/odd"
 wick run model.gguf -p 'a b' -n 3 --seed 1 2>&1 >/dev/null | sed -n '/^mode /,/^flash/{/^flash/!p}' | sed 's/[0-9.]* [kM]*B/N/'
+
+# They are verified with the model.
+wick verify model.gguf
+flip model.pred.gguf 8192
+refuse verify model.gguf
