@@ -2,13 +2,17 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 /* Files that end early, as broken downloads do: whatever the length, a checkpoint is refused with a sentence and nothing is
- * written, or (where what is left is a smaller file of its own right) packed as a model that verifies. A packed model, its
- * predictors and a trace are refused at every length. Some lengths are tried; with WICK_EXHAUSTIVE=1 in the environment all of them. */
+ * written, or (where what is left is a smaller file of its own right) packed as a model that verifies; and so are predictors of
+ * another program. A packed model, its predictors, a trace and the profile of a drive are refused at every length. What training
+ * keeps until it is done may have any length: the predictors are the same in the end. Some lengths are tried; with
+ * WICK_EXHAUSTIVE=1 in the environment all of them (of what training keeps, more). */
 
 #include "fixture.h"
+#include "operations.h"
 #include "predictors.h"
 
 #include "bits.h"
+#include "profile.h"
 #include "trace.h"
 
 #include <errno.h>
@@ -22,7 +26,9 @@
 
 #include <cmocka.h>
 
-#define LENGTHS 150 /* of each file */
+#define LENGTHS 150      /* of each file */
+#define LENGTHS_KEPT 8   /* of what training keeps: each is one run of it */
+#define LENGTHS_KEPT_EXHAUSTIVE 200
 #define TRACE_TOKENS 20
 
 static const struct cut {
@@ -34,30 +40,43 @@ static const struct cut {
 	{ "plain-f32", "tokenizer_config.json" },
 	{ "plain-f32", "model.safetensors" },
 	{ "sharded-f16", "model.safetensors.index.json" },
+	{ "sharded-f16", "model-00001-of-00003.safetensors" },
 	{ "sharded-f16", "model-00002-of-00003.safetensors" },
+	{ "sharded-f16", "model-00003-of-00003.safetensors" },
+	{ "blocks-f16", "model.safetensors" },
+	{ "odd-head-bf16", "model.safetensors" },
+	{ "odd-head-bf16", "tokenizer.json" },
+	{ "bin-hub-f16", "pytorch_model.bin" },
 	{ "post-norm-f16", "pytorch_model.bin" },
 	{ "sharded-bin-bf16", "pytorch_model.bin.index.json" },
+	{ "sharded-bin-bf16", "pytorch_model-00001-of-00003.bin" },
+	{ "sharded-bin-bf16", "pytorch_model-00002-of-00003.bin" },
 	{ "sharded-bin-bf16", "pytorch_model-00003-of-00003.bin" },
 };
 
 static char scratch[PATH_MAX];
 
-/* Calls try(path, length) for lengths of the file from long to short, the shortest and longest among them, and puts the
- * file back. */
-static void each_length(const char *path, void (*try)(const char *path, uint64_t length))
+/* Calls try(path, length) for about so many lengths of the file, from long to short, the shortest and longest among them, and
+ * puts the file back. */
+static void each_length_of(const char *path, uint64_t count, void (*try)(const char *path, uint64_t length))
 {
-	uint64_t bytes, step;
+	uint64_t bytes, step, ends = count / 8;
 	void *whole = file_read(path, &bytes);
 
-	step = getenv("WICK_EXHAUSTIVE") ? 1 : 1 + bytes / LENGTHS;
+	step = 1 + bytes / count;
 	for (uint64_t length = bytes; length--;) {
-		if (length % step && length > 20 && bytes - length > 20)
+		if (length % step && length > ends && bytes - length > ends)
 			continue;
 		assert_int_equal(truncate(path, (off_t)length), 0);
 		try(path, length);
 	}
 	file_write(path, whole, bytes);
 	free(whole);
+}
+
+static void each_length(const char *path, void (*try)(const char *path, uint64_t length))
+{
+	each_length_of(path, getenv("WICK_EXHAUSTIVE") ? UINT64_MAX : LENGTHS, try);
 }
 
 static char source[PATH_MAX], out[PATH_MAX];
@@ -92,7 +111,7 @@ static void a_cut_checkpoint(void **state)
 	path_join(path, source, cut->file);
 	refused = fine = 0;
 	each_length(path, pack_or_refuse);
-	print_message("  %s: %u lengths refused, %u fine\n", cut->file, refused, fine);
+	print_message("  %s of %s: %u lengths refused, %u fine\n", cut->file, cut->fixture, refused, fine);
 	assert_true(refused || !strcmp(cut->file, "merges.txt"));
 	scratch_remove(source);
 }
@@ -191,6 +210,120 @@ static void a_cut_trace(void **state)
 	print_message("  %u lengths refused\n", refused);
 }
 
+static const struct wick_profile_key drive = { .device = "drive", .method = "uring", .direct = true };
+
+/* Only the end of the last line can be missing. */
+static void refuse_profile(const char *path, uint64_t length)
+{
+	struct wick_profile profile;
+	struct wick_diag diag = { 0 };
+	int code = wick_profile_load(&profile, &drive, &diag);
+
+	if (code == 0)
+		fine++;
+	else if (code < 0 && strstr(diag.text, path))
+		refused++;
+	else
+		fail_msg("%llu bytes: code %d, \"%s\"", (unsigned long long)length, code, diag.text);
+}
+
+static void a_cut_profile(void **state)
+{
+	const struct wick_profile_cell cells[] = { { 4096, 1, 90, 91 }, { 4096, 8, 12, 110 }, { 65536, 1, 150, 152 },
+		{ 65536, 8, 40, 400 } };
+	struct wick_profile profile = { .key = drive, .model = "Some Drive", .measured_s = 1790000000 };
+	struct wick_diag diag = { 0 };
+	char path[PATH_MAX];
+
+	(void)state;
+	assert_int_equal(setenv("XDG_CACHE_HOME", scratch, 1), 0);
+	assert_int_equal(wick_profile_fit(&profile, cells, WICK_COUNT_OF(cells), &diag), 0);
+	assert_int_equal(wick_profile_save(&profile, path, &diag), 0);
+	refused = fine = 0;
+	each_length_of(path, UINT64_MAX, refuse_profile);
+	print_message("  %u lengths refused\n", refused);
+	assert_int_equal(fine, 1);
+}
+
+static void import_or_refuse(const char *path, uint64_t length)
+{
+	struct wick_diag diag = { 0 };
+	char *json = NULL;
+	int code = wick_import_predictors(at.model, source, NULL, NULL, &json, &diag);
+
+	free(json);
+	if (code < 0 && strstr(diag.text, path) && access(at.sidecar, F_OK)) {
+		refused++;
+		return;
+	}
+	if (code || wick_verify(at.model, NULL, NULL, NULL, &diag))
+		fail_msg("%s, %llu bytes: code %d, \"%s\"", path, (unsigned long long)length, code, diag.text);
+	assert_int_equal(unlink(at.sidecar), 0);
+	fine++;
+}
+
+static void cut_predictors_of_others(void **state)
+{
+	char folder[PATH_MAX], path[PATH_MAX];
+
+	(void)state;
+	path_join(folder, getenv("WICK_SOURCE"), "tests/unit/fixtures/powerinfer/odd");
+	path_join(source, at.scratch, "others");
+	assert_int_equal(mkdir(source, 0700), 0);
+	folder_copy(folder, source);
+	for (int i = 0; i < 2; i++) {
+		path_join(path, source, i ? "model_1.pt" : "model_0.pt");
+		refused = fine = 0;
+		each_length(path, import_or_refuse);
+		print_message("  %s: %u lengths refused, %u fine\n", i ? "model_1.pt" : "model_0.pt", refused, fine);
+		assert_true(refused > fine);
+	}
+}
+
+/* What training keeps when it is stopped, and what it makes in the end. */
+static struct {
+	void *kept, *made;
+	uint64_t kept_bytes, made_bytes;
+} training;
+
+static int stop_in_the_last_layer(void *user, uint32_t layer, uint32_t layers, const char *what, double done)
+{
+	(void)user, (void)what, (void)done;
+	return layer + 1 == layers;
+}
+
+/* What is left of it is taken over, the rest learned again. */
+static void train_on(const char *path, uint64_t length)
+{
+	struct wick_diag diag = { 0 };
+	uint64_t bytes;
+	void *made;
+
+	if (operations_train(15, NULL, &diag))
+		fail_msg("%llu bytes: \"%s\"", (unsigned long long)length, diag.text);
+	made = file_read(at.sidecar, &bytes);
+	assert_int_equal(bytes, training.made_bytes);
+	assert_memory_equal(made, training.made, bytes);
+	free(made);
+	file_write(path, training.kept, training.kept_bytes);
+	fine++;
+}
+
+static void what_training_keeps(void **state)
+{
+	(void)state;
+	assert_int_equal(operations_train(15, NULL, NULL), 0);
+	training.made = file_read(at.sidecar, &training.made_bytes);
+	assert_int_equal(unlink(at.sidecar), 0);
+	assert_int_equal(operations_train(15, stop_in_the_last_layer, NULL), -ECANCELED);
+	training.kept = file_read(at.part, &training.kept_bytes);
+	fine = 0;
+	each_length_of(at.part, getenv("WICK_EXHAUSTIVE") ? LENGTHS_KEPT_EXHAUSTIVE : LENGTHS_KEPT, train_on);
+	print_message("  %u lengths of %llu bytes\n", fine, (unsigned long long)training.kept_bytes);
+	free(training.kept);
+	free(training.made);
+}
+
 static int make_scratch(void **state)
 {
 	(void)state;
@@ -210,10 +343,14 @@ static int remove_scratch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CUT(0), CUT(1), CUT(2), CUT(3), CUT(4), CUT(5), CUT(6), CUT(7), CUT(8), CUT(9),
+		CUT(0), CUT(1), CUT(2), CUT(3), CUT(4), CUT(5), CUT(6), CUT(7), CUT(8), CUT(9), CUT(10), CUT(11), CUT(12), CUT(13),
+		CUT(14), CUT(15), CUT(16), CUT(17),
 		cmocka_unit_test_setup_teardown(a_cut_model, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(cut_predictors, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(a_cut_trace, make_scratch, remove_scratch),
+		cmocka_unit_test_setup_teardown(a_cut_profile, make_scratch, remove_scratch),
+		cmocka_unit_test_setup_teardown(cut_predictors_of_others, operations_make, operations_remove),
+		cmocka_unit_test_setup_teardown(what_training_keeps, operations_make, operations_remove),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

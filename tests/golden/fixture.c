@@ -113,12 +113,23 @@ unsigned folder_entries(const char *folder)
 	return folder_each(folder, NULL, NULL);
 }
 
+static bool is_folder(const char *path)
+{
+	struct stat status;
+
+	return !lstat(path, &status) && S_ISDIR(status.st_mode);
+}
+
+/* Files only: blocks-f16 has answers of its own in folders. */
 static void copy_one(const char *path, const char *name, const char *to)
 {
 	char target[PATH_MAX];
 	uint64_t bytes;
-	void *data = file_read(path, &bytes);
+	void *data;
 
+	if (is_folder(path))
+		return;
+	data = file_read(path, &bytes);
 	path_join(target, to, name);
 	file_write(target, data, bytes);
 	free(data);
@@ -140,11 +151,9 @@ void scratch_make(char folder[PATH_MAX])
 
 static void remove_one(const char *path, const char *name, const char *user)
 {
-	struct stat status;
-
 	(void)name;
 	(void)user;
-	if (!lstat(path, &status) && S_ISDIR(status.st_mode))
+	if (is_folder(path))
 		scratch_remove(path);
 	else
 		unlink(path);
