@@ -5,15 +5,13 @@
  * their number changed. */
 
 #include "bits.h"
+#include "mutate.h"
 #include "pickle_machine.h"
 #include "random.h"
 
 #include <string.h>
 
 #define STEPS_MAX 2048
-
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t size_max);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed);
 
 struct program {
 	uint8_t *data;
@@ -147,7 +145,7 @@ static void change_number(struct program *program)
 		memcpy(program->data + at + 1, &number, width);
 }
 
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed)
+size_t fuzz_mutate_pickle(uint8_t *data, size_t size, size_t size_max, unsigned seed)
 {
 	static void (*const ways[])(struct program *) = { leave_out, put_again, put_in, change_number };
 	static struct program program;
@@ -158,7 +156,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsi
 	program.size_max = size_max;
 	program.random.state = seed;
 	changes = 1 + (unsigned)fuzz_below(&program.random, 4);
-	if (size == 0 || fuzz_below(&program.random, 8) == 0)
+	if (size == 0 || fuzz_below(&program.random, FUZZ_PLAIN) == 0)
 		return LLVMFuzzerMutate(data, size, size_max);
 	for (unsigned i = 0; i < changes && program.size; i++) {
 		scan(&program);
