@@ -95,11 +95,12 @@ static bool ends_at(const struct wick_file *file, uint64_t offset)
 
 int wick_attempt_judge(struct wick_io_request *request, int64_t result, unsigned retries)
 {
-	uint64_t got = (uint64_t)result, arrived = request->bytes_done + got, aimed = request->left_offset;
+	uint64_t got = (uint64_t)result, arrived, aimed = request->left_offset;
 
 	if (result < 0)
 		return after_error(request, (int)result, retries);
 	wick_require(got <= request->left_bytes);
+	arrived = request->bytes_done + got;
 	if (arrived == request->bytes || !got || request->offset + arrived >= request->file->size) {
 		request->bytes_done = arrived;
 		return arrived == request->bytes ? 0 : -ENODATA;

@@ -179,7 +179,7 @@ static void pread_drive(void *method, unsigned patience_ms)
 	pthread_mutex_lock(&pool->mutex);
 	fifo_append(&pool->todo, &pool->fresh);
 	wake = WICK_MIN(pool->idle, pool->fresh_count);
-	while (wake--)
+	for (; wake; wake--)
 		pthread_cond_signal(&pool->work);
 	pool->fresh_count = 0;
 	if (patience_ms && !pool->ended.head)

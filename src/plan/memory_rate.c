@@ -33,7 +33,7 @@ static void fill(void *arg, uint32_t task, uint32_t thread)
 	memset(reading->base + (uint64_t)task * TASK_BYTES, 1, TASK_BYTES);
 }
 
-static void add_up(void *arg, uint32_t task, uint32_t thread)
+WICK_WRAPS static void add_up(void *arg, uint32_t task, uint32_t thread)
 {
 	struct reading *reading = arg;
 	const uint64_t *words = (const uint64_t *)(const void *)(reading->base + (uint64_t)task * TASK_BYTES);

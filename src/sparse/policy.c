@@ -189,14 +189,15 @@ static void place(const struct wick_policy *policy, struct wick_cache *cache, ui
  * has been looked at. A last row in flight ends it: the rest goes at the next token. */
 static void shrink(const struct wick_policy *policy, struct wick_cache *cache, const uint32_t *ids, uint32_t n)
 {
-	uint32_t row = cache->used;
-
 	for (uint32_t i = 0; i < n; i++)
 		policy->last_used[ids[i]] = policy->now;
-	while (row-- > 0)
+	for (uint32_t left = cache->used; left; left--) {
+		uint32_t row = left - 1;
+
 		if (!cache->in_flight[row] && is_expired(policy, policy->last_used[cache->neuron_of_row[row]]) &&
 			wick_cache_delete(cache, row))
 			break;
+	}
 }
 
 uint32_t wick_policy_admit(struct wick_policy *policy, struct wick_cache *cache, const uint32_t *ids, uint32_t n,

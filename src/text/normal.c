@@ -7,6 +7,7 @@
 
 #include "normal.h"
 
+#include "bits.h"
 #include "splitmix.h"
 
 #include <math.h>
@@ -41,9 +42,9 @@ static double evaluate(const struct rational *r, double x)
 {
 	double over = r->over[DEGREE], under = r->under[DEGREE];
 
-	for (unsigned i = DEGREE; i-- > 0;) {
-		over = over * x + r->over[i];
-		under = under * x + r->under[i];
+	for (unsigned i = DEGREE; i; i--) {
+		over = over * x + r->over[i - 1];
+		under = under * x + r->under[i - 1];
 	}
 	return over / under;
 }
@@ -64,7 +65,7 @@ double wick_normal_cdf(double x)
 	return 0.5 * erfc(-x * M_SQRT1_2);
 }
 
-static uint64_t rotate(uint64_t x, unsigned by)
+WICK_WRAPS static uint64_t rotate(uint64_t x, unsigned by)
 {
 	return x << by | x >> (64 - by);
 }
@@ -75,7 +76,7 @@ void wick_random_seed(struct wick_random *random, uint64_t seed)
 		random->state[i] = wick_splitmix_draw(&seed);
 }
 
-uint64_t wick_random_next(struct wick_random *random)
+WICK_WRAPS uint64_t wick_random_next(struct wick_random *random)
 {
 	uint64_t *s = random->state, result = rotate(s[1] * 5, 7) * 9, t = s[1] << 17;
 

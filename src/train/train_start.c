@@ -145,7 +145,7 @@ static void take_sample(struct start *start)
 			start->x[s * d_model + c] -= start->mean[c];
 }
 
-static void fill_random(float *q, size_t count, uint64_t seed)
+WICK_WRAPS static void fill_random(float *q, size_t count, uint64_t seed)
 {
 	for (size_t i = 0; i < count; i++) {
 		seed = seed * 6364136223846793005u + 1442695040888963407u;
