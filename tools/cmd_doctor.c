@@ -96,9 +96,9 @@ static int run(struct wick_diag *diag)
 	doctor_look_at_io(&doctor);
 	doctor_look_at_memory(&doctor);
 	doctor_look_at_cpu(&doctor);
-	for (unsigned i = doctor.count; i-- > 0;)
-		if (doctor.findings[i].state == DOCTOR_FAIL)
-			failed = doctor.findings[i].name;
+	for (unsigned i = doctor.count; i; i--)
+		if (doctor.findings[i - 1].state == DOCTOR_FAIL)
+			failed = doctor.findings[i - 1].name;
 	if (as_json)
 		rc = print_as_json(&doctor, !failed);
 	else

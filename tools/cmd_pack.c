@@ -3,6 +3,7 @@
 
 /* wick pack SRC -o OUT.gguf */
 
+#include "bits.h"
 #include "clock.h"
 #include "commands.h"
 #include "progress.h"
@@ -49,7 +50,7 @@ static int check(struct wick_diag *diag)
 		return wick_diag_say(diag, -EINVAL, "-o OUT.gguf is missing");
 	if (pack_options.order && !strcmp(pack_options.order, "coactivation") && !pack_options.trace)
 		return wick_diag_say(diag, -EINVAL, "--order coactivation needs --trace FILE");
-	if (align & (align - 1))
+	if (align && !wick_is_pow2(align))
 		return wick_diag_say(diag, -EINVAL, "--align takes a power of two, not '%u'", align);
 	return 0;
 }

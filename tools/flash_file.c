@@ -20,7 +20,7 @@
 #define FREE_SHARE 0.9 /* of the free space may be taken */
 
 /* Bytes that no drive can compress (xorshift64*). */
-static void fill_block(uint64_t *words, size_t count, uint64_t seed)
+WICK_WRAPS static void fill_block(uint64_t *words, size_t count, uint64_t seed)
 {
 	uint64_t x = seed * 0x9e3779b97f4a7c15 + 1;
 

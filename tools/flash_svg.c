@@ -107,12 +107,15 @@ static void put_script(const struct flash_sweep *sweep, enum flash_lines kind, F
 	if (sweep->sequential_mb_per_s)
 		fprintf(script, "%.3f with lines dashtype 2 linewidth 1.5 linecolor rgb '" GNUPLOT_GRAY "' title 'sequential', ",
 			sweep->sequential_mb_per_s);
-	for (unsigned i = count; i-- > 0;)
+	for (unsigned left = count; left; left--) {
+		unsigned i = left - 1;
+
 		fprintf(script, "'-' with linespoints linewidth 2 pointtype 7 pointsize 0.5 linecolor rgb '%s' title '%s %u'%s",
 			colors[i % WICK_COUNT_OF(colors)], kind == FLASH_LINES_DEPTH ? "depth" : "threads",
 			kind == FLASH_LINES_DEPTH ? line[i].depth : line[i].threads, i ? ", " : "\n");
-	for (unsigned i = count; i-- > 0;)
-		put_points(sweep, &line[i], script);
+	}
+	for (unsigned left = count; left; left--)
+		put_points(sweep, &line[left - 1], script);
 }
 
 int flash_svg_check(struct wick_diag *diag)

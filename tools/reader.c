@@ -57,9 +57,9 @@ static bool is_space(char c)
  * front of one that is ASCII must be ASCII, too. */
 static size_t last_cut(const char *text, size_t bytes)
 {
-	for (size_t i = bytes; i-- > 1;)
-		if (is_space(text[i]) && !is_space(text[i - 1]) && !(text[i - 1] & 0x80))
-			return i;
+	for (size_t i = bytes; i > 1; i--)
+		if (is_space(text[i - 1]) && !is_space(text[i - 2]) && !(text[i - 2] & 0x80))
+			return i - 1;
 	return 0;
 }
 

@@ -58,7 +58,7 @@ const char *text_show(struct text_shown *into, const char *text)
 
 void text_join(struct text_joiner *joiner, const char *bytes, size_t count, FILE *out)
 {
-	while (count--) {
+	for (; count; count--) {
 		joiner->held[joiner->held_bytes++] = *bytes++;
 		if (wick_utf8_length(joiner->held, joiner->held_bytes))
 			text_join_end(joiner, out);
