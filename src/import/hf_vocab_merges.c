@@ -7,10 +7,13 @@
 
 #include "bits.h"
 #include "hf_source.h"
+#include "whole_file.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define MERGES_BYTES_MAX (64u << 20)
 
 /* Classes and model types that cut text as GPT-2 does. */
 static const char *const gpt2_classes[] = { "GPT2Tokenizer", "GPT2TokenizerFast" };
@@ -39,52 +42,55 @@ static int check_class(const struct wick_hf_source *source)
 	return 0;
 }
 
-/* Splits "a b" in place. Anything but two words and one space is left for add_merge to refuse. */
-static int take_line(struct wick_hf_source *source, char *line)
+/* Splits "a b" in place. Anything but two words and one space is left for add_merge to refuse, a line feed's carriage
+ * return aside. */
+static int take_line(struct wick_hf_source *source, char *line, size_t length)
 {
-	char *space = strchr(line, ' ');
+	char *space;
 
-	line[strcspn(line, "\r\n")] = 0;
+	if (length && line[length - 1] == '\r')
+		line[length - 1] = 0;
+	space = strchr(line, ' ');
 	if (space)
 		*space++ = 0;
 	return wick_hf_add_merge(source, line, space ? space : "");
 }
 
-static int read_lines(struct wick_hf_source *source, FILE *stream)
+/* Every line ends with a line feed: where the last one does not, the file was cut. */
+static int take_lines(struct wick_hf_source *source, char *text, size_t bytes)
 {
-	size_t capacity = 0, number = 0;
-	char *line = NULL;
-	ssize_t length;
+	size_t number = 0;
 	int result = 0;
 
-	while (!result && (length = getline(&line, &capacity, stream)) >= 0) {
-		if (!number++ && !strncmp(line, "#version", 8))
+	for (char *line = text, *end; !result && line < text + bytes; line = end + 1) {
+		end = memchr(line, '\n', text + bytes - line);
+		number++;
+		if (!end)
+			return wick_hf_refuse(source, "merges.txt", "its last line, %zu, has no end: the file was cut",
+				number);
+		*end = 0;
+		if (number == 1 && !strncmp(line, "#version", 8))
 			continue;
-		if (memchr(line, 0, (size_t)length))
+		if (memchr(line, 0, end - line))
 			result = wick_hf_refuse(source, "merges.txt", "line %zu has a zero byte", number);
 		else
-			result = take_line(source, line);
+			result = take_line(source, line, end - line);
 	}
-	free(line);
-	return result ? result : ferror(stream) ? wick_diag_say(source->diag, -EIO, "%s/merges.txt: cannot be read",
-		source->folder) : 0;
+	return result;
 }
 
 static int read_merges(struct wick_hf_source *source)
 {
-	char *path = NULL;
-	FILE *stream;
+	char *path = NULL, *text;
+	size_t bytes;
 	int result;
 
 	if (asprintf(&path, "%s/merges.txt", source->folder) < 0)
 		return -ENOMEM;
-	stream = fopen(path, "re");
-	if (stream) {
-		result = read_lines(source, stream);
-		fclose(stream);
-	} else {
-		result = wick_diag_say(source->diag, -errno, "%s: %s", path, strerror(errno));
-	}
+	result = wick_whole_file_read(&text, &bytes, path, MERGES_BYTES_MAX, source->diag);
+	if (!result)
+		result = take_lines(source, text, bytes);
+	free(text);
 	free(path);
 	return result;
 }

@@ -5,14 +5,13 @@
 
 #include "json.h"
 
+#include "whole_file.h"
+
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define INT64_DIGITS "9223372036854775807"
 
@@ -116,58 +115,16 @@ int wick_json_parse(json_t **root, char *text, size_t bytes, enum wick_json_keys
 		error.text);
 }
 
-/* Fills text with the whole file. A file that shrinks or grows meanwhile is an error. */
-static int read_whole(int fd, const char *path, char *text, size_t bytes, struct wick_diag *diag)
-{
-	size_t done = 0;
-
-	while (done < bytes) {
-		ssize_t got = read(fd, text + done, bytes - done);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
-		if (got == 0)
-			return wick_diag_say(diag, -EIO, "%s: ends at %zu of %zu bytes", path, done, bytes);
-		done += got;
-	}
-	return 0;
-}
-
-static int load_open_file(json_t **root, int fd, const char *path, uint64_t bytes_max, enum wick_json_keys keys,
-	struct wick_diag *diag)
-{
-	struct stat stat;
-	char *text;
-	int ret;
-
-	if (fstat(fd, &stat))
-		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(stat.st_mode))
-		return wick_diag_say(diag, -EINVAL, "%s: not a regular file", path);
-	if ((uint64_t)stat.st_size > bytes_max)
-		return wick_diag_say(diag, -EFBIG, "%s: %llu bytes, more than the %llu that such a file may have", path,
-			(unsigned long long)stat.st_size, (unsigned long long)bytes_max);
-	text = malloc(stat.st_size + 1);
-	if (!text)
-		return wick_diag_say(diag, -ENOMEM, "%s: out of memory", path);
-	ret = read_whole(fd, path, text, stat.st_size, diag);
-	if (!ret)
-		ret = wick_json_parse(root, text, stat.st_size, keys, path, diag);
-	free(text);
-	return ret;
-}
-
 int wick_json_load(json_t **root, const char *path, uint64_t bytes_max, enum wick_json_keys keys,
 	struct wick_diag *diag)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), ret;
+	size_t bytes;
+	char *text;
+	int ret = wick_whole_file_read(&text, &bytes, path, bytes_max, diag);
 
 	*root = NULL;
-	if (fd < 0)
-		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
-	ret = load_open_file(root, fd, path, bytes_max, keys, diag);
-	close(fd);
+	if (!ret)
+		ret = wick_json_parse(root, text, bytes, keys, path, diag);
+	free(text);
 	return ret;
 }

@@ -7,13 +7,10 @@
 #include "hf_tokenizer.h"
 
 #include "bits.h"
+#include "folder.h"
 
 #include <errno.h>
 #include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -101,7 +98,7 @@ static void forms(void **state)
 {
 	static const struct file changes[][3] = {
 		{ { 0 } },
-		{ { "merges.txt", "a b\r\n\xc4\xa0 a\r\nb \xc4\xa0" "a" } }, /* no version, CRLF, no last newline */
+		{ { "merges.txt", "a b\r\n\xc4\xa0 a\r\nb \xc4\xa0" "a\r\n" } }, /* no version, CRLF */
 		{ { "tokenizer.json", "{" PIPELINE "," MODEL "}" }, { "vocab.json", NULL }, { "merges.txt", NULL } },
 		{ { "config.json", "{\"model_type\":\"llama\",\"pad_token_id\":1}" },
 			{ "tokenizer.json", "{" PIPELINE "," MODEL "," TEMPLATE BOS("</s>") "," TEXT_A "]}}" },
@@ -176,6 +173,10 @@ static const struct refused {
 	{ { { "merges.txt", "a b\n\n\xc4\xa0 a\n" } }, "merge 1 is not two pieces" },
 	{ { { "merges.txt", "a b b\n" } }, "merge 0 is not two pieces" },
 	{ { { "merges.txt", "a  b\n" } }, "merge 0 is not two pieces" },
+	{ { { "merges.txt", "#version: 0.2\na b\n\xc4\xa0 a" } }, "merges.txt: its last line, 3, has no end: the file was cut" },
+	{ { { "merges.txt", "#version: 0.2" } }, "merges.txt: its last line, 1, has no end: the file was cut" },
+	{ { { "merges.txt", "a\r b\n" } }, "merge 0, \"a? b\", needs a token" },
+	{ { { "merges.txt", "a b\r\r\n" } }, "merge 0, \"a b?\", needs a token" },
 	{ { { "merges.txt", "a b\nb \xc4\xa0" "a\na b\n" } }, "merge 2, \"a b\", is there twice" },
 	{ { { "vocab.json", "{\"a\":0,\"\xe2\x96\x81\":1,\"a\xe2\x96\x81\":2}" },
 		{ "merges.txt", "a \xe2\x96\x81\n" } },
@@ -243,6 +244,28 @@ static void refuses_by_name(void **state)
 	}
 }
 
+/* In place of merges.txt: a hole of 65 MiB, a FIFO that nobody writes to. */
+static void merges_that_are_no_merges(void **state)
+{
+	struct folder folder = folder_make();
+	struct wick_hf_tokenizer hf;
+	struct wick_diag diag = { 0 };
+
+	(void)state;
+	write_file(folder.path, "config.json", CONFIG);
+	write_file(folder.path, "vocab.json", VOCAB);
+	write_file(folder.path, "merges.txt", MERGES);
+	assert_int_equal(truncate(folder_path(&folder, "merges.txt"), (64 << 20) + 1), 0);
+	assert_int_equal(wick_hf_tokenizer_load(&hf, folder.path, 11, &diag), -EFBIG);
+	assert_non_null(strstr(diag.text, "merges.txt: 67108865 bytes, more than the 67108864 that such a file may have"));
+	unlink(folder_path(&folder, "merges.txt"));
+	assert_int_equal(mkfifo(folder_path(&folder, "merges.txt"), 0600), 0);
+	diag.text[0] = 0;
+	assert_int_equal(wick_hf_tokenizer_load(&hf, folder.path, 11, &diag), -EINVAL);
+	assert_non_null(strstr(diag.text, "merges.txt: not a regular file"));
+	folder_remove(&folder);
+}
+
 static void vocabulary_may_not_be_larger_than_the_model(void **state)
 {
 	struct wick_hf_tokenizer hf;
@@ -262,6 +285,7 @@ int main(void)
 		cmocka_unit_test(forms),
 		cmocka_unit_test(added_tokens),
 		cmocka_unit_test(refuses_by_name),
+		cmocka_unit_test(merges_that_are_no_merges),
 		cmocka_unit_test(vocabulary_may_not_be_larger_than_the_model),
 	};
 
