@@ -6,6 +6,7 @@
  * type. */
 
 #include "bits.h"
+#include "bytelevel.h"
 #include "hf_source.h"
 #include "whole_file.h"
 
@@ -14,6 +15,8 @@
 #include <string.h>
 
 #define MERGES_BYTES_MAX (64u << 20)
+#define UNMADE_MAX 16 /* of GPT-2, OPT and others we know: none */
+#define UNMADE_BYTES_MAX 64 /* longer tokens are not looked at, so that no vocabulary takes long */
 
 /* Classes and model types that cut text as GPT-2 does. */
 static const char *const gpt2_classes[] = { "GPT2Tokenizer", "GPT2TokenizerFast" };
@@ -95,6 +98,61 @@ static int read_merges(struct wick_hf_source *source)
 	return result;
 }
 
+/* Is the token two others, one after the other? A token that is said to be there without being learned ("<pad>",
+ * "madeupword0001") is not. */
+static bool is_two_tokens(const json_t *vocab, const char *token)
+{
+	char half[UNMADE_BYTES_MAX + 1];
+	size_t bytes = strlen(token);
+
+	for (size_t cut = 1; cut < bytes; cut++) {
+		memcpy(half, token, cut);
+		half[cut] = 0;
+		if (json_object_get(vocab, half) && json_object_get(vocab, token + cut))
+			return true;
+	}
+	return false;
+}
+
+/* The texts that merges make, as keys. NULL: no memory. */
+static json_t *collect_made(const struct wick_hf_tokenizer *tokenizer)
+{
+	json_t *made = json_object();
+
+	for (uint32_t i = 0; made && i < tokenizer->merge_count; i++) {
+		char *text = strdup(tokenizer->merges[i]), *space = text ? strchr(text, ' ') : NULL;
+
+		if (space)
+			memmove(space, space + 1, strlen(space));
+		if (!text || json_object_set_new(made, text, json_true())) {
+			json_decref(made);
+			made = NULL;
+		}
+		free(text);
+	}
+	return made;
+}
+
+/* A merges.txt that was cut between two lines leaves tokens that no merge makes, though each was learned as two
+ * others. */
+static int check_made(const struct wick_hf_source *source)
+{
+	json_t *id, *made = collect_made(source->out);
+	unsigned unmade = 0;
+	const char *token;
+
+	if (!made)
+		return -ENOMEM;
+	json_object_foreach(source->vocab, token, id)
+		if (unmade <= UNMADE_MAX && !json_object_get(made, token) && strlen(token) <= UNMADE_BYTES_MAX &&
+			wick_bytelevel_decode(token, strlen(token), NULL) > 1 && is_two_tokens(source->vocab, token))
+			unmade++;
+	json_decref(made);
+	return unmade <= UNMADE_MAX ? 0 : wick_hf_refuse(source, "merges.txt",
+		"more than %d tokens of the vocabulary are made by none of its %u merges: the file was cut", UNMADE_MAX,
+		source->out->merge_count);
+}
+
 int wick_hf_read_vocab_merges(struct wick_hf_source *source)
 {
 	int result = wick_hf_read(source, "vocab.json", WICK_JSON_UNIQUE_KEYS, &source->vocab);
@@ -107,5 +165,5 @@ int wick_hf_read_vocab_merges(struct wick_hf_source *source)
 		result = check_class(source);
 	if (!result)
 		result = read_merges(source);
-	return result;
+	return result ? result : check_made(source);
 }

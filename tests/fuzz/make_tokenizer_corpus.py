@@ -63,6 +63,11 @@ def main():
     folder("outside", vocab_json=VOCAB | {"c": 64}, merges_txt=MERGES, config_json=OPT)
     folder("merge-twice", vocab_json=VOCAB, merges_txt=MERGES + "a b\n", config_json=OPT)
     folder("merge-alone", vocab_json=VOCAB, merges_txt=MERGES + "a\n", config_json=OPT)
+    folder("merges-cut", vocab_json=VOCAB, merges_txt=MERGES[:-2], config_json=OPT)
+    folder("merges-returns", vocab_json=VOCAB, merges_txt=MERGES.replace("\n", "\r\n"), config_json=OPT)
+    folder("merges-return-inside", vocab_json=VOCAB, merges_txt=MERGES.replace(" ", "\r "), config_json=OPT)
+    texts = ["b"] + [letter + more for letter in "cdefghijklmnopqrstu" for more in ("", "b")]
+    folder("merges-none", vocab_json={text: i for i, text in enumerate(texts)}, config_json=OPT)
     folder("nothing")
 
 

@@ -173,7 +173,8 @@ static const struct refused {
 	{ { { "merges.txt", "a b\n\n\xc4\xa0 a\n" } }, "merge 1 is not two pieces" },
 	{ { { "merges.txt", "a b b\n" } }, "merge 0 is not two pieces" },
 	{ { { "merges.txt", "a  b\n" } }, "merge 0 is not two pieces" },
-	{ { { "merges.txt", "#version: 0.2\na b\n\xc4\xa0 a" } }, "merges.txt: its last line, 3, has no end: the file was cut" },
+	{ { { "merges.txt", "#version: 0.2\na b\n\xc4\xa0 a" } },
+		"merges.txt: its last line, 3, has no end: the file was cut" },
 	{ { { "merges.txt", "#version: 0.2" } }, "merges.txt: its last line, 1, has no end: the file was cut" },
 	{ { { "merges.txt", "a\r b\n" } }, "merge 0, \"a? b\", needs a token" },
 	{ { { "merges.txt", "a b\r\r\n" } }, "merge 0, \"a b?\", needs a token" },
@@ -257,13 +258,43 @@ static void merges_that_are_no_merges(void **state)
 	write_file(folder.path, "merges.txt", MERGES);
 	assert_int_equal(truncate(folder_path(&folder, "merges.txt"), (64 << 20) + 1), 0);
 	assert_int_equal(wick_hf_tokenizer_load(&hf, folder.path, 11, &diag), -EFBIG);
-	assert_non_null(strstr(diag.text, "merges.txt: 67108865 bytes, more than the 67108864 that such a file may have"));
+	assert_non_null(strstr(diag.text, "merges.txt: 67108865 bytes, more than the 67108864 that such a file may"));
 	unlink(folder_path(&folder, "merges.txt"));
 	assert_int_equal(mkfifo(folder_path(&folder, "merges.txt"), 0600), 0);
 	diag.text[0] = 0;
 	assert_int_equal(wick_hf_tokenizer_load(&hf, folder.path, 11, &diag), -EINVAL);
 	assert_non_null(strstr(diag.text, "merges.txt: not a regular file"));
 	folder_remove(&folder);
+}
+
+/* Tokens ab, bb, cb, ...: all but `unmade` of them are merges, as if the rest of the file had not come. */
+static int load_unmade(unsigned unmade)
+{
+	char vocab[1024] = "{\"b\":0", merges[256] = "";
+	struct wick_hf_tokenizer hf;
+	struct wick_diag diag = { 0 };
+	int result;
+
+	for (unsigned i = 0; i < 20; i++) {
+		sprintf(vocab + strlen(vocab), ",\"%c\":%u,\"%cb\":%u", 'c' + i, 2 * i + 1, 'c' + i, 2 * i + 2);
+		if (i >= unmade)
+			sprintf(merges + strlen(merges), "%c b\n", 'c' + i);
+	}
+	strcat(vocab, "}");
+	result = load(&hf, (struct file[]){ { "vocab.json", vocab }, { "merges.txt", merges } }, 2, 41, &diag);
+	wick_hf_tokenizer_free(&hf);
+	if (result)
+		assert_non_null(strstr(diag.text, "merges.txt: more than 16 tokens of the vocabulary are made by none "
+			"of its 3 merges: the file was cut"));
+	return result;
+}
+
+static void merges_that_are_too_few(void **state)
+{
+	(void)state;
+	assert_int_equal(load_unmade(0), 0);
+	assert_int_equal(load_unmade(16), 0);
+	assert_int_equal(load_unmade(17), -EINVAL);
 }
 
 static void vocabulary_may_not_be_larger_than_the_model(void **state)
@@ -286,6 +317,7 @@ int main(void)
 		cmocka_unit_test(added_tokens),
 		cmocka_unit_test(refuses_by_name),
 		cmocka_unit_test(merges_that_are_no_merges),
+		cmocka_unit_test(merges_that_are_too_few),
 		cmocka_unit_test(vocabulary_may_not_be_larger_than_the_model),
 	};
 
