@@ -53,6 +53,11 @@ static void close_file(const struct wick_checkpoint *checkpoint, struct wick_sou
 	wick_source_close(file);
 }
 
+static int finish_file(const struct wick_checkpoint *checkpoint, struct wick_source_file *file, struct wick_diag *diag)
+{
+	return file->fd >= 0 && checkpoint->format->finish ? checkpoint->format->finish(file, diag) : 0;
+}
+
 /* Opens the file if it is not open, at the cost of the one that was opened longest ago. */
 static int ready_file(struct wick_checkpoint *checkpoint, struct wick_source_file *file, struct wick_diag *diag)
 {
@@ -61,6 +66,9 @@ static int ready_file(struct wick_checkpoint *checkpoint, struct wick_source_fil
 
 	if (file->fd >= 0 || checkpoint->format->made)
 		return 0;
+	ret = *place ? finish_file(checkpoint, *place, diag) : 0;
+	if (ret)
+		return ret;
 	if (*place)
 		close_file(checkpoint, *place);
 	*place = NULL;
@@ -297,12 +305,23 @@ int wick_checkpoint_make(struct wick_checkpoint **checkpoint, const char *name, 
 	return 0;
 }
 
+int wick_checkpoint_finish(struct wick_checkpoint *checkpoint, struct wick_diag *diag)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; !ret && i < checkpoint->file_count; i++)
+		ret = finish_file(checkpoint, &checkpoint->files[i], diag);
+	return ret;
+}
+
 void wick_checkpoint_close(struct wick_checkpoint *checkpoint)
 {
 	if (!checkpoint)
 		return;
 	for (unsigned i = 0; i < checkpoint->file_count; i++) {
 		close_file(checkpoint, &checkpoint->files[i]);
+		if (checkpoint->format->forget)
+			checkpoint->format->forget(&checkpoint->files[i]);
 		free(checkpoint->files[i].path);
 	}
 	wick_source_list_free(&checkpoint->list);

@@ -47,3 +47,7 @@ const char *wick_checkpoint_file(const struct wick_checkpoint *checkpoint, const
  * cheap in every format; the files' page cache is dropped behind the reader. -EIO or -EINVAL, tensor named. */
 int wick_checkpoint_read(struct wick_checkpoint *checkpoint, const struct wick_source_tensor *tensor, uint64_t offset,
 	void *into, uint64_t bytes, struct wick_diag *diag);
+
+/* After the last read, where what was read matters: compares the checksums that reading has not come to the end of.
+ * Only a torch zip has any. -EINVAL or -EIO, the entry named. */
+int wick_checkpoint_finish(struct wick_checkpoint *checkpoint, struct wick_diag *diag);

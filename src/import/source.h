@@ -30,7 +30,7 @@ struct wick_source_file {
 	ino_t inode;
 	struct timespec changed;
 	uint64_t cached; /* bytes read since the page cache was dropped */
-	void *state;     /* the format's own while the file is open */
+	void *state;     /* the format's own */
 };
 
 struct wick_source_format {
@@ -41,7 +41,11 @@ struct wick_source_format {
 	/* Bytes [offset, offset + bytes) of a tensor; the caller keeps them within it. */
 	int (*read)(struct wick_source_file *file, const struct wick_source_tensor *tensor, uint64_t offset, void *into,
 		uint64_t bytes, struct wick_diag *diag);
-	void (*close)(struct wick_source_file *file); /* gives up .state; NULL when there is none */
+	/* Whatever was read so far is what the file's own checksums say, or it is refused. Before the file is closed,
+	 * since they may be of more than what was read. NULL when the format has none. */
+	int (*finish)(struct wick_source_file *file, struct wick_diag *diag);
+	void (*close)(struct wick_source_file *file);  /* gives up descriptors; what it learned stays. Or NULL */
+	void (*forget)(struct wick_source_file *file); /* after that, gives up .state. Or NULL */
 };
 
 /* Opens file->path. A file that was open before must still be the same one, unchanged. */

@@ -1,7 +1,16 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The zip side of a torch checkpoint (see torch.h). libzip reads it. */
+/* The zip side of a torch checkpoint (see torch.h). libzip reads it.
+ *
+ * Each entry has a checksum, which libzip compares after the last byte, if it gave all bytes before it in order. So an
+ * entry is read in order, what nobody asked for included, until that has happened once; from then on it is known to be
+ * sound, and any place of it is gone to directly. An entry that is left before its end is read to the end first:
+ *
+ *     asked for:   [ab]   [c ]  [d ]            then [x ] of another entry
+ *     read:        [ab....c ....d ...end]            [x ...
+ *
+ * That is at most once the entry in addition to what was asked for. */
 
 #include "torch.h"
 
@@ -17,15 +26,23 @@
 #define ROOT_MAX 256 /* bytes of NAME */
 #define KEY_MAX 64
 #define SKIP_BYTES 65536
+#define UNPACK_AGAIN 4             /* times the size of the compressed entries */
+#define UNPACK_FREE (16ull << 20) /* bytes, beyond that */
 
 typedef unsigned long long ull;
 
+enum { MET = 1, SOUND = 2 }; /* of an entry: it was opened; its checksum was compared */
+
 struct wick_torch_archive {
-	zip_t *zip;
+	zip_t *zip;          /* NULL while the file is closed; then there is no entry either */
 	char root[ROOT_MAX]; /* NAME */
-	zip_file_t *entry;   /* open, with the next byte to be read; NULL: none */
+	uint8_t *states;     /* (entries) */
+	uint64_t entries;
+	zip_file_t *entry; /* open, with the next byte to be read; NULL: none */
 	uint64_t entry_index, position, entry_bytes;
 	bool entry_seeks; /* stored, so any place can be reached */
+	uint64_t unpacked_once, unpacked_again; /* bytes of compressed entries */
+	char skipped[SKIP_BYTES];
 };
 
 /* What torch.save wrote before 1.6, and still writes when asked to: pickles one after another, of which the first is
@@ -130,11 +147,30 @@ static void close_entry(struct wick_torch_archive *archive)
 	archive->entry = NULL;
 }
 
+/* A compressed entry is unpacked from its start each time it is opened. torch.save compresses nothing, so that only
+ * other tools' files come here: those that are read more or less in order are worth reading, those that would be
+ * unpacked for every tensor anew are not. */
+static int count_unpacked(struct wick_source_file *file, const char *what, struct wick_diag *diag)
+{
+	struct wick_torch_archive *archive = file->state;
+	bool again = archive->states[archive->entry_index] & MET;
+	uint64_t *sum = again ? &archive->unpacked_again : &archive->unpacked_once;
+
+	*sum = wick_add(*sum, archive->entry_bytes);
+	if (archive->unpacked_again <= wick_add(wick_mul(UNPACK_AGAIN, archive->unpacked_once), UNPACK_FREE))
+		return 0;
+	return wick_diag_say(diag, -EINVAL,
+		"%s: %s: its storage is compressed and would be unpacked again and again; "
+		"save it as PyTorch does, stored",
+		file->path, what);
+}
+
 /* Makes `index` the open entry, at its start. what names it in the sentence. */
 static int open_entry(struct wick_source_file *file, uint64_t index, const char *what, struct wick_diag *diag)
 {
 	struct wick_torch_archive *archive = file->state;
 	zip_stat_t stat;
+	int ret = 0;
 
 	close_entry(archive);
 	archive->entry = zip_fopen_index(archive->zip, index, 0);
@@ -144,7 +180,10 @@ static int open_entry(struct wick_source_file *file, uint64_t index, const char 
 	archive->position = 0;
 	archive->entry_bytes = stat.size;
 	archive->entry_seeks = stat.comp_method == ZIP_CM_STORE;
-	return 0;
+	if (!archive->entry_seeks)
+		ret = count_unpacked(file, what, diag);
+	archive->states[index] |= MET;
+	return ret;
 }
 
 /* After the last byte libzip compares the checksum, if all of them were read in order. */
@@ -153,9 +192,10 @@ static int finish_entry(struct wick_source_file *file, const char *what, struct 
 	struct wick_torch_archive *archive = file->state;
 	char more;
 
-	if (zip_fread(archive->entry, &more, 1) == 0)
-		return 0;
-	return say_zip(file, zip_error_code_zip(zip_file_get_error(archive->entry)), what, diag);
+	if (zip_fread(archive->entry, &more, 1) != 0)
+		return say_zip(file, zip_error_code_zip(zip_file_get_error(archive->entry)), what, diag);
+	archive->states[archive->entry_index] |= SOUND;
+	return 0;
 }
 
 /* The next bytes of the open entry. */
@@ -179,16 +219,37 @@ static int read_on(struct wick_source_file *file, char *into, uint64_t bytes, co
 	return archive->position == archive->entry_bytes ? finish_entry(file, what, diag) : 0;
 }
 
-/* Makes `offset` the next byte to be read. What is compressed can only be read forwards. */
+/* Reads what is between here and `offset`, and drops it. */
+static int read_past(struct wick_source_file *file, uint64_t offset, const char *what, struct wick_diag *diag)
+{
+	struct wick_torch_archive *archive = file->state;
+	int ret = 0;
+
+	while (!ret && archive->position < offset)
+		ret = read_on(file, archive->skipped, WICK_MIN(SKIP_BYTES, offset - archive->position), what, diag);
+	return ret;
+}
+
+/* Before the open entry is left, it is known to be sound. */
+static int leave_entry(struct wick_source_file *file, const char *what, struct wick_diag *diag)
+{
+	struct wick_torch_archive *archive = file->state;
+
+	if (!archive->entry || archive->states[archive->entry_index] & SOUND)
+		return 0;
+	return read_past(file, archive->entry_bytes, what, diag);
+}
+
+/* Makes `offset` the next byte to be read. What is compressed can only be read forwards, and what is not known to be
+ * sound is: all of it is read before the first step back. */
 static int go_to(struct wick_source_file *file, uint64_t offset, const char *what, struct wick_diag *diag)
 {
 	struct wick_torch_archive *archive = file->state;
-	char skipped[4096];
-	int ret = 0;
+	int ret = offset < archive->position ? leave_entry(file, what, diag) : 0;
 
-	if (offset == archive->position)
-		return 0;
-	if (archive->entry_seeks) {
+	if (ret || offset == archive->position)
+		return ret;
+	if (archive->entry_seeks && archive->states[archive->entry_index] & SOUND) {
 		if (zip_fseek(archive->entry, offset, SEEK_SET))
 			return say_zip(file, zip_error_code_zip(zip_file_get_error(archive->entry)), what, diag);
 		archive->position = offset;
@@ -196,9 +257,7 @@ static int go_to(struct wick_source_file *file, uint64_t offset, const char *wha
 	}
 	if (offset < archive->position)
 		ret = open_entry(file, archive->entry_index, what, diag);
-	while (!ret && archive->position < offset)
-		ret = read_on(file, skipped, WICK_MIN(sizeof(skipped), offset - archive->position), what, diag);
-	return ret;
+	return ret ? ret : read_past(file, offset, what, diag);
 }
 
 /* A whole small entry, which the caller frees. NULL in *bytes when the archive has none of this name. */
@@ -235,23 +294,51 @@ static int check_byte_order(struct wick_source_file *file, struct wick_diag *dia
 	return ret;
 }
 
+static void torch_forget(struct wick_source_file *file)
+{
+	struct wick_torch_archive *archive = file->state;
+
+	if (!archive)
+		return;
+	free(archive->states);
+	free(archive);
+	file->state = NULL;
+}
+
+/* What is kept while the file is closed. */
+static int make_archive(struct wick_source_file *file, struct wick_diag *diag)
+{
+	if (!file->state)
+		file->state = calloc(1, sizeof(struct wick_torch_archive));
+	return file->state ? 0 : wick_diag_say(diag, -ENOMEM, "%s: out of memory", file->path);
+}
+
 static int open_archive(struct wick_source_file *file, struct wick_diag *diag)
 {
 	struct wick_torch_archive *archive;
 	int ret = check_start(file, diag);
 
-	if (ret || file->state)
+	if (!ret)
+		ret = make_archive(file, diag);
+	if (ret)
 		return ret;
-	archive = calloc(1, sizeof(*archive));
-	if (!archive)
-		return wick_diag_say(diag, -ENOMEM, "%s: out of memory", file->path);
+	archive = file->state;
 	ret = open_zip(file, &archive->zip, diag);
-	if (ret) {
-		free(archive);
+	if (ret || archive->states)
 		return ret;
-	}
-	file->state = archive;
+	archive->entries = zip_get_num_entries(archive->zip, 0);
+	archive->states = calloc(archive->entries + 1, 1);
+	if (!archive->states)
+		return wick_diag_say(diag, -ENOMEM, "%s: out of memory", file->path);
 	return find_root(file, archive, diag);
+}
+
+/* Opens the zip if the file has been closed since it was read last. */
+static int ready_archive(struct wick_source_file *file, struct wick_diag *diag)
+{
+	const struct wick_torch_archive *archive = file->state;
+
+	return archive && archive->zip ? 0 : open_archive(file, diag);
 }
 
 static int list_pickle(struct wick_source_file *file, const char *bytes, uint64_t count, struct wick_source_list *list,
@@ -282,7 +369,7 @@ static int torch_list(struct wick_source_file *file, struct wick_source_list *li
 {
 	char *bytes = NULL;
 	uint64_t count = 0;
-	int ret = open_archive(file, diag);
+	int ret = ready_archive(file, diag);
 
 	if (!ret)
 		ret = check_byte_order(file, diag);
@@ -299,25 +386,48 @@ static int torch_list(struct wick_source_file *file, struct wick_source_list *li
 	return ret;
 }
 
+static int torch_finish(struct wick_source_file *file, struct wick_diag *diag)
+{
+	struct wick_torch_archive *archive = file->state;
+	char what[ROOT_MAX + KEY_MAX];
+	int ret;
+
+	if (!archive || !archive->entry)
+		return 0;
+	snprintf(what, sizeof(what), "%s", zip_get_name(archive->zip, archive->entry_index, ZIP_FL_ENC_RAW));
+	ret = leave_entry(file, what, diag);
+	close_entry(archive);
+	return ret;
+}
+
+/* Makes the tensor's storage the open entry. */
+static int enter_entry(struct wick_source_file *file, uint64_t index, const char *what, struct wick_diag *diag)
+{
+	const struct wick_torch_archive *archive = file->state;
+	int ret;
+
+	if (archive->entry && archive->entry_index == index)
+		return 0;
+	ret = torch_finish(file, diag);
+	return ret ? ret : open_entry(file, index, what, diag);
+}
+
 static int torch_read(struct wick_source_file *file, const struct wick_source_tensor *tensor, uint64_t offset,
 	void *into, uint64_t bytes, struct wick_diag *diag)
 {
-	struct wick_torch_archive *archive;
 	char what[WICK_SOURCE_NAME_MAX + 16];
-	int ret = file->state ? 0 : open_archive(file, diag);
+	int ret = ready_archive(file, diag);
 
 	if (ret || bytes == 0)
 		return ret;
-	archive = file->state;
 	snprintf(what, sizeof(what), "tensor %s", tensor->name);
-	if (!archive->entry || archive->entry_index != tensor->entry)
-		ret = open_entry(file, tensor->entry, what, diag);
+	ret = enter_entry(file, tensor->entry, what, diag);
 	if (!ret)
 		ret = go_to(file, tensor->offset + offset, what, diag);
 	if (!ret)
 		ret = read_on(file, into, bytes, what, diag);
 	if (ret)
-		close_entry(archive);
+		close_entry(file->state);
 	return ret;
 }
 
@@ -325,12 +435,12 @@ static void torch_close(struct wick_source_file *file)
 {
 	struct wick_torch_archive *archive = file->state;
 
-	if (!archive)
+	if (!archive || !archive->zip)
 		return;
 	close_entry(archive);
 	zip_discard(archive->zip);
-	free(archive);
-	file->state = NULL;
+	archive->zip = NULL;
 }
 
-const struct wick_source_format wick_torch = { .list = torch_list, .read = torch_read, .close = torch_close };
+const struct wick_source_format wick_torch = { .list = torch_list, .read = torch_read, .finish = torch_finish,
+	.close = torch_close, .forget = torch_forget };

@@ -265,6 +265,8 @@ static int pack_naturally(
 	if (rc == 0)
 		rc = wick_pack_write(&job, out, header, header_bytes, wick_pack_slot);
 	if (rc == 0)
+		rc = wick_checkpoint_finish(job.checkpoint, diag);
+	if (rc == 0)
 		rc = wick_pack_commit(&job);
 	free(header);
 	forget(&job);

@@ -5,7 +5,7 @@
  *
  * A bundle takes a row of fc1 and a column of fc2, and fc2 is stored by rows. So columns of some neurons are gathered
  * first (every row of fc2 gives a stretch), then their bundles are written; with little memory a layer takes several
- * such turns, and every byte of fc2 is still read once:
+ * such turns, and every byte of fc2 is still asked for once (a zip's first turn reads all of it, for its checksum):
  *
  *     fc2 (d_model, n_ff)   | turn 0 | turn 1 | turn 2 |
  *                           |--------|        |        |  row 0 -> columns[0..n)[0]

@@ -48,6 +48,7 @@ static void close_layer(struct import *import)
 	if (import->at == CLOSED)
 		return;
 	wick_torch.close(&import->file);
+	wick_torch.forget(&import->file);
 	wick_source_close(&import->file);
 	wick_source_list_free(&import->list);
 	free(import->file.path);
@@ -146,7 +147,7 @@ static int convert(struct import *import, const struct wick_source_tensor *matri
 	}
 	free(raw);
 	free(row);
-	return rc;
+	return rc ? rc : wick_torch.finish(&import->file, import->diag);
 }
 
 static int go_on(struct import *import)

@@ -117,8 +117,12 @@ static inline void fuzz_source(const struct wick_source_format *format, const ui
 		fuzz_check(format->list(&file, &list, &diag), &diag);
 		for (unsigned i = 0; !diag.text[0] && i < list.count; i++)
 			fuzz_read_tensor(format, &file, &list.tensors[i]);
+		if (!diag.text[0] && format->finish)
+			fuzz_check(format->finish(&file, &diag), &diag);
 		if (format->close)
 			format->close(&file);
+		if (format->forget)
+			format->forget(&file);
 		wick_source_close(&file);
 	}
 	wick_source_list_free(&list);

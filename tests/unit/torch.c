@@ -495,6 +495,89 @@ static void every_flipped_byte_is_found(void **state)
 	folder_remove(&folder);
 }
 
+#define STORED_BYTES (4u << 20)
+#define STORED_PICKLE NAMED(TENSOR(STORAGE_OF(FLOATS, "0", "J\0\0\x10\0"), "K\0", "J\0\0\x10\0" "\x85", "K\1" "\x85"))
+
+/* A checkpoint whose tensor w is a storage of 4 MiB: as it is, or with one wrong bit of the byte at `flipped`. */
+static struct wick_checkpoint *open_stored(const struct folder *folder, int method, int64_t flipped)
+{
+	uint8_t *numbers = malloc(STORED_BYTES), *bytes = malloc(STORED_BYTES + 65536), *found;
+	const struct zip_entry entries[] = { { "x/data.pkl", STORED_PICKLE, sizeof(STORED_PICKLE) - 1, 0 },
+		{ "x/data/0", memset(numbers, 0x3f, STORED_BYTES), STORED_BYTES, method } };
+	size_t count;
+	FILE *file;
+
+	write_zip(folder, entries, WICK_COUNT_OF(entries));
+	if (flipped >= 0) {
+		file = fopen(folder_path(folder, "pytorch_model.bin"), "rb");
+		assert_non_null(file);
+		count = fread(bytes, 1, STORED_BYTES + 65536, file);
+		fclose(file);
+		found = memmem(bytes, count, numbers, STORED_BYTES);
+		assert_non_null(found);
+		found[flipped] ^= 0x10;
+		folder_write(folder, "pytorch_model.bin", bytes, count);
+	}
+	free(numbers);
+	free(bytes);
+	return open_or_fail(folder->path);
+}
+
+/* A bit that nobody asked for, or that was passed over in going back and forth, is found before the checkpoint is left. */
+static void flipped_bits_are_found_in_any_order(void **state)
+{
+	static const struct {
+		unsigned flipped, offsets[4];
+	} cases[] = {
+		{ 2 << 20, { 0, 1 << 20, 3 << 20, 3 << 20 } },             /* passed over */
+		{ (4 << 20) - 1, { 0, 4, 8, 12 } },                        /* beyond what was asked for */
+		{ 0, { 2 << 20, 3 << 20, (3 << 20) + 4, (3 << 20) + 8 } }, /* before it */
+		{ 3 << 20, { 3 << 20, 0, 1 << 20, 0 } },                   /* read before going back */
+		{ (4 << 20) - 1, { 2 << 20, 1 << 20, 0, 4 } },             /* backwards */
+	};
+	struct folder folder = folder_make();
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(cases); i++) {
+		struct wick_checkpoint *checkpoint = open_stored(&folder, 0, cases[i].flipped);
+		struct wick_diag diag = { 0 };
+		uint8_t number[4];
+		int ret = 0;
+
+		for (size_t k = 0; !ret && k < 4; k++)
+			ret = wick_checkpoint_read(checkpoint, wick_checkpoint_find(checkpoint, "w"), cases[i].offsets[k],
+				number, 4, &diag);
+		if (!ret)
+			ret = wick_checkpoint_finish(checkpoint, &diag);
+		assert_int_equal(ret, -EINVAL);
+		assert_string_equal(strrchr(diag.text, ':'), ": CRC error");
+		wick_checkpoint_close(checkpoint);
+	}
+	folder_remove(&folder);
+}
+
+/* A compressed storage may be unpacked again a few times, not for every read. */
+static void compressed_storages_are_not_unpacked_for_ever(void **state)
+{
+	struct folder folder = folder_make();
+	struct wick_checkpoint *checkpoint = open_stored(&folder, 1, -1);
+	struct wick_diag diag = { 0 };
+	unsigned reads = 0;
+	uint8_t number[4];
+	int ret = 0;
+
+	(void)state;
+	for (uint64_t at = STORED_BYTES; !ret && at; at -= 4, reads++)
+		ret = wick_checkpoint_read(
+			checkpoint, wick_checkpoint_find(checkpoint, "w"), at - 4, number, 4, &diag);
+	assert_int_equal(ret, -EINVAL);
+	assert_in_range(reads, 5, 20);
+	assert_string_equal(after_path(&diag), "tensor w: its storage is compressed and would be unpacked again and again; "
+		"save it as PyTorch does, stored");
+	wick_checkpoint_close(checkpoint);
+	folder_remove(&folder);
+}
+
 /* Real checkpoints, their numbers as torch prints them: first, last, and the sum. */
 static const struct known {
 	const char *path;
@@ -580,6 +663,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(bad_zips_get_a_sentence),
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(every_flipped_byte_is_found),
+		cmocka_unit_test(flipped_bits_are_found_in_any_order),
+		cmocka_unit_test(compressed_storages_are_not_unpacked_for_ever),
 	};
 
 	if (argc > 1 && !strcmp(argv[1], "shared"))
