@@ -39,7 +39,7 @@ struct wick_pickle_class {
 struct wick_pickle_value {
 	enum wick_pickle_kind kind;
 	uint32_t count;    /* items, or bytes of text */
-	uint32_t capacity; /* of items */
+	uint32_t capacity; /* of items; 0 with items: they are another value's */
 	union {
 		int64_t integer;
 		const char *text;                 /* in the pickle, not terminated */

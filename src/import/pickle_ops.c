@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define ARGUMENTS_MAX 16 /* of a call; torch's have eight at most */
+
 static int step_nothing(struct wick_pickle *pickle, const struct wick_pickle_arg *arg)
 {
 	(void)pickle, (void)arg;
@@ -256,6 +258,7 @@ static int step_stack_global(struct wick_pickle *pickle, const struct wick_pickl
 		&(struct wick_pickle_text){ name->text, name->count });
 }
 
+/* The arguments stay those of the tuple, which nothing adds to: a tuple that many calls share takes its room once. */
 static int push_call(struct wick_pickle *pickle, const struct wick_pickle_class *facts,
 	const struct wick_pickle_value *arguments)
 {
@@ -264,11 +267,15 @@ static int push_call(struct wick_pickle *pickle, const struct wick_pickle_class 
 
 	if (facts->mapping && arguments->count)
 		return wick_pickle_refuse(pickle, "a mapping made with arguments");
+	if (arguments->count > ARGUMENTS_MAX)
+		return wick_pickle_refuse(pickle, "a call with more than 16 arguments");
 	ret = wick_pickle_push_new(pickle, facts->mapping ? WICK_PICKLE_DICT : WICK_PICKLE_CALL, &call);
 	if (ret || facts->mapping)
 		return ret;
 	call->facts = facts;
-	return wick_pickle_add_items(pickle, call, arguments->items, arguments->count);
+	call->items = arguments->items;
+	call->count = arguments->count;
+	return 0;
 }
 
 static int step_reduce(struct wick_pickle *pickle, const struct wick_pickle_arg *arg)

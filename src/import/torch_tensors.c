@@ -16,6 +16,8 @@
 
 #define DEPTH_MAX 32
 #define VISITS_MAX (2 * WICK_SOURCE_TENSORS_MAX) /* shared parts are visited once for every way that leads to them */
+#define ITEMS_MAX WICK_PICKLE_BYTES_MAX          /* looked at: without shared parts there is no more than one a byte */
+#define DIMS_MAX 64                              /* as torch has it */
 
 typedef unsigned long long ull;
 
@@ -58,7 +60,7 @@ struct walk {
 	struct wick_source_list *list;
 	const char *path;
 	struct wick_diag *diag;
-	unsigned visits;
+	unsigned visits, items;
 	size_t length;                       /* of the name on the way to here */
 	char name[WICK_SOURCE_NAME_MAX + 1]; /* terminated */
 };
@@ -124,6 +126,8 @@ static int read_shape(const struct walk *walk, const struct wick_pickle_value *s
 {
 	if (sizes->kind != WICK_PICKLE_TUPLE)
 		return refuse(walk, "its size is not a tuple");
+	if (sizes->count > DIMS_MAX)
+		return refuse(walk, "its size has more than 64 dimensions");
 	*numbers = 1;
 	for (uint32_t i = 0; i < sizes->count; i++) {
 		if (!is_count(sizes->items[i]))
@@ -231,11 +235,11 @@ static int extend_name(struct walk *walk, const char *key, size_t length)
 {
 	size_t dot = walk->length > 0;
 
-	if (length == 0 || memchr(key, 0, length))
-		return 1;
 	if (walk->length + dot + length > WICK_SOURCE_NAME_MAX)
 		return wick_diag_say(walk->diag, -EINVAL, "%s: below %.100s: a name of more than %u bytes", walk->path,
 			walk->name, WICK_SOURCE_NAME_MAX);
+	if (length == 0 || memchr(key, 0, length))
+		return 1;
 	if (dot)
 		walk->name[walk->length++] = '.';
 	memcpy(walk->name + walk->length, key, length);
@@ -284,6 +288,10 @@ static int visit_items(struct walk *walk, const struct wick_pickle_value *contai
 	uint32_t step = container->kind == WICK_PICKLE_DICT ? 2 : 1;
 	int ret = 0;
 
+	if (container->count > ITEMS_MAX - walk->items)
+		return wick_diag_say(walk->diag, -EINVAL, "%s: more than %u items in the containers of its pickle",
+			walk->path, ITEMS_MAX);
+	walk->items += container->count;
 	for (uint32_t i = step - 1; !ret && i < container->count; i += step)
 		if (can_hold_tensors(container->items[i]))
 			ret = visit_item(walk, container, i, depth);

@@ -192,6 +192,7 @@ static void stored_reads_in_any_order(void **state)
 #define TENSOR(storage, offset, size, stride) \
 	CLASS("torch._utils", "_rebuild_tensor_v2") "(" storage offset size stride "\x89" "}tR"
 #define NAMED(value) "\x80\2" "}" WORD("\1", "w") value "s."
+#define FOUR "K\1" "K\1" "K\1" "K\1"
 #define GOOD TENSOR(STORAGE, "K\0", "K\4" "\x85", "K\1" "\x85")
 
 struct zip_entry {
@@ -320,6 +321,10 @@ static void bad_pickles_get_a_sentence(void **state)
 		BAD(NAMED(TENSOR(STORAGE, "K\0", "K\4" "\x85", ")")), "tensor w: its stride does not go with its size"),
 		BAD(NAMED(TENSOR(STORAGE, "K\0", "K\4" "\x85", "N\x85")),
 			"tensor w: its stride is not a tuple of lengths"),
+		BAD(CLASS("torch", "device") "(" FOUR FOUR FOUR FOUR "K\1" "tR",
+			"pickle opcode REDUCE at byte 50: a call with more than 16 arguments"),
+		BAD(NAMED(TENSOR(STORAGE, "K\0", "(" FOUR FOUR FOUR FOUR FOUR FOUR FOUR FOUR FOUR FOUR FOUR FOUR FOUR
+			FOUR FOUR FOUR "K\1" "t", ")")), "tensor w: its size has more than 64 dimensions"),
 		BAD("\x80\2" "}(" WORD("\1", "w") GOOD WORD("\1", "w") GOOD "u.", "has two tensors called w"),
 		BAD("\x80\2" GOOD ".", "a tensor without a name"),
 		BAD("]q\0" "h\0" "a.",
@@ -359,6 +364,28 @@ static void shared_parts_are_bounded(void **state)
 	assert_int_equal(open_pickle(&folder, pickle, length, &checkpoint, &diag), -EINVAL);
 	assert_string_equal(after_path(&diag), "more than 524288 containers and tensors in its pickle");
 	folder_remove(&folder);
+}
+
+/* A list of 100,000 numbers in a list, as often as the items of both are one more than may be looked at. */
+static void shared_items_are_bounded(void **state)
+{
+	const size_t items = 100000, times = WICK_PICKLE_BYTES_MAX / (items + 1) + 1;
+	char *pickle = malloc(64 + 2 * (items + times)), *at = mempcpy(pickle, "K\1q\1](", 6);
+	struct wick_checkpoint *checkpoint;
+	struct wick_diag diag = { 0 };
+	struct folder folder = folder_make();
+
+	(void)state;
+	for (size_t i = 0; i < items; i++)
+		at = mempcpy(at, "h\1", 2);
+	at = mempcpy(at, "eq\2](", 5);
+	for (size_t i = 0; i < times; i++)
+		at = mempcpy(at, "h\2", 2);
+	at = mempcpy(at, "e.", 2);
+	assert_int_equal(open_pickle(&folder, pickle, at - pickle, &checkpoint, &diag), -EINVAL);
+	assert_string_equal(after_path(&diag), "more than 16777216 items in the containers of its pickle");
+	folder_remove(&folder);
+	free(pickle);
 }
 
 /* Parameters of parameters: as many as there is room for in a pickle, if not on the stack. */
@@ -523,7 +550,7 @@ static struct wick_checkpoint *open_stored(const struct folder *folder, int meth
 	return open_or_fail(folder->path);
 }
 
-/* A bit that nobody asked for, or that was passed over in going back and forth, is found before the checkpoint is left. */
+/* A bit that nobody asked for, or that was passed over in going back and forth, is found before all is done. */
 static void flipped_bits_are_found_in_any_order(void **state)
 {
 	static const struct {
@@ -545,8 +572,8 @@ static void flipped_bits_are_found_in_any_order(void **state)
 		int ret = 0;
 
 		for (size_t k = 0; !ret && k < 4; k++)
-			ret = wick_checkpoint_read(checkpoint, wick_checkpoint_find(checkpoint, "w"), cases[i].offsets[k],
-				number, 4, &diag);
+			ret = wick_checkpoint_read(checkpoint, wick_checkpoint_find(checkpoint, "w"),
+				cases[i].offsets[k], number, 4, &diag);
 		if (!ret)
 			ret = wick_checkpoint_finish(checkpoint, &diag);
 		assert_int_equal(ret, -EINVAL);
@@ -572,8 +599,8 @@ static void compressed_storages_are_not_unpacked_for_ever(void **state)
 			checkpoint, wick_checkpoint_find(checkpoint, "w"), at - 4, number, 4, &diag);
 	assert_int_equal(ret, -EINVAL);
 	assert_in_range(reads, 5, 20);
-	assert_string_equal(after_path(&diag), "tensor w: its storage is compressed and would be unpacked again and again; "
-		"save it as PyTorch does, stored");
+	assert_string_equal(after_path(&diag), "tensor w: its storage is compressed and would be unpacked again and "
+		"again; save it as PyTorch does, stored");
 	wick_checkpoint_close(checkpoint);
 	folder_remove(&folder);
 }
@@ -659,6 +686,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(made_pickle_is_good),
 		cmocka_unit_test(bad_pickles_get_a_sentence),
 		cmocka_unit_test(shared_parts_are_bounded),
+		cmocka_unit_test(shared_items_are_bounded),
 		cmocka_unit_test(nested_parameters_are_bounded),
 		cmocka_unit_test(bad_zips_get_a_sentence),
 		cmocka_unit_test(every_truncation_is_refused),
