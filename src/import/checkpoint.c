@@ -130,29 +130,13 @@ static int list_file(struct wick_checkpoint *checkpoint, unsigned file_idx, cons
 	return ret;
 }
 
-/* A file that the index names and the folder lacks is a download that did not finish. */
-static int check_present(const struct wick_checkpoint *checkpoint, const char *path, struct wick_diag *diag)
-{
-	struct stat stat_buf;
-
-	for (unsigned i = 0; i < checkpoint->file_count; i++) {
-		if (!stat(checkpoint->files[i].path, &stat_buf))
-			continue;
-		return wick_diag_say(diag, -errno, "%s: names %s, which cannot be opened: %s", path,
-			name_in_folder(checkpoint, &checkpoint->files[i]), strerror(errno));
-	}
-	return 0;
-}
-
 static int list_shards(struct wick_checkpoint *checkpoint, const char *path, const struct wick_shard_index *index,
 	struct wick_diag *diag)
 {
-	int ret = 0;
+	int ret = wick_shard_index_check_files(index, checkpoint->folder, path, diag);
 
 	for (unsigned i = 0; !ret && i < index->file_count; i++)
 		ret = add_file(checkpoint, index->files[i], diag);
-	if (!ret)
-		ret = check_present(checkpoint, path, diag);
 	for (unsigned i = 0; !ret && i < checkpoint->file_count; i++)
 		ret = list_file(checkpoint, i, index->map, diag);
 	return ret;

@@ -13,8 +13,13 @@ struct wick_shard_index {
 	json_t *map;        /* tensor name -> file name; in root */
 	const char **files; /* (file_count), each once, in the order of the map; in root */
 	unsigned file_count;
+	json_t *known;      /* the same names, as keys */
 };
 
 /* Every file name is one that stays inside the folder. -EINVAL with the index and the tensor named. */
 int wick_shard_index_load(struct wick_shard_index *index, const char *path, struct wick_diag *diag);
+/* A file that the index names and the folder lacks is a download that did not finish: -ENOENT. One file under two names
+ * is -EINVAL: all of its tensors would be listed for each of them. */
+int wick_shard_index_check_files(
+	const struct wick_shard_index *index, const char *folder, const char *path, struct wick_diag *diag);
 void wick_shard_index_free(struct wick_shard_index *index); /* a zeroed one is fine */

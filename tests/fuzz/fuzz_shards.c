@@ -37,6 +37,7 @@ static void check_names(const char *path)
 		wick_require(name[0] && name[0] != '/' && strcmp(name, "..") && strncmp(name, "../", 3));
 		for (; dots; dots = strstr(dots + 1, ".."))
 			wick_require(dots == name || dots[-1] != '/' || (dots[2] && dots[2] != '/'));
+		wick_require(!strstr(name, "//") && !strstr(name, "/./") && strncmp(name, "./", 2));
 	}
 	wick_shard_index_free(&index);
 }

@@ -91,6 +91,8 @@ def make_shards():
         "absolute": {"a": "/a"},
         "dots": {"a": "./a", "b": "..b"},
         "slashes": {"a": ".//a"},
+        "two-names": {"a": "a", "b": "a/"},
+        "dot-inside": {"a": "x/./a", "b": "."},
         "empty-name": {"a": ""},
         "nul": {"a": "a\0b"},
         "number": {"a": 1},

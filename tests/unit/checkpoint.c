@@ -150,6 +150,15 @@ static void bad_indexes_get_a_sentence(void **state)
 			"tensor a: file x/../../one is outside of the folder" },
 		{ -EINVAL, "{\"weight_map\":{\"a\":\"..\"}}", "tensor a: file .. is outside of the folder" },
 		{ -EINVAL, "{\"weight_map\":{\"a\":\"\"}}", "tensor a: file  is outside of the folder" },
+		{ -EINVAL, "{\"weight_map\":{\"a\":\"./one\"}}",
+			"tensor a: file ./one has a part that is empty or \".\"" },
+		{ -EINVAL, "{\"weight_map\":{\"a\":\"x/./one\"}}",
+			"tensor a: file x/./one has a part that is empty or \".\"" },
+		{ -EINVAL, "{\"weight_map\":{\"a\":\".\"}}", "tensor a: file . has a part that is empty or \".\"" },
+		{ -EINVAL, "{\"weight_map\":{\"a\":\"x//one\"}}",
+			"tensor a: file x//one has a part that is empty or \".\"" },
+		{ -EINVAL, "{\"weight_map\":{\"a\":\"one/\"}}",
+			"tensor a: file one/ has a part that is empty or \".\"" },
 		{ -ENOENT, "{\"weight_map\":{\"a\":\"one.safetensors\",\"b\":\"two.safetensors\"}}",
 			"names two.safetensors, which cannot be opened: No such file or directory" },
 		{ -EINVAL, "{\"weight_map\":{\"a\":\"one.safetensors\",\"z\":\"one.safetensors\"}}",
@@ -169,6 +178,19 @@ static void bad_indexes_get_a_sentence(void **state)
 	write_index(&folder, "{\"weight_map\":{\"..a\":\"..x\"}}");
 	assert_refused(&folder, -ENOENT, "/model.safetensors.index.json: names ..x, which cannot be opened: "
 		"No such file or directory");
+	folder_remove(&folder);
+}
+
+static void one_file_has_one_name(void **state)
+{
+	struct folder folder = folder_make();
+
+	(void)state;
+	write_shard(&folder, "one.safetensors", "a");
+	assert_int_equal(symlink("one.safetensors", folder_path(&folder, "two.safetensors")), 0);
+	write_index(&folder, "{\"weight_map\":{\"a\":\"one.safetensors\",\"b\":\"two.safetensors\"}}");
+	assert_refused(&folder, -EINVAL, "/model.safetensors.index.json: names one.safetensors and two.safetensors, "
+		"which are one file");
 	folder_remove(&folder);
 }
 
@@ -391,6 +413,7 @@ int main(void)
 		cmocka_unit_test(index_decides),
 		cmocka_unit_test(order_of_preference),
 		cmocka_unit_test(bad_indexes_get_a_sentence),
+		cmocka_unit_test(one_file_has_one_name),
 		cmocka_unit_test(bad_folders_get_a_sentence),
 		cmocka_unit_test(shards_beyond_the_descriptors),
 		cmocka_unit_test(torch_shards_are_opened_again),
