@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONFIG_BYTES_MAX (4u << 20)
-
 int wick_config_load(struct wick_config *config, const char *folder, struct wick_diag *diag)
 {
 	int rc;
@@ -23,7 +21,7 @@ int wick_config_load(struct wick_config *config, const char *folder, struct wick
 		config->path = NULL;
 		return wick_diag_say(diag, -ENOMEM, "%s: no memory to read its config.json", folder);
 	}
-	rc = wick_json_load(&config->root, config->path, CONFIG_BYTES_MAX, WICK_JSON_LAST_KEY_WINS, diag);
+	rc = wick_json_load(&config->root, config->path, &wick_json_config, WICK_JSON_LAST_KEY_WINS, diag);
 	if (rc == 0 && !json_is_object(config->root))
 		rc = wick_diag_say(diag, -EINVAL, "%s: not a JSON object", config->path);
 	if (rc)

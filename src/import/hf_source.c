@@ -25,7 +25,8 @@ int wick_hf_refuse(const struct wick_hf_source *source, const char *file, const 
 }
 
 /* A sentence about a missing file is dropped with the code that says so, since most files may be missing. */
-int wick_hf_read(const struct wick_hf_source *source, const char *file, enum wick_json_keys keys, json_t **object)
+int wick_hf_read(const struct wick_hf_source *source, const char *file, const struct wick_json_bounds *bounds,
+	enum wick_json_keys keys, json_t **object)
 {
 	struct wick_diag diag = { 0 };
 	char *path = NULL;
@@ -34,7 +35,7 @@ int wick_hf_read(const struct wick_hf_source *source, const char *file, enum wic
 	*object = NULL;
 	if (asprintf(&path, "%s/%s", source->folder, file) < 0)
 		return -ENOMEM;
-	result = wick_json_load(object, path, WICK_JSON_BYTES_MAX, keys, &diag);
+	result = wick_json_load(object, path, bounds, keys, &diag);
 	if (!result && !json_is_object(*object))
 		result = wick_diag_say(&diag, -EINVAL, "%s: is not a JSON object", path);
 	if (result && result != -ENOENT)

@@ -29,7 +29,8 @@ __attribute__((format(printf, 3, 4))) int wick_hf_refuse(const struct wick_hf_so
 	const char *format, ...);
 
 /* The root object of a file in the folder. -ENOENT without a sentence when there is no such file. */
-int wick_hf_read(const struct wick_hf_source *source, const char *file, enum wick_json_keys keys, json_t **object);
+int wick_hf_read(const struct wick_hf_source *source, const char *file, const struct wick_json_bounds *bounds,
+	enum wick_json_keys keys, json_t **object);
 
 /* A string's text; NULL for what is no string, or has a zero byte in it. */
 const char *wick_hf_text(const json_t *value);

@@ -78,7 +78,7 @@ static int read_added(struct wick_hf_source *source)
 	static const char file[] = "added_tokens.json";
 	const char *text;
 	json_t *added, *id;
-	int result = wick_hf_read(source, file, WICK_JSON_UNIQUE_KEYS, &added);
+	int result = wick_hf_read(source, file, &wick_json_config, WICK_JSON_UNIQUE_KEYS, &added);
 
 	if (result)
 		return result == -ENOENT ? 0 : result;

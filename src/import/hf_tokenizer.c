@@ -15,7 +15,7 @@
 /* The named file's object, or an empty one when there is no such file. */
 static int read_optional(const struct wick_hf_source *source, const char *file, json_t **object)
 {
-	int result = wick_hf_read(source, file, WICK_JSON_LAST_KEY_WINS, object);
+	int result = wick_hf_read(source, file, &wick_json_config, WICK_JSON_LAST_KEY_WINS, object);
 
 	if (result != -ENOENT)
 		return result;
@@ -26,7 +26,7 @@ static int read_optional(const struct wick_hf_source *source, const char *file, 
 static int read_vocabulary(struct wick_hf_source *source)
 {
 	json_t *root;
-	int result = wick_hf_read(source, "tokenizer.json", WICK_JSON_UNIQUE_KEYS, &root);
+	int result = wick_hf_read(source, "tokenizer.json", &wick_json_tokenizer, WICK_JSON_UNIQUE_KEYS, &root);
 
 	if (result == -ENOENT)
 		return wick_hf_read_vocab_merges(source);

@@ -155,7 +155,7 @@ static int check_made(const struct wick_hf_source *source)
 
 int wick_hf_read_vocab_merges(struct wick_hf_source *source)
 {
-	int result = wick_hf_read(source, "vocab.json", WICK_JSON_UNIQUE_KEYS, &source->vocab);
+	int result = wick_hf_read(source, "vocab.json", &wick_json_tokenizer, WICK_JSON_UNIQUE_KEYS, &source->vocab);
 
 	if (result == -ENOENT)
 		return wick_diag_say(source->diag, -ENOENT,

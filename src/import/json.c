@@ -15,6 +15,11 @@
 
 #define INT64_DIGITS "9223372036854775807"
 
+const struct wick_json_bounds wick_json_config = { .file_bytes = 4 << 20, .memory_bytes = 64 << 20 };
+const struct wick_json_bounds wick_json_tokenizer = { .file_bytes = 64 << 20, .memory_bytes = 1 << 30 };
+const struct wick_json_bounds wick_json_index = { .file_bytes = 64 << 20, .memory_bytes = 256 << 20 };
+const struct wick_json_bounds wick_json_header = { .file_bytes = 16 << 20, .memory_bytes = 512 << 20 };
+
 /* The place after the string that opens at `from`, or `bytes` when it never closes. */
 static size_t string_end(const char *text, size_t bytes, size_t from, bool *has_nul)
 {
@@ -78,25 +83,46 @@ static size_t visit_number(char *text, size_t bytes, size_t from)
 	return end;
 }
 
-/* Rewrites in place what jansson refuses though it is JSON. Text that is not JSON may come out as other text that is
- * not JSON. There is no NUL in it. */
-static void prepare(char *text, size_t bytes)
+/* What jansson makes of these takes no more memory than that, of which much is what malloc adds. The texts of strings
+ * come on top: no more than the file's own bytes. */
+static uint64_t memory_of(char c)
 {
+	switch (c) {
+	case '{':
+		return 232;
+	case '[':
+		return 136;
+	case ',': /* one value more, of whatever kind */
+	case ':': /* a key */
+		return 96;
+	default:
+		return 0;
+	}
+}
+
+/* Rewrites in place what jansson refuses though it is JSON. Text that is not JSON may come out as other text that is
+ * not JSON. There is no NUL in it. Returns how many bytes of memory its values will take, or a few more. */
+static uint64_t prepare(char *text, size_t bytes)
+{
+	uint64_t memory_bytes = bytes;
+
 	for (size_t i = 0; i < bytes;) {
 		if (text[i] == '"')
 			i = visit_string(text, bytes, i);
 		else if (isdigit((unsigned char)text[i]))
 			i = visit_number(text, bytes, i);
 		else
-			i++;
+			memory_bytes += memory_of(text[i++]);
 	}
+	return memory_bytes;
 }
 
-int wick_json_parse(json_t **root, char *text, size_t bytes, enum wick_json_keys keys, const char *name,
-	struct wick_diag *diag)
+int wick_json_parse(json_t **root, char *text, size_t bytes, const struct wick_json_bounds *bounds,
+	enum wick_json_keys keys, const char *name, struct wick_diag *diag)
 {
 	size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL | (keys == WICK_JSON_UNIQUE_KEYS ? JSON_REJECT_DUPLICATES : 0);
 	const char *nul = memchr(text, 0, bytes);
+	uint64_t memory_bytes;
 	json_error_t error;
 
 	*root = NULL;
@@ -105,7 +131,11 @@ int wick_json_parse(json_t **root, char *text, size_t bytes, enum wick_json_keys
 			diag, -EINVAL, "%s: bad JSON: a NUL byte at offset %zu", name, (size_t)(nul - text));
 	if (bytes >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
 		return wick_diag_say(diag, -EINVAL, "%s: bad JSON: it begins with a byte order mark", name);
-	prepare(text, bytes);
+	memory_bytes = prepare(text, bytes);
+	if (memory_bytes > bounds->memory_bytes)
+		return wick_diag_say(diag, -EFBIG, "%s: %llu bytes of memory for its values, more than the %llu that "
+			"those of such a file may take", name, (unsigned long long)memory_bytes,
+			(unsigned long long)bounds->memory_bytes);
 	*root = json_loadb(text, bytes, flags, &error);
 	if (*root)
 		return 0;
@@ -115,16 +145,16 @@ int wick_json_parse(json_t **root, char *text, size_t bytes, enum wick_json_keys
 		error.text);
 }
 
-int wick_json_load(json_t **root, const char *path, uint64_t bytes_max, enum wick_json_keys keys,
+int wick_json_load(json_t **root, const char *path, const struct wick_json_bounds *bounds, enum wick_json_keys keys,
 	struct wick_diag *diag)
 {
 	size_t bytes;
 	char *text;
-	int ret = wick_whole_file_read(&text, &bytes, path, bytes_max, diag);
+	int ret = wick_whole_file_read(&text, &bytes, path, bounds->file_bytes, diag);
 
 	*root = NULL;
 	if (!ret)
-		ret = wick_json_parse(root, text, bytes, keys, path, diag);
+		ret = wick_json_parse(root, text, bytes, bounds, keys, path, diag);
 	free(text);
 	return ret;
 }

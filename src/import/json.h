@@ -22,13 +22,22 @@ enum wick_json_keys {
 	WICK_JSON_UNIQUE_KEYS,   /* a key given twice is an error */
 };
 
-#define WICK_JSON_BYTES_MAX (64u << 20) /* a bound for files that we know to be small; tokenizers reach 35 MB */
+/* How large a file may be, and how much memory its values may take, which can be 80 times as much. Real files stay well
+ * below: a tokenizer of 35 MB takes a third of the memory, an index or a header of 100,000 tensors less. */
+struct wick_json_bounds {
+	uint64_t file_bytes, memory_bytes;
+};
+
+extern const struct wick_json_bounds wick_json_config;    /* config.json and the like: made by hand, almost */
+extern const struct wick_json_bounds wick_json_tokenizer; /* tokenizer.json, vocab.json */
+extern const struct wick_json_bounds wick_json_index;     /* of shards */
+extern const struct wick_json_bounds wick_json_header;    /* of safetensors */
 
 /* text is changed in place. name says whose text it is, in sentences. The caller calls json_decref(*root).
- * -EINVAL, name, line and column given, for anything that is not JSON. */
-int wick_json_parse(json_t **root, char *text, size_t bytes, enum wick_json_keys keys, const char *name,
-	struct wick_diag *diag);
+ * -EINVAL, name, line and column given, for anything that is not JSON; -EFBIG for what would take too much memory. */
+int wick_json_parse(json_t **root, char *text, size_t bytes, const struct wick_json_bounds *bounds,
+	enum wick_json_keys keys, const char *name, struct wick_diag *diag);
 
-/* The whole of a regular file of at most bytes_max bytes. */
-int wick_json_load(json_t **root, const char *path, uint64_t bytes_max, enum wick_json_keys keys,
+/* The whole of a regular file. */
+int wick_json_load(json_t **root, const char *path, const struct wick_json_bounds *bounds, enum wick_json_keys keys,
 	struct wick_diag *diag);

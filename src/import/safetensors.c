@@ -264,7 +264,7 @@ static int parse_header(struct wick_source_file *file, char *text, uint64_t byte
 
 	snprintf(name, sizeof(name), "%s: its header", file->path);
 	if (!ret)
-		ret = wick_json_parse(&header, text, bytes, WICK_JSON_UNIQUE_KEYS, name, diag);
+		ret = wick_json_parse(&header, text, bytes, &wick_json_header, WICK_JSON_UNIQUE_KEYS, name, diag);
 	if (!ret)
 		ret = list_header(header, LENGTH_BYTES + bytes, file, list, diag);
 	json_decref(header);

@@ -88,7 +88,7 @@ int wick_shard_index_load(struct wick_shard_index *index, const char *path, stru
 	int ret;
 
 	*index = (struct wick_shard_index){ 0 };
-	ret = wick_json_load(&index->root, path, WICK_JSON_BYTES_MAX, WICK_JSON_UNIQUE_KEYS, diag);
+	ret = wick_json_load(&index->root, path, &wick_json_index, WICK_JSON_UNIQUE_KEYS, diag);
 	if (!ret)
 		ret = read_map(index, path, diag);
 	if (ret)

@@ -18,7 +18,7 @@ static json_t *parse(const void *data, size_t size, enum wick_json_keys keys)
 
 	if (size)
 		memcpy(text, data, size);
-	ret = wick_json_parse(&root, text, size, keys, "input", &diag);
+	ret = wick_json_parse(&root, text, size, &wick_json_config, keys, "input", &diag);
 	free(text);
 	fuzz_check(ret, &diag);
 	wick_require((root != NULL) == (ret == 0));

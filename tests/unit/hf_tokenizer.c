@@ -267,6 +267,29 @@ static void merges_that_are_no_merges(void **state)
 	folder_remove(&folder);
 }
 
+/* A hole of 4 MiB and a byte, in each of the files that are small. */
+static void small_files_stay_small(void **state)
+{
+	static const char *const small[] = { "config.json", "tokenizer_config.json", "special_tokens_map.json",
+		"added_tokens.json" };
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(small); i++) {
+		struct folder folder = folder_make();
+		struct wick_hf_tokenizer hf;
+		struct wick_diag diag = { 0 };
+
+		write_file(folder.path, "config.json", CONFIG);
+		write_file(folder.path, "vocab.json", VOCAB);
+		write_file(folder.path, "merges.txt", MERGES);
+		write_file(folder.path, small[i], "");
+		assert_int_equal(truncate(folder_path(&folder, small[i]), (4 << 20) + 1), 0);
+		assert_int_equal(wick_hf_tokenizer_load(&hf, folder.path, 11, &diag), -EFBIG);
+		assert_non_null(strstr(diag.text, small[i]));
+		folder_remove(&folder);
+	}
+}
+
 /* Tokens ab, bb, cb, ...: all but `unmade` of them are merges, as if the rest of the file had not come. */
 static int load_unmade(unsigned unmade)
 {
@@ -317,6 +340,7 @@ int main(void)
 		cmocka_unit_test(added_tokens),
 		cmocka_unit_test(refuses_by_name),
 		cmocka_unit_test(merges_that_are_no_merges),
+		cmocka_unit_test(small_files_stay_small),
 		cmocka_unit_test(merges_that_are_too_few),
 		cmocka_unit_test(vocabulary_may_not_be_larger_than_the_model),
 	};

@@ -22,7 +22,7 @@ static json_t *parse(const char *text, size_t bytes, enum wick_json_keys keys, s
 	int ret;
 
 	memcpy(copy, text, bytes);
-	ret = wick_json_parse(&root, copy, bytes, keys, "x.json", diag);
+	ret = wick_json_parse(&root, copy, bytes, &wick_json_config, keys, "x.json", diag);
 	free(copy);
 	assert_true(ret == 0 ? root != NULL : root == NULL && ret == -EINVAL);
 	return root;
@@ -140,27 +140,89 @@ static void nesting(void **state)
 	assert_null(parse(text, 400000, WICK_JSON_LAST_KEY_WINS, NULL));
 }
 
+/* Text of `count` times `item`, between two others. The caller frees it. */
+static char *repeat(const char *begin, const char *item, size_t count, const char *end, size_t *bytes)
+{
+	char *text = malloc(strlen(begin) + count * strlen(item) + strlen(end) + 1), *at = stpcpy(text, begin);
+
+	for (size_t i = 0; i < count; i++)
+		at = stpcpy(at, item);
+	*bytes = stpcpy(at, end) - text;
+	return text;
+}
+
+/* Is the text refused for the memory that it would take? Otherwise it must be good JSON. */
+static bool takes_too_much(const char *begin, const char *item, size_t count, const char *end,
+	const struct wick_json_bounds *bounds)
+{
+	struct wick_diag diag = { 0 };
+	size_t bytes;
+	char *text = repeat(begin, item, count, end, &bytes);
+	json_t *root;
+	int ret = wick_json_parse(&root, text, bytes, bounds, WICK_JSON_LAST_KEY_WINS, "x.json", &diag);
+
+	free(text);
+	json_decref(root);
+	assert_true(ret == 0 || (ret == -EFBIG && !root && strstr(diag.text, "x.json: ") == diag.text &&
+		strstr(diag.text, "bytes of memory for its values, more than the ")));
+	return ret != 0;
+}
+
+/* A few megabytes of nothing are refused. What real files are made of passes, a tenth of it with a tenth of the memory:
+ * an index and a header of 300,000 tensors, a vocabulary and as many merges of a million. */
+static void memory_is_bounded(void **state)
+{
+	static const struct {
+		const char *begin, *item, *end;
+		size_t count;
+		const struct wick_json_bounds *bounds;
+	} real[] = {
+		{ "{", "\"hidden_size\": 4096,", "\"x\": 1}", 100000, &wick_json_config },
+		{ "{", "\"layers.0.self_attn.q_proj.weight\": \"model-00001-of-00002.safetensors\",", "\"x\": 1}",
+			300000, &wick_json_index },
+		{ "{", "\"layers.0.self_attn.q_proj.weight\": {\"dtype\":\"F16\",\"shape\":[4096,4096],"
+			"\"data_offsets\":[0,33554432]},", "\"x\": 1}", 300000, &wick_json_header },
+		{ "{", "\"\\u0120token\": 123456,", "\"x\": 1}", 1000000, &wick_json_tokenizer },
+		{ "[", "[\"\\u0120t\", \"oken\"],", "[]]", 1000000, &wick_json_tokenizer },
+	};
+
+	(void)state;
+	assert_true(takes_too_much("[", "{},", 300000, "{}]", &wick_json_config));
+	assert_true(takes_too_much("[", "[],", 400000, "[]]", &wick_json_config));
+	assert_true(takes_too_much("[", "1,", 1000000, "1]", &wick_json_config));
+	assert_true(takes_too_much("[", "{},", 1000000, "{}]", &wick_json_index));
+	assert_true(takes_too_much("[", "{},", 2000000, "{}]", &wick_json_header));
+	assert_true(takes_too_much("[", "{},", 4000000, "{}]", &wick_json_tokenizer));
+	assert_false(takes_too_much("[\"", "{},[]:", 700000, "\"]", &wick_json_config));
+	for (size_t i = 0; i < WICK_COUNT_OF(real); i++) {
+		const struct wick_json_bounds tenth = { 0, real[i].bounds->memory_bytes / 10 };
+
+		assert_false(takes_too_much(real[i].begin, real[i].item, real[i].count / 10, real[i].end, &tenth));
+	}
+}
+
 static void files(void **state)
 {
 	struct folder folder = folder_make();
 	struct wick_diag diag = { 0 };
+	const struct wick_json_bounds eight = { 8, 1000 }, seven = { 7, 1000 };
 	json_t *root;
 
 	(void)state;
 	folder_write(&folder, "x.json", "{\"a\": 5}", 8);
-	assert_int_equal(wick_json_load(&root, folder_path(&folder, "x.json"), 8, WICK_JSON_UNIQUE_KEYS, &diag), 0);
+	assert_int_equal(wick_json_load(&root, folder_path(&folder, "x.json"), &eight, WICK_JSON_UNIQUE_KEYS, NULL), 0);
 	assert_int_equal(json_integer_value(json_object_get(root, "a")), 5);
 	json_decref(root);
 	assert_int_equal(
-		wick_json_load(&root, folder_path(&folder, "x.json"), 7, WICK_JSON_UNIQUE_KEYS, &diag), -EFBIG);
+		wick_json_load(&root, folder_path(&folder, "x.json"), &seven, WICK_JSON_UNIQUE_KEYS, &diag), -EFBIG);
 	assert_string_equal(
 		diag.text + strlen(folder.path), "/x.json: 8 bytes, more than the 7 that such a file may have");
 	diag.text[0] = 0;
 	assert_int_equal(
-		wick_json_load(&root, folder_path(&folder, "y.json"), 8, WICK_JSON_UNIQUE_KEYS, &diag), -ENOENT);
+		wick_json_load(&root, folder_path(&folder, "y.json"), &eight, WICK_JSON_UNIQUE_KEYS, &diag), -ENOENT);
 	assert_string_equal(diag.text + strlen(folder.path), "/y.json: No such file or directory");
 	diag.text[0] = 0;
-	assert_int_equal(wick_json_load(&root, folder.path, 8, WICK_JSON_UNIQUE_KEYS, &diag), -EINVAL);
+	assert_int_equal(wick_json_load(&root, folder.path, &eight, WICK_JSON_UNIQUE_KEYS, &diag), -EINVAL);
 	assert_string_equal(diag.text + strlen(folder.path), ": not a regular file");
 	assert_null(root);
 	folder_remove(&folder);
@@ -185,7 +247,7 @@ static void suite_files(void **state)
 		if (!strstr(name, ".json"))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, name);
-		ret = wick_json_load(&root, path, WICK_JSON_BYTES_MAX, WICK_JSON_LAST_KEY_WINS, &diag);
+		ret = wick_json_load(&root, path, &wick_json_config, WICK_JSON_LAST_KEY_WINS, &diag);
 		if ((name[0] == 'y' && ret) || (name[0] == 'n' && ret != -EINVAL))
 			fail_msg("%s: %d %s", name, ret, diag.text);
 		read_count += name[0] == 'y';
@@ -222,6 +284,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(keys_given_twice),
 		cmocka_unit_test(nesting),
+		cmocka_unit_test(memory_is_bounded),
 		cmocka_unit_test(files),
 	};
 
