@@ -14,6 +14,7 @@
 #include "bpe.h"
 
 #include "bits.h"
+#include "hash.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,10 +26,9 @@ struct wick_bpe_symbol {
 };
 
 /* The slot where a pair is, or the empty one where it would be. */
-WICK_WRAPS static struct wick_bpe_pair *find_slot(const struct wick_bpe *bpe, uint32_t left, uint32_t right)
+static struct wick_bpe_pair *find_slot(const struct wick_bpe *bpe, uint32_t left, uint32_t right)
 {
-	uint64_t key = ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15u;
-	uint64_t slot = ((key ^ key >> 32) * 0x9e3779b97f4a7c15u >> 32) * bpe->slots >> 32;
+	uint64_t slot = (wick_hash_number(bpe->seed, (uint64_t)left << 32 | right) >> 32) * bpe->slots >> 32;
 
 	while (bpe->pairs[slot].rank != WICK_BPE_NONE &&
 		(bpe->pairs[slot].left != left || bpe->pairs[slot].right != right))
@@ -38,6 +38,7 @@ WICK_WRAPS static struct wick_bpe_pair *find_slot(const struct wick_bpe *bpe, ui
 
 void wick_bpe_init(struct wick_bpe *bpe)
 {
+	bpe->seed = wick_hash_seed();
 	for (size_t i = 0; i < WICK_COUNT_OF(bpe->of_byte); i++)
 		bpe->of_byte[i] = WICK_BPE_NONE;
 	for (uint64_t i = 0; i < bpe->slots; i++)

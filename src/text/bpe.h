@@ -23,6 +23,7 @@ struct wick_bpe {
 	uint32_t of_byte[256];       /* token of one byte, WICK_BPE_NONE: none */
 	struct wick_bpe_pair *pairs; /* (slots) a hash table with linear probing */
 	uint64_t slots;
+	uint64_t seed; /* of its hash, and of others' beside it */
 };
 
 /* Slots of a table for this many pairs, at most 2^31. */
@@ -31,7 +32,7 @@ static inline uint64_t wick_bpe_slots(uint32_t pairs)
 	return pairs + pairs / 2u + 1u;
 }
 
-/* Empties the table, whose memory and slots the caller has set, and the tokens of bytes. */
+/* Empties the table, whose memory and slots the caller has set, and the tokens of bytes. Draws the seed. */
 void wick_bpe_init(struct wick_bpe *bpe);
 bool wick_bpe_add(struct wick_bpe *bpe, struct wick_bpe_pair pair); /* false: the pair is there already */
 

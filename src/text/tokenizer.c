@@ -12,6 +12,7 @@
 #include "bits.h"
 #include "bpe.h"
 #include "bytelevel.h"
+#include "hash.h"
 #include "pretokenizer.h"
 #include "vocabulary.h"
 
@@ -39,20 +40,11 @@ struct index {
 	uint64_t mask;
 };
 
-WICK_WRAPS static uint64_t hash_bytes(const char *bytes, size_t count)
-{
-	uint64_t hash = 0xcbf29ce484222325u;
-
-	for (size_t i = 0; i < count; i++)
-		hash = (hash ^ (uint8_t)bytes[i]) * 0x100000001b3u;
-	return hash ^ hash >> 29;
-}
-
 /* The slot of the token with these bytes, or the empty one where it would be. */
 static uint32_t *find_slot(const struct index *index, const char *bytes, size_t count)
 {
 	const struct wick_tokenizer *tokenizer = index->tokenizer;
-	uint64_t slot = hash_bytes(bytes, count) & index->mask;
+	uint64_t slot = wick_hash_bytes(tokenizer->bpe.seed, bytes, count) & index->mask;
 
 	for (; index->slots[slot]; slot = (slot + 1) & index->mask) {
 		const uint32_t *start = &tokenizer->starts[index->slots[slot] - 1];
