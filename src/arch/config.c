@@ -72,7 +72,7 @@ int wick_config_number(const struct wick_config *config, const char *key, uint32
 int wick_config_flag(
 	const struct wick_config *config, const char *key, bool otherwise, bool *value, struct wick_diag *diag)
 {
-	const json_t *found = find(config, key);
+	const json_t *found = json_object_get(config->root, key);
 
 	*value = otherwise;
 	if (!found)

@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A checkpoint's config.json. Every reader takes the value to use when the key is absent or null, and says -EINVAL with
- * file and key when it is of another kind. */
+/* A checkpoint's config.json. Every reader takes the value to use when the key is absent, and says -EINVAL with file
+ * and key when it is of another kind. A number or string that is null is absent, as transformers write it; a flag that
+ * is null is refused, since to transformers it means false, whatever an absent one means. */
 
 #include "diag.h"
 

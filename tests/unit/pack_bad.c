@@ -58,6 +58,9 @@ static void bad_configs(void **state)
 	refused_edit(file, "\"num_attention_heads\": 3", "\"num_attention_heads\": 5", "5 attention heads");
 	refused_edit(file, "\"activation_function\": \"relu\"", "\"activation_function\": \"silu\"", "\"silu\"");
 	refused_edit(file, "\"enable_bias\": true", "\"enable_bias\": 1", "\"enable_bias\"");
+	refused_edit(file, "\"enable_bias\": true", "\"enable_bias\": null", "\"enable_bias\" is not true or false");
+	refused_edit(file, "\"do_layer_norm_before\": true", "\"do_layer_norm_before\": null",
+		"\"do_layer_norm_before\" is not true or false");
 	refused_edit(file, "{", "[", "config.json");
 }
 
