@@ -162,7 +162,8 @@ static int sort_names(struct wick_checkpoint *checkpoint, struct wick_diag *diag
 	for (unsigned i = 1; i < count; i++)
 		if (!strcmp(checkpoint->by_name[i]->name, checkpoint->by_name[i - 1]->name))
 			return wick_diag_say(diag, -EINVAL, "%s: has two tensors called %s",
-				wick_checkpoint_file(checkpoint, checkpoint->by_name[i]), checkpoint->by_name[i]->name);
+				wick_checkpoint_file(checkpoint, checkpoint->by_name[i]),
+				wick_diag_name(checkpoint->by_name[i]->name));
 	return 0;
 }
 
@@ -184,7 +185,7 @@ static int check_complete(struct wick_checkpoint *checkpoint, const char *path, 
 	json_object_foreach(map, tensor, value)
 		if (!wick_checkpoint_find(checkpoint, tensor))
 			return wick_diag_say(diag, -EINVAL, "%s: puts tensor %s into %s, which does not have it", path,
-				tensor, json_string_value(value));
+				wick_diag_name(tensor), wick_diag_name(json_string_value(value)));
 	return 0;
 }
 
@@ -335,10 +336,11 @@ int wick_checkpoint_need(const struct wick_checkpoint *checkpoint, const char *n
 {
 	*tensor = wick_checkpoint_find(checkpoint, name);
 	if (!*tensor)
-		return wick_diag_say(diag, -ENOENT, "%s: tensor %s is missing", checkpoint->folder, name);
+		return wick_diag_say(diag, -ENOENT, "%s: tensor %s is missing", checkpoint->folder,
+			wick_diag_name(name));
 	if ((*tensor)->unfit)
 		return wick_diag_say(diag, -EINVAL, "%s: tensor %s %s, which wick cannot use",
-			wick_checkpoint_file(checkpoint, *tensor), name, (*tensor)->unfit);
+			wick_checkpoint_file(checkpoint, *tensor), wick_diag_name(name), (*tensor)->unfit);
 	return 0;
 }
 
@@ -365,11 +367,11 @@ int wick_checkpoint_read(struct wick_checkpoint *checkpoint, const struct wick_s
 	int ret;
 
 	if (tensor->unfit)
-		return wick_diag_say(diag, -EINVAL, "%s: tensor %s %s, which wick cannot use", file->path, tensor->name,
-			tensor->unfit);
+		return wick_diag_say(diag, -EINVAL, "%s: tensor %s %s, which wick cannot use", file->path,
+			wick_diag_name(tensor->name), tensor->unfit);
 	if (offset > tensor->bytes || bytes > tensor->bytes - offset)
 		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: bytes %llu to %llu asked for, it has %llu",
-			file->path, tensor->name, (unsigned long long)offset,
+			file->path, wick_diag_name(tensor->name), (unsigned long long)offset,
 			(unsigned long long)wick_add(offset, bytes), (unsigned long long)tensor->bytes);
 	ret = ready_file(checkpoint, file, diag);
 	return ret ? ret : checkpoint->format->read(file, tensor, offset, into, bytes, diag);

@@ -111,12 +111,13 @@ int wick_hf_add_merge(struct wick_hf_source *source, const char *left, const cha
 		return has;
 	if (!has)
 		return wick_hf_refuse(source, NULL, "merge %u, \"%s %s\", needs a token that the vocabulary lacks",
-			out->merge_count, left, right);
+			out->merge_count, wick_diag_name(left), wick_diag_name(right));
 	if (grow_merges(out) || asprintf(&merge, "%s %s", left, right) < 0)
 		return -ENOMEM;
 	out->merges[out->merge_count++] = merge;
 	if (json_object_get(source->merged, merge))
-		return wick_hf_refuse(source, NULL, "merge %u, \"%s\", is there twice", out->merge_count - 1, merge);
+		return wick_hf_refuse(source, NULL, "merge %u, \"%s\", is there twice", out->merge_count - 1,
+			wick_diag_name(merge));
 	return json_object_set_new(source->merged, merge, json_true()) ? -ENOMEM : 0;
 }
 
@@ -125,11 +126,12 @@ int wick_hf_add_token(struct wick_hf_source *source, const char *file, const cha
 	const json_t *known = json_object_get(source->vocab, text);
 
 	if (known && json_integer_value(known) != id)
-		return wick_hf_refuse(source, file, "token \"%s\" has id %lld here and %lld in the vocabulary", text,
-			(long long)id, (long long)json_integer_value(known));
+		return wick_hf_refuse(source, file, "token \"%s\" has id %lld here and %lld in the vocabulary",
+			wick_diag_name(text), (long long)id, (long long)json_integer_value(known));
 	if (!special)
 		return wick_hf_refuse(source, file,
-			"added token \"%s\" is matched in the text before BPE, which is not supported", text);
+			"added token \"%s\" is matched in the text before BPE, which is not supported",
+			wick_diag_name(text));
 	if ((!known && json_object_set_new(source->vocab, text, json_integer(id))) ||
 		json_object_set_new(source->control, text, json_true()))
 		return wick_hf_refuse(source, file, "token %lld is not text, or no memory for it", (long long)id);

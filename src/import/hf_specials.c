@@ -62,7 +62,8 @@ static int read_decoder(struct wick_hf_source *source)
 		long long id = strtoll(key, &end, 10);
 
 		if (!text || !*key || *end)
-			return wick_hf_refuse(source, file, "added_tokens_decoder has no token for id \"%s\"", key);
+			return wick_hf_refuse(source, file, "added_tokens_decoder has no token for id \"%s\"",
+				wick_diag_name(key));
 		result = wick_hf_flag(source, file, token, "special", &special);
 		if (!result)
 			result = wick_hf_add_token(source, file, text, id, special);
@@ -84,7 +85,8 @@ static int read_added(struct wick_hf_source *source)
 		return result == -ENOENT ? 0 : result;
 	json_object_foreach(added, text, id) {
 		if (!json_is_integer(id))
-			result = wick_hf_refuse(source, file, "the id of \"%s\" is not an integer", text);
+			result = wick_hf_refuse(source, file, "the id of \"%s\" is not an integer",
+				wick_diag_name(text));
 		else
 			result = wick_hf_add_token(source, file, text, json_integer_value(id),
 				json_object_get(source->control, text));
@@ -107,7 +109,8 @@ static int id_by_name(const struct wick_hf_source *source, const char *key, int6
 		return 0;
 	value = json_object_get(source->vocab, name);
 	if (!json_is_integer(value))
-		return wick_hf_refuse(source, NULL, "%s is \"%s\", which the vocabulary lacks", key, name);
+		return wick_hf_refuse(source, NULL, "%s is \"%s\", which the vocabulary lacks", key,
+			wick_diag_name(name));
 	*id = json_integer_value(value);
 	return 0;
 }

@@ -55,17 +55,18 @@ static int place_token(const struct wick_hf_source *source, const char *text, co
 	json_int_t id = json_integer_value(value);
 
 	if (!json_is_integer(value))
-		return wick_hf_refuse(source, source->file, "the id of \"%s\" is not an integer", text);
+		return wick_hf_refuse(source, source->file, "the id of \"%s\" is not an integer",
+			wick_diag_name(text));
 	if (id < 0 || id >= out->count)
-		return wick_hf_refuse(source, source->file, "\"%s\" has id %lld, the model's vocab_size is %u", text,
-			(long long)id, out->count);
+		return wick_hf_refuse(source, source->file, "\"%s\" has id %lld, the model's vocab_size is %u",
+			wick_diag_name(text), (long long)id, out->count);
 	if (out->tokens[id])
-		return wick_hf_refuse(source, source->file, "\"%s\" and \"%s\" both have id %lld", out->tokens[id],
-			text, (long long)id);
+		return wick_hf_refuse(source, source->file, "\"%s\" and \"%s\" both have id %lld",
+			wick_diag_name(out->tokens[id]), wick_diag_name(text), (long long)id);
 	out->types[id] = json_object_get(source->control, text) ? WICK_TOKEN_CONTROL : WICK_TOKEN_NORMAL;
 	if (out->types[id] == WICK_TOKEN_NORMAL && wick_bytelevel_decode(text, strlen(text), NULL) < 0)
 		return wick_hf_refuse(source, source->file, "\"%s\", id %lld, is not spelled in GPT-2's byte alphabet",
-			text, (long long)id);
+			wick_diag_name(text), (long long)id);
 	out->tokens[id] = strdup(text);
 	return out->tokens[id] ? 0 : -ENOMEM;
 }

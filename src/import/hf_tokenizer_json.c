@@ -26,7 +26,7 @@ static const char *type_of(const json_t *stage)
 
 static int refuse(const struct wick_hf_source *source, const char *stage, const char *type)
 {
-	return wick_hf_refuse(source, file, "%s \"%s\" is not supported", stage, type);
+	return wick_hf_refuse(source, file, "%s \"%s\" is not supported", stage, wick_diag_name(type));
 }
 
 /* GPT-2's pre-tokeniser: ByteLevel with its own regex and no space put in front. */

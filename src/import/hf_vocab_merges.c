@@ -37,11 +37,11 @@ static int check_class(const struct wick_hf_source *source)
 
 	if (class && !is_one_of(class, gpt2_classes, WICK_COUNT_OF(gpt2_classes)))
 		return wick_hf_refuse(source, "tokenizer_config.json", "tokenizer_class \"%s\" is not supported",
-			class);
+			wick_diag_name(class));
 	if (!class && (!model || !is_one_of(model, gpt2_models, WICK_COUNT_OF(gpt2_models))))
 		return wick_hf_refuse(source, NULL,
 			"nothing says which tokenizer vocab.json is for (no tokenizer_class, model_type \"%s\")",
-			model ? model : "");
+			wick_diag_name(model ? model : ""));
 	return 0;
 }
 

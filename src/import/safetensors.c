@@ -64,14 +64,14 @@ static int read_range(struct entry *entry, uint64_t data_bytes, const char *path
 	if (!json_is_array(range) || json_array_size(range) != 2 ||
 		!as_count(json_array_get(range, 0), &entry->begin) || !as_count(json_array_get(range, 1), &entry->end))
 		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: data_offsets is not a pair of offsets", path,
-			entry->name);
+			wick_diag_name(entry->name));
 	if (entry->begin > entry->end)
 		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: data_offsets [%llu, %llu] run backwards", path,
-			entry->name, (ull)entry->begin, (ull)entry->end);
+			wick_diag_name(entry->name), (ull)entry->begin, (ull)entry->end);
 	if (entry->end > data_bytes)
 		return wick_diag_say(diag, -EINVAL,
 			"%s: tensor %s: data_offsets [%llu, %llu] go beyond the file, which has %llu bytes of data",
-			path, entry->name, (ull)entry->begin, (ull)entry->end, (ull)data_bytes);
+			path, wick_diag_name(entry->name), (ull)entry->begin, (ull)entry->end, (ull)data_bytes);
 	return 0;
 }
 
@@ -80,11 +80,13 @@ static int read_dtype(const struct entry *entry, const struct dtype **dtype, con
 	const char *name = json_string_value(json_object_get(entry->facts, "dtype"));
 
 	if (!name)
-		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: dtype is not given", path, entry->name);
+		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: dtype is not given", path,
+			wick_diag_name(entry->name));
 	*dtype = find_dtype(name);
 	if (!*dtype)
 		return wick_diag_say(
-			diag, -EINVAL, "%s: tensor %s: dtype %s is not one of the format's", path, entry->name, name);
+			diag, -EINVAL, "%s: tensor %s: dtype %s is not one of the format's", path,
+			wick_diag_name(entry->name), wick_diag_name(name));
 	return 0;
 }
 
@@ -97,16 +99,17 @@ static int read_shape(const struct entry *entry, struct wick_source_tensor *tens
 	size_t i;
 
 	if (!json_is_array(shape))
-		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: shape is not given", path, entry->name);
+		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: shape is not given", path,
+			wick_diag_name(entry->name));
 	*numbers = 1;
 	json_array_foreach(shape, i, value) {
 		if (!as_count(value, &length))
-			return wick_diag_say(
-				diag, -EINVAL, "%s: tensor %s: shape is not a list of lengths", path, entry->name);
+			return wick_diag_say(diag, -EINVAL, "%s: tensor %s: shape is not a list of lengths", path,
+				wick_diag_name(entry->name));
 		*numbers = wick_mul(*numbers, length);
 		if (*numbers == UINT64_MAX)
 			return wick_diag_say(diag, -EINVAL, "%s: tensor %s: shape has too many numbers to count", path,
-				entry->name);
+				wick_diag_name(entry->name));
 		if (i < WICK_SOURCE_DIMS_MAX)
 			tensor->shape[i] = length;
 	}
@@ -125,7 +128,8 @@ static int check_bytes(const struct wick_source_tensor *tensor, const struct dty
 		return 0;
 	wick_source_shape_text(shape, tensor->shape, WICK_MIN(tensor->dims, WICK_SOURCE_DIMS_MAX));
 	return wick_diag_say(diag, -EINVAL, "%s: tensor %s: %s of shape %s%s takes %llu bytes, its data_offsets %llu",
-		path, tensor->name, dtype->name, shape, tensor->dims > WICK_SOURCE_DIMS_MAX ? "..." : "",
+		path, wick_diag_name(tensor->name), dtype->name, shape,
+		tensor->dims > WICK_SOURCE_DIMS_MAX ? "..." : "",
 		(ull)(bits / 8), (ull)tensor->bytes);
 }
 
@@ -178,12 +182,13 @@ static int check_cover(const struct entry *entries, size_t count, uint64_t data_
 
 	for (size_t i = 0; i < count; i++) {
 		if (entries[i].begin < covered)
-			return wick_diag_say(diag, -EINVAL, "%s: tensor %s overlaps tensor %s", path, entries[i].name,
-				entries[i - 1].name);
+			return wick_diag_say(diag, -EINVAL, "%s: tensor %s overlaps tensor %s", path,
+				wick_diag_name(entries[i].name), wick_diag_name(entries[i - 1].name));
 		if (entries[i].begin > covered)
 			return wick_diag_say(diag, -EINVAL,
 				"%s: tensor %s begins at %llu, and the %llu bytes before it are no tensor's", path,
-				entries[i].name, (ull)entries[i].begin, (ull)(entries[i].begin - covered));
+				wick_diag_name(entries[i].name), (ull)entries[i].begin,
+				(ull)(entries[i].begin - covered));
 		covered = entries[i].end;
 	}
 	if (covered != data_bytes)
@@ -205,7 +210,8 @@ static int list_entries(json_t *header, struct entry *entries, uint64_t data_sta
 		if (!strcmp(name, "__metadata__"))
 			continue;
 		if (!json_is_object(facts))
-			return wick_diag_say(diag, -EINVAL, "%s: tensor %s: not described by an object", path, name);
+			return wick_diag_say(diag, -EINVAL, "%s: tensor %s: not described by an object", path,
+				wick_diag_name(name));
 		entries[count] = (struct entry){ .name = name, .facts = facts };
 		ret = read_range(&entries[count++], data_bytes, path, diag);
 		if (ret)

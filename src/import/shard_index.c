@@ -45,15 +45,16 @@ static int add_file(struct wick_shard_index *index, const char *path, const char
 	const char *name = json_string_value(value);
 
 	if (!name || strlen(name) != json_string_length(value))
-		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: its file is not a name", path, tensor);
+		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: its file is not a name", path,
+			wick_diag_name(tensor));
 	if (json_object_get(index->known, name))
 		return 0;
 	if (!stays_inside(name))
-		return wick_diag_say(
-			diag, -EINVAL, "%s: tensor %s: file %s is outside of the folder", path, tensor, name);
+		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: file %s is outside of the folder", path,
+			wick_diag_name(tensor), wick_diag_name(name));
 	if (!is_plain(name))
 		return wick_diag_say(diag, -EINVAL, "%s: tensor %s: file %s has a part that is empty or \".\"", path,
-			tensor, name);
+			wick_diag_name(tensor), wick_diag_name(name));
 	if (index->file_count == FILES_MAX)
 		return wick_diag_say(diag, -EINVAL, "%s: names more than %u files", path, FILES_MAX);
 	if (json_object_set_new(index->known, name, json_true()))
@@ -122,8 +123,8 @@ static int identify(struct identity *identity, const char *name, const char *fol
 	if (asprintf(&file, "%s/%s", folder, name) < 0)
 		return wick_diag_say(diag, -ENOMEM, "%s: out of memory", path);
 	if (stat(file, &stat_buf))
-		ret = wick_diag_say(diag, -errno, "%s: names %s, which cannot be opened: %s", path, name,
-			strerror(errno));
+		ret = wick_diag_say(diag, -errno, "%s: names %s, which cannot be opened: %s", path,
+			wick_diag_name(name), strerror(errno));
 	else
 		*identity = (struct identity){ name, stat_buf.st_dev, stat_buf.st_ino };
 	free(file);
@@ -143,7 +144,7 @@ int wick_shard_index_check_files(
 	for (unsigned i = 1; !ret && i < index->file_count; i++)
 		if (!by_inode(&files[i - 1], &files[i]))
 			ret = wick_diag_say(diag, -EINVAL, "%s: names %s and %s, which are one file", path,
-				files[i - 1].name, files[i].name);
+				wick_diag_name(files[i - 1].name), wick_diag_name(files[i].name));
 	free(files);
 	return ret;
 }

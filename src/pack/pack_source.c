@@ -110,7 +110,7 @@ static int need(const struct wick_pack_wanted *wanted, void *user)
 	put_shape(found_text, tensor->shape, tensor->dims);
 	put_shape(wanted_text, wanted->shape, wanted->dims);
 	return wick_diag_say(job->diag, -EINVAL, "%s: tensor %s has shape [%s]; config.json asks for [%s]",
-		wick_checkpoint_file(job->checkpoint, tensor), wanted->name, found_text, wanted_text);
+		wick_checkpoint_file(job->checkpoint, tensor), wick_diag_name(wanted->name), found_text, wanted_text);
 }
 
 struct walk {
@@ -192,7 +192,8 @@ static int refuse_unused(struct audit *audit)
 		if (!ignored(job, tensor->name))
 			return wick_diag_say(job->diag, -EINVAL,
 				"%s: tensor %s has no place in the %s model that config.json describes",
-				wick_checkpoint_file(job->checkpoint, tensor), tensor->name, job->arch->model_type);
+				wick_checkpoint_file(job->checkpoint, tensor), wick_diag_name(tensor->name),
+				job->arch->model_type);
 	}
 	return 0;
 }

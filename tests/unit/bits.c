@@ -43,12 +43,39 @@ static void first_sentence_stays_and_is_printable(void **state)
 	assert_int_equal(wick_diag_say(NULL, -ENOMEM, "nobody listens"), -ENOMEM);
 }
 
+/* A long name keeps both of its ends, and no character is cut in two. */
+static void long_names_are_shortened(void **state)
+{
+	char name[4096], room[WICK_DIAG_NAME_BYTES];
+	struct wick_diag diag = { 0 };
+
+	(void)state;
+	memset(name, 'a', sizeof(name));
+	name[159] = 0;
+	assert_ptr_equal(wick_diag_shorten(room, name), name);
+	name[159] = 'a';
+	strcpy(name + 4090, "bcd");
+	wick_diag_say(&diag, -EIO, "%s and %s: why", wick_diag_name(name), wick_diag_name("short"));
+	assert_non_null(strstr(diag.text, "aaa...aaa"));
+	assert_non_null(strstr(diag.text, "abcd and short: why"));
+	assert_in_range(strlen(diag.text), 100, WICK_DIAG_NAME_BYTES + 20);
+	for (unsigned shift = 0; shift < 3; shift++) {
+		const char *text;
+
+		for (size_t i = 0; i + 2 < 4093 - shift; i += 3)
+			memcpy(name + shift + i, "\xe2\x82\xac", 3);
+		text = wick_diag_shorten(room, name);
+		assert_memory_equal(strstr(text, "...") - 3, "\xe2\x82\xac...\xe2\x82\xac", 9);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes_saturate),
 		cmocka_unit_test(alignment),
 		cmocka_unit_test(first_sentence_stays_and_is_printable),
+		cmocka_unit_test(long_names_are_shortened),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

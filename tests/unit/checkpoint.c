@@ -194,6 +194,26 @@ static void one_file_has_one_name(void **state)
 	folder_remove(&folder);
 }
 
+/* What is wrong is said however long the names are. */
+static void long_names_get_a_sentence(void **state)
+{
+	struct folder folder = folder_make();
+	struct wick_checkpoint *checkpoint;
+	struct wick_diag diag = { 0 };
+	char index[8192], name[2048];
+
+	(void)state;
+	memset(name, 'p', sizeof(name) - 1);
+	name[sizeof(name) - 1] = 0;
+	snprintf(index, sizeof(index), "{\"weight_map\":{\"%s\":\"../%s\"}}", name, name);
+	write_index(&folder, index);
+	assert_int_equal(wick_checkpoint_open(&checkpoint, folder.path, &diag), -EINVAL);
+	assert_non_null(strstr(diag.text, "ppp...ppp"));
+	assert_non_null(strstr(diag.text, ": file ../ppp"));
+	assert_string_equal(strrchr(diag.text, 'p') + 1, " is outside of the folder");
+	folder_remove(&folder);
+}
+
 static void bad_folders_get_a_sentence(void **state)
 {
 	struct folder folder = folder_make();
@@ -414,6 +434,7 @@ int main(void)
 		cmocka_unit_test(order_of_preference),
 		cmocka_unit_test(bad_indexes_get_a_sentence),
 		cmocka_unit_test(one_file_has_one_name),
+		cmocka_unit_test(long_names_get_a_sentence),
 		cmocka_unit_test(bad_folders_get_a_sentence),
 		cmocka_unit_test(shards_beyond_the_descriptors),
 		cmocka_unit_test(torch_shards_are_opened_again),
