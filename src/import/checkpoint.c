@@ -290,6 +290,14 @@ int wick_checkpoint_make(struct wick_checkpoint **checkpoint, const char *name, 
 	return 0;
 }
 
+void wick_checkpoint_watch(struct wick_checkpoint *checkpoint, int (*go_on)(void *user), void *user)
+{
+	for (unsigned i = 0; i < checkpoint->file_count; i++) {
+		checkpoint->files[i].go_on = go_on;
+		checkpoint->files[i].user = user;
+	}
+}
+
 int wick_checkpoint_finish(struct wick_checkpoint *checkpoint, struct wick_diag *diag)
 {
 	int ret = 0;

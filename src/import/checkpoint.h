@@ -48,6 +48,10 @@ const char *wick_checkpoint_file(const struct wick_checkpoint *checkpoint, const
 int wick_checkpoint_read(struct wick_checkpoint *checkpoint, const struct wick_source_tensor *tensor, uint64_t offset,
 	void *into, uint64_t bytes, struct wick_diag *diag);
 
+/* go_on is asked from time to time by a read that takes long because much is read to come to one place; when it says
+ * other than 0, with a sentence of its own, that is what the read returns. */
+void wick_checkpoint_watch(struct wick_checkpoint *checkpoint, int (*go_on)(void *user), void *user);
+
 /* After the last read, where what was read matters: compares the checksums that reading has not come to the end of.
  * Only a torch zip has any. -EINVAL or -EIO, the entry named. */
 int wick_checkpoint_finish(struct wick_checkpoint *checkpoint, struct wick_diag *diag);

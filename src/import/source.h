@@ -31,6 +31,8 @@ struct wick_source_file {
 	struct timespec changed;
 	uint64_t cached; /* bytes read since the page cache was dropped */
 	void *state;     /* the format's own */
+	int (*go_on)(void *user); /* asked during reads that take long: other than 0 is what they return. Or NULL */
+	void *user;
 };
 
 struct wick_source_format {

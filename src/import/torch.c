@@ -225,8 +225,12 @@ static int read_past(struct wick_source_file *file, uint64_t offset, const char 
 	struct wick_torch_archive *archive = file->state;
 	int ret = 0;
 
-	while (!ret && archive->position < offset)
-		ret = read_on(file, archive->skipped, WICK_MIN(SKIP_BYTES, offset - archive->position), what, diag);
+	while (!ret && archive->position < offset) {
+		ret = file->go_on ? file->go_on(file->user) : 0;
+		if (!ret)
+			ret = read_on(file, archive->skipped, WICK_MIN(SKIP_BYTES, offset - archive->position), what,
+				diag);
+	}
 	return ret;
 }
 

@@ -248,6 +248,12 @@ static void forget(struct wick_pack_job *job)
 	free(job->checksums);
 }
 
+/* Nothing is written meanwhile. */
+static int tick(void *user)
+{
+	return wick_pack_go_on(user);
+}
+
 static int pack_naturally(
 	const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag)
 {
@@ -262,8 +268,10 @@ static int pack_naturally(
 		rc = make_header(&job, source, &header, &header_bytes);
 	if (rc == 0)
 		rc = make_room(&job, options->memory_bytes);
-	if (rc == 0)
+	if (rc == 0) {
+		wick_checkpoint_watch(job.checkpoint, tick, &job);
 		rc = wick_pack_write(&job, out, header, header_bytes, wick_pack_slot);
+	}
 	if (rc == 0)
 		rc = wick_checkpoint_finish(job.checkpoint, diag);
 	if (rc == 0)

@@ -84,8 +84,10 @@ static int gather_columns(struct wick_pack_job *job, uint32_t layer, uint64_t fi
 		for (uint64_t r = 0; rc == 0 && r < rows; r++)
 			rc = wick_pack_read(job, down, (row + r) * job->shape.n_ff + first, neurons, r * neurons,
 				job->shape.type);
-		if (rc == 0)
-			turn(job->columns + row, d_model, job->numbers, rows, neurons);
+		if (rc)
+			return rc;
+		turn(job->columns + row, d_model, job->numbers, rows, neurons);
+		rc = wick_pack_go_on(job);
 	}
 	return rc;
 }

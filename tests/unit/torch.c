@@ -583,6 +583,36 @@ static void flipped_bits_are_found_in_any_order(void **state)
 	folder_remove(&folder);
 }
 
+/* Stops at the third question. */
+static int stop_soon(void *user)
+{
+	unsigned *asked = user;
+
+	return ++*asked == 3 ? -ECANCELED : 0;
+}
+
+static void long_reads_can_be_stopped(void **state)
+{
+	struct folder folder = folder_make();
+	struct wick_diag diag = { 0 };
+	uint8_t number[4];
+
+	(void)state;
+	for (int method = 0; method < 2; method++) {
+		struct wick_checkpoint *checkpoint = open_stored(&folder, method, -1);
+		const struct wick_source_tensor *tensor = wick_checkpoint_find(checkpoint, "w");
+		unsigned asked = 0;
+
+		wick_checkpoint_watch(checkpoint, stop_soon, &asked);
+		assert_int_equal(wick_checkpoint_read(checkpoint, tensor, 0, number, 4, &diag), 0);
+		assert_int_equal(asked, 0);
+		assert_int_equal(wick_checkpoint_read(checkpoint, tensor, 4000000, number, 4, &diag), -ECANCELED);
+		assert_int_equal(wick_checkpoint_read(checkpoint, tensor, 4000000, number, 4, &diag), 0);
+		wick_checkpoint_close(checkpoint);
+	}
+	folder_remove(&folder);
+}
+
 /* A compressed storage may be unpacked again a few times, not for every read. */
 static void compressed_storages_are_not_unpacked_for_ever(void **state)
 {
@@ -692,6 +722,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(every_flipped_byte_is_found),
 		cmocka_unit_test(flipped_bits_are_found_in_any_order),
+		cmocka_unit_test(long_reads_can_be_stopped),
 		cmocka_unit_test(compressed_storages_are_not_unpacked_for_ever),
 	};
 
