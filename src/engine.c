@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "clock.h"
+#include "gguf.h"
 #include "io.h"
 #include "load.h"
 #include "pool.h"
@@ -78,6 +79,8 @@ int wick_engine_drive(struct wick *wick, const char *path, struct wick_diag *dia
 	bool mapped = settings->io && !strcmp(settings->io, "mmap"); /* mapping is the page cache */
 	int err = wick_file_open_grained(&wick->file, path, !settings->buffered && !mapped, grain(wick), diag);
 
+	if (!err)
+		err = wick_gguf_check_same(wick->model->gguf, wick->file.fd, diag);
 	if (mapped)
 		snprintf(wick->file.why, sizeof(wick->file.why), "mmap reads through the page cache");
 	if (!wick->file.direct && !settings->depth_given)

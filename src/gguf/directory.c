@@ -76,15 +76,19 @@ int wick_directory_damaged(const struct wick_directory *directory, const char *w
 		(unsigned long long)offset, (unsigned long long)(offset + bytes - 1));
 }
 
-static int check_header(const struct wick_directory *directory, const struct wick_kernels *kernels, int fd, uint32_t wanted)
+/* The checksum is that of the header which was parsed, not of what the file has there by now. Only its padding, of which
+ * nothing is used, is read for it. */
+static int check_header(const struct wick_directory *directory, const struct wick_kernels *kernels, uint32_t wanted)
 {
-	uint64_t bytes = wick_gguf_header_bytes(directory->gguf);
-	uint8_t chunk[16384];
-	uint32_t crc = 0;
+	uint64_t bytes = wick_gguf_header_bytes(directory->gguf), parsed_bytes;
+	const void *parsed = wick_gguf_header(directory->gguf, &parsed_bytes);
+	uint32_t crc = kernels->crc32c(0, parsed, parsed_bytes);
+	uint8_t chunk[WICK_FILE_ALIGN];
 
-	for (uint64_t at = 0; at < bytes; at += sizeof(chunk)) {
+	for (uint64_t at = parsed_bytes; at < bytes; at += sizeof(chunk)) {
 		uint64_t some = WICK_MIN(sizeof(chunk), bytes - at);
-		int rc = wick_read_at(fd, path_of(directory), chunk, some, at, directory->diag);
+		int rc = wick_read_at(
+			wick_gguf_fd(directory->gguf), path_of(directory), chunk, some, at, directory->diag);
 
 		if (rc)
 			return rc;
@@ -93,19 +97,20 @@ static int check_header(const struct wick_directory *directory, const struct wic
 	return crc == wanted ? 0 : wick_directory_damaged(directory, "the header", 0, bytes);
 }
 
-int wick_directory_checksums(const struct wick_directory *directory, int fd, uint32_t *crcs)
+int wick_directory_checksums(const struct wick_directory *directory, uint32_t *crcs)
 {
 	const struct wick_gguf_tensor *place = wick_gguf_tensor(directory->gguf, "wick.checksums");
 	uint64_t count = place->bytes / sizeof(uint32_t);
 	struct wick_kernels kernels;
-	int rc = wick_read_at(fd, path_of(directory), crcs, place->bytes, place->offset, directory->diag);
+	int rc = wick_read_at(wick_gguf_fd(directory->gguf), path_of(directory), crcs, place->bytes, place->offset,
+		directory->diag);
 
 	if (rc)
 		return rc;
 	wick_kernels_init(&kernels, ~0u);
 	if (kernels.crc32c(0, crcs, (count - 1) * sizeof(*crcs)) != crcs[count - 1])
 		return wick_directory_damaged(directory, "tensor \"wick.checksums\"", place->offset, place->bytes);
-	return check_header(directory, &kernels, fd, crcs[count - 2]);
+	return check_header(directory, &kernels, crcs[count - 2]);
 }
 
 uint32_t wick_directory_type(enum wick_type type)

@@ -26,7 +26,7 @@ int wick_directory_match(struct wick_directory *directory, struct wick_tensor *t
 int wick_directory_end(struct wick_directory *directory);
 
 /* Reads wick.checksums, which has been matched, into crcs. -EBADMSG: it is damaged, or the header is. */
-int wick_directory_checksums(const struct wick_directory *directory, int fd, uint32_t *crcs);
+int wick_directory_checksums(const struct wick_directory *directory, uint32_t *crcs);
 
 /* The one sentence for bytes whose checksum does not match; -EBADMSG. */
 int wick_directory_damaged(

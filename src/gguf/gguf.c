@@ -70,6 +70,7 @@ static int open_and_load(struct wick_gguf *gguf, struct wick_diag *diag)
 	int fd = open(gguf->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us here */
 	int rc;
 
+	gguf->fd = fd;
 	if (fd < 0)
 		return wick_diag_say(diag, -errno, "%s: %s", gguf->path, strerror(errno));
 	if (fstat(fd, &status) < 0)
@@ -86,7 +87,6 @@ static int open_and_load(struct wick_gguf *gguf, struct wick_diag *diag)
 		if (rc == 0)
 			rc = trim_header(gguf, diag);
 	}
-	close(fd);
 	return rc;
 }
 
@@ -96,8 +96,10 @@ int wick_gguf_open(struct wick_gguf **out, const char *path, struct wick_diag *d
 	int rc;
 
 	*out = NULL;
-	if (gguf)
+	if (gguf) {
+		gguf->fd = -1;
 		gguf->path = strdup(path);
+	}
 	if (!gguf || !gguf->path)
 		rc = wick_diag_say(diag, -ENOMEM, "%s: no memory to open it", path);
 	else
@@ -114,6 +116,8 @@ void wick_gguf_close(struct wick_gguf *gguf)
 	if (!gguf)
 		return;
 	wick_gguf_forget(gguf);
+	if (gguf->fd >= 0)
+		close(gguf->fd);
 	free(gguf->header);
 	free(gguf->path);
 	free(gguf);
@@ -139,6 +143,31 @@ uint64_t wick_gguf_memory_bytes(const struct wick_gguf *gguf)
 const char *wick_gguf_path(const struct wick_gguf *gguf)
 {
 	return gguf->path;
+}
+
+int wick_gguf_fd(const struct wick_gguf *gguf)
+{
+	return gguf->fd;
+}
+
+const void *wick_gguf_header(const struct wick_gguf *gguf, uint64_t *bytes)
+{
+	*bytes = gguf->used_bytes;
+	return gguf->header;
+}
+
+/* Written over in place it may still be the same file, so its size counts, too; what else was changed in it, checksums
+ * find. */
+int wick_gguf_check_same(const struct wick_gguf *gguf, int fd, struct wick_diag *diag)
+{
+	struct stat parsed, opened;
+
+	if (fstat(gguf->fd, &parsed) < 0 || fstat(fd, &opened) < 0)
+		return wick_diag_say(diag, -errno, "%s: %s", gguf->path, strerror(errno));
+	if (parsed.st_dev == opened.st_dev && parsed.st_ino == opened.st_ino &&
+		(uint64_t)opened.st_size == gguf->file_bytes)
+		return 0;
+	return wick_diag_say(diag, -ESTALE, "%s: the file was replaced by another while it was opened", gguf->path);
 }
 
 uint64_t wick_gguf_tensor_count(const struct wick_gguf *gguf)

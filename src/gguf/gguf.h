@@ -43,6 +43,14 @@ uint64_t wick_gguf_file_bytes(const struct wick_gguf *gguf);
 uint64_t wick_gguf_memory_bytes(const struct wick_gguf *gguf);
 const char *wick_gguf_path(const struct wick_gguf *gguf);
 
+/* The file that the header was read from stays open, so that what is read later is of the same one, whatever its path
+ * means by then. wick_gguf_header: the header as it was parsed, but for the padding behind it. */
+int wick_gguf_fd(const struct wick_gguf *gguf);
+const void *wick_gguf_header(const struct wick_gguf *gguf, uint64_t *bytes);
+
+/* fd was opened by the same path: -ESTALE, with a sentence, when it is another file, or not as it was. */
+int wick_gguf_check_same(const struct wick_gguf *gguf, int fd, struct wick_diag *diag);
+
 uint64_t wick_gguf_tensor_count(const struct wick_gguf *gguf);
 const struct wick_gguf_tensor *wick_gguf_tensor_at(const struct wick_gguf *gguf, uint64_t i);
 const struct wick_gguf_tensor *wick_gguf_tensor(const struct wick_gguf *gguf, const char *name); /* NULL: none */

@@ -28,6 +28,7 @@ struct wick_gguf_pair {
 
 struct wick_gguf {
 	char *path;
+	int fd; /* open as long as this is */
 	uint64_t file_bytes;
 	uint8_t *header; /* the first header_bytes of the file: strings and values point into it */
 	uint64_t header_bytes;

@@ -13,8 +13,6 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <string.h>
-#include <sys/stat.h>
 
 static int set_string(json_t *info, const struct wick_gguf *gguf, const char *as, const char *key, struct wick_diag *diag)
 {
@@ -73,12 +71,7 @@ static int set_switches(json_t *info, const struct wick_shape *shape)
 
 static int describe(json_t *info, const struct wick_model *model, const char *path, struct wick_diag *diag)
 {
-	struct stat status;
-	int err;
-
-	if (stat(path, &status))
-		return wick_diag_say(diag, -errno, "%s: cannot be looked at: %s", path, strerror(errno));
-	err = json_object_set_new(info, "path", wick_json_name(path)) ? -ENOMEM : 0;
+	int err = json_object_set_new(info, "path", wick_json_name(path)) ? -ENOMEM : 0;
 	if (!err)
 		err = set_string(info, model->gguf, "name", "general.name", diag);
 	if (!err)
@@ -88,7 +81,7 @@ static int describe(json_t *info, const struct wick_model *model, const char *pa
 	if (!err)
 		err = set_switches(info, &model->shape);
 	if (!err)
-		err = set_numbers(info, model, (uint64_t)status.st_size);
+		err = set_numbers(info, model, wick_gguf_file_bytes(model->gguf));
 	return err;
 }
 

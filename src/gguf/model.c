@@ -15,10 +15,8 @@
 #include "slot.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "weights and checksums are used as they are in the file");
 
@@ -27,7 +25,6 @@ struct walk {
 	struct wick_model *model;
 	struct wick_directory directory;
 	uint64_t checksum; /* next in wick.checksums */
-	int fd;
 	uint32_t (*crc32c)(uint32_t crc, const void *data, size_t bytes);
 	struct wick_diag *diag;
 };
@@ -73,7 +70,8 @@ static int load_bundle_crcs(struct walk *walk, uint32_t layer, const struct wick
 	const struct wick_gguf_tensor *place = wick_gguf_tensor(model->gguf, described->name);
 	uint32_t *crcs = model->crcs + wick_slot_checksums(&model->shape) + (uint64_t)layer * model->shape.n_ff;
 	char what[80];
-	int rc = wick_read_at(walk->fd, path_of(walk), crcs, place->bytes, place->offset, walk->diag);
+	int rc = wick_read_at(
+		wick_gguf_fd(model->gguf), path_of(walk), crcs, place->bytes, place->offset, walk->diag);
 
 	if (rc)
 		return rc;
@@ -111,14 +109,9 @@ static int load_all_checksums(struct walk *walk)
 	if (!model->crcs)
 		return wick_diag_say(walk->diag, -ENOMEM, "%s: no memory for %llu checksums", path_of(walk),
 			(unsigned long long)model->crc_count);
-	walk->fd = open(path_of(walk), O_RDONLY | O_CLOEXEC);
-	if (walk->fd < 0)
-		return wick_diag_say(walk->diag, -errno, "%s: %s", path_of(walk), strerror(errno));
-	posix_fadvise(walk->fd, 0, 0, POSIX_FADV_RANDOM); /* readahead would fill the page cache with weights */
-	rc = wick_directory_checksums(&walk->directory, walk->fd, model->crcs);
+	rc = wick_directory_checksums(&walk->directory, model->crcs);
 	if (rc == 0)
 		rc = wick_slot_each(&model->shape, hand_out, walk);
-	close(walk->fd);
 	if (model->shape.tied)
 		model->head = model->embed;
 	return rc;

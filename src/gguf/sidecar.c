@@ -12,11 +12,9 @@
 #include "shape.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SIDECAR_TYPES WICK_WEIGHT_TYPES
 
@@ -289,17 +287,13 @@ static int hand_out(void *user, uint32_t layer, bool ahead, enum wick_sidecar_pa
 static int load_checksums(struct opening *opening)
 {
 	uint64_t count = wick_sidecar_checksums(&opening->shape);
-	int rc, fd;
+	int rc;
 
 	opening->predictors->crcs = calloc(count, sizeof(*opening->predictors->crcs));
 	if (!opening->predictors->crcs)
 		return wick_diag_say(opening->diag, -ENOMEM, "%s: no memory for %llu checksums", path_of(opening),
 			(unsigned long long)count);
-	fd = open(path_of(opening), O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return wick_diag_say(opening->diag, -errno, "%s: %s", path_of(opening), strerror(errno));
-	rc = wick_directory_checksums(&opening->directory, fd, opening->predictors->crcs);
-	close(fd);
+	rc = wick_directory_checksums(&opening->directory, opening->predictors->crcs);
 	opening->crcs = opening->predictors->crcs;
 	opening->predictors->memory_bytes += count * sizeof(*opening->crcs);
 	return rc ? rc : wick_sidecar_each(&opening->shape, hand_out, opening);

@@ -26,7 +26,6 @@ struct sweep {
 	const struct wick_model *model;
 	const struct wick_predictor_set *predictors;
 	const struct wick_gguf *gguf; /* of the file that it is in */
-	int fd;
 	uint8_t *buffer; /* (BUFFER_BYTES) */
 	uint64_t at;     /* of the file, everything before is right */
 	uint64_t start;  /* of the buffer in the file */
@@ -56,7 +55,7 @@ static int refill(struct sweep *sweep)
 		return wick_diag_say(sweep->diag, -ECANCELED, "stopped before the end of %s", path_of(sweep));
 	sweep->start = sweep->at;
 	sweep->have = WICK_MIN(BUFFER_BYTES, file_bytes - sweep->at);
-	return wick_read_at(sweep->fd, path_of(sweep), sweep->buffer, sweep->have, sweep->start, sweep->diag);
+	return wick_read_at(wick_gguf_fd(sweep->gguf), path_of(sweep), sweep->buffer, sweep->have, sweep->start, sweep->diag);
 }
 
 /* Passes the next bytes, up to `end`, that lie in the buffer; *from is where. */
@@ -206,13 +205,10 @@ static int sweep_file(struct sweep *sweep, const struct wick_gguf *gguf, int (*c
 	sweep->at = wick_gguf_header_bytes(gguf);
 	sweep->have = 0;
 	sweep->blocks++;
-	sweep->fd = open(path_of(sweep), O_RDONLY | O_CLOEXEC);
-	if (sweep->fd < 0)
-		return wick_diag_say(sweep->diag, -errno, "%s: %s", path_of(sweep), strerror(errno));
+	posix_fadvise(wick_gguf_fd(gguf), 0, 0, POSIX_FADV_NORMAL); /* from front to back: readahead pays */
 	rc = check(sweep);
 	if (rc == 0)
 		rc = check_gap(sweep, wick_gguf_file_bytes(gguf), "the end of the file");
-	close(sweep->fd);
 	sweep->before += wick_gguf_file_bytes(gguf);
 	return rc;
 }

@@ -88,8 +88,8 @@ int wick_pack_in_order(const char *source, const char *out, const struct wick_pa
 
 /* Rows [first, first + rows) of a packed tensor, whole blocks of them, checked. */
 struct wick_gguf;
-int wick_pack_read_rows(const struct wick_pack_job *job, const struct wick_gguf *gguf, int fd,
-	const struct wick_tensor *tensor, uint64_t first, uint64_t rows, uint8_t *into);
+int wick_pack_read_rows(const struct wick_pack_job *job, const struct wick_gguf *gguf, const struct wick_tensor *tensor,
+	uint64_t first, uint64_t rows, uint8_t *into);
 
 /* The trained predictors of the ordered model that was written, into `path`: place i of a layer takes neuron
  * orders[layer][i] of `from`, which are in a file of their own. */

@@ -39,7 +39,6 @@ struct reordering {
 	struct wick_pack_job job; /* first: what visitors are given */
 	struct wick_model *model;
 	struct wick_predictor_set *predictors; /* which may be in a file of their own */
-	int fd;
 	struct wick_order *order;
 	uint32_t *orders;   /* (layers, n_ff) so far */
 	uint32_t *neurons;  /* (n_ff) of the layer at hand: place i takes neuron neurons[i] */
@@ -51,12 +50,13 @@ struct reordering {
 	uint32_t turn_bundles, next_layer;
 };
 
-int wick_pack_read_rows(const struct wick_pack_job *job, const struct wick_gguf *gguf, int fd,
-	const struct wick_tensor *tensor, uint64_t first, uint64_t rows, uint8_t *into)
+int wick_pack_read_rows(const struct wick_pack_job *job, const struct wick_gguf *gguf, const struct wick_tensor *tensor,
+	uint64_t first, uint64_t rows, uint8_t *into)
 {
 	struct wick_directory directory = { .gguf = gguf, .diag = job->diag };
 	uint64_t offset = tensor->offset + first * tensor->row_bytes;
-	int rc = wick_read_at(fd, wick_gguf_path(gguf), into, rows * tensor->row_bytes, offset, job->diag);
+	int rc = wick_read_at(
+		wick_gguf_fd(gguf), wick_gguf_path(gguf), into, rows * tensor->row_bytes, offset, job->diag);
 
 	for (uint64_t row = 0; rc == 0 && row < rows; row += tensor->check_rows) {
 		uint64_t bytes = WICK_MIN(tensor->check_rows, rows - row) * tensor->row_bytes, at = row * tensor->row_bytes;
@@ -69,7 +69,7 @@ int wick_pack_read_rows(const struct wick_pack_job *job, const struct wick_gguf 
 
 static int read_rows(struct reordering *r, const struct wick_tensor *tensor, uint64_t first, uint64_t rows, uint8_t *into)
 {
-	return wick_pack_read_rows(&r->job, r->model->gguf, r->fd, tensor, first, rows, into);
+	return wick_pack_read_rows(&r->job, r->model->gguf, tensor, first, rows, into);
 }
 
 /* Rows as they are to be written, from the first of a block on. */
@@ -260,9 +260,7 @@ static int open_source(struct reordering *r, const char *source, const struct wi
 	if (rc)
 		return rc;
 	r->job.shape = r->model->shape;
-	r->fd = open(source, O_RDONLY | O_CLOEXEC);
-	if (r->fd < 0)
-		return wick_diag_say(diag, -errno, "%s: %s", source, strerror(errno));
+	posix_fadvise(wick_gguf_fd(r->model->gguf), 0, 0, POSIX_FADV_NORMAL); /* from front to back: readahead pays */
 	rc = wick_predictor_set_open(&r->predictors, r->model, source, diag);
 	if (rc)
 		return rc;
@@ -293,8 +291,6 @@ static int put_in_place(struct reordering *r, const char *out)
 static void forget(struct reordering *r)
 {
 	wick_outfile_discard(&r->job.out);
-	if (r->fd >= 0)
-		close(r->fd);
 	wick_order_close(r->order);
 	wick_predictor_set_close(r->predictors);
 	wick_model_close(r->model);
@@ -309,7 +305,7 @@ static void forget(struct reordering *r)
 
 int wick_pack_in_order(const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag)
 {
-	struct reordering r = { .job = { .progress = options->progress, .user = options->user, .diag = diag }, .fd = -1 };
+	struct reordering r = { .job = { .progress = options->progress, .user = options->user, .diag = diag } };
 	uint64_t header_bytes = 0;
 	uint8_t *header = NULL;
 	int rc;

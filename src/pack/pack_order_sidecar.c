@@ -11,16 +11,13 @@
 #include "sidecar.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct moving {
 	struct wick_pack_job *job;
 	const struct wick_predictor_set *from;
 	const uint32_t *orders; /* (layers, n_ff) */
-	int fd;
 	uint8_t *read, *moved; /* the largest part */
 };
 
@@ -41,7 +38,7 @@ static int part_of(void *user, uint32_t layer, bool ahead, enum wick_sidecar_par
 
 	if (rc == 0)
 		rc = wick_pack_read_rows(
-			moving->job, moving->from->gguf, moving->fd, parts[part], 0, parts[part]->rows, moving->read);
+			moving->job, moving->from->gguf, parts[part], 0, parts[part]->rows, moving->read);
 	if (rc)
 		return rc;
 	*data = part == WICK_SIDECAR_IN ? moving->read : moving->moved;
@@ -84,19 +81,14 @@ int wick_pack_sidecar_in_order(struct wick_pack_job *job, const struct wick_pred
 	const uint32_t *orders)
 {
 	uint64_t bytes = largest(from);
-	struct moving moving = { .job = job, .from = from, .orders = orders, .read = malloc(bytes), .moved = malloc(bytes),
-		.fd = open(from->path, O_RDONLY | O_CLOEXEC) };
+	struct moving moving = { .job = job, .from = from, .orders = orders, .read = malloc(bytes), .moved = malloc(bytes) };
 	uint32_t *ranks = calloc(2 * (size_t)from->layers, sizeof(*ranks));
 	int rc;
 
-	if (moving.fd < 0)
-		rc = wick_diag_say(job->diag, -errno, "%s: %s", from->path, strerror(errno));
-	else if (!moving.read || !moving.moved || !ranks)
+	if (!moving.read || !moving.moved || !ranks)
 		rc = wick_diag_say(job->diag, -ENOMEM, "no memory to order %s", from->path);
 	else
 		rc = move(&moving, path, ranks);
-	if (moving.fd >= 0)
-		close(moving.fd);
 	free(moving.read);
 	free(moving.moved);
 	free(ranks);

@@ -207,7 +207,9 @@ static int load_from(const struct wick_predictor_set *predictors, const struct w
 	if (rc)
 		return rc;
 	own.file = &file;
-	rc = wick_load_all(&own, loading->loads, loading->count, depth, progress, user, diag);
+	rc = wick_gguf_check_same(predictors->gguf, file.fd, diag);
+	if (rc == 0)
+		rc = wick_load_all(&own, loading->loads, loading->count, depth, progress, user, diag);
 	wick_file_close(&file);
 	return rc;
 }

@@ -6,6 +6,7 @@
 #include "train.h"
 
 #include "bits.h"
+#include "gguf.h"
 #include "memory_limits.h"
 #include "pool.h"
 #include "predictor_set.h"
@@ -54,6 +55,8 @@ static int open_model(struct wick_train *train, const char *path)
 	rc = wick_tokenizer_create(&train->tokenizer, train->model->gguf, train->diag);
 	if (rc == 0)
 		rc = wick_file_open_grained(&train->file, path, true, WICK_FILE_ALIGN, train->diag);
+	if (rc == 0)
+		rc = wick_gguf_check_same(train->model->gguf, train->file.fd, train->diag);
 	if (rc == 0)
 		rc = wick_io_create(&train->io, &io, train->diag);
 	if (rc == 0)
