@@ -6,6 +6,7 @@
 #include "pack_job.h"
 
 #include "bits.h"
+#include "range.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -211,17 +212,6 @@ int wick_pack_check_sources(struct wick_pack_job *job)
 	return rc;
 }
 
-/* From here on a number rounds to infinity. Of q8_0 and q4_0 it is the block's scale that must not. */
-static float limit_of(enum wick_type type)
-{
-	static const float limits[WICK_TYPE_COUNT] = {
-		[WICK_F32] = INFINITY, [WICK_F16] = 65520.0f,          [WICK_BF16] = 0x1.ffp127f,
-		[WICK_Q8_0] = 65520.0f * 127, [WICK_Q4_0] = 65520.0f * 8,
-	};
-
-	return limits[type];
-}
-
 static int refuse_number(const struct wick_pack_job *job, const struct wick_source_tensor *source, uint64_t at,
 	float number, enum wick_type type)
 {
@@ -234,15 +224,6 @@ static int refuse_number(const struct wick_pack_job *job, const struct wick_sour
 		file, source->name, at, (double)number, wick_types[type].name);
 }
 
-static bool all_below(const float *numbers, uint64_t count, float limit)
-{
-	int beyond = 0;
-
-	for (uint64_t i = 0; i < count; i++)
-		beyond |= !(fabsf(numbers[i]) < limit); /* a NaN is not below anything */
-	return !beyond;
-}
-
 int wick_pack_read(struct wick_pack_job *job, const struct wick_source_tensor *source, uint64_t first, uint64_t count,
 	uint64_t at, enum wick_type type)
 {
@@ -253,10 +234,10 @@ int wick_pack_read(struct wick_pack_job *job, const struct wick_source_tensor *s
 	if (rc)
 		return rc;
 	job->kernels.to_f32[source->type](numbers, job->raw, count);
-	if (all_below(numbers, count, limit_of(type)))
+	if (wick_all_below(numbers, count, wick_limit_of(type)))
 		return 0;
 	for (uint64_t i = 0; i < count; i++)
-		if (!(fabsf(numbers[i]) < limit_of(type)))
+		if (!wick_all_below(&numbers[i], 1, wick_limit_of(type)))
 			return refuse_number(job, source, first + i, numbers[i], type);
 	return 0;
 }

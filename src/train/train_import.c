@@ -13,12 +13,15 @@
 #include "kernels.h"
 #include "model.h"
 #include "predictor_set.h"
+#include "range.h"
 #include "shape.h"
 #include "sidecar.h"
 #include "torch.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +134,22 @@ static int look_at_all(struct import *import)
 	return 0;
 }
 
+/* Of a row from number `first` of the matrix on: the one that is no number, or not in the type. */
+static int refuse_number(const struct import *import, const struct wick_source_tensor *matrix, uint64_t first,
+	const float *row, enum wick_type type)
+{
+	const char *name = wick_types[type].name;
+	uint64_t i = 0;
+
+	while (wick_all_below(row + i, 1, wick_limit_of(type)))
+		i++;
+	if (!isfinite(row[i]))
+		return wick_diag_say(import->diag, -EINVAL, "%s: \"%s\": number %" PRIu64 " is %s", import->file.path, matrix->name,
+			first + i, isnan(row[i]) ? "NaN" : "infinite");
+	return wick_diag_say(import->diag, -EINVAL, "%s: \"%s\": number %" PRIu64 " is %g, more than %s can hold",
+		import->file.path, matrix->name, first + i, (double)row[i], name);
+}
+
 static int convert(struct import *import, const struct wick_source_tensor *matrix, const struct wick_tensor *tensor)
 {
 	uint64_t row_bytes = matrix->bytes / tensor->rows;
@@ -143,6 +162,10 @@ static int convert(struct import *import, const struct wick_source_tensor *matri
 		if (rc)
 			break;
 		import->kernels.to_f32[matrix->type](row, raw, tensor->cols);
+		if (!wick_all_below(row, tensor->cols, wick_limit_of(tensor->type))) {
+			rc = refuse_number(import, matrix, i * tensor->cols, row, tensor->type);
+			break;
+		}
 		import->kernels.from_f32[tensor->type](import->part + i * tensor->row_bytes, row, tensor->cols);
 	}
 	free(raw);

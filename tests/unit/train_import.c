@@ -179,6 +179,62 @@ static void what_does_not_fit_is_refused(void **state)
 	folder_remove(&i.folder);
 }
 
+/* Zip's, of which the file has each more than once. */
+static uint32_t crc32_of(const uint8_t *bytes, size_t count)
+{
+	uint32_t crc = ~0u;
+
+	for (size_t i = 0; i < count; i++) {
+		crc ^= bytes[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+	}
+	return ~crc;
+}
+
+/* The file with one number of its first matrix (rank, WIDTH) replaced, and its checksum made right again. */
+static void write_with(const struct importer *i, unsigned rank, unsigned at, float number_there)
+{
+	struct blob file = blob_load(source("odd/model_0.pt"));
+	float row[WIDTH];
+	uint32_t was, is;
+	uint8_t *data;
+
+	for (unsigned c = 0; c < WIDTH; c++)
+		row[c] = number(0, c, 0);
+	data = memmem(file.bytes, file.count, row, sizeof(row));
+	assert_non_null(data);
+	was = crc32_of(data, rank * sizeof(row));
+	memcpy(data + at * sizeof(float), &number_there, sizeof(float));
+	is = crc32_of(data, rank * sizeof(row));
+	for (size_t k = 0; k + 4 <= file.count; k++)
+		if (!memcmp(file.bytes + k, &was, 4))
+			memcpy(file.bytes + k, &is, 4);
+	folder_write(&i->folder, "model_0.pt", file.bytes, file.count);
+	free(file.bytes);
+}
+
+static void numbers_that_cannot_be_stored_are_refused(void **state)
+{
+	struct importer i = make_importer();
+	struct blob other = blob_load(source("odd/model_1.pt"));
+	char *text;
+
+	(void)state;
+	folder_write(&i.folder, "model_1.pt", other.bytes, other.count);
+	free(other.bytes);
+	write_with(&i, 24, 5, NAN);
+	refused(&i, i.folder.path, "model_0.pt: \"fc1.weight\": number 5 is NaN");
+	write_with(&i, 24, 23 * WIDTH + 95, -INFINITY);
+	refused(&i, i.folder.path, "model_0.pt: \"fc1.weight\": number 2303 is infinite");
+	write_with(&i, 24, WIDTH, 1e30f);
+	refused(&i, i.folder.path, "model_0.pt: \"fc1.weight\": number 96 is 1e+30, more than f16 can hold");
+	write_with(&i, 24, WIDTH, 65504);
+	assert_int_equal(wick_import_predictors(i.model, i.folder.path, NULL, NULL, &text, NULL), 0);
+	free(text);
+	folder_remove(&i.folder);
+}
+
 struct patience {
 	unsigned calls, most; /* the call behind the most stops it */
 	uint64_t done;
@@ -260,6 +316,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_torch_saved_is_predicted_with),
 		cmocka_unit_test(what_does_not_fit_is_refused),
+		cmocka_unit_test(numbers_that_cannot_be_stored_are_refused),
 		cmocka_unit_test(stopped_anywhere),
 		cmocka_unit_test(damage_does_no_harm),
 	};

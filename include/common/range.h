@@ -1,0 +1,32 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What numbers can be stored, and used. */
+
+#include "types.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* From here on a number rounds to infinity. Of q8_0 and q4_0 it is the block's scale that must not. */
+static inline float wick_limit_of(enum wick_type type)
+{
+	static const float limits[WICK_TYPE_COUNT] = {
+		[WICK_F32] = INFINITY, [WICK_F16] = 65520.0f,          [WICK_BF16] = 0x1.ffp127f,
+		[WICK_Q8_0] = 65520.0f * 127, [WICK_Q4_0] = 65520.0f * 8,
+	};
+
+	return limits[type];
+}
+
+/* Whether the magnitudes of all are. A NaN is not below anything, infinity included. */
+static inline bool wick_all_below(const float *numbers, uint64_t count, float limit)
+{
+	int beyond = 0;
+
+	for (uint64_t i = 0; i < count; i++)
+		beyond |= !(fabsf(numbers[i]) < limit);
+	return !beyond;
+}
