@@ -8,8 +8,10 @@
 #include "bits.h"
 #include "clock.h"
 #include "floor.h"
+#include "gguf.h"
 #include "io.h"
 #include "memory_limits.h"
+#include "range.h"
 #include "tokenizer.h"
 #include "watch.h"
 
@@ -35,6 +37,32 @@ static int check_tokens(const struct wick *wick, const uint32_t *ids, uint32_t c
 	return 0;
 }
 
+/* The weights of a file whose checksums are right may still be no numbers, or too large for the arithmetic; nothing can be
+ * chosen by what they give. */
+static int check_logits(const struct wick *wick, uint32_t position, const float *logits, struct wick_diag *diag)
+{
+	if (wick_all_below(logits, wick->model->shape.vocab, INFINITY))
+		return 0;
+	return wick_diag_say(diag, -ERANGE,
+		"%s: the logits of position %u are not all finite: the model has weights that are no numbers, or too large",
+		wick_gguf_path(wick->model->gguf), position);
+}
+
+/* What a batch has come to, position by position. */
+static int hand_over(const struct wick *wick, uint32_t m, wick_logits_fn each, void *user, struct wick_diag *diag)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < m; i++) {
+		const float *logits = wick->forward.logits + (size_t)i * wick->model->shape.vocab;
+
+		err = check_logits(wick, wick->position + i, logits, diag);
+		if (!err)
+			each(user, wick->position + i, logits);
+	}
+	return err;
+}
+
 /* The first of `left` tokens. */
 static int eval_batch(struct wick *wick, const uint32_t *ids, uint32_t left, const struct wick_heed *heed, uint32_t *m,
 	wick_logits_fn each, void *user, struct wick_diag *diag)
@@ -47,10 +75,12 @@ static int eval_batch(struct wick *wick, const uint32_t *ids, uint32_t left, con
 	batch.m_next = left > most ? WICK_MIN(left - most, most) : 1;
 	*m = batch.m;
 	err = wick_forward_batch(&wick->forward, &batch, diag);
+	if (!err && each)
+		err = hand_over(wick, batch.m, each, user, diag);
+	else if (!err && batch.want_head)
+		err = check_logits(wick, wick->position + batch.m - 1, wick_forward_last(&wick->forward, batch.m), diag);
 	if (err)
 		return err;
-	for (uint32_t i = 0; each && i < batch.m; i++)
-		each(user, wick->position + i, wick->forward.logits + (size_t)i * wick->model->shape.vocab);
 	wick->position += batch.m;
 	wick->stats.tokens += batch.m;
 	wick->stats.passes++;

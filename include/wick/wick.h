@@ -182,9 +182,9 @@ typedef void (*wick_logits_fn)(void *user, uint32_t position, const float *logit
 /* Appends tokens to the context. Afterwards wick_logits() has the logits after the last of them. With `each` (needs
  * options.all_logits) every position's are handed over on the way.
  * -EINVAL: no tokens, or an id outside the vocabulary. -ENOSPC: the context is full. In both cases nothing was
- * evaluated and the context is as it was. Any other error (-ECANCELED: by eval_progress; the rest: the drive, with
- * file, tensor and offset in the sentence) leaves some of the tokens evaluated: the engine must be reset before it is
- * used again. */
+ * evaluated and the context is as it was. Any other error (-ECANCELED: by eval_progress; -ERANGE: logits that are not
+ * finite, which are not handed over; the rest: the drive, with file, tensor and offset in the sentence) leaves some of
+ * the tokens evaluated: the engine must be reset before it is used again. */
 WICK_API int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logits_fn each, void *user,
 	struct wick_diag *diag);
 WICK_API const float *wick_logits(const struct wick *wick); /* (vocab), of the last position; NULL before

@@ -11,7 +11,6 @@
 #include "slot.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -94,8 +93,9 @@ static int check_relations(const struct wick_shape *shape, const char *whose, st
 	if (shape->stride % 512 || shape->stride < shape->bundle_bytes || shape->stride - shape->bundle_bytes >= 4096)
 		return wick_diag_say(diag, -EINVAL, "%s: a stride of %llu bytes does not fit bundles of %llu", whose,
 			(unsigned long long)shape->stride, (unsigned long long)shape->bundle_bytes);
-	if (!(shape->norm_eps > 0) || !isfinite(shape->norm_eps))
-		return wick_diag_say(diag, -EINVAL, "%s: the norm's epsilon is not a positive number", whose);
+	if (!(shape->norm_eps > 0 && shape->norm_eps < 1))
+		return wick_diag_say(diag, -EINVAL, "%s: the norm's epsilon is %g; more than 0 and less than 1 is possible", whose,
+			(double)shape->norm_eps);
 	return 0;
 }
 

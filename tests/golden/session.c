@@ -5,6 +5,7 @@
  * says how far it is, and nothing is chosen before anything was evaluated. */
 
 #include "fixture.h"
+#include "synth.h"
 
 #include "bits.h"
 
@@ -193,6 +194,63 @@ static void nothing_comes_of_nothing(void **state)
 	wick_close(wick);
 }
 
+/* As a hostile or broken checkpoint has them: finite, so that they can be packed, and too large to be computed with. */
+static void pack_too_large(const char *path)
+{
+	const struct synth_shape shape = { .layers = 1, .d_model = 64, .heads = 2, .ffn = 64, .vocab = 300, .ctx = 2 * PROMPT };
+	const uint64_t norm_bytes = 2 * 2 * shape.d_model; /* weight and bias, which come last */
+	char folder[PATH_MAX], weights[PATH_MAX];
+	uint64_t bytes;
+	uint8_t *data;
+
+	scratch_make(folder);
+	synth_checkpoint(folder, &shape);
+	path_join(weights, folder, "model.safetensors");
+	data = file_read(weights, &bytes);
+	for (uint64_t i = bytes - norm_bytes; i < bytes - norm_bytes / 2; i += 2)
+		memcpy(data + i, (uint8_t[]){ 0x7f, 0x7f }, 2); /* the largest BF16 */
+	file_write(weights, data, bytes);
+	free(data);
+	model_pack(folder, path, "bf16");
+	scratch_remove(folder);
+}
+
+static void count_calls(void *user, uint32_t position, const float *logits)
+{
+	(void)position, (void)logits;
+	(*(unsigned *)user)++;
+}
+
+static void logits_that_are_no_numbers_are_refused(void **state)
+{
+	const struct wick_sampling sampling = { 0 };
+	struct wick_options options;
+	struct wick_diag diag;
+	char path[PATH_MAX];
+	unsigned handed = 0;
+	struct wick *wick;
+
+	(void)state;
+	path_join(path, scratch, "large.gguf");
+	pack_too_large(path);
+	assert_int_equal(wick_verify(path, NULL, NULL, NULL, NULL), 0);
+	wick_options_init(&options);
+	options.ctx = 2 * PROMPT;
+	options.all_logits = true;
+	options.threads = 1;
+	wick = model_open(path, &options);
+	for (unsigned each = 0; each < 2; each++)
+		for (uint32_t count = 1; count <= PROMPT; count += PROMPT - 1) {
+			assert_int_equal(wick_eval(wick, ids, count, each ? count_calls : NULL, &handed, &diag), -ERANGE);
+			assert_non_null(strstr(diag.text, each ? "large.gguf: the logits of position 0 are not all finite" : "finite"));
+			assert_null(wick_logits(wick));
+			assert_int_equal(wick_sample(wick, &sampling), WICK_NO_TOKEN);
+			wick_reset(wick);
+		}
+	assert_int_equal(handed, 0);
+	wick_close(wick);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +258,7 @@ int main(void)
 		cmocka_unit_test_prestate(goes_from_thread_to_thread, "pread"),
 		cmocka_unit_test(says_how_far_it_is_and_stops),
 		cmocka_unit_test(nothing_comes_of_nothing),
+		cmocka_unit_test(logits_that_are_no_numbers_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -10,6 +10,7 @@
 #include "gguf_write.h"
 
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -64,6 +65,7 @@ static const struct entry entries[] = {
 struct changes {
 	const char *skip_key, *skip_tensor, *encoding;
 	uint32_t version, heads, width, extra_tensor, align, check_rows;
+	float eps;
 };
 
 /* The file in memory. */
@@ -111,7 +113,7 @@ static void put_keys(const struct build *build, struct wick_gguf_writer *writer)
 	KEY(wick_gguf_put_u32, "opt.attention.head_count", OR(build->changes.heads, 2));
 	KEY(wick_gguf_put_u32, "opt.attention.head_count_kv", OR(build->changes.heads, 2));
 	KEY(wick_gguf_put_u32, "opt.vocab_size", 19);
-	KEY(wick_gguf_put_f32, "opt.attention.layer_norm_epsilon", 1e-5f);
+	KEY(wick_gguf_put_f32, "opt.attention.layer_norm_epsilon", OR(build->changes.eps, 1e-5f));
 	KEY(wick_gguf_put_u32, "wick.version", OR(build->changes.version, 1));
 	KEY(wick_gguf_put_string, "wick.encoding", OR(build->changes.encoding, "f16"));
 	KEY(wick_gguf_put_string, "wick.activation", "relu");
@@ -323,6 +325,10 @@ static void wrong_keys(void **state)
 	refused(CHANGED(.heads = 4), -EINVAL, "4 attention heads");
 	refused(CHANGED(.heads = 1u << 25), -EINVAL, "opt.attention.head_count");
 	refused(CHANGED(.width = 0x10000000), -EINVAL, "opt.embedding_length");
+	refused(CHANGED(.eps = -1e-5f), -EINVAL, "the norm's epsilon is -1e-05;");
+	refused(CHANGED(.eps = 1), -EINVAL, "the norm's epsilon is 1; more than 0 and less than 1 is possible");
+	refused(CHANGED(.eps = 1e30f), -EINVAL, "epsilon is 1e+30");
+	refused(CHANGED(.eps = NAN), -EINVAL, "epsilon is nan");
 	refused(CHANGED(.encoding = "q5_k"), -EINVAL, "q5_k");
 	refused(CHANGED(.encoding = "q8_0"), -EINVAL, "q8_0");
 	refused(CHANGED(.encoding = "f32"), -EINVAL, "wick.source_bytes");
