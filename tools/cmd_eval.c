@@ -125,6 +125,8 @@ const struct command cmd_eval = {
 		 "tokenizer begins a text with (its place is taken off the chunk). Each chunk\n"
 		 "starts from nothing; all of its tokens count, but for the first where the\n"
 		 "tokenizer puts nothing in front. The last chunk is as long as what is left.\n"
+		 "The tokens are those of the whole text, unless it has 32 KiB without any white\n"
+		 "space: there it is cut between two characters.\n"
 		 "Ctrl-C ends the text early, and the result says: stop interrupted.\n"
 		 "\n"
 		 "In sparse mode every token is masked by the predictors, and what they chose is\n"

@@ -183,7 +183,7 @@ static int measure_all(struct measure *m)
 /* A token has a byte at least; ids wait until a chunk is whole. */
 uint64_t perplexity_bytes(uint32_t ctx)
 {
-	return READER_BYTES + (2ull * ctx + 2 * READER_PIECE_BYTES) * sizeof(uint32_t);
+	return READER_BYTES + READER_TOKENIZE_BYTES + (2ull * ctx + 2 * READER_PIECE_MAX) * sizeof(uint32_t);
 }
 
 int perplexity_measure(struct perplexity *result, struct wick *wick, struct reader *reader, uint64_t tokens_max,

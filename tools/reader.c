@@ -5,6 +5,8 @@
 
 #include "reader.h"
 
+#include "cut.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,12 +35,11 @@ int reader_open(struct reader *reader, const char *path, struct wick_diag *diag)
 static int read_more(struct reader *reader, struct wick_diag *diag)
 {
 	if (reader->capacity - reader->have < READER_PIECE_BYTES) {
-		size_t capacity = 2 * reader->capacity + READER_PIECE_BYTES;
+		size_t capacity = reader->capacity ? READER_PIECE_MAX : READER_PIECE_BYTES;
 		char *larger = realloc(reader->buffer, capacity);
 
 		if (!larger)
-			return wick_diag_say(diag, -ENOMEM, "%s: no memory for %zu bytes without a space", reader->name,
-				capacity);
+			return wick_diag_say(diag, -ENOMEM, "%s: no memory for a piece of %zu bytes", reader->name, capacity);
 		reader->buffer = larger;
 		reader->capacity = capacity;
 	}
@@ -48,19 +49,24 @@ static int read_more(struct reader *reader, struct wick_diag *diag)
 	return 0;
 }
 
-static bool is_space(char c)
+/* The last place to cut in what has not been searched before; white space may have begun there, and ended since. */
+static size_t find_cut(struct reader *reader)
 {
-	return c == ' ' || (c >= '\t' && c <= '\r');
+	size_t from = reader->searched < 2 ? 0 : reader->searched - 2, cut = wick_text_cut(reader->buffer, from, reader->have);
+
+	reader->looked_bytes += reader->have - (cut ? cut : from);
+	reader->searched = reader->have;
+	return cut;
 }
 
-/* How many bytes end in front of the last separation; 0: there is none. Spaces beyond ASCII are left alone: what is in
- * front of one that is ASCII must be ASCII, too. */
-static size_t last_cut(const char *text, size_t bytes)
+/* What is left of the piece before goes to the front. Behind the last place to cut there is no other. */
+static void drop_given(struct reader *reader)
 {
-	for (size_t i = bytes; i > 1; i--)
-		if (is_space(text[i - 1]) && !is_space(text[i - 2]) && !(text[i - 2] & 0x80))
-			return i - 1;
-	return 0;
+	reader->have -= reader->given;
+	if (reader->given)
+		memmove(reader->buffer, reader->buffer + reader->given, reader->have);
+	reader->searched = reader->have;
+	reader->given = 0;
 }
 
 int reader_next(struct reader *reader, const char **text, size_t *bytes, struct wick_diag *diag)
@@ -68,17 +74,17 @@ int reader_next(struct reader *reader, const char **text, size_t *bytes, struct 
 	size_t cut = 0;
 	int rc = 0;
 
-	reader->have -= reader->given;
-	if (reader->given)
-		memmove(reader->buffer, reader->buffer + reader->given, reader->have);
-	reader->given = 0;
-	while (!rc && !cut && !feof(reader->in)) {
+	drop_given(reader);
+	while (!rc && !cut && !feof(reader->in) && reader->have < READER_HELD_BYTES) {
 		rc = read_more(reader, diag);
-		cut = last_cut(reader->buffer, reader->have);
+		cut = find_cut(reader);
 	}
 	if (rc)
 		return rc;
-	reader->given = feof(reader->in) ? reader->have : cut;
+	if (feof(reader->in))
+		reader->given = reader->have;
+	else
+		reader->given = cut ? cut : wick_text_whole(reader->buffer, reader->have);
 	reader->done_bytes += reader->given;
 	*text = reader->buffer;
 	*bytes = reader->given;

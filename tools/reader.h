@@ -4,8 +4,9 @@
 
 /* A text of any length, in pieces whose tokens, one behind the other, are the tokens of the whole.
  *
- * Byte-level BPE never merges across what its pre-tokeniser separates, and that always separates a character that is no
- * space from the white space behind it: so a piece ends there.
+ * A piece ends in front of white space (cut.h). Where there is none for 32 KiB, it ends behind any character, and the
+ * tokens on both sides may be other ones than those of the whole: so that no text takes more memory than another, nor more
+ * than a look at each of its bytes.
  */
 
 #include "diag.h"
@@ -14,7 +15,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define READER_PIECE_BYTES (32u << 10) /* at least, but for the last; more where nothing separates */
+#define READER_PIECE_BYTES (16u << 10)             /* at a time are read, until there is a place to cut */
+#define READER_HELD_BYTES (2 * READER_PIECE_BYTES) /* at most are searched for one */
+#define READER_PIECE_MAX (3 * READER_PIECE_BYTES)  /* a piece is never longer */
 
 struct reader {
 	FILE *in;
@@ -23,11 +26,14 @@ struct reader {
 	size_t capacity;
 	size_t have;      /* bytes in the buffer */
 	size_t given;     /* of those, already handed out */
+	size_t searched;  /* of those that were not: no place to cut is among them */
+	uint64_t looked_bytes; /* so many were searched */
 	uint64_t total_bytes; /* of the file; 0: not known */
 	uint64_t done_bytes;  /* handed out */
 };
 
-#define READER_BYTES (3 * READER_PIECE_BYTES) /* of memory, where something separates now and then */
+#define READER_BYTES (4 * READER_PIECE_BYTES) /* of memory: the buffer, and the one before while it grows */
+#define READER_TOKENIZE_BYTES (32 * READER_PIECE_MAX) /* and the tokenizer's, for a piece in which nothing separates */
 
 int reader_open(struct reader *reader, const char *path, struct wick_diag *diag); /* "-": standard input */
 /* The next piece, the reader's until the next call; *bytes is 0 at the end. */

@@ -7,6 +7,7 @@
 #include "train.h"
 
 #include "bits.h"
+#include "cut.h"
 #include "tokenizer.h"
 
 #include <errno.h>
@@ -25,14 +26,13 @@ struct reading {
 	uint32_t *piece_ids; /* (PIECE_BYTES): a token has at least one byte */
 };
 
-/* Where a piece of `bytes` can be cut: behind its last white space, if it has any. */
+/* Where a piece of `bytes` is cut: in front of its last white space, so that its tokens are those of the whole text, or
+ * behind its last whole character if it has none. */
 static size_t cut_of(const char *piece, size_t bytes)
 {
-	size_t cut = bytes;
+	size_t cut = wick_text_cut(piece, 0, bytes);
 
-	while (cut && piece[cut - 1] != ' ' && piece[cut - 1] != '\n')
-		cut--;
-	return cut ? cut : bytes;
+	return cut ? cut : wick_text_whole(piece, bytes);
 }
 
 /* Room for one more chunk begins with the model's own beginning of text. */

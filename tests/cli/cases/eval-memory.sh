@@ -13,5 +13,8 @@ for mode in dense sparse; do
 	taskset -c $cpu wick eval model.gguf --text text --tokens 600 --ctx 512 --threads 2 --memory 24M --mode $mode --json 2>/dev/null |
 		python3 -c "$within" "eval $mode"
 done
+head -c 4000000 /dev/zero | tr '\0' a >letters # nothing separates them
+taskset -c $cpu wick eval model.gguf --text letters --tokens 600 --ctx 512 --threads 2 --memory 24M --mode dense --json 2>/dev/null |
+	python3 -c "$within" "eval without spaces"
 taskset -c $cpu wick run model.gguf -f short -n 4 --ctx 256 --threads 2 --memory 18M --mode dense --io mmap --json 2>/dev/null |
 	python3 -c "$within" "run mmap"
