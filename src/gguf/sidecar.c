@@ -103,6 +103,13 @@ static bool is_text(struct wick_gguf_string string, const char *text)
 	return string.length == strlen(text) && memcmp(string.bytes, text, string.length) == 0;
 }
 
+bool wick_sidecar_is_of(const struct wick_gguf *gguf, const struct wick_model *model)
+{
+	uint64_t crc;
+
+	return wick_gguf_u64(gguf, "wick.predictors.model", &crc, NULL) == 0 && crc == wick_model_identity(model);
+}
+
 /* Is it a file of predictors, of this version? */
 static int check_kind(const struct opening *opening)
 {

@@ -44,5 +44,8 @@ typedef int (*wick_sidecar_data_fn)(
 int wick_sidecar_write(const char *path, const struct wick_sidecar_shape *shape, wick_sidecar_data_fn data, void *user,
 	struct wick_diag *diag);
 
+/* Whether an open file is of predictors, and for this model. */
+bool wick_sidecar_is_of(const struct wick_gguf *gguf, const struct wick_model *model);
+
 /* Fills predictors from an open file: for predictor_set.c. */
 int wick_sidecar_bind(struct wick_predictor_set *predictors, const struct wick_model *model, struct wick_diag *diag);

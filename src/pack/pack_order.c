@@ -4,7 +4,7 @@
 /* A packed model written anew with the neurons of each layer in another order: bundles, their checksums, the biases of
  * the up-projection and the predictors move together, everything else is copied. No number is changed, so the model
  * computes what it did, but for the order in which a layer's down-projection is summed up. Trained predictors, which
- * are in a file of their own, are written anew beside it; the model takes its place last, so that it is never without.
+ * are in a file of their own, are written anew beside it (pack_order_place.c).
  *
  * A layer's bundles are read from front to back as often as their new order takes turns of memory:
  *
@@ -268,26 +268,6 @@ static int open_source(struct reordering *r, const char *source, const struct wi
 		wick_model_identity(r->model), diag);
 }
 
-/* The predictors before the model, so that it is never without; and they do not stay without it. */
-static int put_in_place(struct reordering *r, const char *out)
-{
-	char *sidecar = wick_predictor_set_path(out);
-	bool moves = r->predictors->gguf;
-	int rc = 0;
-
-	if (!sidecar)
-		return wick_diag_say(r->job.diag, -ENOMEM, "%s: no memory for a name", out);
-	if (moves)
-		rc = wick_pack_sidecar_in_order(&r->job, r->predictors, sidecar, r->orders);
-	if (rc == 0) {
-		rc = wick_pack_commit(&r->job);
-		if (rc && moves && !r->job.out.in_place)
-			unlink(sidecar);
-	}
-	free(sidecar);
-	return rc;
-}
-
 static void forget(struct reordering *r)
 {
 	wick_outfile_discard(&r->job.out);
@@ -319,7 +299,7 @@ int wick_pack_in_order(const char *source, const char *out, const struct wick_pa
 	if (rc == 0)
 		rc = wick_pack_write(&r.job, out, header, header_bytes, visit);
 	if (rc == 0)
-		rc = put_in_place(&r, out);
+		rc = wick_pack_in_place(&r.job, r.predictors, out, r.orders);
 	free(header);
 	forget(&r);
 	return rc;

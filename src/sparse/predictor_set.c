@@ -14,6 +14,7 @@
 #include "sidecar.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,20 +23,34 @@
 
 const char *const wick_predictor_set_origins[WICK_PREDICTORS_ORIGINS] = { "none", "packed", "trained", "imported" };
 
-char *wick_predictor_set_path(const char *model_path)
+/* The model's name with this instead of its ".gguf". */
+static char *name_beside(const char *model_path, const char *ours)
 {
-	static const char ending[] = ".gguf", ours[] = ".pred.gguf";
+	static const char ending[] = ".gguf";
 	size_t length = strlen(model_path), cut = strlen(ending);
 	char *path;
 
 	if (length > cut && strcmp(model_path + length - cut, ending) == 0)
 		length -= cut;
-	path = malloc(length + sizeof(ours));
+	path = malloc(length + strlen(ours) + 1);
 	if (path) {
 		memcpy(path, model_path, length);
-		memcpy(path + length, ours, sizeof(ours));
+		strcpy(path + length, ours);
 	}
 	return path;
+}
+
+char *wick_predictor_set_path(const char *model_path)
+{
+	return name_beside(model_path, ".pred.gguf");
+}
+
+char *wick_predictor_set_path_meanwhile(const char *model_path, uint32_t identity)
+{
+	char ours[32];
+
+	snprintf(ours, sizeof(ours), ".pred.%08x.gguf", identity);
+	return name_beside(model_path, ours);
 }
 
 static void bind_packed(struct wick_predictor_set *predictors, const struct wick_model *model)
@@ -47,13 +62,28 @@ static void bind_packed(struct wick_predictor_set *predictors, const struct wick
 	predictors->path = wick_gguf_path(model->gguf);
 }
 
-static int bind_sidecar(struct wick_predictor_set *predictors, const struct wick_model *model, const char *path,
-	struct wick_diag *diag)
+/* The file beside the model, if there is one. Where it is missing or another model's, an ordering may have been killed
+ * between its two renames: then it is under the other name. */
+static int open_sidecar(struct wick_predictor_set *predictors, const struct wick_model *model, const char *path,
+	const char *meanwhile, struct wick_diag *diag)
 {
-	int rc = wick_gguf_open(&predictors->gguf, path, diag);
+	int rc = 0;
 
-	if (rc == 0)
-		rc = wick_sidecar_bind(predictors, model, diag);
+	if (access(path, F_OK) == 0)
+		rc = wick_gguf_open(&predictors->gguf, path, diag);
+	else if (errno != ENOENT)
+		rc = wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
+	if (rc || (predictors->gguf && wick_sidecar_is_of(predictors->gguf, model)) || access(meanwhile, F_OK))
+		return rc;
+	wick_gguf_close(predictors->gguf);
+	return wick_gguf_open(&predictors->gguf, meanwhile, diag);
+}
+
+static int bind_sidecar(
+	struct wick_predictor_set *predictors, const struct wick_model *model, struct wick_diag *diag)
+{
+	int rc = wick_sidecar_bind(predictors, model, diag);
+
 	if (rc)
 		return rc;
 	predictors->path = wick_gguf_path(predictors->gguf);
@@ -87,9 +117,9 @@ static void sum_up(struct wick_predictor_set *predictors)
 }
 
 static int open_any(struct wick_predictor_set *predictors, const struct wick_model *model, const char *path,
-	struct wick_diag *diag)
+	const char *meanwhile, struct wick_diag *diag)
 {
-	int rc = 0;
+	int rc;
 
 	predictors->layers = model->shape.layers;
 	predictors->layer = calloc(predictors->layers, sizeof(*predictors->layer));
@@ -97,11 +127,10 @@ static int open_any(struct wick_predictor_set *predictors, const struct wick_mod
 	if (!predictors->layer || !predictors->ahead)
 		return wick_diag_say(diag, -ENOMEM, "no memory for predictors of %u layers", predictors->layers);
 	predictors->path = "";
-	if (access(path, F_OK) == 0)
-		rc = bind_sidecar(predictors, model, path, diag);
-	else if (errno != ENOENT)
-		rc = wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
-	else if (model->shape.predictor)
+	rc = open_sidecar(predictors, model, path, meanwhile, diag);
+	if (rc == 0 && predictors->gguf)
+		rc = bind_sidecar(predictors, model, diag);
+	else if (rc == 0 && model->shape.predictor)
 		bind_packed(predictors, model);
 	sum_up(predictors);
 	return rc;
@@ -112,14 +141,16 @@ int wick_predictor_set_open(struct wick_predictor_set **out, const struct wick_m
 {
 	struct wick_predictor_set *predictors = calloc(1, sizeof(*predictors));
 	char *path = wick_predictor_set_path(model_path);
+	char *meanwhile = wick_predictor_set_path_meanwhile(model_path, wick_model_identity(model));
 	int rc;
 
 	*out = NULL;
-	if (!predictors || !path)
+	if (!predictors || !path || !meanwhile)
 		rc = wick_diag_say(diag, -ENOMEM, "%s: no memory for its predictors", model_path);
 	else
-		rc = open_any(predictors, model, path, diag);
+		rc = open_any(predictors, model, path, meanwhile, diag);
 	free(path);
+	free(meanwhile);
 	if (rc)
 		wick_predictor_set_close(predictors);
 	else

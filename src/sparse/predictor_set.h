@@ -48,6 +48,10 @@ struct wick_predictor_set {
 /* "model.gguf" has its predictors in "model.pred.gguf"; the caller frees the name. NULL: no memory. */
 char *wick_predictor_set_path(const char *model_path);
 
+/* While model and predictors are replaced together, those of the model with this identity are in "model.pred.1234abcd.gguf";
+ * there they are found when model.pred.gguf is missing, or another model's. */
+char *wick_predictor_set_path_meanwhile(const char *model_path, uint32_t identity);
+
 /* -EINVAL, -EBADMSG: there is a file of predictors, but it belongs to another model, or is damaged. Having none is no
  * error. The model must outlive what is opened. */
 int wick_predictor_set_open(struct wick_predictor_set **predictors, const struct wick_model *model,
