@@ -6,7 +6,7 @@
 #include "bits.h"
 #include "engine.h"
 #include "progress.h"
-#include "prompt.h"
+#include "reader.h"
 #include "text.h"
 #include "trace.h"
 #include "trace_commands.h"
@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define STREAM_BYTES_MAX (16u << 20) /* read of a text whose length is not known */
 #define BATCH 128u /* tokens evaluated at once, and held until all their layers are known */
 
 static const char *model_path, *text_path, *out_path;
@@ -150,38 +151,57 @@ static int record(struct recording *recording, uint32_t ctx, struct progress *pr
 	return rc;
 }
 
-/* A token has a byte at least; a token and a space may come in front. */
-static uint64_t ids_max(const struct prompt *text)
+/* A token has a byte at least. */
+static uint64_t ids_max(const struct reader *text)
 {
-	return WICK_MIN(tokens, text->bytes) + 2ull;
+	return WICK_MIN(tokens, text->total_bytes ? text->total_bytes : STREAM_BYTES_MAX);
 }
 
-/* As many ids as are wanted, without the one in front that some models begin with. */
-static int take_text(struct recording *recording, const struct prompt *text, struct wick_diag *diag)
+/* The ids of the next piece, as many as are wanted. *ended: there is none, or nothing is wanted. */
+static int take_piece(struct recording *recording, struct reader *text, bool *ended, struct wick_diag *diag)
 {
-	struct wick *wick = recording->wick;
-	int64_t count, without;
+	uint64_t room = ids_max(text) - recording->text_end;
+	const char *piece;
+	size_t bytes;
+	int64_t count;
+	int rc = reader_next(text, &piece, &bytes, diag);
 
-	recording->text = calloc(ids_max(text), sizeof(uint32_t));
-	if (!recording->text)
-		return wick_diag_say(diag, -ENOMEM, "no memory for %u tokens", tokens);
-	count = wick_tokenize(wick, text->text, text->bytes, true, recording->text, ids_max(text));
-	without = count < 0 ? count : wick_tokenize(wick, text->text, text->bytes, false, NULL, 0);
-	if (without < 0)
-		return wick_diag_say(diag, (int)without, "%s: %s", text_path, strerror((int)-without));
-	recording->bos = count > without ? (int64_t)recording->text[0] : -1;
-	recording->text_begin = count > without ? 1 : 0;
-	recording->text_end = (uint32_t)WICK_MIN((uint64_t)count, ids_max(text));
+	*ended = rc || !bytes || !room;
+	if (*ended)
+		return rc;
+	count = wick_tokenize(recording->wick, piece, bytes, false, recording->text + recording->text_end, room);
+	if (count < 0)
+		return wick_diag_say(diag, (int)count, "%s: %s", text->name,
+			count == -EINVAL ? "is not UTF-8 text" : strerror((int)-count));
+	recording->text_end += (uint32_t)WICK_MIN((uint64_t)count, room);
 	return 0;
 }
 
-static int begin(struct recording *recording, struct prompt *text, struct wick_diag *diag)
+/* As many ids as are wanted; the one in front that some models begin with is kept apart. */
+static int take_text(struct recording *recording, struct reader *text, struct wick_diag *diag)
+{
+	uint32_t bos;
+	bool ended = false;
+	int rc = 0;
+
+	recording->bos = wick_tokenize(recording->wick, "", 0, true, &bos, 1) == 1 ? (int64_t)bos : -1;
+	recording->text = calloc(ids_max(text), sizeof(uint32_t));
+	if (!recording->text)
+		return wick_diag_say(diag, -ENOMEM, "no memory for %u tokens", tokens);
+	while (!rc && !ended)
+		rc = take_piece(recording, text, &ended, diag);
+	if (!rc && !recording->text_end)
+		rc = wick_diag_say(diag, -EINVAL, "%s: the text is empty", text->name);
+	return rc;
+}
+
+static int begin(struct recording *recording, struct reader *text, struct wick_diag *diag)
 {
 	const struct trace_model *model = &recording->model;
 	struct wick_trace_shape shape = { .layers = model->layers, .n_ff = model->n_ff, .model_crc = model->crc };
 	int rc = take_text(recording, text, diag);
 
-	prompt_free(text);
+	reader_close(text);
 	if (rc)
 		return rc;
 	recording->ids = calloc(model->n_ff, sizeof(uint32_t));
@@ -192,17 +212,17 @@ static int begin(struct recording *recording, struct prompt *text, struct wick_d
 }
 
 /* What recording takes beside the engine. */
-static uint64_t beside_bytes(const struct recording *recording, const struct prompt *text)
+static uint64_t beside_bytes(const struct recording *recording, const struct reader *text)
 {
 	const struct wick_trace_shape shape = { .layers = recording->model.layers, .n_ff = recording->model.n_ff,
-		.tokens = (uint32_t)WICK_MIN(tokens, text->bytes) };
+		.tokens = (uint32_t)ids_max(text) };
 
-	return active_bytes(recording) + (shape.n_ff + ids_max(text)) * sizeof(uint32_t) + text->bytes +
-		wick_trace_writer_bytes(&shape);
+	return active_bytes(recording) + (shape.n_ff + ids_max(text)) * sizeof(uint32_t) + READER_BYTES +
+		READER_TOKENIZE_BYTES + wick_trace_writer_bytes(&shape);
 }
 
 /* Dense: what fired. Sparse: what the predictor chose, which is what is read then. */
-static int record_open(struct recording *recording, struct prompt *text, struct wick_diag *diag)
+static int record_open(struct recording *recording, struct reader *text, struct wick_diag *diag)
 {
 	bool sparse = !strcmp(engine_options.mode, "sparse");
 	struct wick_watch watch = {
@@ -228,7 +248,7 @@ static int record_open(struct recording *recording, struct prompt *text, struct 
 	return rc;
 }
 
-static int open_model(struct recording *recording, const struct prompt *text, struct wick_diag *diag)
+static int open_model(struct recording *recording, const struct reader *text, struct wick_diag *diag)
 {
 	int rc = trace_model_read(model_path, &recording->model, diag);
 
@@ -243,9 +263,9 @@ static int open_model(struct recording *recording, const struct prompt *text, st
 static int run(struct wick_diag *diag)
 {
 	struct recording recording = { 0 };
-	struct prompt text;
+	struct reader text;
 	struct stat written;
-	int rc = prompt_read(&text, text_path, diag);
+	int rc = reader_open(&text, text_path, diag);
 
 	if (rc)
 		return rc;
@@ -253,7 +273,7 @@ static int run(struct wick_diag *diag)
 	rc = open_model(&recording, &text, diag);
 	if (!rc)
 		rc = record_open(&recording, &text, diag);
-	prompt_free(&text);
+	reader_close(&text);
 	wick_close(recording.wick);
 	if (rc == -ECANCELED) {
 		diag->text[0] = 0; /* what it was doing then is of no interest */
