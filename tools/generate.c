@@ -18,6 +18,8 @@
 
 _Static_assert(__BYTE_ORDER == __LITTLE_ENDIAN, "logits are written as they lie in memory");
 
+#define HIDDEN_TOKEN_BYTES 256
+
 struct generator {
 	struct wick *wick;
 	const struct generate_options *options;
@@ -86,12 +88,39 @@ static int eval_shown(struct generator *gen, const uint32_t *ids, uint32_t count
 	return rc;
 }
 
+/* Bytes of the longest. Of a token that is shown as nothing they are not known: none has more than the least. */
+static uint64_t longest_token(const struct wick *wick)
+{
+	uint64_t longest = HIDDEN_TOKEN_BYTES;
+	uint32_t vocab = wick_report_of(wick)->vocab;
+	size_t bytes;
+
+	for (uint32_t id = 0; id < vocab; id++) {
+		wick_token_text(wick, id, &bytes);
+		longest = bytes > longest ? bytes : longest;
+	}
+	return longest;
+}
+
+/* To tokenize a text takes memory and time for each of its bytes: not of one that cannot fit anyway. */
+static int check_length(const struct generator *gen, const struct prompt *prompt)
+{
+	uint32_t ctx = wick_plan_of(gen->wick)->ctx;
+	uint64_t longest = longest_token(gen->wick);
+
+	if (prompt->bytes <= ctx * longest)
+		return 0;
+	return wick_diag_say(gen->diag, -ENOSPC,
+		"the prompt of %zu bytes does not fit: the context is %u tokens, and none has more than %llu bytes", prompt->bytes,
+		ctx, (unsigned long long)longest);
+}
+
 static int eval_prompt(struct generator *gen, const struct prompt *prompt)
 {
-	int64_t count = wick_tokenize(gen->wick, prompt->text, prompt->bytes, true, NULL, 0);
-	uint32_t *ids;
 	uint64_t begun_ns = wick_now_ns();
-	int rc;
+	int rc = check_length(gen, prompt);
+	int64_t count = rc ? rc : wick_tokenize(gen->wick, prompt->text, prompt->bytes, true, NULL, 0);
+	uint32_t *ids;
 
 	if (count == -EINVAL)
 		return wick_diag_say(gen->diag, -EINVAL, "the prompt is not UTF-8 text");
