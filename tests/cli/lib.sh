@@ -76,3 +76,8 @@ refuse() {
 misuse() {
 	expect 2 wick "$@"
 }
+
+# writes PID TEMPORARY: whether it has a file of this folder open that has no name, or there is one of that name
+writes() {
+	compgen -G "$2" >/dev/null || [ "$(find /proc/$1/fd -lname "$(pwd -P)/*(deleted)" 2>/dev/null)" ]
+}

@@ -37,11 +37,11 @@ ln ../model.gguf
 record='wick trace record model.gguf --text ../numbers --mode dense --threads 1'
 echo "trace record:"
 for signal in $signals; do
-	caught $signal 'compgen -G "out.*" >/dev/null' $record --tokens 20000 -o out
+	caught $signal 'writes $pid "out.*"' $record --tokens 20000 -o out
 done
 echo "trace synth:"
 for signal in $signals; do
-	caught $signal 'compgen -G "out.*" >/dev/null' wick trace synth --layers 32 --ffn 16384 --tokens 2000 -o out
+	caught $signal 'writes $pid "out.*"' wick trace synth --layers 32 --ffn 16384 --tokens 2000 -o out
 done
 
 # A way is named when it begins. The ordered model lies beside the model until it was measured.

@@ -1,11 +1,6 @@
 # INT, TERM, HUP and PIPE from outside while pack, order, train and import write: the old file stays under its name,
 # nothing new beside it but the layers that train keeps. A command that was too fast for the signal is tried again.
 
-# writes PID TEMPORARY: whether it has a file of this folder open that has no name, or there is one of that name
-writes() {
-	compgen -G "$2" >/dev/null || [ "$(find /proc/$1/fd -lname "$(pwd -P)/*(deleted)" 2>/dev/null)" ]
-}
-
 # caught SIGNAL TEMPORARY COMMAND...: sends it when the command writes; what it was doing then it goes on with.
 caught() {
 	local signal=$1 temporary=$2 pid status tries

@@ -45,11 +45,22 @@ class Terminal:
         print(f"exit {self.command.returncode}, the terminal is {'as it was' if same else 'another'}")
         return self.said.decode(errors="replace").replace("\r\n", "\n")
 
+def writes(pid):
+    """Whether it has a file of this folder open that has no name yet, or there is one with a name for the time being."""
+    try:
+        links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    except FileNotFoundError:  # it ended, or closed the file
+        links = []
+    return any(link.startswith(os.getcwd() + "/") and link.endswith("(deleted)") for link in links) or any(
+        name.endswith(".part") for name in os.listdir())
+
 def pack():
     """The line is drawn after a second: that is over at the first progress, however fast the drive is."""
     terminal = Terminal("wick", "pack", "synthetic:opt-125m", "-o", "out.gguf")
-    while not any(name.endswith(".part") for name in os.listdir()) and terminal.command.poll() is None:
+    while not writes(terminal.command.pid) and terminal.command.poll() is None:
         terminal.read()
+    if terminal.command.poll() is not None:
+        return None
     os.kill(terminal.command.pid, signal.SIGSTOP)
     select.select([], [], [], 1.5)
     os.kill(terminal.command.pid, signal.SIGCONT)
