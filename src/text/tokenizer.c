@@ -79,12 +79,14 @@ static int64_t token_bytes(const struct wick_vocabulary *vocabulary, uint32_t i,
 	if (type != WICK_TOKEN_NORMAL && !is_special(type))
 		return wick_diag_say(diag, -EINVAL, "%s: token %u is of type %lld, which byte-level BPE does not have",
 			vocabulary->whose, i, (long long)type);
-	bytes = wick_bytelevel_decode(spelling.bytes, spelling.length, into);
+	bytes = wick_bytelevel_decode(spelling.bytes, spelling.length, NULL);
 	if (bytes < 0 && is_special(type))
 		return 0;
 	if (bytes < 0)
 		return wick_diag_say(diag, -EINVAL, "%s: token %u, \"%.*s\", is not spelled in GPT-2's byte alphabet",
 			vocabulary->whose, i, (int)WICK_MIN(spelling.length, 100), spelling.bytes);
+	if (into) /* which has room for those that are spelled to their end, and for no others */
+		wick_bytelevel_decode(spelling.bytes, spelling.length, into);
 	return bytes;
 }
 

@@ -73,7 +73,8 @@ static bool is_fine(const struct opt *opt)
 	case OPT_BUDGET:
 		return opt->into.budget->percent >= 0 && !(opt->into.budget->percent && opt->into.budget->bytes);
 	case OPT_NUMBER:
-		return in_bounds(opt, (double)*opt->into.number) || *opt->into.number == 0;
+		return (*opt->into.number >= (float)opt->min && (!opt->max || *opt->into.number <= (float)opt->max)) ||
+			*opt->into.number == 0;
 	case OPT_TEXTS:
 		return opt->into.texts->count <= OPT_TEXTS_MAX;
 	default:
