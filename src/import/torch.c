@@ -1,20 +1,12 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The zip side of a torch checkpoint (see torch.h). libzip reads it.
- *
- * Each entry has a checksum, which libzip compares after the last byte, if it gave all bytes before it in order. So an
- * entry is read in order, what nobody asked for included, until that has happened once; from then on it is known to be
- * sound, and any place of it is gone to directly. An entry that is left before its end is read to the end first:
- *
- *     asked for:   [ab]   [c ]  [d ]            then [x ] of another entry
- *     read:        [ab....c ....d ...end]            [x ...
- *
- * That is at most once the entry in addition to what was asked for. */
+/* The zip side of a torch checkpoint (see torch.h). libzip reads it; its entries are checked in torch_entry.c. */
 
 #include "torch.h"
 
 #include "bits.h"
+#include "torch_entry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,27 +15,9 @@
 #include <unistd.h>
 #include <zip.h>
 
-#define ROOT_MAX 256 /* bytes of NAME */
 #define KEY_MAX 64
-#define SKIP_BYTES 65536
-#define UNPACK_AGAIN 4             /* times the size of the compressed entries */
-#define UNPACK_FREE (16ull << 20) /* bytes, beyond that */
 
 typedef unsigned long long ull;
-
-enum { MET = 1, SOUND = 2 }; /* of an entry: it was opened; its checksum was compared */
-
-struct wick_torch_archive {
-	zip_t *zip;          /* NULL while the file is closed; then there is no entry either */
-	char root[ROOT_MAX]; /* NAME */
-	uint8_t *states;     /* (entries) */
-	uint64_t entries;
-	zip_file_t *entry; /* open, with the next byte to be read; NULL: none */
-	uint64_t entry_index, position, entry_bytes;
-	bool entry_seeks; /* stored, so any place can be reached */
-	uint64_t unpacked_once, unpacked_again; /* bytes of compressed entries */
-	char skipped[SKIP_BYTES];
-};
 
 /* What torch.save wrote before 1.6, and still writes when asked to: pickles one after another, of which the first is
  * this number. */
@@ -71,19 +45,6 @@ static int check_start(struct wick_source_file *file, struct wick_diag *diag)
 	return 0;
 }
 
-/* A sentence from libzip's error code. */
-static int say_zip(const struct wick_source_file *file, int code, const char *what, struct wick_diag *diag)
-{
-	zip_error_t error;
-	int ret;
-
-	zip_error_init_with_code(&error, code);
-	ret = wick_diag_say(diag, code == ZIP_ER_MEMORY ? -ENOMEM : -EINVAL, "%s: %s: %s", file->path, what,
-		zip_error_strerror(&error));
-	zip_error_fini(&error);
-	return ret;
-}
-
 /* Opens the zip on a descriptor of its own, every header compared with the directory. */
 static int open_zip(struct wick_source_file *file, zip_t **zip, struct wick_diag *diag)
 {
@@ -95,7 +56,7 @@ static int open_zip(struct wick_source_file *file, zip_t **zip, struct wick_diag
 	if (*zip)
 		return 0;
 	close(fd);
-	return say_zip(file, code, "not a sound zip", diag);
+	return wick_torch_say_zip(file, code, "not a sound zip", diag);
 }
 
 /* NAME is what the first entry begins with. */
@@ -104,7 +65,7 @@ static int find_root(struct wick_source_file *file, struct wick_torch_archive *a
 	const char *name = zip_get_name(archive->zip, 0, ZIP_FL_ENC_RAW);
 	const char *slash = name ? strchr(name, '/') : NULL;
 
-	if (!slash || slash - name >= ROOT_MAX)
+	if (!slash || slash - name >= WICK_TORCH_ROOT_MAX)
 		return wick_diag_say(diag, -EINVAL,
 			"%s: a zip, but its first entry is not in a folder as torch.save puts it", file->path);
 	memcpy(archive->root, name, slash - name);
@@ -113,7 +74,7 @@ static int find_root(struct wick_source_file *file, struct wick_torch_archive *a
 
 static int find_entry(const struct wick_torch_archive *archive, const char *name, zip_stat_t *stat)
 {
-	char full[ROOT_MAX + KEY_MAX];
+	char full[WICK_TORCH_ROOT_MAX + KEY_MAX];
 	zip_int64_t index;
 
 	snprintf(full, sizeof(full), "%s/%s", archive->root, name);
@@ -140,130 +101,6 @@ int wick_torch_find_storage(const struct wick_torch_archive *archive, const char
 	return ret;
 }
 
-static void close_entry(struct wick_torch_archive *archive)
-{
-	if (archive->entry)
-		zip_fclose(archive->entry);
-	archive->entry = NULL;
-}
-
-/* A compressed entry is unpacked from its start each time it is opened. torch.save compresses nothing, so that only
- * other tools' files come here: those that are read more or less in order are worth reading, those that would be
- * unpacked for every tensor anew are not. */
-static int count_unpacked(struct wick_source_file *file, const char *what, struct wick_diag *diag)
-{
-	struct wick_torch_archive *archive = file->state;
-	bool again = archive->states[archive->entry_index] & MET;
-	uint64_t *sum = again ? &archive->unpacked_again : &archive->unpacked_once;
-
-	*sum = wick_add(*sum, archive->entry_bytes);
-	if (archive->unpacked_again <= wick_add(wick_mul(UNPACK_AGAIN, archive->unpacked_once), UNPACK_FREE))
-		return 0;
-	return wick_diag_say(diag, -EINVAL,
-		"%s: %s: its storage is compressed and would be unpacked again and again; "
-		"save it as PyTorch does, stored",
-		file->path, what);
-}
-
-/* Makes `index` the open entry, at its start. what names it in the sentence. */
-static int open_entry(struct wick_source_file *file, uint64_t index, const char *what, struct wick_diag *diag)
-{
-	struct wick_torch_archive *archive = file->state;
-	zip_stat_t stat;
-	int ret = 0;
-
-	close_entry(archive);
-	archive->entry = zip_fopen_index(archive->zip, index, 0);
-	if (!archive->entry || zip_stat_index(archive->zip, index, 0, &stat))
-		return say_zip(file, zip_error_code_zip(zip_get_error(archive->zip)), what, diag);
-	archive->entry_index = index;
-	archive->position = 0;
-	archive->entry_bytes = stat.size;
-	archive->entry_seeks = stat.comp_method == ZIP_CM_STORE;
-	if (!archive->entry_seeks)
-		ret = count_unpacked(file, what, diag);
-	archive->states[index] |= MET;
-	return ret;
-}
-
-/* After the last byte libzip compares the checksum, if all of them were read in order. */
-static int finish_entry(struct wick_source_file *file, const char *what, struct wick_diag *diag)
-{
-	struct wick_torch_archive *archive = file->state;
-	char more;
-
-	if (zip_fread(archive->entry, &more, 1) != 0)
-		return say_zip(file, zip_error_code_zip(zip_file_get_error(archive->entry)), what, diag);
-	archive->states[archive->entry_index] |= SOUND;
-	return 0;
-}
-
-/* The next bytes of the open entry. */
-static int read_on(struct wick_source_file *file, char *into, uint64_t bytes, const char *what, struct wick_diag *diag)
-{
-	struct wick_torch_archive *archive = file->state;
-
-	while (bytes > 0) {
-		zip_int64_t got = zip_fread(archive->entry, into, WICK_MIN(bytes, 1u << 30));
-
-		if (got < 0)
-			return say_zip(file, zip_error_code_zip(zip_file_get_error(archive->entry)), what, diag);
-		if (got == 0)
-			return wick_diag_say(diag, -EIO, "%s: %s: ends after %llu of %llu bytes", file->path, what,
-				(ull)archive->position, (ull)archive->entry_bytes);
-		archive->position += got;
-		into += got;
-		bytes -= got;
-		wick_source_passed(file, got);
-	}
-	return archive->position == archive->entry_bytes ? finish_entry(file, what, diag) : 0;
-}
-
-/* Reads what is between here and `offset`, and drops it. */
-static int read_past(struct wick_source_file *file, uint64_t offset, const char *what, struct wick_diag *diag)
-{
-	struct wick_torch_archive *archive = file->state;
-	int ret = 0;
-
-	while (!ret && archive->position < offset) {
-		ret = file->go_on ? file->go_on(file->user) : 0;
-		if (!ret)
-			ret = read_on(file, archive->skipped, WICK_MIN(SKIP_BYTES, offset - archive->position), what,
-				diag);
-	}
-	return ret;
-}
-
-/* Before the open entry is left, it is known to be sound. */
-static int leave_entry(struct wick_source_file *file, const char *what, struct wick_diag *diag)
-{
-	struct wick_torch_archive *archive = file->state;
-
-	if (!archive->entry || archive->states[archive->entry_index] & SOUND)
-		return 0;
-	return read_past(file, archive->entry_bytes, what, diag);
-}
-
-/* Makes `offset` the next byte to be read. What is compressed can only be read forwards, and what is not known to be
- * sound is: all of it is read before the first step back. */
-static int go_to(struct wick_source_file *file, uint64_t offset, const char *what, struct wick_diag *diag)
-{
-	struct wick_torch_archive *archive = file->state;
-	int ret = offset < archive->position ? leave_entry(file, what, diag) : 0;
-
-	if (ret || offset == archive->position)
-		return ret;
-	if (archive->entry_seeks && archive->states[archive->entry_index] & SOUND) {
-		if (zip_fseek(archive->entry, offset, SEEK_SET))
-			return say_zip(file, zip_error_code_zip(zip_file_get_error(archive->entry)), what, diag);
-		archive->position = offset;
-		return 0;
-	}
-	if (offset < archive->position)
-		ret = open_entry(file, archive->entry_index, what, diag);
-	return ret ? ret : read_past(file, offset, what, diag);
-}
-
 /* A whole small entry, which the caller frees. NULL in *bytes when the archive has none of this name. */
 static int read_entry(struct wick_source_file *file, const char *name, uint64_t bytes_max, char **bytes,
 	uint64_t *count, struct wick_diag *diag)
@@ -281,8 +118,8 @@ static int read_entry(struct wick_source_file *file, const char *name, uint64_t 
 	*bytes = malloc(stat.size + 1);
 	if (!*bytes)
 		return wick_diag_say(diag, -ENOMEM, "%s: out of memory", file->path);
-	ret = open_entry(file, stat.index, name, diag);
-	return ret ? ret : read_on(file, *bytes, stat.size, name, diag);
+	ret = wick_torch_open_entry(file, stat.index, name, diag);
+	return ret ? ret : wick_torch_read_on(file, *bytes, stat.size, name, diag);
 }
 
 static int check_byte_order(struct wick_source_file *file, struct wick_diag *diag)
@@ -393,14 +230,14 @@ static int torch_list(struct wick_source_file *file, struct wick_source_list *li
 static int torch_finish(struct wick_source_file *file, struct wick_diag *diag)
 {
 	struct wick_torch_archive *archive = file->state;
-	char what[ROOT_MAX + KEY_MAX];
+	char what[WICK_TORCH_ROOT_MAX + KEY_MAX];
 	int ret;
 
 	if (!archive || !archive->entry)
 		return 0;
 	snprintf(what, sizeof(what), "%s", zip_get_name(archive->zip, archive->entry_index, ZIP_FL_ENC_RAW));
-	ret = leave_entry(file, what, diag);
-	close_entry(archive);
+	ret = wick_torch_leave_entry(file, what, diag);
+	wick_torch_close_entry(archive);
 	return ret;
 }
 
@@ -413,7 +250,7 @@ static int enter_entry(struct wick_source_file *file, uint64_t index, const char
 	if (archive->entry && archive->entry_index == index)
 		return 0;
 	ret = torch_finish(file, diag);
-	return ret ? ret : open_entry(file, index, what, diag);
+	return ret ? ret : wick_torch_open_entry(file, index, what, diag);
 }
 
 static int torch_read(struct wick_source_file *file, const struct wick_source_tensor *tensor, uint64_t offset,
@@ -427,11 +264,11 @@ static int torch_read(struct wick_source_file *file, const struct wick_source_te
 	snprintf(what, sizeof(what), "tensor %s", tensor->name);
 	ret = enter_entry(file, tensor->entry, what, diag);
 	if (!ret)
-		ret = go_to(file, tensor->offset + offset, what, diag);
+		ret = wick_torch_go_to(file, tensor->offset + offset, what, diag);
 	if (!ret)
-		ret = read_on(file, into, bytes, what, diag);
+		ret = wick_torch_read_on(file, into, bytes, what, diag);
 	if (ret)
-		close_entry(file->state);
+		wick_torch_close_entry(file->state);
 	return ret;
 }
 
@@ -441,7 +278,7 @@ static void torch_close(struct wick_source_file *file)
 
 	if (!archive || !archive->zip)
 		return;
-	close_entry(archive);
+	wick_torch_close_entry(archive);
 	zip_discard(archive->zip);
 	archive->zip = NULL;
 }
