@@ -156,7 +156,7 @@ static void exchange(struct archive *archive)
 /* Of a header, of the directory, or of the end: all begin with these two letters. */
 static void put_wrong_number(struct archive *archive, uint8_t *zip, size_t bytes)
 {
-	size_t at = fuzz_below(&archive->random, bytes - FUZZ_ZIP_END), width = 2 << fuzz_below(&archive->random, 2);
+	size_t at = fuzz_below(&archive->random, bytes - FUZZ_ZIP_END + 1), width = 2 << fuzz_below(&archive->random, 2);
 	uint64_t number = fuzz_number(&archive->random);
 
 	while (at && (zip[at] != 'P' || zip[at + 1] != 'K'))
