@@ -76,5 +76,5 @@ struct wick_ffn {
 	uint32_t layer, position;
 };
 
-size_t wick_ffn_scratch_floats(const struct wick_shape *shape, uint32_t batch_tokens);
+size_t wick_ffn_scratch_floats(const struct wick_shape *shape, uint32_t batch_tokens, uint32_t threads);
 void wick_ffn_rows(const struct wick_ffn *ffn, const struct wick_rows *rows);

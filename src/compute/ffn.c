@@ -20,6 +20,8 @@
 #include "watch.h"
 
 #define MASK_ROWS 64 /* of a word; tiles are whole words */
+#define TILES_A_THREAD 2
+#define TILES_MAX 16
 
 struct job {
 	const struct wick_ffn *ffn;
@@ -29,16 +31,16 @@ struct job {
 	uint32_t slice_cols;  /* of the output, a task */
 };
 
-/* Bundles at a time by GEMM: tiles for several threads. */
-static uint64_t scratch_rows(const struct wick_shape *shape)
+/* Bundles at a time by GEMM: some tiles for each thread, so that who comes late takes fewer. */
+static uint64_t scratch_rows(const struct wick_shape *shape, uint32_t threads)
 {
-	return 16 * wick_gemm_rows(shape);
+	return (uint64_t)WICK_MIN(TILES_A_THREAD * threads, TILES_MAX) * wick_gemm_rows(shape);
 }
 
-size_t wick_ffn_scratch_floats(const struct wick_shape *shape, uint32_t batch_tokens)
+size_t wick_ffn_scratch_floats(const struct wick_shape *shape, uint32_t batch_tokens, uint32_t threads)
 {
 	size_t decode = (size_t)WICK_MIN(batch_tokens, WICK_GEMM_TOKENS - 1) * shape->n_ff;
-	size_t gemm = (size_t)batch_tokens * WICK_MIN(wick_align_up(shape->n_ff, wick_gemm_rows(shape)), scratch_rows(shape));
+	size_t gemm = (size_t)batch_tokens * WICK_MIN(wick_align_up(shape->n_ff, wick_gemm_rows(shape)), scratch_rows(shape, threads));
 
 	return batch_tokens < WICK_GEMM_TOKENS ? decode : WICK_MAX(decode, gemm);
 }

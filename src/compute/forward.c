@@ -276,7 +276,7 @@ static void buffer_floats(uint64_t floats[BUFFERS], const struct wick_shape *sha
 	floats[X] = floats[Y] = floats[NORM] = floats[Q] = batch * shape->d_model;
 	floats[K] = floats[V] = batch * kv;
 	floats[EMBED] = shape->project ? batch * shape->d_embed : 0;
-	floats[H] = wick_ffn_scratch_floats(shape, (uint32_t)batch);
+	floats[H] = wick_ffn_scratch_floats(shape, (uint32_t)batch, size->threads);
 	floats[SCORES] = size->threads * wick_attention_scores(size->ctx);
 	floats[LOGITS] = (size->all_logits ? batch : 1) * (uint64_t)shape->vocab;
 	floats[TILE] = size->threads * wick_compute_tile_floats(shape);
