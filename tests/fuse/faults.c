@@ -74,6 +74,7 @@ static const struct route {
 	{ "mmap, page cache", "mmap", true, false },
 };
 
+#define PAGE_BYTES 4096
 #define PREAD_INSTEAD 3 /* routes further */
 #define MMAP 6 /* the route that has no patience */
 
@@ -279,7 +280,8 @@ static void check_place(const char *text)
 	enum drive_fault kind = run.orders.fault;
 	bool of_model = drive.orders->file == layout->info.st_ino;
 	struct sentence_fault fault = { .path = layout->seen, .model = layout->real, .offset = drive.orders->offset,
-		.chunk_bytes = WICK_MAX(ways[run.way].chunk_bytes, (uint64_t)4 << 20) };
+		.chunk_bytes = WICK_MAX(ways[run.way].chunk_bytes, (uint64_t)4 << 20),
+		.drive_bytes = routes[run.route].buffered ? PAGE_BYTES : 0 }; /* of which a part is none */
 	char predictors[PATH_MAX + 16];
 	const char *wrong;
 
