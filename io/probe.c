@@ -8,6 +8,7 @@
 #include "bits.h"
 #include "check.h"
 #include "file.h"
+#include "race.h"
 #include "splitmix.h"
 
 #include <errno.h>
@@ -177,6 +178,7 @@ static void *take_memory(uint64_t bytes)
 		return NULL;
 	madvise(memory, bytes, MADV_HUGEPAGE);
 	memset(memory, 1, bytes);
+	WICK_READ_BY_NOBODY(memory, bytes);
 	return memory;
 }
 

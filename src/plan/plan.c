@@ -168,7 +168,7 @@ static void keep_neurons(struct planner *planner, uint64_t *left_bytes)
 		place->drawn = planner->cache_rows < shape->n_ff;
 		place->resident_rows = place->drawn ? 0 : place->rows;
 	}
-	*left_bytes += matrices_min_bytes(planner) - taken * shape->layers;
+	*left_bytes = *left_bytes + matrices_min_bytes(planner) - taken * shape->layers;
 }
 
 static void keep_what_fits(struct planner *planner, uint64_t left_bytes)

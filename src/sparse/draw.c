@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "file.h"
 #include "mem.h"
+#include "race.h"
 
 #define SCRATCH_BYTES (128u << 10) /* longer gaps are cheaper as two reads on any drive */
 
@@ -32,6 +33,7 @@ void wick_drawing_init(struct wick_drawing *drawing, struct wick_fetch *fetch, u
 	drawing->stride = stride;
 	drawing->chunk_bytes = WICK_MAX(fetch->chunk_bytes, stride);
 	drawing->scratch = wick_mem_take(mem, wick_drawing_gap_bytes(stride));
+	WICK_READ_BY_NOBODY(drawing->scratch, wick_drawing_gap_bytes(stride));
 	drawing->repair.requests = wick_mem_take(
 		mem, wick_fetch_requests(stride, WICK_FILE_ALIGN) * sizeof(struct wick_io_request));
 }
