@@ -43,8 +43,8 @@ struct drive_orders {
 	/* The drive's. */
 	atomic_uint_fast64_t reads;
 	atomic_bool struck;
-	uint64_t file;   /* in which it struck: its inode */
-	uint64_t offset; /* the bad block */
+	_Atomic uint64_t file;   /* in which it struck: its inode */
+	_Atomic uint64_t offset; /* the bad block */
 };
 
 struct drive {
