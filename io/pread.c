@@ -45,6 +45,13 @@ struct pool {
 	bool abandoned;   /* what workers are reading is nobody's any more */
 };
 
+/* What a worker reads, in a copy of its own: of a request that is given up meanwhile the caller may make another. */
+struct attempt {
+	int fd, count;
+	off_t offset;
+	struct iovec iov[WICK_IO_IOV_MAX];
+};
+
 static void fifo_init(struct fifo *fifo)
 {
 	fifo->head = NULL;
@@ -80,10 +87,19 @@ static void fifo_append(struct fifo *fifo, struct fifo *from)
 	fifo_init(from);
 }
 
-/* The result of an attempt, which fits method_data. */
-static intptr_t read_left(const struct wick_io_request *request)
+/* The mutex is held. */
+static void copy_attempt(struct attempt *attempt, const struct wick_io_request *request)
 {
-	ssize_t got = preadv(request->file->fd, request->left, (int)request->left_count, (off_t)request->left_offset);
+	attempt->fd = request->file->fd;
+	attempt->count = (int)request->left_count;
+	attempt->offset = (off_t)request->left_offset;
+	memcpy(attempt->iov, request->left, request->left_count * sizeof(*request->left));
+}
+
+/* The result, which fits method_data. */
+static intptr_t read_attempt(const struct attempt *attempt)
+{
+	ssize_t got = preadv(attempt->fd, attempt->iov, attempt->count, attempt->offset);
 
 	return got < 0 ? -errno : got;
 }
@@ -118,12 +134,14 @@ static void *work(void *argument)
 {
 	struct pool *pool = argument;
 	struct wick_io_request *request;
+	struct attempt attempt;
 	intptr_t result;
 
 	pthread_mutex_lock(&pool->mutex);
 	while ((request = next_work(pool))) {
+		copy_attempt(&attempt, request);
 		pthread_mutex_unlock(&pool->mutex);
-		result = read_left(request);
+		result = read_attempt(&attempt);
 		pthread_mutex_lock(&pool->mutex);
 		if (pool->abandoned)
 			break;
