@@ -215,6 +215,11 @@ void wick_file_close(struct wick_file *file)
 		flock(file->fd, LOCK_UN);
 		close(file->fd);
 	}
+	wick_file_abandon(file);
+}
+
+void wick_file_abandon(struct wick_file *file)
+{
 	free(file->path);
 	*file = (struct wick_file){ .fd = -1 };
 }

@@ -32,6 +32,10 @@ int wick_file_open_grained(
 	struct wick_file *file, const char *path, bool want_direct, uint32_t grain, struct wick_diag *diag);
 void wick_file_close(struct wick_file *file); /* a zeroed or closed file is fine */
 
+/* The same after a queue was lost (wick_io_destroy): reads that nobody waits for may still need the descriptor, so it
+ * stays open until the process ends. */
+void wick_file_abandon(struct wick_file *file);
+
 /* Drops the page cache that a read of these bytes brought in, whole pages outwards. The methods of io.h call it for
  * what they did not read directly, so that nothing stays behind that the budget does not count. */
 void wick_file_forget(const struct wick_file *file, uint64_t offset, uint64_t bytes);

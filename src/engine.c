@@ -265,9 +265,12 @@ void wick_close(struct wick *wick)
 		return;
 	kept = wick_io_destroy(wick->io); /* before the memory that reads in flight land in */
 	wick_pool_destroy(wick->pool);
-	if (!kept) /* else the kernel may still write to it */
+	if (kept) { /* reads that nobody waits for may still need file and memory */
+		wick_file_abandon(&wick->file);
+	} else {
+		wick_file_close(&wick->file);
 		wick_mem_release(&wick->mem);
-	wick_file_close(&wick->file);
+	}
 	wick_trace_close(wick->trace);
 	wick_tokenizer_destroy(wick->tokenizer);
 	wick_predictor_set_close(wick->predictors);

@@ -249,9 +249,12 @@ static void forget(struct wick_train *train)
 	int kept = wick_io_destroy(train->io);
 
 	wick_pool_destroy(train->pool);
-	if (!kept) /* else the kernel may still write to it */
+	if (kept) { /* reads that nobody waits for may still need file and memory */
+		wick_file_abandon(&train->file);
+	} else {
+		wick_file_close(&train->file);
 		wick_mem_release(&train->mem);
-	wick_file_close(&train->file);
+	}
 	wick_tokenizer_destroy(train->tokenizer);
 	free_trained(train->own, layers);
 	free_trained(train->ahead, layers);
