@@ -77,7 +77,8 @@ misuse() {
 	expect 2 wick "$@"
 }
 
-# writes PID TEMPORARY: whether it has a file of this folder open that has no name, or there is one of that name
+# writes PID TEMPORARY: whether it has a file of this folder open that was made without a name (and shows as #INODE), or
+# there is one of that name. The thread sanitizer, too, begins with a file here that it has removed.
 writes() {
-	compgen -G "$2" >/dev/null || [ "$(find /proc/$1/fd -lname "$(pwd -P)/*(deleted)" 2>/dev/null)" ]
+	compgen -G "$2" >/dev/null || [ "$(find /proc/$1/fd -lname "$(pwd -P)/#*(deleted)" 2>/dev/null)" ]
 }

@@ -51,7 +51,7 @@ def writes(pid):
         links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
     except FileNotFoundError:  # it ended, or closed the file
         links = []
-    return any(link.startswith(os.getcwd() + "/") and link.endswith("(deleted)") for link in links) or any(
+    return any(link.startswith(os.getcwd() + "/#") and link.endswith("(deleted)") for link in links) or any(
         name.endswith(".part") for name in os.listdir())
 
 def pack():
