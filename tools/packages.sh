@@ -21,6 +21,7 @@ libzip-dev      pkg-config --exists libzip
 # Of tests that skip without.
 test_packages='
 libfuse3-dev    pkg-config --exists fuse3
+dmsetup         command -v dmsetup
 gnuplot-nox     command -v gnuplot
 '
 long_packages='
