@@ -24,7 +24,7 @@
 #define PROCESS_BYTES_A_THREAD (256u << 10)
 #define BATCH_MEASURED 256
 #define PACKED_COLUMNS 512 /* of a tile and of a batch, by OpenBLAS, at a time */
-#define THREAD_BYTES (76u << 10) /* that only reads: its stack, with a copy of 256 iovecs, and 60 KiB of OpenBLAS's thread-local storage */
+#define THREAD_BYTES (76u << 10) /* that only reads: a stack with 256 iovecs, and 60 KiB of OpenBLAS's own */
 
 /* Threads that read where io_uring does not: none, or as many as reads are in flight. */
 static uint32_t read_threads(const struct wick_settings *settings)

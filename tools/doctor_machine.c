@@ -5,6 +5,7 @@
 
 #include "bits.h"
 #include "doctor.h"
+#include "kernels.h"
 #include "progress.h"
 
 #include <numa.h>
@@ -124,6 +125,25 @@ static char *cpuinfo(const char *name)
 	return value ? value : strdup("");
 }
 
+/* An OpenBLAS older than the processor takes it for one without AVX, which shows in prompts alone. */
+static void look_at_blas(struct doctor *doctor, const char *flags)
+{
+	static const char *const old[] = { "Prescott", "Core2", "Nehalem", "Sandybridge", "Bulldozer" };
+	const char *core = wick_gemm_core(), *better = has_set(flags, 0) ? "SkylakeX" : has_set(flags, 3) ? "Haswell" : NULL;
+	bool mistaken = false;
+	char fix[64];
+
+	for (unsigned i = 0; better && i < WICK_COUNT_OF(old); i++)
+		mistaken |= !strcmp(core, old[i]);
+	if (!mistaken) {
+		doctor_note(doctor, "OpenBLAS", DOCTOR_OK, NULL, "its kernels for %s", core);
+		return;
+	}
+	snprintf(fix, sizeof(fix), "export OPENBLAS_CORETYPE=%s, or a newer OpenBLAS", better);
+	doctor_note(doctor, "OpenBLAS", DOCTOR_NO, fix, "its kernels for %s: it does not know this processor, and prompts take longer",
+		core);
+}
+
 void doctor_look_at_cpu(struct doctor *doctor)
 {
 	char *model = cpuinfo("model name"), *flags = cpuinfo("flags"), *features = cpuinfo("Features");
@@ -141,6 +161,8 @@ void doctor_look_at_cpu(struct doctor *doctor)
 	doctor_note(doctor, "processor", wide || arm ? DOCTOR_OK : DOCTOR_NO,
 		wide || arm ? NULL : "a processor with AVX2 or NEON computes several times as fast", "%.100s%s%s",
 		model ? model : "", model && *model ? ": " : "", list[0] ? list : "no instruction set that wick has use for");
+	if (flags)
+		look_at_blas(doctor, flags);
 	free(model);
 	free(flags);
 	free(features);
