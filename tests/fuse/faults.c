@@ -105,17 +105,6 @@ static const struct kind {
 #define ROUTES WICK_COUNT_OF(routes)
 #define KINDS_OF_FAULT WICK_COUNT_OF(kinds)
 
-/* Pre-norm, the post-norm layout of the 350M model, and predictors in a file of their own. */
-static const struct model {
-	const char *name, *type;
-	struct synth_shape shape; /* so many neurons that a budget holds a part of them */
-	bool trained;
-} models[] = {
-	{ "pre", "f16", { .layers = 2, .d_model = 64, .heads = 2, .ffn = 192, .vocab = 288, .ctx = 64 } },
-	{ "post", "bf16", { .layers = 2, .d_model = 64, .heads = 2, .ffn = 192, .vocab = 288, .ctx = 64, .embed = 32 } },
-	{ "trained", "q4_0", { .layers = 2, .d_model = 64, .heads = 2, .ffn = 384, .vocab = 288, .ctx = 64 }, true },
-};
-
 struct layout {
 	char real[PATH_MAX], seen[PATH_MAX]; /* the model below, and through the drive */
 	struct stat info;                    /* of it */
@@ -135,7 +124,7 @@ struct run {
 
 static char scratch[PATH_MAX], below[PATH_MAX], mounted[PATH_MAX];
 static struct drive drive;
-static struct layout layouts[WICK_COUNT_OF(models)];
+static struct layout layouts[SYNTH_MODELS];
 static struct run run;
 static bool have_uring;
 static unsigned struck[KINDS_OF_FAULT], reported[KINDS_OF_FAULT];
@@ -164,7 +153,7 @@ static const char *described(void)
 
 	snprintf(text, sizeof(text), "WICK_SEED=%llu (%s, %s, %u%% of memory, depth %u, chunks of %llu, %s; "
 		"%s at read %llu%s %llu)",
-		(unsigned long long)run.seed, models[run.layout - layouts].name, way->mode, way->share, way->depth,
+		(unsigned long long)run.seed, synth_models[run.layout - layouts].name, way->mode, way->share, way->depth,
 		(unsigned long long)way->chunk_bytes, routes[run.route].name,
 		run.orders.fault ? kinds[run.kind].name : "no fault", (unsigned long long)run.orders.read,
 		atomic_load(&drive.orders->struck) ? ", which struck at" : ", never struck",
@@ -493,7 +482,7 @@ static void find_truth(struct layout *layout, unsigned kind)
 	wick_close(wick);
 }
 
-static void make_layout(struct layout *layout, const struct model *model)
+static void make_layout(struct layout *layout, const struct synth_model *model)
 {
 	char folder[PATH_MAX], file[128];
 
@@ -523,8 +512,8 @@ static int make_layouts(void **state)
 	path_join(mounted, scratch, "mounted");
 	assert_int_equal(mkdir(below, 0700), 0);
 	assert_int_equal(mkdir(mounted, 0700), 0);
-	for (unsigned i = 0; i < WICK_COUNT_OF(models); i++)
-		make_layout(&layouts[i], &models[i]);
+	for (unsigned i = 0; i < SYNTH_MODELS; i++)
+		make_layout(&layouts[i], &synth_models[i]);
 	why = drive_start(&drive, below, mounted);
 	if (!why)
 		return 0;

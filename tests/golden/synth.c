@@ -182,3 +182,9 @@ void synth_checkpoint(const char *folder, const struct synth_shape *shape)
 	write_config(folder, shape);
 	copy_tokenizer(folder);
 }
+
+const struct synth_model synth_models[SYNTH_MODELS] = {
+	{ "pre-norm", "f16", { .layers = 2, .d_model = 64, .heads = 2, .ffn = 192, .vocab = 288, .ctx = 64 } },
+	{ "post-norm", "bf16", { .layers = 2, .d_model = 64, .heads = 2, .ffn = 192, .vocab = 288, .ctx = 64, .embed = 32 } },
+	{ "trained", "q4_0", { .layers = 2, .d_model = 64, .heads = 2, .ffn = 384, .vocab = 288, .ctx = 64 }, true },
+};

@@ -4,6 +4,7 @@
 
 /* Random OPT checkpoints of any size, for tests where a fixture of a few hundred kilobytes is too small to stream. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct synth_shape {
@@ -16,3 +17,15 @@ struct synth_shape {
 /* Writes config.json, model.safetensors (BF16) and the fixtures' tokenizer into an existing folder. The same shape
  * gives the same weights. */
 void synth_checkpoint(const char *folder, const struct synth_shape *shape);
+
+/* Those that faults of the drive are tried on: norms before the layers' parts and behind them, and predictors in a
+ * file of their own. They have so many neurons that a budget holds a part of them. */
+#define SYNTH_MODELS 3
+
+struct synth_model {
+	const char *name, *type; /* what it is packed as */
+	struct synth_shape shape;
+	bool trained; /* it has predictors */
+};
+
+extern const struct synth_model synth_models[SYNTH_MODELS];

@@ -98,19 +98,6 @@ static const struct {
 	[WICK_SIM_LOST] = { "no answer, and kept", false, { -ETIMEDOUT } },
 };
 
-/* Pre-norm, the post-norm layout of the 350M model, and one in blocks with trained predictors, which look ahead. */
-static const struct {
-	const char *name, *type;
-	struct synth_shape shape; /* so many neurons that a budget holds a part of them */
-	bool trained;
-} models[] = {
-	{ "pre-norm", "f16", { .layers = 2, .d_model = 64, .heads = 2, .ffn = 192, .vocab = 288, .ctx = 64 } },
-	{ "post-norm", "bf16", { .layers = 2, .d_model = 64, .heads = 2, .ffn = 192, .vocab = 288, .ctx = 64, .embed = 32 } },
-	{ "trained", "q4_0", { .layers = 2, .d_model = 64, .heads = 2, .ffn = 384, .vocab = 288, .ctx = 64 }, true },
-};
-
-#define MODELS WICK_COUNT_OF(models)
-
 /* When a read was made. */
 enum { LOAD, PREFILL, DECODE, AHEAD, PHASES };
 
@@ -134,13 +121,13 @@ struct run {
 };
 
 static char scratch[PATH_MAX];
-static struct layout layouts[MODELS];
+static struct layout layouts[SYNTH_MODELS];
 static struct run run;
 static struct wick_sim *sim; /* the drive under the engine that is open; NULL: the real one */
 static struct wick_io *sim_io;
 static bool simulate;
 static unsigned survived, reported[WICK_SIM_FAULTS], struck[WICK_SIM_FAULTS], struck_when[PHASES];
-static bool struck_cell[MODELS][WAYS][WICK_SIM_FAULTS];
+static bool struck_cell[SYNTH_MODELS][WAYS][WICK_SIM_FAULTS];
 static bool was_struck; /* the drive, before it was closed or healed */
 static unsigned phase;
 static uint64_t strike_offset, reads;
@@ -219,7 +206,7 @@ static const char *described(void)
 	const struct way *way = &ways[run.way];
 
 	snprintf(text, sizeof(text), "WICK_SEED=%llu (%s, %s%s, %u%% of memory, depth %u, chunks of %llu, blocks of %u; %s at read %llu)",
-		(unsigned long long)run.seed, models[run.layout - layouts].name, way->mode,
+		(unsigned long long)run.seed, synth_models[run.layout - layouts].name, way->mode,
 		way->kind == TRACED ? " with a trace" : "", way->share, way->depth, (unsigned long long)way->chunk_bytes,
 		blocks[run.block], faults[run.drive.fault].name,
 		(unsigned long long)run.drive.fault_read);
@@ -408,9 +395,9 @@ static void draw_run(uint64_t seed)
 	uint64_t draws = seed;
 
 	run = (struct run){ .seed = seed };
-	run.layout = &layouts[seed % MODELS];
-	run.way = (unsigned)(seed / MODELS % WAYS);
-	run.drive.fault = (enum wick_sim_fault)(1 + seed / MODELS / WAYS % (WICK_SIM_FAULTS - 1));
+	run.layout = &layouts[seed % SYNTH_MODELS];
+	run.way = (unsigned)(seed / SYNTH_MODELS % WAYS);
+	run.drive.fault = (enum wick_sim_fault)(1 + seed / SYNTH_MODELS / WAYS % (WICK_SIM_FAULTS - 1));
 	run.block = (unsigned)wick_sim_draw(&draws, BLOCKS);
 	run.drive.fault_read = wick_sim_draw(&draws, run.layout->reads[run.block][run.way]);
 	run.drive.latency_ns_min = wick_sim_draw(&draws, 100000);
@@ -422,7 +409,7 @@ static unsigned count_cells(void)
 {
 	unsigned count = 0;
 
-	for (unsigned i = 0; i < MODELS * WAYS * WICK_SIM_FAULTS; i++)
+	for (unsigned i = 0; i < SYNTH_MODELS * WAYS * WICK_SIM_FAULTS; i++)
 		count += (&struck_cell[0][0][0])[i];
 	return count;
 }
@@ -430,7 +417,7 @@ static unsigned count_cells(void)
 /* What was met in so many runs; where they are too few, the test could not fail. */
 static void check_counts(uint64_t runs)
 {
-	unsigned cells = MODELS * WAYS * (WICK_SIM_FAULTS - 1);
+	unsigned cells = SYNTH_MODELS * WAYS * (WICK_SIM_FAULTS - 1);
 
 	print_message("  %llu runs, %u with every answer right; %u of %u ways of a model with a fault\n",
 		(unsigned long long)runs, survived, count_cells(), cells);
@@ -469,7 +456,7 @@ static void right_or_named(void **state)
 static void without_a_fault(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < MODELS * BLOCKS * WAYS; i++) {
+	for (unsigned i = 0; i < SYNTH_MODELS * BLOCKS * WAYS; i++) {
 		run = (struct run){ .layout = &layouts[i / (BLOCKS * WAYS)], .block = i / WAYS % BLOCKS, .way = i % WAYS };
 		run.drive.fault_read = UINT64_MAX;
 		run.layout->reads[run.block][run.way] = run_once();
@@ -511,22 +498,22 @@ static void find_budgets(struct layout *layout)
 
 static void make_layout(struct layout *layout, unsigned i)
 {
-	const char *name = models[i].name;
+	const char *name = synth_models[i].name;
 	char folder[PATH_MAX], file[128];
 
 	path_join(folder, scratch, name);
 	assert_int_equal(mkdir(folder, 0700), 0);
-	synth_checkpoint(folder, &models[i].shape);
+	synth_checkpoint(folder, &synth_models[i].shape);
 	snprintf(file, sizeof(file), "%s.gguf", name);
 	path_join(layout->model, scratch, file);
 	snprintf(file, sizeof(file), "%s.pred.gguf", name);
 	path_join(layout->sidecar, scratch, file);
 	snprintf(file, sizeof(file), "%s.trace", name);
 	path_join(layout->trace, scratch, file);
-	model_pack(folder, layout->model, models[i].type);
-	if (models[i].trained)
+	model_pack(folder, layout->model, synth_models[i].type);
+	if (synth_models[i].trained)
 		predictors_write(layout->model);
-	write_trace(layout->trace, models[i].shape.layers, models[i].shape.ffn);
+	write_trace(layout->trace, synth_models[i].shape.layers, synth_models[i].shape.ffn);
 	for (unsigned kind = 0; kind < KINDS; kind++)
 		find_truth(layout, kind);
 	find_budgets(layout);
@@ -537,7 +524,7 @@ static int make_layouts(void **state)
 	(void)state;
 	signal(SIGALRM, on_alarm);
 	scratch_make(scratch);
-	for (unsigned i = 0; i < MODELS; i++)
+	for (unsigned i = 0; i < SYNTH_MODELS; i++)
 		make_layout(&layouts[i], i);
 	return 0;
 }
@@ -545,7 +532,7 @@ static int make_layouts(void **state)
 static int remove_layouts(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < MODELS; i++)
+	for (unsigned i = 0; i < SYNTH_MODELS; i++)
 		for (unsigned kind = 0; kind < KINDS; kind++)
 			free(layouts[i].truth[kind]);
 	scratch_remove(scratch);
