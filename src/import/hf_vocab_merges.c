@@ -15,7 +15,6 @@
 #include <string.h>
 
 #define MERGES_BYTES_MAX (64u << 20)
-#define UNMADE_MAX 16 /* of GPT-2, OPT and others we know: none */
 #define UNMADE_BYTES_MAX 64 /* longer tokens are not looked at, so that no vocabulary takes long */
 
 /* Classes and model types that cut text as GPT-2 does. */
@@ -133,23 +132,22 @@ static json_t *collect_made(const struct wick_hf_tokenizer *tokenizer)
 	return made;
 }
 
-/* A merges.txt that was cut between two lines leaves tokens that no merge makes, though each was learned as two
- * others. */
+/* A merges.txt that was cut between two lines leaves tokens that no merge makes, though each was learned as two others.
+ * GPT-2's vocabulary and OPT's have none. */
 static int check_made(const struct wick_hf_source *source)
 {
 	json_t *id, *made = collect_made(source->out);
-	unsigned unmade = 0;
-	const char *token;
+	const char *token, *unmade = NULL;
 
 	if (!made)
 		return -ENOMEM;
 	json_object_foreach(source->vocab, token, id)
-		if (unmade <= UNMADE_MAX && !json_object_get(made, token) && strlen(token) <= UNMADE_BYTES_MAX &&
+		if (!unmade && !json_object_get(made, token) && strlen(token) <= UNMADE_BYTES_MAX &&
 			wick_bytelevel_decode(token, strlen(token), NULL) > 1 && is_two_tokens(source->vocab, token))
-			unmade++;
+			unmade = token;
 	json_decref(made);
-	return unmade <= UNMADE_MAX ? 0 : wick_hf_refuse(source, "merges.txt",
-		"more than %d tokens of the vocabulary are made by none of its %u merges: the file was cut", UNMADE_MAX,
+	return !unmade ? 0 : wick_hf_refuse(source, "merges.txt",
+		"token \"%s\" of the vocabulary is made by none of its %u merges: the file was cut", wick_diag_name(unmade),
 		source->out->merge_count);
 }
 

@@ -290,7 +290,7 @@ static void small_files_stay_small(void **state)
 	}
 }
 
-/* Tokens ab, bb, cb, ...: all but `unmade` of them are merges, as if the rest of the file had not come. */
+/* Tokens cb, db, eb, ...: all but the first `unmade` of them are merges, as if the rest of the file had not come. */
 static int load_unmade(unsigned unmade)
 {
 	char vocab[1024] = "{\"b\":0", merges[256] = "";
@@ -307,8 +307,7 @@ static int load_unmade(unsigned unmade)
 	result = load(&hf, (struct file[]){ { "vocab.json", vocab }, { "merges.txt", merges } }, 2, 41, &diag);
 	wick_hf_tokenizer_free(&hf);
 	if (result)
-		assert_non_null(strstr(diag.text, "merges.txt: more than 16 tokens of the vocabulary are made by none "
-			"of its 3 merges: the file was cut"));
+		assert_non_null(strstr(diag.text, "b\" of the vocabulary is made by none of its "));
 	return result;
 }
 
@@ -316,8 +315,8 @@ static void merges_that_are_too_few(void **state)
 {
 	(void)state;
 	assert_int_equal(load_unmade(0), 0);
-	assert_int_equal(load_unmade(16), 0);
-	assert_int_equal(load_unmade(17), -EINVAL);
+	for (unsigned unmade = 1; unmade <= 20; unmade++)
+		assert_int_equal(load_unmade(unmade), -EINVAL);
 }
 
 static void vocabulary_may_not_be_larger_than_the_model(void **state)
