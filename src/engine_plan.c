@@ -22,7 +22,7 @@
  * Measured on x86-64 with Debian 12's libraries: docs/measurements.md. */
 #define PROCESS_BYTES (33u << 18)
 #define PROCESS_BYTES_A_THREAD (256u << 10)
-#define BATCH_MEASURED 256
+#define BATCH_MEASURED 256u
 #define PACKED_COLUMNS 512 /* of a tile and of a batch, by OpenBLAS, at a time */
 #define THREAD_BYTES (76u << 10) /* that only reads: a stack with 256 iovecs, and 60 KiB of OpenBLAS's own */
 
@@ -64,10 +64,12 @@ static bool can_look_ahead(const struct wick *wick)
 	return wick->trace ? wick_trace_shape(wick->trace)->lookahead : wick->predictors && wick->predictors->ahead;
 }
 
-/* A thread's share of the process: on the smallest tiles as measured, on larger ones OpenBLAS packs more. */
-static uint64_t process_thread_bytes(const struct wick_shape *shape)
+/* A thread's share of the process: with the smallest tiles and batches as measured, with larger ones OpenBLAS packs
+ * more. */
+static uint64_t process_thread_bytes(const struct wick_shape *shape, uint32_t ctx)
 {
-	uint64_t wider = wick_gemm_rows(shape) - WICK_TILE_ROWS + wick_batch_tokens(shape) - BATCH_MEASURED;
+	uint64_t batch = WICK_MAX(WICK_MIN(wick_batch_tokens(shape), ctx), BATCH_MEASURED);
+	uint64_t wider = wick_gemm_rows(shape) - WICK_TILE_ROWS + batch - BATCH_MEASURED;
 
 	return PROCESS_BYTES_A_THREAD + wider * PACKED_COLUMNS * sizeof(float);
 }
@@ -83,7 +85,7 @@ int wick_engine_plan(
 {
 	const struct wick_settings *settings = &wick->settings;
 	struct wick_plan_input input = { .model = wick->model, .memory = options->memory, .free_bytes = wick_free_bytes(),
-		.process_bytes = PROCESS_BYTES + settings->threads * process_thread_bytes(&wick->model->shape) +
+		.process_bytes = PROCESS_BYTES + settings->threads * process_thread_bytes(&wick->model->shape, settings->ctx) +
 			(uint64_t)read_threads(settings) * THREAD_BYTES + mapped_bytes(settings),
 		.metadata_bytes = wick->model->memory_bytes + wick_tokenizer_bytes(wick->tokenizer) + trace_bytes(wick) +
 			(wick->predictors ? wick->predictors->memory_bytes : 0) + options->beside_bytes,

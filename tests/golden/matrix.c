@@ -25,7 +25,7 @@
 
 #include <cmocka.h>
 
-#define OFF_PERCENT 5 /* how far the plan may be off; where the model is tiny, a quarter of the fixed cost */
+#define OFF_PERCENT 5 /* how far the plan may be off */
 
 static const struct layout {
 	const char *name, *source; /* of all of it */
@@ -67,14 +67,23 @@ static void make_cgroup(void)
 
 	if (cgroup_create(&cgroup, &why))
 		return;
-	print_message("  not tested: %s\n", why);
-	skip();
+	scratch_remove(scratch);
+	printf("skipped: %s\n", why);
+	exit(77);
 }
 
 /* Sums of the kernel's are exact in the cgroup only, but it counts no libraries that others have loaded. */
 static uint64_t peak_of(const struct measured *measured)
 {
 	return WICK_MAX(measured->peak_bytes, measured->cgroup_bytes);
+}
+
+/* Of the sample's models the process alone is more than half: there it may be off by a quarter of that. */
+static uint64_t off_most(const struct measured *measured, uint64_t peak)
+{
+	uint64_t most = peak * OFF_PERCENT / 100;
+
+	return getenv("WICK_EXHAUSTIVE") ? most : WICK_MAX(most, measured->process_bytes / 4);
 }
 
 /* The kernel enforces it. */
@@ -101,13 +110,13 @@ static void check(const char *name, const char *type, const struct measured_sett
 	print_message("  %-4s %-4s %-6s ctx %4u: budget %6.1f MB, planned %6.1f, %4.1f of it fixed; process %6.1f, "
 		"cgroup %6.1f, off by %4.1f%%\n", name, type, setting->mode, setting->ctx, measured.budget_bytes / 1e6,
 		measured.planned_bytes / 1e6, measured.process_bytes / 1e6, measured.peak_bytes / 1e6,
-		measured.cgroup_bytes / 1e6, 100.0 * off / measured.planned_bytes);
+		measured.cgroup_bytes / 1e6, 100.0 * off / peak);
 	assert_int_equal(measured.budget_bytes, setting->bytes);
 	assert_in_range(measured.planned_bytes, 1, measured.budget_bytes);
 	assert_in_range(measured.used_bytes, 1, measured.budget_bytes);
 	assert_in_range(measured.peak_bytes, 1, measured.budget_bytes + measured_lag_bytes());
 	assert_in_range(measured.cgroup_bytes, 0, measured.budget_bytes);
-	assert_in_range(off, 0, WICK_MAX(measured.planned_bytes * OFF_PERCENT / 100, measured.process_bytes / 4));
+	assert_in_range(off, 0, off_most(&measured, peak));
 }
 
 static void check_model(const char *name, const char *type)
