@@ -5,9 +5,8 @@
  * are needed are there, a sentence that names the place when they are not; and with the file put right, the same engine
  * is right again.
  *
- * First all of it changes between two runs. Then another process does it at any moment. Not with mmap, where a file cut
- * between the look at a page and its copy kills the process: that is what mapped files are. WICK_SEED=N: other moments;
- * WICK_RUNS=N: so many, for each way.
+ * First all of it changes between two runs. Then another process does it at any moment, until it is killed. WICK_SEED=N:
+ * other moments; WICK_RUNS=N: so many, for each way.
  */
 
 #include "fixture.h"
@@ -36,6 +35,7 @@
 #define TOKENS 6 /* after the prompt */
 #define CHUNK_BYTES 65536
 #define MOMENTS 6 /* runs with a process that meddles, for each way */
+#define MOMENTS_SURE 50 /* among so many are some that spoil a run, and some that do not */
 #define PLACES 4
 #define WELL_US 30000
 #define ILL_US 5000
@@ -247,11 +247,8 @@ static void changes_at_any_moment(void **state)
 	for (unsigned i = 0; i < WAYS; i++) {
 		struct wick *wick = open_least(&ways[i]);
 		pid_t pid;
+		int status;
 
-		if (ways[i].io && !strcmp(ways[i].io, "mmap")) {
-			wick_close(wick);
-			continue;
-		}
 		fflush(NULL);
 		pid = fork();
 		if (!pid)
@@ -263,13 +260,15 @@ static void changes_at_any_moment(void **state)
 			named += !is_right;
 		}
 		kill(pid, SIGKILL);
-		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL); /* it meddled to the end */
 		put_right();
 		check_right(wick, &ways[i]);
 		wick_close(wick);
 	}
 	print_message("  seed %llu: %u runs right, %u ended by a sentence\n", (unsigned long long)seed, right, named);
-	assert_int_not_equal(right + named, 0);
+	if (moments >= MOMENTS_SURE)
+		assert_true(right && named);
 }
 
 static void find_truth(bool sparse)
