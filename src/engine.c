@@ -46,7 +46,7 @@ int wick_engine_model(struct wick *wick, const char *path, const struct wick_opt
 	int err = wick_model_open(&wick->model, path, diag);
 
 	if (!err)
-		err = wick_tokenizer_create(&wick->tokenizer, wick->model->gguf, diag);
+		err = wick_tokenizer_create(&wick->tokenizer, wick->model->gguf, wick->model->shape.vocab, diag);
 	if (!err)
 		err = wick_settings_from(&wick->settings, options, wick->model, diag);
 	if (!err && wick->settings.mode == WICK_MODE_SPARSE)

@@ -19,7 +19,9 @@ enum wick_token_type { /* tokenizer.ggml.token_type, as the format numbers them 
 	WICK_TOKEN_BYTE,
 };
 
-int wick_tokenizer_create(struct wick_tokenizer **tokenizer, const struct wick_gguf *gguf, struct wick_diag *diag);
+/* The file's own tokenizer. -EINVAL also where it has more tokens than the model has rows for (vocab). */
+int wick_tokenizer_create(
+	struct wick_tokenizer **tokenizer, const struct wick_gguf *gguf, uint32_t vocab, struct wick_diag *diag);
 void wick_tokenizer_destroy(struct wick_tokenizer *tokenizer);
 uint64_t wick_tokenizer_bytes(const struct wick_tokenizer *tokenizer); /* memory it holds, for the plan */
 

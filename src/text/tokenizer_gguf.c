@@ -106,7 +106,8 @@ static int read_specials(const struct wick_gguf *gguf, struct wick_vocabulary *v
 	return result == -ENOENT ? 0 : result;
 }
 
-int wick_tokenizer_create(struct wick_tokenizer **tokenizer, const struct wick_gguf *gguf, struct wick_diag *diag)
+int wick_tokenizer_create(
+	struct wick_tokenizer **tokenizer, const struct wick_gguf *gguf, uint32_t vocab, struct wick_diag *diag)
 {
 	struct wick_vocabulary vocabulary = { .whose = wick_gguf_path(gguf), .token = token, .type = type,
 		.merge = merge, .from = gguf, .bos = -1, .eos = -1 };
@@ -115,6 +116,9 @@ int wick_tokenizer_create(struct wick_tokenizer **tokenizer, const struct wick_g
 	*tokenizer = NULL;
 	if (!result)
 		result = read_count(gguf, &vocabulary, KEY("tokens"), &vocabulary.count, diag);
+	if (!result && vocabulary.count > vocab)
+		result = wick_diag_say(diag, -EINVAL, "%s: its tokenizer has %u tokens, and the model rows for %u of them",
+			vocabulary.whose, vocabulary.count, vocab);
 	if (!result)
 		result = read_count(gguf, &vocabulary, KEY("merges"), &vocabulary.merge_count, diag);
 	if (!result)

@@ -52,7 +52,7 @@ static int open_model(struct wick_train *train, const char *path)
 	if (!train->model->shape.relu)
 		return wick_diag_say(train->diag, -EINVAL,
 			"%s: its activation is not ReLU: every neuron counts, and there is nothing to predict", path);
-	rc = wick_tokenizer_create(&train->tokenizer, train->model->gguf, train->diag);
+	rc = wick_tokenizer_create(&train->tokenizer, train->model->gguf, train->model->shape.vocab, train->diag);
 	if (rc == 0)
 		rc = wick_file_open_grained(&train->file, path, true, WICK_FILE_ALIGN, train->diag);
 	if (rc == 0)

@@ -101,7 +101,7 @@ static void read_tokenizer(const struct wick_gguf *gguf)
 	uint32_t ids[sizeof(text)];
 	int64_t count;
 
-	fuzz_check(wick_tokenizer_create(&tokenizer, gguf, &diag), &diag);
+	fuzz_check(wick_tokenizer_create(&tokenizer, gguf, UINT32_MAX, &diag), &diag);
 	wick_require(!tokenizer == !!diag.text[0]);
 	if (!tokenizer)
 		return;

@@ -32,8 +32,9 @@ static size_t read_fixture(char *bytes)
 	return count;
 }
 
-/* Creates a tokenizer from these bytes as a file. */
-static int create(struct wick_tokenizer **tokenizer, const char *bytes, size_t count, struct wick_diag *diag)
+/* Creates a tokenizer from these bytes as a file, for a model with so many rows. */
+static int create_for(
+	uint32_t vocab, struct wick_tokenizer **tokenizer, const char *bytes, size_t count, struct wick_diag *diag)
 {
 	const char *tmp = getenv("TMPDIR");
 	struct wick_gguf *gguf;
@@ -46,10 +47,15 @@ static int create(struct wick_tokenizer **tokenizer, const char *bytes, size_t c
 	assert_int_equal(write(fd, bytes, count), count);
 	close(fd);
 	assert_int_equal(wick_gguf_open(&gguf, path, diag), 0);
-	result = wick_tokenizer_create(tokenizer, gguf, diag);
+	result = wick_tokenizer_create(tokenizer, gguf, vocab, diag);
 	wick_gguf_close(gguf);
 	unlink(path);
 	return result;
+}
+
+static int create(struct wick_tokenizer **tokenizer, const char *bytes, size_t count, struct wick_diag *diag)
+{
+	return create_for(UINT32_MAX, tokenizer, bytes, count, diag);
 }
 
 /* The tokenizer outlives the file, and is the one that the folder of the same vocabulary gives. */
@@ -90,6 +96,20 @@ static void same_as_the_folder(void **state)
 	wick_tokenizer_destroy(from_gguf);
 	wick_tokenizer_destroy(from_folder);
 	wick_hf_tokenizer_free(&hf);
+}
+
+static void no_more_tokens_than_rows(void **state)
+{
+	static char bytes[BYTES_MAX];
+	struct wick_tokenizer *tokenizer;
+	struct wick_diag diag = { 0 };
+	size_t count = read_fixture(bytes);
+
+	(void)state;
+	assert_int_equal(create_for(424, &tokenizer, bytes, count, &diag), 0);
+	wick_tokenizer_destroy(tokenizer);
+	assert_int_equal(create_for(423, &tokenizer, bytes, count, &diag), -EINVAL);
+	assert_non_null(strstr(diag.text, "its tokenizer has 424 tokens, and the model rows for 423 of them"));
 }
 
 /* Where needle is in the bytes; the first place after the key, if one is given. */
@@ -198,6 +218,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(same_as_the_folder),
+		cmocka_unit_test(no_more_tokens_than_rows),
 		cmocka_unit_test(refused_files),
 		cmocka_unit_test(eos_outside_the_vocabulary),
 		cmocka_unit_test(a_type_for_every_token),

@@ -47,7 +47,7 @@ static struct wick_tokenizer *open_gpt2(void)
 	struct wick_gguf *gguf;
 
 	if (wick_gguf_open(&gguf, shared_path("ggml-vocab/ggml-vocab-gpt-2.gguf"), &diag) ||
-		wick_tokenizer_create(&tokenizer, gguf, &diag))
+		wick_tokenizer_create(&tokenizer, gguf, UINT32_MAX, &diag))
 		fail_msg("%s", diag.text);
 	wick_gguf_close(gguf);
 	return tokenizer;
