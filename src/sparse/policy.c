@@ -158,7 +158,7 @@ static uint32_t gather(struct wick_policy *policy, const struct wick_cache *cach
 
 static bool is_expired(const struct wick_policy *policy, uint32_t last_used)
 {
-	return policy->window && last_used + policy->window <= policy->now;
+	return policy->window && policy->now - last_used >= policy->window;
 }
 
 /* How many rows change hands: as many as there is no free row for, and those the window has left behind. */

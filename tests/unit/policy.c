@@ -4,6 +4,7 @@
 /* Policies over random tokens: whatever the policy, what is active gets its row and nothing active, kept or in flight goes;
  * and each evicts what its rule says, by a plain record of every use. */
 
+#include "bits.h"
 #include "policy.h"
 
 #include "cache_check.h"
@@ -218,6 +219,30 @@ static void window_keeps_the_last_tokens(void **state)
 	}
 	assert_in_range(fitting, TOKENS / 10, TOKENS - TOKENS / 10); /* both cases were met */
 	end(&world);
+}
+
+/* Longer than any text, up to the largest that a number can say: nobody is let go while all fit. */
+static void a_window_longer_than_the_text_keeps_all(void **state)
+{
+	for (uint32_t window = UINT32_MAX - 3; window; window++) {
+		bool seen[NEURONS] = { false };
+		uint32_t expected = 0;
+		struct world world;
+
+		begin(&world, "window", window);
+		for (uint32_t i = 0; i < TOKENS; i++) {
+			next_token(&world);
+			admit(&world, "window");
+			for (uint32_t k = 0; k < world.count; k++) {
+				expected += !seen[world.ids[k]];
+				seen[world.ids[k]] = true;
+			}
+			assert_int_equal(world.cache.used, WICK_MIN(expected, CAPACITY));
+			touch(&world);
+		}
+		end(&world);
+	}
+	(void)state;
 }
 
 /* Deletion leaves every row with its own bytes. */
@@ -440,6 +465,7 @@ int main(void)
 		cmocka_unit_test(decay_evicts_the_rarest),
 		cmocka_unit_test(window_without_length_is_as_long_as_there_is_room),
 		cmocka_unit_test(window_keeps_the_last_tokens),
+		cmocka_unit_test(a_window_longer_than_the_text_keeps_all),
 		cmocka_unit_test(window_moves_bytes_with_their_neurons),
 		cmocka_unit_test(in_flight_stays),
 		cmocka_unit_test(probable_takes_places_of_the_unlikely_only),
