@@ -66,6 +66,7 @@ struct wick_train {
 	struct wick_mem mem;
 	uint64_t weights_at;  /* in mem; what is before it stays for all layers */
 	uint32_t at_token;    /* that the batch at hand begins with */
+	bool out_of_range;    /* x could not hold what an FFN was given */
 
 	struct wick_trained *own, *ahead; /* (layers) */
 	uint32_t target;      /* predictors begun, for progress */

@@ -13,6 +13,7 @@
 
 #include "bits.h"
 #include "pool.h"
+#include "range.h"
 #include "splitmix.h"
 #include "train_start.h"
 
@@ -259,6 +260,16 @@ static int learn(struct fit *fit, uint32_t steps)
 	return rc;
 }
 
+/* Inputs that were large beyond measure leave weights that are so, too, or no numbers at all. */
+static bool can_be_stored(const struct fit *fit)
+{
+	size_t d_model = fit->data->d_model, n_ff = fit->data->n_ff, rank = fit->options->rank;
+	float limit = wick_limit_of(fit->options->type);
+
+	return wick_all_below(fit->in.value, rank * d_model, limit) && wick_all_below(fit->out.value, n_ff * rank, limit) &&
+		wick_all_below(fit->bias.value, n_ff, INFINITY);
+}
+
 /* What is stored, and how it does on held-out text. */
 static void finish(struct fit *fit, struct wick_fitted *fitted)
 {
@@ -324,6 +335,8 @@ int wick_fit(struct wick_fitted *fitted, const struct wick_fit_data *data, const
 		wick_pool_run(pool, round_task, &fit, tasks_of(options->rank + (uint64_t)data->n_ff, NEURON_TASK));
 		rc = learn(&fit, steps);
 	}
+	if (rc == 0 && !can_be_stored(&fit))
+		rc = wick_diag_say(diag, -ERANGE, "what was learned is too large to be stored: the model's numbers are out of range");
 	if (rc == 0)
 		finish(&fit, fitted);
 	free(base);

@@ -13,7 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define MAGIC "wicktrn1"
 
 struct header {
 	char magic[8];
@@ -28,7 +32,7 @@ struct record {
 
 static struct header header_of(const struct wick_train *train)
 {
-	struct header header = { .magic = "wicktrn1", .model_crc = wick_model_identity(train->model),
+	struct header header = { .magic = MAGIC, .model_crc = wick_model_identity(train->model),
 		.text_crc = train->kernels.crc32c(0, train->ids, wick_train_tokens(train) * sizeof(*train->ids)),
 		.tokens = wick_train_tokens(train), .steps = train->options->steps, .type = train->type,
 		.layers = train->model->shape.layers, .seed = train->options->seed };
@@ -126,19 +130,44 @@ static int take_record(struct wick_train *train)
 	return trained->done;
 }
 
-int wick_train_keep_open(struct wick_train *train)
+/* Others name files so, too: what is no training's, or of one that goes on, stays as it is. */
+static int check_kept(const struct wick_train *train)
 {
-	struct header wanted = header_of(train), found;
-	off_t whole = 0;
-	int got;
+	char magic[sizeof(MAGIC) - 1];
+	struct stat status;
+	ssize_t got;
 
+	if (fstat(train->keep_fd, &status))
+		return wick_diag_say(train->diag, -errno, "%s: %s", train->keep_path, strerror(errno));
+	got = S_ISREG(status.st_mode) ? pread(train->keep_fd, magic, sizeof(magic), 0) : -1;
+	if (got < 0 || memcmp(magic, MAGIC, (size_t)got) != 0)
+		return wick_diag_say(train->diag, -EEXIST, "%s: is there already, and is not what a training has kept",
+			train->keep_path);
+	if (flock(train->keep_fd, LOCK_EX | LOCK_NB))
+		return wick_diag_say(train->diag, -EBUSY, "%s: another training writes it", train->keep_path);
+	return 0;
+}
+
+static int open_kept(struct wick_train *train)
+{
 	if (asprintf(&train->keep_path, "%s.part", train->path) < 0) {
 		train->keep_path = NULL;
 		return wick_diag_say(train->diag, -ENOMEM, "%s: no memory for a name", train->path);
 	}
-	train->keep_fd = open(train->keep_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	train->keep_fd = open(train->keep_path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
 	if (train->keep_fd < 0)
 		return wick_diag_say(train->diag, -errno, "%s: %s", train->keep_path, strerror(errno));
+	return check_kept(train);
+}
+
+int wick_train_keep_open(struct wick_train *train)
+{
+	struct header wanted = header_of(train), found;
+	off_t whole = 0;
+	int got = open_kept(train);
+
+	if (got)
+		return got;
 	got = read_exactly(train, &found, sizeof(found));
 	if (got > 0 && memcmp(&found, &wanted, sizeof(wanted)) == 0)
 		for (whole = sizeof(found); whole >= 0 && (got = take_record(train)) > 0;)

@@ -10,6 +10,7 @@
 #include "load.h"
 #include "place.h"
 #include "pool.h"
+#include "range.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -103,6 +104,7 @@ static void see_inputs(void *user, uint32_t layer, uint32_t position, uint32_t m
 	size_t d_model = train->model->shape.d_model;
 
 	(void)layer, (void)position;
+	train->out_of_range |= !wick_all_below(x, m * d_model, wick_limit_of(WICK_F16));
 	train->kernels.from_f32[WICK_F16](train->x + train->at_token * d_model, x, m * d_model);
 	memset(train->fired + train->at_token * train->fired_bytes, 0, m * train->fired_bytes);
 }
@@ -198,5 +200,9 @@ int wick_train_sweep_layer(struct wick_train *train, uint32_t layer)
 	for (uint32_t i = 0; i < shape->n_ff; i++)
 		train->kernels.to_f32[shape->type](
 			train->up + (size_t)i * shape->d_model, bundles->base + i * shape->stride, shape->d_model);
-	return each_batch(train, layer_step);
+	rc = each_batch(train, layer_step);
+	if (rc == 0 && train->out_of_range)
+		rc = wick_diag_say(train->diag, -ERANGE,
+			"layer %u: its FFN is given numbers that f16 cannot hold: nothing can be learned from them", layer);
+	return rc;
 }

@@ -9,7 +9,10 @@
 #include "model.h"
 #include "predictor_set.h"
 
+#include <fcntl.h>
 #include <jansson.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct trainee {
@@ -202,6 +205,35 @@ static void refusals_are_said(void **state)
 	folder_remove(&t.folder);
 }
 
+/* Under the name of what a training keeps is a download of others, a link, a pipe, or another training. */
+static void what_is_not_ours_stays(void **state)
+{
+	struct trainee t = make_trainee();
+	const char *texts[] = { t.text };
+	struct wick_train_options options = { .texts = texts, .text_count = 1, .tokens = 12288, .steps = 1,
+		.size = { .percent = 30 }, .ahead_size = { .percent = 15 } };
+	struct blob text = blob_load(t.text);
+	int fd;
+
+	(void)state;
+	folder_write(&t.folder, "packed.pred.gguf.part", "of others", 9);
+	refused(&t, &options, "packed.pred.gguf.part: is there already, and is not what a training has kept");
+	assert_int_equal(unlink(t.part), 0);
+	assert_int_equal(symlink(t.text, t.part), 0);
+	refused(&t, &options, "packed.pred.gguf.part: ");
+	same_file(&text, t.text);
+	assert_int_equal(unlink(t.part), 0);
+	assert_int_equal(mkfifo(t.part, 0600), 0);
+	refused(&t, &options, "packed.pred.gguf.part: is there already");
+	assert_int_equal(unlink(t.part), 0);
+	fd = open(t.part, O_RDWR | O_CREAT, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	refused(&t, &options, "packed.pred.gguf.part: another training writes it");
+	close(fd);
+	free(text.bytes);
+	folder_remove(&t.folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +241,7 @@ int main(void)
 		cmocka_unit_test(a_broken_part_is_learned_again),
 		cmocka_unit_test(the_engine_takes_them),
 		cmocka_unit_test(refusals_are_said),
+		cmocka_unit_test(what_is_not_ours_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
