@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PAIRS_MAX (1u << 16)
+#define TENSORS_MAX (1u << 21) /* two dozen a layer of the most that a model may have */
 #define PAIR_BYTES_MIN 13   /* an empty key, a type, one byte */
 #define TENSOR_BYTES_MIN 24 /* an empty name, no dimension */
 
@@ -108,10 +110,13 @@ static int take_string(struct cursor *c, struct wick_gguf_string *string)
 }
 
 /* A count of things that take at least min_bytes each, all of them still to come. */
-static int take_count(struct cursor *c, uint64_t min_bytes, uint64_t *count)
+static int take_count(struct cursor *c, uint64_t min_bytes, uint64_t most, uint64_t *count)
 {
 	int rc = take_number(c, 8, count);
 
+	if (!rc && *count > most)
+		return wick_diag_say(c->diag, -EINVAL, "%s: %s says %llu, more than the %llu that a model may have",
+			c->gguf->path, c->place, (unsigned long long)*count, (unsigned long long)most);
 	if (!rc && wick_mul(*count, min_bytes) > WICK_MIN(c->gguf->file_bytes, WICK_GGUF_HEADER_MAX))
 		return wick_diag_say(c->diag, -EINVAL,
 			"%s: %s says %llu, more than a file of %llu bytes can hold: it is cut off or damaged",
@@ -258,11 +263,11 @@ static int take_preamble(struct cursor *c)
 		return wick_diag_say(c->diag, -EINVAL, "%s: GGUF version %llu; versions 2 and 3 are supported",
 			c->gguf->path, (unsigned long long)version);
 	strcpy(c->place, "the number of tensors");
-	rc = take_count(c, TENSOR_BYTES_MIN, &c->gguf->tensor_count);
+	rc = take_count(c, TENSOR_BYTES_MIN, TENSORS_MAX, &c->gguf->tensor_count);
 	if (rc)
 		return rc;
 	strcpy(c->place, "the number of keys");
-	return take_count(c, PAIR_BYTES_MIN, &c->gguf->pair_count);
+	return take_count(c, PAIR_BYTES_MIN, PAIRS_MAX, &c->gguf->pair_count);
 }
 
 static int take_alignment(struct cursor *c)
