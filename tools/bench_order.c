@@ -218,6 +218,8 @@ int bench_order_make(struct bench_ordered *ordered, const char *model_path, cons
 	*ordered = (struct bench_ordered){ "" };
 	if (!trace_path)
 		return wick_diag_say(diag, -ENODATA, "needs --trace FILE, recorded from the model");
+	if (strlen(model_path) + sizeof(MARK "2147483647.pred.gguf") > PATH_MAX)
+		return wick_diag_say(diag, -ENAMETOOLONG, "%s: no room in its name for what is written beside it", model_path);
 	rc = wick_trace_open(&from, trace_path, diag);
 	if (rc)
 		return rc;

@@ -97,6 +97,10 @@ struct wick_predictor_set;
 int wick_pack_sidecar_in_order(struct wick_pack_job *job, const struct wick_predictor_set *from, const char *path,
 	const uint32_t *orders);
 
+/* -EEXIST: an ordered model under that name, "m" beside "m.gguf", would have the source's file of predictors. */
+int wick_pack_check_neighbour(const struct wick_pack_job *job, const struct wick_predictor_set *predictors,
+	const char *source, const char *out);
+
 /* Puts the ordered model that was written in its place, and its trained predictors, if it has some, beside it. */
 int wick_pack_in_place(struct wick_pack_job *job, const struct wick_predictor_set *predictors, const char *out,
 	const uint32_t *orders);

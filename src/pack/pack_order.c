@@ -293,6 +293,8 @@ int wick_pack_in_order(const char *source, const char *out, const struct wick_pa
 	wick_kernels_init(&r.job.kernels, ~0u);
 	rc = open_source(&r, source, options);
 	if (rc == 0)
+		rc = wick_pack_check_neighbour(&r.job, r.predictors, source, out);
+	if (rc == 0)
 		rc = make_room(&r, options->memory_bytes);
 	if (rc == 0)
 		rc = make_header(&r, &header, &header_bytes);

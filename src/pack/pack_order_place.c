@@ -13,6 +13,7 @@
 
 #include "pack_job.h"
 
+#include "gguf.h"
 #include "predictor_set.h"
 
 #include <errno.h>
@@ -27,6 +28,30 @@ struct placing {
 	char *sidecar, *meanwhile;
 	char *target; /* the sidecar's name, a link at it followed */
 };
+
+static bool same_file(const char *a, const char *b)
+{
+	struct stat of_a, of_b;
+
+	return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+int wick_pack_check_neighbour(const struct wick_pack_job *job, const struct wick_predictor_set *predictors,
+	const char *source, const char *out)
+{
+	char *sidecar;
+	bool taken;
+
+	if (!predictors->gguf || same_file(source, out))
+		return 0;
+	sidecar = wick_predictor_set_path(out);
+	if (!sidecar)
+		return wick_diag_say(job->diag, -ENOMEM, "%s: no memory for a name", out);
+	taken = same_file(sidecar, wick_gguf_path(predictors->gguf));
+	free(sidecar);
+	return taken ? wick_diag_say(job->diag, -EEXIST, "%s: its predictors would take the place of those of %s", out, source)
+		     : 0;
+}
 
 /* Whatever can be in the way is found before anything is replaced. */
 static int find_names(struct placing *placing, const char *out)

@@ -71,7 +71,7 @@ static int open_sidecar(struct wick_predictor_set *predictors, const struct wick
 
 	if (access(path, F_OK) == 0)
 		rc = wick_gguf_open(&predictors->gguf, path, diag);
-	else if (errno != ENOENT)
+	else if (errno != ENOENT && errno != ENAMETOOLONG) /* a model's name may be too long for one beside it */
 		rc = wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
 	if (rc || (predictors->gguf && wick_sidecar_is_of(predictors->gguf, model)) || access(meanwhile, F_OK))
 		return rc;

@@ -22,3 +22,12 @@ wick bench model.gguf --ablation --rows order --trace some.trace --tokens 3 >tab
 grep -c '^order ' table
 sed -n "s/^left by.*-$!\\./left: /p" said
 ls | grep -v -e table -e said -e before | diff <(grep -v before before) -
+
+# "m" would have the predictors of "m.gguf". A name may be too long for a file of predictors beside it.
+cp model.pred.gguf before.pred
+refuse pack model.gguf -o model $order
+cmp before.pred model.pred.gguf
+long=$(printf '%0250d' 0).gguf
+ln model.gguf $long
+wick run $long -p a -n 1 --temp 0 2>&1 >/dev/null | grep "^mode "
+wick verify $long | sed "s/$long/LONG/"
