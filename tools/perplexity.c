@@ -42,7 +42,7 @@ static int no_memory(struct measure *m)
 static int take_piece(struct measure *m, bool *ended)
 {
 	const char *text;
-	size_t bytes;
+	size_t bytes = 0;
 	int64_t count;
 	int rc = reader_next(m->reader, &text, &bytes, m->diag);
 

@@ -135,9 +135,9 @@ static int make_room(struct wick_train *train)
 }
 
 /* Of all that is to be done: a sweep step for each layer, and learning for each predictor, which takes longer. */
-static int say_progress(struct wick_train *train, uint32_t layer, const char *what, double part)
+int wick_train_say(struct wick_train *train, uint32_t layer, const char *what, double part)
 {
-	uint32_t layers = train->model->shape.layers, targets = layers + (train->ahead[0].rank ? layers - 1 : 0);
+	uint32_t layers = train->model->shape.layers, targets = layers + (train->ahead && train->ahead[0].rank ? layers - 1 : 0);
 
 	if (!train->options->progress)
 		return 0;
@@ -155,7 +155,7 @@ static int fit_progress(void *user, uint32_t step, uint32_t steps)
 {
 	const struct learning *learning = user;
 
-	return say_progress(learning->train, learning->layer, learning->what, (double)step / steps);
+	return wick_train_say(learning->train, learning->layer, learning->what, (double)step / steps);
 }
 
 /* Learns from x what fires in the layer at hand, unless an earlier run did. */
@@ -184,18 +184,15 @@ static int learn(struct wick_train *train, uint32_t layer, bool ahead, const uin
 
 static int sweep(struct wick_train *train)
 {
-	int rc = say_progress(train, 0, "embedding", 0) ? -ECANCELED : wick_train_sweep_begin(train);
+	int rc = wick_train_say(train, 0, "embedding", 0) ? -ECANCELED : wick_train_sweep_begin(train);
 
 	for (uint32_t layer = 0; rc == 0 && layer < train->model->shape.layers; layer++) {
-		rc = say_progress(train, layer, "reading", 0) ? -ECANCELED : wick_train_sweep_layer(train, layer);
+		rc = wick_train_say(train, layer, "reading", 0) ? -ECANCELED : wick_train_sweep_layer(train, layer);
 		if (rc == 0)
 			rc = learn(train, layer, false, train->x);
 		if (rc == 0 && layer)
 			rc = learn(train, layer - 1, true, train->x_before);
 	}
-	if (rc == -ECANCELED)
-		return wick_diag_say(train->diag, rc,
-			"stopped; layers that were finished are kept, and the same command goes on");
 	return rc;
 }
 
@@ -229,7 +226,8 @@ static int train_all(struct wick_train *train, const char *path, char **json)
 	if (rc == 0)
 		rc = wick_train_finish(train, json);
 	wick_train_keep_close(train, rc == 0);
-	return rc;
+	return rc != -ECANCELED ? rc : wick_diag_say(train->diag, rc,
+		"stopped; layers that were finished are kept, and the same command goes on");
 }
 
 static void free_trained(struct wick_trained *trained, uint32_t layers)

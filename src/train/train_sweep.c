@@ -54,6 +54,8 @@ static int each_batch(struct wick_train *train, int (*step)(struct wick_train *t
 			uint32_t m = WICK_MIN(train->forward.batch_tokens, train->chunk - position);
 			float *residual = train->residual + ((size_t)c * train->chunk + position) * d_model;
 
+			if (wick_train_say(train, train->is_census ? 0 : train->at_layer, "reading", 0))
+				return -ECANCELED;
 			train->at_token = c * train->chunk + position;
 			memcpy(train->forward.x, residual, m * d_model * sizeof(float));
 			rc = step(train, m, position);
@@ -193,6 +195,7 @@ int wick_train_sweep_layer(struct wick_train *train, uint32_t layer)
 	uint16_t *before = train->x_before;
 	int rc = load_layer(train, layer);
 
+	train->at_layer = layer;
 	if (rc)
 		return rc;
 	train->x_before = train->x;

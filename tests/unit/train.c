@@ -47,6 +47,12 @@ static int stop_in_the_second_layer(void *user, uint32_t layer, uint32_t layers,
 	return layer == 1;
 }
 
+static int stop_at_once(void *user, uint32_t layer, uint32_t layers, const char *what, double done)
+{
+	(void)user, (void)layer, (void)layers, (void)what, (void)done;
+	return 1;
+}
+
 static int never_stop(void *user, uint32_t layer, uint32_t layers, const char *what, double done)
 {
 	double *last = user;
@@ -117,6 +123,8 @@ static void threads_and_interruptions_change_nothing(void **state)
 	first = blob_load(t.sidecar);
 
 	assert_int_equal(unlink(t.sidecar), 0);
+	assert_int_equal(train(&t, 2, stop_at_once, NULL, &diag), -ECANCELED);
+	assert_int_equal(access(t.part, F_OK), -1); /* while it still looked at what fires */
 	assert_int_equal(train(&t, 3, stop_in_the_second_layer, NULL, &diag), -ECANCELED);
 	assert_non_null(strstr(diag.text, "layers that were finished are kept"));
 	assert_int_equal(access(t.sidecar, F_OK), -1);
