@@ -8,9 +8,13 @@
 #include "kernels.h"
 
 #include <cblas.h>
+#include <errno.h>
 #include <limits.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 
 #define WICK_GEMM_THREADS 256
+#define BUFFER_BYTES (128u << 20) /* of address space, of which little is touched: OpenBLAS's BUFFER_SIZE */
 
 /* OpenBLAS counts in int: a tile that does not fit is the caller's mistake. */
 static blasint count_of(size_t value)
@@ -33,20 +37,35 @@ __attribute__((weak)) void blas_memory_free(void *buffer);
 
 /* OpenBLAS starts a thread for each CPU when it is loaded, and they yield in a circle for 2^26 cycles before they sleep:
  * on two cores the first 30 ms of a run had half of one. */
-void wick_gemm_init(void)
+static void end_threads(void)
 {
 	openblas_set_num_threads(1);
 	if (blas_thread_shutdown_)
 		blas_thread_shutdown_();
 }
 
+/* Whether the kernel gives so many buffers more. OpenBLAS asks again and again, for ever, where a limit refuses one. */
+static bool is_room_for(unsigned buffers)
+{
+	void *held[WICK_GEMM_THREADS];
+	unsigned count = 0;
+
+	while (count < buffers) {
+		held[count] = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (held[count] == MAP_FAILED)
+			break;
+		count++;
+	}
+	for (unsigned i = 0; i < count; i++)
+		munmap(held[i], BUFFER_BYTES);
+	return count == buffers;
+}
+
 /* OpenBLAS maps a buffer when a call finds none free and keeps it for good; without these functions the first calls
  * make them instead. */
-
-void wick_gemm_reserve(unsigned threads)
+static void reserve(unsigned count)
 {
 	void *buffers[WICK_GEMM_THREADS];
-	unsigned count = threads < WICK_GEMM_THREADS ? threads : WICK_GEMM_THREADS;
 
 	if (!blas_memory_alloc || !blas_memory_free)
 		return;
@@ -54,6 +73,31 @@ void wick_gemm_reserve(unsigned threads)
 		buffers[i] = blas_memory_alloc(0);
 	for (unsigned i = 0; i < count; i++)
 		blas_memory_free(buffers[i]);
+}
+
+/* Each of OpenBLAS's threads begins by taking a buffer, which is free for others when it has ended. Where not one more can
+ * be had they may still be asking, and would never end. */
+int wick_gemm_init(unsigned threads, struct wick_diag *diag)
+{
+	static atomic_uint kept; /* buffers that OpenBLAS has for good */
+	unsigned count = threads < WICK_GEMM_THREADS ? threads : WICK_GEMM_THREADS, had = atomic_load(&kept);
+	unsigned taken = had ? had : (unsigned)openblas_get_num_threads() - 1;
+
+	if (count > had && !is_room_for(count > taken ? count - taken : 1))
+		return wick_diag_say(diag, -ENOMEM,
+			"no address space for OpenBLAS: it takes %u MiB for each thread (threads: %u), more than ulimit -v or -d leaves",
+			BUFFER_BYTES >> 20, threads);
+	end_threads();
+	reserve(count);
+	atomic_store(&kept, count > taken ? count : taken);
+	return 0;
+}
+
+bool wick_gemm_can_end(void)
+{
+	int threads = openblas_get_num_threads() - 1;
+
+	return is_room_for(threads < WICK_GEMM_THREADS ? (unsigned)threads : WICK_GEMM_THREADS);
 }
 
 void wick_gemm_nt(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, size_t m, size_t n,

@@ -17,8 +17,10 @@
  *   - inputs and outputs do not overlap unless a line says so.
  */
 
+#include "diag.h"
 #include "types.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -74,8 +76,10 @@ void wick_kernels_init(struct wick_kernels *kernels, uint32_t mask);
 
 /* Single-threaded SGEMM on one fixed tile, through OpenBLAS: c (m, n) = a (m, k) * b^T, b (n, k), or a * b, b (k, n);
  * added to c when accumulate is set. Leading dimensions in floats. Bits depend on m, n, k alone. */
-void wick_gemm_init(void); /* once, before threads: OpenBLAS to one thread */
-void wick_gemm_reserve(unsigned threads); /* OpenBLAS's buffers for so many at once, so that no call allocates one */
+/* Before any of them: OpenBLAS to one thread, with buffers for so many calls at once, so that none allocates one. */
+int wick_gemm_init(unsigned threads, struct wick_diag *diag);
+/* Whether exit() does: OpenBLAS's handler waits for ever where its threads find no memory to start in. */
+bool wick_gemm_can_end(void);
 void wick_gemm_nt(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, size_t m, size_t n,
 	size_t k, int accumulate);
 void wick_gemm_nn(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, size_t m, size_t n,

@@ -222,11 +222,11 @@ static int open_all(struct wick *wick, const char *path, const struct wick_optio
 		err = wick_pool_create_on(&wick->pool, wick->settings.threads, &wick->topo, diag);
 	if (!err)
 		err = wick_mem_reserve(&wick->mem, layout.reserve_bytes, diag);
+	if (!err)
+		err = wick_gemm_init(wick->settings.threads, diag);
 	if (err)
 		return err;
 	wick_topo_place(&wick->topo, wick->mem.base, wick->mem.bytes);
-	wick_gemm_init();
-	wick_gemm_reserve(wick->settings.threads);
 	wick_kernels_init(&wick->kernels, wick->settings.cpu_mask);
 	wick->fetch = (struct wick_fetch){ .file = &wick->file, .io = wick->io, .kernels = &wick->kernels,
 		.pool = wick->pool, .chunk_bytes = wick->settings.chunk_bytes, .no_verify = wick->settings.no_verify };

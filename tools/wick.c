@@ -4,6 +4,7 @@
 /* The program: a table of commands. Exit 0 ok, 1 failed, 2 used wrongly. */
 
 #include "commands.h"
+#include "kernels.h"
 #include "output.h"
 #include "text.h"
 
@@ -154,9 +155,11 @@ static int help(char **words)
 	return finish_output(NULL, EXIT_SUCCESS);
 }
 
-/* OpenBLAS's handler at exit waits for ever where its threads found no memory to start in; nothing here has used it. */
+/* OpenBLAS's handler at exit waits for ever where its threads found no memory to start in. */
 static int leave(int exit_code)
 {
+	if (wick_gemm_can_end())
+		return exit_code;
 	fflush(NULL);
 	_exit(exit_code);
 }
@@ -170,22 +173,27 @@ static void fill_streams(void)
 			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
-int main(int argc, char **argv)
+static int follow(char **words)
 {
 	const struct command *command;
-	char **words = argv + 1;
+	const char *first = *words;
 
-	fill_streams();
-	if (argc < 2) {
+	if (!first) {
 		print_commands(stderr);
 		return EXIT_USAGE;
 	}
-	if (is_one_of(argv[1], "help", "--help") || !strcmp(argv[1], "-h"))
-		return leave(help(argv + 2));
-	if (is_one_of(argv[1], "version", "--version")) {
+	if (is_one_of(first, "help", "--help") || !strcmp(first, "-h"))
+		return help(words + 1);
+	if (is_one_of(first, "version", "--version")) {
 		printf("wick %s\n", wick_version());
-		return leave(finish_output(NULL, EXIT_SUCCESS));
+		return finish_output(NULL, EXIT_SUCCESS);
 	}
 	command = find_command(&words);
-	return command ? run_command(command, words) : unknown_command(argv[1]);
+	return command ? run_command(command, words) : unknown_command(first);
+}
+
+int main(int argc, char **argv)
+{
+	fill_streams();
+	return leave(argc ? follow(argv + 1) : EXIT_USAGE);
 }

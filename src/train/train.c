@@ -61,10 +61,10 @@ static int open_model(struct wick_train *train, const char *path)
 		rc = wick_io_create(&train->io, &io, train->diag);
 	if (rc == 0)
 		rc = wick_pool_create(&train->pool, train->options->threads, train->diag);
+	if (rc == 0)
+		rc = wick_gemm_init(train->options->threads, train->diag);
 	if (rc)
 		return rc;
-	wick_gemm_init();
-	wick_gemm_reserve(train->options->threads);
 	wick_kernels_init(&train->kernels, ~0u);
 	train->fetch = (struct wick_fetch){ .file = &train->file, .io = train->io, .kernels = &train->kernels,
 		.pool = train->pool, .chunk_bytes = CHUNK_BYTES };

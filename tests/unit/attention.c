@@ -180,6 +180,7 @@ int main(void)
 		cmocka_unit_test(threads),
 	};
 
-	wick_gemm_init();
+	if (wick_gemm_init(1, NULL))
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

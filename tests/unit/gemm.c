@@ -93,7 +93,7 @@ static void products(void **state)
 		{ 64, 31, 300 }, { 100, 17, 1 } };
 
 	(void)state;
-	wick_gemm_init();
+	assert_int_equal(wick_gemm_init(1, NULL), 0);
 	for (size_t i = 0; i < WICK_COUNT_OF(kinds); i++)
 		for (size_t s = 0; s < WICK_COUNT_OF(sizes); s++)
 			for (int accumulate = 0; accumulate < 2; accumulate++)
