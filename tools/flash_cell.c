@@ -17,6 +17,7 @@
 #include "flash.h"
 #include "probe.h"
 #include "progress.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -255,7 +256,7 @@ static unsigned start_all(struct shared *shared, struct reader *readers, struct 
 
 		readers[i].shared = shared;
 		readers[i].index = i;
-		rc = pthread_create(&readers[i].thread, NULL, run_stages, &readers[i]);
+		rc = wick_thread_start(&readers[i].thread, run_stages, &readers[i]);
 		if (rc) {
 			give_up(shared);
 			wick_diag_say(diag, -rc, "cannot start thread %u of %u: %s", i + 1, threads, strerror(rc));

@@ -29,3 +29,9 @@ for limit in '-v 80000' '-d 20000'; do
 	within "$limit" wick
 	within "$limit" wick help
 done
+
+# Stacks of threads, in which OpenBLAS's variables take 60 KiB.
+for stack in 48 64; do
+	within "-s $stack" $run --threads 2 --io pread
+	within "-s $stack" wick flashbench . --size 1M --chunks 4k --depths 1 --threads 2 --seconds 0.01 --buffered --io pread
+done
