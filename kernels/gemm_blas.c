@@ -12,9 +12,11 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define WICK_GEMM_THREADS 256
 #define BUFFER_BYTES (128u << 20) /* of address space, of which little is touched: OpenBLAS's BUFFER_SIZE */
+#define TOUCHED_BYTES (32u << 20) /* more than what our tiles touch, and no more than any OpenBLAS's buffer has */
 
 /* OpenBLAS counts in int: a tile that does not fit is the caller's mistake. */
 static blasint count_of(size_t value)
@@ -61,6 +63,14 @@ static bool is_room_for(unsigned buffers)
 	return count == buffers;
 }
 
+/* Where huge pages are for everybody, each page that is touched would take 2 MB of the budget. */
+static void forbid_huge_pages(void *buffer)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	madvise((void *)((uintptr_t)buffer & ~(page - 1)), TOUCHED_BYTES, MADV_NOHUGEPAGE);
+}
+
 /* OpenBLAS maps a buffer when a call finds none free and keeps it for good; without these functions the first calls
  * make them instead. */
 static void reserve(unsigned count)
@@ -69,8 +79,10 @@ static void reserve(unsigned count)
 
 	if (!blas_memory_alloc || !blas_memory_free)
 		return;
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		buffers[i] = blas_memory_alloc(0);
+		forbid_huge_pages(buffers[i]);
+	}
 	for (unsigned i = 0; i < count; i++)
 		blas_memory_free(buffers[i]);
 }

@@ -7,17 +7,9 @@
 #include <pthread.h>
 #include <signal.h>
 
-#define WICK_THREAD_STACK_MIN (256u << 10) /* bytes; libraries' variables of a thread are in it: 60 KiB of OpenBLAS alone */
-
-/* Stacks are as large as a limit says (ulimit -s), but large enough. */
-static inline void wick_thread_size(pthread_attr_t *how)
-{
-	size_t bytes = 0;
-
-	pthread_attr_getstacksize(how, &bytes);
-	if (bytes < WICK_THREAD_STACK_MIN)
-		pthread_attr_setstacksize(how, WICK_THREAD_STACK_MIN);
-}
+/* Whatever a limit says (ulimit -s): more than ours need, with libraries' variables of a thread (60 KiB of OpenBLAS
+ * alone); and less than a huge page, since where those are for everybody the first touch of a larger stack takes one. */
+#define WICK_THREAD_STACK_BYTES (1u << 20)
 
 /* As pthread_create: a positive errno, not errno. */
 static inline int wick_thread_start(pthread_t *thread, void *(*fn)(void *arg), void *arg)
@@ -28,7 +20,7 @@ static inline int wick_thread_start(pthread_t *thread, void *(*fn)(void *arg), v
 
 	if (rc)
 		return rc;
-	wick_thread_size(&how);
+	pthread_attr_setstacksize(&how, WICK_THREAD_STACK_BYTES);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	rc = pthread_create(thread, &how, fn, arg);
