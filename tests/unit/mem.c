@@ -1,9 +1,10 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The reservation takes no more memory than was asked for, huge pages or not, and tells which it got. */
+/* The reservation takes no more memory than was asked for, huge pages or not, and tells which it got; the peak is told. */
 
 #include "mem.h"
+#include "memory_limits.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -127,6 +129,22 @@ static void too_much_is_said(void **state)
 	wick_mem_release(&mem);
 }
 
+/* Where no file may be opened, too. */
+static void the_peak_is_known(void **state)
+{
+	struct rlimit before, none;
+	uint64_t peak;
+
+	(void)state;
+	assert_true(wick_peak_bytes() >= anonymous_bytes());
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ 0, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	peak = wick_peak_bytes();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true(peak >= anonymous_bytes());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +152,7 @@ int main(void)
 		cmocka_unit_test(holds_no_more_than_reserved),
 		cmocka_unit_test(small_pages_are_said),
 		cmocka_unit_test(too_much_is_said),
+		cmocka_unit_test(the_peak_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
