@@ -92,6 +92,9 @@ enum { WICK_PROFILE_MISSING = 1 };
  * when there is one that cannot be used: -EBADMSG when it is not even JSON, and so holds nothing. */
 int wick_profile_load(struct wick_profile *profile, const struct wick_profile_key *key, struct wick_diag *diag);
 
+/* Whether there is a folder to save such a one in, which is made where it is missing. */
+int wick_profile_check(const struct wick_profile_key *key, struct wick_diag *diag);
+
 /* Saves it in place of an earlier one, all or nothing. path, of at least 512 bytes, says where; may be NULL. */
 int wick_profile_save(const struct wick_profile *profile, char *path, struct wick_diag *diag);
 

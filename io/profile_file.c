@@ -106,6 +106,25 @@ static int write_file(json_t *json, const char *path, struct wick_diag *diag)
 	return rc < 0 ? wick_diag_say(diag, rc, "%s: %s", path, strerror(-rc)) : 0;
 }
 
+/* Where it is to be, in a folder that is there. */
+static int make_place(char *path, const struct wick_profile_key *key, struct wick_diag *diag)
+{
+	int rc = find_path(path, key, diag);
+
+	return rc ? rc : make_folders(path, diag);
+}
+
+int wick_profile_check(const struct wick_profile_key *key, struct wick_diag *diag)
+{
+	char path[PATH_BYTES];
+	int rc = make_place(path, key, diag);
+
+	if (rc < 0)
+		return rc;
+	*strrchr(path, '/') = 0;
+	return access(path, W_OK | X_OK) < 0 ? wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno)) : 0;
+}
+
 int wick_profile_save(const struct wick_profile *profile, char *path, struct wick_diag *diag)
 {
 	char own[PATH_BYTES];
@@ -113,9 +132,7 @@ int wick_profile_save(const struct wick_profile *profile, char *path, struct wic
 	int rc;
 
 	path = path ? path : own;
-	rc = find_path(path, &profile->key, diag);
-	if (!rc)
-		rc = make_folders(path, diag);
+	rc = make_place(path, &profile->key, diag);
 	if (rc < 0)
 		return rc;
 	json = to_json(profile);

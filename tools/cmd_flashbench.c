@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "flash.h"
 #include "probe.h"
+#include "profile.h"
 #include "progress.h"
 #include "text.h"
 
@@ -148,14 +149,14 @@ static void print_start(const struct flash_sweep *sweep)
 	fputc('\n', stderr);
 }
 
-/* The files asked for, of what was measured. */
+/* The files asked for, of what was measured; one that fails takes no other with it. */
 static int write_files(const struct flash_sweep *sweep, struct wick_diag *diag)
 {
-	int rc = csv_path ? flash_write_csv(sweep, csv_path, diag) : 0;
+	enum flash_lines kind = strcmp(lines, "depth") ? FLASH_LINES_THREADS : FLASH_LINES_DEPTH;
+	int csv = csv_path ? flash_write_csv(sweep, csv_path, diag) : 0;
+	int svg = svg_path ? flash_svg_write(sweep, kind, svg_path, diag) : 0;
 
-	if (!rc && svg_path)
-		rc = flash_svg_write(sweep, strcmp(lines, "depth") ? FLASH_LINES_THREADS : FLASH_LINES_DEPTH, svg_path, diag);
-	return rc;
+	return csv ? csv : svg;
 }
 
 /* The profile against the drive; what Ctrl-C leaves of it counts. */
@@ -188,6 +189,15 @@ static int save_profile_of(struct flash_sweep *sweep, char *profile_path, struct
 	return 0;
 }
 
+/* What comes of it, once it is measured: all that can be written, and the first error that there was. */
+static int keep(struct flash_sweep *sweep, bool whole, char *profile_path, struct wick_diag *diag)
+{
+	int rc = save_profile && whole ? save_profile_of(sweep, profile_path, diag) : 0;
+	int written = write_files(sweep, diag);
+
+	return rc ? rc : written;
+}
+
 /* All that was asked for. What was measured before Ctrl-C is written as if that were all; a profile takes all of it. */
 static int measure_and_write(struct flash_bench *bench, struct flash_sweep *sweep, struct flash_check *check,
 	struct wick_diag *diag)
@@ -205,10 +215,8 @@ static int measure_and_write(struct flash_bench *bench, struct flash_sweep *swee
 			sweep->planned == 1 ? "" : "s", save_profile && !whole ? "; no profile was saved" : "");
 		rc = 0;
 	}
-	if (!rc && save_profile && whole)
-		rc = save_profile_of(sweep, profile_path, diag);
 	if (!rc)
-		rc = write_files(sweep, diag);
+		rc = keep(sweep, whole, profile_path, diag);
 	if (!rc && check_points && whole)
 		rc = check_against_drive(bench, sweep, check, diag);
 	if (as_json && (sweep->count || sweep->check)) {
@@ -219,20 +227,24 @@ static int measure_and_write(struct flash_bench *bench, struct flash_sweep *swee
 	return rc;
 }
 
-/* What was asked for is measured, or nothing. */
-static int check_direct(const struct wick_file *file, struct wick_diag *diag)
+/* What was asked for is measured, or nothing; and what is to be kept has a place. */
+static int check_bench(const struct flash_bench *bench, struct wick_diag *diag)
 {
-	if (buffered || file->direct)
-		return 0;
-	return wick_diag_say(diag, -EOPNOTSUPP, "%s cannot be read directly: %s; --buffered measures it through the page cache",
-		file->path, file->why);
+	const struct wick_file *file = &bench->file;
+	struct wick_profile_key key;
+
+	if (!buffered && !file->direct)
+		return wick_diag_say(diag, -EOPNOTSUPP,
+			"%s cannot be read directly: %s; --buffered measures it through the page cache", file->path, file->why);
+	flash_profile_key(bench, &key);
+	return save_profile ? wick_profile_check(&key, diag) : 0;
 }
 
 static int measure_open(struct flash_bench *bench, struct wick_diag *diag)
 {
 	struct flash_sweep sweep = { .bench = bench, .rounds = rounds ? rounds : save_profile ? PROFILE_ROUNDS : 1 };
 	struct flash_check *check = calloc(1, sizeof(*check));
-	int rc = check_direct(&bench->file, diag);
+	int rc = check_bench(bench, diag);
 
 	sweep.cells = plan_cells(&sweep.planned);
 	if (!rc && (!sweep.cells || !check))
