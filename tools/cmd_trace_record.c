@@ -202,6 +202,8 @@ static int begin(struct recording *recording, struct reader *text, struct wick_d
 	int rc = take_text(recording, text, diag);
 
 	reader_close(text);
+	if (!rc && recording->bos >= 0 && wick_plan_of(recording->wick)->ctx < 2)
+		rc = wick_diag_say(diag, -EINVAL, "a context of 1 token has no room for text behind the one that texts begin with");
 	if (rc)
 		return rc;
 	recording->ids = calloc(model->n_ff, sizeof(uint32_t));

@@ -27,4 +27,5 @@ cmp r again
 : >empty
 refuse trace record model.gguf --text empty -o none
 refuse trace record model.gguf --text missing -o none
+refuse trace record model.gguf --text text -o none --ctx 1
 refuse trace record missing --text text -o none
