@@ -19,13 +19,35 @@ static const char *name_of(const struct opt *opt, char name[32])
 	return name;
 }
 
+/* What a file that is not there would have in common with another that was made: its folder, and its name there. */
+static const char *name_in_folder(const char *path, struct stat *folder)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char *within = slash ? strndup(path, (size_t)(name - path)) : strdup(".");
+	bool known = within && stat(within, folder) == 0;
+
+	free(within);
+	return known ? name : NULL;
+}
+
+/* Whether two that are not there would be one. */
+static bool would_be_same(const char *a, const char *b)
+{
+	struct stat x, y;
+	const char *name_a = name_in_folder(a, &x), *name_b = name_in_folder(b, &y);
+
+	if (!name_a || !name_b)
+		return !strcmp(a, b);
+	return x.st_dev == y.st_dev && x.st_ino == y.st_ino && !strcmp(name_a, name_b);
+}
+
 /* Whether writing one would change the other. Of devices only drives hold anything. */
 static bool is_same_file(const char *a, const char *b)
 {
 	struct stat x, y;
 
 	if (stat(a, &x) < 0 || stat(b, &y) < 0)
-		return !strcmp(a, b);
+		return would_be_same(a, b);
 	return x.st_dev == y.st_dev && x.st_ino == y.st_ino && (S_ISREG(x.st_mode) || S_ISBLK(x.st_mode));
 }
 

@@ -12,6 +12,11 @@ refuse run model.gguf -p a --logits link
 refuse run model.gguf -p a --stats other.gguf
 refuse run model.gguf -f text --stats ./text
 refuse run model.gguf -p a --stats new --logits new
+refuse run model.gguf -p a --stats new --logits ./new
+mkdir folder
+ln -s folder other-name
+refuse run model.gguf -p a --stats folder/new --logits other-name/../folder//new
+refuse run model.gguf -p a --stats other-name/new --logits "$PWD/folder/new"
 refuse run model.gguf -p a --mode sparse --trace trace --stats trace
 refuse run model.gguf -p a --stats nowhere/stats.json
 refuse trace synth -o model.gguf
