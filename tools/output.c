@@ -96,6 +96,8 @@ static int check_place(const char *path, struct wick_diag *diag)
 		return 0;
 	if (errno != ENOENT)
 		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
+	if (lstat(path, &info) == 0)
+		return wick_diag_say(diag, -ENOENT, "%s: is a link to a file that is not there", path);
 	folder = strdup(path);
 	if (!folder)
 		return -ENOMEM;

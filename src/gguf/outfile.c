@@ -40,6 +40,18 @@ static int check_unused(const char *path, struct wick_diag *diag)
 	return rc;
 }
 
+/* What has no file behind it: a name that is free, and not a link, which the new file would take the place of. */
+static int settle_free(struct wick_outfile *out, struct wick_diag *diag)
+{
+	struct stat status;
+
+	if (errno != ENOENT)
+		return fail(out, "cannot be written", diag);
+	if (lstat(out->path, &status) == 0)
+		return wick_diag_say(diag, -ENOENT, "%s: is a link to a file that is not there", out->path);
+	return 0;
+}
+
 /* Where the file will be in the end, the link at its name followed. */
 static int settle_path(struct wick_outfile *out, const char *path, struct wick_diag *diag)
 {
@@ -49,7 +61,7 @@ static int settle_path(struct wick_outfile *out, const char *path, struct wick_d
 	if (!out->path)
 		return wick_diag_say(diag, -ENOMEM, "%s: no memory to write it", path);
 	if (stat(path, &status) < 0)
-		return errno == ENOENT ? 0 : fail(out, "cannot be written", diag);
+		return settle_free(out, diag);
 	if (!S_ISREG(status.st_mode))
 		return wick_diag_say(diag, -EINVAL, "%s: is there already and is not a regular file", path);
 	free(out->path);

@@ -31,8 +31,8 @@ struct wick_outfile {
 };
 
 /* total_bytes is what will be written. An existing file of that name is replaced at the end, a symbolic link is
- * followed, anything else there is refused, and so is a file that a run is reading (-EBUSY): here, and again by finish
- * and commit, since writing takes long. */
+ * followed, anything else there is refused, a link to nowhere too, and so is a file that a run is reading (-EBUSY): here,
+ * and again by finish and commit, since writing takes long. */
 int wick_outfile_create(struct wick_outfile *out, const char *path, uint64_t total_bytes, struct wick_diag *diag);
 int wick_outfile_write(struct wick_outfile *out, const void *data, uint64_t bytes, struct wick_diag *diag);
 int wick_outfile_pad(struct wick_outfile *out, uint32_t align, struct wick_diag *diag); /* with zeros */

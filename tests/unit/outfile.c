@@ -258,6 +258,29 @@ static void long_names_are_refused(void)
 	assert_int_equal(folder_count(&folder), 0);
 }
 
+/* A link is kept, and what it leads to becomes the new file; where it leads to nothing, that is said. */
+static void links_are_followed(void)
+{
+	struct wick_diag diag = { "" };
+	struct wick_outfile out;
+	struct stat status;
+	char link_path[300];
+
+	snprintf(link_path, sizeof(link_path), "%s/link", folder.path);
+	assert_int_equal(symlink("out", link_path), 0);
+	assert_int_equal(wick_outfile_create(&out, link_path, 3, &diag), -ENOENT);
+	assert_non_null(strstr(diag.text, "is a link to a file that is not there"));
+	folder_write(&folder, "out", "old", 3);
+	assert_int_equal(wick_outfile_create(&out, link_path, 3, NULL), 0);
+	assert_int_equal(wick_outfile_write(&out, "new", 3, NULL), 0);
+	assert_int_equal(wick_outfile_commit(&out, NULL), 0);
+	assert_int_equal(lstat(link_path, &status), 0);
+	assert_true(S_ISLNK(status.st_mode));
+	assert_int_equal(unlink(link_path), 0);
+	assert_int_equal(unlink(out_path), 0);
+	assert_int_equal(folder_count(&folder), 0);
+}
+
 static void without_a_name_or_with(void **state)
 {
 	void (*const *test)(void) = *state;
@@ -305,7 +328,7 @@ static void has_no_name_here(void **state)
 
 static void (*const each[])(void) = {
 	comes_into_place, is_discarded, goes_round_what_is_there, fails_at_the_end, is_refused_to_readers, is_killed,
-	long_names_are_refused,
+	long_names_are_refused, links_are_followed,
 };
 
 #define EACH(i, name) { name, without_a_name_or_with, NULL, NULL, (void *)&each[i] }
@@ -321,6 +344,7 @@ int main(void)
 		EACH(4, "is refused to readers"),
 		EACH(5, "is killed"),
 		EACH(6, "long names are refused"),
+		EACH(7, "links are followed"),
 		cmocka_unit_test(other_errors_are_said),
 	};
 	int rc;

@@ -17,6 +17,9 @@ mkdir folder
 ln -s folder other-name
 refuse run model.gguf -p a --stats folder/new --logits other-name/../folder//new
 refuse run model.gguf -p a --stats other-name/new --logits "$PWD/folder/new"
+ln -s nowhere dangling
+refuse run model.gguf -p a --stats dangling --logits nowhere
+refuse trace synth -o dangling --layers 2 --ffn 64 --tokens 4
 refuse run model.gguf -p a --mode sparse --trace trace --stats trace
 refuse run model.gguf -p a --stats nowhere/stats.json
 refuse trace synth -o model.gguf
