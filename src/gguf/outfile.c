@@ -55,14 +55,12 @@ static int settle_free(struct wick_outfile *out, struct wick_diag *diag)
 /* Where the file will be in the end, the link at its name followed. */
 static int settle_path(struct wick_outfile *out, const char *path, struct wick_diag *diag)
 {
-	struct stat status;
-
 	out->path = strdup(path);
 	if (!out->path)
 		return wick_diag_say(diag, -ENOMEM, "%s: no memory to write it", path);
-	if (stat(path, &status) < 0)
+	if (stat(path, &out->old) < 0)
 		return settle_free(out, diag);
-	if (!S_ISREG(status.st_mode))
+	if (!S_ISREG(out->old.st_mode))
 		return wick_diag_say(diag, -EINVAL, "%s: is there already and is not a regular file", path);
 	free(out->path);
 	out->path = realpath(path, NULL);
@@ -147,6 +145,24 @@ static int take_name(struct wick_outfile *out, int (*put)(struct wick_outfile *o
 	return rc;
 }
 
+/* It is for whom the old one was, from the beginning. Its owner is kept where that is allowed, as it is to root; a file
+ * system that has no permissions of files gives both the same. */
+static int keep_access(const struct wick_outfile *out, struct wick_diag *diag)
+{
+	struct stat new;
+
+	if (!out->old.st_mode)
+		return 0;
+	if (fstat(out->fd, &new) < 0)
+		return fail(out, "cannot be created", diag);
+	if ((new.st_uid != out->old.st_uid || new.st_gid != out->old.st_gid) &&
+		fchown(out->fd, out->old.st_uid, out->old.st_gid) < 0 && errno != EPERM)
+		return fail(out, "keeping its owner", diag);
+	if (new.st_mode != out->old.st_mode && fchmod(out->fd, out->old.st_mode & 07777) < 0)
+		return fail(out, "keeping its permissions", diag);
+	return 0;
+}
+
 static int open_file(struct wick_outfile *out, struct wick_diag *diag)
 {
 	int rc;
@@ -160,7 +176,7 @@ static int open_file(struct wick_outfile *out, struct wick_diag *diag)
 	if (rc)
 		return fail(out, "cannot be created", diag);
 	out->direct = fcntl(out->fd, F_SETFL, O_DIRECT) == 0;
-	return 0;
+	return keep_access(out, diag);
 }
 
 /* Filesystems that cannot reserve room are written to as they are. */

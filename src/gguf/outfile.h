@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #define WICK_OUTFILE_BYTES (8u << 20) /* of memory, or of page cache on top where that cannot be avoided */
 
@@ -21,6 +22,7 @@ struct wick_outfile {
 	int fd, folder; /* folder: that the file is in */
 	char *path;
 	char *temporary; /* the name beside its own that was tried last */
+	struct stat old; /* what it will take the place of; all zero: nothing */
 	bool named;      /* it is there under that name */
 	bool in_place;   /* it is there under its own */
 	bool finished;
@@ -30,9 +32,9 @@ struct wick_outfile {
 	uint64_t flushed; /* of those, not in the buffer any more */
 };
 
-/* total_bytes is what will be written. An existing file of that name is replaced at the end, a symbolic link is
- * followed, anything else there is refused, a link to nowhere too, and so is a file that a run is reading (-EBUSY): here,
- * and again by finish and commit, since writing takes long. */
+/* total_bytes is what will be written. An existing file of that name is replaced at the end, by one with the same
+ * permissions; a symbolic link is followed, anything else there is refused, a link to nowhere too, and so is a file that a
+ * run is reading (-EBUSY): here, and again by finish and commit, since writing takes long. */
 int wick_outfile_create(struct wick_outfile *out, const char *path, uint64_t total_bytes, struct wick_diag *diag);
 int wick_outfile_write(struct wick_outfile *out, const void *data, uint64_t bytes, struct wick_diag *diag);
 int wick_outfile_pad(struct wick_outfile *out, uint32_t align, struct wick_diag *diag); /* with zeros */

@@ -258,6 +258,30 @@ static void long_names_are_refused(void)
 	assert_int_equal(folder_count(&folder), 0);
 }
 
+/* As the old file could be read; one that is new, as the umask says. */
+static void permissions_are_kept(void)
+{
+	static const mode_t modes[] = { 0600, 0444, 0666, 0 };
+	mode_t before = umask(027);
+	struct wick_outfile out;
+	struct stat status;
+
+	for (unsigned i = 0; i < WICK_COUNT_OF(modes); i++) {
+		if (modes[i]) {
+			folder_write(&folder, "out", "old", 3);
+			assert_int_equal(chmod(out_path, modes[i]), 0);
+		}
+		assert_int_equal(wick_outfile_create(&out, out_path, 3, NULL), 0);
+		assert_int_equal(fstat(out.fd, &status), 0);
+		assert_int_equal(status.st_mode & 07777, modes[i] ? modes[i] : 0640);
+		assert_int_equal(wick_outfile_commit(&out, NULL), 0);
+		assert_int_equal(stat(out_path, &status), 0);
+		assert_int_equal(status.st_mode & 07777, modes[i] ? modes[i] : 0640);
+		assert_int_equal(unlink(out_path), 0);
+	}
+	umask(before);
+}
+
 /* A link is kept, and what it leads to becomes the new file; where it leads to nothing, that is said. */
 static void links_are_followed(void)
 {
@@ -328,7 +352,7 @@ static void has_no_name_here(void **state)
 
 static void (*const each[])(void) = {
 	comes_into_place, is_discarded, goes_round_what_is_there, fails_at_the_end, is_refused_to_readers, is_killed,
-	long_names_are_refused, links_are_followed,
+	long_names_are_refused, links_are_followed, permissions_are_kept,
 };
 
 #define EACH(i, name) { name, without_a_name_or_with, NULL, NULL, (void *)&each[i] }
@@ -345,6 +369,7 @@ int main(void)
 		EACH(5, "is killed"),
 		EACH(6, "long names are refused"),
 		EACH(7, "links are followed"),
+		EACH(8, "permissions are kept"),
 		cmocka_unit_test(other_errors_are_said),
 	};
 	int rc;
