@@ -13,6 +13,21 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdlib.h>
+
+/* A zero byte, which few readers take in a string, becomes U+FFFD as what is not UTF-8 does. NULL: no memory. */
+static json_t *text_of(struct wick_gguf_string string)
+{
+	char *text = malloc(WICK_MAX(string.length, 1));
+	json_t *value = NULL;
+
+	for (uint64_t i = 0; text && i < string.length; i++)
+		text[i] = string.bytes[i] ? string.bytes[i] : '\xff';
+	if (text)
+		value = wick_json_text(text, string.length);
+	free(text);
+	return value;
+}
 
 static int set_string(json_t *info, const struct wick_gguf *gguf, const char *as, const char *key, struct wick_diag *diag)
 {
@@ -21,7 +36,7 @@ static int set_string(json_t *info, const struct wick_gguf *gguf, const char *as
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	return json_object_set_new(info, as, wick_json_text(text.bytes, text.length)) ? -ENOMEM : 0;
+	return json_object_set_new(info, as, text_of(text)) ? -ENOMEM : 0;
 }
 
 /* Everything that is a number, in one table. */
