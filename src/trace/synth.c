@@ -6,7 +6,9 @@
 
 #include "synth.h"
 
+#include "bits.h"
 #include "check.h"
+#include "memory_limits.h"
 #include "normal.h"
 
 #include <errno.h>
@@ -25,6 +27,8 @@ struct wick_synth_layer {
 
 struct synth {
 	const struct wick_trace_shape *shape;
+	int (*progress)(void *user, uint64_t bytes_done, uint64_t bytes_total);
+	void *user;
 	struct wick_synth_layer **layers;
 	struct wick_synth_token token;
 	struct wick_trace_writer *writer;
@@ -148,23 +152,51 @@ void wick_synth_layer_next(struct wick_synth_layer *layer, struct wick_synth_tok
 	}
 }
 
-static int begin(struct synth *synth, const char *path, struct wick_diag *diag)
+/* All layers are in memory at once: what has no room there would take hours to be found out. */
+static int check_room(const struct wick_trace_shape *shape, const char *path, struct wick_diag *diag)
+{
+	uint64_t layers = wick_mul(shape->layers, wick_mul(shape->n_ff, sizeof(double))), free_bytes = wick_free_bytes();
+	uint64_t bytes = wick_add(layers, wick_add(shape->n_ff * 4ull * sizeof(uint32_t), wick_trace_writer_bytes(shape)));
+
+	if (!free_bytes || bytes <= free_bytes) /* 0: not known */
+		return 0;
+	return wick_diag_say(diag, -ENOMEM, "%s: making it up takes %llu bytes of memory, and %llu are free", path,
+		(unsigned long long)bytes, (unsigned long long)free_bytes);
+}
+
+static bool is_stopped(const struct synth *synth, uint64_t bytes_done, uint64_t bytes_total)
+{
+	return synth->progress && synth->progress(synth->user, bytes_done, bytes_total);
+}
+
+static int make_layers(struct synth *synth, const char *path, struct wick_diag *diag)
 {
 	const struct wick_trace_shape *shape = synth->shape;
 	double c = solve(&shape->synthesis, shape->n_ff);
-	bool complete;
+
+	for (uint32_t l = 0; l < shape->layers; l++) {
+		if (is_stopped(synth, 0, 0))
+			return -ECANCELED;
+		synth->layers[l] = create(&shape->synthesis, c, l, shape->n_ff);
+		if (!synth->layers[l])
+			return wick_diag_say(diag, -ENOMEM, "%s: no memory to make it up", path);
+	}
+	return 0;
+}
+
+static int begin(struct synth *synth, const char *path, struct wick_diag *diag)
+{
+	const struct wick_trace_shape *shape = synth->shape;
+	int rc;
 
 	synth->layers = calloc(shape->layers, sizeof(*synth->layers));
 	synth->token.ids = calloc(shape->n_ff, sizeof(uint32_t));
 	synth->token.likely = calloc(shape->n_ff, sizeof(uint32_t));
 	synth->token.probability = calloc(shape->n_ff, sizeof(float));
-	complete = synth->layers && synth->token.ids && synth->token.likely && synth->token.probability;
-	for (uint32_t l = 0; complete && l < shape->layers; l++) {
-		synth->layers[l] = create(&shape->synthesis, c, l, shape->n_ff);
-		complete = synth->layers[l];
-	}
-	return complete ? wick_trace_create(&synth->writer, path, shape, diag) :
-		wick_diag_say(diag, -ENOMEM, "%s: no memory to make it up", path);
+	if (!synth->layers || !synth->token.ids || !synth->token.likely || !synth->token.probability)
+		return wick_diag_say(diag, -ENOMEM, "%s: no memory to make it up", path);
+	rc = make_layers(synth, path, diag);
+	return rc ? rc : wick_trace_create(&synth->writer, path, shape, diag);
 }
 
 static void end(struct synth *synth)
@@ -191,11 +223,13 @@ int wick_synth_write(const char *path, const struct wick_trace_shape *shape,
 	int (*progress)(void *user, uint64_t bytes_done, uint64_t bytes_total), void *user, struct wick_diag *diag)
 {
 	struct wick_trace_shape made = *shape;
-	struct synth synth = { .shape = &made };
+	struct synth synth = { .shape = &made, .progress = progress, .user = user };
 	int rc;
 
 	made.synthetic = made.lookahead = true;
 	rc = wick_synth_check(&made.synthesis, diag);
+	if (!rc)
+		rc = check_room(&made, path, diag);
 	if (!rc)
 		rc = begin(&synth, path, diag);
 	for (uint32_t token = 0; !rc && token < made.tokens; token++) {
@@ -203,7 +237,7 @@ int wick_synth_write(const char *path, const struct wick_trace_shape *shape,
 
 		for (uint32_t l = 0; !rc && l < made.layers; l++)
 			rc = add_layer(&synth, l, diag);
-		if (!rc && progress && token && progress(user, bytes, bytes / token * made.tokens))
+		if (!rc && token && is_stopped(&synth, bytes, bytes / token * made.tokens))
 			rc = -ECANCELED;
 	}
 	if (!rc) {

@@ -36,7 +36,7 @@ struct wick_synth_layer *wick_synth_layer_create(
 void wick_synth_layer_destroy(struct wick_synth_layer *layer); /* NULL is fine */
 void wick_synth_layer_next(struct wick_synth_layer *layer, struct wick_synth_token *token);
 
-/* Writes shape->tokens tokens. shape->synthetic and ->lookahead are taken as set. progress (bytes) may be NULL; a value
- * of it other than 0 ends it with -ECANCELED. */
+/* Writes shape->tokens tokens. shape->synthetic and ->lookahead are taken as set. progress (bytes;
+ * 0 of 0 before the first) may be NULL; a value of it other than 0 ends it with -ECANCELED. */
 int wick_synth_write(const char *path, const struct wick_trace_shape *shape,
 	int (*progress)(void *user, uint64_t bytes_done, uint64_t bytes_total), void *user, struct wick_diag *diag);

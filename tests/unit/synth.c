@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "normal.h"
+#include "trace_format.h"
 
 #include <errno.h>
 #include <math.h>
@@ -220,18 +221,27 @@ static void seeds_decide(void **state)
 static int stop(void *user, uint64_t done, uint64_t total)
 {
 	assert_true(done <= total);
-	return ++*(unsigned *)user == 2;
+	return --*(unsigned *)user == 0;
 }
 
 static void bad_ones_are_refused(void **state)
 {
 	struct wick_trace_shape shape = { .layers = 2, .n_ff = 500, .tokens = 9, .synthesis = { 1.0, 0.2, 5 } };
 	struct wick_diag diag = { "" };
-	unsigned calls = 0;
 
 	(void)state;
 	unlink(path);
-	assert_int_equal(wick_synth_write(path, &shape, stop, &calls, NULL), -ECANCELED);
+	for (unsigned calls = 1; calls < 9; calls++) { /* while layers are made, and tokens */
+		unsigned left = calls;
+
+		assert_int_equal(wick_synth_write(path, &shape, stop, &left, NULL), -ECANCELED);
+		assert_int_equal(left, 0);
+	}
+	shape.layers = WICK_TRACE_LAYERS_MAX;
+	shape.n_ff = WICK_TRACE_N_FF_MAX;
+	assert_int_equal(wick_synth_write(path, &shape, NULL, NULL, &diag), -ENOMEM);
+	assert_non_null(strstr(diag.text, ": making it up takes "));
+	diag.text[0] = 0;
 	shape.synthesis.active = 0.98;
 	assert_int_equal(wick_synth_write(path, &shape, NULL, NULL, &diag), -EINVAL);
 	assert_string_equal(diag.text, "an active share of 0.98: above 0, up to 0.97 is possible");
