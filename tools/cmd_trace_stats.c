@@ -96,6 +96,7 @@ static int measure(struct wick_diag *diag)
 	progress_begin(&progress, "");
 	stats.progress = show_layers;
 	stats.user = &progress;
+	stats.stop = interrupted;
 	if (!rc && svg_path)
 		rc = gnuplot_check(diag);
 	if (!rc)

@@ -151,12 +151,26 @@ static void find_friends(struct stats_curves *curves, const struct stats_layer *
 	curves->friends_of++;
 }
 
+/* Of some of the neurons, evenly spread. */
+static int find_all_friends(struct stats *stats, const struct stats_layer *layer, struct scratch *scratch)
+{
+	int rc = 0;
+
+	for (uint32_t id = 0; !rc && id < layer->n_ff; id += wick_div_up(layer->n_ff, FRIENDS_OF_MAX)) {
+		if (scratch->fires[id] >= FRIENDS_FIRES_MIN && scratch->fires[id] <= HOT * layer->tokens)
+			find_friends(&stats->curves, layer, scratch, id);
+		rc = stats_stopped(stats);
+	}
+	return rc;
+}
+
 int stats_curves_add(struct stats *stats, const struct stats_layer *layer, struct wick_diag *diag)
 {
 	struct stats_curves *curves = &stats->curves;
 	double distinct[STATS_WINDOW_MAX + 1] = { 0 };
 	uint64_t uses = layer->start[layer->tokens], reusable = uses - layer->start[1];
 	struct scratch scratch = { 0 };
+	int rc;
 
 	curves->windows = stats_distinct(layer, distinct);
 	if (!take(&scratch, layer->n_ff) || !curves->windows) {
@@ -168,11 +182,9 @@ int stats_curves_add(struct stats *stats, const struct stats_layer *layer, struc
 	curves->active[layer->layer] = (double)uses / layer->tokens / layer->n_ff;
 	curves->reused_uses += count_reused(layer, &scratch);
 	curves->reusable_uses += reusable;
-	for (uint32_t id = 0; id < layer->n_ff; id += wick_div_up(layer->n_ff, FRIENDS_OF_MAX))
-		if (scratch.fires[id] >= FRIENDS_FIRES_MIN && scratch.fires[id] <= HOT * layer->tokens)
-			find_friends(curves, layer, &scratch, id);
+	rc = find_all_friends(stats, layer, &scratch);
 	drop(&scratch);
-	return 0;
+	return rc;
 }
 
 /* Sums become means. */

@@ -23,13 +23,20 @@ static int no_memory(struct wick_diag *diag)
 	return wick_diag_say(diag, -ENOMEM, "no memory for the trace");
 }
 
+static int seek(struct loading *loading, uint32_t token, struct wick_diag *diag)
+{
+	int rc = stats_stopped(loading->stats);
+
+	return rc ? rc : wick_trace_seek(loading->stats->trace, token, diag);
+}
+
 static int count_all(struct loading *loading, struct wick_diag *diag)
 {
 	const struct wick_trace_shape *shape = loading->stats->shape;
 	int rc;
 
 	for (uint32_t token = 0; token < shape->tokens; token++) {
-		rc = wick_trace_seek(loading->stats->trace, token, diag);
+		rc = seek(loading, token, diag);
 		if (rc)
 			return rc;
 		for (uint32_t layer = 0; layer < shape->layers; layer++)
@@ -47,34 +54,45 @@ static void drop_group(struct loading *loading)
 	loading->first = loading->end;
 }
 
+static uint64_t layer_bytes(const struct loading *loading, uint32_t layer)
+{
+	uint64_t starts = (uint64_t)loading->stats->shape->tokens + 1;
+
+	return wick_add(wick_mul(loading->active[layer], sizeof(uint32_t)), starts * sizeof(uint64_t));
+}
+
+static int add_layer(struct loading *loading, struct wick_diag *diag)
+{
+	const struct wick_trace_shape *shape = loading->stats->shape;
+	struct stats_layer *layer = &loading->group[loading->end];
+
+	*layer = (struct stats_layer){ .layer = loading->end, .n_ff = shape->n_ff, .tokens = shape->tokens };
+	layer->start = calloc((uint64_t)shape->tokens + 1, sizeof(uint64_t));
+	layer->ids = calloc(WICK_MAX(loading->active[loading->end], 1), sizeof(uint32_t));
+	loading->end++;
+	return layer->start && layer->ids ? 0 : no_memory(diag);
+}
+
 /* Makes room for as many of the next layers as fit. */
 static int begin_group(struct loading *loading, struct wick_diag *diag)
 {
-	const struct wick_trace_shape *shape = loading->stats->shape;
-	uint64_t bytes = 0;
+	uint64_t most = loading->stats->group_bytes ? loading->stats->group_bytes : STATS_GROUP_BYTES, bytes = 0;
+	int rc = 0;
 
 	drop_group(loading);
-	while (loading->end < shape->layers) {
-		struct stats_layer *layer = &loading->group[loading->end];
-		uint64_t more = wick_mul(loading->active[loading->end], sizeof(uint32_t));
-
-		if (loading->end > loading->first && wick_add(bytes, more) > STATS_GROUP_BYTES)
+	while (!rc && loading->end < loading->stats->shape->layers) {
+		bytes = wick_add(bytes, layer_bytes(loading, loading->end));
+		if (loading->end > loading->first && bytes > most)
 			break;
-		bytes = wick_add(bytes, more);
-		*layer = (struct stats_layer){ .layer = loading->end, .n_ff = shape->n_ff, .tokens = shape->tokens };
-		loading->end++;
-		layer->start = calloc((uint64_t)shape->tokens + 1, sizeof(uint64_t));
-		layer->ids = malloc(more ? more : 1);
-		if (!layer->start || !layer->ids)
-			return no_memory(diag);
+		rc = add_layer(loading, diag);
 	}
-	return 0;
+	return rc;
 }
 
 static int load_group(struct loading *loading, struct wick_diag *diag)
 {
 	for (uint32_t token = 0; token < loading->stats->shape->tokens; token++) {
-		int rc = wick_trace_seek(loading->stats->trace, token, diag);
+		int rc = seek(loading, token, diag);
 
 		if (rc)
 			return rc;

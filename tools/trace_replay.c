@@ -60,13 +60,16 @@ static void sort_uses(struct replay *replay)
 }
 
 /* The chances of the trace's making; of a recorded one, those of its whole length. */
-static int tell_chances(struct replay *replay, const struct wick_trace_shape *shape)
+static int tell_chances(struct replay *replay, struct stats *stats)
 {
+	const struct wick_trace_shape *shape = stats->shape;
 	uint32_t n_ff = replay->layer->n_ff, *rank = calloc(n_ff, sizeof(*rank));
 	double *chance = calloc(n_ff, sizeof(*chance));
 
+	if (shape->synthetic && !stats->scale)
+		stats->scale = wick_synth_solve(&shape->synthesis, n_ff);
 	if (rank && chance && shape->synthetic)
-		wick_synth_chances(&shape->synthesis, replay->layer->layer, n_ff, chance, rank);
+		wick_synth_chances(&shape->synthesis, stats->scale, replay->layer->layer, n_ff, chance, rank);
 	for (uint32_t id = 0; rank && chance && id < n_ff; id++)
 		replay->key[id] = shape->synthetic ? (uint32_t)(chance[id] * (double)NEVER) :
 			(uint32_t)(replay->first_use[id + 1] - replay->first_use[id]);
@@ -198,19 +201,21 @@ static int replay_begin(struct replay *replay, struct wick_diag *diag)
 }
 
 /* One method at one capacity, from an empty matrix. */
-static int run_method(struct replay *replay, const struct wick_trace_shape *shape, enum stats_method method,
-	uint64_t *read, struct wick_diag *diag)
+static int run_method(struct replay *replay, struct stats *stats, enum stats_method method, uint64_t *read,
+	struct wick_diag *diag)
 {
 	uint32_t n_ff = replay->layer->n_ff;
 	uint64_t bytes = wick_cache_bytes(n_ff, replay->rows, STRIDE) + wick_policy_bytes(n_ff, replay->rows);
-	int rc = wick_mem_reserve(&replay->mem, bytes, diag);
+	int rc = stats_stopped(stats);
 
+	if (!rc)
+		rc = wick_mem_reserve(&replay->mem, bytes, diag);
 	if (rc)
 		return rc;
 	wick_cache_init(&replay->cache, n_ff, replay->rows, STRIDE, &replay->mem);
 	sort_uses(replay);
 	if (method == STATS_TOLD)
-		rc = tell_chances(replay, shape);
+		rc = tell_chances(replay, stats);
 	if (!rc)
 		*read += method <= STATS_TOLD ? run_by_key(replay, method == STATS_BELADY) :
 			run_by_policy(replay, stats_method_names[method]);
@@ -245,7 +250,7 @@ int stats_replay_add(struct stats *stats, const struct stats_layer *layer, struc
 		into->rows += replay.rows;
 		into->window += (double)replay.window / stats->shape->layers;
 		for (enum stats_method method = 0; !rc && method < STATS_METHODS; method++)
-			rc = run_method(&replay, stats->shape, method, &into->read[method], diag);
+			rc = run_method(&replay, stats, method, &into->read[method], diag);
 	}
 	replay_end(&replay);
 	return rc;

@@ -7,9 +7,11 @@
 
 #include "trace.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 
-#define STATS_GROUP_BYTES (256u << 20) /* of active neurons in memory; a single layer may take more */
+#define STATS_GROUP_BYTES (256u << 20) /* of layers in memory; a single one may take more */
 #define STATS_CAPACITIES_MAX 16
 #define STATS_WINDOW_MAX 128 /* tokens, of the curve of distinct neurons */
 #define STATS_FRIENDS 4
@@ -61,9 +63,18 @@ struct stats {
 	struct stats_curves curves;
 	struct stats_replay replay[STATS_CAPACITIES_MAX];
 	unsigned capacities;
+	double scale; /* of a made-up trace's chances, wick_synth_solve(); 0: not known yet */
+	uint64_t group_bytes; /* 0: STATS_GROUP_BYTES */
 	int (*progress)(void *user, uint64_t done, uint64_t total);
 	void *user;
+	bool (*stop)(void); /* asked within a layer; NULL: never */
 };
+
+/* -ECANCELED once stop says so. */
+static inline int stats_stopped(const struct stats *stats)
+{
+	return stats->stop && stats->stop() ? -ECANCELED : 0;
+}
 
 /* Calls visit for every layer in order. */
 int stats_each_layer(struct stats *stats, int (*visit)(struct stats *stats, const struct stats_layer *layer,

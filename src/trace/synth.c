@@ -55,7 +55,7 @@ static double mean_chance(double c, double zipf, uint32_t n_ff)
 }
 
 /* c by bisection of its logarithm: at e^-64 the mean is below any share that is asked for, at n_ff^zipf it is CHANCE_MAX. */
-static double solve(const struct wick_trace_synthesis *synthesis, uint32_t n_ff)
+double wick_synth_solve(const struct wick_trace_synthesis *synthesis, uint32_t n_ff)
 {
 	double low = -64, high = synthesis->zipf * log(n_ff);
 
@@ -90,13 +90,13 @@ static void draw_chances(struct wick_random *random, const struct wick_trace_syn
 		chance[i] = fmin(CHANCE_MAX, c * pow(rank[i] + 1.0, -synthesis->zipf));
 }
 
-void wick_synth_chances(
-	const struct wick_trace_synthesis *synthesis, uint32_t layer, uint32_t n_ff, double *chance, uint32_t *rank)
+void wick_synth_chances(const struct wick_trace_synthesis *synthesis, double c, uint32_t layer, uint32_t n_ff,
+	double *chance, uint32_t *rank)
 {
 	struct wick_random random;
 
 	seed_layer(&random, synthesis->seed, layer);
-	draw_chances(&random, synthesis, solve(synthesis, n_ff), n_ff, chance, rank);
+	draw_chances(&random, synthesis, c, n_ff, chance, rank);
 }
 
 void wick_synth_layer_destroy(struct wick_synth_layer *layer)
@@ -129,7 +129,7 @@ static struct wick_synth_layer *create(const struct wick_trace_synthesis *synthe
 struct wick_synth_layer *wick_synth_layer_create(
 	const struct wick_trace_synthesis *synthesis, uint32_t layer, uint32_t n_ff)
 {
-	return create(synthesis, solve(synthesis, n_ff), layer, n_ff);
+	return create(synthesis, wick_synth_solve(synthesis, n_ff), layer, n_ff);
 }
 
 /* Most neurons are too unlikely for their probability to be worth its computation: that is seen from its argument. */
@@ -172,7 +172,7 @@ static bool is_stopped(const struct synth *synth, uint64_t bytes_done, uint64_t 
 static int make_layers(struct synth *synth, const char *path, struct wick_diag *diag)
 {
 	const struct wick_trace_shape *shape = synth->shape;
-	double c = solve(&shape->synthesis, shape->n_ff);
+	double c = wick_synth_solve(&shape->synthesis, shape->n_ff);
 
 	for (uint32_t l = 0; l < shape->layers; l++) {
 		if (is_stopped(synth, 0, 0))

@@ -19,9 +19,12 @@
 /* Whether shape->synthesis can be had; a sentence about --zipf or --active when not. */
 int wick_synth_check(const struct wick_trace_synthesis *synthesis, struct wick_diag *diag);
 
-/* The chance of each neuron of a layer (n_ff). rank is scratch (n_ff). */
-void wick_synth_chances(
-	const struct wick_trace_synthesis *synthesis, uint32_t layer, uint32_t n_ff, double *chance, uint32_t *rank);
+/* c, the same for all layers of so many neurons; takes as long as 64 layers' chances. */
+double wick_synth_solve(const struct wick_trace_synthesis *synthesis, uint32_t n_ff);
+
+/* The chance of each neuron of a layer (n_ff), by that c. rank is scratch (n_ff). */
+void wick_synth_chances(const struct wick_trace_synthesis *synthesis, double c, uint32_t layer, uint32_t n_ff,
+	double *chance, uint32_t *rank);
 
 /* A layer's tokens one after the other, without a file. */
 struct wick_synth_token {

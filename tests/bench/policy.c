@@ -45,6 +45,7 @@ static double now_us(void)
 static void begin(const char *name, uint32_t rows)
 {
 	const struct wick_trace_synthesis paper = { .zipf = 1.44, .active = 0.10, .seed = 1 };
+	double c = wick_synth_solve(&paper, N_FF);
 	uint32_t *rank = calloc(N_FF, sizeof(*rank));
 
 	for (unsigned l = 0; l < LAYERS; l++) {
@@ -54,7 +55,7 @@ static void begin(const char *name, uint32_t rows)
 		wick_require(wick_mem_reserve(&layer->mem, bytes, NULL) == 0);
 		wick_cache_init(&layer->cache, N_FF, rows, STRIDE, &layer->mem);
 		layer->policy = wick_policy_init(wick_policy_find(name), N_FF, rows, 5, &layer->mem);
-		wick_synth_chances(&paper, l, N_FF, layer->chance, rank);
+		wick_synth_chances(&paper, c, l, N_FF, layer->chance, rank);
 	}
 	free(rank);
 }

@@ -2,15 +2,20 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 /* The figures of wick trace stats against their definitions, on traces small enough to try everything: Belady's reads are
- * the fewest of all ways to evict, lru's those of a list in order of use, distinct neurons those of a union. */
+ * the fewest of all ways to evict, lru's those of a list in order of use, distinct neurons those of a union. And how a trace
+ * is gone through: in bounded memory, until it is stopped. */
 
 #include "bits.h"
+#include "check.h"
+#include "synth.h"
 #include "trace_stats.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -19,7 +24,54 @@
 #define ROWS 4
 #define ALL (1u << N_FF)
 
+/* A trace of a file: more tokens than neurons, so that where each begins takes more than what they are. */
+#define LONG_LAYERS 16
+#define LONG_TOKENS 20000
+#define LONG_GROUP (512u << 10)
+#define LONG_ELSE (64u << 10) /* memory beside a group */
+
 static uint64_t random_state = 5;
+static char path[300];
+static size_t held, held_max; /* bytes that the program's parts have allocated */
+static unsigned solved, visited, stops_left;
+
+void *__real_malloc(size_t bytes);
+void *__wrap_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+void __real_free(void *place);
+void __wrap_free(void *place);
+double __real_wick_synth_solve(const struct wick_trace_synthesis *synthesis, uint32_t n_ff);
+double __wrap_wick_synth_solve(const struct wick_trace_synthesis *synthesis, uint32_t n_ff);
+
+static void *note(void *place)
+{
+	held += malloc_usable_size(place);
+	held_max = WICK_MAX(held_max, held);
+	return place;
+}
+
+void *__wrap_malloc(size_t bytes)
+{
+	return note(__real_malloc(bytes));
+}
+
+void *__wrap_calloc(size_t count, size_t bytes)
+{
+	return note(__real_calloc(count, bytes));
+}
+
+void __wrap_free(void *place)
+{
+	held -= malloc_usable_size(place);
+	__real_free(place);
+}
+
+double __wrap_wick_synth_solve(const struct wick_trace_synthesis *synthesis, uint32_t n_ff)
+{
+	solved++;
+	return __real_wick_synth_solve(synthesis, n_ff);
+}
 
 /* xorshift64* */
 static uint32_t pick(uint32_t below)
@@ -154,13 +206,99 @@ static void distinct_is_a_union(void **state)
 	}
 }
 
+static void open_made(struct stats *stats, uint32_t layers, uint32_t n_ff, uint32_t tokens)
+{
+	struct wick_trace_shape shape = { .layers = layers, .n_ff = n_ff, .tokens = tokens, .synthesis = { 1, 0.2, 1 } };
+
+	memset(stats, 0, sizeof(*stats));
+	assert_int_equal(wick_synth_write(path, &shape, NULL, NULL, NULL), 0);
+	assert_int_equal(wick_trace_open(&stats->trace, path, NULL), 0);
+	stats->shape = wick_trace_shape(stats->trace);
+	stats->capacities = 2;
+	stats->replay[0].share = 0.5;
+	stats->replay[1].share = 1;
+	visited = solved = 0;
+}
+
+static int count_visits(struct stats *stats, const struct stats_layer *layer, struct wick_diag *diag)
+{
+	(void)stats;
+	(void)diag;
+	assert_int_equal(layer->layer, visited++);
+	return 0;
+}
+
+static void memory_is_bounded(void **state)
+{
+	static struct stats stats;
+	size_t before;
+
+	(void)state;
+	open_made(&stats, LONG_LAYERS, 4, LONG_TOKENS);
+	stats.group_bytes = LONG_GROUP;
+	before = held_max = held;
+	assert_int_equal(stats_each_layer(&stats, count_visits, NULL), 0);
+	assert_int_equal(visited, LONG_LAYERS);
+	assert_in_range(held_max - before, LONG_GROUP / 2, LONG_GROUP + LONG_ELSE);
+	assert_true(held == before);
+	wick_trace_close(stats.trace);
+}
+
+static bool stop(void)
+{
+	return stops_left-- == 0;
+}
+
+/* At any token of a pass, and between the methods. */
+static void it_can_be_stopped(void **state)
+{
+	unsigned asked = 0;
+	int rc = -ECANCELED;
+
+	(void)state;
+	for (; rc == -ECANCELED; asked++) {
+		static struct stats stats;
+
+		open_made(&stats, 2, 8, 5);
+		stats.stop = stop;
+		stops_left = asked;
+		rc = stats_each_layer(&stats, stats_replay_add, NULL);
+		assert_true(rc == 0 || rc == -ECANCELED);
+		wick_trace_close(stats.trace);
+	}
+	assert_int_equal(asked - 1, 2 * 5 + 2 * 2 * STATS_METHODS);
+}
+
+static void chances_are_solved_for_once(void **state)
+{
+	static struct stats stats;
+
+	(void)state;
+	open_made(&stats, 3, 8, 5);
+	assert_int_equal(stats_each_layer(&stats, stats_replay_add, NULL), 0);
+	assert_int_equal(solved, 1);
+	wick_trace_close(stats.trace);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(belady_reads_the_fewest),
 		cmocka_unit_test(lru_is_a_list),
 		cmocka_unit_test(distinct_is_a_union),
+		cmocka_unit_test(memory_is_bounded),
+		cmocka_unit_test(it_can_be_stopped),
+		cmocka_unit_test(chances_are_solved_for_once),
 	};
+	const char *temporary = getenv("TMPDIR");
+	char folder[256];
+	int failed;
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	snprintf(folder, sizeof(folder), "%.200s/wick-stats-XXXXXX", temporary ? temporary : "/tmp");
+	wick_require(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/trace", folder);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(path);
+	rmdir(folder);
+	return failed;
 }

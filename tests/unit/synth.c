@@ -111,7 +111,7 @@ static void use_is_the_papers(void **state)
 	struct wick_trace *trace;
 
 	(void)state;
-	wick_synth_chances(&paper.synthesis, 0, N_FF, chance, rank);
+	wick_synth_chances(&paper.synthesis, wick_synth_solve(&paper.synthesis, N_FF), 0, N_FF, chance, rank);
 	s1 = by_arithmetic(chance, 1);
 	s5 = by_arithmetic(chance, 5);
 	s6 = by_arithmetic(chance, 6);
@@ -132,6 +132,7 @@ static void neurons_fire_by_their_chances(void **state)
 	static double chance[LAYERS][N_FF], variance, sum;
 	static uint32_t rank[N_FF], ids[N_FF], fired[LAYERS][N_FF];
 	struct wick_trace *trace = made(&paper);
+	double c = wick_synth_solve(&paper.synthesis, N_FF);
 	unsigned same = 0;
 
 	(void)state;
@@ -142,7 +143,7 @@ static void neurons_fire_by_their_chances(void **state)
 				fired[layer][ids[count]]++;
 	}
 	for (unsigned layer = 0; layer < LAYERS; layer++) {
-		wick_synth_chances(&paper.synthesis, layer, N_FF, chance[layer], rank);
+		wick_synth_chances(&paper.synthesis, c, layer, N_FF, chance[layer], rank);
 		for (unsigned i = 0; i < N_FF; i++) {
 			double p = chance[layer][i], off = fired[layer][i] - TOKENS * p;
 
