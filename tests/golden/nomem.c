@@ -2,11 +2,12 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 /* Memory runs out at each allocation in turn: opening, planning, packing, ordering, training, importing and making up a
- * trace end with -ENOMEM and a sentence, give back all they had, and leave no file.
+ * trace end with -ENOMEM and a sentence, give back all they had - blocks, mappings, descriptors and threads - and leave
+ * no file.
  *
- * The library's calls of malloc and its relatives come here (the linker's --wrap). The k-th of an operation fails, for k
- * from the first on, until the operation needs no more and succeeds. What other libraries allocate for themselves does not
- * fail: jansson, for one, takes that for a mistake in the text.
+ * The library's calls of malloc and its relatives, of mmap, and for threads and rings come here (the linker's --wrap).
+ * The k-th of an operation fails, for k from the first on, until the operation needs no more and succeeds. What other
+ * libraries allocate for themselves does not fail: jansson, for one, takes that for a mistake in the text.
  */
 
 #include "fixture.h"
@@ -14,6 +15,7 @@
 
 #include "bits.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -21,11 +23,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #define BLOCKS_MAX 65536
+#define LEAVE_S 20 /* for threads that were joined to be gone from /proc */
 
 /* With a sanitizer, which takes its time, one in so many fails. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -42,6 +47,11 @@ void *__real_aligned_alloc(size_t align, size_t bytes);
 char *__real_strdup(const char *text);
 char *__real_strndup(const char *text, size_t bytes);
 int __real_vasprintf(char **text, const char *format, va_list args);
+int __real_posix_memalign(void **block, size_t align, size_t bytes);
+void *__real_mmap64(void *where, size_t bytes, int access, int flags, int fd, off64_t offset);
+int __real_munmap(void *where, size_t bytes);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*fn)(void *arg), void *arg);
+int __real_io_uring_queue_init_params(unsigned places, void *ring, void *params);
 void __real_free(void *block);
 void *__wrap_malloc(size_t bytes);
 void *__wrap_calloc(size_t count, size_t bytes);
@@ -51,11 +61,17 @@ void *__wrap_aligned_alloc(size_t align, size_t bytes);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t bytes);
 int __wrap_asprintf(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int __wrap_posix_memalign(void **block, size_t align, size_t bytes);
+void *__wrap_mmap64(void *where, size_t bytes, int access, int flags, int fd, off64_t offset);
+int __wrap_munmap(void *where, size_t bytes);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*fn)(void *arg), void *arg);
+int __wrap_io_uring_queue_init_params(unsigned places, void *ring, void *params);
 void __wrap_free(void *block);
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of all below */
 static void *blocks[BLOCKS_MAX]; /* that the library has, the first block_count; in no order */
 static size_t block_count;
+static uint64_t mapped_pages; /* that the library has */
 static uint64_t calls, failing_call; /* 0: none fails */
 
 /* Counts a call; true when it has to fail. */
@@ -147,14 +163,143 @@ int __wrap_asprintf(char **text, const char *format, ...)
 	return length;
 }
 
+int __wrap_posix_memalign(void **block, size_t align, size_t bytes)
+{
+	int error = fails() ? ENOMEM : __real_posix_memalign(block, align, bytes);
+
+	note(error ? NULL : *block);
+	return error;
+}
+
+static uint64_t pages_of(size_t bytes)
+{
+	return wick_div_up(bytes, (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
+void *__wrap_mmap64(void *where, size_t bytes, int access, int flags, int fd, off64_t offset)
+{
+	void *mapped = fails() ? MAP_FAILED : __real_mmap64(where, bytes, access, flags, fd, offset);
+
+	pthread_mutex_lock(&mutex);
+	mapped_pages += mapped == MAP_FAILED ? 0 : pages_of(bytes);
+	pthread_mutex_unlock(&mutex);
+	return mapped;
+}
+
+/* Of what is mapped; parts are whole pages. */
+int __wrap_munmap(void *where, size_t bytes)
+{
+	int code = __real_munmap(where, bytes);
+
+	pthread_mutex_lock(&mutex);
+	mapped_pages -= code ? 0 : pages_of(bytes);
+	pthread_mutex_unlock(&mutex);
+	return code;
+}
+
+/* For want of memory glibc says EAGAIN; so that there is one code to look for, this does not. */
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*fn)(void *arg), void *arg)
+{
+	return fails() ? ENOMEM : __real_pthread_create(thread, attributes, fn, arg);
+}
+
+int __wrap_io_uring_queue_init_params(unsigned places, void *ring, void *params)
+{
+	return fails() ? -ENOMEM : __real_io_uring_queue_init_params(places, ring, params);
+}
+
 void __wrap_free(void *block)
 {
 	forget(block);
 	__real_free(block);
 }
 
+/* Mappings of files and rings, whoever made them. Those without one are libc's too, which keeps stacks and arenas. */
+static unsigned file_mappings(void)
+{
+	FILE *file = fopen("/proc/self/maps", "re");
+	unsigned long long inode;
+	char line[PATH_MAX + 128];
+	unsigned count = 0;
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		count += sscanf(line, "%*s %*s %*s %*s %llu", &inode) == 1 && inode;
+	fclose(file);
+	return count;
+}
+
+/* The kernel's own, which serve io_uring for the process, come and go as it pleases. */
+static bool is_ours(const char *task)
+{
+	char path[PATH_MAX], name[32] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task);
+	file = fopen(path, "re");
+	if (!file || !fgets(name, sizeof(name), file))
+		name[0] = 0; /* it ended */
+	if (file)
+		fclose(file);
+	return name[0] && strncmp(name, "iou-", 4);
+}
+
+static unsigned threads(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *task;
+	unsigned count = 0;
+
+	assert_non_null(tasks);
+	while ((task = readdir(tasks)))
+		count += task->d_name[0] != '.' && is_ours(task->d_name);
+	closedir(tasks);
+	return count;
+}
+
+/* What the process has. */
+struct holdings {
+	size_t blocks;
+	uint64_t pages;
+	unsigned mappings, descriptors, threads, entries;
+};
+
+static struct holdings look(void)
+{
+	return (struct holdings){ .blocks = block_count, .pages = mapped_pages, .mappings = file_mappings(),
+		.descriptors = folder_entries("/proc/self/fd"), .threads = threads(),
+		.entries = folder_entries(at.scratch) };
+}
+
+/* A thread is in /proc for a moment after it was joined. */
+static void await_threads(unsigned wanted)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+
+	for (unsigned i = 0; i < LEAVE_S * 1000 && threads() > wanted; i++)
+		nanosleep(&moment, NULL);
+}
+
+/* NULL, or what there is more or less of. */
+static const char *differs(const struct holdings *before)
+{
+	struct holdings now;
+
+	await_threads(before->threads);
+	now = look();
+	if (now.blocks != before->blocks)
+		return "blocks";
+	if (now.pages != before->pages || now.mappings != before->mappings)
+		return "mappings";
+	if (now.descriptors != before->descriptors)
+		return "descriptors";
+	if (now.threads != before->threads)
+		return "threads";
+	return now.entries != before->entries ? "files" : NULL;
+}
+
 /* Opens it and takes two steps. */
-static int answer(const char *path, const char *with_trace, struct wick_diag *diag)
+static int answer(const char *path, const char *io, const char *with_trace, struct wick_diag *diag)
 {
 	const uint32_t ids[3] = { 5, 6, 7 };
 	struct wick_options options;
@@ -163,7 +308,7 @@ static int answer(const char *path, const char *with_trace, struct wick_diag *di
 
 	wick_options_init(&options);
 	options.mode = "sparse";
-	options.io = "pread";
+	options.io = io;
 	options.threads = 2;
 	options.ctx = 32;
 	options.all_logits = true;
@@ -179,17 +324,27 @@ static int answer(const char *path, const char *with_trace, struct wick_diag *di
 
 static int open_it(struct wick_diag *diag)
 {
-	return answer(at.model, NULL, diag);
+	return answer(at.model, "pread", NULL, diag);
 }
 
 static int open_predicted(struct wick_diag *diag)
 {
-	return answer(at.predicted, NULL, diag);
+	return answer(at.predicted, "pread", NULL, diag);
+}
+
+static int open_uring(struct wick_diag *diag)
+{
+	return answer(at.predicted, "uring", NULL, diag);
+}
+
+static int open_mmap(struct wick_diag *diag)
+{
+	return answer(at.predicted, "mmap", NULL, diag);
 }
 
 static int open_with_trace(struct wick_diag *diag)
 {
-	return answer(at.predicted, at.trace, diag);
+	return answer(at.predicted, "pread", at.trace, diag);
 }
 
 static int plan_it(struct wick_diag *diag)
@@ -237,31 +392,53 @@ struct operation {
 	unsigned slow;  /* one in so many fails; 0: each */
 };
 
+/* What libraries keep for good they take at their first use, and OpenBLAS's threads are ended. */
+static struct holdings get_ready(const struct operation *operation)
+{
+	size_t blocks_before = block_count;
+
+	assert_int_equal(operation->run(NULL), 0);
+	remove_outputs();
+	assert_int_equal(block_count, blocks_before);
+	return look();
+}
+
+/* One run with the k-th call failing. */
+static int run_failing(const struct operation *operation, uint64_t k, const struct holdings *before)
+{
+	struct wick_diag diag = { 0 };
+	const char *other;
+	int code;
+
+	calls = 0;
+	failing_call = k;
+	code = operation->run(&diag);
+	failing_call = 0;
+	if (code && (code != -ENOMEM || !diag.text[0]))
+		fail_msg("allocation %llu fails: %d, \"%s\"", (unsigned long long)k, code, diag.text);
+	if (!code)
+		remove_outputs();
+	other = differs(before);
+	if (other)
+		fail_msg("allocation %llu fails: there are other %s than before", (unsigned long long)k, other);
+	return code;
+}
+
 static void out_of_memory_anywhere(void **state)
 {
 	const struct operation *operation = *state;
-	unsigned entries = folder_entries(at.scratch);
-	size_t before = block_count;
 	uint64_t k = 0, step = operation->slow ? operation->slow : STEP;
+	struct holdings before;
 	int code = -1;
 
+	if (operation->run == open_uring && !uring_allowed())
+		skip();
 	if (operation->fixture)
 		fixture_folder(at.source, operation->fixture);
+	before = get_ready(operation);
 	while (code) {
-		struct wick_diag diag = { 0 };
-
-		calls = 0;
-		failing_call = k += k ? step : 1;
-		code = operation->run(&diag);
-		failing_call = 0;
-		if (code && (code != -ENOMEM || !diag.text[0]))
-			fail_msg("allocation %llu fails: %d, \"%s\"", (unsigned long long)k, code, diag.text);
-		if (!code)
-			remove_outputs();
-		if (block_count != before)
-			fail_msg("allocation %llu fails: %zu blocks leak", (unsigned long long)k, block_count - before);
-		if (folder_entries(at.scratch) != entries)
-			fail_msg("allocation %llu fails: a file is left", (unsigned long long)k);
+		k += k ? step : 1;
+		code = run_failing(operation, k, &before);
 		if (!code && calls >= k)
 			code = 1; /* it could do without: go on */
 	}
@@ -279,6 +456,8 @@ static const struct operation operations[] = {
 	{ "open", NULL, open_it, 20 },
 	{ "open with predictors", NULL, open_predicted, 30 },
 	{ "open with a trace", NULL, open_with_trace, 30 },
+	{ "open by io_uring", NULL, open_uring, 30 },
+	{ "open by mmap", NULL, open_mmap, 30 },
 	{ "plan", NULL, plan_it, 20, .slow = 9 }, /* it measures */
 	{ "verify", NULL, operations_verify, 10 },
 	{ "info", NULL, operations_info, 10 },
@@ -295,8 +474,8 @@ static const struct operation operations[] = {
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(0), TEST(1), TEST(2), TEST(3), TEST(4), TEST(5), TEST(6), TEST(7), TEST(8),
-		TEST(9), TEST(10), TEST(11), TEST(12) };
+	const struct CMUnitTest tests[] = { TEST(0), TEST(1), TEST(2), TEST(3), TEST(4), TEST(5), TEST(6), TEST(7),
+		TEST(8), TEST(9), TEST(10), TEST(11), TEST(12), TEST(13), TEST(14) };
 
 	return cmocka_run_group_tests(tests, operations_make, clean_up);
 }
