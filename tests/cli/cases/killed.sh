@@ -1,13 +1,48 @@
 # Killed at any moment, pack, in natural order or another, train and import leave the old file or the new one under its
-# name. Nothing is beside it where files can be without a name; but for the moment in which a file that is complete has
-# its temporary name and not yet its own.
-# WICK_EXHAUSTIVE=1 kills 50 times each.
+# name, or none where there was none. Nothing is beside it where files can be without a name; but for the moment in which
+# a file that is complete has its temporary name and not yet its own.
+# WICK_EXHAUSTIVE=1 kills 50 times each; WICK_SEED=N draws the same moments again.
 packed plain-f32
 rounds=${WICK_EXHAUSTIVE:+50}
 mv model.gguf old
-sum_old=$(cksum <old)
+seed=${WICK_SEED:-$RANDOM}
+RANDOM=$seed
+failed=
+
+wrong() {
+	echo "$*"
+	failed=1
+}
 
 nameless=$(python3 -c 'import os; os.open(".", os.O_TMPFILE | os.O_WRONLY); print("yes")' 2>/dev/null)
+
+# kill.py MILLISECONDS WHEN FILE COMMAND...: kills it so long after it began or, WHEN being "writing", after it began to
+# write FILE. Says its exit status, -9 where it was alive, and whether it was writing then.
+cat >kill.py <<'PY'
+import glob, os, signal, subprocess, sys, time
+after, when, file, *words = sys.argv[1:]
+
+def writes(pid):
+    try:
+        links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    except (FileNotFoundError, PermissionError):  # it ended, or closed the file
+        links = []
+    return any(link.startswith(os.getcwd() + "/#") and link.endswith("(deleted)") for link in links) or bool(
+        glob.glob(file + ".*.part"))
+
+command = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+while when == "writing" and not writes(command.pid) and command.poll() is None:
+    pass
+time.sleep(int(after) / 1000)
+command.send_signal(signal.SIGSTOP)
+writing = writes(command.pid)
+command.send_signal(signal.SIGKILL)
+print(command.wait(), int(writing))
+PY
+
+sum() {
+	if [ -e "$1" ]; then cksum <"$1"; else echo none; fi
+}
 
 # tidy NAME ROUND SUM FILE: removes what is left beside it, which is to be complete
 tidy() {
@@ -15,7 +50,7 @@ tidy() {
 
 	for left in "$4".*.part; do
 		[ -e "$left" ] || continue
-		[ -z "$nameless" ] || [ "$(cksum <"$left")" = "$3" ] || echo "$1, round $2: $left is left"
+		[ -z "$nameless" ] || [ "$(sum "$left")" = "$3" ] || wrong "$1, round $2: $left is left"
 		rm "$left"
 	done
 }
@@ -28,65 +63,80 @@ time_of() {
 	most=$((($(date +%s%N) - begun) * 11 / 10000000 + 1))
 }
 
-# killed COMMAND...
+# killed ROUND FILE COMMAND...: at any moment, within `most` milliseconds or, in two rounds of four, within `soon` after
+# it began to write. Where a kill came too late the next ones come sooner, else a little later.
 killed() {
-	local pid after=$((RANDOM % most))
+	local round=$1 said
+	shift
 
-	"$@" >/dev/null 2>&1 &
-	pid=$!
-	sleep $(printf %d.%03d $((after / 1000)) $((after % 1000)))
-	kill -KILL $pid 2>/dev/null
-	wait $pid 2>/dev/null
+	if ((round & 2)); then
+		said=$(python3 kill.py $((RANDOM * soon / 32768)) writing "$@")
+		[ "${said% *}" = 0 ] && soon=$((soon / 2)) || soon=$((soon + soon / 16 + 1))
+	else
+		said=$(python3 kill.py $((RANDOM * most / 32768)) anytime "$@")
+		[ "${said% *}" = 0 ] && most=$((most * 9 / 10 + 1)) || most=$((most + most / 32 + 1))
+	fi
+	status=${said% *}
+	[ "$status" != -9 ] || alive=$((alive + 1)) writing[round & 1]=$((writing[round & 1] + ${said#* }))
 }
 
-# kill_often NAME ROUNDS COMMAND...: which writes out.gguf
+# Whether half of the kills found it alive, and two each writing in even and odd rounds.
+hit() {
+	((alive * 2 >= rounds && writing[0] >= 2 && writing[1] >= 2))
+}
+
+# kill_often NAME ROUNDS FILE COMMAND...: which writes FILE, after `prepare ROUND`. More rounds follow until enough hit.
 kill_often() {
-	local name=$1 rounds=$2 i sum
-	shift 2
+	local name=$1 rounds=$2 file=$3 i status before sum_new most soon=4 alive=0 writing=(0 0)
+	shift 3
 
+	prepare 0
 	time_of "$@"
-	sum_new=$(cksum <out.gguf)
-	for ((i = 0; i < rounds; i++)); do
-		cp old out.gguf
-		killed "$@"
-		sum=$(cksum <out.gguf)
-		[ "$sum" = "$sum_old" ] || [ "$sum" = "$sum_new" ] ||
-			echo "$name, round $i: neither the old file nor the new one"
-		wick verify out.gguf >/dev/null || echo "$name, round $i: broken"
-		tidy "$name" $i "$sum_new" out.gguf
+	sum_new=$(sum "$file")
+	for ((i = 0; i < 5 * rounds; i++)); do
+		((i < rounds)) || ! hit || break
+		prepare $i
+		before=$(sum "$file")
+		killed $i "$file" "$@"
+		[ "$status" != 0 ] || before=$sum_new
+		[ "$status" = 0 ] || [ "$status" = -9 ] || wrong "$name, round $i: exit $status"
+		case $(sum "$file") in
+		"$before" | "$sum_new") ;;
+		*) wrong "$name, round $i: neither what was there nor the new file" ;;
+		esac
+		wick verify "${file/.pred/}" >/dev/null || wrong "$name, round $i: broken"
+		tidy "$name" $i "$sum_new" "$file"
 	done
-	"$@" 2>/dev/null && [ "$(cksum <out.gguf)" = "$sum_new" ] && echo "$name: done in the end"
+	hit || wrong "$name: of $i kills, $alive found it alive, ${writing[*]} writing"
+	"$@" >/dev/null 2>&1 && [ "$(sum "$file")" = "$sum_new" ] && echo "$name: done in the end"
 }
 
-kill_often pack "${rounds:-20}" wick pack src -o out.gguf --type bf16
+prepare() {
+	cp old out.gguf
+}
+kill_often pack "${rounds:-20}" out.gguf wick pack src -o out.gguf --type bf16
 wick trace synth --like old --tokens 64 -o some.trace 2>/dev/null
-kill_often order "${rounds:-10}" wick pack old --order coactivation --trace some.trace -o out.gguf
+kill_often order "${rounds:-12}" out.gguf wick pack old --order coactivation --trace some.trace -o out.gguf
 
 rm -r src
 fixture sharded-f16
 wick pack src -o model.gguf 2>/dev/null
-seq 1 30000 >numbers
-train="wick train model.gguf --text numbers --tokens 7520 --steps 2 --bytes 30% --threads 1"
-time_of $train
-sum_new=$(cksum <model.pred.gguf)
-for ((i = 0; i < ${rounds:-8}; i++)); do
-	rm -f model.pred.gguf
-	killed $train
-	[ ! -e model.pred.gguf ] || [ "$(cksum <model.pred.gguf)" = "$sum_new" ] || echo "train, round $i: another file"
-	tidy train $i "$sum_new" model.pred.gguf
-done
-$train >/dev/null 2>&1 && [ "$(cksum <model.pred.gguf)" = "$sum_new" ] && echo "train: done in the end"
-
 import="wick train model.gguf --import $WICK_SOURCE/tests/unit/fixtures/powerinfer/odd"
+$import >/dev/null
+mv model.pred.gguf imported
+
+# Over an old file in every other round; with the layers that the round before has kept.
+prepare() {
+	if (($1 % 2)); then cp imported model.pred.gguf; else rm -f model.pred.gguf; fi
+}
+seq 1 30000 >numbers
+kill_often train "${rounds:-12}" model.pred.gguf \
+	wick train model.gguf --text numbers --tokens 7520 --steps 2 --bytes 30% --threads 1
+
 mv model.pred.gguf trained
-time_of $import
-sum_imported=$(cksum <model.pred.gguf)
-for ((i = 0; i < ${rounds:-20}; i++)); do
+prepare() {
 	cp trained model.pred.gguf
-	killed $import
-	sum=$(cksum <model.pred.gguf)
-	[ "$sum" = "$sum_new" ] || [ "$sum" = "$sum_imported" ] || echo "import, round $i: neither the old file nor the new one"
-	tidy import $i "$sum_imported" model.pred.gguf
-done
-$import >/dev/null && [ "$(cksum <model.pred.gguf)" = "$sum_imported" ] && echo "import: done in the end"
+}
+kill_often import "${rounds:-20}" model.pred.gguf $import
+[ -z "$failed" ] || echo "WICK_SEED=$seed"
 ls
