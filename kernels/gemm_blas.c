@@ -10,12 +10,14 @@
 #include <cblas.h>
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define WICK_GEMM_THREADS 256
 #define BUFFER_BYTES (128u << 20) /* of address space, of which little is touched: OpenBLAS's BUFFER_SIZE */
+#define STACKS_BYTES (64u << 20)
 #define TOUCHED_BYTES (32u << 20) /* more than what our tiles touch, and no more than any OpenBLAS's buffer has */
 
 /* OpenBLAS counts in int: a tile that does not fit is the caller's mistake. */
@@ -37,6 +39,26 @@ __attribute__((weak)) int blas_thread_shutdown_(void);
 __attribute__((weak)) void *blas_memory_alloc(int unused);
 __attribute__((weak)) void blas_memory_free(void *buffer);
 
+static void *do_nothing(void *unused)
+{
+	return unused;
+}
+
+/* glibc keeps the stacks of threads that have ended, up to 40 MB of them, each with the pages that it touched: 2 MB where
+ * huge pages are for everybody. One that is larger goes at once, and all others with it. */
+static void drop_stacks(void)
+{
+	pthread_attr_t large;
+	pthread_t thread;
+
+	if (pthread_attr_init(&large))
+		return;
+	pthread_attr_setstacksize(&large, STACKS_BYTES);
+	if (!pthread_create(&thread, &large, do_nothing, NULL))
+		pthread_join(thread, NULL);
+	pthread_attr_destroy(&large);
+}
+
 /* OpenBLAS starts a thread for each CPU when it is loaded, and they yield in a circle for 2^26 cycles before they sleep:
  * on two cores the first 30 ms of a run had half of one. */
 static void end_threads(void)
@@ -44,6 +66,7 @@ static void end_threads(void)
 	openblas_set_num_threads(1);
 	if (blas_thread_shutdown_)
 		blas_thread_shutdown_();
+	drop_stacks();
 }
 
 /* Whether the kernel gives so many buffers more. OpenBLAS asks again and again, for ever, where a limit refuses one. */
