@@ -12,10 +12,12 @@ int wick_look_up(struct wick_forward *f, const struct wick_place *place, uint64_
 {
 	const struct wick_tensor *tensor = place->tensor;
 	uint64_t block = row / tensor->check_rows * tensor->check_rows;
-	const uint8_t *at = place->base + row * tensor->row_bytes;
+	const uint8_t *at;
 	int err;
 
-	if (row >= place->resident_rows) {
+	if (row < place->resident_rows) {
+		at = place->base + row * tensor->row_bytes;
+	} else {
 		wick_fetch_start(f->fetch, &f->lookup, tensor, block, WICK_MIN(tensor->check_rows, tensor->rows - block));
 		err = wick_fetch_finish(f->fetch, &f->lookup, diag);
 		if (err)
