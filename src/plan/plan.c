@@ -289,6 +289,8 @@ static void share_out(struct planner *planner, struct wick_plan *plan, struct wi
 	if (input->mode == WICK_MODE_SPARSE)
 		left -= matrices_min_bytes(planner);
 	layout->sweep = staging(planner, left);
+	if (staging_bytes(planner, &layout->sweep) > left) /* what surrounds a small unit is larger than the unit */
+		layout->sweep = staging(planner, 0);
 	plan->staging_bytes = staging_bytes(planner, &layout->sweep);
 	keep_what_fits(planner, room_of(input, left - plan->staging_bytes));
 }

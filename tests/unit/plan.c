@@ -202,6 +202,26 @@ static void percent_and_default(void **state)
 	free(made);
 }
 
+/* Of which staging takes the larger part: what surrounds a unit is larger than the unit. */
+static void tiny(void **state)
+{
+	static const struct size size = { "tiny", 2, 4, 1, 2, 1, 7, 9 };
+	struct made *made = calloc(1, sizeof(*made));
+	struct wick_model *model = model_of(&size);
+	uint64_t whole;
+
+	(void)state;
+	make(made, model, WICK_MODE_DENSE, (struct wick_memory){ .bytes = 1 });
+	whole = made->plan.whole_bytes;
+	for (uint64_t budget = made->plan.minimum_bytes; budget <= whole; budget += 512) {
+		make(made, model, WICK_MODE_DENSE, (struct wick_memory){ .bytes = budget });
+		assert_int_equal(made->err, 0);
+		check_sums(made, model);
+	}
+	free_model(model);
+	free(made);
+}
+
 /* Half of a large model leaves room for units that have a GEMM tile for each thread, in whole tiles, in flight too. */
 static void units(void **state)
 {
@@ -224,6 +244,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(budgets),
 		cmocka_unit_test(modes),
+		cmocka_unit_test(tiny),
 		cmocka_unit_test(units),
 		cmocka_unit_test(percent_and_default),
 	};
