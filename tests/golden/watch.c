@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -105,7 +106,53 @@ static void sees_the_same_one_by_one_and_at_once(void **state)
 	free(all.h);
 }
 
-static char scratch[PATH_MAX], model[PATH_MAX];
+static char scratch[PATH_MAX], model[PATH_MAX], model_gelu[PATH_MAX];
+
+/* The first layer's input does not depend on the activation: what one lets pass as it is, the other weighs with the share
+ * of a normal distribution below it, and what one cuts off is a little below zero. */
+static void gelu_is_that_of_the_error_function(void **state)
+{
+	struct record relu, gelu;
+	unsigned below = 0;
+
+	look_on(&relu, *state, "dense", 1);
+	for (uint32_t at_once = 1; at_once <= TOKENS; at_once += TOKENS - 1) {
+		look_on(&gelu, model_gelu, "dense", at_once);
+		for (size_t i = 0; i < TOKENS * (size_t)relu.n_ff; i++) {
+			double h = (double)relu.h[i], wanted = h * 0.5 * erfc(-h / sqrt(2));
+
+			if (h > 0 && fabs((double)gelu.h[i] - wanted) > 1e-3 * (1 + h))
+				fail_msg("neuron %zu: %g, and %g of %g by gelu", i, wanted, (double)gelu.h[i], h);
+			assert_true(h > 0 || (gelu.h[i] <= 0 && gelu.h[i] > -0.17f));
+			below += gelu.h[i] < 0;
+		}
+		free(gelu.x);
+		free(gelu.h);
+	}
+	assert_in_range(below, 1, 2 * TOKENS * relu.n_ff);
+	free(relu.x);
+	free(relu.h);
+}
+
+/* A copy of the checkpoint that says so. */
+static void pack_gelu(const char *folder)
+{
+	char copy[PATH_MAX], path[PATH_MAX], *config, *word;
+	uint64_t bytes;
+
+	path_join(copy, scratch, "gelu");
+	assert_int_equal(mkdir(copy, 0700), 0);
+	folder_copy(folder, copy);
+	path_join(path, copy, "config.json");
+	config = file_read(path, &bytes);
+	word = strstr(config, "\"relu\"");
+	assert_non_null(word);
+	memcpy(word, "\"gelu\"", strlen("\"gelu\""));
+	file_write(path, config, bytes);
+	free(config);
+	path_join(model_gelu, scratch, "gelu.gguf");
+	model_pack(copy, model_gelu, "f16");
+}
 
 static int pack(void **state)
 {
@@ -115,6 +162,7 @@ static int pack(void **state)
 	scratch_make(scratch);
 	path_join(model, scratch, "model.gguf");
 	model_pack(folder, model, "f16");
+	pack_gelu(folder);
 	*state = model;
 	return 0;
 }
@@ -130,6 +178,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sees_the_same_one_by_one_and_at_once),
+		cmocka_unit_test(gelu_is_that_of_the_error_function),
 	};
 
 	return cmocka_run_group_tests(tests, pack, unpack);
