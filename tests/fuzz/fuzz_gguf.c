@@ -9,6 +9,7 @@
 #include "bits.h"
 #include "gguf.h"
 #include "model.h"
+#include "mutate.h"
 #include "tokenizer.h"
 
 #include <errno.h>
@@ -139,6 +140,11 @@ static void read_model(const char *path)
 	fuzz_check(wick_model_open(&model, path, &diag), &diag);
 	wick_require(!model == !!diag.text[0]);
 	wick_model_close(model);
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed)
+{
+	return fuzz_mutate_gguf(data, size, size_max, seed);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

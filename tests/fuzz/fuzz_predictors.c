@@ -7,6 +7,7 @@
 #include "bits.h"
 #include "fuzz.h"
 #include "gguf.h"
+#include "mutate.h"
 #include "predictor_set.h"
 #include "sidecar.h"
 #include "slot.h"
@@ -61,6 +62,11 @@ static void bind(const char *path)
 	wick_gguf_close(predictors.gguf);
 	free(predictors.crcs);
 	free(model.crcs);
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed)
+{
+	return fuzz_mutate_gguf(data, size, size_max, seed);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

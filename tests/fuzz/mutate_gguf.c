@@ -11,6 +11,7 @@
 #include "bits.h"
 #include "gguf_parse.h"
 #include "kernels.h"
+#include "mutate.h"
 #include "random.h"
 
 #include <string.h>
@@ -18,9 +19,6 @@
 #define ITEMS_MAX 256
 #define SPOTS_MAX 2048
 #define PREAMBLE_BYTES 24
-
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t size_max);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed);
 
 struct item { /* a key and its value, or a tensor */
 	size_t begin, end;
@@ -283,7 +281,7 @@ static void mend(struct file *file)
 	put_number(file, (size_t)(last - file->data), 4, kernels.crc32c(0, file->data + at, 4 * (file->sums_count - 1)));
 }
 
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed)
+size_t fuzz_mutate_gguf(uint8_t *data, size_t size, size_t size_max, unsigned seed)
 {
 	static void (*const ways[])(struct file *) = { leave_out, put_twice, exchange, change_spot, change_spot, change_spot,
 		change_spot };
