@@ -6,7 +6,7 @@
 
 #include "vector.h"
 
-typedef int32_t vec_bits __attribute__((vector_size(LANES * sizeof(float))));
+typedef uint32_t vec_bits __attribute__((vector_size(LANES * sizeof(float))));
 
 /* e^x = 2^n * e^r, n the nearest whole number to x / ln 2, so |r| <= 0.347; ln 2 is taken off in two parts, the first
  * short enough for n times it to be exact. The polynomial is that of the Cephes library's expf. Adding 1.5 * 2^23

@@ -88,6 +88,7 @@ static void check_softmax(struct check *check)
 		}
 		if (lengths[l]) {
 			check_softmax_spoilt(check, lengths[l], NAN, false);
+			check_softmax_spoilt(check, lengths[l], nanf("0xff"), false); /* its bits are taken for a number */
 			check_softmax_spoilt(check, lengths[l], INFINITY, false);
 			check_softmax_spoilt(check, lengths[l], -INFINITY, true);
 		}
