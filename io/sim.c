@@ -38,6 +38,7 @@ struct wick_sim {
 	uint64_t lies;
 	uint64_t reads;         /* started for the first time */
 	uint64_t strike_offset; /* of the file; UINT64_MAX: the fault has not struck */
+	uint64_t strike_file;   /* its serial: the file itself may be closed by now */
 	bool strike_ahead;
 	struct flight *flights; /* (depth), the first flight_count in no order */
 	unsigned flight_count;
@@ -103,7 +104,7 @@ static void leave_rubbish(struct wick_sim *sim, const struct wick_io_request *re
 
 static bool touches(const struct wick_sim *sim, const struct wick_io_request *request)
 {
-	return sim->strike_offset >= request->left_offset &&
+	return request->file->serial == sim->strike_file && sim->strike_offset >= request->left_offset &&
 	       sim->strike_offset - request->left_offset < request->left_bytes;
 }
 
@@ -115,6 +116,7 @@ static bool strikes(struct wick_sim *sim, const struct wick_io_request *request)
 	if (!first || sim->reads++ != sim->options.fault_read || !sim->options.fault)
 		return false;
 	sim->strike_offset = request->offset + wick_sim_draw(&sim->seed, request->left_bytes);
+	sim->strike_file = request->file->serial;
 	sim->strike_ahead = request->priority == WICK_IO_PREFETCH;
 	return true;
 }
@@ -357,6 +359,11 @@ bool wick_sim_struck(const struct wick_sim *sim, uint64_t *offset)
 {
 	*offset = sim->strike_offset;
 	return sim->strike_offset < UINT64_MAX;
+}
+
+uint64_t wick_sim_struck_file(const struct wick_sim *sim)
+{
+	return sim->strike_file;
 }
 
 bool wick_sim_struck_ahead(const struct wick_sim *sim)

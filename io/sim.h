@@ -32,7 +32,7 @@ enum wick_sim_fault {
 	WICK_SIM_FLIP,   /* one bit of what was delivered */
 	WICK_SIM_TORN,   /* one sector keeps what was in memory */
 	WICK_SIM_STOPPED, /* the process, for minutes: what came meanwhile is seen late */
-	/* for ever: a byte of the read is chosen, and all reads that touch it suffer */
+	/* for ever: a byte of the read is chosen, and all reads that touch it, in this file, suffer */
 	WICK_SIM_EIO_FOREVER,
 	WICK_SIM_EAGAIN_FOREVER,
 	WICK_SIM_FLIP_FOREVER,
@@ -79,6 +79,7 @@ uint64_t wick_sim_attempts(const struct wick_sim *sim);
 uint64_t wick_sim_reads(const struct wick_sim *sim); /* started, further attempts not counted */
 /* Where in the file the fault struck; false when it has not. */
 bool wick_sim_struck(const struct wick_sim *sim, uint64_t *offset);
+uint64_t wick_sim_struck_file(const struct wick_sim *sim); /* which one: its serial */
 bool wick_sim_struck_ahead(const struct wick_sim *sim); /* the read was a prefetch */
 void wick_sim_heal(struct wick_sim *sim); /* no further faults */
 uint64_t wick_sim_lies(const struct wick_sim *sim); /* attempts that delivered wrong bytes as right ones */

@@ -110,6 +110,12 @@ static void on_open(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info 
 	fuse_reply_open(request, info);
 }
 
+/* Which read this is; UINT64_MAX: none that is counted. */
+static uint64_t count_read(struct drive_orders *orders, uint64_t inode)
+{
+	return orders->only && orders->only != inode ? UINT64_MAX : atomic_fetch_add(&orders->reads, 1);
+}
+
 /* Whether this read, the k-th, is to suffer from the orders' fault; strikes if its turn has come. */
 static bool suffers(struct server *server, uint64_t inode, uint64_t offset, uint64_t bytes, uint64_t k)
 {
@@ -127,7 +133,7 @@ static bool suffers(struct server *server, uint64_t inode, uint64_t offset, uint
 		return k >= orders->read && k - orders->read < orders->times;
 	case DRIVE_DEAD:
 	case DRIVE_SILENT:
-		return k >= orders->read;
+		return atomic_load(&orders->struck);
 	case DRIVE_BAD:
 	case DRIVE_ROTTEN:
 		return was_struck(server, inode) && orders->offset < offset + bytes &&
@@ -158,7 +164,7 @@ static void on_read(fuse_req_t request, fuse_ino_t inode, size_t bytes, off_t of
 {
 	struct server *server = server_of(request);
 	const struct drive_orders *orders = server->orders;
-	bool bad = suffers(server, inode, offset, bytes, atomic_fetch_add(&server->orders->reads, 1));
+	bool bad = suffers(server, inode, offset, bytes, count_read(server->orders, inode));
 	uint64_t reach = orders->offset > (uint64_t)offset ? orders->offset - (uint64_t)offset : 0; /* to the bad block */
 	enum drive_fault fault = bad ? orders->fault : DRIVE_WELL;
 	char *data = malloc(bytes);
@@ -285,6 +291,7 @@ void drive_order(struct drive *drive, const struct drive_orders *orders)
 
 	now->fault = DRIVE_WELL;
 	now->read = orders->read;
+	now->only = orders->only;
 	now->error = orders->error;
 	now->times = orders->times;
 	now->late_ms = orders->late_ms;

@@ -35,6 +35,7 @@ struct drive_orders {
 	/* The test's, set before anything is read. */
 	enum drive_fault fault;
 	uint64_t read;   /* the one struck, from drive_order() on; the kernel splits and merges what is asked for */
+	uint64_t only;   /* the inode of the file whose reads are counted; 0: all are */
 	int error;       /* positive errno */
 	uint32_t times;
 	uint32_t late_ms;

@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "model.h"
+#include "predictor_set.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,13 +42,36 @@ static bool numbers_of(const char *text, unsigned long long *row, unsigned long 
 		       sscanf(text, "rows %llu", row) == 1);
 }
 
-static bool find_in(const char *path, const char *name, struct wick_tensor *tensor)
+static void find_in_predictor(const struct wick_predictor *predictor, struct named *named)
+{
+	find_tensor(&predictor->in, named);
+	find_tensor(&predictor->out, named);
+	find_tensor(&predictor->bias, named);
+}
+
+static void find_in_predictors(const struct wick_model *model, const char *path, struct named *named)
+{
+	struct wick_predictor_set *predictors;
+
+	assert_int_equal(wick_predictor_set_open(&predictors, model, path, NULL), 0);
+	for (uint32_t i = 0; i < predictors->layers; i++) {
+		find_in_predictor(&predictors->layer[i], named);
+		if (predictors->ahead)
+			find_in_predictor(&predictors->ahead[i], named);
+	}
+	wick_predictor_set_close(predictors);
+}
+
+static bool find_in(const struct sentence_fault *fault, const char *name, struct wick_tensor *tensor)
 {
 	struct named named = { .name = name };
 	struct wick_model *model;
 
-	assert_int_equal(wick_model_open(&model, path, NULL), 0);
-	wick_model_each(model, find_tensor, &named);
+	assert_int_equal(wick_model_open(&model, fault->model, NULL), 0);
+	if (fault->predictors)
+		find_in_predictors(model, fault->model, &named);
+	else
+		wick_model_each(model, find_tensor, &named);
 	wick_model_close(model);
 	*tensor = named.tensor;
 	return named.found;
@@ -55,7 +79,7 @@ static bool find_in(const char *path, const char *name, struct wick_tensor *tens
 
 const char *sentence_wrong(const char *text, const struct sentence_fault *fault)
 {
-	uint64_t begin, end, block_bytes = 0, reach, length = strlen(fault->path);
+	uint64_t begin, end, block_bytes, reach, length = strlen(fault->path);
 	uint64_t unit = WICK_MAX(fault->drive_bytes, SENTENCE_SECTOR);
 	unsigned long long row, offset;
 	struct wick_tensor tensor;
@@ -64,17 +88,15 @@ const char *sentence_wrong(const char *text, const struct sentence_fault *fault)
 	if (strncmp(text, fault->path, length) || sscanf(text + length, ": %63[^:]: ", name) != 1 ||
 		!numbers_of(text + length + 4 + strlen(name), &row, &offset))
 		return "it names no place";
-	if (fault->model && !find_in(fault->model, name, &tensor))
+	if (!find_in(fault, name, &tensor))
 		return "there is no such tensor";
-	if (fault->model) {
-		begin = tensor.offset + row * tensor.row_bytes;
-		block_bytes = tensor.check_rows * tensor.row_bytes;
-		end = wick_align_up(WICK_MIN(begin + block_bytes, tensor.offset + wick_tensor_bytes(&tensor)), WICK_FILE_ALIGN);
-		if (row + tensor.check_rows < tensor.rows)
-			end = begin + block_bytes;
-		if (row >= tensor.rows || offset + unit <= begin || offset >= end)
-			return "that is elsewhere";
-	}
+	begin = tensor.offset + row * tensor.row_bytes;
+	block_bytes = tensor.check_rows * tensor.row_bytes;
+	end = wick_align_up(WICK_MIN(begin + block_bytes, tensor.offset + wick_tensor_bytes(&tensor)), WICK_FILE_ALIGN);
+	if (row + tensor.check_rows < tensor.rows)
+		end = begin + block_bytes;
+	if (row >= tensor.rows || offset + unit <= begin || offset >= end)
+		return "that is elsewhere";
 	reach = WICK_MAX(fault->chunk_bytes, block_bytes) + 2 * unit;
 	if (fault->offset != UINT64_MAX &&
 		(fault->offset + unit < offset || fault->offset >= offset + reach))

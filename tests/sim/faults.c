@@ -103,12 +103,17 @@ enum { LOAD, PREFILL, DECODE, AHEAD, PHASES };
 
 static const char *const phases[PHASES] = { "loading", "in the prompt", "generating", "read ahead" };
 
+/* Of a run without a fault; those of predictors in a file of their own are one after the other. */
+struct reads {
+	uint64_t all, sidecar_first, sidecar;
+};
+
 struct layout {
 	char model[PATH_MAX], sidecar[PATH_MAX], trace[PATH_MAX];
 	uint32_t vocab;
-	float *truth[KINDS];       /* (ROWS, vocab) */
-	uint64_t budget[WAYS];     /* bytes */
-	uint64_t reads[BLOCKS][WAYS]; /* of a run without a fault */
+	float *truth[KINDS];   /* (ROWS, vocab) */
+	uint64_t budget[WAYS]; /* bytes */
+	struct reads reads[BLOCKS][WAYS];
 };
 
 /* One run, all of it drawn from the seed. */
@@ -128,7 +133,10 @@ static struct wick_io *sim_io;
 static bool simulate;
 static unsigned survived, reported[WICK_SIM_FAULTS], struck[WICK_SIM_FAULTS], struck_when[PHASES];
 static bool struck_cell[SYNTH_MODELS][WAYS][WICK_SIM_FAULTS];
+static unsigned sidecar_struck, sidecar_reported;
 static bool was_struck; /* the drive, before it was closed or healed */
+static bool in_sidecar; /* in that file */
+static uint64_t sidecar_serial; /* of it; 0: it is not read */
 static unsigned phase;
 static uint64_t strike_offset, reads;
 
@@ -149,6 +157,7 @@ static void look_at_drive(void)
 		return;
 	reads = wick_sim_reads(sim);
 	was_struck = wick_sim_struck(sim, &strike_offset);
+	in_sidecar = was_struck && wick_sim_struck_file(sim) == sidecar_serial;
 	if (was_struck && run.drive.fault)
 		struck_when[wick_sim_struck_ahead(sim) ? (unsigned)AHEAD : phase]++;
 }
@@ -186,6 +195,8 @@ int __wrap_wick_file_open_grained(
 		file->direct = true;
 		file->offset_align = file->memory_align = blocks[run.block];
 	}
+	if (!rc && simulate && !strcmp(path, run.layout->sidecar))
+		sidecar_serial = file->serial;
 	return rc;
 }
 
@@ -308,8 +319,8 @@ static void check_sentence(const struct wick_diag *diag)
 {
 	const char *model = run.layout->model, *sidecar = run.layout->sidecar, *wrong;
 	bool gone = run.drive.fault == WICK_SIM_GONE || run.drive.fault == WICK_SIM_LOST; /* other reads suffer, too */
-	bool predictors = !strncmp(diag->text, sidecar, strlen(sidecar));
-	struct sentence_fault fault = { .path = predictors ? sidecar : model, .model = predictors ? NULL : model,
+	bool predictors = gone ? !strncmp(diag->text, sidecar, strlen(sidecar)) : in_sidecar;
+	struct sentence_fault fault = { .path = predictors ? sidecar : model, .model = model, .predictors = predictors,
 		.offset = gone ? UINT64_MAX : strike_offset, .chunk_bytes = ways[run.way].chunk_bytes,
 		.drive_bytes = blocks[run.block] };
 
@@ -325,6 +336,7 @@ static void check_failure(int code, const struct wick_diag *diag)
 	CHECK(code == codes[0] || code == codes[1] || code == codes[2], "code %d, \"%s\"", code, diag->text);
 	check_sentence(diag);
 	reported[run.drive.fault]++;
+	sidecar_reported += in_sidecar;
 }
 
 /* After an evaluation failed: with the drive well again the engine is, too, unless its queue is lost. */
@@ -352,7 +364,7 @@ static void check_recovery(struct wick *wick, float *rows)
 static uint64_t run_once(void)
 {
 	float *rows = calloc((size_t)ROWS * run.layout->vocab, sizeof(float));
-	uint64_t clean = run.layout->reads[run.block][run.way];
+	uint64_t clean = run.layout->reads[run.block][run.way].all;
 	struct wick_diag diag = { 0 };
 	struct wick_options options;
 	struct wick *wick;
@@ -363,7 +375,8 @@ static uint64_t run_once(void)
 	set_options(&options, run.layout, run.way);
 	alarm(HUNG_S);
 	simulate = true;
-	was_struck = false;
+	was_struck = in_sidecar = false;
+	sidecar_serial = 0;
 	phase = LOAD;
 	code = wick_open(&wick, run.layout->model, &options, &diag);
 	if (!code) {
@@ -377,6 +390,7 @@ static uint64_t run_once(void)
 	}
 	struck[run.drive.fault] += was_struck;
 	struck_cell[run.layout - layouts][run.way][run.drive.fault] |= was_struck;
+	sidecar_struck += in_sidecar;
 	survived += !code;
 	if (code)
 		check_failure(code, &diag);
@@ -389,9 +403,11 @@ static uint64_t run_once(void)
 	return reads;
 }
 
-/* Models, ways and faults take turns, so that each is met with each. */
+/* Models, ways and faults take turns, so that each is met with each. Where predictors are in a file of their own, it is
+ * their reads every other time: they are few. */
 static void draw_run(uint64_t seed)
 {
+	const struct reads *made;
 	uint64_t draws = seed;
 
 	run = (struct run){ .seed = seed };
@@ -399,7 +415,10 @@ static void draw_run(uint64_t seed)
 	run.way = (unsigned)(seed / SYNTH_MODELS % WAYS);
 	run.drive.fault = (enum wick_sim_fault)(1 + seed / SYNTH_MODELS / WAYS % (WICK_SIM_FAULTS - 1));
 	run.block = (unsigned)wick_sim_draw(&draws, BLOCKS);
-	run.drive.fault_read = wick_sim_draw(&draws, run.layout->reads[run.block][run.way]);
+	made = &run.layout->reads[run.block][run.way];
+	run.drive.fault_read = wick_sim_draw(&draws, made->all);
+	if (made->sidecar && wick_sim_draw(&draws, 2))
+		run.drive.fault_read = made->sidecar_first + wick_sim_draw(&draws, made->sidecar);
 	run.drive.latency_ns_min = wick_sim_draw(&draws, 100000);
 	run.drive.latency_ns_max = wick_sim_draw(&draws, 300000);
 	run.drive.seed = draws;
@@ -425,10 +444,12 @@ static void check_counts(uint64_t runs)
 		print_message("  %-24s struck %5u times, reported %5u times\n", faults[i].name, struck[i], reported[i]);
 	for (unsigned i = 0; i < PHASES; i++)
 		print_message("  %-24s struck %5u times\n", phases[i], struck_when[i]);
+	print_message("  %-24s struck %5u times, reported %5u times\n", "predictors' own file", sidecar_struck, sidecar_reported);
 	for (unsigned i = 1; i < WICK_SIM_FAULTS; i++)
 		assert_true(runs < RUNS || (struck[i] > runs / 30 && (reported[i] > struck[i] / 4) == !faults[i].passes));
 	for (unsigned i = 0; i < PHASES; i++)
 		assert_true(runs < RUNS || struck_when[i] > runs / 100);
+	assert_true(runs < RUNS || (sidecar_struck > runs / 50 && sidecar_reported > runs / 100));
 	assert_in_range(count_cells(), runs < RUNS ? 0 : runs < 20 * RUNS ? cells * 9 / 10 : cells, cells);
 }
 
@@ -444,7 +465,7 @@ static void right_or_named(void **state)
 		print_message("  %s\n", described());
 		return;
 	}
-	survived = 0; /* of those with a fault */
+	survived = sidecar_struck = 0; /* of those with a fault */
 	for (uint64_t i = 1; i <= runs; i++) {
 		draw_run(i);
 		run_once();
@@ -452,15 +473,31 @@ static void right_or_named(void **state)
 	check_counts(runs);
 }
 
-/* Every combination without a fault: right, and how many reads it makes. */
+/* In a run without a fault each read is started once. */
+static void count_read(void *user, const struct wick_io_request *request)
+{
+	struct reads *made = user;
+
+	if (request->file->serial == sidecar_serial && !made->sidecar++)
+		made->sidecar_first = made->all;
+	made->all++;
+}
+
+/* Every combination without a fault: right, and which reads it makes. */
 static void without_a_fault(void **state)
 {
+	struct reads made;
+
 	(void)state;
 	for (unsigned i = 0; i < SYNTH_MODELS * BLOCKS * WAYS; i++) {
 		run = (struct run){ .layout = &layouts[i / (BLOCKS * WAYS)], .block = i / WAYS % BLOCKS, .way = i % WAYS };
 		run.drive.fault_read = UINT64_MAX;
-		run.layout->reads[run.block][run.way] = run_once();
-		assert_in_range(run.layout->reads[run.block][run.way], 30, 10000);
+		run.drive.started = count_read;
+		run.drive.user = &made;
+		made = (struct reads){ 0 };
+		assert_in_range(run_once(), 30, 10000);
+		assert_int_equal(made.all, reads);
+		run.layout->reads[run.block][run.way] = made;
 	}
 }
 

@@ -403,6 +403,27 @@ static void lies_are_delivered_and_counted(void **state)
 	wick_io_destroy(world.io);
 }
 
+/* Reads of the byte that was struck, in the file that was; the image is all files. */
+static void what_lasts_stays_in_one_file(void **state)
+{
+	static const enum wick_sim_fault lasting[] = { WICK_SIM_EIO_FOREVER, WICK_SIM_FLIP_FOREVER };
+	uint64_t offset;
+
+	(void)state;
+	for (unsigned i = 0; i < WICK_COUNT_OF(lasting); i++) {
+		const struct wick_sim_options faults = { .fault = lasting[i] };
+
+		open_world(6, &faults, 1, 0);
+		for (unsigned k = 0; k < 4; k++) {
+			world.file.serial = 1 + k % 2;
+			assert_int_equal(!read_once()->result && bytes_are_right(&world.items[0]), k % 2);
+		}
+		assert_true(wick_sim_struck(world.sim, &offset) && offset < PART_BYTES);
+		assert_int_equal(wick_sim_struck_file(world.sim), 1);
+		wick_io_destroy(world.io);
+	}
+}
+
 /* Without an image the drive holds the file that the request names. */
 static void a_real_file_on_a_bad_drive(void **state)
 {
@@ -438,6 +459,7 @@ int main(void)
 		cmocka_unit_test(a_retry_waits_for_nobody),
 		cmocka_unit_test(a_drive_that_is_gone_is_reported_at_once),
 		cmocka_unit_test(lies_are_delivered_and_counted),
+		cmocka_unit_test(what_lasts_stays_in_one_file),
 		cmocka_unit_test(a_real_file_on_a_bad_drive),
 	};
 	uint64_t draws = 42;
