@@ -139,4 +139,5 @@ prepare() {
 }
 kill_often import "${rounds:-20}" model.pred.gguf $import
 [ -z "$failed" ] || echo "WICK_SEED=$seed"
+rm -f tsan.rodata.* # of the thread sanitizer, killed as it began
 ls
