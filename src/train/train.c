@@ -137,12 +137,12 @@ static int make_room(struct wick_train *train)
 /* Of all that is to be done: a sweep step for each layer, and learning for each predictor, which takes longer. */
 int wick_train_say(struct wick_train *train, uint32_t layer, const char *what, double part)
 {
-	uint32_t layers = train->model->shape.layers, targets = layers + (train->ahead && train->ahead[0].rank ? layers - 1 : 0);
+	uint32_t layers = train->model->shape.layers, targets = layers + (train->ahead[0].rank ? layers - 1 : 0);
 
 	if (!train->options->progress)
 		return 0;
-	return train->options->progress(
-		train->options->user, layer, layers, what, (train->target + part) / WICK_MAX(targets, 1u));
+	return train->options->progress(train->options->user, train->keep_fd < 0 ? 0 : layer, layers, what,
+		(train->target + part) / WICK_MAX(targets, 1u));
 }
 
 struct learning {
@@ -184,10 +184,10 @@ static int learn(struct wick_train *train, uint32_t layer, bool ahead, const uin
 
 static int sweep(struct wick_train *train)
 {
-	int rc = wick_train_say(train, 0, "embedding", 0) ? -ECANCELED : wick_train_sweep_begin(train);
+	int rc = wick_train_sweep_begin(train);
 
 	for (uint32_t layer = 0; rc == 0 && layer < train->model->shape.layers; layer++) {
-		rc = wick_train_say(train, layer, "reading", 0) ? -ECANCELED : wick_train_sweep_layer(train, layer);
+		rc = wick_train_sweep_layer(train, layer);
 		if (rc == 0)
 			rc = learn(train, layer, false, train->x);
 		if (rc == 0 && layer)

@@ -66,8 +66,6 @@ struct wick_train {
 	struct wick_mem mem;
 	uint64_t weights_at;  /* in mem; what is before it stays for all layers */
 	uint32_t at_token;    /* that the batch at hand begins with */
-	uint32_t at_layer;    /* which is swept */
-	bool is_census;       /* before anything is learned: no layer of it counts as reached */
 	bool out_of_range;    /* x could not hold what an FFN was given */
 
 	struct wick_trained *own, *ahead; /* (layers) */
@@ -83,7 +81,8 @@ static inline uint32_t wick_train_tokens(const struct wick_train *train)
 	return train->chunks * train->chunk;
 }
 
-/* Tells how far it is; other than 0: stop. part: of learning the predictor at hand. */
+/* Tells how far it is; other than 0: stop. part: of learning the predictor at hand. Before anything can be kept it is
+ * the census that goes through the layers, and none of them counts as reached. */
 int wick_train_say(struct wick_train *train, uint32_t layer, const char *what, double part);
 
 int wick_train_read_text(struct wick_train *train);

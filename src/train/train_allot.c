@@ -68,7 +68,6 @@ static int census(struct wick_train *train, double *fired)
 	int rc;
 
 	train->chunks = WICK_MIN(chunks, CENSUS_CHUNKS);
-	train->is_census = true;
 	rc = wick_train_sweep_begin(train);
 	for (uint32_t i = 0; rc == 0 && i < train->model->shape.layers; i++) {
 		rc = wick_train_sweep_layer(train, i);
@@ -76,7 +75,6 @@ static int census(struct wick_train *train, double *fired)
 	}
 	wick_train_sweep_end(train);
 	train->chunks = chunks;
-	train->is_census = false;
 	return rc;
 }
 

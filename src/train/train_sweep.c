@@ -43,8 +43,9 @@ static void attach(struct wick_train *train, const struct wick_model *model)
 		.compute = { .kernels = &train->kernels, .pool = train->pool } };
 }
 
-/* The batches of all chunks: their residuals go in and come back changed. */
-static int each_batch(struct wick_train *train, int (*step)(struct wick_train *train, uint32_t m, uint32_t position))
+/* The batches of all chunks: their residuals go in and come back changed. layer and what are for the progress. */
+static int each_batch(struct wick_train *train, uint32_t layer, const char *what,
+	int (*step)(struct wick_train *train, uint32_t m, uint32_t position))
 {
 	size_t d_model = train->model->shape.d_model;
 	int rc = 0;
@@ -54,7 +55,7 @@ static int each_batch(struct wick_train *train, int (*step)(struct wick_train *t
 			uint32_t m = WICK_MIN(train->forward.batch_tokens, train->chunk - position);
 			float *residual = train->residual + ((size_t)c * train->chunk + position) * d_model;
 
-			if (wick_train_say(train, train->is_census ? 0 : train->at_layer, "reading", 0))
+			if (wick_train_say(train, layer, what, 0))
 				return -ECANCELED;
 			train->at_token = c * train->chunk + position;
 			memcpy(train->forward.x, residual, m * d_model * sizeof(float));
@@ -94,7 +95,7 @@ static int embed(struct wick_train *train)
 		keep_place(train, &train->places[tables[i]], loads, &count);
 	rc = wick_load_all(&train->fetch, loads, count, DEPTH, NULL, NULL, train->diag);
 	if (rc == 0)
-		rc = each_batch(train, embed_step);
+		rc = each_batch(train, 0, "embedding", embed_step);
 	if (rc == 0)
 		wick_train_sweep_end(train);
 	return rc;
@@ -195,7 +196,6 @@ int wick_train_sweep_layer(struct wick_train *train, uint32_t layer)
 	uint16_t *before = train->x_before;
 	int rc = load_layer(train, layer);
 
-	train->at_layer = layer;
 	if (rc)
 		return rc;
 	train->x_before = train->x;
@@ -203,7 +203,7 @@ int wick_train_sweep_layer(struct wick_train *train, uint32_t layer)
 	for (uint32_t i = 0; i < shape->n_ff; i++)
 		train->kernels.to_f32[shape->type](
 			train->up + (size_t)i * shape->d_model, bundles->base + i * shape->stride, shape->d_model);
-	rc = each_batch(train, layer_step);
+	rc = each_batch(train, layer, "reading", layer_step);
 	if (rc == 0 && train->out_of_range)
 		rc = wick_diag_say(train->diag, -ERANGE,
 			"layer %u: its FFN is given numbers that f16 cannot hold: nothing can be learned from them", layer);
