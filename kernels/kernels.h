@@ -8,7 +8,7 @@
  *   - a result depends on the arguments alone, never on alignment, on threads or on how a caller cuts the work by rows
  *     (or, for accumulate_*, by columns in multiples of WICK_COLUMN_TILE): so a caller may cut as it likes, and a row
  *     gives the same bits in matvec and in matvec_rows;
- *   - accumulate_rows, conversions, rope, relu, add and crc32c give the same bits in every set; the others may differ
+ *   - accumulate_rows, conversions, rope, relu, gelu, add and crc32c give the same bits in every set; the others may differ
  *     between sets in their last bits (only one is in use in a process), by no more than docs/kernels.md derives: in a
  *     dot product no term passes more than 4 roundings for each WICK_COLUMN_TILE columns and 12 more;
  *   - cols is a multiple of the type's block; lengths may be 0; pointers need no more than their element's alignment
@@ -56,6 +56,7 @@ struct wick_kernels {
 	 * -infinity in it, all become NaN. */
 	void (*softmax)(float *x, size_t count);
 	void (*relu)(float *x, size_t count);                /* in place; NaN stays */
+	void (*gelu)(float *x, size_t count);                /* in place, by the error function; in plain C only */
 	void (*add)(float *y, const float *x, size_t count); /* y += x */
 	/* Rotary embedding. The turns of a position, once for all heads and layers: cosines, then sines, of
 	 * position * base^(-2i/count) for i < count/2, the angles in double; count is even. */

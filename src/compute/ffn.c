@@ -19,8 +19,6 @@
 #include "pool.h"
 #include "watch.h"
 
-#include <math.h>
-
 #define MASK_ROWS 64 /* of a word; tiles are whole words */
 #define TILES_A_THREAD 2
 #define TILES_MAX 16
@@ -47,13 +45,6 @@ size_t wick_ffn_scratch_floats(const struct wick_shape *shape, uint32_t batch_to
 	return batch_tokens < WICK_GEMM_TOKENS ? decode : WICK_MAX(decode, gemm);
 }
 
-/* By the error function, not by one of the formulas that come close to it. */
-static void gelu(float *h, uint64_t count)
-{
-	for (uint64_t k = 0; k < count; k++)
-		h[k] = 0.5f * h[k] * (1 + erff(h[k] * (float)M_SQRT1_2));
-}
-
 /* h = relu(h + bias), or gelu, for `count` bundles from `first` on. */
 static void activate(const struct job *job, float *h, uint64_t first, uint64_t count)
 {
@@ -62,10 +53,7 @@ static void activate(const struct job *job, float *h, uint64_t first, uint64_t c
 	for (uint32_t i = 0; i < ffn->m; i++) {
 		if (ffn->up_bias)
 			ffn->compute->kernels->add(h + i * job->ldh, ffn->up_bias + first, count);
-		if (ffn->shape->relu)
-			ffn->compute->kernels->relu(h + i * job->ldh, count);
-		else
-			gelu(h + i * job->ldh, count);
+		(ffn->shape->relu ? ffn->compute->kernels->relu : ffn->compute->kernels->gelu)(h + i * job->ldh, count);
 	}
 }
 
