@@ -6,7 +6,7 @@
  * is gone through: in bounded memory, until it is stopped. */
 
 #include "bits.h"
-#include "check.h"
+#include "../unit/folder.h"
 #include "synth.h"
 #include "trace_stats.h"
 
@@ -31,7 +31,7 @@
 #define LONG_ELSE (64u << 10) /* memory beside a group */
 
 static uint64_t random_state = 5;
-static char path[300];
+static char path[512];
 static size_t held, held_max; /* bytes that the program's parts have allocated */
 static unsigned solved, visited, stops_left;
 
@@ -290,15 +290,11 @@ int main(void)
 		cmocka_unit_test(it_can_be_stopped),
 		cmocka_unit_test(chances_are_solved_for_once),
 	};
-	const char *temporary = getenv("TMPDIR");
-	char folder[256];
+	struct folder folder = folder_make();
 	int failed;
 
-	snprintf(folder, sizeof(folder), "%.200s/wick-stats-XXXXXX", temporary ? temporary : "/tmp");
-	wick_require(mkdtemp(folder));
-	snprintf(path, sizeof(path), "%s/trace", folder);
+	snprintf(path, sizeof(path), "%s", folder_path(&folder, "trace"));
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(path);
-	rmdir(folder);
+	folder_remove(&folder);
 	return failed;
 }

@@ -6,7 +6,7 @@
 
 #include "synth.h"
 
-#include "check.h"
+#include "folder.h"
 #include "normal.h"
 #include "trace_format.h"
 
@@ -25,7 +25,7 @@
 #define TOKENS 150
 #define LAYERS 2
 
-static char folder[256], path[300];
+static char path[512];
 static const struct wick_trace_shape paper = {
 	.layers = LAYERS, .n_ff = N_FF, .tokens = TOKENS, .synthesis = { .zipf = 1.44, .active = 0.10, .seed = 1 }
 };
@@ -264,14 +264,11 @@ int main(void)
 		cmocka_unit_test(seeds_decide),
 		cmocka_unit_test(bad_ones_are_refused),
 	};
-	const char *temporary = getenv("TMPDIR");
+	struct folder folder = folder_make();
 	int failed;
 
-	snprintf(folder, sizeof(folder), "%.200s/wick-synth-XXXXXX", temporary ? temporary : "/tmp");
-	wick_require(mkdtemp(folder));
-	snprintf(path, sizeof(path), "%s/trace", folder);
+	snprintf(path, sizeof(path), "%s", folder_path(&folder, "trace"));
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(path);
-	rmdir(folder);
+	folder_remove(&folder);
 	return failed;
 }
