@@ -7,7 +7,7 @@
  * Contracts that hold for every instruction set:
  *   - a result depends on the arguments alone, never on alignment, on threads or on how a caller cuts the work by rows
  *     (or, for accumulate_*, by columns in multiples of WICK_COLUMN_TILE): so a caller may cut as it likes, and a row
- *     gives the same bits in matvec and in matvec_rows;
+ *     gives the same bits in matvec, in matvec_rows and in matmul, whatever else is computed with it;
  *   - accumulate_rows, conversions, rope, relu, gelu, add and crc32c give the same bits in every set; the others may differ
  *     between sets in their last bits (only one is in use in a process), by no more than docs/kernels.md derives: in a
  *     dot product no term passes more than 4 roundings for each WICK_COLUMN_TILE columns and 12 more;
@@ -25,6 +25,33 @@
 #include <stdint.h>
 
 #define WICK_COLUMN_TILE 32 /* columns; a whole number of blocks of every type */
+#define WICK_MATMUL_ROWS 4  /* weight rows that matmul takes at a time, at least */
+#define WICK_MATMUL_SCRATCH_FLOATS 65536 /* of weights made ready at a time: what stays in a core's cache */
+
+/* A matrix times a batch: y[i][r] = sum_c w[r][c] * x[i][c], i < m, r < rows. */
+struct wick_matmul {
+	float *y; /* (m, ldy) */
+	size_t ldy;
+	const void *w; /* (rows, cols) of the kernel's type, rows `stride` bytes apart */
+	size_t stride, rows, cols;
+	const float *packed; /* x (m, cols), by pack_x */
+	size_t m;
+	float *scratch; /* wick_matmul_scratch_floats(cols) */
+};
+
+/* Floats of a packed batch. */
+static inline size_t wick_packed_floats(size_t m, size_t cols)
+{
+	return m * ((cols + WICK_COLUMN_TILE - 1) / WICK_COLUMN_TILE) * WICK_COLUMN_TILE;
+}
+
+/* Floats of scratch that one call of matmul needs. */
+static inline size_t wick_matmul_scratch_floats(size_t cols)
+{
+	size_t least = wick_packed_floats(WICK_MATMUL_ROWS, cols);
+
+	return least > WICK_MATMUL_SCRATCH_FLOATS ? least : WICK_MATMUL_SCRATCH_FLOATS;
+}
 
 struct wick_kernels {
 	const char *name; /* of what is in use: "c", "sse42", "avx2", "avx512", "avx512vnni", "neon", "neondot" */
@@ -36,6 +63,13 @@ struct wick_kernels {
 	void (*matvec_rows[WICK_TYPE_COUNT])(
 		float *y, const void *w, size_t stride, const uint32_t *index, size_t count, const float *x,
 		size_t cols);
+	/* A batch of x (m, ldx) in the order in which matmul of the type wants it: of its vectors, `count` from `first` on,
+	 * each into its place in `packed` (wick_packed_floats(m, cols)). So threads may share a batch. */
+	void (*pack_x[WICK_TYPE_COUNT])(
+		float *packed, const float *x, size_t ldx, size_t m, size_t cols, size_t first, size_t count);
+	/* y[i][r] is, to the bit, what matvec makes of x[i] alone. `packed` and `scratch` are best at multiples of 64
+	 * bytes. */
+	void (*matmul[WICK_TYPE_COUNT])(const struct wick_matmul *job);
 	/* y[c] += sum_k h[k] * w[index[k]][c], one fused multiply-add at a time in the order of k; zero h are skipped.
 	 * index NULL: rows 0..count-1. w points at the first of `cols` columns. */
 	void (*accumulate_rows[WICK_TYPE_COUNT])(

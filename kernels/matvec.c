@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Matrix times vector in plain C: one double sum a row. */
+/* Matrix times vector, or times a batch of them, in plain C: one double sum a row. */
 
 #include "plain.h"
 #include "sets.h"
@@ -24,11 +24,21 @@
 
 WICK_EACH_TYPE(MATVEC)
 
+#define MATMUL(TYPE, type)                                                                                   \
+	static void matmul_##type(const struct wick_matmul *job)                                            \
+	{                                                                                                    \
+		wick_matmul_alone(job, matvec_##type);                                                       \
+	}
+
+WICK_EACH_TYPE(MATMUL)
+
 void wick_kernels_matvec_c(struct wick_kernels *kernels)
 {
-#define ENTRY(TYPE, type)                                  \
-	kernels->matvec[WICK_##TYPE] = matvec_##type;      \
-	kernels->matvec_rows[WICK_##TYPE] = matvec_rows_##type;
+#define ENTRY(TYPE, type)                                       \
+	kernels->matvec[WICK_##TYPE] = matvec_##type;           \
+	kernels->matvec_rows[WICK_##TYPE] = matvec_rows_##type; \
+	kernels->pack_x[WICK_##TYPE] = wick_pack_alone;         \
+	kernels->matmul[WICK_##TYPE] = matmul_##type;
 	WICK_EACH_TYPE(ENTRY)
 #undef ENTRY
 }

@@ -168,6 +168,24 @@ static inline double wick_dot(
 	return sum;
 }
 
+/* The batch as it is, row after row: for a matmul that takes each x alone. */
+static inline void wick_pack_alone(
+	float *packed, const float *x, size_t ldx, size_t m, size_t cols, size_t first, size_t count)
+{
+	(void)m;
+	for (size_t i = first; cols && i < first + count; i++)
+		memcpy(packed + i * cols, x + i * ldx, cols * sizeof(*x));
+}
+
+typedef void wick_matvec_fn(float *y, const void *w, size_t stride, const float *x, size_t rows, size_t cols);
+
+/* One x after the other. */
+static inline void wick_matmul_alone(const struct wick_matmul *job, wick_matvec_fn *matvec)
+{
+	for (size_t i = 0; i < job->m; i++)
+		matvec(job->y + i * job->ldy, job->w, job->stride, job->packed + i * job->cols, job->rows, job->cols);
+}
+
 /* In place. The largest is taken off first, so that no exponential overflows. */
 static inline void wick_softmax(float *x, size_t count)
 {

@@ -172,6 +172,10 @@ INLINE void dot_all(enum wick_type type, float *y, const uint8_t *w, size_t stri
 		const float *x, size_t cols)                                                                        \
 	{                                                                                                           \
 		dot_all(WICK_##TYPE, y, w, stride, index, count, x, cols);                                          \
+	}                                                                                                           \
+	static void matmul_##type(const struct wick_matmul *job)                                                    \
+	{                                                                                                           \
+		wick_matmul_alone(job, matvec_##type);                                                              \
 	}
 
 WICK_EACH_TYPE(MATVEC)
@@ -179,9 +183,11 @@ WICK_EACH_TYPE(MATVEC)
 
 static void set_matvec(struct wick_kernels *kernels)
 {
-#define ENTRY(TYPE, type)                             \
-	kernels->matvec[WICK_##TYPE] = matvec_##type; \
-	kernels->matvec_rows[WICK_##TYPE] = matvec_rows_##type;
+#define ENTRY(TYPE, type)                                       \
+	kernels->matvec[WICK_##TYPE] = matvec_##type;           \
+	kernels->matvec_rows[WICK_##TYPE] = matvec_rows_##type; \
+	kernels->pack_x[WICK_##TYPE] = wick_pack_alone;         \
+	kernels->matmul[WICK_##TYPE] = matmul_##type;
 	WICK_EACH_TYPE(ENTRY)
 #undef ENTRY
 }

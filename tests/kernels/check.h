@@ -75,6 +75,7 @@ double check_dot_bound(const struct check *check, size_t cols, double terms);
 /* One function a family; the table is in checkkern.c. */
 void check_convert(struct check *check);
 void check_matvec(struct check *check);
+void check_matmul(struct check *check);
 void check_ffn(struct check *check);
 void check_norm(struct check *check);
 void check_act(struct check *check);

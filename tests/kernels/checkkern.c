@@ -42,6 +42,7 @@ static const struct family {
 } families[] = {
 	{ "convert", check_convert },
 	{ "matvec", check_matvec },
+	{ "matmul", check_matmul },
 	{ "ffn", check_ffn },
 	{ "norm", check_norm },
 	{ "act", check_act },
