@@ -6,7 +6,7 @@
 #include "file.h"
 
 #include "bits.h"
-#include "plain.h"
+#include "plain_read.h"
 
 #include <errno.h>
 #include <fcntl.h>

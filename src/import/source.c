@@ -7,7 +7,7 @@
 
 #include "bits.h"
 #include "file.h"
-#include "plain.h"
+#include "plain_read.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -11,7 +11,7 @@
  * many neurons at a time as memory allows.
  */
 
-#include "arch/arch.h"
+#include "family.h"
 #include "checkpoint.h"
 #include "diag.h"
 #include "kernels.h"

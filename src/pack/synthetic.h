@@ -5,7 +5,7 @@
 /* What stands in for a folder when the source is "synthetic:opt-6.7b": a model of that shape with random weights, for
  * measuring what no checkpoint is at hand for. It writes nonsense, and its name says so. */
 
-#include "arch/arch.h"
+#include "family.h"
 #include "checkpoint.h"
 #include "hf_tokenizer.h"
 

@@ -9,7 +9,7 @@
 #include "choose.h"
 #include "clock.h"
 #include "mem.h"
-#include "synth.h"
+#include "trace_synth.h"
 
 #include <errno.h>
 #include <stdlib.h>

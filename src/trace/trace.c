@@ -7,7 +7,7 @@
 
 #include "fileio.h"
 #include "kernels.h"
-#include "synth.h"
+#include "trace_synth.h"
 #include "trace_format.h"
 
 #include <errno.h>

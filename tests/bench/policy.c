@@ -9,7 +9,7 @@
 #include "mem.h"
 #include "normal.h"
 #include "policy.h"
-#include "synth.h"
+#include "trace_synth.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #include "reader.h"
 
 #include "cut.h"
-#include "text/pretokenizer.h"
+#include "pretokenizer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,7 +7,7 @@
 
 #include "bits.h"
 #include "../unit/folder.h"
-#include "synth.h"
+#include "trace_synth.h"
 #include "trace_stats.h"
 
 #include <malloc.h>

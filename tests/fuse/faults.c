@@ -17,7 +17,7 @@
 #include "fixture.h"
 #include "predictors.h"
 #include "sentence.h"
-#include "../golden/synth.h" /* there is another in src/trace */
+#include "../golden/synth.h"
 
 #include "bits.h"
 #include "model.h"

@@ -5,7 +5,7 @@
 
 #include "fuzz.h"
 
-#include "arch/arch.h"
+#include "family.h"
 #include "bits.h"
 #include "shape.h"
 

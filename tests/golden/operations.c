@@ -8,7 +8,7 @@
 #include "fixture.h"
 #include "predictors.h"
 
-#include "trace/synth.h"
+#include "trace_synth.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -10,7 +10,7 @@
 #include "model.h"
 #include "predictor_set.h"
 #include "sidecar.h"
-#include "trace/synth.h"
+#include "trace_synth.h"
 
 #include <sys/wait.h>
 

@@ -3,7 +3,7 @@
 
 /* Reading without a queue, over a preadv that fails as it is told and a sleep that takes no time. */
 
-#include "plain.h"
+#include "plain_read.h"
 
 #include "diag.h"
 #include "file.h"

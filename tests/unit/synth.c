@@ -4,7 +4,7 @@
 /* Synthetic traces have the figures that were measured on OPT-6.7B, by counting in the trace and by arithmetic from the
  * chances; and a lookahead that is as good as it says it is. */
 
-#include "synth.h"
+#include "trace_synth.h"
 
 #include "folder.h"
 #include "normal.h"

@@ -1,0 +1,107 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* OPT (arXiv 2205.01068), as transformers writes it. Learned positions start at row 2; the 350m is post-LN and has
+ * embeddings narrower than the model; the head is the embedding unless config.json says otherwise. */
+
+#include "family.h"
+
+#include "bits.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define NORM_EPS 1e-5f /* nn.LayerNorm's own: OPT's config has no key for it */
+
+static const struct {
+	const char *key;
+	size_t place; /* of the uint32_t in struct wick_shape */
+} numbers[] = {
+	{ "hidden_size", offsetof(struct wick_shape, d_model) },
+	{ "num_hidden_layers", offsetof(struct wick_shape, layers) },
+	{ "num_attention_heads", offsetof(struct wick_shape, heads) },
+	{ "ffn_dim", offsetof(struct wick_shape, n_ff) },
+	{ "vocab_size", offsetof(struct wick_shape, vocab) },
+	{ "max_position_embeddings", offsetof(struct wick_shape, ctx_max) },
+};
+
+static const struct {
+	const char *key;
+	bool otherwise;
+	size_t place; /* of the bool in struct wick_shape */
+} flags[] = {
+	{ "do_layer_norm_before", true, offsetof(struct wick_shape, norm_first) },
+	{ "layer_norm_elementwise_affine", true, offsetof(struct wick_shape, norm_affine) },
+	{ "enable_bias", true, offsetof(struct wick_shape, bias) },
+	{ "tie_word_embeddings", true, offsetof(struct wick_shape, tied) },
+};
+
+static int read_activation(struct wick_shape *shape, const struct wick_config *config, struct wick_diag *diag)
+{
+	const char *name;
+	int rc = wick_config_string(config, "activation_function", "relu", &name, diag);
+
+	if (rc)
+		return rc;
+	shape->relu = strcmp(name, "relu") == 0;
+	if (!shape->relu && strcmp(name, "gelu") != 0)
+		return wick_diag_say(diag, -EINVAL,
+			"%s: activation_function \"%.80s\" is not supported (relu and gelu are)", config->path, name);
+	return 0;
+}
+
+static int read_config(struct wick_shape *shape, const struct wick_config *config, struct wick_diag *diag)
+{
+	bool no_final_norm = false;
+	int rc = read_activation(shape, config, diag);
+
+	for (size_t k = 0; rc == 0 && k < WICK_COUNT_OF(numbers); k++)
+		rc = wick_config_number(
+			config, numbers[k].key, 0, (uint32_t *)((char *)shape + numbers[k].place), diag);
+	for (size_t k = 0; rc == 0 && k < WICK_COUNT_OF(flags); k++)
+		rc = wick_config_flag(
+			config, flags[k].key, flags[k].otherwise, (bool *)((char *)shape + flags[k].place), diag);
+	if (rc == 0)
+		rc = wick_config_number(config, "word_embed_proj_dim", shape->d_model, &shape->d_embed, diag);
+	if (rc == 0)
+		rc = wick_config_flag(config, "_remove_final_layer_norm", false, &no_final_norm, diag);
+	shape->arch = WICK_ARCH_OPT;
+	shape->kv_heads = shape->heads;
+	shape->final_norm = shape->norm_first && !no_final_norm;
+	shape->bundle_parts = 2;
+	shape->norm_eps = NORM_EPS;
+	return rc;
+}
+
+const struct wick_arch_def wick_arch_opt = {
+	.model_type = "opt",
+	.read_config = read_config,
+	.prefixes = (const char *const[]){ "model.decoder.", "decoder.", NULL },
+	.sources = {
+		[WICK_SLOT_EMBED] = "embed_tokens.weight",
+		[WICK_SLOT_POSITION] = "embed_positions.weight",
+		[WICK_SLOT_PROJECT_IN] = "project_in.weight",
+		[WICK_SLOT_ATTN_NORM] = "layers.%u.self_attn_layer_norm.weight",
+		[WICK_SLOT_ATTN_NORM_BIAS] = "layers.%u.self_attn_layer_norm.bias",
+		[WICK_SLOT_FFN_NORM] = "layers.%u.final_layer_norm.weight",
+		[WICK_SLOT_FFN_NORM_BIAS] = "layers.%u.final_layer_norm.bias",
+		[WICK_SLOT_Q_BIAS] = "layers.%u.self_attn.q_proj.bias",
+		[WICK_SLOT_K_BIAS] = "layers.%u.self_attn.k_proj.bias",
+		[WICK_SLOT_V_BIAS] = "layers.%u.self_attn.v_proj.bias",
+		[WICK_SLOT_O_BIAS] = "layers.%u.self_attn.out_proj.bias",
+		[WICK_SLOT_UP_BIAS] = "layers.%u.fc1.bias",
+		[WICK_SLOT_DOWN_BIAS] = "layers.%u.fc2.bias",
+		[WICK_SLOT_Q] = "layers.%u.self_attn.q_proj.weight",
+		[WICK_SLOT_K] = "layers.%u.self_attn.k_proj.weight",
+		[WICK_SLOT_V] = "layers.%u.self_attn.v_proj.weight",
+		[WICK_SLOT_O] = "layers.%u.self_attn.out_proj.weight",
+		[WICK_SLOT_OUT_NORM] = "final_layer_norm.weight",
+		[WICK_SLOT_OUT_NORM_BIAS] = "final_layer_norm.bias",
+		[WICK_SLOT_HEAD] = "/lm_head.weight",
+		[WICK_SLOT_PROJECT_OUT] = "project_out.weight",
+	},
+	.up = "layers.%u.fc1.weight",
+	.down = "layers.%u.fc2.weight",
+	.position_offset = 2,
+	.ignored = (const char *const[]){ "lm_head.weight", "decoder.version", "model.decoder.version", NULL },
+};

@@ -1,0 +1,290 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* wick bench MODEL [--ablation] */
+
+#include "bench.h"
+#include "bench_order.h"
+#include "commands.h"
+#include "engine_options.h"
+#include "gnuplot.h"
+#include "figures_json.h"
+#include "progress.h"
+#include "text.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MEMORY_TIMES 3 /* of a tenth of a second each */
+
+#define TOKENS 32
+
+static const char *model_path, *svg_path, *only;
+static uint32_t tokens;
+static bool ablation, as_json;
+
+static const struct opt options[] = {
+	{ OPT_HEADING, .help = "Options:" },
+	{ OPT_FLAG, .name = "ablation", .into.flag = &ablation,
+		.help = "one row for each way to run, from reading everything for each "
+			"token on; without it, one row for the options that are given" },
+	{ OPT_TEXT, .name = "rows", .value = "NAMES", .into.text = &only,
+		.help = "only these of the ablation, with commas between" },
+	{ OPT_COUNT, .name = "tokens", .value = "N", .into.count = &tokens, .min = 3, .max = 1u << 20,
+		.help = "that count, at most (32); as many go before them in sparse "
+			"mode, one in the others" },
+	{ OPT_OUTPUT, .name = "svg", .value = "FILE", .into.text = &svg_path,
+		.help = "also draw the table's total times, with gnuplot" },
+	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "as JSON" },
+	{ OPT_END },
+};
+
+/* From the paper's baselines on, each with one thing more than the one before. */
+static const struct bench_way ways[] = {
+	{ .name = "naive", .mode = "naive", .adds = "everything is read for every token" },
+	{ .name = "hybrid", .mode = "hybrid", .adds = "half of the weights stay" },
+	{ .name = "dense", .mode = "dense", .adds = "all stay that fit" },
+	{ .name = "predictor", .mode = "sparse", .policy = "window", .forgets = true,
+		.adds = "of the FFN only the neurons chosen are read" },
+	{ .name = "window", .mode = "sparse", .policy = "window",
+		.adds = "those of the last tokens stay" },
+	{ .name = "policy", .mode = "sparse", .adds = "the best policy decides which stay" },
+	{ .name = "bundling", .mode = "sparse", .bundled = 1,
+		.adds = "what belongs to a neuron is one read, not two of half the size" },
+	{ .name = "order", .mode = "sparse", .bundled = 1, .ordered = true,
+		.adds = "neurons that fire together lie together" },
+	{ .name = "gaps", .mode = "sparse", .bundled = 1, .ordered = true, .bridge = 1,
+		.adds = "small gaps between two neurons are read through" },
+	{ .name = "overlap", .mode = "sparse", .bundled = 1, .ordered = true, .bridge = 1, .overlap = 1,
+		.adds = "what is here is computed while the rest is read" },
+	{ .name = "lookahead", .mode = "sparse", .bundled = 1, .ordered = true, .bridge = 1, .overlap = 1, .lookahead = 1,
+		.adds = "the next layer's are read ahead" },
+};
+
+#define WAYS (sizeof(ways) / sizeof(*ways))
+
+static const char *after_comma(const char *list)
+{
+	const char *comma = strchr(list, ',');
+
+	return comma ? comma + 1 : NULL;
+}
+
+/* Whether a name is in a list with commas between; without a list, all are. */
+static bool is_listed(const char *name, const char *list)
+{
+	size_t length = strlen(name);
+
+	if (!list)
+		return true;
+	for (; list; list = after_comma(list))
+		if (!strncmp(list, name, length) && (!list[length] || list[length] == ','))
+			return true;
+	return false;
+}
+
+/* Every name in the list must be one of a row. */
+static int check(struct wick_diag *diag)
+{
+	size_t known = 0, listed = 0;
+
+	if (!only)
+		return engine_options_check(diag);
+	if (!ablation)
+		return wick_diag_say(diag, -EINVAL, "--rows is for --ablation");
+	for (size_t i = 0; i < WAYS; i++)
+		known += is_listed(ways[i].name, only);
+	for (const char *at = only; at; at = after_comma(at))
+		listed++;
+	if (known != listed)
+		return wick_diag_say(diag, -EINVAL, "--rows takes names of rows, each once, not '%s'", only);
+	return engine_options_check(diag);
+}
+
+static void init(void)
+{
+	engine_options_init();
+	tokens = TOKENS;
+}
+
+/* What was measured, and the row that could not be. */
+struct table {
+	struct bench_row rows[WAYS];
+	unsigned count;
+	double memory_mb_per_s;
+	struct bench_ordered ordered;
+	bool interrupted; /* before all rows were there */
+	struct wick_diag no_order; /* why there is no row for it; "": there is one, or none was wanted */
+};
+
+static int print_json(const struct table *table)
+{
+	const struct bench_row *rows = table->rows;
+	const char *trace = engine_options.trace;
+	json_t *without = json_object();
+	json_t *json;
+	int rc;
+
+	if (*table->no_order.text)
+		json_object_set_new(without, "order", wick_json_name(table->no_order.text));
+	json = json_pack("{s:o, s:s, s:I, s:i, s:o, s:b, s:f, s:o, s:o}", "model", wick_json_name(rows[0].model), "type",
+		rows[0].type, "budget_bytes", (json_int_t)rows[0].plan.budget_bytes, "ctx", (int)rows[0].plan.ctx, "trace",
+		trace ? wick_json_name(trace) : json_null(), "interrupted", (int)table->interrupted, "memory_mb_per_s",
+		table->memory_mb_per_s, "modes", bench_json(rows, table->count), "left_out", without);
+	rc = json_print(json, stdout);
+	json_decref(json);
+	return rc;
+}
+
+static void print_table(const struct table *table)
+{
+	const struct bench_row *rows = table->rows;
+	const char *trace = engine_options.trace;
+
+	printf("%s, %s, budget %s%s%s\n", SHOWN(rows[0].model), rows[0].type, BYTES(rows[0].plan.budget_bytes),
+		trace ? ", trace " : "", SHOWN(trace));
+	printf("medians of a token; memory is read at %.1f GB/s\n\n", table->memory_mb_per_s / 1e3);
+	bench_print(rows, table->count, stdout);
+	if (!ablation)
+		return;
+	if (table->interrupted)
+		printf("\ninterrupted: the other rows were not measured\n");
+	putchar('\n');
+	for (unsigned i = 0; i < table->count; i++)
+		printf("%-10s %s\n", bench_name(&rows[i]), rows[i].way->adds);
+	if (*table->no_order.text)
+		printf("no row for order: %s\n", SHOWN(table->no_order.text));
+}
+
+/* Why a model has no rows of sparse mode is said; the others are its table. */
+static unsigned count_ways(void)
+{
+	struct wick_options sparse = engine_options;
+	struct wick_diag why = { "" };
+	struct wick_plan plan;
+	unsigned dense = 0;
+
+	sparse.mode = "sparse";
+	if (!wick_plan(model_path, &sparse, &plan, &why))
+		return WAYS;
+	fprintf(stderr, "no rows of sparse mode: %s\n", SHOWN(why.text));
+	while (strcmp(ways[dense].mode, "sparse"))
+		dense++;
+	return dense;
+}
+
+static int run_way(struct table *table, const struct bench_way *way, const struct bench_job *job)
+{
+	int rc;
+
+	if (way->name)
+		fprintf(stderr, "%s ...\n", way->name);
+	rc = bench_run(&table->rows[table->count], way, job);
+	table->count += !rc;
+	return rc;
+}
+
+/* From here on rows are of the ordered model, unless there can be none. */
+static int make_order(struct table *table, struct bench_job *job)
+{
+	int rc = bench_order_make(&table->ordered, model_path, engine_options.trace, 2 * tokens, &table->no_order);
+
+	if (!rc)
+		job->ordered = &table->ordered;
+	return rc == -ECANCELED ? wick_diag_say(job->diag, rc, "stopped") : 0;
+}
+
+static int run_ablation(struct table *table, struct bench_job *job)
+{
+	unsigned count = count_ways();
+	bool tried = false;
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < count; i++) {
+		if (!is_listed(ways[i].name, only))
+			continue;
+		if (ways[i].ordered && !tried) {
+			rc = make_order(table, job);
+			tried = true;
+		}
+		if (!rc && (job->ordered || strcmp(ways[i].name, "order")))
+			rc = run_way(table, &ways[i], job);
+	}
+	if (job->ordered)
+		bench_order_remove(job->ordered);
+	return rc;
+}
+
+/* The best of some: a floor cannot be beaten, and what else goes on only makes memory slower. */
+static int measure_memory(double *mb_per_s, struct wick_diag *diag)
+{
+	double rate;
+	int rc = 0;
+
+	*mb_per_s = 0;
+	for (int i = 0; !rc && i < MEMORY_TIMES; i++) {
+		rc = wick_memory_rate(engine_options.threads, &rate, diag);
+		if (!rc && rate > *mb_per_s)
+			*mb_per_s = rate;
+	}
+	return rc;
+}
+
+static int run(struct wick_diag *diag)
+{
+	const struct bench_way as_given = { .mode = engine_options.mode, .policy = engine_options.policy,
+		.bundled = engine_options.bundled, .bridge = engine_options.bridge, .overlap = engine_options.overlap,
+		.lookahead = engine_options.lookahead };
+	struct bench_job job = { .model_path = model_path, .options = engine_options, .tokens = tokens, .diag = diag };
+	struct table table = { .count = 0 };
+	int rc;
+
+	rc = svg_path ? gnuplot_check(diag) : 0;
+	if (rc)
+		return rc;
+	interrupt_catch();
+	rc = measure_memory(&job.memory_mb_per_s, diag);
+	table.memory_mb_per_s = job.memory_mb_per_s;
+	if (!rc)
+		rc = ablation ? run_ablation(&table, &job) : run_way(&table, &as_given, &job);
+	table.interrupted = rc == -ECANCELED && table.count;
+	if (rc && !table.interrupted)
+		return rc;
+	if (!table.count)
+		return wick_diag_say(diag, -EINVAL, "none of these rows can be measured with this model");
+	if (as_json)
+		rc = print_json(&table);
+	else
+		print_table(&table);
+	return !rc && svg_path ? bench_write_svg(table.rows, table.count, svg_path, diag) : rc;
+}
+
+const struct command cmd_bench = {
+	.name = "bench",
+	.purpose = "time a model, token by token",
+	.synopsis = "MODEL [--ablation] [options]",
+	.operand = "MODEL",
+	.operand_into = &model_path,
+	.about = "Writes tokens one by one and says what one took: medians. DRAM is the weights\n"
+		 "that stay, with predictors and neuron matrices; flash and reads are what came\n"
+		 "off the drive, GB/s what it gave over the whole time; wait is the time spent\n"
+		 "waiting for the drive, comp the rest of the total, plan what wick plan expects.\n"
+		 "\n"
+		 "Two floors follow. In the time of drive it reads, by its profile, what was\n"
+		 "wanted and absent; in that of mem the memory, measured at the start, gives the\n"
+		 "weights that were used. x floor says how many times the larger of the two the\n"
+		 "total is, but where all weights fit in the processor's cache, which has no such\n"
+		 "floor.\n"
+		 "\n"
+		 "Ctrl-C ends an ablation with the rows that are finished. A way that is slow is\n"
+		 "timed for 20 seconds or three tokens. Measuring memory takes 128 MiB, and wick\n"
+		 "plan's part 48 MiB, beside --memory; both are given back before the model is\n"
+		 "opened.",
+	.examples = "wick bench model.gguf --memory 2G\n"
+		    "wick bench model.gguf --memory 2G --ablation --rows naive,dense,lookahead",
+	.options = options,
+	.shared = engine_opts,
+	.init = init,
+	.check = check,
+	.run = run,
+};

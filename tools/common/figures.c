@@ -1,0 +1,226 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The start-up lines, the closing lines and their JSON. */
+
+#include "figures.h"
+
+#include "bits.h"
+#include "engine_options.h"
+#include "figures_json.h"
+#include "progress.h"
+#include "text.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+
+/* Nothing is divided by nothing: a run of no tokens has figures of 0. */
+static double per(double amount, double by)
+{
+	return by > 0 ? amount / by : 0;
+}
+
+static void print_why(const char *instead_of, const char *why, FILE *out)
+{
+	if (why && *why)
+		fprintf(out, "        not %s: %s\n", instead_of, SHOWN(why));
+}
+
+/* Which weights stay, and which come again and again. */
+static void print_share(const struct wick_plan *plan, FILE *out)
+{
+	if (!plan->swept_bytes && !plan->drawn_bytes)
+		fprintf(out, "        all weights stay\n");
+	else if (!plan->resident_bytes)
+		fprintf(out, "        no weights stay, %s are read for every token\n", BYTES(plan->swept_bytes));
+	else
+		fprintf(out, "        %s of weights stay, %s are read for every token\n", BYTES(plan->resident_bytes),
+			BYTES(plan->swept_bytes));
+	if (plan->drawn_bytes)
+		fprintf(out, "        of each layer's neurons %u stay (%s of %s)\n", plan->cache_rows,
+			BYTES(plan->cache_bytes), BYTES(plan->drawn_bytes));
+}
+
+/* "sparse, policy decay; the next layer's neurons are read ahead", "trained predictors, 636 kB of demo.pred.gguf" */
+static void print_mode(const struct wick_report *report, const struct wick_plan *plan, FILE *out)
+{
+	fprintf(out, "mode    %s", report->mode);
+	if (*report->policy)
+		fprintf(out, ", policy %s", report->policy);
+	if (*report->policy && plan->window)
+		fprintf(out, " of %u tokens", plan->window);
+	fprintf(out, "%s\n", report->lookahead ? "; the next layer's neurons are read ahead" : "");
+	print_why("ahead", report->lookahead_why, out);
+	if (!*report->predictors)
+		return;
+	fprintf(out, "        neurons chosen by ");
+	if (strcmp(report->predictors, "trace"))
+		fprintf(out, "%s predictors, %s of ", report->predictors, BYTES(plan->predictor_bytes));
+	fprintf(out, "%s\n", SHOWN(report->predictors_path));
+}
+
+/* "18.8 MB: 60% of the weights, and 8.9 MB for the process" */
+static void print_budget(const struct wick_plan *plan, FILE *out)
+{
+	double percent = engine_options.memory.percent, share = percent / 100 * (double)plan->source_bytes;
+
+	fprintf(out, "memory  %s", BYTES(plan->budget_bytes));
+	if (percent > 0)
+		fprintf(out, ": %g%% of the weights, and %s for the process", percent,
+			BYTES((double)plan->budget_bytes - share));
+	fputc('\n', out);
+}
+
+void print_start(const struct wick_report *report, const struct wick_plan *plan, FILE *out)
+{
+	fprintf(out, "model   %s: %s, %s, %s of weights\n", SHOWN(report->model), report->arch, report->type,
+		BYTES(plan->source_bytes));
+	print_budget(plan, out);
+	print_share(plan, out);
+	if (*report->limit)
+		fprintf(out, "        %s\n", report->limit);
+	fprintf(out, "        %s; %s\n", report->pages, report->numa);
+	print_mode(report, plan, out);
+	fprintf(out, "flash   %s, %s%s\n", report->io, report->direct ? "direct" : "buffered",
+		report->verified ? "" : ", not verified: damage goes unnoticed");
+	print_why("uring", report->io_why, out);
+	print_why("direct", report->direct_why, out);
+	fprintf(out, "        %s\n", SHOWN(report->profile));
+	fprintf(out, "cpu     %s, %u thread%s", report->kernels, plan->threads, plan->threads == 1 ? "" : "s");
+	if (plan->threads > report->cpus)
+		fprintf(out, " on %u CPU%s", report->cpus, report->cpus == 1 ? "" : "s");
+	fprintf(out, ", OpenBLAS for %s\n\n", report->blas);
+}
+
+void print_figures(const struct run_figures *run, const struct wick_plan *plan, FILE *out)
+{
+	const struct wick_stats *stats = &run->decode;
+	double seconds = (double)run->decode_ns / 1e9;
+	double passes = (double)stats->tokens;
+
+	fprintf(out, "\nprompt  %u tokens in %.2f s\n", run->prompt_tokens, (double)run->prompt_ns / 1e9);
+	fprintf(out, "text    %u tokens, %.2f tokens/s, %.1f ms a token; stop: %s; seed: %" PRIu64 "\n", run->tokens,
+		per(passes, seconds), per(1e3 * seconds, passes), run->stop, run->seed);
+	fprintf(out, "flash   %s a token, %.2f GB/s, %.0f%% of the time spent waiting for it\n",
+		BYTES(per((double)stats->flash_bytes, passes)), per((double)stats->flash_bytes / 1e9, seconds),
+		100 * per((double)stats->io_wait_ns, (double)run->decode_ns));
+	if (stats->bundles_active)
+		fprintf(out, "neurons %.0f computed a token, %.0f read, %.0f of them for nothing\n",
+			per((double)stats->bundles_active, passes), per((double)stats->bundles_read, passes),
+			per((double)stats->bundles_wasted, passes));
+	if (run->prompt.silences + stats->silences)
+		fprintf(out, "        the drive did not answer a read that was a guess, and none was made after it\n");
+	if (stats->retries || stats->repaired)
+		fprintf(out, "        %" PRIu64 " reads repeated after errors, %" PRIu64 " blocks right only at the second reading\n",
+			stats->retries, stats->repaired);
+	fprintf(out, "memory  %s at most, of a budget of %s\n", BYTES(stats->peak_bytes), BYTES(plan->budget_bytes));
+}
+
+static void set_count(json_t *object, const char *key, uint64_t value)
+{
+	json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+static void set_text(json_t *object, const char *key, const char *value)
+{
+	json_object_set_new(object, key, wick_json_name(value));
+}
+
+static void set_real(json_t *object, const char *key, double value)
+{
+	json_object_set_new(object, key, json_real(value));
+}
+
+/* The plan's members, in its own order. */
+static const struct {
+	const char *key;
+	size_t offset;
+	bool wide; /* 64 bits */
+} plan_members[] = {
+#define MEMBER(name) { #name, offsetof(struct wick_plan, name), sizeof(((struct wick_plan *)0)->name) == 8 }
+	MEMBER(budget_bytes), MEMBER(total_bytes), MEMBER(process_bytes), MEMBER(metadata_bytes), MEMBER(vector_bytes),
+	MEMBER(kv_bytes), MEMBER(activation_bytes), MEMBER(staging_bytes), MEMBER(resident_bytes), MEMBER(swept_bytes),
+	MEMBER(weight_bytes), MEMBER(source_bytes), MEMBER(minimum_bytes), MEMBER(whole_bytes), MEMBER(ctx),
+	MEMBER(threads), MEMBER(unit_count), MEMBER(unit_bytes), MEMBER(predictor_bytes), MEMBER(cache_bytes),
+	MEMBER(drawn_bytes), MEMBER(cache_rows), MEMBER(window),
+#undef MEMBER
+};
+
+json_t *plan_json(const struct wick_plan *plan)
+{
+	json_t *json = json_object();
+
+	for (size_t i = 0; i < WICK_COUNT_OF(plan_members); i++) {
+		const void *at = (const char *)plan + plan_members[i].offset;
+
+		set_count(json, plan_members[i].key,
+			plan_members[i].wide ? *(const uint64_t *)at : *(const uint32_t *)at);
+	}
+	return json;
+}
+
+static void set_report(json_t *json, const struct wick_report *report)
+{
+	set_text(json, "model", report->model);
+	set_text(json, "arch", report->arch);
+	set_text(json, "type", report->type);
+	set_text(json, "mode", report->mode);
+	set_text(json, "io", report->io);
+	set_text(json, "io_why", report->io_why);
+	json_object_set_new(json, "direct", json_boolean(report->direct));
+	set_text(json, "direct_why", report->direct_why);
+	json_object_set_new(json, "verified", json_boolean(report->verified));
+	set_text(json, "profile", report->profile);
+	set_text(json, "kernels", report->kernels);
+	set_text(json, "blas", report->blas);
+	set_text(json, "pages", report->pages);
+	set_text(json, "limit", report->limit);
+	set_text(json, "numa", report->numa);
+	set_text(json, "predictors", report->predictors);
+	set_text(json, "predictors_path", report->predictors_path);
+	json_object_set_new(json, "lookahead", json_boolean(report->lookahead));
+	set_text(json, "lookahead_why", report->lookahead_why);
+	set_count(json, "cpus", report->cpus);
+}
+
+json_t *run_json(const struct run_figures *run, const struct wick_report *report, const struct wick_plan *plan)
+{
+	const struct wick_stats *stats = &run->decode;
+	double passes = (double)stats->tokens, ms = (double)run->decode_ns / 1e6;
+	double wait_ms = (double)stats->io_wait_ns / 1e6;
+	json_t *json = json_object();
+
+	set_report(json, report);
+	set_count(json, "seed", run->seed);
+	set_count(json, "prompt_tokens", run->prompt_tokens);
+	set_real(json, "prompt_ms", (double)run->prompt_ns / 1e6);
+	set_count(json, "prompt_flash_bytes", run->prompt.flash_bytes);
+	set_count(json, "tokens", run->tokens);
+	set_text(json, "stop", run->stop);
+	set_real(json, "ms_per_token", per(ms, passes));
+	set_real(json, "tokens_per_s", per(1e3 * passes, ms));
+	set_real(json, "io_wait_ms", per(wait_ms, passes));
+	set_real(json, "io_busy_ms", per((double)stats->io_busy_ns / 1e6, passes));
+	set_real(json, "compute_ms", per((double)stats->compute_ns / 1e6, passes));
+	set_real(json, "predict_ms", per((double)stats->predict_ns / 1e6, passes));
+	set_real(json, "manage_ms", per((double)stats->manage_ns / 1e6, passes));
+	set_real(json, "neurons_per_token", per((double)stats->bundles_active, passes));
+	set_real(json, "neurons_read_per_token", per((double)stats->bundles_read, passes));
+	set_real(json, "neurons_ahead_per_token", per((double)stats->bundles_prefetched, passes));
+	set_real(json, "neurons_wasted_per_token", per((double)stats->bundles_wasted, passes));
+	set_real(json, "io_wait_share", per(wait_ms, ms));
+	set_real(json, "flash_bytes_per_token", per((double)stats->flash_bytes, passes));
+	set_real(json, "reads_per_token", per((double)stats->reads, passes));
+	set_real(json, "mb_per_s", per((double)stats->flash_bytes / 1e3, ms));
+	set_count(json, "retries", run->prompt.retries + stats->retries);
+	set_count(json, "resumed", run->prompt.resumed + stats->resumed);
+	set_count(json, "repaired", run->prompt.repaired + stats->repaired);
+	set_count(json, "silences", run->prompt.silences + stats->silences);
+	set_real(json, "load_ms", (double)stats->load_ns / 1e6);
+	set_count(json, "load_bytes", stats->load_bytes);
+	set_count(json, "peak_bytes", stats->peak_bytes);
+	set_count(json, "budget_bytes", plan->budget_bytes);
+	json_object_set_new(json, "plan", plan_json(plan));
+	return json;
+}

@@ -1,0 +1,139 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* wick plan MODEL --memory SIZE */
+
+#include "commands.h"
+#include "engine_options.h"
+#include "figures.h"
+#include "figures_json.h"
+#include "progress.h"
+#include "text.h"
+
+#include <stdarg.h>
+
+static const char *model_path;
+static bool as_json;
+
+static const struct opt options[] = {
+	{ OPT_HEADING, .help = "Options:" },
+	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "as JSON" },
+	{ OPT_END },
+};
+
+static void add_prediction(const struct wick_plan *plan, json_t *json)
+{
+	json_object_set_new(json, "predicted_ms_per_token",
+		plan->predicted_ms_per_token > 0 ? json_real(plan->predicted_ms_per_token) : json_null());
+	json_object_set_new(json, "predicted_flash_ms", json_real(plan->predicted_flash_ms));
+	json_object_set_new(json, "predicted_compute_ms", json_real(plan->predicted_compute_ms));
+	if (*plan->firing) {
+		json_object_set_new(json, "predicted_neurons_per_token", json_real(plan->predicted_bundles_active));
+		json_object_set_new(json, "predicted_neurons_read_per_token", json_real(plan->predicted_bundles_read));
+		json_object_set_new(json, "predicted_flash_bytes_per_token", json_real(plan->predicted_flash_bytes));
+		json_object_set_new(json, "firing", wick_json_name(plan->firing));
+	}
+	json_object_set_new(json, "profile", wick_json_name(plan->profile));
+}
+
+static int print_json(const struct wick_plan *plan, FILE *out)
+{
+	json_t *json = plan_json(plan);
+	int rc;
+
+	add_prediction(plan, json);
+	rc = json_print(json, out);
+	json_decref(json);
+	return rc;
+}
+
+/* "staging      242 kB  2 buffers of 98.3 kB, where what is read lands"; nothing of what there is nothing of */
+__attribute__((format(printf, 4, 5))) static void print_part(
+	const char *name, uint64_t bytes, FILE *out, const char *note, ...)
+{
+	va_list args;
+
+	if (!bytes)
+		return;
+	fprintf(out, "  %-12s %8s  ", name, BYTES(bytes));
+	va_start(args, note);
+	vfprintf(out, note, args);
+	va_end(args);
+	putc('\n', out);
+}
+
+static void print_memory(const struct wick_plan *plan, FILE *out)
+{
+	fprintf(out, "Of a budget of %s, %s are taken:\n\n", BYTES(plan->budget_bytes), BYTES(plan->total_bytes));
+	print_part("process", plan->process_bytes, out, "code, libraries, buffers of OpenBLAS");
+	print_part("metadata", plan->metadata_bytes, out, "tokenizer, checksums, directory of the file");
+	print_part("KV cache", plan->kv_bytes, out, "of %u tokens of context (--ctx)", plan->ctx);
+	print_part("activations", plan->activation_bytes, out, "of a batch, logits included; threads: %u",
+		plan->threads);
+	print_part("staging", plan->staging_bytes, out, "%u buffers of %s, where what is read lands", plan->unit_count,
+		BYTES(plan->unit_bytes));
+	print_part("vectors", plan->vector_bytes, out, "norms and biases");
+	print_part("weights", plan->resident_bytes, out, "stay, of %s", BYTES(plan->weight_bytes));
+	print_part("predictors", plan->predictor_bytes, out, "say which neurons a token needs");
+	print_part("neurons", plan->cache_bytes, out, "%u of each layer's stay", plan->cache_rows);
+	fprintf(out, "\nThe least that works is %s; with %s all weights stay.\n", BYTES(plan->minimum_bytes),
+		BYTES(plan->whole_bytes));
+}
+
+static void print_reading(const struct wick_plan *plan, FILE *out)
+{
+	if (plan->swept_bytes)
+		fprintf(out, "%s of weights are read for every token.\n", BYTES(plan->swept_bytes));
+	if (plan->drawn_bytes)
+		fprintf(out, "Of %s of neurons, those that a token needs and that are absent are read.\n",
+			BYTES(plan->drawn_bytes));
+	if (!plan->swept_bytes && !plan->drawn_bytes)
+		fprintf(out, "All weights stay: nothing is read.\n");
+}
+
+static void print_prediction(const struct wick_plan *plan, FILE *out)
+{
+	if (!(plan->swept_bytes + plan->drawn_bytes))
+		fprintf(out, "About %.1f ms a token, all of it computing.\n", plan->predicted_ms_per_token);
+	else if (plan->predicted_ms_per_token > 0)
+		fprintf(out, "About %.1f ms a token: %.1f ms of reading (drive: %s)\nand, beside it, %.1f ms of computing.\n",
+			plan->predicted_ms_per_token, plan->predicted_flash_ms, SHOWN(plan->profile), plan->predicted_compute_ms);
+	else
+		fprintf(out, "About %.1f ms of computing a token; how long reading takes is not known:\n%s.\n",
+			plan->predicted_compute_ms, SHOWN(plan->profile));
+	if (*plan->firing)
+		fprintf(out, "A token computes %.0f neurons, %.0f of them read for it\n(%s).\n",
+			plan->predicted_bundles_active, plan->predicted_bundles_read, SHOWN(plan->firing));
+}
+
+static int run(struct wick_diag *diag)
+{
+	struct wick_plan plan;
+	int rc = wick_plan(model_path, &engine_options, &plan, diag);
+
+	if (rc)
+		return rc;
+	if (as_json)
+		return print_json(&plan, stdout);
+	print_memory(&plan, stdout);
+	print_reading(&plan, stdout);
+	print_prediction(&plan, stdout);
+	return 0;
+}
+
+const struct command cmd_plan = {
+	.name = "plan",
+	.purpose = "say what a memory budget buys",
+	.synopsis = "MODEL [options]",
+	.operand = "MODEL",
+	.operand_into = &model_path,
+	.about = "Says what a run with these options would take and keep, and how long a token\n"
+		 "would take; loads nothing. It measures the processor for a moment, in 48 MiB of\n"
+		 "memory beside --memory.",
+	.examples = "wick plan model.gguf --memory 2G",
+	.options = options,
+	.shared = engine_opts,
+	.init = engine_options_init,
+	.check = engine_options_check,
+	.run = run,
+};

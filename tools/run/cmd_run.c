@@ -1,0 +1,164 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* wick run MODEL -p TEXT */
+
+#include "clock.h"
+#include "commands.h"
+#include "engine_options.h"
+#include "figures.h"
+#include "generate.h"
+#include "figures_json.h"
+#include "output.h"
+#include "progress.h"
+#include "prompt.h"
+
+#include <errno.h>
+#include <sys/random.h>
+
+static const char *model_path, *prompt_text, *prompt_path, *stats_path, *logits_path;
+static struct generate_options generate;
+static uint64_t seed;
+static bool as_json;
+
+#define NO_SEED UINT64_MAX
+
+static const struct opt options[] = {
+	{ OPT_HEADING, .help = "Text:" },
+	{ OPT_TEXT, 'p', .value = "TEXT", .into.text = &prompt_text, .help = "continue this text" },
+	{ OPT_INPUT, 'f', .value = "FILE", .into.text = &prompt_path,
+		.help = "continue what this file holds; - is standard input" },
+	{ OPT_COUNT, 'n', .value = "N", .into.count = &generate.tokens,
+		.help = "tokens to write, at most (256)" },
+	{ OPT_NUMBER, .name = "temp", .value = "T", .into.number = &generate.sampling.temp,
+		.help = "temperature: 0 always takes the likeliest token (0.8)" },
+	{ OPT_NUMBER, .name = "top-p", .value = "P", .into.number = &generate.sampling.top_p, .max = 1,
+		.help = "choose among the likeliest tokens that make up this share of "
+			"the probability (0.95)" },
+	{ OPT_SEED, .name = "seed", .value = "S", .into.seed = &seed,
+		.help = "the same seed writes the same text (a random one)" },
+
+	{ OPT_HEADING, .help = "Results:" },
+	{ OPT_FLAG, .name = "json", .into.flag = &as_json,
+		.help = "text and figures as JSON on standard output, at the end" },
+	{ OPT_OUTPUT, .name = "stats", .value = "FILE", .into.text = &stats_path,
+		.help = "write the figures to a file, as JSON" },
+	{ OPT_OUTPUT, .name = "logits", .value = "FILE", .into.text = &logits_path,
+		.help = "write the logits of every position, the prompt's included: "
+			"little-endian f32, a row of the vocabulary each" },
+	{ OPT_END },
+};
+
+static void init(void)
+{
+	engine_options_init();
+	generate = (struct generate_options){ .tokens = 256, .sampling = { .temp = 0.8f, .top_p = 0.95f } };
+	seed = NO_SEED;
+}
+
+static int check(struct wick_diag *diag)
+{
+	if (!prompt_text && !prompt_path)
+		return wick_diag_say(diag, -EINVAL, "a prompt is missing: -p TEXT or -f FILE");
+	if (prompt_text && prompt_path)
+		return wick_diag_say(diag, -EINVAL, "-p and -f exclude each other");
+	return engine_options_check(diag);
+}
+
+static void choose_seed(void)
+{
+	uint32_t random = 0;
+
+	if (seed != NO_SEED)
+		return;
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
+		random = (uint32_t)wick_now_ns();
+	seed = random;
+}
+
+static int write_stats(const json_t *json, struct wick_diag *diag)
+{
+	struct output output;
+	int rc = output_begin(&output, stats_path, diag);
+
+	return rc ? rc : output_end(&output, json_print(json, output.to), diag);
+}
+
+static int print_results(const struct wick *wick, const struct run_figures *figures, json_t *text,
+	struct wick_diag *diag)
+{
+	json_t *json = run_json(figures, wick_report_of(wick), wick_plan_of(wick));
+	int rc;
+
+	print_figures(figures, wick_plan_of(wick), stderr);
+	rc = stats_path ? write_stats(json, diag) : 0;
+	if (!rc && text) {
+		json_object_set(json, "text", text);
+		rc = json_print(json, stdout);
+	}
+	json_decref(json);
+	return rc;
+}
+
+/* With the model open: text, logits, figures. */
+static int run_open(struct wick *wick, const struct prompt *prompt, struct wick_diag *diag)
+{
+	struct run_figures figures = { .seed = seed };
+	json_t *text = NULL;
+	FILE *logits;
+	int rc;
+
+	print_start(wick_report_of(wick), wick_plan_of(wick), stderr);
+	rc = output_open(&logits, logits_path, diag);
+	if (rc)
+		return rc;
+	wick_seed(wick, seed);
+	generate.logits = logits;
+	generate.logits_path = logits_path;
+	generate.keep_text = as_json;
+	rc = generate_text(wick, prompt, &generate, &figures, &text, diag);
+	rc = output_close(logits, logits_path, rc, diag);
+	if (!rc)
+		rc = print_results(wick, &figures, text, diag);
+	json_decref(text);
+	return rc;
+}
+
+static int run(struct wick_diag *diag)
+{
+	struct prompt prompt;
+	struct wick *wick;
+	int rc = prompt_text ? prompt_take(&prompt, prompt_text, diag) : prompt_read(&prompt, prompt_path, diag);
+
+	if (rc)
+		return rc;
+	choose_seed();
+	interrupt_catch();
+	engine_options.all_logits = logits_path;
+	generate_heed(&engine_options);
+	rc = engine_open(&wick, model_path, &engine_options, diag);
+	if (!rc) {
+		rc = run_open(wick, &prompt, diag);
+		wick_close(wick);
+	}
+	prompt_free(&prompt);
+	return rc;
+}
+
+const struct command cmd_run = {
+	.name = "run",
+	.purpose = "write text with a packed model",
+	.synopsis = "MODEL -p TEXT|-f FILE [options]",
+	.operand = "MODEL",
+	.operand_into = &model_path,
+	.about = "Continues a text with a packed model. The text goes to standard output as it is\n"
+		 "written; what was really in use, and figures at the end, to standard error.\n"
+		 "Ctrl-C ends the text; the figures still come.",
+	.examples = "wick run model.gguf -p 'The old man looked at the sea and'\n"
+		    "wick run model.gguf --memory 2G -f letter.txt -n 500 --seed 1",
+	.options = options,
+	.shared = engine_opts,
+	.init = init,
+	.check = check,
+	.run = run,
+};

@@ -1,0 +1,229 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The loop from token to token. */
+
+#include "generate.h"
+
+#include "clock.h"
+#include "figures_json.h"
+#include "output.h"
+#include "progress.h"
+#include "text.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(__BYTE_ORDER == __LITTLE_ENDIAN, "logits are written as they lie in memory");
+
+#define HIDDEN_TOKEN_BYTES 256
+
+struct generator {
+	struct wick *wick;
+	const struct generate_options *options;
+	struct run_figures *figures;
+	struct wick_diag *diag;
+	FILE *out; /* standard output, or memory */
+	struct text_joiner joiner;
+	int write_error; /* of the logits; positive errno */
+};
+
+/* Of the prompt. */
+static struct progress reading;
+static uint32_t reading_tokens; /* 0: that is over */
+
+static int heed(void *user, uint64_t done, uint64_t total)
+{
+	double share = (double)done / (double)total, seconds = (double)(wick_now_ns() - reading.begun_ns) / 1e9;
+
+	(void)user;
+	if (reading_tokens)
+		progress_say(&reading, "reading the prompt of %u tokens, %.0f%%, %.0f s left", reading_tokens, 100 * share,
+			seconds / share - seconds);
+	return interrupted();
+}
+
+void generate_heed(struct wick_options *options)
+{
+	options->eval_progress = heed;
+}
+
+static void write_logits(void *user, uint32_t position, const float *logits)
+{
+	struct generator *gen = user;
+
+	uint32_t vocab = wick_report_of(gen->wick)->vocab;
+
+	(void)position;
+	if (!gen->write_error && fwrite(logits, sizeof(*logits), vocab, gen->options->logits) != vocab)
+		gen->write_error = errno;
+}
+
+static int eval(struct generator *gen, const uint32_t *ids, uint32_t count)
+{
+	wick_logits_fn each = gen->options->logits ? write_logits : NULL;
+	int rc = wick_eval(gen->wick, ids, count, each, gen, gen->diag);
+
+	if (rc == -ECANCELED)
+		gen->diag->text[0] = 0; /* which is an end, and no failure to tell of */
+	if (gen->write_error && (!rc || rc == -ECANCELED))
+		return wick_diag_say(gen->diag, -gen->write_error, "%s: %s", gen->options->logits_path,
+			strerror(gen->write_error));
+	return rc;
+}
+
+/* Of a prompt, with how far that is. */
+static int eval_shown(struct generator *gen, const uint32_t *ids, uint32_t count)
+{
+	int rc;
+
+	wick_stats_reset(gen->wick);
+	progress_begin(&reading, "reading");
+	reading_tokens = count;
+	rc = eval(gen, ids, count);
+	reading_tokens = 0;
+	progress_end(&reading);
+	return rc;
+}
+
+/* Bytes of the longest. Of a token that is shown as nothing they are not known: none has more than the least. */
+static uint64_t longest_token(const struct wick *wick)
+{
+	uint64_t longest = HIDDEN_TOKEN_BYTES;
+	uint32_t vocab = wick_report_of(wick)->vocab;
+	size_t bytes;
+
+	for (uint32_t id = 0; id < vocab; id++) {
+		wick_token_text(wick, id, &bytes);
+		longest = bytes > longest ? bytes : longest;
+	}
+	return longest;
+}
+
+/* To tokenize a text takes memory and time for each of its bytes: not of one that cannot fit anyway. */
+static int check_length(const struct generator *gen, const struct prompt *prompt)
+{
+	uint32_t ctx = wick_plan_of(gen->wick)->ctx;
+	uint64_t longest = longest_token(gen->wick);
+
+	if (prompt->bytes <= ctx * longest)
+		return 0;
+	return wick_diag_say(gen->diag, -ENOSPC,
+		"the prompt of %zu bytes does not fit: the context is %u tokens, and none has more than %llu bytes", prompt->bytes,
+		ctx, (unsigned long long)longest);
+}
+
+static int eval_prompt(struct generator *gen, const struct prompt *prompt)
+{
+	uint64_t begun_ns = wick_now_ns();
+	int rc = check_length(gen, prompt);
+	int64_t count = rc ? rc : wick_tokenize(gen->wick, prompt->text, prompt->bytes, true, NULL, 0);
+	uint32_t *ids;
+
+	if (count == -EINVAL)
+		return wick_diag_say(gen->diag, -EINVAL, "the prompt is not UTF-8 text");
+	if (count < 0)
+		return (int)count;
+	if (count > UINT32_MAX)
+		return wick_diag_say(gen->diag, -EFBIG, "the prompt has more tokens than any context");
+	ids = malloc((size_t)count * sizeof(*ids));
+	if (!ids)
+		return -ENOMEM;
+	rc = -ENOMEM;
+	if (wick_tokenize(gen->wick, prompt->text, prompt->bytes, true, ids, (size_t)count) == count)
+		rc = eval_shown(gen, ids, (uint32_t)count);
+	free(ids);
+	gen->figures->prompt_tokens = wick_position(gen->wick);
+	gen->figures->prompt_ns = wick_now_ns() - begun_ns;
+	wick_stats(gen->wick, &gen->figures->prompt);
+	return rc;
+}
+
+static int write_token(struct generator *gen, uint32_t id)
+{
+	size_t bytes;
+	const char *text = wick_token_text(gen->wick, id, &bytes);
+
+	text_join(&gen->joiner, text, bytes, gen->out);
+	gen->figures->tokens++;
+	return gen->options->keep_text ? 0 : output_flush(gen->diag);
+}
+
+/* Why no token may follow now, or NULL. */
+static const char *find_stop(const struct generator *gen)
+{
+	if (interrupted())
+		return "interrupted";
+	if (gen->figures->tokens >= gen->options->tokens)
+		return "length";
+	return wick_position(gen->wick) >= wick_plan_of(gen->wick)->ctx ? "context" : NULL;
+}
+
+/* A token is evaluated only when another one will follow it, so the last costs nothing. */
+static int write_tokens(struct generator *gen)
+{
+	const char *stop = interrupted() ? "interrupted" : gen->options->tokens ? NULL : "length";
+	int rc = 0;
+
+	while (!rc && !stop) {
+		uint32_t id = wick_sample(gen->wick, &gen->options->sampling);
+
+		if (id == wick_eos(gen->wick)) {
+			stop = "eos";
+			break;
+		}
+		rc = write_token(gen, id);
+		stop = find_stop(gen);
+		if (!rc && !stop)
+			rc = eval(gen, &id, 1);
+		if (rc == -ECANCELED) {
+			stop = "interrupted";
+			rc = 0;
+		}
+	}
+	gen->figures->stop = stop;
+	text_join_end(&gen->joiner, gen->out);
+	return rc;
+}
+
+static int generate_to(struct generator *gen, const struct prompt *prompt)
+{
+	uint64_t begun_ns;
+	int rc = eval_prompt(gen, prompt);
+
+	if (rc && rc != -ECANCELED)
+		return rc;
+	wick_stats_reset(gen->wick);
+	begun_ns = wick_now_ns();
+	rc = write_tokens(gen);
+	gen->figures->decode_ns = wick_now_ns() - begun_ns;
+	wick_stats(gen->wick, &gen->figures->decode);
+	return rc;
+}
+
+int generate_text(struct wick *wick, const struct prompt *prompt, const struct generate_options *options,
+	struct run_figures *figures, json_t **text, struct wick_diag *diag)
+{
+	struct generator gen = { .wick = wick, .options = options, .figures = figures, .diag = diag, .out = stdout };
+	char *kept = NULL;
+	size_t kept_bytes = 0;
+	int rc;
+
+	if (options->keep_text)
+		gen.out = open_memstream(&kept, &kept_bytes);
+	if (!gen.out)
+		return -ENOMEM;
+	rc = generate_to(&gen, prompt);
+	if (!options->keep_text) {
+		if (figures->tokens)
+			putchar('\n');
+		return rc ? rc : output_flush(diag);
+	}
+	if (fclose(gen.out) && !rc)
+		rc = -ENOMEM;
+	*text = rc ? NULL : wick_json_text(kept, kept_bytes);
+	free(kept);
+	return rc;
+}
