@@ -124,12 +124,17 @@ static void numbers_are_bounded(void **state)
 	refused("--mask", "1f");
 }
 
-static void fractions_are_plain(void **state)
+static void fractions_are_decimal(void **state)
 {
-	static const char *const bad[] = { "1.01", "-0.1", "nan", "inf", "1e-1", "0x1", ".", "0.5.5", "0.5x", "" };
+	static const char *const bad[] = { "1.01", "-0.1", "nan", "inf", "1e1", "1e", "1e-", "e-1", "-1e-1", "1e-1x", "0x1", "0x1p-2",
+		".", "0.5.5", "0.5x", "" };
 
 	(void)state;
 	accepted("--number", "0.25");
+	assert_true(number == 0.25f);
+	accepted("--number", "1e-4");
+	assert_true(number == 1e-4f);
+	accepted("--number", "2.5E-1");
 	assert_true(number == 0.25f);
 	accepted("--number", "0");
 	accepted("--number", "1");
@@ -137,14 +142,16 @@ static void fractions_are_plain(void **state)
 		refused("--number", bad[i]);
 }
 
-static void sizes_have_powers_of_1024(void **state)
+static void sizes_have_units(void **state)
 {
 	static const struct {
 		const char *word;
 		uint64_t bytes;
 	} good[] = { { "512", 512 }, { "64k", 65536 }, { "64K", 65536 }, { "3M", 3145728 }, { "2G", 2147483648 },
-		{ "1.5g", 1610612736 }, { "1T", 1099511627776 } };
-	static const char *const bad[] = { "511", "1x", "1kB", "1 k", "-1k", "k", "", "1e9", "8388608T", "99999999999999T",
+		{ "1.5g", 1610612736 }, { "1T", 1099511627776 },
+		{ "2GiB", 2147483648 }, { "2gib", 2147483648 }, { "64KiB", 65536 }, { "2GB", 2000000000 }, { "1kB", 1000 },
+		{ "1.5mb", 1500000 }, { "1TB", 1000000000000 } };
+	static const char *const bad[] = { "511", "1x", "1kBB", "1kiBs", "1ki", "1B", "1iB", "1GBit", "1 k", "-1k", "k", "", "1e9", "8388608T", "99999999999999T",
 		"60%" };
 
 	(void)state;
@@ -241,8 +248,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_in_both_spellings),
 		cmocka_unit_test(numbers_are_bounded),
-		cmocka_unit_test(fractions_are_plain),
-		cmocka_unit_test(sizes_have_powers_of_1024),
+		cmocka_unit_test(fractions_are_decimal),
+		cmocka_unit_test(sizes_have_units),
 		cmocka_unit_test(budgets_are_bytes_or_a_share),
 		cmocka_unit_test(words_that_are_no_options),
 		cmocka_unit_test(names_are_the_librarys),

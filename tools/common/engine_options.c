@@ -80,9 +80,9 @@ const struct opt engine_opts[] = {
 	{ OPT_HEADING, .help = "Memory:" },
 	{ OPT_BUDGET, .name = "memory", .value = "SIZE|PCT%", .into.budget = &engine_options.memory,
 		.min = 1u << 20, /* no process is smaller: whoever says 60 means 60% */
-		.help = "all that the process may take: a size such as 2G (k, M, G and T are powers of 1024), or a share "
-			"of the model's weights and, beside it, what the process itself takes (three quarters of what is "
-			"free, at most what the model needs)" },
+		.help = "all that the process may take: a size such as 2G (k, M, G and T are powers of 1024; kB, MB, GB and TB "
+			"of 1000), or a share of the model's weights, to which what the process "
+			"itself takes is added (three quarters of what is free, at most what the model needs)" },
 	{ OPT_COUNT, .name = "ctx", .value = "N", .into.count = &engine_options.ctx, .min = 1, .max = UINT32_MAX,
 		.help = "tokens of context (2048, or the model's own if less)" },
 	{ OPT_CHOICE, .name = "mode", .choices = engine_modes, .into.text = &engine_options.mode,

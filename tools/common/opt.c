@@ -9,12 +9,14 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define SIZE_LIMIT 0x1p63
 
-/* A plain decimal such as 12 or 0.95, without sign, exponent, hexadecimal or inf. Returns what follows it, or NULL. */
+/* A plain decimal such as 12 or 0.95, without sign, hexadecimal or inf. Returns what follows it, or NULL. */
 static const char *parse_decimal(const char *word, double *value)
 {
 	size_t span = strspn(word, "0123456789.");
@@ -24,12 +26,28 @@ static const char *parse_decimal(const char *word, double *value)
 	return span && isdigit((unsigned char)word[span - 1]) && end == word + span ? end : NULL;
 }
 
-static double unit_bytes(char letter)
+/* Likewise, and an exponent may follow: 1e-4. */
+static bool parse_number(const char *word, double *value)
 {
-	static const char units[] = "kmgt";
-	const char *at = letter ? strchr(units, tolower((unsigned char)letter)) : NULL;
+	bool is_decimal = (isdigit((unsigned char)*word) || *word == '.') && !strpbrk(word, "xX");
+	char *end;
 
-	return at ? (double)(1ull << (10 * (at - units + 1))) : 0;
+	*value = strtod(word, &end);
+	return is_decimal && end != word && !*end;
+}
+
+/* "G" and "GiB" are powers of 1024, "GB" is one of 1000; 0: no unit. */
+static double unit_bytes(const char *unit)
+{
+	static const char letters[] = "kmgt";
+	const char *at = *unit ? strchr(letters, tolower((unsigned char)*unit)) : NULL;
+	double bytes = 1;
+
+	if (!at || (unit[1] && strcasecmp(unit + 1, "b") && strcasecmp(unit + 1, "ib")))
+		return 0;
+	for (const char *letter = letters; letter <= at; letter++)
+		bytes *= strcasecmp(unit + 1, "b") ? 1024 : 1000;
+	return bytes;
 }
 
 bool opt_size(const char *word, uint64_t *bytes)
@@ -40,8 +58,8 @@ bool opt_size(const char *word, uint64_t *bytes)
 	if (!rest)
 		return false;
 	if (*rest) {
-		value *= unit_bytes(*rest);
-		if (!value || rest[1])
+		value *= unit_bytes(rest);
+		if (!value)
 			return false;
 	}
 	if (value >= SIZE_LIMIT)
@@ -125,9 +143,8 @@ static bool take_budget(const struct opt *opt, const char *word)
 static bool take_number(const struct opt *opt, const char *word)
 {
 	double value;
-	const char *rest = parse_decimal(word, &value);
 
-	if (!rest || *rest || !in_bounds(opt, value))
+	if (!parse_number(word, &value) || !isfinite((float)value) || !in_bounds(opt, value))
 		return false;
 	*opt->into.number = (float)value;
 	return true;

@@ -15,9 +15,9 @@ enum opt_kind {
 	OPT_COUNT,   /* a whole number */
 	OPT_SEED,    /* likewise, of 63 bits */
 	OPT_MASK,    /* 32 bits, as a decimal or hexadecimal number */
-	OPT_SIZE,    /* bytes; k, M, G and T are powers of 1024 */
+	OPT_SIZE,    /* bytes; k, M, G, T (or KiB, ...) are powers of 1024, kB, MB, ... of 1000 */
 	OPT_BUDGET,  /* a size, or a share such as 60% */
-	OPT_NUMBER,  /* a decimal fraction */
+	OPT_NUMBER,  /* a decimal fraction, perhaps with an exponent */
 	OPT_TEXT,    /* anything */
 	OPT_INPUT,   /* a file to be read */
 	OPT_OUTPUT,  /* a file to be written: see output.h */
@@ -78,7 +78,7 @@ enum { OPT_HELP = 1 }; /* --help was asked for */
 /* Parses what follows the command's name. 0, OPT_HELP, or -EINVAL with a sentence that names the bad word. */
 int opt_parse(const struct command *command, char **words, struct wick_diag *diag);
 
-/* A size as the options take them, such as 64k: powers of 1024. */
+/* A size as the options take them, such as 64k, 64KiB or 64kB. */
 bool opt_size(const char *word, uint64_t *bytes);
 
 void opt_print_help(const struct command *command, FILE *out);

@@ -40,7 +40,7 @@ static const struct opt options[] = {
 	{ OPT_INPUT, .name = "trace", .value = "FILE", .into.text = &pack_options.trace,
 		.help = "which neurons fire together, from wick trace record" },
 	{ OPT_SIZE, .name = "memory", .value = "SIZE", .into.size = &pack_options.memory_bytes, .min = 1,
-		.help = "working memory; k, M, G and T are powers of 1024 (1G)" },
+		.help = "working memory, a size such as 512M or 2GB (1G)" },
 	{ OPT_END },
 };
 
