@@ -30,7 +30,7 @@ static const struct opt options[] = {
 			"token on; without it, one row for the options that are given" },
 	{ OPT_TEXT, .name = "rows", .value = "NAMES", .into.text = &only,
 		.help = "only these of the ablation, with commas between" },
-	{ OPT_COUNT, .name = "tokens", .value = "N", .into.count = &tokens, .min = 3, .max = 1u << 20,
+	{ OPT_COUNT, 'n', .name = "tokens", .value = "N", .into.count = &tokens, .min = 3, .max = 1u << 20,
 		.help = "that count, at most (32); as many go before them in sparse "
 			"mode, one in the others" },
 	{ OPT_OUTPUT, .name = "svg", .value = "FILE", .into.text = &svg_path,

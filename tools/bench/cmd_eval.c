@@ -21,9 +21,9 @@ static bool as_json;
 
 static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Options:" },
-	{ OPT_INPUT, .name = "text", .value = "FILE", .into.text = &text_path,
+	{ OPT_INPUT, 'f', .name = "text", .value = "FILE", .into.text = &text_path,
 		.help = "what to predict; - is standard input" },
-	{ OPT_COUNT, .name = "tokens", .value = "N", .into.count = &tokens_max, .min = 1, .max = UINT32_MAX,
+	{ OPT_COUNT, 'n', .name = "tokens", .value = "N", .into.count = &tokens_max, .min = 1, .max = UINT32_MAX,
 		.help = "of the text, at most (all)" },
 	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "as JSON" },
 	{ OPT_END },

@@ -15,6 +15,8 @@
 
 #include <errno.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char *model_path, *prompt_text, *prompt_path, *stats_path, *logits_path;
 static struct generate_options generate;
@@ -25,10 +27,11 @@ static bool as_json;
 
 static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Text:" },
-	{ OPT_TEXT, 'p', .value = "TEXT", .into.text = &prompt_text, .help = "continue this text" },
-	{ OPT_INPUT, 'f', .value = "FILE", .into.text = &prompt_path,
-		.help = "continue what this file holds; - is standard input" },
-	{ OPT_COUNT, 'n', .value = "N", .into.count = &generate.tokens,
+	{ OPT_TEXT, 'p', .name = "prompt", .value = "TEXT", .into.text = &prompt_text, .help = "continue this text" },
+	{ OPT_INPUT, 'f', .name = "text", .value = "FILE", .into.text = &prompt_path,
+		.help = "continue the text of this file, without a newline at its end; - is standard input, which is also read "
+			"where text is piped in and neither -p nor -f is given" },
+	{ OPT_COUNT, 'n', .name = "tokens", .value = "N", .into.count = &generate.tokens,
 		.help = "tokens to write, at most (256)" },
 	{ OPT_NUMBER, .name = "temp", .value = "T", .into.number = &generate.sampling.temp,
 		.help = "temperature: 0 always takes the likeliest token (0.8)" },
@@ -56,10 +59,20 @@ static void init(void)
 	seed = NO_SEED;
 }
 
+/* Whether standard input is a pipe or a file. A terminal is not read unasked, and /dev/null has no text. */
+static bool is_piped(void)
+{
+	struct stat info;
+
+	return !fstat(STDIN_FILENO, &info) && (S_ISFIFO(info.st_mode) || S_ISREG(info.st_mode) || S_ISSOCK(info.st_mode));
+}
+
 static int check(struct wick_diag *diag)
 {
+	if (!prompt_text && !prompt_path && is_piped())
+		prompt_path = "-";
 	if (!prompt_text && !prompt_path)
-		return wick_diag_say(diag, -EINVAL, "a prompt is missing: -p TEXT or -f FILE");
+		return wick_diag_say(diag, -EINVAL, "a prompt is missing: -p TEXT, -f FILE or text piped in");
 	if (prompt_text && prompt_path)
 		return wick_diag_say(diag, -EINVAL, "-p and -f exclude each other");
 	return engine_options_check(diag);
@@ -148,13 +161,14 @@ static int run(struct wick_diag *diag)
 const struct command cmd_run = {
 	.name = "run",
 	.purpose = "write text with a packed model",
-	.synopsis = "MODEL -p TEXT|-f FILE [options]",
+	.synopsis = "MODEL [-p TEXT|-f FILE] [options]",
 	.operand = "MODEL",
 	.operand_into = &model_path,
 	.about = "Continues a text with a packed model. The text goes to standard output as it is\n"
 		 "written; what was really in use, and figures at the end, to standard error.\n"
 		 "Ctrl-C ends the text; the figures still come.",
 	.examples = "wick run model.gguf -p 'The old man looked at the sea and'\n"
+		    "echo 'The old man looked at the sea and' | wick run model.gguf\n"
 		    "wick run model.gguf --memory 2G -f letter.txt -n 500 --seed 1",
 	.options = options,
 	.shared = engine_opts,

@@ -20,10 +20,10 @@ static bool as_json;
 
 static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Text:" },
-	{ OPT_TEXTS, .name = "text", .value = "FILE...", .into.texts = &texts,
+	{ OPT_TEXTS, 'f', .name = "text", .value = "FILE...", .into.texts = &texts,
 		.help = "text to learn from, in UTF-8; of several files each gives "
 			"its share" },
-	{ OPT_COUNT, .name = "tokens", .value = "N", .into.count = &train_options.tokens, .min = 1, .max = 1u << 30,
+	{ OPT_COUNT, 'n', .name = "tokens", .value = "N", .into.count = &train_options.tokens, .min = 1, .max = 1u << 30,
 		.help = "of text, at most (131072, or what memory holds if less)" },
 	{ OPT_TEXT, .name = "import", .value = "DIR", .into.text = &import_path,
 		.help = "learn nothing: take PowerInfer's predictors from model_0.pt, "

@@ -24,6 +24,7 @@ static int grow(struct prompt *prompt, size_t *capacity)
 	return 0;
 }
 
+/* Editors and echo end a text with a newline, which is no part of it: a model would answer to it. */
 static int read_all(struct prompt *prompt, FILE *in, const char *name, struct wick_diag *diag)
 {
 	size_t capacity = 0;
@@ -39,6 +40,7 @@ static int read_all(struct prompt *prompt, FILE *in, const char *name, struct wi
 				LIMIT_BYTES >> 20);
 	}
 	prompt->text = prompt->owned;
+	prompt->bytes -= prompt->bytes && prompt->text[prompt->bytes - 1] == '\n';
 	return 0;
 }
 

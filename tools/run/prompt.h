@@ -15,5 +15,6 @@ struct prompt {
 };
 
 int prompt_take(struct prompt *prompt, const char *text, struct wick_diag *diag);
-int prompt_read(struct prompt *prompt, const char *path, struct wick_diag *diag); /* "-": standard input */
+/* From a file, "-" being standard input; one newline at its end is left out. */
+int prompt_read(struct prompt *prompt, const char *path, struct wick_diag *diag);
 void prompt_free(struct prompt *prompt);

@@ -25,9 +25,9 @@ static uint32_t tokens;
 
 static const struct opt options[] = {
 	{ OPT_HEADING, .help = "What is recorded:" },
-	{ OPT_INPUT, .name = "text", .value = "FILE", .into.text = &text_path, .help = "the text that the model reads" },
+	{ OPT_INPUT, 'f', .name = "text", .value = "FILE", .into.text = &text_path, .help = "the text that the model reads" },
 	{ OPT_OUTPUT, 'o', .value = "TRACE", .into.text = &out_path, .help = "the trace; appears complete, or not at all" },
-	{ OPT_COUNT, .name = "tokens", .value = "N", .into.count = &tokens, .min = 1, .max = UINT32_MAX,
+	{ OPT_COUNT, 'n', .name = "tokens", .value = "N", .into.count = &tokens, .min = 1, .max = UINT32_MAX,
 		.help = "how long it is at most (4096)" },
 	{ OPT_CHOICE, .name = "mode", .choices = engine_modes, .into.text = &engine_options.mode,
 		.help = "sparse: the neurons that the predictors choose; any other: those that fire, with more or fewer of "

@@ -22,7 +22,7 @@ static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Options:" },
 	{ OPT_OUTPUT, 'o', .value = "FILE", .into.text = &out_path,
 		.help = "the trace; appears complete, or not at all" },
-	{ OPT_COUNT, .name = "tokens", .value = "N", .into.count = &tokens, .min = 1, .max = UINT32_MAX,
+	{ OPT_COUNT, 'n', .name = "tokens", .value = "N", .into.count = &tokens, .min = 1, .max = UINT32_MAX,
 		.help = "how long it is (512)" },
 	{ OPT_COUNT, .name = "layers", .value = "N", .into.count = &layers, .min = 1, .max = WICK_TRACE_LAYERS_MAX,
 		.help = "of the model it stands for (32, as OPT-6.7B)" },

@@ -10,7 +10,7 @@ misuse run model.gguf -p a --mode fast
 misuse run model.gguf -p a --io aio
 misuse run model.gguf -p a --queue-depth 0
 misuse run model.gguf -p a --queue-depth 4097
-misuse run model.gguf -p a --chunk-size 5kB
+misuse run model.gguf -p a --chunk-size 1kB
 misuse run model.gguf -p a --chunk-size 512
 misuse run model.gguf -p a --chunk-size 65M
 misuse run model.gguf -p a --chunk-size 5000
