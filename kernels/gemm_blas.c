@@ -1,24 +1,33 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The only door to OpenBLAS: one thread, one tile at a time. Its results change with its own thread count, and so it
- * never has more than one. */
+/* The only door to OpenBLAS: loaded when it is first needed, and then one thread, one tile at a time. Its results change
+ * with its own thread count, and so it never has more than one. */
 
 #include "check.h"
 #include "kernels.h"
 
 #include <cblas.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
-#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define WICK_GEMM_THREADS 256
 #define BUFFER_BYTES (128u << 20) /* of address space, of which little is touched: OpenBLAS's BUFFER_SIZE */
-#define STACKS_BYTES (64u << 20)
 #define TOUCHED_BYTES (32u << 20) /* more than what our tiles touch, and no more than any OpenBLAS's buffer has */
+
+/* What is called of it. The last two are in no header; where they are missing, nothing but a little time is lost. */
+static struct {
+	__typeof__(cblas_sgemm) *sgemm;
+	__typeof__(openblas_get_corename) *core_name;
+	void *(*take_buffer)(int unused);
+	void (*give_buffer)(void *buffer);
+} blas;
 
 /* OpenBLAS counts in int: a tile that does not fit is the caller's mistake. */
 static blasint count_of(size_t value)
@@ -30,43 +39,51 @@ static blasint count_of(size_t value)
 static void gemm(enum CBLAS_TRANSPOSE a_order, enum CBLAS_TRANSPOSE b_order, float *c, size_t ldc, const float *a, size_t lda, const float *b,
 	size_t ldb, size_t m, size_t n, size_t k, int accumulate)
 {
-	cblas_sgemm(CblasRowMajor, a_order, b_order, count_of(m), count_of(n), count_of(k), 1, a, count_of(lda), b,
+	wick_require(blas.sgemm); /* wick_gemm_init() comes first */
+	blas.sgemm(CblasRowMajor, a_order, b_order, count_of(m), count_of(n), count_of(k), 1, a, count_of(lda), b,
 		count_of(ldb), accumulate ? 1 : 0, c, count_of(ldc));
 }
 
-/* Functions that OpenBLAS exports but has in no header; where one is missing, nothing but a little time is lost. */
-__attribute__((weak)) int blas_thread_shutdown_(void);
-__attribute__((weak)) void *blas_memory_alloc(int unused);
-__attribute__((weak)) void blas_memory_free(void *buffer);
-
-static void *do_nothing(void *unused)
+/* OpenBLAS starts a thread for each CPU when it is loaded, and ends the process where the system refuses them; one is all
+ * that it is to have. It learns that from the environment alone, so it is loaded under another one. A thread of somebody
+ * else that looks at the environment meanwhile finds one list or the other, both whole. */
+static void *load_with_one_thread(void)
 {
-	return unused;
+	char **before = environ, **with;
+	size_t count = 0;
+	void *loaded;
+
+	while (before && before[count])
+		count++;
+	with = calloc(count + 2, sizeof(*with));
+	if (!with)
+		return NULL;
+	with[0] = (char[]){ "OPENBLAS_NUM_THREADS=1" }; /* the first of a name is the one that counts */
+	if (count)
+		memcpy(with + 1, before, count * sizeof(*with));
+	environ = with;
+	loaded = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+	environ = before;
+	free(with);
+	return loaded;
 }
 
-/* glibc keeps the stacks of threads that have ended, up to 40 MB of them, each with the pages that it touched: 2 MB where
- * huge pages are for everybody. One that is larger goes at once, and all others with it. */
-static void drop_stacks(void)
+/* Kept until the process ends. */
+static int load(struct wick_diag *diag)
 {
-	pthread_attr_t large;
-	pthread_t thread;
+	void *library;
 
-	if (pthread_attr_init(&large))
-		return;
-	pthread_attr_setstacksize(&large, STACKS_BYTES);
-	if (!pthread_create(&thread, &large, do_nothing, NULL))
-		pthread_join(thread, NULL);
-	pthread_attr_destroy(&large);
-}
-
-/* OpenBLAS starts a thread for each CPU when it is loaded, and they yield in a circle for 2^26 cycles before they sleep:
- * on two cores the first 30 ms of a run had half of one. */
-static void end_threads(void)
-{
-	openblas_set_num_threads(1);
-	if (blas_thread_shutdown_)
-		blas_thread_shutdown_();
-	drop_stacks();
+	if (blas.sgemm)
+		return 0;
+	library = load_with_one_thread();
+	if (!library)
+		return wick_diag_say(diag, -ENOENT, "OpenBLAS is needed here and cannot be loaded; Debian has it in libopenblas0: %s",
+			dlerror());
+	*(void **)&blas.core_name = dlsym(library, "openblas_get_corename");
+	*(void **)&blas.take_buffer = dlsym(library, "blas_memory_alloc");
+	*(void **)&blas.give_buffer = dlsym(library, "blas_memory_free");
+	*(void **)&blas.sgemm = dlsym(library, "cblas_sgemm");
+	return blas.sgemm ? 0 : wick_diag_say(diag, -ENOSYS, "this OpenBLAS has no cblas_sgemm");
 }
 
 /* Whether the kernel gives so many buffers more. OpenBLAS asks again and again, for ever, where a limit refuses one. */
@@ -100,39 +117,42 @@ static void reserve(unsigned count)
 {
 	void *buffers[WICK_GEMM_THREADS];
 
-	if (!blas_memory_alloc || !blas_memory_free)
+	if (!blas.take_buffer || !blas.give_buffer)
 		return;
 	for (unsigned i = 0; i < count; i++) {
-		buffers[i] = blas_memory_alloc(0);
+		buffers[i] = blas.take_buffer(0);
 		forbid_huge_pages(buffers[i]);
 	}
 	for (unsigned i = 0; i < count; i++)
-		blas_memory_free(buffers[i]);
+		blas.give_buffer(buffers[i]);
 }
 
-/* Each of OpenBLAS's threads begins by taking a buffer, which is free for others when it has ended. Where not one more can
- * be had they may still be asking, and would never end. */
-int wick_gemm_init(unsigned threads, struct wick_diag *diag)
+/* Loads OpenBLAS, and has it make the buffers that are not there yet. */
+static int prepare(unsigned count, struct wick_diag *diag)
 {
-	static atomic_uint kept; /* buffers that OpenBLAS has for good */
-	unsigned count = threads < WICK_GEMM_THREADS ? threads : WICK_GEMM_THREADS, had = atomic_load(&kept);
-	unsigned taken = had ? had : (unsigned)openblas_get_num_threads() - 1;
+	static unsigned had; /* buffers that OpenBLAS has for good */
+	int err = load(diag);
 
-	if (count > had && !is_room_for(count > taken ? count - taken : 1))
+	if (err || count <= had)
+		return err;
+	if (!is_room_for(count - had))
 		return wick_diag_say(diag, -ENOMEM,
 			"no address space for OpenBLAS: it takes %u MiB for each thread (threads: %u), more than ulimit -v or -d leaves",
-			BUFFER_BYTES >> 20, threads);
-	end_threads();
+			BUFFER_BYTES >> 20, count);
 	reserve(count);
-	atomic_store(&kept, count > taken ? count : taken);
+	had = count;
 	return 0;
 }
 
-bool wick_gemm_can_end(void)
+int wick_gemm_init(unsigned threads, struct wick_diag *diag)
 {
-	int threads = openblas_get_num_threads() - 1;
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	int err;
 
-	return is_room_for(threads < WICK_GEMM_THREADS ? (unsigned)threads : WICK_GEMM_THREADS);
+	pthread_mutex_lock(&one_at_a_time);
+	err = prepare(threads < WICK_GEMM_THREADS ? threads : WICK_GEMM_THREADS, diag);
+	pthread_mutex_unlock(&one_at_a_time);
+	return err;
 }
 
 void wick_gemm_nt(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, size_t m, size_t n,
@@ -155,5 +175,5 @@ void wick_gemm_tn(float *c, size_t ldc, const float *a, size_t lda, const float 
 
 const char *wick_gemm_core(void)
 {
-	return openblas_get_corename();
+	return blas.core_name ? blas.core_name() : "";
 }

@@ -111,10 +111,9 @@ void wick_kernels_init(struct wick_kernels *kernels, uint32_t mask);
 
 /* Single-threaded SGEMM on one fixed tile, through OpenBLAS: c (m, n) = a (m, k) * b^T, b (n, k), or a * b, b (k, n);
  * added to c when accumulate is set. Leading dimensions in floats. Bits depend on m, n, k alone. */
-/* Before any of them: OpenBLAS to one thread, with buffers for so many calls at once, so that none allocates one. */
+/* Before any of them: loads OpenBLAS, with buffers for so many calls at once, so that none allocates one. It starts no
+ * thread. -ENOENT: it is not installed; -ENOMEM: there is no address space for the buffers. */
 int wick_gemm_init(unsigned threads, struct wick_diag *diag);
-/* Whether exit() does: OpenBLAS's handler waits for ever where its threads find no memory to start in. */
-bool wick_gemm_can_end(void);
 void wick_gemm_nt(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, size_t m, size_t n,
 	size_t k, int accumulate);
 void wick_gemm_nn(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, size_t m, size_t n,
@@ -122,4 +121,4 @@ void wick_gemm_nn(float *c, size_t ldc, const float *a, size_t lda, const float 
 /* a^T * b: a (k, m), b (k, n). For training. */
 void wick_gemm_tn(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, size_t m, size_t n,
 	size_t k, int accumulate);
-const char *wick_gemm_core(void); /* the core OpenBLAS chose, for the start-up line */
+const char *wick_gemm_core(void); /* the core that OpenBLAS chose, for the start-up line; "" before it is loaded */

@@ -4,7 +4,6 @@
 /* The program: a table of commands. Exit 0 ok, 1 failed, 2 used wrongly. */
 
 #include "commands.h"
-#include "kernels.h"
 #include "output.h"
 #include "text.h"
 
@@ -155,15 +154,6 @@ static int help(char **words)
 	return finish_output(NULL, EXIT_SUCCESS);
 }
 
-/* OpenBLAS's handler at exit waits for ever where its threads found no memory to start in. */
-static int leave(int exit_code)
-{
-	if (wick_gemm_can_end())
-		return exit_code;
-	fflush(NULL);
-	_exit(exit_code);
-}
-
 /* A stream that whoever started the program had closed would be the next file that is opened, and what is printed would
  * go there. In its place is one that fails as it would: input cannot be read, output cannot be written. */
 static void fill_streams(void)
@@ -195,5 +185,5 @@ static int follow(char **words)
 int main(int argc, char **argv)
 {
 	fill_streams();
-	return leave(argc ? follow(argv + 1) : EXIT_USAGE);
+	return argc ? follow(argv + 1) : EXIT_USAGE;
 }

@@ -129,9 +129,16 @@ static char *cpuinfo(const char *name)
 static void look_at_blas(struct doctor *doctor, const char *flags)
 {
 	static const char *const old[] = { "Prescott", "Core2", "Nehalem", "Sandybridge", "Bulldozer" };
-	const char *core = wick_gemm_core(), *better = has_set(flags, 0) ? "SkylakeX" : has_set(flags, 3) ? "Haswell" : NULL;
+	const char *core, *better = has_set(flags, 0) ? "SkylakeX" : has_set(flags, 3) ? "Haswell" : NULL;
+	struct wick_diag diag = { "" };
 	bool mistaken = false;
 	char fix[64];
+
+	if (wick_gemm_init(1, &diag)) {
+		doctor_note(doctor, "OpenBLAS", DOCTOR_NO, "install it (Debian: libopenblas0)", "%s", diag.text);
+		return;
+	}
+	core = wick_gemm_core();
 
 	for (unsigned i = 0; better && i < WICK_COUNT_OF(old); i++)
 		mistaken |= !strcmp(core, old[i]);
