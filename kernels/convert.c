@@ -100,6 +100,6 @@ void wick_kernels_convert_c(struct wick_kernels *kernels)
 #define ENTRY(TYPE, type)                                \
 	kernels->to_f32[WICK_##TYPE] = wick_decode_##type; \
 	kernels->from_f32[WICK_##TYPE] = encode_##type;
-	WICK_EACH_TYPE(ENTRY)
+	WICK_EACH_FIRST_TYPE(ENTRY)
 #undef ENTRY
 }

@@ -12,10 +12,11 @@
 static inline void accumulate(
 	wick_decode_fn *decode, enum wick_type type, float *y, const uint8_t *row, float h, size_t cols)
 {
-	float tile[WICK_COLUMN_TILE];
+	size_t step = wick_column_tile(type);
+	float tile[WICK_COLUMN_TILE_MAX];
 
-	for (size_t c = 0; c < cols; c += WICK_COLUMN_TILE) {
-		size_t count = WICK_MIN(cols - c, (size_t)WICK_COLUMN_TILE);
+	for (size_t c = 0; c < cols; c += step) {
+		size_t count = WICK_MIN(cols - c, step);
 
 		decode(tile, row + wick_type_bytes(type, c), count);
 		for (size_t i = 0; i < count; i++)

@@ -12,6 +12,7 @@ static void fill_with_c(struct wick_kernels *kernels)
 {
 	kernels->name = "c";
 	wick_kernels_convert_c(kernels);
+	wick_kernels_quantise_c(kernels);
 	wick_kernels_matvec_c(kernels);
 	wick_kernels_ffn_c(kernels);
 	wick_kernels_norm_c(kernels);

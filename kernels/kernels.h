@@ -6,7 +6,7 @@
  *
  * Contracts that hold for every instruction set:
  *   - a result depends on the arguments alone, never on alignment, on threads or on how a caller cuts the work by rows
- *     (or, for accumulate_*, by columns in multiples of WICK_COLUMN_TILE): so a caller may cut as it likes, and a row
+ *     (or, for accumulate_*, by columns in multiples of the type's tile): so a caller may cut as it likes, and a row
  *     gives the same bits in matvec, in matvec_rows and in matmul, whatever else is computed with it;
  *   - accumulate_rows, conversions, rope, relu, gelu, add and crc32c give the same bits in every set; the others may differ
  *     between sets in their last bits (only one is in use in a process), by no more than docs/kernels.md derives: in a
@@ -24,9 +24,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WICK_COLUMN_TILE 32 /* columns; a whole number of blocks of every type */
+#define WICK_COLUMN_TILE 32 /* columns; a whole number of blocks of every type, or a part of one block */
+#define WICK_COLUMN_TILE_MAX 256
 #define WICK_MATMUL_ROWS 4  /* weight rows that matmul takes at a time, at least */
 #define WICK_MATMUL_SCRATCH_FLOATS 65536 /* of weights made ready at a time: what stays in a core's cache */
+
+/* The columns of a type are cut at multiples of this: whole tiles, and whole blocks. */
+static inline uint32_t wick_column_tile(enum wick_type type)
+{
+	return wick_types[type].block > WICK_COLUMN_TILE ? wick_types[type].block : WICK_COLUMN_TILE;
+}
 
 /* A matrix times a batch: y[i][r] = sum_c w[r][c] * x[i][c], i < m, r < rows. */
 struct wick_matmul {
@@ -76,9 +83,10 @@ struct wick_kernels {
 		float *y, const void *w, size_t stride, const uint32_t *index, const float *h, size_t count,
 		size_t cols);
 
-	/* To float is exact. From float f16 and bf16 are nearest, ties to even; q8_0 and q4_0 are, byte for byte, what
-	 * other writers of GGUF make of finite numbers (a scale past the largest half becomes infinite). q2 is the
-	 * nearest of its four numbers, halfway the upper one. */
+	/* To float is exact; where a type takes a minimum off, that difference is rounded once. From float f16 and bf16
+	 * are nearest, ties to even; blocks of 32 are, byte for byte, what other writers of GGUF make of finite numbers
+	 * (a scale past the largest half becomes infinite); for blocks of 256 there is no one way: ours is in
+	 * quantise.c. q2 is the nearest of its four numbers, halfway the upper one. */
 	void (*to_f32[WICK_TYPE_COUNT])(float *y, const void *x, size_t count);
 	void (*from_f32[WICK_TYPE_COUNT])(void *y, const float *x, size_t count);
 

@@ -13,7 +13,12 @@
 #include <string.h>
 
 /* Writes X(ENUM, name) once for each type. */
-#define WICK_EACH_TYPE(X) X(F32, f32) X(F16, f16) X(BF16, bf16) X(Q8_0, q8_0) X(Q4_0, q4_0) X(Q2, q2)
+#define WICK_EACH_TYPE(X) WICK_EACH_FIRST_TYPE(X) WICK_EACH_BLOCK_TYPE(X)
+#define WICK_EACH_FIRST_TYPE(X) X(F32, f32) X(F16, f16) X(BF16, bf16) X(Q8_0, q8_0) X(Q4_0, q4_0) X(Q2, q2)
+
+/* Those whose decoders are in decode_blocks.h. */
+#define WICK_EACH_BLOCK_TYPE(X) \
+	X(Q4_1, q4_1) X(Q5_0, q5_0) X(Q5_1, q5_1) X(Q4_K, q4_k) X(Q5_K, q5_k) X(Q6_K, q6_k)
 
 #define WICK_BLOCK 32 /* numbers in a block of q8_0, q4_0 and q2 */
 
@@ -148,6 +153,8 @@ static inline void wick_decode_q2(float *y, const void *x, size_t count)
 			y[i] = (float)(2 * (block[i % 8] >> i / 8 * 2 & 3) - 3);
 }
 
+#include "decode_blocks.h"
+
 typedef void wick_decode_fn(float *y, const void *x, size_t count);
 
 /* sum_c w[c] * x[c] in double: the products are exact, the sum runs from left to right. */
@@ -155,11 +162,12 @@ static inline double wick_dot(
 	wick_decode_fn *decode, enum wick_type type, const void *w, const float *x, size_t cols)
 {
 	const uint8_t *from = w;
-	float tile[WICK_COLUMN_TILE];
+	size_t step = wick_column_tile(type);
+	float tile[WICK_COLUMN_TILE_MAX];
 	double sum = 0;
 
-	for (size_t c = 0; c < cols; c += WICK_COLUMN_TILE) {
-		size_t count = WICK_MIN(cols - c, (size_t)WICK_COLUMN_TILE);
+	for (size_t c = 0; c < cols; c += step) {
+		size_t count = WICK_MIN(cols - c, step);
 
 		decode(tile, from + wick_type_bytes(type, c), count);
 		for (size_t i = 0; i < count; i++)

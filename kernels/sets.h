@@ -7,6 +7,7 @@
 #include "kernels.h"
 
 void wick_kernels_convert_c(struct wick_kernels *kernels);
+void wick_kernels_quantise_c(struct wick_kernels *kernels);
 void wick_kernels_matvec_c(struct wick_kernels *kernels);
 void wick_kernels_ffn_c(struct wick_kernels *kernels);
 void wick_kernels_norm_c(struct wick_kernels *kernels);

@@ -10,12 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* From here on a number rounds to infinity. Of q8_0 and q4_0 it is the block's scale that must not. */
+/* From here on a number rounds to infinity. Of blocks it is the scale, or the least number, that must not. */
 static inline float wick_limit_of(enum wick_type type)
 {
 	static const float limits[WICK_TYPE_COUNT] = {
 		[WICK_F32] = INFINITY, [WICK_F16] = 65520.0f,          [WICK_BF16] = 0x1.ffp127f,
 		[WICK_Q8_0] = 65520.0f * 127, [WICK_Q4_0] = 65520.0f * 8,
+		[WICK_Q4_1] = 65520.0f,       [WICK_Q5_0] = 65520.0f * 16,     [WICK_Q5_1] = 65520.0f,
+		[WICK_Q4_K] = 65520.0f * 63,  [WICK_Q5_K] = 65520.0f * 63,     [WICK_Q6_K] = 65520.0f * 32,
 	};
 
 	return limits[type];

@@ -12,6 +12,12 @@ enum wick_type {
 	WICK_BF16,
 	WICK_Q8_0, /* 32 numbers: f16 scale, 32 int8; 34 bytes */
 	WICK_Q4_0, /* 32 numbers: f16 scale, 16 bytes of nibbles; 18 bytes */
+	WICK_Q4_1, /* as Q4_0, with an f16 least number after the scale; 20 bytes */
+	WICK_Q5_0, /* as Q4_0, with the fifth bits of all numbers between scale and nibbles; 22 bytes */
+	WICK_Q5_1, /* both; 24 bytes */
+	WICK_Q4_K, /* 256 numbers: f16 scale of scales and of minima, 6 bits each for 8 times 32, nibbles; 144 bytes */
+	WICK_Q5_K, /* as Q4_K, with fifth bits; 176 bytes */
+	WICK_Q6_K, /* 256 numbers: 4 and 2 bits each, an int8 scale for 16 times 16, f16 scale of scales; 210 bytes */
 	WICK_Q2,   /* 32 numbers -3, -1, 1 or 3: 2 bits each, no scale; 8 bytes; of predictors only */
 	WICK_TYPE_COUNT,
 };
@@ -25,8 +31,10 @@ struct wick_type_info {
 };
 
 static const struct wick_type_info wick_types[WICK_TYPE_COUNT] = {
-	[WICK_F32] = { "f32", 1, 4 },     [WICK_F16] = { "f16", 1, 2 },    [WICK_BF16] = { "bf16", 1, 2 },
-	[WICK_Q8_0] = { "q8_0", 32, 34 }, [WICK_Q4_0] = { "q4_0", 32, 18 }, [WICK_Q2] = { "q2", 32, 8 },
+	[WICK_F32] = { "f32", 1, 4 },        [WICK_F16] = { "f16", 1, 2 },        [WICK_BF16] = { "bf16", 1, 2 },
+	[WICK_Q8_0] = { "q8_0", 32, 34 },    [WICK_Q4_0] = { "q4_0", 32, 18 },    [WICK_Q4_1] = { "q4_1", 32, 20 },
+	[WICK_Q5_0] = { "q5_0", 32, 22 },    [WICK_Q5_1] = { "q5_1", 32, 24 },    [WICK_Q4_K] = { "q4_k", 256, 144 },
+	[WICK_Q5_K] = { "q5_k", 256, 176 },  [WICK_Q6_K] = { "q6_k", 256, 210 },  [WICK_Q2] = { "q2", 32, 8 },
 };
 
 /* Bytes of `count` numbers of a type; count is a multiple of the type's block. */

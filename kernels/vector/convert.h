@@ -28,7 +28,7 @@ INLINE void decode_all(enum wick_type type, wick_decode_fn *decode_rest, float *
 		decode_all(WICK_##TYPE, wick_decode_##type, y, x, count);    \
 	}
 
-WICK_EACH_TYPE(DECODE)
+WICK_EACH_FIRST_TYPE(DECODE)
 #undef DECODE
 
 static void from_f32_f16(void *y, const float *x, size_t count)
@@ -117,7 +117,7 @@ static void from_f32_q4_0(void *y, const float *x, size_t count)
 static void set_convert(struct wick_kernels *kernels)
 {
 #define ENTRY(TYPE, type) kernels->to_f32[WICK_##TYPE] = to_f32_##type;
-	WICK_EACH_TYPE(ENTRY)
+	WICK_EACH_FIRST_TYPE(ENTRY)
 #undef ENTRY
 	kernels->from_f32[WICK_F16] = from_f32_f16;
 	kernels->from_f32[WICK_Q8_0] = from_f32_q8_0;

@@ -118,12 +118,12 @@ INLINE void accumulate_all(enum wick_type type, float *y, const uint8_t *w, size
 		accumulate_all(WICK_##TYPE, y, w, stride, index, h, count, cols);                           \
 	}
 
-WICK_EACH_TYPE(ACCUMULATE)
+WICK_EACH_FIRST_TYPE(ACCUMULATE)
 #undef ACCUMULATE
 
 static void set_ffn(struct wick_kernels *kernels)
 {
 #define ENTRY(TYPE, type) kernels->accumulate_rows[WICK_##TYPE] = accumulate_rows_##type;
-	WICK_EACH_TYPE(ENTRY)
+	WICK_EACH_FIRST_TYPE(ENTRY)
 #undef ENTRY
 }

@@ -178,7 +178,7 @@ INLINE void dot_all(enum wick_type type, float *y, const uint8_t *w, size_t stri
 		wick_matmul_alone(job, matvec_##type);                                                              \
 	}
 
-WICK_EACH_TYPE(MATVEC)
+WICK_EACH_FIRST_TYPE(MATVEC)
 #undef MATVEC
 
 static void set_matvec(struct wick_kernels *kernels)
@@ -188,6 +188,6 @@ static void set_matvec(struct wick_kernels *kernels)
 	kernels->matvec_rows[WICK_##TYPE] = matvec_rows_##type; \
 	kernels->pack_x[WICK_##TYPE] = wick_pack_alone;         \
 	kernels->matmul[WICK_##TYPE] = matmul_##type;
-	WICK_EACH_TYPE(ENTRY)
+	WICK_EACH_FIRST_TYPE(ENTRY)
 #undef ENTRY
 }

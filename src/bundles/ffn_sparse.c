@@ -296,7 +296,7 @@ int wick_sparse_round(struct wick_sparse *sparse, uint32_t layer, const uint32_t
 
 	wick_assert(n >= 1 && n <= sparse->round);
 	round.task_cols = (uint32_t)wick_align_up(wick_div_up(sparse->model->shape.d_model,
-		TASK_SHARE * wick_pool_threads(sparse->compute->pool)), WICK_COLUMN_TILE);
+		TASK_SHARE * wick_pool_threads(sparse->compute->pool)), wick_column_tile(sparse->model->shape.type));
 	if (round.layer->policy)
 		absent = place(&round);
 	else

@@ -123,7 +123,7 @@ static uint32_t slice_columns(const struct wick_ffn *ffn)
 
 	if (ffn->m >= WICK_GEMM_TOKENS)
 		return WICK_MIN(WICK_COLUMN_SLICE, ffn->shape->d_model);
-	return (uint32_t)wick_align_up(share, WICK_COLUMN_TILE);
+	return (uint32_t)wick_align_up(share, wick_column_tile(ffn->shape->type));
 }
 
 /* Bundles that h has room for, in whole tiles. */

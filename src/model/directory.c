@@ -117,7 +117,9 @@ uint32_t wick_directory_type(enum wick_type type)
 {
 	static const uint32_t ggml_types[WICK_TYPE_COUNT] = {
 		[WICK_F32] = WICK_GGML_F32,   [WICK_F16] = WICK_GGML_F16,   [WICK_BF16] = WICK_GGML_BF16,
-		[WICK_Q8_0] = WICK_GGML_Q8_0, [WICK_Q4_0] = WICK_GGML_Q4_0, [WICK_Q2] = WICK_GGML_I8,
+		[WICK_Q8_0] = WICK_GGML_Q8_0, [WICK_Q4_0] = WICK_GGML_Q4_0, [WICK_Q4_1] = WICK_GGML_Q4_1,
+		[WICK_Q5_0] = WICK_GGML_Q5_0, [WICK_Q5_1] = WICK_GGML_Q5_1, [WICK_Q4_K] = WICK_GGML_Q4_K,
+		[WICK_Q5_K] = WICK_GGML_Q5_K, [WICK_Q6_K] = WICK_GGML_Q6_K, [WICK_Q2] = WICK_GGML_I8,
 	};
 
 	return ggml_types[type];

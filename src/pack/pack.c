@@ -29,7 +29,8 @@ static int choose_type(enum wick_type *type, const char *name, struct wick_diag 
 			return 0;
 	}
 	return wick_diag_say(diag, -EINVAL,
-		"weights cannot be packed as \"%.40s\"; f32, f16, bf16, q8_0 and q4_0 are possible", name);
+		"weights cannot be packed as \"%.40s\"; f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k and q6_k "
+		"are possible", name);
 }
 
 static int load_config(struct wick_config *config, const char *source, struct wick_diag *diag)

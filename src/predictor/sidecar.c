@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIDECAR_TYPES WICK_WEIGHT_TYPES
+#define SIDECAR_TYPES WICK_Q4_1 /* the types before it: what predictors are written in */
 
 static uint32_t rank_of(const struct wick_sidecar_shape *shape, uint32_t layer, bool ahead)
 {

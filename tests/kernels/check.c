@@ -157,15 +157,34 @@ static void numbers_levels(struct check *check, uint8_t *x, size_t bytes)
 }
 
 /* Every eighth extreme scale is the largest there is, every other eighth subnormal. */
-static void numbers_blocks(struct check *check, uint8_t *x, size_t blocks, size_t block_bytes, enum check_kind kind)
+static uint16_t scale_half(struct check *check, enum check_kind kind)
 {
-	for (size_t b = 0; b < blocks; b++, x += block_bytes) {
-		uint16_t scale = kind != CHECK_EXTREME ? half_near_one(check) : finite_half(check, 0x7c00);
-		uint32_t choice = kind != CHECK_EXTREME ? 2 : check_random(check, 8);
+	uint16_t scale = kind != CHECK_EXTREME ? half_near_one(check) : finite_half(check, 0x7c00);
+	uint32_t choice = kind != CHECK_EXTREME ? 2 : check_random(check, 8);
 
-		scale = choice == 0 ? 0x7bff : choice == 1 ? scale & 0x83ff : scale;
-		memcpy(x, &scale, 2);
-		numbers_levels(check, x + 2, block_bytes - 2);
+	return choice == 0 ? 0x7bff : choice == 1 ? scale & 0x83ff : scale;
+}
+
+struct check_halves check_halves(enum wick_type type)
+{
+	static const struct check_halves halves[WICK_TYPE_COUNT] = {
+		[WICK_Q8_0] = { 1, { 0 }, false },   [WICK_Q4_0] = { 1, { 0 }, false },
+		[WICK_Q4_1] = { 2, { 0, 2 }, true }, [WICK_Q5_0] = { 1, { 0 }, false },
+		[WICK_Q5_1] = { 2, { 0, 2 }, true }, [WICK_Q4_K] = { 2, { 0, 2 }, true },
+		[WICK_Q5_K] = { 2, { 0, 2 }, true }, [WICK_Q6_K] = { 1, { 208 }, false },
+	};
+
+	return halves[type];
+}
+
+static void numbers_blocks(struct check *check, enum wick_type type, uint8_t *x, size_t blocks, enum check_kind kind)
+{
+	struct check_halves halves = check_halves(type);
+
+	for (size_t b = 0; b < blocks; b++, x += wick_types[type].block_bytes) {
+		numbers_levels(check, x, wick_types[type].block_bytes);
+		for (unsigned h = 0; h < halves.count; h++)
+			memcpy(x + halves.place[h], &(uint16_t){ scale_half(check, kind) }, 2);
 	}
 }
 
@@ -184,12 +203,8 @@ void check_numbers(struct check *check, enum wick_type type, void *x, size_t cou
 	case WICK_BF16:
 		numbers_u16(check, type, x, count, kind);
 		break;
-	case WICK_Q2:
-		for (size_t b = 0; b < count / 32; b++)
-			numbers_levels(check, (uint8_t *)x + 8 * b, 8);
-		break;
 	default:
-		numbers_blocks(check, x, count / wick_types[type].block, wick_types[type].block_bytes, kind);
+		numbers_blocks(check, type, x, count / wick_types[type].block, kind);
 	}
 }
 

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHECK_SLOTS 10
+#define CHECK_SLOTS 11
 #define CHECK_SLOT_BYTES ((size_t)1 << 20)
 
 struct check {
@@ -50,6 +50,14 @@ uint32_t check_random(struct check *check, uint32_t below);
 void check_floats(struct check *check, float *x, size_t count, enum check_kind kind);
 /* `count` numbers of a type (a multiple of its block), every bit pattern of finite value possible. */
 void check_numbers(struct check *check, enum wick_type type, void *x, size_t count, enum check_kind kind);
+
+/* Where a type's block has halves: so many places of them in it, the minimum's last where it has one. */
+struct check_halves {
+	unsigned count, place[2];
+	bool minimum;
+};
+
+struct check_halves check_halves(enum wick_type type);
 
 /* Names what runs now: it heads every report until the next call. */
 __attribute__((format(printf, 2, 3))) void check_now(struct check *check, const char *format, ...);

@@ -75,8 +75,8 @@ static void check_shape(struct check *check, struct shape *shape, enum check_kin
 {
 	float *want = check_buffer(check, WANT, shape->cols * sizeof(*want));
 	float *got = check_buffer(check, GOT, shape->cols * sizeof(*got));
-	size_t bytes = shape->cols * sizeof(*got);
-	size_t col = check_random(check, (uint32_t)(shape->cols / WICK_COLUMN_TILE) + 1) * WICK_COLUMN_TILE;
+	size_t bytes = shape->cols * sizeof(*got), tile = wick_column_tile(shape->type);
+	size_t col = check_random(check, (uint32_t)(shape->cols / tile) + 1) * tile;
 	size_t row = check_random(check, (uint32_t)shape->count + 1);
 
 	fill(check, shape, kind);

@@ -10,11 +10,10 @@
 
 #define ROWS_MAX 13
 
-enum slots { W, W_MOVED, X, INDEX, WANT, GOT, CUT, BY_INDEX, ROW };
+enum slots { W, W_MOVED, X, INDEX, WANT, GOT, CUT, BY_INDEX, ROW, ROW_SCALED, ROW_COPY };
 
-static const size_t lengths[] = { 0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 96, 100, 127, 128, 160, 320,
-	1000, 1024, 1025, 4096,
-	8288 };
+static const size_t lengths[] = { 0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 96, 100, 127, 128, 160, 256,
+	320, 768, 1000, 1024, 1025, 4096, 8288, 8448 };
 static const size_t row_counts[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ROWS_MAX };
 static const size_t gaps[] = { 0, 1, 46 }; /* bytes between rows */
 
@@ -32,38 +31,53 @@ static size_t span_of(const struct shape *shape)
 /* True where a set brings x into steps. */
 static bool in_steps(const struct check *check, enum wick_type type)
 {
-	return (type == WICK_Q8_0 || type == WICK_Q4_0 || type == WICK_Q2) && !check->plain;
+	return wick_types[type].block > 1 && !check->plain;
 }
 
-/* What a set may add to the error where it brings x into steps: half a step of each block times its weights. */
-static double steps_error(const struct shape *shape, const float *decoded, const float *x)
+/* Half a step of the block of x that starts at column b. */
+static double half_step(enum wick_type type, const float *x, size_t b)
 {
-	double error = 0;
+	double reach = 0x1p-100;
 
-	for (size_t b = 0; b < shape->cols; b += 32) {
-		double reach = 0x1p-100, weights = 0;
-
-		for (size_t c = b; c < b + 32; c++) {
-			reach = fmax(reach, fabs((double)x[c]));
-			weights += fabs((double)decoded[c]);
-		}
-		error += reach / (shape->type == WICK_Q8_0 ? 16383 : 127) / 2 * weights * (1 + 0x1p-10);
-	}
-	return error;
+	for (size_t c = b; c < b + 32; c++)
+		reach = fmax(reach, fabs((double)x[c]));
+	return reach / (type == WICK_Q8_0 ? 16383 : 127) / 2 * (1 + 0x1p-10);
 }
 
+/* A row's numbers without their minima, where the type has any. */
+static void decode_scaled(struct check *check, const struct shape *shape, float *scaled, const uint8_t *row)
+{
+	size_t bytes = (size_t)wick_type_bytes(shape->type, shape->cols);
+	struct check_halves halves = check_halves(shape->type);
+	uint8_t *copy = check_buffer(check, ROW_COPY, bytes);
+
+	memcpy(copy, row, bytes);
+	for (size_t at = 0; halves.minimum && at < bytes; at += wick_types[shape->type].block_bytes)
+		memset(copy + at + halves.place[1], 0, 2);
+	check->truth->to_f32[shape->type](scaled, copy, shape->cols);
+}
+
+/* A number with a minimum is two terms, either of which may be far larger than their difference. Where a set brings x
+ * into steps, x may be off by half a step, and so may the result by that times the weights. */
 static double bound_of(struct check *check, const struct shape *shape, enum check_kind kind, const uint8_t *row, const float *x)
 {
 	float *decoded = check_buffer(check, ROW, shape->cols * sizeof(*decoded));
-	double terms = 0;
+	float *scaled = check_buffer(check, ROW_SCALED, shape->cols * sizeof(*scaled));
+	double terms = 0, steps = 0, half = 0;
+	/* Whole numbers up to 127 with 127 among them are in steps already; those of q8_0 are 129 times finer. */
+	bool off = in_steps(check, shape->type) && kind != CHECK_LEVELS;
 
 	check->truth->to_f32[shape->type](decoded, row, shape->cols);
-	for (size_t c = 0; c < shape->cols; c++)
-		terms += fabs((double)decoded[c] * x[c]);
-	/* Whole numbers up to 127 with 127 among them are in steps already; those of q8_0 are 129 times finer. */
-	if (!in_steps(check, shape->type) || kind == CHECK_LEVELS)
-		return check_dot_bound(check, shape->cols, terms);
-	return check_dot_bound(check, shape->cols, terms) + steps_error(shape, decoded, x);
+	decode_scaled(check, shape, scaled, row);
+	for (size_t c = 0; c < shape->cols; c++) {
+		double minimum = (double)scaled[c] - (double)decoded[c];
+
+		if (off && c % 32 == 0)
+			half = half_step(shape->type, x, c);
+		terms += (fabs((double)scaled[c]) + fabs(minimum)) * (fabs((double)x[c]) + half);
+		steps += fabs((double)decoded[c]) * half;
+	}
+	return check_dot_bound(check, shape->cols, terms) + steps;
 }
 
 static void check_values(

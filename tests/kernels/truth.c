@@ -57,6 +57,73 @@ static uint16_t to_ieee(float value, int exponent_bits, int fraction_bits)
 	return units >= infinity ? sign | infinity : (uint16_t)(sign | (uint16_t)units);
 }
 
+static float half_at(const uint8_t *at)
+{
+	return of_ieee(at[0] | (uint32_t)at[1] << 8, 5, 10);
+}
+
+/* 16 bytes, the low halves first. */
+static int nibble(const uint8_t *bytes, size_t place)
+{
+	return bytes[place % 16] / (place < 16 ? 1 : 16) % 16;
+}
+
+static int bit(const uint8_t *bytes, size_t place)
+{
+	return bytes[place / 8] / (1 << place % 8) % 2;
+}
+
+/* Six bits each of eight scales and eight minima: see the table of the format. */
+static int scale_of_8(const uint8_t *packed, size_t part)
+{
+	return part < 4 ? packed[part] % 64 : packed[part + 4] % 16 + packed[part - 4] / 64 * 16;
+}
+
+static int minimum_of_8(const uint8_t *packed, size_t part)
+{
+	return part < 4 ? packed[part + 4] % 64 : packed[part + 4] / 16 + packed[part] / 64 * 16;
+}
+
+/* Scale and minimum of q4_k and q5_k, whose levels have 32 numbers a part, two parts in each 32 bytes. */
+static float part_number(const uint8_t *at, const uint8_t *nibbles, size_t place, int fifth)
+{
+	size_t part = place / 32;
+	int level = nibbles[part / 2 * 32 + place % 32] / (part % 2 ? 16 : 1) % 16 + 16 * fifth;
+	double number = (double)half_at(at) * scale_of_8(at + 4, part) * level;
+
+	return (float)(number - (double)half_at(at + 2) * minimum_of_8(at + 4, part));
+}
+
+static int level_q6_k(const uint8_t *at, size_t place)
+{
+	static const int low_byte[] = { 0, 32, 0, 32 }, low_place[] = { 1, 1, 16, 16 };
+	size_t half = place / 128, quarter = place % 128 / 32, column = place % 32;
+	int low = at[64 * half + (size_t)low_byte[quarter] + column] / low_place[quarter] % 16;
+
+	return low + 16 * (at[128 + 32 * half + column] / (1 << 2 * quarter) % 4) - 32;
+}
+
+/* The differences have 24 bits and are exact in double: they are rounded once. */
+static float block_number(enum wick_type type, const uint8_t *at, size_t place)
+{
+	double scale = (double)half_at(at);
+
+	switch (type) {
+	case WICK_Q4_1:
+		return (float)(scale * nibble(at + 4, place) + (double)half_at(at + 2));
+	case WICK_Q5_0:
+		return (float)(scale * (nibble(at + 6, place) + 16 * bit(at + 2, place) - 16));
+	case WICK_Q5_1:
+		return (float)(scale * (nibble(at + 8, place) + 16 * bit(at + 4, place)) + (double)half_at(at + 2));
+	case WICK_Q4_K:
+		return part_number(at, at + 16, place, 0);
+	case WICK_Q5_K:
+		return part_number(at, at + 48, place, at[16 + place % 32] / (1 << place / 32) % 2);
+	default:
+		return half_at(at + 208) * (float)(int8_t)at[192 + place / 16] * (float)level_q6_k(at, place);
+	}
+}
+
 static float number_at(enum wick_type type, const void *x, size_t i)
 {
 	const uint8_t *at = (const uint8_t *)x + wick_type_bytes(type, i / wick_types[type].block * wick_types[type].block);
@@ -76,8 +143,10 @@ static float number_at(enum wick_type type, const void *x, size_t i)
 		return of_ieee(half, 5, 10) * (float)(at[2 + place] < 128 ? at[2 + place] : at[2 + place] - 256);
 	case WICK_Q2:
 		return (float[]){ -3, -1, 1, 3 }[at[place % 8] / (1 << 2 * (place / 8)) % 4];
+	case WICK_Q4_0:
+		return of_ieee(half, 5, 10) * (float)(nibble(at + 2, place) - 8);
 	default:
-		return of_ieee(half, 5, 10) * (float)(at[2 + place % 16] / (place < 16 ? 1 : 16) % 16 - 8);
+		return block_number(type, at, place);
 	}
 }
 
@@ -126,7 +195,9 @@ static void accumulate_rows(enum wick_type type, float *y, const void *w, size_t
 			y[c] = fused(h[k], number_at(type, (const uint8_t *)w + (index ? index[k] : k) * stride, c), y[c]);
 }
 
-#define EACH_TYPE(X) X(F32, f32) X(F16, f16) X(BF16, bf16) X(Q8_0, q8_0) X(Q4_0, q4_0) X(Q2, q2)
+#define EACH_TYPE(X)                                                                         \
+	X(F32, f32) X(F16, f16) X(BF16, bf16) X(Q8_0, q8_0) X(Q4_0, q4_0) X(Q2, q2)          \
+	X(Q4_1, q4_1) X(Q5_0, q5_0) X(Q5_1, q5_1) X(Q4_K, q4_k) X(Q5_K, q5_k) X(Q6_K, q6_k)
 
 #define OF_TYPE(TYPE, type)                                                                                        \
 	static void to_f32_##type(float *y, const void *x, size_t count)                                           \

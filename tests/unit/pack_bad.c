@@ -172,7 +172,7 @@ static void bad_folders(void **state)
 	refused_with(&source, NULL, -ENOENT, "model-00002-of-00003.safetensors");
 	folder_remove(&source);
 	source = fixture_copy("plain-f32");
-	refused_with(&source, &(struct wick_pack_options){ .type = "q5_k" }, -EINVAL, "\"q5_k\"");
+	refused_with(&source, &(struct wick_pack_options){ .type = "iq1_s" }, -EINVAL, "\"iq1_s\"");
 	assert_int_equal(truncate(folder_path(&source, "model.safetensors"), 100000), 0);
 	refused_with(&source, NULL, -EINVAL, "model.safetensors");
 	folder_remove(&source);

@@ -162,11 +162,13 @@ static void check_form(enum wick_type type, bool low_rank, bool relu)
 
 static void scores_are_those_of_the_definition(void **state)
 {
+	static const enum wick_type types[] = { WICK_F32, WICK_F16, WICK_BF16, WICK_Q8_0, WICK_Q4_0, WICK_Q2 };
+
 	(void)state;
-	for (int type = 0; type < WICK_TYPE_COUNT; type++) {
-		check_form(type, false, false);
-		check_form(type, true, false);
-		check_form(type, true, true);
+	for (size_t t = 0; t < WICK_COUNT_OF(types); t++) {
+		check_form(types[t], false, false);
+		check_form(types[t], true, false);
+		check_form(types[t], true, true);
 	}
 }
 

@@ -1,0 +1,348 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Floats to the block types of GGUF beyond q8_0 and q4_0, in plain C.
+ *
+ * Blocks of 32 take their scale from their extremes, as other writers do. For a block of 256 scales are searched: each
+ * part of it is tried with a few scales around that of its extremes, each time the levels are chosen, then the scale
+ * and minimum that suit these levels best, by least squares; the try with the smallest error is kept. Scales and minima
+ * are then rounded to what the block can store, and the levels chosen once more for those. */
+
+#include "plain.h"
+#include "sets.h"
+
+#include <math.h>
+
+static void store_half(uint8_t *to, float value)
+{
+	memcpy(to, &(uint16_t){ wick_f16_of_f32(value) }, 2);
+}
+
+/* What is stored as a half reads back so. */
+static float as_half(float value)
+{
+	return wick_f32_of_f16(wick_f16_of_f32(value));
+}
+
+/* A level within its bounds; a NaN becomes the lower one, so that no input is undefined behaviour. */
+static int clamp(float level, int low, int high)
+{
+	return (int)(level > (float)low ? (level < (float)high ? level : (float)high) : (float)low);
+}
+
+static float inverse_of(float scale)
+{
+	return scale != 0 ? 1 / scale : 0;
+}
+
+struct extremes {
+	float least, most;
+};
+
+static struct extremes extremes_of(const float *x, size_t count)
+{
+	struct extremes found = { x[0], x[0] };
+
+	for (size_t i = 1; i < count; i++) {
+		found.least = x[i] < found.least ? x[i] : found.least;
+		found.most = x[i] > found.most ? x[i] : found.most;
+	}
+	return found;
+}
+
+/* The number farthest from zero, with its sign. */
+static float farthest_of(const float *x, size_t count)
+{
+	float farthest = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (fabsf(x[i]) > fabsf(farthest))
+			farthest = x[i];
+	return farthest;
+}
+
+static void put_nibble(uint8_t *nibbles, size_t i, int level)
+{
+	nibbles[i % 16] |= (uint8_t)((level & 15) << (i < 16 ? 0 : 4));
+}
+
+static void put_fifth(uint8_t *bits, size_t i, int level)
+{
+	bits[i / 8] |= (uint8_t)(level >> 4 << i % 8);
+}
+
+static void encode_q4_1(void *y, const float *x, size_t count)
+{
+	uint8_t *block = y;
+
+	for (; count >= WICK_BLOCK; count -= WICK_BLOCK, block += 20, x += WICK_BLOCK) {
+		struct extremes ends = extremes_of(x, WICK_BLOCK);
+		float scale = (ends.most - ends.least) / 15, inverse = inverse_of(scale);
+
+		memset(block, 0, 20);
+		store_half(block, scale);
+		store_half(block + 2, ends.least);
+		for (size_t i = 0; i < WICK_BLOCK; i++)
+			put_nibble(block + 4, i, clamp((x[i] - ends.least) * inverse + 0.5f, 0, 15));
+	}
+}
+
+static void encode_q5_0(void *y, const float *x, size_t count)
+{
+	uint8_t *block = y;
+
+	for (; count >= WICK_BLOCK; count -= WICK_BLOCK, block += 22, x += WICK_BLOCK) {
+		float scale = farthest_of(x, WICK_BLOCK) / -16, inverse = inverse_of(scale);
+
+		memset(block, 0, 22);
+		store_half(block, scale);
+		for (size_t i = 0; i < WICK_BLOCK; i++) {
+			int level = clamp(x[i] * inverse + 16.5f, 0, 31);
+
+			put_fifth(block + 2, i, level);
+			put_nibble(block + 6, i, level);
+		}
+	}
+}
+
+static void encode_q5_1(void *y, const float *x, size_t count)
+{
+	uint8_t *block = y;
+
+	for (; count >= WICK_BLOCK; count -= WICK_BLOCK, block += 24, x += WICK_BLOCK) {
+		struct extremes ends = extremes_of(x, WICK_BLOCK);
+		float scale = (ends.most - ends.least) / 31, inverse = inverse_of(scale);
+
+		memset(block, 0, 24);
+		store_half(block, scale);
+		store_half(block + 2, ends.least);
+		for (size_t i = 0; i < WICK_BLOCK; i++) {
+			int level = clamp((x[i] - ends.least) * inverse + 0.5f, 0, 31);
+
+			put_fifth(block + 4, i, level);
+			put_nibble(block + 8, i, level);
+		}
+	}
+}
+
+/* Numbers of a part are scale * level - minimum; levels are from low to high. A type without minima has low < 0. */
+struct fit {
+	float scale, minimum;
+};
+
+struct levels {
+	int low, high;
+};
+
+/* The nearest: what is cut off towards zero is above it by a half, and not negative. */
+static int level_of(float x, const struct fit *fit, const struct levels *levels)
+{
+	float steps = (x + fit->minimum) * inverse_of(fit->scale) - (float)levels->low;
+
+	return clamp(steps + 0.5f, 0, levels->high - levels->low) + levels->low;
+}
+
+#define TRIES 4       /* on either side of the extremes' own scale */
+#define TRY_STEP 0.2f /* levels, by which a try stretches them */
+
+/* The scale of the extremes, had they some levels more or fewer between them. */
+static struct fit guess(const float *x, size_t count, const struct levels *levels, float stretch)
+{
+	struct extremes ends = extremes_of(x, count);
+	float least = ends.least < 0 ? ends.least : 0;
+
+	if (levels->low < 0)
+		return (struct fit){ farthest_of(x, count) / ((float)levels->low - stretch), 0 };
+	return (struct fit){ (ends.most - least) / ((float)levels->high + stretch), -least };
+}
+
+/* Sums over a part, for the levels that a fit gives. */
+struct sums {
+	double n, x, l, xx, xl, ll;
+};
+
+static struct sums sum_up(const float *x, size_t count, const struct levels *levels, const struct fit *fit)
+{
+	struct sums sums = { .n = (double)count };
+
+	for (size_t i = 0; i < count; i++) {
+		double level = level_of(x[i], fit, levels);
+
+		sums.x += (double)x[i];
+		sums.l += level;
+		sums.xx += (double)x[i] * (double)x[i];
+		sums.xl += (double)x[i] * level;
+		sums.ll += level * level;
+	}
+	return sums;
+}
+
+/* The scale, and the minimum where there is one, that suit these levels best. No minimum is below zero. */
+static struct fit least_squares(const struct sums *sums, bool minimum)
+{
+	double spread = sums->n * sums->ll - sums->l * sums->l;
+	double scale = spread > 0 ? (sums->n * sums->xl - sums->x * sums->l) / spread : 0;
+
+	if (minimum && scale * sums->l >= sums->x)
+		return (struct fit){ (float)scale, (float)((scale * sums->l - sums->x) / sums->n) };
+	return (struct fit){ sums->ll > 0 ? (float)(sums->xl / sums->ll) : 0, 0 };
+}
+
+/* The sum of (scale * level - minimum - x)^2. */
+static double error_of(const struct sums *sums, const struct fit *fit)
+{
+	double scale = (double)fit->scale, minimum = (double)fit->minimum;
+
+	return scale * (scale * sums->ll - 2 * minimum * sums->l - 2 * sums->xl) +
+		minimum * (minimum * sums->n + 2 * sums->x) + sums->xx;
+}
+
+static struct fit fit_part(const float *x, size_t count, const struct levels *levels)
+{
+	struct fit best = { 0, 0 };
+	double least = HUGE_VAL;
+
+	for (int t = -TRIES; t <= TRIES; t++) {
+		struct fit fit = guess(x, count, levels, TRY_STEP * (float)t);
+		struct sums sums = sum_up(x, count, levels, &fit);
+		double error;
+
+		fit = least_squares(&sums, levels->low == 0);
+		error = error_of(&sums, &fit);
+		if (error < least) {
+			best = fit;
+			least = error;
+		}
+	}
+	return best;
+}
+
+static void fit_parts(struct fit *fits, const float *x, size_t parts, const struct levels *levels)
+{
+	size_t count = WICK_SUPERBLOCK / parts;
+
+	for (size_t j = 0; j < parts; j++)
+		fits[j] = fit_part(x + j * count, count, levels);
+}
+
+/* Whole numbers of parts times one half. */
+struct rounded {
+	float unit;
+	int8_t whole[16];
+};
+
+/* Brings so many values into whole numbers of a unit, of which the farthest is `most`. */
+static struct rounded round_values(const float *values, size_t count, int most)
+{
+	struct rounded rounded = { as_half(farthest_of(values, count) / (float)most), { 0 } };
+	float inverse = inverse_of(rounded.unit);
+
+	for (size_t j = 0; j < count; j++)
+		rounded.whole[j] = (int8_t)clamp(roundf(values[j] * inverse), most < 0 ? most : 0, WICK_MAX(most, -most - 1));
+	return rounded;
+}
+
+/* Scales and minima of q4_k and q5_k: fits become those that can be stored, which are put into their 12 bytes. */
+static void store_scales(uint8_t *block, struct fit *fits)
+{
+	float scales[8], minima[8];
+	struct rounded scale, minimum;
+
+	for (size_t j = 0; j < 8; j++) {
+		scales[j] = fits[j].scale > 0 ? fits[j].scale : 0;
+		minima[j] = fits[j].minimum;
+	}
+	scale = round_values(scales, 8, 63);
+	minimum = round_values(minima, 8, 63);
+	store_half(block, scale.unit);
+	store_half(block + 2, minimum.unit);
+	for (size_t j = 0; j < 4; j++) {
+		block[4 + j] = (uint8_t)(scale.whole[j] | scale.whole[j + 4] >> 4 << 6);
+		block[8 + j] = (uint8_t)(minimum.whole[j] | minimum.whole[j + 4] >> 4 << 6);
+		block[12 + j] = (uint8_t)((scale.whole[j + 4] & 15) | (minimum.whole[j + 4] & 15) << 4);
+	}
+	for (size_t j = 0; j < 8; j++)
+		fits[j] = (struct fit){ scale.unit * (float)scale.whole[j], minimum.unit * (float)minimum.whole[j] };
+}
+
+static void encode_parts(uint8_t *block, const float *x, uint8_t *fifth, uint8_t *nibbles)
+{
+	const struct levels levels = { 0, fifth ? 31 : 15 };
+	struct fit fits[8];
+
+	fit_parts(fits, x, 8, &levels);
+	store_scales(block, fits);
+	for (size_t i = 0; i < WICK_SUPERBLOCK; i++) {
+		int level = level_of(x[i], &fits[i / 32], &levels);
+
+		nibbles[i / 64 * 32 + i % 32] |= (uint8_t)((level & 15) << i / 32 % 2 * 4);
+		if (fifth)
+			fifth[i % 32] |= (uint8_t)(level >> 4 << i / 32);
+	}
+}
+
+static void encode_q4_k(void *y, const float *x, size_t count)
+{
+	uint8_t *block = y;
+
+	for (; count >= WICK_SUPERBLOCK; count -= WICK_SUPERBLOCK, block += 144, x += WICK_SUPERBLOCK) {
+		memset(block, 0, 144);
+		encode_parts(block, x, NULL, block + 16);
+	}
+}
+
+static void encode_q5_k(void *y, const float *x, size_t count)
+{
+	uint8_t *block = y;
+
+	for (; count >= WICK_SUPERBLOCK; count -= WICK_SUPERBLOCK, block += 176, x += WICK_SUPERBLOCK) {
+		memset(block, 0, 176);
+		encode_parts(block, x, block + 16, block + 48);
+	}
+}
+
+/* Scales of 16 parts as whole numbers, the farthest of them `most`; fits become those that can be stored. */
+static struct rounded round_scales(struct fit *fits, int most)
+{
+	struct rounded rounded;
+	float scales[16];
+
+	for (size_t j = 0; j < 16; j++)
+		scales[j] = fits[j].scale;
+	rounded = round_values(scales, 16, most);
+	for (size_t j = 0; j < 16; j++)
+		fits[j].scale = rounded.unit * (float)rounded.whole[j];
+	return rounded;
+}
+
+static void encode_q6_k(void *y, const float *x, size_t count)
+{
+	const struct levels levels = { -32, 31 };
+	uint8_t *block = y;
+	struct fit fits[16];
+
+	for (; count >= WICK_SUPERBLOCK; count -= WICK_SUPERBLOCK, block += 210, x += WICK_SUPERBLOCK) {
+		struct rounded scales;
+
+		fit_parts(fits, x, 16, &levels);
+		scales = round_scales(fits, -128);
+		memset(block, 0, 210);
+		memcpy(block + 192, scales.whole, 16);
+		store_half(block + 208, scales.unit);
+		for (size_t i = 0; i < WICK_SUPERBLOCK; i++) {
+			int level = level_of(x[i], &fits[i / 16], &levels) + 32;
+
+			block[i / 128 * 64 + i % 64] |= (uint8_t)((level & 15) << i / 64 % 2 * 4);
+			block[128 + i / 128 * 32 + i % 32] |= (uint8_t)(level >> 4 << i / 32 % 4 * 2);
+		}
+	}
+}
+
+void wick_kernels_quantise_c(struct wick_kernels *kernels)
+{
+#define ENTRY(TYPE, type)                                  \
+	kernels->to_f32[WICK_##TYPE] = wick_decode_##type; \
+	kernels->from_f32[WICK_##TYPE] = encode_##type;
+	WICK_EACH_BLOCK_TYPE(ENTRY)
+#undef ENTRY
+}
