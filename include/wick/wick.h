@@ -170,11 +170,13 @@ WICK_API const struct wick_report *wick_report_of(const struct wick *wick);
 
 /* Text <-> ids. wick_tokenize writes at most `capacity` ids and returns how many the text has, or a negative errno;
  * with_bos puts the model's own beginning-of-text in front. wick_token_text's bytes belong to the engine; a token may
- * end inside a UTF-8 character. wick_eos: -1 when the model has none. */
+ * end inside a UTF-8 character. wick_eos: -1 when the model has none. wick_stops: whether a text ends with this token,
+ * of which a model may have several. */
 WICK_API int64_t wick_tokenize(const struct wick *wick, const char *text, size_t text_bytes, bool with_bos,
 	uint32_t *ids, size_t capacity);
 WICK_API const char *wick_token_text(const struct wick *wick, uint32_t id, size_t *bytes);
 WICK_API int64_t wick_eos(const struct wick *wick);
+WICK_API bool wick_stops(const struct wick *wick, uint32_t id);
 
 /* Called for each evaluated position in order with its logits (vocab floats, valid during the call). */
 typedef void (*wick_logits_fn)(void *user, uint32_t position, const float *logits);

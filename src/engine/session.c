@@ -187,6 +187,11 @@ int64_t wick_eos(const struct wick *wick)
 	return wick_tokenizer_eos(wick->tokenizer);
 }
 
+bool wick_stops(const struct wick *wick, uint32_t id)
+{
+	return wick_tokenizer_stops(wick->tokenizer, id);
+}
+
 /* Every counter as it stands. */
 static struct wick_stats counters(const struct wick *wick)
 {

@@ -121,19 +121,82 @@ int wick_hf_add_merge(struct wick_hf_source *source, const char *left, const cha
 	return json_object_set_new(source->merged, merge, json_true()) ? -ENOMEM : 0;
 }
 
-int wick_hf_add_token(struct wick_hf_source *source, const char *file, const char *text, json_int_t id, bool special)
+/* Of a token that is looked for in texts: what else its flags may say is not supported. */
+static int check_flags(struct wick_hf_source *source, const char *file, const char *text, const json_t *facts)
+{
+	static const char *const flags[] = { "lstrip", "rstrip", "single_word" };
+
+	for (size_t i = 0; i < WICK_COUNT_OF(flags); i++) {
+		bool on = false;
+		int result = wick_hf_flag(source, file, facts, flags[i], &on);
+
+		if (result)
+			return result;
+		if (on)
+			return wick_hf_refuse(source, file, "added token \"%s\" with %s is not supported",
+				wick_diag_name(text), flags[i]);
+	}
+	return 0;
+}
+
+/* Those that are normalized are looked for in what the others leave of a text. GPT-2's text is not normalized, so that
+ * it matters only where there are both. */
+static int check_normalized(struct wick_hf_source *source, const char *file, const char *text, const json_t *facts)
+{
+	bool normalized = true;
+	int result = wick_hf_flag(source, file, facts, "normalized", &normalized);
+
+	if (!result && json_object_size(source->added) && normalized != source->added_normalized)
+		return wick_hf_refuse(source, file, "added token \"%s\" is %snormalized, unlike others, which is not supported",
+			wick_diag_name(text), normalized ? "" : "not ");
+	source->added_normalized = normalized;
+	return result;
+}
+
+/* The vocabulary has this text in the byte alphabet, in which it means other bytes. */
+static bool means_other_bytes(const char *text)
+{
+	bool ascii = true;
+
+	for (const char *c = text; *c; c++)
+		ascii &= (unsigned char)*c < 0x80;
+	return !ascii && wick_bytelevel_decode(text, strlen(text), NULL) >= 0;
+}
+
+/* A token that is looked for in texts before BPE sees them. */
+static int add_looked_for(
+	struct wick_hf_source *source, const char *file, const char *text, const json_t *facts, bool known)
+{
+	int result;
+
+	if (json_object_get(source->added, text))
+		return 0;
+	if (!*text || (known && means_other_bytes(text)))
+		return wick_hf_refuse(source, file, "added token \"%s\" %s", wick_diag_name(text),
+			*text ? "is a token of the byte alphabet, too" : "is empty");
+	result = check_flags(source, file, text, facts);
+	if (!result)
+		result = check_normalized(source, file, text, facts);
+	if (!result && json_object_set_new(source->added, text, json_true()))
+		result = -ENOMEM;
+	return result;
+}
+
+int wick_hf_add_token(struct wick_hf_source *source, const char *file, const char *text, json_int_t id, bool special,
+	const json_t *facts)
 {
 	const json_t *known = json_object_get(source->vocab, text);
+	int result;
 
 	if (known && json_integer_value(known) != id)
 		return wick_hf_refuse(source, file, "token \"%s\" has id %lld here and %lld in the vocabulary",
 			wick_diag_name(text), (long long)id, (long long)json_integer_value(known));
-	if (!special)
-		return wick_hf_refuse(source, file,
-			"added token \"%s\" is matched in the text before BPE, which is not supported",
-			wick_diag_name(text));
-	if ((!known && json_object_set_new(source->vocab, text, json_integer(id))) ||
-		json_object_set_new(source->control, text, json_true()))
-		return wick_hf_refuse(source, file, "token %lld is not text, or no memory for it", (long long)id);
-	return 0;
+	if (special)
+		result = json_object_set_new(source->control, text, json_true()) ? -EINVAL : 0;
+	else
+		result = add_looked_for(source, file, text, facts, known);
+	if (!result && !known && json_object_set_new(source->vocab, text, json_integer(id)))
+		result = -EINVAL;
+	return result == -EINVAL ? wick_hf_refuse(source, file, "token %lld is not text, or no memory for it",
+		(long long)id) : result;
 }

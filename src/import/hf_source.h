@@ -17,6 +17,8 @@ struct wick_hf_source {
 	json_t *config, *tokenizer_config, *special_map; /* objects; empty when the file is absent */
 	json_t *vocab;                            /* every token's text -> its id */
 	json_t *control;                          /* texts of control tokens, as keys */
+	json_t *added;                            /* texts of tokens that are found in a text before BPE, as keys */
+	bool added_normalized;                    /* all of them, or none */
 	json_t *merged;                           /* merges so far, as keys */
 	bool has_template;                        /* tokenizer.json says what goes before a text: */
 	int64_t template_bos;                     /* -1: nothing */
@@ -43,11 +45,14 @@ int wick_hf_flag(const struct wick_hf_source *source, const char *file, const js
 int wick_hf_add_merge(struct wick_hf_source *source, const char *left, const char *right);
 
 /* Adds a token that the files list apart from the vocabulary. It may be in the vocabulary already, with the same id.
- * Refused unless special: a plain added token would be cut out of texts before BPE sees them. */
-int wick_hf_add_token(struct wick_hf_source *source, const char *file, const char *text, json_int_t id, bool special);
+ * facts: the object that describes it, or NULL. What they say of a special one does not matter: it is not looked for. */
+int wick_hf_add_token(struct wick_hf_source *source, const char *file, const char *text, json_int_t id, bool special,
+	const json_t *facts);
 
 int wick_hf_read_vocab_merges(struct wick_hf_source *source);
 int wick_hf_read_tokenizer_json(struct wick_hf_source *source, json_t *root);
 
-/* After the vocabulary: which tokens are special and what for (bos, eos, pad, unk, add_bos). */
+/* Which tokens end a text. */
+int wick_hf_read_stops(struct wick_hf_source *source);
+/* After the vocabulary and the stops: which tokens are special and what for (bos, eos, pad, unk, add_bos). */
 int wick_hf_read_specials(struct wick_hf_source *source);

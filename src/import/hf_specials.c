@@ -66,7 +66,7 @@ static int read_decoder(struct wick_hf_source *source)
 				wick_diag_name(key));
 		result = wick_hf_flag(source, file, token, "special", &special);
 		if (!result)
-			result = wick_hf_add_token(source, file, text, id, special);
+			result = wick_hf_add_token(source, file, text, id, special, token);
 		if (result)
 			break;
 	}
@@ -89,7 +89,7 @@ static int read_added(struct wick_hf_source *source)
 				wick_diag_name(text));
 		else
 			result = wick_hf_add_token(source, file, text, json_integer_value(id),
-				json_object_get(source->control, text));
+				json_object_get(source->control, text), NULL);
 		if (result)
 			break;
 	}
@@ -124,15 +124,17 @@ static int id_by_number(const struct wick_hf_source *source, const char *key, in
 		return 0;
 	if (!json_is_integer(value))
 		return wick_hf_refuse(source, "config.json", "%s is not one integer", key);
+	if (json_integer_value(value) < 0) /* -1 is written for "none" */
+		return 0;
 	*id = json_integer_value(value);
-	if (*id < 0 || *id >= source->out->count)
+	if (*id >= source->out->count)
 		return wick_hf_refuse(source, "config.json", "%s is %lld, the vocabulary has %u tokens", key,
 			(long long)*id, source->out->count);
 	return 0;
 }
 
-/* The later source wins: the tokenizer's name, except for eos, where config.json is what ends generation. What a
- * template puts before a text is bos whatever it is called. */
+/* The later source wins: the tokenizer's name, except for eos, which is what ends generation. What a template puts before
+ * a text is bos whatever it is called. */
 static int find_ids(const struct wick_hf_source *source)
 {
 	struct wick_hf_tokenizer *out = source->out;
@@ -148,8 +150,8 @@ static int find_ids(const struct wick_hf_source *source)
 		result = id_by_name(source, "unk_token", &out->unk);
 	if (!result)
 		result = id_by_name(source, "eos_token", &out->eos);
-	if (!result)
-		result = id_by_number(source, "eos_token_id", &out->eos);
+	if (out->stop_count)
+		out->eos = out->stops[0];
 	if (source->template_bos >= 0)
 		out->bos = source->template_bos;
 	return result;
@@ -162,21 +164,31 @@ static int find_add_bos(struct wick_hf_source *source)
 	static const char file[] = "tokenizer_config.json";
 	struct wick_hf_tokenizer *out = source->out;
 	const char *model = wick_hf_text(json_object_get(source->config, "model_type"));
-	bool prefix_space = false, add_eos = false;
+	bool add_eos = false;
 	int result;
 
 	out->add_bos = source->has_template ? source->template_bos >= 0 : model && !strcmp(model, "opt");
 	result = wick_hf_flag(source, file, source->tokenizer_config, "add_bos_token", &out->add_bos);
 	if (!result)
 		result = wick_hf_flag(source, file, source->tokenizer_config, "add_eos_token", &add_eos);
-	if (!result)
-		result = wick_hf_flag(source, file, source->tokenizer_config, "add_prefix_space", &prefix_space);
-	if (!result && (add_eos || prefix_space))
-		return wick_hf_refuse(source, file, "%s is not supported",
-			add_eos ? "add_eos_token" : "add_prefix_space");
+	if (!result && add_eos)
+		return wick_hf_refuse(source, file, "add_eos_token is not supported");
 	if (!result && out->add_bos && out->bos < 0)
 		return wick_hf_refuse(source, NULL, "bos goes before every text, but no file says which token it is");
 	return result;
+}
+
+/* GPT-2's own class takes it from tokenizer_config.json alone, any other from tokenizer.json alone, where the
+ * vocabulary's reader found it. */
+static int find_prefix_space(struct wick_hf_source *source)
+{
+	static const char file[] = "tokenizer_config.json";
+	const char *class = wick_hf_text(json_object_get(source->tokenizer_config, "tokenizer_class"));
+
+	if (class && strncmp(class, "GPT2Tokenizer", 13))
+		return 0;
+	source->out->prefix_space = false;
+	return wick_hf_flag(source, file, source->tokenizer_config, "add_prefix_space", &source->out->prefix_space);
 }
 
 int wick_hf_read_specials(struct wick_hf_source *source)
@@ -191,5 +203,7 @@ int wick_hf_read_specials(struct wick_hf_source *source)
 		result = read_added(source);
 	if (!result)
 		result = find_ids(source);
+	if (!result)
+		result = find_prefix_space(source);
 	return result ? result : find_add_bos(source);
 }

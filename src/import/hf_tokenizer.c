@@ -46,6 +46,8 @@ static int read_files(struct wick_hf_source *source)
 		result = read_optional(source, "special_tokens_map.json", &source->special_map);
 	if (!result)
 		result = read_vocabulary(source);
+	if (!result)
+		result = wick_hf_read_stops(source);
 	return result ? result : wick_hf_read_specials(source);
 }
 
@@ -63,7 +65,9 @@ static int place_token(const struct wick_hf_source *source, const char *text, co
 	if (out->tokens[id])
 		return wick_hf_refuse(source, source->file, "\"%s\" and \"%s\" both have id %lld",
 			wick_diag_name(out->tokens[id]), wick_diag_name(text), (long long)id);
-	out->types[id] = json_object_get(source->control, text) ? WICK_TOKEN_CONTROL : WICK_TOKEN_NORMAL;
+	out->types[id] = json_object_get(source->control, text) ? WICK_TOKEN_CONTROL :
+			 json_object_get(source->added, text)   ? WICK_TOKEN_USER :
+								  WICK_TOKEN_NORMAL;
 	if (out->types[id] == WICK_TOKEN_NORMAL && wick_bytelevel_decode(text, strlen(text), NULL) < 0)
 		return wick_hf_refuse(source, source->file, "\"%s\", id %lld, is not spelled in GPT-2's byte alphabet",
 			wick_diag_name(text), (long long)id);
@@ -147,8 +151,9 @@ int wick_hf_tokenizer_load(struct wick_hf_tokenizer *tokenizer, const char *fold
 	*tokenizer = (struct wick_hf_tokenizer){ .model = "gpt2", .pre = "gpt-2", .count = vocab_size, .bos = -1,
 		.eos = -1, .pad = -1, .unk = -1 };
 	source.control = json_object();
+	source.added = json_object();
 	source.merged = json_object();
-	if (source.control && source.merged)
+	if (source.control && source.added && source.merged)
 		result = read_files(&source);
 	if (!result)
 		result = place_all(&source);
@@ -157,6 +162,7 @@ int wick_hf_tokenizer_load(struct wick_hf_tokenizer *tokenizer, const char *fold
 	json_decref(source.special_map);
 	json_decref(source.vocab);
 	json_decref(source.control);
+	json_decref(source.added);
 	json_decref(source.merged);
 	if (result)
 		wick_hf_tokenizer_free(tokenizer);
@@ -172,5 +178,6 @@ void wick_hf_tokenizer_free(struct wick_hf_tokenizer *tokenizer)
 	free(tokenizer->tokens);
 	free(tokenizer->types);
 	free(tokenizer->merges);
+	free(tokenizer->stops);
 	*tokenizer = (struct wick_hf_tokenizer){ 0 };
 }

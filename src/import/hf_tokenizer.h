@@ -17,15 +17,18 @@ struct wick_hf_tokenizer {
 	const char *pre;   /* tokenizer.ggml.pre: "gpt-2" */
 	uint32_t count;    /* of tokens: the vocab_size asked for; ids beyond the vocabulary are unused tokens */
 	char **tokens;     /* (count) spelled in GPT-2's byte alphabet, control tokens as they are */
-	int32_t *types;    /* (count) WICK_TOKEN_NORMAL, _CONTROL or _UNUSED */
+	int32_t *types;    /* (count) WICK_TOKEN_NORMAL, _CONTROL, _USER (an added token, spelled as text) or _UNUSED */
 	uint32_t merge_count;
 	char **merges;     /* (merge_count) "a b", the first merged first */
 	int64_t bos, eos, pad, unk; /* -1: none */
+	uint32_t stop_count;
+	int32_t *stops;    /* (stop_count) any of these tokens ends a text */
 	bool add_bos;      /* bos goes before every text */
+	bool prefix_space; /* a text that begins with none gets a space in front */
 };
 
 /* Names come from the tokenizer's own files first (tokenizer_config.json, special_tokens_map.json) and from the ids in
- * config.json where they are silent; eos the other way round, since config.json is what ends generation.
+ * config.json where they are silent; eos is the first token that ends a text (hf_stops.c), if there is one.
  * -ENOENT when the folder has no tokenizer; -EINVAL, file and token named, for one that is malformed or unsupported.
  * On failure *tokenizer is empty. */
 int wick_hf_tokenizer_load(struct wick_hf_tokenizer *tokenizer, const char *folder, uint32_t vocab_size,

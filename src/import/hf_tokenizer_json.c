@@ -29,21 +29,21 @@ static int refuse(const struct wick_hf_source *source, const char *stage, const 
 	return wick_hf_refuse(source, file, "%s \"%s\" is not supported", stage, wick_diag_name(type));
 }
 
-/* GPT-2's pre-tokeniser: ByteLevel with its own regex and no space put in front. */
+/* GPT-2's pre-tokeniser: ByteLevel with its own regex, which may put a space in front. */
 static int check_pre_tokenizer(const struct wick_hf_source *source, const json_t *stage)
 {
-	bool prefix_space = true, regex = true;
+	bool *prefix_space = &source->out->prefix_space, regex = true;
 	int result;
 
 	if (strcmp(type_of(stage), "ByteLevel"))
 		return refuse(source, "pre_tokenizer", type_of(stage));
-	result = wick_hf_flag(source, file, stage, "add_prefix_space", &prefix_space);
+	*prefix_space = true;
+	result = wick_hf_flag(source, file, stage, "add_prefix_space", prefix_space);
 	if (!result)
 		result = wick_hf_flag(source, file, stage, "use_regex", &regex);
-	if (result || (!prefix_space && regex))
+	if (result || regex)
 		return result;
-	return wick_hf_refuse(source, file, "pre_tokenizer ByteLevel %s is not supported",
-		prefix_space ? "with add_prefix_space" : "without use_regex");
+	return wick_hf_refuse(source, file, "pre_tokenizer ByteLevel without use_regex is not supported");
 }
 
 /* The post-processor may put bos before the text. A template for one text: [SpecialToken bos, Sequence A]. */
@@ -152,7 +152,7 @@ static int read_added(struct wick_hf_source *source, const json_t *added)
 			return wick_hf_refuse(source, file, "added token %zu has no content or no id", i);
 		result = wick_hf_flag(source, file, token, "special", &special);
 		if (!result)
-			result = wick_hf_add_token(source, file, text, json_integer_value(id), special);
+			result = wick_hf_add_token(source, file, text, json_integer_value(id), special, token);
 	}
 	return result;
 }

@@ -111,6 +111,8 @@ static int put_tokenizer(struct wick_gguf_writer *writer, const struct wick_pack
 	put_id(writer, "tokenizer.ggml.padding_token_id", tokenizer.pad);
 	put_id(writer, "tokenizer.ggml.unknown_token_id", tokenizer.unk);
 	wick_gguf_put_bool(writer, "tokenizer.ggml.add_bos_token", tokenizer.add_bos);
+	wick_gguf_put_bool(writer, "tokenizer.ggml.add_space_prefix", tokenizer.prefix_space);
+	wick_gguf_put_i32s(writer, "wick.stop_token_ids", tokenizer.stops, tokenizer.stop_count);
 	wick_hf_tokenizer_free(&tokenizer);
 	return 0;
 }

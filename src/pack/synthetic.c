@@ -145,7 +145,10 @@ int wick_synthetic_tokenizer(struct wick_hf_tokenizer *tokenizer, uint32_t vocab
 		.eos = EOS, .pad = PAD, .unk = UNK, .add_bos = true };
 	tokenizer->tokens = calloc(vocab, sizeof(*tokenizer->tokens));
 	tokenizer->types = calloc(vocab, sizeof(*tokenizer->types));
-	complete = tokenizer->tokens && tokenizer->types;
+	tokenizer->stops = malloc(sizeof(*tokenizer->stops));
+	complete = tokenizer->tokens && tokenizer->types && tokenizer->stops;
+	if (complete)
+		tokenizer->stops[tokenizer->stop_count++] = EOS;
 	for (uint32_t id = 0; complete && id < vocab; id++) {
 		bool special = id < first_byte, byte = !special && id - first_byte < BYTE_TOKENS;
 

@@ -3,12 +3,14 @@
 
 /* Text <-> ids. A tokenizer is one block of memory, sized by a first look at the vocabulary:
  *
- *     struct wick_tokenizer | pairs of the merges | where each token's bytes start | silent tokens | all tokens' bytes
+ *     struct wick_tokenizer | pairs of the merges | where each token's bytes start | added tokens | silent tokens |
+ *     stop tokens | all tokens' bytes
  *
  * and a compiled expression beside it. */
 
 #include "tokenizer.h"
 
+#include "added.h"
 #include "bits.h"
 #include "bpe.h"
 #include "bytelevel.h"
@@ -25,15 +27,18 @@ struct wick_tokenizer {
 	struct wick_pretokenizer *pretokenizer;
 	uint32_t count;
 	int64_t bos, eos;
-	bool add_bos;
+	bool add_bos, prefix_space;
+	struct wick_added added;
 	uint32_t *starts; /* (count + 1) into bytes */
 	uint8_t *silent;  /* (count) bits: tokens that are shown as nothing */
+	uint8_t *stops;   /* (count) bits: tokens that end a text */
 	char *bytes;
 	uint64_t block_bytes;
 };
 
 /* Tokens by their bytes, while building: open addressing, id + 1 in a slot, 0 for an empty one. Special tokens are in
- * it too, since a model may use an ordinary token, "!", as its padding: merges make it, only its text is not shown. */
+ * it too, since a model may use an ordinary token, "!", as its padding: merges make it, only its text is not shown. So
+ * are added tokens, where no other token has the same bytes. */
 struct index {
 	const struct wick_tokenizer *tokenizer;
 	uint32_t *slots;
@@ -76,6 +81,11 @@ static int64_t token_bytes(const struct wick_vocabulary *vocabulary, uint32_t i,
 
 	if (type == WICK_TOKEN_UNUSED)
 		return 0;
+	if (type == WICK_TOKEN_USER) {
+		if (into)
+			memcpy(into, spelling.bytes, spelling.length);
+		return (int64_t)spelling.length;
+	}
 	if (type != WICK_TOKEN_NORMAL && !is_special(type))
 		return wick_diag_say(diag, -EINVAL, "%s: token %u is of type %lld, which byte-level BPE does not have",
 			vocabulary->whose, i, (long long)type);
@@ -90,24 +100,51 @@ static int64_t token_bytes(const struct wick_vocabulary *vocabulary, uint32_t i,
 	return bytes;
 }
 
-/* Sums up what the vocabulary will take: the bytes of all tokens, and the longest merge. */
-static int measure(const struct wick_vocabulary *vocabulary, uint64_t *text_bytes, uint64_t *merge_bytes,
-	struct wick_diag *diag)
+static bool is_added(const struct wick_vocabulary *vocabulary, uint32_t i)
 {
-	*text_bytes = *merge_bytes = 0;
+	return vocabulary->type(vocabulary->from, i) == WICK_TOKEN_USER;
+}
+
+/* What the vocabulary will take. */
+struct sizes {
+	uint64_t text_bytes, merge_bytes; /* of all tokens; of the longest merge */
+	uint32_t added;                   /* tokens */
+};
+
+static int measure(const struct wick_vocabulary *vocabulary, struct sizes *sizes, struct wick_diag *diag)
+{
+	*sizes = (struct sizes){ 0 };
 	for (uint32_t i = 0; i < vocabulary->count; i++) {
 		int64_t bytes = token_bytes(vocabulary, i, vocabulary->token(vocabulary->from, i), NULL, diag);
 
 		if (bytes < 0)
 			return (int)bytes;
-		*text_bytes += (uint64_t)bytes;
+		sizes->text_bytes += (uint64_t)bytes;
+		sizes->added += bytes && is_added(vocabulary, i);
 	}
 	for (uint32_t i = 0; i < vocabulary->merge_count; i++)
-		*merge_bytes = WICK_MAX(*merge_bytes, vocabulary->merge(vocabulary->from, i).length);
-	if (*text_bytes > UINT32_MAX)
+		sizes->merge_bytes = WICK_MAX(sizes->merge_bytes, vocabulary->merge(vocabulary->from, i).length);
+	if (sizes->text_bytes > UINT32_MAX)
 		return wick_diag_say(diag, -EINVAL, "%s: the tokens are %llu bytes of text, more than 2^32",
-			vocabulary->whose, (unsigned long long)*text_bytes);
+			vocabulary->whose, (unsigned long long)sizes->text_bytes);
 	return 0;
+}
+
+/* Makes token i, which is not empty, the one of its bytes. False: there is another. */
+static bool add_token(
+	struct index *index, struct wick_tokenizer *tokenizer, const struct wick_vocabulary *vocabulary, uint32_t i)
+{
+	const uint32_t *start = &tokenizer->starts[i];
+	uint32_t *slot = find_slot(index, tokenizer->bytes + start[0], start[1] - start[0]);
+	bool added = is_added(vocabulary, i), taken = *slot, by_added = taken && is_added(vocabulary, *slot - 1);
+
+	if (added)
+		tokenizer->added.ids[tokenizer->added.count++] = i;
+	if (taken && added == by_added)
+		return false;
+	if (!taken || by_added)
+		*slot = i + 1;
+	return true;
 }
 
 static int add_tokens(struct index *index, struct wick_tokenizer *tokenizer, const struct wick_vocabulary *vocabulary,
@@ -116,21 +153,17 @@ static int add_tokens(struct index *index, struct wick_tokenizer *tokenizer, con
 	for (uint32_t i = 0; i < tokenizer->count; i++) {
 		char *into = tokenizer->bytes + tokenizer->starts[i];
 		int64_t bytes = token_bytes(vocabulary, i, vocabulary->token(vocabulary->from, i), into, diag);
-		uint32_t *slot;
 
 		if (bytes < 0)
 			return (int)bytes;
 		tokenizer->starts[i + 1] = tokenizer->starts[i] + (uint32_t)bytes;
 		if (is_special(vocabulary->type(vocabulary->from, i)))
 			tokenizer->silent[i / 8] |= (uint8_t)(1 << i % 8);
-		if (!bytes)
-			continue;
-		slot = find_slot(index, into, (size_t)bytes);
-		if (*slot)
+		if (bytes && !add_token(index, tokenizer, vocabulary, i))
 			return wick_diag_say(diag, -EINVAL, "%s: tokens %u and %u are the same", vocabulary->whose,
-				*slot - 1, i);
-		*slot = i + 1;
+				find_token(index, into, (size_t)bytes), i);
 	}
+	wick_added_sort(&tokenizer->added, tokenizer->bytes, tokenizer->starts);
 	for (unsigned byte = 0; byte < 256; byte++)
 		tokenizer->bpe.of_byte[byte] = find_token(index, &(char){ (char)byte }, 1);
 	return 0;
@@ -199,29 +232,47 @@ static int fill(struct wick_tokenizer *tokenizer, const struct wick_vocabulary *
 	return result;
 }
 
-static struct wick_tokenizer *allocate(const struct wick_vocabulary *vocabulary, uint64_t text_bytes)
+static struct wick_tokenizer *allocate(const struct wick_vocabulary *vocabulary, const struct sizes *sizes)
 {
 	uint64_t slots = wick_bpe_slots(vocabulary->merge_count);
 	uint64_t pairs_at = wick_align_up(sizeof(struct wick_tokenizer), 16);
 	uint64_t starts_at = pairs_at + slots * sizeof(struct wick_bpe_pair);
-	uint64_t silent_at = starts_at + (vocabulary->count + 1ull) * sizeof(uint32_t);
-	uint64_t silent_bytes = wick_div_up(vocabulary->count, 8);
-	uint64_t bytes_at = silent_at + silent_bytes;
-	uint64_t total = bytes_at + text_bytes;
+	uint64_t added_at = starts_at + (vocabulary->count + 1ull) * sizeof(uint32_t);
+	uint64_t silent_at = added_at + (uint64_t)sizes->added * sizeof(uint32_t);
+	uint64_t bit_bytes = wick_div_up(vocabulary->count, 8);
+	uint64_t bytes_at = silent_at + 2 * bit_bytes;
+	uint64_t total = bytes_at + sizes->text_bytes;
 	char *block = malloc(total);
 	struct wick_tokenizer *tokenizer = (struct wick_tokenizer *)block;
 
 	if (!block)
 		return NULL;
 	*tokenizer = (struct wick_tokenizer){ .count = vocabulary->count, .bos = vocabulary->bos,
-		.eos = vocabulary->eos, .add_bos = vocabulary->add_bos, .block_bytes = total };
+		.eos = vocabulary->eos, .add_bos = vocabulary->add_bos, .prefix_space = vocabulary->prefix_space,
+		.block_bytes = total };
 	tokenizer->bpe.pairs = (struct wick_bpe_pair *)(block + pairs_at);
 	tokenizer->bpe.slots = slots;
 	tokenizer->starts = (uint32_t *)(block + starts_at);
-	tokenizer->silent = memset(block + silent_at, 0, silent_bytes);
+	tokenizer->added.ids = (uint32_t *)(block + added_at);
+	tokenizer->silent = memset(block + silent_at, 0, 2 * bit_bytes);
+	tokenizer->stops = tokenizer->silent + bit_bytes;
 	tokenizer->bytes = block + bytes_at;
 	tokenizer->starts[0] = 0;
 	return tokenizer;
+}
+
+static int add_stops(struct wick_tokenizer *tokenizer, const struct wick_vocabulary *vocabulary, struct wick_diag *diag)
+{
+	for (uint32_t i = 0; i < vocabulary->stop_count; i++) {
+		int64_t id = vocabulary->stop(vocabulary->from, i);
+
+		if (id >= tokenizer->count)
+			return wick_diag_say(diag, -EINVAL, "%s: token %lld ends a text, and there are %u", vocabulary->whose,
+				(long long)id, tokenizer->count);
+		if (id >= 0)
+			tokenizer->stops[id / 8] |= (uint8_t)(1 << id % 8);
+	}
+	return 0;
 }
 
 static int check_counts(const struct wick_vocabulary *vocabulary, struct wick_diag *diag)
@@ -241,16 +292,18 @@ static int check_counts(const struct wick_vocabulary *vocabulary, struct wick_di
 int wick_tokenizer_build(struct wick_tokenizer **out, const struct wick_vocabulary *vocabulary, struct wick_diag *diag)
 {
 	struct wick_tokenizer *tokenizer = NULL;
-	uint64_t text_bytes, merge_bytes;
+	struct sizes sizes;
 	int result = check_counts(vocabulary, diag);
 
 	*out = NULL;
 	if (!result)
-		result = measure(vocabulary, &text_bytes, &merge_bytes, diag);
+		result = measure(vocabulary, &sizes, diag);
 	if (result)
 		return result;
-	tokenizer = allocate(vocabulary, text_bytes);
-	result = tokenizer ? fill(tokenizer, vocabulary, merge_bytes, diag) : -ENOMEM;
+	tokenizer = allocate(vocabulary, &sizes);
+	result = tokenizer ? fill(tokenizer, vocabulary, sizes.merge_bytes, diag) : -ENOMEM;
+	if (!result)
+		result = add_stops(tokenizer, vocabulary, diag);
 	if (!result)
 		result = wick_pretokenizer_create(&tokenizer->pretokenizer, vocabulary->pre.bytes,
 			vocabulary->pre.length, vocabulary->whose, diag);
@@ -277,29 +330,76 @@ uint64_t wick_tokenizer_bytes(const struct wick_tokenizer *tokenizer)
 	return tokenizer->block_bytes + wick_pretokenizer_bytes(tokenizer->pretokenizer);
 }
 
-int64_t wick_tokenizer_encode(const struct wick_tokenizer *tokenizer, const char *text, size_t text_bytes,
-	bool with_bos, uint32_t *ids, size_t capacity)
+/* A stretch of text without added tokens, and where its ids go. */
+struct encoding {
+	const struct wick_tokenizer *tokenizer;
+	struct wick_bpe_scratch scratch;
+	struct wick_bpe_ids out;
+};
+
+static void put_id(struct wick_bpe_ids *out, uint32_t id)
 {
-	struct wick_bpe_ids out = { .ids = ids, .capacity = capacity };
-	struct wick_bpe_scratch scratch = { 0 };
+	if (out->count < out->capacity)
+		out->ids[out->count] = id;
+	out->count++;
+}
+
+static int encode_pieces(struct encoding *encoding, const char *text, size_t bytes)
+{
+	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
 	struct wick_pieces pieces;
 	const char *piece;
 	int64_t length;
-	int result = wick_pieces_begin(&pieces, tokenizer->pretokenizer, text, text_bytes);
+	int result = wick_pieces_begin(&pieces, tokenizer->pretokenizer, text, bytes);
 
 	if (result)
 		return result;
-	if (with_bos && tokenizer->add_bos) {
-		if (capacity)
-			ids[0] = (uint32_t)tokenizer->bos;
-		out.count = 1;
-	}
 	while (!result && (length = wick_pieces_next(&pieces, &piece)))
-		result = length < 0 ? (int)length :
-				      wick_bpe_encode(&tokenizer->bpe, &scratch, piece, (size_t)length, &out);
-	wick_bpe_scratch_free(&scratch);
+		result = length < 0 ? (int)length : wick_bpe_encode(&tokenizer->bpe, &encoding->scratch, piece,
+			(size_t)length, &encoding->out);
 	wick_pieces_end(&pieces);
-	return result ? result : (int64_t)out.count;
+	return result;
+}
+
+static int encode_after_space(struct encoding *encoding, const char *text, size_t bytes)
+{
+	char *copy = malloc(bytes + 1);
+	int result;
+
+	if (!copy)
+		return -ENOMEM;
+	copy[0] = ' ';
+	memcpy(copy + 1, text, bytes);
+	result = encode_pieces(encoding, copy, bytes + 1);
+	free(copy);
+	return result;
+}
+
+static int encode_stretch(struct encoding *encoding, const char *text, size_t bytes)
+{
+	if (encoding->tokenizer->prefix_space && bytes && text[0] != ' ')
+		return encode_after_space(encoding, text, bytes);
+	return encode_pieces(encoding, text, bytes);
+}
+
+int64_t wick_tokenizer_encode(const struct wick_tokenizer *tokenizer, const char *text, size_t text_bytes,
+	bool with_bos, uint32_t *ids, size_t capacity)
+{
+	struct encoding encoding = { .tokenizer = tokenizer, .out = { .ids = ids, .capacity = capacity } };
+	struct wick_added_match match = { 0 };
+	int result = 0;
+
+	if (with_bos && tokenizer->add_bos)
+		put_id(&encoding.out, (uint32_t)tokenizer->bos);
+	for (size_t at = 0; !result && at < text_bytes; at += match.at + match.bytes) {
+		match = wick_added_find(
+			&tokenizer->added, tokenizer->bytes, tokenizer->starts, text + at, text_bytes - at);
+		result = encode_stretch(&encoding, text + at, match.at);
+		if (!result && match.bytes)
+			put_id(&encoding.out, match.id);
+	}
+	wick_bpe_scratch_free(&encoding.scratch);
+	return result ? result : (int64_t)encoding.out.count;
 }
 
 const char *wick_tokenizer_text(const struct wick_tokenizer *tokenizer, uint32_t id, size_t *bytes)
@@ -325,4 +425,9 @@ int64_t wick_tokenizer_bos(const struct wick_tokenizer *tokenizer)
 int64_t wick_tokenizer_eos(const struct wick_tokenizer *tokenizer)
 {
 	return tokenizer->eos;
+}
+
+bool wick_tokenizer_stops(const struct wick_tokenizer *tokenizer, uint32_t id)
+{
+	return id < tokenizer->count && tokenizer->stops[id / 8] >> id % 8 & 1;
 }

@@ -27,7 +27,9 @@ uint64_t wick_tokenizer_bytes(const struct wick_tokenizer *tokenizer); /* memory
 
 /* Writes at most `capacity` ids and returns how many the text has (call with capacity 0 to count), or a negative errno:
  * -EINVAL for text that is not UTF-8 and cannot be represented. with_bos prepends bos as the model's own tokenizer
- * would (tokenizer.ggml.add_bos_token). Special tokens written in the text are ordinary text. */
+ * would (tokenizer.ggml.add_bos_token). Added tokens (WICK_TOKEN_USER) are found in the text; special ones written in it
+ * are ordinary text. With tokenizer.ggml.add_space_prefix a text, and what follows an added token in it, begins with a
+ * space. */
 int64_t wick_tokenizer_encode(const struct wick_tokenizer *tokenizer, const char *text, size_t text_bytes,
 	bool with_bos, uint32_t *ids, size_t capacity);
 
@@ -38,3 +40,4 @@ const char *wick_tokenizer_text(const struct wick_tokenizer *tokenizer, uint32_t
 uint32_t wick_tokenizer_vocab(const struct wick_tokenizer *tokenizer);
 int64_t wick_tokenizer_bos(const struct wick_tokenizer *tokenizer); /* -1: none */
 int64_t wick_tokenizer_eos(const struct wick_tokenizer *tokenizer);
+bool wick_tokenizer_stops(const struct wick_tokenizer *tokenizer, uint32_t id); /* a text ends with this token */

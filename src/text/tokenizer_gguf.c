@@ -35,6 +35,22 @@ static int64_t type_normal(const void *from, uint32_t i)
 	return WICK_TOKEN_NORMAL;
 }
 
+/* A packed model lists the tokens that end a text. Other files have a key for each kind of end. */
+static const char stop_list[] = "wick.stop_token_ids";
+static const char *const stop_keys[] = { KEY("eos_token_id"), KEY("eot_token_id"), KEY("eom_token_id") };
+
+static int64_t listed_stop(const void *from, uint32_t i)
+{
+	return wick_gguf_array_int(from, stop_list, i);
+}
+
+static int64_t stop_of_key(const void *from, uint32_t i)
+{
+	uint64_t id;
+
+	return wick_gguf_u64(from, stop_keys[i], &id, NULL) ? -1 : (int64_t)WICK_MIN(id, (uint64_t)INT64_MAX);
+}
+
 static int missing(const struct wick_vocabulary *vocabulary, const char *key, int result, struct wick_diag *diag)
 {
 	return result == -ENOENT ? wick_diag_say(diag, -EINVAL, "%s: has no %s", vocabulary->whose, key) : result;
@@ -103,7 +119,36 @@ static int read_specials(const struct wick_gguf *gguf, struct wick_vocabulary *v
 		result = read_id(gguf, KEY("eos_token_id"), &vocabulary->eos, diag);
 	if (!result)
 		result = wick_gguf_bool(gguf, KEY("add_bos_token"), &vocabulary->add_bos, diag);
+	if (!result || result == -ENOENT)
+		result = wick_gguf_bool(gguf, KEY("add_space_prefix"), &vocabulary->prefix_space, diag);
 	return result == -ENOENT ? 0 : result;
+}
+
+static int read_stop_keys(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, struct wick_diag *diag)
+{
+	int64_t id;
+	int result = 0;
+
+	for (size_t i = 0; i < WICK_COUNT_OF(stop_keys) && !result; i++)
+		result = read_id(gguf, stop_keys[i], &id, diag);
+	vocabulary->stop = stop_of_key;
+	vocabulary->stop_count = WICK_COUNT_OF(stop_keys);
+	return result;
+}
+
+static int read_stops(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, struct wick_diag *diag)
+{
+	enum wick_gguf_type element;
+	uint64_t elements = 0;
+	int result = wick_gguf_array(gguf, stop_list, &element, &elements, diag);
+
+	if (result == -ENOENT)
+		return read_stop_keys(gguf, vocabulary, diag);
+	if (!result && (element != WICK_GGUF_I32 || elements > vocabulary->count))
+		return wick_diag_say(diag, -EINVAL, "%s: %s is not a list of tokens", vocabulary->whose, stop_list);
+	vocabulary->stop = listed_stop;
+	vocabulary->stop_count = (uint32_t)elements;
+	return result;
 }
 
 int wick_tokenizer_create(
@@ -125,5 +170,7 @@ int wick_tokenizer_create(
 		result = read_types(gguf, &vocabulary, diag);
 	if (!result)
 		result = read_specials(gguf, &vocabulary, diag);
+	if (!result)
+		result = read_stops(gguf, &vocabulary, diag);
 	return result ? result : wick_tokenizer_build(tokenizer, &vocabulary, diag);
 }

@@ -11,7 +11,7 @@
 #define VOCAB 64
 
 static const char *const names[] = { "tokenizer.json", "vocab.json", "merges.txt", "config.json",
-	"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json" };
+	"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "generation_config.json" };
 
 static void put_files(const uint8_t *data, size_t size)
 {

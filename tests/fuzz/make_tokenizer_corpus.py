@@ -9,7 +9,7 @@ import pathlib
 
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
 FILES = ["tokenizer.json", "vocab.json", "merges.txt", "config.json", "tokenizer_config.json", "special_tokens_map.json",
-         "added_tokens.json"]
+         "added_tokens.json", "generation_config.json"]
 VOCAB = {"<s>": 0, "<pad>": 1, "</s>": 2, "a": 3, "b": 4, "ab": 5, "Ġ": 6, "Ġa": 7}
 MERGES = "#version: 0.2\na b\nĠ a\n"
 OPT = {"model_type": "opt", "bos_token_id": 2, "eos_token_id": 2, "pad_token_id": 1}
@@ -56,6 +56,9 @@ def main():
         "model_max_length": 10**30, "added_tokens_decoder": {"8": {"content": "<mask>", "special": True}}})
     folder("older", vocab_json=VOCAB, merges_txt=MERGES, config_json=OPT, added_tokens_json={"<mask>": 8},
            special_tokens_map_json={"mask_token": "<mask>", "additional_special_tokens": ["<s>", {"content": "b"}]})
+    folder("added", vocab_json=VOCAB, merges_txt=MERGES.rstrip(), config_json=OPT, added_tokens_json={"x y": 8, "b": 4},
+           tokenizer_config_json={"add_prefix_space": True, "tokenizer_class": "GPT2Tokenizer"})
+    folder("stops", vocab_json=VOCAB, merges_txt=MERGES, config_json=OPT, generation_config_json={"eos_token_id": [2, 5, -1]})
     folder("pipeline", tokenizer_json=pipeline(), config_json={"model_type": "opt"})
     folder("no-bos", tokenizer_json=pipeline(post_processor={"type": "ByteLevel"}), config_json={"eos_token_id": 5})
     folder("metaspace", tokenizer_json=pipeline(pre_tokenizer={"type": "Metaspace"}))

@@ -29,7 +29,7 @@ struct file {
 #define BOS(name) "{\"SpecialToken\":{\"id\":\"" name "\",\"type_id\":0}}"
 
 static const char *const names[] = { "config.json", "vocab.json", "merges.txt", "tokenizer.json",
-	"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json" };
+	"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "generation_config.json" };
 static const struct file opt[] = { { "config.json", CONFIG }, { "vocab.json", VOCAB }, { "merges.txt", MERGES } };
 
 static void write_file(const char *folder, const char *name, const char *text)
@@ -99,6 +99,7 @@ static void forms(void **state)
 	static const struct file changes[][3] = {
 		{ { 0 } },
 		{ { "merges.txt", "a b\r\n\xc4\xa0 a\r\nb \xc4\xa0" "a\r\n" } }, /* no version, CRLF */
+		{ { "merges.txt", "a b\n\xc4\xa0 a\nb \xc4\xa0" "a" } }, /* no line feed at the end */
 		{ { "tokenizer.json", "{" PIPELINE "," MODEL "}" }, { "vocab.json", NULL }, { "merges.txt", NULL } },
 		{ { "config.json", "{\"model_type\":\"llama\",\"pad_token_id\":1}" },
 			{ "tokenizer.json", "{" PIPELINE "," MODEL "," TEMPLATE BOS("</s>") "," TEXT_A "]}}" },
@@ -151,6 +152,43 @@ static void added_tokens(void **state)
 	}
 }
 
+/* Which tokens end a text: what transformers 5.24 has as generation_config.eos_token_id of these folders. */
+static void stops(void **state)
+{
+	static const struct {
+		struct file changes[2];
+		uint32_t count;
+		int32_t ids[2];
+		int64_t eos;
+	} cases[] = {
+		{ { { 0 } }, 1, { 2 }, 2 },
+		{ { { "config.json", "{\"model_type\":\"opt\",\"bos_token_id\":2,\"eos_token_id\":[5,2]}" } }, 2, { 5, 2 }, 5 },
+		{ { { "config.json", "{\"model_type\":\"opt\",\"bos_token_id\":2,\"eos_token_id\":null}" } }, 0, { 0 }, -1 },
+		{ { { "config.json", "{\"model_type\":\"opt\",\"bos_token_id\":2,\"eos_token_id\":-1}" } }, 0, { 0 }, -1 },
+		{ { { "config.json", "{\"model_type\":\"opt\",\"bos_token_id\":2}" },
+			{ "tokenizer_config.json", "{\"eos_token\":\"</s>\"}" } }, 0, { 0 }, 2 },
+		{ { { "generation_config.json", "{\"eos_token_id\":[7,8]}" } }, 2, { 7, 8 }, 7 },
+		{ { { "generation_config.json", "{\"eos_token_id\":9,\"_from_model_config\":true}" } }, 1, { 9 }, 9 },
+		{ { { "generation_config.json", "{\"eos_token_id\":[]}" } }, 0, { 0 }, -1 },
+		{ { { "generation_config.json", "{\"eos_token_id\":null}" } }, 0, { 0 }, -1 },
+		{ { { "generation_config.json", "{\"temperature\":0.5}" } }, 0, { 0 }, -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(cases); i++) {
+		struct wick_hf_tokenizer hf;
+		struct wick_diag diag = { 0 };
+
+		if (load(&hf, cases[i].changes, 2, 11, &diag))
+			fail_msg("case %zu: %s", i, diag.text);
+		assert_int_equal(hf.stop_count, cases[i].count);
+		if (hf.stop_count)
+			assert_memory_equal(hf.stops, cases[i].ids, hf.stop_count * sizeof(*hf.stops));
+		assert_int_equal(hf.eos, cases[i].eos);
+		wick_hf_tokenizer_free(&hf);
+	}
+}
+
 static const struct refused {
 	struct file changes[3];
 	const char *says;
@@ -173,9 +211,9 @@ static const struct refused {
 	{ { { "merges.txt", "a b\n\n\xc4\xa0 a\n" } }, "merge 1 is not two pieces" },
 	{ { { "merges.txt", "a b b\n" } }, "merge 0 is not two pieces" },
 	{ { { "merges.txt", "a  b\n" } }, "merge 0 is not two pieces" },
-	{ { { "merges.txt", "#version: 0.2\na b\n\xc4\xa0 a" } },
-		"merges.txt: its last line, 3, has no end: the file was cut" },
-	{ { { "merges.txt", "#version: 0.2" } }, "merges.txt: its last line, 1, has no end: the file was cut" },
+	{ { { "merges.txt", "#version: 0.2\na b\n\xc4\xa0 a" } }, "is made by none of its 2 merges: the file was cut" },
+	{ { { "merges.txt", "#version: 0.2\na b\n\xc4\xa0 a\nb \xc4\xa0" } }, "merge 2, \"b \xc4\xa0\", needs a token" },
+	{ { { "merges.txt", "#version: 0.2" } }, "is made by none of its 0 merges: the file was cut" },
 	{ { { "merges.txt", "a\r b\n" } }, "merge 0, \"a? b\", needs a token" },
 	{ { { "merges.txt", "a b\r\r\n" } }, "merge 0, \"a b?\", needs a token" },
 	{ { { "merges.txt", "a b\nb \xc4\xa0" "a\na b\n" } }, "merge 2, \"a b\", is there twice" },
@@ -187,21 +225,31 @@ static const struct refused {
 	{ { { "config.json", "{\"model_type\":\"qwen2\"}" } }, "model_type \"qwen2\"" },
 	{ { { "config.json", "{\"model_type\":\"opt\"}" } }, "no file says which token" },
 	{ { { "config.json", "{\"model_type\":\"opt\",\"bos_token_id\":11}" } }, "bos_token_id is 11" },
-	{ { { "config.json", "{\"model_type\":\"opt\",\"bos_token_id\":2,\"eos_token_id\":[2,3]}" } },
-		"eos_token_id is not one integer" },
+	{ { { "config.json", "{\"model_type\":\"opt\",\"bos_token_id\":2,\"eos_token_id\":[2,\"3\"]}" } },
+		"eos_token_id is neither a token's id nor a list" },
+	{ { { "generation_config.json", "{\"eos_token_id\":{}}" } },
+		"generation_config.json: eos_token_id is neither a token's id nor a list" },
+	{ { { "generation_config.json", "{\"eos_token_id\":[2,11]}" } }, "eos_token_id is 11, the vocabulary has 11" },
+	{ { { "generation_config.json", "{" } }, "generation_config.json: bad JSON" },
 	{ { { "tokenizer_config.json", "{\"tokenizer_class\":\"CLIPTokenizer\"}" } }, "\"CLIPTokenizer\" is not" },
-	{ { { "tokenizer_config.json", "{\"add_prefix_space\":true}" } }, "add_prefix_space is not" },
+	{ { { "tokenizer_config.json", "{\"add_prefix_space\":1}" } }, "\"add_prefix_space\" is neither true nor false" },
 	{ { { "tokenizer_config.json", "{\"add_bos_token\":1}" } }, "neither true nor false" },
 	{ { { "tokenizer_config.json", "{\"eos_token\":\"<eos>\"}" } }, "eos_token is \"<eos>\", which the vocab" },
 	{ { { "tokenizer_config.json", "{\"eos_token\":5}" } }, "eos_token does not name a token" },
 	{ { { "tokenizer_config.json", "{\"eos_token\":\"</s>\\u0000\"}" } }, "eos_token does not name a token" },
 	{ { { "tokenizer_config.json", "{\"added_tokens_decoder\":{\"3\":{\"content\":\"b\",\"special\":true}}}" } },
 		"id 3 here and 4" },
-	{ { { "added_tokens.json", "{\"  \":9}" } }, "added token \"  \" is matched in the text" },
+	{ { { "added_tokens.json", "{\"  \":10}" } }, "has 10 tokens but none with id 9" },
+	{ { { "added_tokens.json", "{\"\":9}" } }, "added token \"\" is empty" },
+	{ { { "added_tokens.json", "{\"\u0120\":6}" } }, "is a token of the byte alphabet, too" },
+	{ { { "tokenizer_config.json", "{\"added_tokens_decoder\":{\"9\":{\"content\":\"x\",\"lstrip\":true}}}" } },
+		"added token \"x\" with lstrip is not supported" },
+	{ { { "tokenizer_config.json", "{\"added_tokens_decoder\":{\"9\":{\"content\":\"x\",\"normalized\":false},"
+		"\"10\":{\"content\":\"y\"}}}" } }, "added token \"y\" is normalized, unlike others" },
 	{ { { "tokenizer.json", "{\"normalizer\":{\"type\":\"NFC\"}}" } }, "normalizer \"NFC\"" },
 	{ { { "tokenizer.json", "{\"pre_tokenizer\":{\"type\":\"Metaspace\"}}" } }, "pre_tokenizer \"Metaspace\"" },
 	{ { { "tokenizer.json", "{\"pre_tokenizer\":null}" } }, "pre_tokenizer \"\"" },
-	{ { { "tokenizer.json", "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true}}" } },
+	{ { { "tokenizer.json", "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":1}}" } },
 		"add_prefix_space" },
 	{ { { "tokenizer.json",
 		"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}}" } },
@@ -217,8 +265,8 @@ static const struct refused {
 		"ignore_merges" },
 	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"BPE\",\"end_of_word_suffix\":\"</w>\"}}" } },
 		"end_of_word_suffix" },
-	{ { { "tokenizer.json", "{" PIPELINE "," MODEL ",\"added_tokens\":[{\"id\":9,\"content\":\"  \"}]}" } },
-		"added token \"  \" is matched in the text" },
+	{ { { "tokenizer.json", "{" PIPELINE "," MODEL ",\"added_tokens\":[{\"id\":9,\"content\":\"x\","
+		"\"single_word\":true}]}" } }, "added token \"x\" with single_word is not supported" },
 	{ { { "tokenizer.json",
 		"{" PIPELINE ",\"model\":{\"type\":\"BPE\",\"vocab\":" VOCAB ",\"merges\":[\"a b\\u0000\"]}}" } },
 		"merge 0 is not two pieces" },
@@ -271,7 +319,7 @@ static void merges_that_are_no_merges(void **state)
 static void small_files_stay_small(void **state)
 {
 	static const char *const small[] = { "config.json", "tokenizer_config.json", "special_tokens_map.json",
-		"added_tokens.json" };
+		"added_tokens.json", "generation_config.json" };
 
 	(void)state;
 	for (size_t i = 0; i < WICK_COUNT_OF(small); i++) {
@@ -337,6 +385,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(forms),
 		cmocka_unit_test(added_tokens),
+		cmocka_unit_test(stops),
 		cmocka_unit_test(refuses_by_name),
 		cmocka_unit_test(merges_that_are_no_merges),
 		cmocka_unit_test(small_files_stay_small),

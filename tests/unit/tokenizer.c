@@ -422,7 +422,7 @@ static void refused_vocabularies(void **state)
 		{ .says = "is not spelled in GPT-2's byte alphabet", .token = "\xc4" },
 		{ .says = "and 300 are the same", .token = "a" },
 		{ .says = "needs a token that the vocabulary lacks", .token = "qqqq" },
-		{ .says = "token 300 is of type 4", .type = WICK_TOKEN_USER },
+		{ .says = "token 300 is of type 6", .type = WICK_TOKEN_BYTE },
 		{ .says = "token 300 is of type 0", .type = -1 },
 		{ .says = "merge 7, \"ab\", is not two pieces", .merge = "ab" },
 		{ .says = "merge 7, \"a \", is not two pieces", .merge = "a " },

@@ -32,11 +32,19 @@ static inline int64_t hf_type(const void *from, uint32_t i)
 	return hf->types[i];
 }
 
+static inline int64_t hf_stop(const void *from, uint32_t i)
+{
+	const struct wick_hf_tokenizer *hf = from;
+
+	return hf->stops[i];
+}
+
 static inline struct wick_vocabulary hf_vocabulary(const struct wick_hf_tokenizer *hf)
 {
 	return (struct wick_vocabulary){ .whose = "fixture", .pre = { hf->pre, strlen(hf->pre) }, .count = hf->count,
 		.merge_count = hf->merge_count, .token = hf_token, .type = hf_type, .merge = hf_merge, .from = hf,
-		.bos = hf->bos, .eos = hf->eos, .add_bos = hf->add_bos };
+		.bos = hf->bos, .eos = hf->eos, .add_bos = hf->add_bos, .prefix_space = hf->prefix_space,
+		.stop_count = hf->stop_count, .stop = hf_stop };
 }
 
 /* A path under the source tree, valid until the next call. */

@@ -190,6 +190,61 @@ static void a_type_for_every_token(void **state)
 	wick_gguf_writer_deinit(&writer);
 }
 
+/* Tokens "a" to "e", with whatever a file may say about those that end a text: the ids of `expected`, as bits. */
+static void check_stops(struct wick_gguf_writer *writer, unsigned expected, const char *says)
+{
+	char *tokens[] = { "a", "b", "c", "d", "e" };
+	struct wick_tokenizer *tokenizer;
+	struct wick_diag diag = { 0 };
+	uint8_t *header;
+	uint64_t bytes;
+	int result;
+
+	wick_gguf_put_string(writer, "tokenizer.ggml.model", "gpt2");
+	wick_gguf_put_string(writer, "tokenizer.ggml.pre", "gpt-2");
+	wick_gguf_put_strings(writer, "tokenizer.ggml.tokens", tokens, 5);
+	wick_gguf_put_strings(writer, "tokenizer.ggml.merges", NULL, 0);
+	assert_int_equal(wick_gguf_writer_header(writer, &header, &bytes, &diag), 0);
+	result = create(&tokenizer, (const char *)header, bytes, &diag);
+	if (says ? !strstr(diag.text, says) : result)
+		fail_msg("%d: \"%s\"", result, diag.text);
+	for (uint32_t id = 0; !result && id < 6; id++)
+		assert_int_equal(wick_tokenizer_stops(tokenizer, id), expected >> id & 1);
+	if (!result)
+		wick_tokenizer_destroy(tokenizer);
+	free(header);
+	wick_gguf_writer_deinit(writer);
+	wick_gguf_writer_init(writer, 32);
+}
+
+static void stop_tokens(void **state)
+{
+	struct wick_gguf_writer writer;
+
+	(void)state;
+	wick_gguf_writer_init(&writer, 32);
+	check_stops(&writer, 0, NULL);
+	wick_gguf_put_u32(&writer, "tokenizer.ggml.eos_token_id", 1);
+	check_stops(&writer, 1 << 1, NULL);
+	wick_gguf_put_u32(&writer, "tokenizer.ggml.eos_token_id", 1);
+	wick_gguf_put_u32(&writer, "tokenizer.ggml.eot_token_id", 3);
+	wick_gguf_put_u32(&writer, "tokenizer.ggml.eom_token_id", 4);
+	check_stops(&writer, 1 << 1 | 1 << 3 | 1 << 4, NULL);
+	wick_gguf_put_u32(&writer, "tokenizer.ggml.eos_token_id", 1);
+	wick_gguf_put_i32s(&writer, "wick.stop_token_ids", (int32_t[]){ 4, 0 }, 2);
+	check_stops(&writer, 1 << 4 | 1 << 0, NULL);
+	wick_gguf_put_u32(&writer, "tokenizer.ggml.eos_token_id", 1);
+	wick_gguf_put_i32s(&writer, "wick.stop_token_ids", NULL, 0);
+	check_stops(&writer, 0, NULL);
+	wick_gguf_put_u32(&writer, "tokenizer.ggml.eot_token_id", 5);
+	check_stops(&writer, 0, "token 5 ends a text, and there are 5");
+	wick_gguf_put_string(&writer, "tokenizer.ggml.eom_token_id", "d");
+	check_stops(&writer, 0, "eom_token_id");
+	wick_gguf_put_strings(&writer, "wick.stop_token_ids", (char *[]){ "d" }, 1);
+	check_stops(&writer, 0, "wick.stop_token_ids is not a list of tokens");
+	wick_gguf_writer_deinit(&writer);
+}
+
 /* Without token types every token is normal, and without add_bos_token nothing goes before a text. */
 static void optional_keys(void **state)
 {
@@ -222,6 +277,7 @@ int main(void)
 		cmocka_unit_test(refused_files),
 		cmocka_unit_test(eos_outside_the_vocabulary),
 		cmocka_unit_test(a_type_for_every_token),
+		cmocka_unit_test(stop_tokens),
 		cmocka_unit_test(optional_keys),
 	};
 

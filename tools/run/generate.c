@@ -170,7 +170,7 @@ static int write_tokens(struct generator *gen)
 	while (!rc && !stop) {
 		uint32_t id = wick_sample(gen->wick, &gen->options->sampling);
 
-		if (id == wick_eos(gen->wick)) {
+		if (wick_stops(gen->wick, id)) {
 			stop = "eos";
 			break;
 		}
