@@ -27,7 +27,7 @@
 #define WICK_COLUMN_TILE 32 /* columns; a whole number of blocks of every type, or a part of one block */
 #define WICK_COLUMN_TILE_MAX 256
 #define WICK_MATMUL_ROWS 4  /* weight rows that matmul takes at a time, at least */
-#define WICK_MATMUL_SCRATCH_FLOATS 65536 /* of weights made ready at a time: what stays in a core's cache */
+#define WICK_MATMUL_SCRATCH_FLOATS 131072 /* of weights made ready at a time: what stays in a core's cache */
 
 /* The columns of a type are cut at multiples of this: whole tiles, and whole blocks. */
 static inline uint32_t wick_column_tile(enum wick_type type)

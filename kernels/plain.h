@@ -20,6 +20,7 @@
 #define WICK_EACH_BLOCK_TYPE(X) \
 	X(Q4_1, q4_1) X(Q5_0, q5_0) X(Q5_1, q5_1) X(Q4_K, q4_k) X(Q5_K, q5_k) X(Q6_K, q6_k)
 
+#define ROWS WICK_MATMUL_ROWS
 #define WICK_BLOCK 32 /* numbers in a block of q8_0, q4_0 and q2 */
 
 static inline float wick_float_of_bits(uint32_t bits)

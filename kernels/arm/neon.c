@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define LANES 4
+#define BATCH 6
 
 typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
 
@@ -31,6 +32,11 @@ static inline vec vec_max(vec a, vec b)
 static inline float vec_sum(vec a)
 {
 	return vaddvq_f32(a);
+}
+
+static inline void vec_sums(float *y, const vec *a)
+{
+	vst1q_f32(y, vpaddq_f32(vpaddq_f32(a[0], a[1]), vpaddq_f32(a[2], a[3])));
 }
 
 static inline float vec_largest(vec a)
@@ -274,11 +280,13 @@ static inline vec dot_q2(vec sum, const uint8_t *blocks, const struct x_q2 *x, c
 
 #include "../vector/attend.h"
 #include "../vector/convert.h"
+#include "../vector/matmul.h"
 #include "../vector/norm.h"
 
 static void set_all(struct wick_kernels *kernels)
 {
 	set_matvec(kernels);
+	set_matmul(kernels);
 	set_ffn(kernels);
 	set_convert(kernels);
 	set_softmax(kernels);

@@ -173,7 +173,7 @@ INLINE void dot_all(enum wick_type type, float *y, const uint8_t *w, size_t stri
 	{                                                                                                           \
 		dot_all(WICK_##TYPE, y, w, stride, index, count, x, cols);                                          \
 	}                                                                                                           \
-	static void matmul_##type(const struct wick_matmul *job)                                                    \
+	static void matmul_alone_##type(const struct wick_matmul *job)                                              \
 	{                                                                                                           \
 		wick_matmul_alone(job, matvec_##type);                                                              \
 	}
@@ -187,7 +187,7 @@ static void set_matvec(struct wick_kernels *kernels)
 	kernels->matvec[WICK_##TYPE] = matvec_##type;           \
 	kernels->matvec_rows[WICK_##TYPE] = matvec_rows_##type; \
 	kernels->pack_x[WICK_##TYPE] = wick_pack_alone;         \
-	kernels->matmul[WICK_##TYPE] = matmul_##type;
+	kernels->matmul[WICK_##TYPE] = matmul_alone_##type;
 	WICK_EACH_FIRST_TYPE(ENTRY)
 #undef ENTRY
 }

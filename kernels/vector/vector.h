@@ -6,11 +6,13 @@
  * defines what differs and then includes the families of this folder:
  *
  *     LANES                          floats in a vector: a divisor of 16
+ *     BATCH                          vectors of x that a register tile has room for, beside ROWS rows and one of each
  *     vec                            the vector; + - * / on it are the compiler's
  *     vec_set(value)                 the same value in all lanes
  *     vec_fma(a, b, c)               a * b + c, rounded once
  *     vec_max(a, b)                  the larger; b where either is no number
  *     vec_sum(a), vec_largest(a)     of all lanes, always in the same order; the largest is of numbers only
+ *     vec_sums(y, a)                 vec_sum() of ROWS vectors
  *     vec_f16(from), vec_bf16(from)  LANES numbers from any address, exactly
  *     vec_to_f16(to, a)              LANES numbers, nearest, ties to even
  *     vec_q8_0(block, i)             levels i * LANES and on of a block: times scale_q8_0(block) they are its numbers,
@@ -38,7 +40,6 @@
 #include "../plain.h"
 
 #define TILE_VECS (WICK_COLUMN_TILE / LANES)
-#define ROWS 4  /* taken at a time */
 #define GROUP 8 /* blocks of a quantised row, taken at a time */
 #define AHEAD_BYTES ((size_t)8192) /* in rows further down */
 #define STREAM_AHEAD_BYTES 512

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define LANES 8
+#define BATCH 3
 
 typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
 
@@ -30,12 +31,22 @@ static inline vec vec_max(vec a, vec b)
 	return _mm256_max_ps(a, b);
 }
 
+static inline __m128 fold_to_four(vec a)
+{
+	return _mm256_castps256_ps128(a) + _mm256_extractf128_ps(a, 1);
+}
+
 static inline float vec_sum(vec a)
 {
-	__m128 four = _mm256_castps256_ps128(a) + _mm256_extractf128_ps(a, 1);
+	__m128 four = fold_to_four(a);
 	__m128 two = four + _mm_movehl_ps(four, four);
 
 	return two[0] + two[1];
+}
+
+static inline void vec_sums(float *y, const vec *a)
+{
+	_mm_storeu_ps(y, sums_of_four(fold_to_four(a[0]), fold_to_four(a[1]), fold_to_four(a[2]), fold_to_four(a[3])));
 }
 
 static inline float vec_largest(vec a)
@@ -265,12 +276,14 @@ static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, f
 
 #include "../vector/attend.h"
 #include "../vector/convert.h"
+#include "../vector/matmul.h"
 #include "../vector/norm.h"
 
 void wick_kernels_avx2(struct wick_kernels *kernels)
 {
 	kernels->name = "avx2";
 	set_matvec(kernels);
+	set_matmul(kernels);
 	set_ffn(kernels);
 	set_convert(kernels);
 	set_softmax(kernels);

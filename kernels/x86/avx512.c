@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define LANES 16
+#define BATCH 6
 
 typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
 
@@ -30,13 +31,24 @@ static inline vec vec_max(vec a, vec b)
 	return _mm512_max_ps(a, b);
 }
 
-static inline float vec_sum(vec a)
+static inline __m128 fold_to_four(vec a)
 {
 	__m256 eight = _mm512_castps512_ps256(a) + _mm512_extractf32x8_ps(a, 1);
-	__m128 four = _mm256_castps256_ps128(eight) + _mm256_extractf128_ps(eight, 1);
+
+	return _mm256_castps256_ps128(eight) + _mm256_extractf128_ps(eight, 1);
+}
+
+static inline float vec_sum(vec a)
+{
+	__m128 four = fold_to_four(a);
 	__m128 two = four + _mm_movehl_ps(four, four);
 
 	return two[0] + two[1];
+}
+
+static inline void vec_sums(float *y, const vec *a)
+{
+	_mm_storeu_ps(y, sums_of_four(fold_to_four(a[0]), fold_to_four(a[1]), fold_to_four(a[2]), fold_to_four(a[3])));
 }
 
 static inline float vec_largest(vec a)
@@ -225,11 +237,13 @@ static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, f
 
 #include "../vector/attend.h"
 #include "../vector/convert.h"
+#include "../vector/matmul.h"
 #include "../vector/norm.h"
 
 static void set_all(struct wick_kernels *kernels)
 {
 	set_matvec(kernels);
+	set_matmul(kernels);
 	set_ffn(kernels);
 	set_convert(kernels);
 	set_softmax(kernels);

@@ -10,6 +10,14 @@
 #include <immintrin.h>
 #include <string.h>
 
+/* (a[0] + a[2]) + (a[1] + a[3]) of each of four vectors. */
+static inline __m128 sums_of_four(__m128 a, __m128 b, __m128 c, __m128 d)
+{
+	__m128 ab = _mm_unpacklo_ps(a, b) + _mm_unpackhi_ps(a, b), cd = _mm_unpacklo_ps(c, d) + _mm_unpackhi_ps(c, d);
+
+	return _mm_movelh_ps(ab, cd) + _mm_movehl_ps(cd, ab);
+}
+
 static inline float scale_of(const uint8_t *block)
 {
 	uint16_t half;
