@@ -158,12 +158,12 @@ void wick_topo_say(const struct wick_topo *topo, char *text, size_t bytes)
 	};
 
 	if (topo->machine_nodes < 2)
-		snprintf(text, bytes, "1 node: nothing to place");
+		snprintf(text, bytes, "1 NUMA node");
 	else if (topo->bind_err)
-		snprintf(text, bytes, "%u nodes, memory where it is first touched: %s", topo->machine_nodes,
+		snprintf(text, bytes, "%u NUMA nodes, memory where it is first touched: %s", topo->machine_nodes,
 			strerror(-topo->bind_err));
 	else if (topo->policy == WICK_TOPO_NODE)
-		snprintf(text, bytes, "node %u of %u only", topo->node[0].id, topo->machine_nodes);
+		snprintf(text, bytes, "NUMA node %u of %u only", topo->node[0].id, topo->machine_nodes);
 	else
-		snprintf(text, bytes, "%u nodes, %s", topo->node_count, words[topo->policy]);
+		snprintf(text, bytes, "%u NUMA nodes, %s", topo->node_count, words[topo->policy]);
 }

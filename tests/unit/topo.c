@@ -98,7 +98,7 @@ static void policies(void **state)
 	assert_int_equal(page_nodes[0], 15);
 	assert_int_equal(page_nodes[9], 15);
 	wick_topo_say(&topo, text, sizeof(text));
-	assert_string_equal(text, "4 nodes, pages on each in turn");
+	assert_string_equal(text, "4 NUMA nodes, pages on each in turn");
 
 	topo = machine(4);
 	assert_int_equal(wick_topo_choose(&topo, "2", NULL), 0);
@@ -107,7 +107,7 @@ static void policies(void **state)
 	assert_int_equal(page_nodes[0], 1 << 2);
 	assert_int_equal(wick_topo_node_of_thread(&topo, 3, 4), 0);
 	wick_topo_say(&topo, text, sizeof(text));
-	assert_string_equal(text, "node 2 of 4 only");
+	assert_string_equal(text, "NUMA node 2 of 4 only");
 
 	topo = machine(2);
 	assert_int_equal(wick_topo_choose(&topo, "2", &diag), -EINVAL);
@@ -126,7 +126,7 @@ static void what_is_refused_is_said(void **state)
 	bind_result = -EPERM;
 	wick_topo_place(&topo, BASE, PAGE);
 	wick_topo_say(&topo, text, sizeof(text));
-	assert_string_equal(text, "2 nodes, memory where it is first touched: Operation not permitted");
+	assert_string_equal(text, "2 NUMA nodes, memory where it is first touched: Operation not permitted");
 }
 
 static void one_node_has_nothing_to_place(void **state)
@@ -139,7 +139,7 @@ static void one_node_has_nothing_to_place(void **state)
 	wick_topo_place_rows(&topo, BASE, 1, PAGE);
 	assert_int_equal(page_nodes[0], 0);
 	wick_topo_say(&topo, text, sizeof(text));
-	assert_string_equal(text, "1 node: nothing to place");
+	assert_string_equal(text, "1 NUMA node");
 }
 
 static void threads_go_where_the_cpus_are(void **state)

@@ -17,7 +17,7 @@
 
 static const char *model_path, *text_path;
 static uint32_t tokens_max;
-static bool as_json;
+static bool as_json, verbose;
 
 static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Options:" },
@@ -26,6 +26,7 @@ static const struct opt options[] = {
 	{ OPT_COUNT, 'n', .name = "tokens", .value = "N", .into.count = &tokens_max, .min = 1, .max = UINT32_MAX,
 		.help = "of the text, at most (all)" },
 	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "as JSON" },
+	{ OPT_FLAG, 'v', .name = "verbose", .into.flag = &verbose, .help = "say more of what is in use" },
 	{ OPT_END },
 };
 
@@ -70,7 +71,7 @@ static int run_open(struct wick *wick, struct reader *reader, struct wick_diag *
 	struct recall *recall = NULL;
 	int rc = 0;
 
-	print_start(wick_report_of(wick), wick_plan_of(wick), stderr);
+	print_start(wick_report_of(wick), wick_plan_of(wick), verbose, stderr);
 	if (!strcmp(wick_report_of(wick)->mode, "sparse"))
 		rc = recall_begin(&recall, wick, diag);
 	if (!rc)

@@ -1,15 +1,13 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The start-up lines, the closing lines and their JSON. */
+/* The closing lines, and the JSON of a run. */
 
 #include "figures.h"
 
 #include "bits.h"
-#include "engine_options.h"
 #include "figures_json.h"
 #include "progress.h"
-#include "text.h"
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -21,99 +19,47 @@ static double per(double amount, double by)
 	return by > 0 ? amount / by : 0;
 }
 
-static void print_why(const char *instead_of, const char *why, FILE *out)
+/* "309 neurons computed a token, 257 read; 10 prefetched and not used" */
+static void print_neurons(const struct wick_stats *stats, FILE *out)
 {
-	if (why && *why)
-		fprintf(out, "        not %s: %s\n", instead_of, SHOWN(why));
+	double passes = (double)stats->tokens;
+
+	if (stats->bundles_active)
+		fprintf(out, "neurons %.0f computed a token, %.0f read; %.0f prefetched and not used\n",
+			per((double)stats->bundles_active, passes), per((double)stats->bundles_read, passes),
+			per((double)stats->bundles_wasted, passes));
 }
 
-/* Which weights stay, and which come again and again. */
-static void print_share(const struct wick_plan *plan, FILE *out)
-{
-	if (!plan->swept_bytes && !plan->drawn_bytes)
-		fprintf(out, "        all weights stay\n");
-	else if (!plan->resident_bytes)
-		fprintf(out, "        no weights stay, %s are read for every token\n", BYTES(plan->swept_bytes));
-	else
-		fprintf(out, "        %s of weights stay, %s are read for every token\n", BYTES(plan->resident_bytes),
-			BYTES(plan->swept_bytes));
-	if (plan->drawn_bytes)
-		fprintf(out, "        of each layer's neurons %u stay (%s of %s)\n", plan->cache_rows,
-			BYTES(plan->cache_bytes), BYTES(plan->drawn_bytes));
-}
-
-/* "sparse, policy decay; the next layer's neurons are read ahead", "trained predictors, 636 kB of demo.pred.gguf" */
-static void print_mode(const struct wick_report *report, const struct wick_plan *plan, FILE *out)
-{
-	fprintf(out, "mode    %s", report->mode);
-	if (*report->policy)
-		fprintf(out, ", policy %s", report->policy);
-	if (*report->policy && plan->window)
-		fprintf(out, " of %u tokens", plan->window);
-	fprintf(out, "%s\n", report->lookahead ? "; the next layer's neurons are read ahead" : "");
-	print_why("ahead", report->lookahead_why, out);
-	if (!*report->predictors)
-		return;
-	fprintf(out, "        neurons chosen by ");
-	if (strcmp(report->predictors, "trace"))
-		fprintf(out, "%s predictors, %s of ", report->predictors, BYTES(plan->predictor_bytes));
-	fprintf(out, "%s\n", SHOWN(report->predictors_path));
-}
-
-/* "18.8 MB: 60% of the weights, and 8.9 MB for the process" */
-static void print_budget(const struct wick_plan *plan, FILE *out)
-{
-	double percent = engine_options.memory.percent, share = percent / 100 * (double)plan->source_bytes;
-
-	fprintf(out, "memory  %s", BYTES(plan->budget_bytes));
-	if (percent > 0)
-		fprintf(out, ": %g%% of the weights, and %s for the process", percent,
-			BYTES((double)plan->budget_bytes - share));
-	fputc('\n', out);
-}
-
-void print_start(const struct wick_report *report, const struct wick_plan *plan, FILE *out)
-{
-	fprintf(out, "model   %s: %s, %s, %s of weights\n", SHOWN(report->model), report->arch, report->type,
-		BYTES(plan->source_bytes));
-	print_budget(plan, out);
-	print_share(plan, out);
-	if (*report->limit)
-		fprintf(out, "        %s\n", report->limit);
-	fprintf(out, "        %s; %s\n", report->pages, report->numa);
-	print_mode(report, plan, out);
-	fprintf(out, "flash   %s, %s%s\n", report->io, report->direct ? "direct" : "buffered",
-		report->verified ? "" : ", not verified: damage goes unnoticed");
-	print_why("uring", report->io_why, out);
-	print_why("direct", report->direct_why, out);
-	fprintf(out, "        %s\n", SHOWN(report->profile));
-	fprintf(out, "cpu     %s, %u thread%s", report->kernels, plan->threads, plan->threads == 1 ? "" : "s");
-	if (plan->threads > report->cpus)
-		fprintf(out, " on %u CPU%s", report->cpus, report->cpus == 1 ? "" : "s");
-	fprintf(out, ", OpenBLAS for %s\n\n", report->blas);
-}
-
-void print_figures(const struct run_figures *run, const struct wick_plan *plan, FILE *out)
+static void print_flash(const struct run_figures *run, FILE *out)
 {
 	const struct wick_stats *stats = &run->decode;
 	double seconds = (double)run->decode_ns / 1e9;
-	double passes = (double)stats->tokens;
 
-	fprintf(out, "\nprompt  %u tokens in %.2f s\n", run->prompt_tokens, (double)run->prompt_ns / 1e9);
-	fprintf(out, "text    %u tokens, %.2f tokens/s, %.1f ms a token; stop: %s; seed: %" PRIu64 "\n", run->tokens,
-		per(passes, seconds), per(1e3 * seconds, passes), run->stop, run->seed);
-	fprintf(out, "flash   %s a token, %.2f GB/s, %.0f%% of the time spent waiting for it\n",
-		BYTES(per((double)stats->flash_bytes, passes)), per((double)stats->flash_bytes / 1e9, seconds),
-		100 * per((double)stats->io_wait_ns, (double)run->decode_ns));
-	if (stats->bundles_active)
-		fprintf(out, "neurons %.0f computed a token, %.0f read, %.0f of them for nothing\n",
-			per((double)stats->bundles_active, passes), per((double)stats->bundles_read, passes),
-			per((double)stats->bundles_wasted, passes));
+	if (stats->flash_bytes)
+		fprintf(out, "flash   %s a token, %.2f GB/s, %.0f%% of the time spent waiting for it\n",
+			BYTES(per((double)stats->flash_bytes, (double)stats->tokens)), per((double)stats->flash_bytes / 1e9, seconds),
+			100 * per((double)stats->io_wait_ns, (double)run->decode_ns));
+	else
+		fprintf(out, "flash   nothing read\n");
 	if (run->prompt.silences + stats->silences)
-		fprintf(out, "        the drive did not answer a read that was a guess, and none was made after it\n");
+		fprintf(out, "        the drive did not answer a prefetch, and nothing was prefetched after it\n");
 	if (stats->retries || stats->repaired)
 		fprintf(out, "        %" PRIu64 " reads repeated after errors, %" PRIu64 " blocks right only at the second reading\n",
 			stats->retries, stats->repaired);
+}
+
+void print_figures(const struct run_figures *run, const struct wick_plan *plan, bool verbose, FILE *out)
+{
+	const struct wick_stats *stats = &run->decode;
+	double seconds = (double)run->decode_ns / 1e9, passes = (double)stats->tokens;
+
+	fprintf(out, "\nprompt  %u token%s in %.2f s\n", run->prompt_tokens, run->prompt_tokens == 1 ? "" : "s",
+		(double)run->prompt_ns / 1e9);
+	fprintf(out, "text    %u tokens, %.2f tokens/s, %.1f ms a token; stop: %s; seed: %" PRIu64 "\n", run->tokens,
+		per(passes, seconds), per(1e3 * seconds, passes), run->stop, run->seed);
+	print_flash(run, out);
+	if (verbose)
+		print_neurons(stats, out);
 	fprintf(out, "memory  %s at most, of a budget of %s\n", BYTES(stats->peak_bytes), BYTES(plan->budget_bytes));
 }
 

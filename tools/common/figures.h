@@ -18,9 +18,12 @@ struct run_figures {
 	const char *stop; /* why it ended: "length", "eos", "context", "interrupted" */
 };
 
-/* Model, budget, what is resident, how flash is read, what computes, and why nothing better. */
-void print_start(const struct wick_report *report, const struct wick_plan *plan, FILE *out);
-void print_figures(const struct run_figures *run, const struct wick_plan *plan, FILE *out);
+/* Model, memory and flash, a line each, and why something is not used that would be better. verbose: also the predictors,
+ * what is resident, the cache, pages and nodes, how flash is read, the drive's profile, and what computes. */
+void print_start(const struct wick_report *report, const struct wick_plan *plan, bool verbose, FILE *out);
+
+/* The prompt's time, the text's, what came off flash, and the peak of memory. verbose: also how many neurons. */
+void print_figures(const struct run_figures *run, const struct wick_plan *plan, bool verbose, FILE *out);
 
 json_t *plan_json(const struct wick_plan *plan);
 json_t *run_json(const struct run_figures *run, const struct wick_report *report, const struct wick_plan *plan);

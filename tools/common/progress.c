@@ -50,16 +50,22 @@ bool interrupted(void)
 	return stop_wanted;
 }
 
+struct bytes_unit bytes_unit(double bytes)
+{
+	static const char *const names[] = { "bytes", "kB", "MB", "GB", "TB" };
+	struct bytes_unit unit = { names[0], 1 };
+
+	for (int i = 1; i < 5 && bytes / unit.bytes >= 999.5; i++)
+		unit = (struct bytes_unit){ names[i], unit.bytes * 1000 };
+	return unit;
+}
+
 const char *say_bytes(struct bytes_text *into, double bytes)
 {
-	static const char *const units[] = { "bytes", "kB", "MB", "GB", "TB" };
-	int unit = 0;
+	struct bytes_unit unit = bytes_unit(bytes);
+	double value = bytes / unit.bytes;
 
-	while (bytes >= 999.5 && unit < 4) {
-		bytes /= 1000;
-		unit++;
-	}
-	snprintf(into->text, sizeof(into->text), "%.*f %s", unit && bytes < 99.95 ? 1 : 0, bytes, units[unit]);
+	snprintf(into->text, sizeof(into->text), "%.*f %s", unit.bytes > 1 && value < 99.95 ? 1 : 0, value, unit.name);
 	return into->text;
 }
 

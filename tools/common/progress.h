@@ -29,7 +29,14 @@ void progress_say(struct progress *progress, const char *format, ...) __attribut
 /* Wipes the line. */
 void progress_end(struct progress *progress);
 
-/* "13.2 GB", in powers of 1000; returns text. */
+/* The unit in which so many bytes are said, a power of 1000. */
+struct bytes_unit {
+	const char *name;
+	double bytes;
+};
+struct bytes_unit bytes_unit(double bytes);
+
+/* "13.2 GB"; returns text. */
 struct bytes_text {
 	char text[24];
 };

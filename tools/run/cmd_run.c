@@ -21,7 +21,7 @@
 static const char *model_path, *prompt_text, *prompt_path, *stats_path, *logits_path;
 static struct generate_options generate;
 static uint64_t seed;
-static bool as_json;
+static bool as_json, verbose;
 
 #define NO_SEED UINT64_MAX
 
@@ -42,6 +42,8 @@ static const struct opt options[] = {
 		.help = "the same seed writes the same text (a random one)" },
 
 	{ OPT_HEADING, .help = "Results:" },
+	{ OPT_FLAG, 'v', .name = "verbose", .into.flag = &verbose,
+		.help = "say more of what is in use, and of what it cost" },
 	{ OPT_FLAG, .name = "json", .into.flag = &as_json,
 		.help = "text and figures as JSON on standard output, at the end" },
 	{ OPT_OUTPUT, .name = "stats", .value = "FILE", .into.text = &stats_path,
@@ -103,7 +105,7 @@ static int print_results(const struct wick *wick, const struct run_figures *figu
 	json_t *json = run_json(figures, wick_report_of(wick), wick_plan_of(wick));
 	int rc;
 
-	print_figures(figures, wick_plan_of(wick), stderr);
+	print_figures(figures, wick_plan_of(wick), verbose, stderr);
 	rc = stats_path ? write_stats(json, diag) : 0;
 	if (!rc && text) {
 		json_object_set(json, "text", text);
@@ -121,7 +123,7 @@ static int run_open(struct wick *wick, const struct prompt *prompt, struct wick_
 	FILE *logits;
 	int rc;
 
-	print_start(wick_report_of(wick), wick_plan_of(wick), stderr);
+	print_start(wick_report_of(wick), wick_plan_of(wick), verbose, stderr);
 	rc = output_open(&logits, logits_path, diag);
 	if (rc)
 		return rc;

@@ -195,6 +195,8 @@ static int generate_to(struct generator *gen, const struct prompt *prompt)
 
 	if (rc && rc != -ECANCELED)
 		return rc;
+	if (!gen->options->keep_text)
+		prompt_echo(prompt, stdout);
 	wick_stats_reset(gen->wick);
 	begun_ns = wick_now_ns();
 	rc = write_tokens(gen);

@@ -1,17 +1,26 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Reading a prompt. */
+/* Reading a prompt, and showing it. */
 
 #include "prompt.h"
 
+#include "text.h"
+#include "utf8.h"
+
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Beyond any context there is; whoever names a device or the wrong file hears of it before memory is gone. */
 #define LIMIT_BYTES (16u << 20)
+
+#define ECHO_BYTES_MAX 400 /* five lines of a terminal */
+#define DIM "\033[2m"
+#define PLAIN "\033[0m"
 
 static int grow(struct prompt *prompt, size_t *capacity)
 {
@@ -73,6 +82,35 @@ int prompt_read(struct prompt *prompt, const char *path, struct wick_diag *diag)
 	if (rc)
 		prompt_free(prompt);
 	return rc;
+}
+
+/* Where the part that is shown begins: at a character. */
+static size_t echo_from(const struct prompt *prompt)
+{
+	size_t from = prompt->bytes > ECHO_BYTES_MAX ? prompt->bytes - ECHO_BYTES_MAX : 0;
+
+	while (from && from < prompt->bytes && ((uint8_t)prompt->text[from] & 0xc0) == 0x80)
+		from++;
+	return from;
+}
+
+void prompt_echo(const struct prompt *prompt, FILE *out)
+{
+	size_t from = echo_from(prompt);
+
+	if (!isatty(fileno(out)))
+		return;
+	fputs(from ? DIM "..." : DIM, out);
+	for (size_t at = from; at < prompt->bytes;) {
+		const char *text = prompt->text + at;
+		int length = wick_utf8_length(text, prompt->bytes - at);
+		bool is_shown = length > 0 && (*text == '\n' || *text == '\t' || !text_is_control(text, length));
+
+		length = length > 0 ? length : 1;
+		fwrite(is_shown ? text : "?", 1, is_shown ? (size_t)length : 1, out);
+		at += (size_t)length;
+	}
+	fputs(PLAIN, out);
 }
 
 void prompt_free(struct prompt *prompt)

@@ -48,18 +48,18 @@ told plan "$name.gguf" $few
 told plan "$name.gguf" $few --json
 
 # Its text goes to standard output as it is.
-wick run "$name.gguf" -p a -n 1 $few 2>err >/dev/null
+wick run "$name.gguf" -p a -n 1 -v $few 2>err >/dev/null
 echo "== run: exit $?"
 python3 look.py err err
-told run "$name.gguf" -p a -n 1 $few --json --stats "$name.json"
+told run "$name.gguf" -p a -n 1 $few -v --json --stats "$name.json"
 same out model "$name"
 same "$name.json" model "$name"
-told eval "$name.gguf" --text "$name.txt" --tokens 64 $few
-told eval "$name.gguf" --text "$name.txt" --tokens 64 $few --json
+told eval "$name.gguf" --text "$name.txt" --tokens 64 -v $few
+told eval "$name.gguf" --text "$name.txt" --tokens 64 -v $few --json
 told trace record "$name.gguf" --text "$name.txt" --tokens 64 -o "$name.trace" $few --mode dense
 told trace synth --like "$name.gguf" --tokens 64 -o "$name.synth"
 told trace stats "$name.trace" --like "$name.gguf" --warm-up 8
-told run "$name.gguf" -p a -n 1 $few --json --trace "$name.trace"
+told run "$name.gguf" -p a -n 1 -v $few --json --trace "$name.trace"
 same out predictors_path "$name.trace"
 
 # A number that no process has: the file stands for one that a bench left.
@@ -70,7 +70,7 @@ same out model "$name"
 told train "$name.gguf" --import "$name.odd"
 told train "$name.gguf" --import "$name.odd" --json
 same out file "$name.pred.gguf"
-told run "$name.gguf" -p a -n 1 $few --json --mode sparse
+told run "$name.gguf" -p a -n 1 -v $few --json --mode sparse
 
 mkdir "$name.folder"
 short='--depths 1 --seconds 0.01 --buffered'

@@ -19,7 +19,7 @@ import json
 got = json.load(open("result.json"))
 print(got["stop"], got["tokens"] > 0, got["chunks"] > 0, got["perplexity"] > 1)'
 # Nothing was evaluated: that is a failure. The model is open once the processor has been named.
-env --default-signal=INT wick eval model.gguf --text words --mode dense >result 2>said &
+env --default-signal=INT wick eval model.gguf --text words --mode dense -v >result 2>said &
 wick=$!
 exec 3>words
 until grep -q ^cpu said || ! kill -0 $wick 2>/dev/null; do sleep 0.05; done

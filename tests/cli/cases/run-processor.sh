@@ -1,7 +1,7 @@
 # Instruction sets, threads and nodes: what was asked for is what the start-up lines and the figures tell.
 packed plain-f32
 write() {
-	wick run model.gguf -p 'the other' -n 3 --temp 0 --json "$@" 2>said | sed -nE 's/^ *"(kernels|text)": /\1 /p'
+	wick run model.gguf -p 'the other' -n 3 --temp 0 --json -v "$@" 2>said | sed -nE 's/^ *"(kernels|text)": /\1 /p'
 }
 write --cpumask 0
 best=$(write)
