@@ -289,7 +289,7 @@ int wick_sparse_round(struct wick_sparse *sparse, uint32_t layer, const uint32_t
 {
 	const struct wick_place *at = &sparse->places[wick_place_layer(layer, WICK_PLACE_FFN)];
 	struct round round = { .sparse = sparse, .layer = &sparse->layer[layer], .bundles = at->tensor, .ids = ids, .n = n,
-		.x = x, .y = y, .up_bias = wick_vector(sparse->vectors, layer, WICK_VECTOR_UP_BIAS) };
+		.x = x, .y = y, .up_bias = wick_vector(sparse->vectors, layer, WICK_T_UP_BIAS) };
 	uint64_t begun = wick_now_ns(), waited_ns = sparse->fetch->wait_ns, useful = sparse->counters.bundles_useful;
 	uint32_t absent = 0;
 	int err;

@@ -10,7 +10,7 @@
 #include "kernels.h"
 #include "model.h"
 #include "predictor_set.h"
-#include "slot.h"
+#include "tensors.h"
 
 #include <wick/wick.h>
 
@@ -153,21 +153,17 @@ static int pass_checksums(struct sweep *sweep, const char *name)
 	return rc;
 }
 
-static int check_slot(enum wick_slot_id id, uint32_t layer, void *user)
+static int check_entry(enum wick_tensor_id id, uint32_t layer, void *user)
 {
 	struct sweep *sweep = user;
-	const struct wick_tensor *tensor = wick_slot_tensor(sweep->model, id, layer);
-	struct wick_tensor described;
+	const struct wick_tensor *tensor = wick_tensor_at(sweep->model, layer, id);
 
-	if (tensor)
-		return check_tensor(sweep, tensor);
-	wick_slot_describe(&described, id, layer, &sweep->model->shape);
-	return pass_checksums(sweep, described.name);
+	return wick_tensor_is_numbers(id) ? check_tensor(sweep, tensor) : pass_checksums(sweep, tensor->name);
 }
 
 static int check_model(struct sweep *sweep)
 {
-	return wick_slot_each(&sweep->model->shape, check_slot, sweep);
+	return wick_tensors_each(&sweep->model->shape, check_entry, sweep);
 }
 
 /* In the order of wick_sidecar_each(). */

@@ -6,7 +6,7 @@
  * slot of a packed model. One file a family; adding one is a table and a line in arch.c. */
 
 #include "config.h"
-#include "slot.h"
+#include "tensors.h"
 
 struct wick_arch_def {
 	const char *model_type; /* in config.json */
@@ -14,7 +14,7 @@ struct wick_arch_def {
 	int (*read_config)(struct wick_shape *shape, const struct wick_config *config, struct wick_diag *diag);
 
 	const char *const *prefixes; /* of tensor names, NULL at the end; where the embedding is tells which */
-	const char *sources[WICK_SLOT_COUNT]; /* behind the prefix; a whole name if it starts with '/' */
+	const char *sources[WICK_T_COUNT]; /* behind the prefix; a whole name if it starts with '/' */
 	const char *up, *down;      /* a bundle's parts: rows of (n_ff, d_model), columns of (d_model, n_ff) */
 	uint32_t position_offset;   /* rows in front of position 0 */
 	const char *const *ignored; /* whole names of tensors that may be there unused, NULL at the end */

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Opening a packed model: the shape from its keys, then every tensor of the table of slot.c at the place where it must
- * be, then the checksums, which are checked themselves. */
+/* Opening a packed model: the shape from its keys, then every tensor of the table of tensors.c where it
+ * must be, then the checksums, which are checked themselves. */
 
 #include "model.h"
 
@@ -12,7 +12,7 @@
 #include "gguf.h"
 #include "kernels.h"
 #include "shape.h"
-#include "slot.h"
+#include "tensors.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "weights and checksums are used as they are in the file");
 
-/* A walk through the slots beside the file's directory. */
+/* A walk through the table of tensors beside the file's directory. */
 struct walk {
 	struct wick_model *model;
 	struct wick_directory directory;
@@ -34,19 +34,19 @@ static const char *path_of(const struct walk *walk)
 	return wick_gguf_path(walk->model->gguf);
 }
 
-static int bind_slot(enum wick_slot_id id, uint32_t layer, void *user)
+static int bind_tensor(enum wick_tensor_id id, uint32_t layer, void *user)
 {
 	struct walk *walk = user;
-	struct wick_tensor *kept = wick_slot_tensor(walk->model, id, layer);
+	struct wick_tensor *kept = wick_tensor_at(walk->model, layer, id);
 	struct wick_tensor tensor;
 	uint32_t type;
 	uint64_t ne[2];
 	int rc;
 
-	wick_slot_describe(&tensor, id, layer, &walk->model->shape);
-	wick_slot_directory(&tensor, id, &type, ne);
+	wick_tensor_describe(&tensor, id, layer, &walk->model->shape);
+	wick_tensor_directory(&tensor, id, &type, ne);
 	rc = wick_directory_match(&walk->directory, &tensor, type, ne);
-	if (rc == 0 && kept)
+	if (rc == 0)
 		*kept = tensor;
 	return rc;
 }
@@ -59,7 +59,7 @@ static int bind_all(struct walk *walk)
 
 	walk->directory = (struct wick_directory){ .gguf = gguf, .kind = "model", .end = wick_gguf_header_bytes(gguf),
 		.diag = walk->diag };
-	rc = wick_slot_each(&walk->model->shape, bind_slot, walk);
+	rc = wick_tensors_each(&walk->model->shape, bind_tensor, walk);
 	return rc ? rc : wick_directory_end(&walk->directory);
 }
 
@@ -68,14 +68,14 @@ static int load_bundle_crcs(struct walk *walk, uint32_t layer, const struct wick
 {
 	struct wick_model *model = walk->model;
 	const struct wick_gguf_tensor *place = wick_gguf_tensor(model->gguf, described->name);
-	uint32_t *crcs = model->crcs + wick_slot_checksums(&model->shape) + (uint64_t)layer * model->shape.n_ff;
+	uint32_t *crcs = model->crcs + wick_tensors_checksums(&model->shape) + (uint64_t)layer * model->shape.n_ff;
 	char what[80];
 	int rc = wick_read_at(
 		wick_gguf_fd(model->gguf), path_of(walk), crcs, place->bytes, place->offset, walk->diag);
 
 	if (rc)
 		return rc;
-	model->layer[layer].bundles.crcs = crcs;
+	wick_tensor_at(model, layer, WICK_T_BUNDLES)->crcs = crcs;
 	snprintf(what, sizeof(what), "tensor \"%s\"", described->name);
 	if (walk->crc32c(0, crcs, place->bytes) == wanted)
 		return 0;
@@ -83,18 +83,18 @@ static int load_bundle_crcs(struct walk *walk, uint32_t layer, const struct wick
 }
 
 /* Hands each tensor its stretch of wick.checksums. */
-static int hand_out(enum wick_slot_id id, uint32_t layer, void *user)
+static int hand_out(enum wick_tensor_id id, uint32_t layer, void *user)
 {
 	struct walk *walk = user;
-	struct wick_tensor *kept = wick_slot_tensor(walk->model, id, layer);
+	struct wick_tensor *kept = wick_tensor_at(walk->model, layer, id);
 	const uint32_t *crcs = walk->model->crcs + walk->checksum;
 	struct wick_tensor tensor;
 
-	wick_slot_describe(&tensor, id, layer, &walk->model->shape);
-	walk->checksum += wick_slot_blocks(&tensor, id);
-	if (wick_slots[id].kind == WICK_KIND_BUNDLE_CRCS)
+	wick_tensor_describe(&tensor, id, layer, &walk->model->shape);
+	walk->checksum += wick_tensor_blocks(&tensor, id);
+	if (wick_tensor_table[id].kind == WICK_TENSOR_BUNDLE_CRCS)
 		return load_bundle_crcs(walk, layer, &tensor, *crcs);
-	if (kept && wick_slots[id].kind != WICK_KIND_BUNDLES)
+	if (wick_tensor_table[id].kind != WICK_TENSOR_BUNDLES)
 		kept->crcs = crcs;
 	return 0;
 }
@@ -104,16 +104,16 @@ static int load_all_checksums(struct walk *walk)
 	struct wick_model *model = walk->model;
 	int rc;
 
-	model->crc_count = wick_slot_checksums(&model->shape) + (uint64_t)model->shape.layers * model->shape.n_ff;
+	model->crc_count = wick_tensors_checksums(&model->shape) + (uint64_t)model->shape.layers * model->shape.n_ff;
 	model->crcs = calloc(model->crc_count, sizeof(*model->crcs));
 	if (!model->crcs)
 		return wick_diag_say(walk->diag, -ENOMEM, "%s: no memory for %llu checksums", path_of(walk),
 			(unsigned long long)model->crc_count);
 	rc = wick_directory_checksums(&walk->directory, model->crcs);
 	if (rc == 0)
-		rc = wick_slot_each(&model->shape, hand_out, walk);
+		rc = wick_tensors_each(&model->shape, hand_out, walk);
 	if (model->shape.tied)
-		model->head = model->embed;
+		*wick_tensor_at(model, 0, WICK_T_HEAD) = *wick_tensor_at(model, 0, WICK_T_EMBED);
 	return rc;
 }
 
@@ -129,13 +129,13 @@ static int load(struct wick_model *model, const char *path, struct wick_diag *di
 		return rc;
 	wick_kernels_init(&kernels, ~0u);
 	walk.crc32c = kernels.crc32c;
-	model->layer = calloc(model->shape.layers, sizeof(*model->layer));
-	if (!model->layer)
+	model->tensors = calloc(wick_tensors_count(model->shape.layers), sizeof(*model->tensors));
+	if (!model->tensors)
 		return wick_diag_say(diag, -ENOMEM, "%s: no memory for %u layers", path, model->shape.layers);
 	rc = bind_all(&walk);
 	if (rc == 0)
 		rc = load_all_checksums(&walk);
-	model->memory_bytes = sizeof(*model) + model->shape.layers * sizeof(*model->layer) +
+	model->memory_bytes = sizeof(*model) + wick_tensors_count(model->shape.layers) * sizeof(*model->tensors) +
 			      model->crc_count * sizeof(*model->crcs) + wick_gguf_memory_bytes(model->gguf);
 	return rc;
 }
@@ -161,14 +161,24 @@ void wick_model_close(struct wick_model *model)
 	if (!model)
 		return;
 	wick_gguf_close(model->gguf);
-	free(model->layer);
+	free(model->tensors);
 	free(model->crcs);
 	free(model);
 }
 
 uint32_t wick_model_identity(const struct wick_model *model)
 {
-	return model->crcs[wick_slot_checksums(&model->shape) - 1];
+	return model->crcs[wick_tensors_checksums(&model->shape) - 1];
+}
+
+void wick_model_of_layer(struct wick_model *one, const struct wick_model *model, uint32_t layer, struct wick_tensor *tensors)
+{
+	*one = *model;
+	one->shape.layers = 1;
+	one->tensors = tensors;
+	memcpy(tensors, model->tensors, wick_tensor_index(0, WICK_T_LAYER_FIRST) * sizeof(*tensors));
+	memcpy(wick_tensor_at(one, 0, WICK_T_LAYER_FIRST), wick_tensor_at(model, layer, WICK_T_LAYER_FIRST),
+		WICK_T_OF_LAYER * sizeof(*tensors));
 }
 
 struct tour {
@@ -177,13 +187,11 @@ struct tour {
 	void *user;
 };
 
-static int visit_slot(enum wick_slot_id id, uint32_t layer, void *user)
+static int visit_tensor(enum wick_tensor_id id, uint32_t layer, void *user)
 {
 	const struct tour *tour = user;
-	const struct wick_tensor *tensor = wick_slot_tensor(tour->model, id, layer);
-
-	if (tensor)
-		tour->visit(tensor, tour->user);
+	if (wick_tensor_is_numbers(id))
+		tour->visit(wick_tensor_at(tour->model, layer, id), tour->user);
 	return 0;
 }
 
@@ -192,5 +200,5 @@ void wick_model_each(
 {
 	struct tour tour = { model, visit, user };
 
-	wick_slot_each(&model->shape, visit_slot, &tour);
+	wick_tensors_each(&model->shape, visit_tensor, &tour);
 }

@@ -20,6 +20,23 @@
 
 struct wick_gguf;
 
+/* A tensor of a model, in the order of a packed file. Vectors are f32, (1, n); biases may be absent. */
+enum wick_tensor_id {
+	WICK_T_EMBED, WICK_T_POSITION, WICK_T_PROJECT_IN,
+	/* of a layer */
+	WICK_T_ATTN_NORM, WICK_T_ATTN_NORM_BIAS, WICK_T_FFN_NORM, WICK_T_FFN_NORM_BIAS,
+	WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS, WICK_T_O_BIAS, WICK_T_UP_BIAS, WICK_T_DOWN_BIAS,
+	WICK_T_Q, WICK_T_K, WICK_T_V, WICK_T_O, WICK_T_BUNDLES, WICK_T_BUNDLE_CRCS,
+	WICK_T_PRED_OUT, WICK_T_PRED_BIAS,
+	/* of the model */
+	WICK_T_OUT_NORM, WICK_T_OUT_NORM_BIAS, WICK_T_HEAD, WICK_T_PROJECT_OUT, WICK_T_CHECKSUMS,
+	WICK_T_COUNT,
+};
+
+#define WICK_T_LAYER_FIRST WICK_T_ATTN_NORM
+#define WICK_T_LAYER_END WICK_T_OUT_NORM
+#define WICK_T_OF_LAYER (WICK_T_LAYER_END - WICK_T_LAYER_FIRST)
+
 struct wick_tensor {
 	char name[48];       /* as in the file; "" when the model has no such tensor */
 	enum wick_type type; /* of its numbers */
@@ -28,6 +45,7 @@ struct wick_tensor {
 	uint64_t offset;      /* bytes from the start of the file, a multiple of WICK_FILE_ALIGN */
 	uint64_t row_bytes;   /* from one row to the next; of bundles: the stride */
 	uint32_t check_rows;
+	bool vector; /* a norm or a bias: f32, one row, always in memory */
 	const uint32_t *crcs; /* ceil(rows / check_rows); owned by the model */
 };
 
@@ -59,26 +77,39 @@ struct wick_shape {
 	uint64_t source_bytes; /* wick.source_bytes: the unpadded weights at the packed type */
 };
 
-struct wick_layer { /* vectors are f32, (1, n); biases may be absent */
-	struct wick_tensor attn_norm, attn_norm_bias, ffn_norm, ffn_norm_bias;
-	struct wick_tensor q_bias, k_bias, v_bias, o_bias, up_bias, down_bias;
-	struct wick_tensor q, k, v, o; /* (out, in) */
-	struct wick_tensor bundles;    /* (n_ff, parts * d_model) */
-	struct wick_tensor pred_out, pred_bias; /* (n_ff, d_model), (1, n_ff); if there is a predictor */
-};
-
 struct wick_model {
 	struct wick_gguf *gguf;
 	struct wick_shape shape;
-	struct wick_tensor embed, position;         /* (vocab, d_embed), (ctx_max, d_model) */
-	struct wick_tensor project_in, project_out; /* (d_model, d_embed), (d_embed, d_model) */
-	struct wick_tensor out_norm, out_norm_bias;
-	struct wick_tensor head; /* a copy of embed's entry when tied */
-	struct wick_layer *layer; /* (layers) */
+	struct wick_tensor *tensors; /* (wick_tensors_count()): see wick_tensor_at(); a tied head is a copy of the embedding's */
 	uint32_t *crcs;           /* all of them */
 	uint64_t crc_count;
 	uint64_t memory_bytes; /* held by this structure, the checksums and the metadata */
 };
+
+static inline bool wick_tensor_layered(enum wick_tensor_id id)
+{
+	return id >= WICK_T_LAYER_FIRST && id < WICK_T_LAYER_END;
+}
+
+/* Entries of a model's table: its own tensors in front, then those of each layer. */
+static inline uint64_t wick_tensors_count(uint32_t layers)
+{
+	return WICK_T_COUNT - WICK_T_OF_LAYER + (uint64_t)layers * WICK_T_OF_LAYER;
+}
+
+/* The entry of a tensor; layer is ignored for those of the model. */
+static inline uint64_t wick_tensor_index(uint32_t layer, enum wick_tensor_id id)
+{
+	if (wick_tensor_layered(id))
+		return WICK_T_COUNT - WICK_T_OF_LAYER + (uint64_t)layer * WICK_T_OF_LAYER + (id - WICK_T_LAYER_FIRST);
+	return id < WICK_T_LAYER_FIRST ? id : id - WICK_T_OF_LAYER;
+}
+
+/* rows 0: the model has none. */
+static inline struct wick_tensor *wick_tensor_at(const struct wick_model *model, uint32_t layer, enum wick_tensor_id id)
+{
+	return &model->tensors[wick_tensor_index(layer, id)];
+}
 
 /* 0, or -EINVAL with a sentence naming file and tensor: not a packed model, a missing tensor, a wrong shape, a header
  * whose checksum does not match (-EBADMSG, this one). */
@@ -87,6 +118,10 @@ void wick_model_close(struct wick_model *model);
 
 /* The last entry of wick.checksums: it depends on every byte of the file that is not padding. */
 uint32_t wick_model_identity(const struct wick_model *model);
+
+/* A model of one of its layers; tensors has room for WICK_T_COUNT, and what else it points at stays the model's. */
+void wick_model_of_layer(struct wick_model *one, const struct wick_model *model, uint32_t layer,
+	struct wick_tensor *tensors);
 
 /* Calls visit for every tensor the model has, in file order (a tied head is not visited twice). */
 void wick_model_each(

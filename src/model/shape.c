@@ -8,7 +8,7 @@
 #include "bits.h"
 #include "gguf.h"
 #include "gguf_write.h"
-#include "slot.h"
+#include "tensors.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -112,7 +112,7 @@ int wick_shape_complete(struct wick_shape *shape, uint32_t align, const char *wh
 	shape->bundle_bytes = shape->bundle_parts * shape->part_bytes;
 	if (align)
 		shape->stride = wick_align_up(shape->bundle_bytes, align);
-	shape->source_bytes = wick_slot_source_bytes(shape);
+	shape->source_bytes = wick_tensors_source_bytes(shape);
 	return check_relations(shape, whose, diag);
 }
 

@@ -136,15 +136,15 @@ struct directory {
 	struct wick_gguf_writer *writer;
 };
 
-static int put_entry(enum wick_slot_id id, uint32_t layer, void *user)
+static int put_entry(enum wick_tensor_id id, uint32_t layer, void *user)
 {
 	struct directory *directory = user;
 	struct wick_tensor tensor;
 	uint32_t type;
 	uint64_t ne[2];
 
-	wick_slot_describe(&tensor, id, layer, directory->shape);
-	wick_slot_directory(&tensor, id, &type, ne);
+	wick_tensor_describe(&tensor, id, layer, directory->shape);
+	wick_tensor_directory(&tensor, id, &type, ne);
 	wick_gguf_put_tensor(
 		directory->writer, tensor.name, type, ne, tensor.rows > 1 ? 2 : 1, wick_tensor_bytes(&tensor));
 	return 0;
@@ -156,7 +156,7 @@ int wick_pack_header(
 	struct directory directory = { .shape = &job->shape, .writer = writer };
 	int rc;
 
-	wick_slot_each(&job->shape, put_entry, &directory);
+	wick_tensors_each(&job->shape, put_entry, &directory);
 	rc = wick_gguf_writer_header(writer, header, header_bytes, job->diag);
 	job->total_bytes = rc ? 0 : *header_bytes + writer->data_bytes;
 	return rc;
@@ -185,7 +185,7 @@ static int make_room(struct wick_pack_job *job, uint64_t memory_bytes)
 	const struct wick_shape *shape = &job->shape;
 	uint64_t widest = WICK_MAX(WICK_MAX(shape->d_model, shape->d_embed), shape->n_ff);
 	uint64_t column_bytes = (uint64_t)shape->d_model * sizeof(*job->columns);
-	uint64_t checksum_count = wick_slot_checksums(shape);
+	uint64_t checksum_count = wick_tensors_checksums(shape);
 	uint64_t vector_bytes = (2 * (uint64_t)shape->d_model + shape->n_ff) * sizeof(float), fixed_bytes, least_bytes;
 
 	job->chunk = WICK_MAX(CHUNK_NUMBERS, WICK_CHECK_ROWS * widest);
@@ -215,16 +215,16 @@ static int make_room(struct wick_pack_job *job, uint64_t memory_bytes)
 }
 
 int wick_pack_write(struct wick_pack_job *job, const char *out_path, const uint8_t *header, uint64_t header_bytes,
-	int (*put_slot)(enum wick_slot_id id, uint32_t layer, void *user))
+	int (*put_slot)(enum wick_tensor_id id, uint32_t layer, void *user))
 {
 	int rc = wick_outfile_create(&job->out, out_path, job->total_bytes, job->diag);
 
 	if (rc)
 		return rc;
-	job->checksums[wick_slot_checksums(&job->shape) - 2] = job->kernels.crc32c(0, header, header_bytes);
+	job->checksums[wick_tensors_checksums(&job->shape) - 2] = job->kernels.crc32c(0, header, header_bytes);
 	rc = wick_outfile_write(&job->out, header, header_bytes, job->diag);
 	if (rc == 0)
-		rc = wick_slot_each(&job->shape, put_slot, job);
+		rc = wick_tensors_each(&job->shape, put_slot, job);
 	return rc ? rc : wick_outfile_finish(&job->out, job->diag);
 }
 

@@ -42,14 +42,14 @@ struct wick_pack_job {
 	uint32_t *bundle_crcs; /* (n_ff) of the layer at hand */
 	float *affine;        /* (2, d_model): weight and bias of the norm in front of an FFN */
 	float *pred_bias;     /* (n_ff) of the predictor at hand; before that, the up-projection's own */
-	uint32_t *checksums;   /* (wick_slot_checksums) of wick.checksums */
+	uint32_t *checksums;   /* (wick_tensors_checksums) of wick.checksums */
 	uint64_t checksum_count; /* so far */
 };
 
 /* A tensor that a checkpoint of some shape must have. */
 struct wick_pack_wanted {
 	const char *name; /* whole */
-	enum wick_slot_id slot; /* of a bundle's parts: WICK_SLOT_BUNDLES */
+	enum wick_tensor_id slot; /* of a bundle's parts: WICK_T_BUNDLES */
 	unsigned dims;
 	uint64_t shape[2]; /* outermost first */
 };
@@ -63,7 +63,7 @@ int wick_pack_check_sources(struct wick_pack_job *job);
 
 /* The source of a vector or matrix, checked before. */
 const struct wick_source_tensor *wick_pack_source(
-	const struct wick_pack_job *job, enum wick_slot_id id, uint32_t layer);
+	const struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer);
 const struct wick_source_tensor *wick_pack_up(const struct wick_pack_job *job, uint32_t layer);
 const struct wick_source_tensor *wick_pack_down(const struct wick_pack_job *job, uint32_t layer);
 
@@ -79,7 +79,7 @@ int wick_pack_header(
 /* Writes the file, its tensors by put_slot, which is given the job; wick_pack_commit() puts it in place, and after an
  * error wick_outfile_discard() does not. */
 int wick_pack_write(struct wick_pack_job *job, const char *out_path, const uint8_t *header, uint64_t header_bytes,
-	int (*put_slot)(enum wick_slot_id id, uint32_t layer, void *user));
+	int (*put_slot)(enum wick_tensor_id id, uint32_t layer, void *user));
 int wick_pack_commit(struct wick_pack_job *job);
 
 /* A packed model in another order of neurons: wick_pack() with options->order "coactivation". */
@@ -120,5 +120,5 @@ void wick_pack_add_checksum(struct wick_pack_job *job, const void *data, uint64_
 int wick_pack_bundle_crcs(struct wick_pack_job *job);
 int wick_pack_checksums(struct wick_pack_job *job);
 
-/* Writes one tensor and pads the file. A visitor for wick_slot_each(); user is the job. */
-int wick_pack_slot(enum wick_slot_id id, uint32_t layer, void *user);
+/* Writes one tensor and pads the file. A visitor for wick_tensors_each(); user is the job. */
+int wick_pack_slot(enum wick_tensor_id id, uint32_t layer, void *user);

@@ -167,21 +167,21 @@ static int find_order(struct reordering *r, uint32_t layer)
 	return rc;
 }
 
-static int put_slot(struct reordering *r, enum wick_slot_id id, uint32_t layer)
+static int put_slot(struct reordering *r, enum wick_tensor_id id, uint32_t layer)
 {
-	const struct wick_tensor *tensor = wick_slot_tensor(r->model, id, layer);
+	const struct wick_tensor *tensor = wick_tensor_at(r->model, layer, id);
 
 	switch (id) {
-	case WICK_SLOT_UP_BIAS:
-	case WICK_SLOT_PRED_BIAS:
+	case WICK_T_UP_BIAS:
+	case WICK_T_PRED_BIAS:
 		return move_tensor(r, tensor, sizeof(float));
-	case WICK_SLOT_PRED_OUT:
+	case WICK_T_PRED_OUT:
 		return move_tensor(r, tensor, tensor->row_bytes);
-	case WICK_SLOT_BUNDLES:
+	case WICK_T_BUNDLES:
 		return move_bundles(r, tensor);
-	case WICK_SLOT_BUNDLE_CRCS:
+	case WICK_T_BUNDLE_CRCS:
 		return wick_pack_bundle_crcs(&r->job);
-	case WICK_SLOT_CHECKSUMS:
+	case WICK_T_CHECKSUMS:
 		return wick_pack_checksums(&r->job);
 	default:
 		return copy_tensor(r, tensor);
@@ -189,10 +189,10 @@ static int put_slot(struct reordering *r, enum wick_slot_id id, uint32_t layer)
 }
 
 /* A layer's order is found before the first of its tensors. */
-static int visit(enum wick_slot_id id, uint32_t layer, void *user)
+static int visit(enum wick_tensor_id id, uint32_t layer, void *user)
 {
 	struct reordering *r = user;
-	bool first = wick_slots[id].layered && layer == r->next_layer;
+	bool first = wick_tensor_layered(id) && layer == r->next_layer;
 	int rc = first ? find_order(r, r->next_layer++) : 0;
 
 	if (rc == 0)
@@ -219,7 +219,7 @@ static int make_room(struct reordering *r, uint64_t memory_bytes)
 {
 	struct wick_pack_job *job = &r->job;
 	const struct wick_shape *shape = &job->shape;
-	uint64_t n_ff = shape->n_ff, widest = WICK_MAX(shape->d_model, shape->d_embed), checksums = wick_slot_checksums(shape);
+	uint64_t n_ff = shape->n_ff, widest = WICK_MAX(shape->d_model, shape->d_embed), checksums = wick_tensors_checksums(shape);
 	uint64_t number_bytes = shape->predictor ? wick_type_bytes(shape->predictor_type, shape->d_model) : 0, fixed_bytes, least_bytes;
 
 	r->whole_bytes = 2 * n_ff * WICK_MAX(number_bytes, sizeof(float));

@@ -27,7 +27,7 @@
 
 #define SCALE_MIN 1e-20f /* of a row of zeros: nothing but its bias decides */
 
-static int read_vector(struct wick_pack_job *job, enum wick_slot_id id, uint32_t layer, float *into, uint64_t count)
+static int read_vector(struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer, float *into, uint64_t count)
 {
 	int rc = wick_pack_read(job, wick_pack_source(job, id, layer), 0, count, 0, WICK_F32);
 
@@ -40,8 +40,8 @@ static int read_vector(struct wick_pack_job *job, enum wick_slot_id id, uint32_t
 static int read_surroundings(struct wick_pack_job *job, uint32_t layer)
 {
 	const struct wick_shape *shape = &job->shape;
-	enum wick_slot_id weight = shape->norm_first ? WICK_SLOT_FFN_NORM : WICK_SLOT_ATTN_NORM;
-	enum wick_slot_id bias = shape->norm_first ? WICK_SLOT_FFN_NORM_BIAS : WICK_SLOT_ATTN_NORM_BIAS;
+	enum wick_tensor_id weight = shape->norm_first ? WICK_T_FFN_NORM : WICK_T_ATTN_NORM;
+	enum wick_tensor_id bias = shape->norm_first ? WICK_T_FFN_NORM_BIAS : WICK_T_ATTN_NORM_BIAS;
 	int rc = 0;
 
 	for (uint32_t c = 0; c < shape->d_model; c++) {
@@ -54,7 +54,7 @@ static int read_surroundings(struct wick_pack_job *job, uint32_t layer)
 	if (rc == 0 && shape->norm_affine)
 		rc = read_vector(job, bias, layer, job->affine + shape->d_model, shape->d_model);
 	if (rc == 0 && shape->bias)
-		rc = read_vector(job, WICK_SLOT_UP_BIAS, layer, job->pred_bias, shape->n_ff);
+		rc = read_vector(job, WICK_T_UP_BIAS, layer, job->pred_bias, shape->n_ff);
 	return rc;
 }
 

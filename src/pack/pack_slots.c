@@ -162,38 +162,38 @@ static int put_predictor_bias(struct wick_pack_job *job)
 /* The header's checksum was put at the end when the header was written; the entry behind it is over all before it. */
 int wick_pack_checksums(struct wick_pack_job *job)
 {
-	uint64_t count = wick_slot_checksums(&job->shape);
+	uint64_t count = wick_tensors_checksums(&job->shape);
 
 	job->checksums[count - 1] = job->kernels.crc32c(0, job->checksums, (count - 1) * sizeof(*job->checksums));
 	return wick_pack_put(job, job->checksums, count * sizeof(*job->checksums));
 }
 
-int wick_pack_slot(enum wick_slot_id id, uint32_t layer, void *user)
+int wick_pack_slot(enum wick_tensor_id id, uint32_t layer, void *user)
 {
 	struct wick_pack_job *job = user;
 	struct wick_tensor tensor;
 	int rc;
 
-	wick_slot_describe(&tensor, id, layer, &job->shape);
-	switch (wick_slots[id].kind) {
-	case WICK_KIND_BUNDLES:
+	wick_tensor_describe(&tensor, id, layer, &job->shape);
+	switch (wick_tensor_table[id].kind) {
+	case WICK_TENSOR_BUNDLES:
 		rc = put_bundles(job, layer);
 		break;
-	case WICK_KIND_BUNDLE_CRCS:
+	case WICK_TENSOR_BUNDLE_CRCS:
 		rc = wick_pack_bundle_crcs(job);
 		break;
-	case WICK_KIND_PREDICTOR:
+	case WICK_TENSOR_PREDICTOR:
 		rc = wick_pack_predictor(job, layer, &tensor);
 		break;
-	case WICK_KIND_PREDICTOR_BIAS:
+	case WICK_TENSOR_PREDICTOR_BIAS:
 		rc = put_predictor_bias(job);
 		break;
-	case WICK_KIND_CHECKSUMS:
+	case WICK_TENSOR_CHECKSUMS:
 		rc = wick_pack_checksums(job);
 		break;
 	default:
 		rc = put_rows(job, &tensor, wick_pack_source(job, id, layer),
-			id == WICK_SLOT_POSITION ? job->arch->position_offset : 0);
+			id == WICK_T_POSITION ? job->arch->position_offset : 0);
 	}
 	return rc ? rc : wick_outfile_pad(&job->out, WICK_FILE_ALIGN, job->diag);
 }

@@ -37,7 +37,7 @@ static const struct wick_source_tensor *find(const struct wick_pack_job *job, co
 }
 
 const struct wick_source_tensor *wick_pack_source(
-	const struct wick_pack_job *job, enum wick_slot_id id, uint32_t layer)
+	const struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer)
 {
 	return find(job, job->arch->sources[id], layer);
 }
@@ -57,7 +57,7 @@ static void choose_prefix(struct wick_pack_job *job)
 {
 	for (const char *const *prefix = job->arch->prefixes; *prefix; prefix++) {
 		job->prefix = *prefix;
-		if (wick_pack_source(job, WICK_SLOT_EMBED, 0))
+		if (wick_pack_source(job, WICK_T_EMBED, 0))
 			return;
 	}
 	job->prefix = job->arch->prefixes[0];
@@ -122,7 +122,7 @@ struct walk {
 	void *user;
 };
 
-static int walk_to(const struct walk *walk, enum wick_slot_id id, const char *pattern, uint32_t layer, unsigned dims,
+static int walk_to(const struct walk *walk, enum wick_tensor_id id, const char *pattern, uint32_t layer, unsigned dims,
 	uint64_t rows, uint64_t cols)
 {
 	struct wick_pack_wanted wanted = { .slot = id, .dims = dims, .shape = { dims > 1 ? rows : cols, cols } };
@@ -133,7 +133,7 @@ static int walk_to(const struct walk *walk, enum wick_slot_id id, const char *pa
 	return walk->visit(&wanted, walk->user);
 }
 
-static int walk_slot(enum wick_slot_id id, uint32_t layer, void *user)
+static int walk_slot(enum wick_tensor_id id, uint32_t layer, void *user)
 {
 	const struct walk *walk = user;
 	const struct wick_arch_def *arch = walk->arch;
@@ -141,14 +141,14 @@ static int walk_slot(enum wick_slot_id id, uint32_t layer, void *user)
 	struct wick_tensor tensor;
 	int rc;
 
-	wick_slot_describe(&tensor, id, layer, walk->shape);
-	switch (wick_slots[id].kind) {
-	case WICK_KIND_VECTOR:
+	wick_tensor_describe(&tensor, id, layer, walk->shape);
+	switch (wick_tensor_table[id].kind) {
+	case WICK_TENSOR_VECTOR:
 		return walk_to(walk, id, arch->sources[id], layer, 1, 1, tensor.cols);
-	case WICK_KIND_MATRIX:
+	case WICK_TENSOR_MATRIX:
 		return walk_to(walk, id, arch->sources[id], layer, 2,
-			tensor.rows + (id == WICK_SLOT_POSITION ? arch->position_offset : 0), tensor.cols);
-	case WICK_KIND_BUNDLES:
+			tensor.rows + (id == WICK_T_POSITION ? arch->position_offset : 0), tensor.cols);
+	case WICK_TENSOR_BUNDLES:
 		rc = walk_to(walk, id, arch->up, layer, 2, n_ff, d_model);
 		return rc ? rc : walk_to(walk, id, arch->down, layer, 2, d_model, n_ff);
 	default:
@@ -161,7 +161,7 @@ int wick_pack_each_source(const struct wick_arch_def *arch, const char *prefix, 
 {
 	struct walk walk = { arch, prefix, shape, visit, user };
 
-	return wick_slot_each(shape, walk_slot, &walk);
+	return wick_tensors_each(shape, walk_slot, &walk);
 }
 
 static bool ignored(const struct wick_pack_job *job, const char *name)

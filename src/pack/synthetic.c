@@ -84,9 +84,9 @@ struct making {
 	struct wick_diag *diag;
 };
 
-static bool is_norm_weight(enum wick_slot_id slot)
+static bool is_norm_weight(enum wick_tensor_id slot)
 {
-	return slot == WICK_SLOT_ATTN_NORM || slot == WICK_SLOT_FFN_NORM || slot == WICK_SLOT_OUT_NORM;
+	return slot == WICK_T_ATTN_NORM || slot == WICK_T_FFN_NORM || slot == WICK_T_OUT_NORM;
 }
 
 /* Weights of norms lie around 1, all else around 0. With that, activations of every size above stay within f16. */

@@ -56,8 +56,8 @@ char *wick_predictor_set_path_meanwhile(const char *model_path, uint32_t identit
 static void bind_packed(struct wick_predictor_set *predictors, const struct wick_model *model)
 {
 	for (uint32_t i = 0; i < predictors->layers; i++)
-		predictors->layer[i] = (struct wick_predictor){ .out = model->layer[i].pred_out,
-			.bias = model->layer[i].pred_bias };
+		predictors->layer[i] = (struct wick_predictor){ .out = *wick_tensor_at(model, i, WICK_T_PRED_OUT),
+			.bias = *wick_tensor_at(model, i, WICK_T_PRED_BIAS) };
 	predictors->origin = WICK_PREDICTORS_PACKED;
 	predictors->path = wick_gguf_path(model->gguf);
 }

@@ -44,9 +44,9 @@ static int apply_ffn(struct wick_forward *f, uint32_t layer, const float *x, flo
 {
 	uint32_t place = wick_place_layer(layer, WICK_PLACE_FFN);
 	const struct wick_place *at = &f->places[place];
-	const float *down_bias = wick_vector(&f->vectors, layer, WICK_VECTOR_DOWN_BIAS);
+	const float *down_bias = wick_vector(&f->vectors, layer, WICK_T_DOWN_BIAS);
 	struct wick_ffn ffn = { .compute = &f->compute, .shape = &f->model->shape, .x = x, .y = y, .h = f->h,
-		.up_bias = wick_vector(&f->vectors, layer, WICK_VECTOR_UP_BIAS), .h_floats = f->h_floats, .m = m,
+		.up_bias = wick_vector(&f->vectors, layer, WICK_T_UP_BIAS), .h_floats = f->h_floats, .m = m,
 		.watch = f->watch, .layer = layer, .position = position };
 	struct wick_rows rows = { .base = at->base, .count = at->resident_rows };
 	size_t d_model = f->model->shape.d_model;
@@ -100,12 +100,12 @@ static int attention(struct wick_forward *f, uint32_t layer, const float *in, ui
 {
 	const struct {
 		uint32_t place;
-		enum wick_vector bias;
+		enum wick_tensor_id bias;
 		float *out;
 	} inputs[] = {
-		{ WICK_PLACE_Q, WICK_VECTOR_Q_BIAS, f->q },
-		{ WICK_PLACE_K, WICK_VECTOR_K_BIAS, f->k },
-		{ WICK_PLACE_V, WICK_VECTOR_V_BIAS, f->v },
+		{ WICK_PLACE_Q, WICK_T_Q_BIAS, f->q },
+		{ WICK_PLACE_K, WICK_T_K_BIAS, f->k },
+		{ WICK_PLACE_V, WICK_T_V_BIAS, f->v },
 	};
 	int err;
 
@@ -116,17 +116,17 @@ static int attention(struct wick_forward *f, uint32_t layer, const float *in, ui
 			return err;
 	}
 	wick_attention(f, layer, m, position);
-	return apply(f, wick_place_layer(layer, WICK_PLACE_O), wick_vector(&f->vectors, layer, WICK_VECTOR_O_BIAS), f->norm,
+	return apply(f, wick_place_layer(layer, WICK_PLACE_O), wick_vector(&f->vectors, layer, WICK_T_O_BIAS), f->norm,
 		f->y, m, diag);
 }
 
 /* One layer. Pre-LN normalises what goes into attention and FFN, post-LN (OPT-350m) the residual after each. */
 static int layer_forward(struct wick_forward *f, uint32_t layer, uint32_t m, uint32_t position, struct wick_diag *diag)
 {
-	const float *attn_norm = wick_vector(&f->vectors, layer, WICK_VECTOR_ATTN_NORM);
-	const float *attn_norm_bias = wick_vector(&f->vectors, layer, WICK_VECTOR_ATTN_NORM_BIAS);
-	const float *ffn_norm = wick_vector(&f->vectors, layer, WICK_VECTOR_FFN_NORM);
-	const float *ffn_norm_bias = wick_vector(&f->vectors, layer, WICK_VECTOR_FFN_NORM_BIAS);
+	const float *attn_norm = wick_vector(&f->vectors, layer, WICK_T_ATTN_NORM);
+	const float *attn_norm_bias = wick_vector(&f->vectors, layer, WICK_T_ATTN_NORM_BIAS);
+	const float *ffn_norm = wick_vector(&f->vectors, layer, WICK_T_FFN_NORM);
+	const float *ffn_norm_bias = wick_vector(&f->vectors, layer, WICK_T_FFN_NORM_BIAS);
 	bool first = f->model->shape.norm_first;
 	int err;
 
@@ -209,7 +209,8 @@ static int finish(struct wick_forward *f, uint32_t m, struct wick_diag *diag)
 	int err;
 
 	if (shape->final_norm)
-		norm(f, x, x, f->vectors.out_norm, f->vectors.out_norm_bias, kept);
+		norm(f, x, x, wick_vector(&f->vectors, 0, WICK_T_OUT_NORM),
+			wick_vector(&f->vectors, 0, WICK_T_OUT_NORM_BIAS), kept);
 	if (shape->project) {
 		err = apply_last_apart(f, wick_place_project_out(shape), x, f->embed, kept, diag);
 		if (err)

@@ -31,8 +31,10 @@ int wick_look_up(struct wick_forward *f, const struct wick_place *place, uint64_
 /* The widest check block of the two tables. */
 static uint64_t lookup_block_bytes(const struct wick_model *model)
 {
-	return WICK_MAX(model->embed.check_rows * model->embed.row_bytes,
-		model->position.check_rows * model->position.row_bytes);
+	const struct wick_tensor *embed = wick_tensor_at(model, 0, WICK_T_EMBED);
+	const struct wick_tensor *position = wick_tensor_at(model, 0, WICK_T_POSITION);
+
+	return WICK_MAX(embed->check_rows * embed->row_bytes, position->check_rows * position->row_bytes);
 }
 
 static uint64_t lookup_requests_bytes(const struct wick_model *model, uint64_t chunk_bytes)

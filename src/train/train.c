@@ -164,11 +164,10 @@ static int learn(struct wick_train *train, uint32_t layer, bool ahead, const uin
 	struct learning learning = { train, layer, ahead ? "lookahead" : "predictor" };
 	struct wick_trained *trained = ahead ? &train->ahead[layer] : &train->own[layer];
 	uint32_t reached = ahead ? layer + 1 : layer;
-	const struct wick_layer *weights = &train->model->layer[reached];
 	struct wick_fit_data data = { .x = x, .fired = train->fired, .fired_bytes = train->fired_bytes,
 		.tokens = wick_train_tokens(train), .train = (train->chunks - train->held_chunks) * train->chunk,
 		.d_model = train->model->shape.d_model, .n_ff = train->model->shape.n_ff, .up = train->up,
-		.up_bias = weights->up_bias.rows ? wick_vector(&train->forward.vectors, 0, WICK_VECTOR_UP_BIAS) : NULL };
+		.up_bias = wick_tensor_at(train->model, reached, WICK_T_UP_BIAS)->rows ? wick_vector(&train->forward.vectors, 0, WICK_T_UP_BIAS) : NULL };
 	struct wick_fit_options options = { .rank = trained->rank, .steps = train->options->steps, .type = train->type,
 		.seed = train->options->seed + 2 * layer + ahead, .progress = fit_progress, .user = &learning };
 	int rc = 0;

@@ -132,10 +132,7 @@ static int begin(struct wick_train *train)
 	struct wick_forward_shape size = size_of(train);
 	uint64_t bytes;
 
-	train->one = *train->model;
-	train->one.shape.layers = 1;
-	train->one.layer = &train->one_layer;
-	train->one_layer = train->model->layer[0];
+	wick_model_of_layer(&train->one, train->model, 0, train->one_tensors);
 	train->places = calloc(wick_place_count(&train->one.shape), sizeof(*train->places));
 	if (!train->places)
 		return wick_diag_say(train->diag, -ENOMEM, "no memory for a layer");
@@ -177,11 +174,11 @@ static int layer_step(struct wick_train *train, uint32_t m, uint32_t position)
 
 static int load_layer(struct wick_train *train, uint32_t layer)
 {
-	struct wick_load loads[WICK_PLACES_A_LAYER + WICK_VECTORS_A_LAYER + 2];
+	struct wick_load loads[WICK_PLACES_A_LAYER + WICK_T_COUNT];
 	uint32_t count;
 
 	train->mem.used = train->weights_at;
-	train->one_layer = train->model->layer[layer];
+	wick_model_of_layer(&train->one, train->model, layer, train->one_tensors);
 	wick_places_init(train->places, &train->one, train->chunk);
 	count = wick_vectors_init(&train->forward.vectors, &train->one, &train->mem, loads);
 	for (uint32_t i = 0; i < WICK_PLACES_A_LAYER; i++)
@@ -201,7 +198,7 @@ int wick_train_sweep_layer(struct wick_train *train, uint32_t layer)
 	train->x_before = train->x;
 	train->x = before;
 	for (uint32_t i = 0; i < shape->n_ff; i++)
-		train->kernels.to_f32[shape->type](
+		train->kernels.to_f32[bundles->tensor->type](
 			train->up + (size_t)i * shape->d_model, bundles->base + i * shape->stride, shape->d_model);
 	rc = each_batch(train, layer, "reading", layer_step);
 	if (rc == 0 && train->out_of_range)

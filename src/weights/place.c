@@ -23,23 +23,23 @@ static uint64_t position_rows(const struct wick_tensor *position, uint32_t ctx)
 	return WICK_MIN(position->rows, wick_div_up(ctx, position->check_rows) * position->check_rows);
 }
 
+static const enum wick_tensor_id of_layer[WICK_PLACES_A_LAYER] = {
+	[WICK_PLACE_Q] = WICK_T_Q, [WICK_PLACE_K] = WICK_T_K, [WICK_PLACE_V] = WICK_T_V, [WICK_PLACE_O] = WICK_T_O,
+	[WICK_PLACE_FFN] = WICK_T_BUNDLES,
+};
+
 void wick_places_init(struct wick_place *places, const struct wick_model *model, uint32_t ctx)
 {
 	const struct wick_shape *shape = &model->shape;
 
-	places[WICK_PLACE_EMBED] = shape->tied ? (struct wick_place){ 0 } : place_of(shape, &model->embed, true);
-	places[WICK_PLACE_POSITION] = place_of(shape, &model->position, true);
-	places[WICK_PLACE_POSITION].rows = position_rows(&model->position, ctx);
-	places[WICK_PLACE_PROJECT_IN] = place_of(shape, &model->project_in, false);
-	for (uint32_t i = 0; i < shape->layers; i++) {
-		const struct wick_layer *layer = &model->layer[i];
-
-		places[wick_place_layer(i, WICK_PLACE_Q)] = place_of(shape, &layer->q, false);
-		places[wick_place_layer(i, WICK_PLACE_K)] = place_of(shape, &layer->k, false);
-		places[wick_place_layer(i, WICK_PLACE_V)] = place_of(shape, &layer->v, false);
-		places[wick_place_layer(i, WICK_PLACE_O)] = place_of(shape, &layer->o, false);
-		places[wick_place_layer(i, WICK_PLACE_FFN)] = place_of(shape, &layer->bundles, false);
-	}
-	places[wick_place_project_out(shape)] = place_of(shape, &model->project_out, false);
-	places[wick_place_head(shape)] = place_of(shape, &model->head, false);
+	if (!shape->tied)
+		places[WICK_PLACE_EMBED] = place_of(shape, wick_tensor_at(model, 0, WICK_T_EMBED), true);
+	places[WICK_PLACE_POSITION] = place_of(shape, wick_tensor_at(model, 0, WICK_T_POSITION), true);
+	places[WICK_PLACE_POSITION].rows = position_rows(wick_tensor_at(model, 0, WICK_T_POSITION), ctx);
+	places[WICK_PLACE_PROJECT_IN] = place_of(shape, wick_tensor_at(model, 0, WICK_T_PROJECT_IN), false);
+	for (uint32_t i = 0; i < shape->layers; i++)
+		for (uint32_t which = 0; which < WICK_PLACES_A_LAYER; which++)
+			places[wick_place_layer(i, which)] = place_of(shape, wick_tensor_at(model, i, of_layer[which]), false);
+	places[wick_place_project_out(shape)] = place_of(shape, wick_tensor_at(model, 0, WICK_T_PROJECT_OUT), false);
+	places[wick_place_head(shape)] = place_of(shape, wick_tensor_at(model, 0, WICK_T_HEAD), false);
 }

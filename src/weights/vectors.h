@@ -6,23 +6,16 @@
 
 #include "model.h"
 
-enum wick_vector { /* of a layer */
-	WICK_VECTOR_ATTN_NORM, WICK_VECTOR_ATTN_NORM_BIAS, WICK_VECTOR_FFN_NORM, WICK_VECTOR_FFN_NORM_BIAS,
-	WICK_VECTOR_Q_BIAS, WICK_VECTOR_K_BIAS, WICK_VECTOR_V_BIAS, WICK_VECTOR_O_BIAS, WICK_VECTOR_UP_BIAS,
-	WICK_VECTOR_DOWN_BIAS, WICK_VECTORS_A_LAYER,
-};
-
 struct wick_load;
 struct wick_mem;
 
 struct wick_vectors {
-	const float **layer; /* (layers, WICK_VECTORS_A_LAYER); NULL: the model has none */
-	const float *out_norm, *out_norm_bias;
+	const float **at; /* (wick_tensors_count()); NULL: the model has none, or it is no vector */
 };
 
-static inline const float *wick_vector(const struct wick_vectors *vectors, uint32_t layer, enum wick_vector which)
+static inline const float *wick_vector(const struct wick_vectors *vectors, uint32_t layer, enum wick_tensor_id id)
 {
-	return vectors->layer[(uint64_t)layer * WICK_VECTORS_A_LAYER + which];
+	return vectors->at[wick_tensor_index(layer, id)];
 }
 
 /* Memory that wick_vectors_init() takes. */

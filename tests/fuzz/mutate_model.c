@@ -11,7 +11,7 @@
 #include "mutate.h"
 #include "random.h"
 #include "shape.h"
-#include "slot.h"
+#include "tensors.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,15 +145,15 @@ static void put_tokenizer(struct wick_gguf_writer *writer)
 	wick_gguf_put_strings(writer, "tokenizer.ggml.merges", merges, WICK_COUNT_OF(merges));
 }
 
-static int put_entry(enum wick_slot_id id, uint32_t layer, void *user)
+static int put_entry(enum wick_tensor_id id, uint32_t layer, void *user)
 {
 	struct making *making = user;
 	struct wick_tensor tensor;
 	uint32_t type;
 	uint64_t ne[2];
 
-	wick_slot_describe(&tensor, id, layer, &making->shape);
-	wick_slot_directory(&tensor, id, &type, ne);
+	wick_tensor_describe(&tensor, id, layer, &making->shape);
+	wick_tensor_directory(&tensor, id, &type, ne);
 	making->sums_at = wick_gguf_put_tensor(
 		&making->writer, tensor.name, type, ne, tensor.rows > 1 ? 2 : 1, wick_tensor_bytes(&tensor));
 	return 0; /* the checksums are the last */
@@ -210,26 +210,26 @@ static void put_bundle_sums(struct making *making, const uint8_t *bundles, uint8
 }
 
 /* One tensor, and the checksums that guard it. */
-static int put_slot(enum wick_slot_id id, uint32_t layer, void *user)
+static int put_slot(enum wick_tensor_id id, uint32_t layer, void *user)
 {
 	struct making *making = user;
 	const struct wick_shape *shape = &making->shape;
 	uint8_t *into = making->data + making->at;
 	struct wick_tensor tensor;
 
-	wick_slot_describe(&tensor, id, layer, shape);
-	switch (wick_slots[id].kind) {
-	case WICK_KIND_BUNDLE_CRCS:
+	wick_tensor_describe(&tensor, id, layer, shape);
+	switch (wick_tensor_table[id].kind) {
+	case WICK_TENSOR_BUNDLE_CRCS:
 		put_bundle_sums(making, into - wick_align_up(shape->n_ff * shape->stride, WICK_FILE_ALIGN), into);
 		break;
-	case WICK_KIND_CHECKSUMS:
+	case WICK_TENSOR_CHECKSUMS:
 		add_sum(making, making->data, making->header_bytes);
 		add_sum(making, into, (uint64_t)(making->data + making->sums_at - into));
 		return 0;
 	default:
 		put_weights(making, into, &tensor);
 	}
-	for (uint64_t row = 0; wick_slot_blocks(&tensor, id) && row < tensor.rows; row += tensor.check_rows)
+	for (uint64_t row = 0; wick_tensor_blocks(&tensor, id) && row < tensor.rows; row += tensor.check_rows)
 		add_sum(making, into + row * tensor.row_bytes,
 			WICK_MIN(tensor.check_rows, tensor.rows - row) * tensor.row_bytes);
 	making->at += wick_align_up(wick_tensor_bytes(&tensor), WICK_FILE_ALIGN);
@@ -244,7 +244,7 @@ static size_t lay_out(struct making *making, size_t size_max)
 
 	wick_shape_write(&making->shape, &making->writer);
 	put_tokenizer(&making->writer);
-	wick_slot_each(&making->shape, put_entry, making);
+	wick_tensors_each(&making->shape, put_entry, making);
 	if (wick_gguf_writer_header(&making->writer, &header, &making->header_bytes, NULL))
 		return 0;
 	bytes = making->header_bytes + making->writer.data_bytes;
@@ -253,7 +253,7 @@ static size_t lay_out(struct making *making, size_t size_max)
 		memcpy(making->data, header, making->header_bytes);
 		making->at = making->header_bytes;
 		making->sums_at += making->header_bytes;
-		wick_slot_each(&making->shape, put_slot, making);
+		wick_tensors_each(&making->shape, put_slot, making);
 	}
 	free(header);
 	return bytes <= size_max ? bytes : 0;

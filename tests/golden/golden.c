@@ -10,7 +10,7 @@
 #include "fixture.h"
 
 #include "model.h"
-#include "slot.h"
+#include "tensors.h"
 #include "trace.h"
 
 #include <math.h>
@@ -125,13 +125,13 @@ struct bytes {
 	uint64_t left;
 };
 
-static int compare_bytes(enum wick_slot_id id, uint32_t layer, void *user)
+static int compare_bytes(enum wick_tensor_id id, uint32_t layer, void *user)
 {
 	struct bytes *bytes = user;
-	const struct wick_tensor *tensor = wick_slot_tensor(bytes->model, id, layer);
+	const struct wick_tensor *tensor = wick_tensor_at(bytes->model, layer, id);
 	uint64_t row_bytes;
 
-	if (wick_slots[id].kind != WICK_KIND_MATRIX && wick_slots[id].kind != WICK_KIND_BUNDLES)
+	if (wick_tensor_table[id].kind != WICK_TENSOR_MATRIX && wick_tensor_table[id].kind != WICK_TENSOR_BUNDLES)
 		return 0;
 	row_bytes = wick_type_bytes(tensor->type, tensor->cols);
 	assert_true(bytes->left >= tensor->rows * row_bytes);
@@ -158,7 +158,7 @@ static void check_bytes(const struct subject *subject)
 	bytes.file = file = file_read(path, &file_length);
 	assert_int_equal(wick_model_open(&model, path, NULL), 0);
 	bytes.model = model;
-	wick_slot_each(&model->shape, compare_bytes, &bytes);
+	wick_tensors_each(&model->shape, compare_bytes, &bytes);
 	assert_int_equal(bytes.left, 0);
 	wick_model_close(model);
 	free(file);

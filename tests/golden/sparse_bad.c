@@ -127,7 +127,7 @@ static void find_truth(void)
 		assert_int_equal(wick_eval(wick, &id, 1, NULL, NULL, NULL), 0);
 		memcpy(truth + (size_t)i * vocab, wick_logits(wick), vocab * sizeof(float));
 	}
-	hurt_offset = wick->model->layer[HURT_LAYER].bundles.offset + HURT * wick->model->shape.stride;
+	hurt_offset = wick_tensor_at(wick->model, HURT_LAYER, WICK_T_BUNDLES)->offset + HURT * wick->model->shape.stride;
 	never_offset = hurt_offset + wick->model->shape.stride;
 	wick_close(wick);
 }

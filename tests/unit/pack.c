@@ -95,7 +95,7 @@ static void expect_tensor(struct packed *p, const struct wick_tensor *tensor, co
 static void expect_bundles(struct packed *p, uint32_t layer)
 {
 	const struct wick_shape *shape = &p->model->shape;
-	const struct wick_tensor *bundles = &p->model->layer[layer].bundles;
+	const struct wick_tensor *bundles = wick_tensor_at(p->model, layer, WICK_T_BUNDLES);
 	uint32_t width = wick_types[shape->type].block_bytes;
 	uint64_t d_model = shape->d_model, n_ff = shape->n_ff;
 	char name[64];
@@ -121,32 +121,31 @@ static void expect_bundles(struct packed *p, uint32_t layer)
 
 static void expect_layer(struct packed *p, uint32_t i)
 {
-	const struct wick_layer *layer = &p->model->layer[i];
 	const struct {
-		const struct wick_tensor *tensor;
+		enum wick_tensor_id id;
 		const char *source;
 	} pairs[] = {
-		{ &layer->attn_norm, "self_attn_layer_norm.weight" },
-		{ &layer->attn_norm_bias, "self_attn_layer_norm.bias" },
-		{ &layer->ffn_norm, "final_layer_norm.weight" },
-		{ &layer->ffn_norm_bias, "final_layer_norm.bias" },
-		{ &layer->q, "self_attn.q_proj.weight" },
-		{ &layer->q_bias, "self_attn.q_proj.bias" },
-		{ &layer->k, "self_attn.k_proj.weight" },
-		{ &layer->k_bias, "self_attn.k_proj.bias" },
-		{ &layer->v, "self_attn.v_proj.weight" },
-		{ &layer->v_bias, "self_attn.v_proj.bias" },
-		{ &layer->o, "self_attn.out_proj.weight" },
-		{ &layer->o_bias, "self_attn.out_proj.bias" },
-		{ &layer->up_bias, "fc1.bias" },
-		{ &layer->down_bias, "fc2.bias" },
+		{ WICK_T_ATTN_NORM, "self_attn_layer_norm.weight" },
+		{ WICK_T_ATTN_NORM_BIAS, "self_attn_layer_norm.bias" },
+		{ WICK_T_FFN_NORM, "final_layer_norm.weight" },
+		{ WICK_T_FFN_NORM_BIAS, "final_layer_norm.bias" },
+		{ WICK_T_Q, "self_attn.q_proj.weight" },
+		{ WICK_T_Q_BIAS, "self_attn.q_proj.bias" },
+		{ WICK_T_K, "self_attn.k_proj.weight" },
+		{ WICK_T_K_BIAS, "self_attn.k_proj.bias" },
+		{ WICK_T_V, "self_attn.v_proj.weight" },
+		{ WICK_T_V_BIAS, "self_attn.v_proj.bias" },
+		{ WICK_T_O, "self_attn.out_proj.weight" },
+		{ WICK_T_O_BIAS, "self_attn.out_proj.bias" },
+		{ WICK_T_UP_BIAS, "fc1.bias" },
+		{ WICK_T_DOWN_BIAS, "fc2.bias" },
 	};
 
 	for (size_t k = 0; k < WICK_COUNT_OF(pairs); k++) {
 		char source[80];
 
 		snprintf(source, sizeof(source), "layers.%u.%s", i, pairs[k].source);
-		expect_tensor(p, pairs[k].tensor, source, 0);
+		expect_tensor(p, wick_tensor_at(p->model, i, pairs[k].id), source, 0);
 	}
 	expect_bundles(p, i);
 }
@@ -155,17 +154,17 @@ static void expect_model(struct packed *p)
 {
 	const struct wick_model *model = p->model;
 
-	expect_tensor(p, &model->embed, "embed_tokens.weight", 0);
-	expect_tensor(p, &model->position, "embed_positions.weight", 2);
+	expect_tensor(p, wick_tensor_at(model, 0, WICK_T_EMBED), "embed_tokens.weight", 0);
+	expect_tensor(p, wick_tensor_at(model, 0, WICK_T_POSITION), "embed_positions.weight", 2);
 	if (model->shape.project) {
-		expect_tensor(p, &model->project_in, "project_in.weight", 0);
-		expect_tensor(p, &model->project_out, "project_out.weight", 0);
+		expect_tensor(p, wick_tensor_at(model, 0, WICK_T_PROJECT_IN), "project_in.weight", 0);
+		expect_tensor(p, wick_tensor_at(model, 0, WICK_T_PROJECT_OUT), "project_out.weight", 0);
 	}
 	if (model->shape.final_norm) {
-		expect_tensor(p, &model->out_norm, "final_layer_norm.weight", 0);
-		expect_tensor(p, &model->out_norm_bias, "final_layer_norm.bias", 0);
+		expect_tensor(p, wick_tensor_at(model, 0, WICK_T_OUT_NORM), "final_layer_norm.weight", 0);
+		expect_tensor(p, wick_tensor_at(model, 0, WICK_T_OUT_NORM_BIAS), "final_layer_norm.bias", 0);
 	}
-	expect_tensor(p, &model->head, model->shape.tied ? "embed_tokens.weight" : "lm_head.weight", 0);
+	expect_tensor(p, wick_tensor_at(model, 0, WICK_T_HEAD), model->shape.tied ? "embed_tokens.weight" : "lm_head.weight", 0);
 	for (uint32_t i = 0; i < model->shape.layers; i++)
 		expect_layer(p, i);
 }
@@ -212,7 +211,7 @@ static void shapes_from_config(void **state)
 	assert_int_equal(model->shape.type, WICK_F16);
 	assert_true(model->shape.project && model->shape.tied && model->shape.relu && model->shape.bias);
 	assert_false(model->shape.norm_first || model->shape.final_norm);
-	assert_string_equal(model->out_norm.name, "");
+	assert_string_equal(wick_tensor_at(model, 0, WICK_T_OUT_NORM)->name, "");
 	/* f16: 274*40 + 376*72 + 2*72*40 + 2 * (4*72*72 + 2*68*72); f32: 2 * (4*72 + 5*72 + 68) */
 	assert_int_equal(model->shape.source_bytes, 2 * (10960 + 27072 + 5760 + 2 * (20736 + 9792)) + 4 * 2 * 716);
 	wick_model_close(model);
@@ -368,8 +367,8 @@ static void no_biases_no_norm_weights_gelu(void **state)
 	model = open_model(out);
 	assert_false(model->shape.bias || model->shape.norm_affine || model->shape.final_norm || model->shape.relu);
 	assert_true(model->shape.norm_first && model->shape.tied);
-	assert_string_equal(model->layer[0].q_bias.name, "");
-	assert_string_equal(model->layer[0].attn_norm.name, "");
+	assert_string_equal(wick_tensor_at(model, 0, WICK_T_Q_BIAS)->name, "");
+	assert_string_equal(wick_tensor_at(model, 0, WICK_T_ATTN_NORM)->name, "");
 	assert_int_equal(wick_gguf_tensor_count(model->gguf), 2 + 4 + 2 + 1);
 	wick_model_close(model);
 	folder_remove(&source);
@@ -391,9 +390,9 @@ static void larger_than_the_buffers(void **state)
 	p.model = open_model(out);
 	assert_int_equal(wick_checkpoint_open(&p.checkpoint, source.path, &diag), 0);
 	p.file = blob_load(out);
-	expect_tensor(&p, &p.model->position, "embed_positions.weight", 2);
-	expect_tensor(&p, &p.model->embed, "embed_tokens.weight", 0);
-	expect_tensor(&p, &p.model->layer[0].o, "layers.0.self_attn.out_proj.weight", 0);
+	expect_tensor(&p, wick_tensor_at(p.model, 0, WICK_T_POSITION), "embed_positions.weight", 2);
+	expect_tensor(&p, wick_tensor_at(p.model, 0, WICK_T_EMBED), "embed_tokens.weight", 0);
+	expect_tensor(&p, wick_tensor_at(p.model, 0, WICK_T_O), "layers.0.self_attn.out_proj.weight", 0);
 	expect_bundles(&p, 0);
 	wick_model_close(p.model);
 	wick_checkpoint_close(p.checkpoint);

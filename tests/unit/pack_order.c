@@ -4,6 +4,7 @@
 /* A packed model in another order: everything that belongs to a neuron has moved with it, to where the trace says, and
  * nothing else has; whatever the memory; and what goes wrong leaves the source as it was. */
 
+#include "bits.h"
 #include "packing.h"
 
 #include "file.h"
@@ -150,12 +151,14 @@ static void neurons_move_whole(void **state)
 	source = open_model(model_path);
 	ordered = open_model(out_path);
 	for (uint32_t i = 0; i < LAYERS; i++) {
-		const struct wick_layer *a = &source->layer[i], *b = &ordered->layer[i];
+		static const enum wick_tensor_id moving[] = { WICK_T_BUNDLES, WICK_T_UP_BIAS, WICK_T_PRED_OUT, WICK_T_PRED_BIAS };
 
-		moved(&copies.from, &a->bundles, &copies.to, &b->bundles, i, a->bundles.row_bytes);
-		moved(&copies.from, &a->up_bias, &copies.to, &b->up_bias, i, sizeof(float));
-		moved(&copies.from, &a->pred_out, &copies.to, &b->pred_out, i, a->pred_out.row_bytes);
-		moved(&copies.from, &a->pred_bias, &copies.to, &b->pred_bias, i, sizeof(float));
+		for (size_t k = 0; k < WICK_COUNT_OF(moving); k++) {
+			const struct wick_tensor *from = wick_tensor_at(source, i, moving[k]);
+			uint64_t bytes = from->rows == 1 ? sizeof(float) : from->row_bytes;
+
+			moved(&copies.from, from, &copies.to, wick_tensor_at(ordered, i, moving[k]), i, bytes);
+		}
 	}
 	wick_model_each(source, list, &copies);
 	wick_model_each(ordered, compare, &copies);
@@ -384,7 +387,7 @@ static void damaged(void **state)
 	struct wick_diag diag;
 
 	(void)state;
-	blob.bytes[model->layer[1].bundles.offset + 5 * model->shape.stride]++;
+	blob.bytes[wick_tensor_at(model, 1, WICK_T_BUNDLES)->offset + 5 * model->shape.stride]++;
 	folder_write(&folder, "damaged.gguf", blob.bytes, blob.count);
 	assert_int_equal(wick_pack(folder_path(&folder, "damaged.gguf"), out_path, &options, &diag), -EBADMSG);
 	assert_non_null(strstr(diag.text, "blk.1.ffn_bundles"));

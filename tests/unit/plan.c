@@ -40,18 +40,17 @@ static struct wick_tensor matrix(uint64_t rows, uint64_t cols)
 static struct wick_tensor vector(uint64_t cols)
 {
 	return (struct wick_tensor){ .name = "v", .type = WICK_F32, .rows = 1, .cols = cols, .row_bytes = cols * 4,
-		.check_rows = 1 };
+		.check_rows = 1, .vector = true };
 }
 
-static struct wick_layer layer_of(const struct size *size, uint64_t stride)
+static void fill_layer(struct wick_model *model, uint32_t layer, const struct size *size, uint64_t stride)
 {
-	struct wick_tensor square = matrix(size->d_model, size->d_model), one = vector(size->d_model);
-
-	return (struct wick_layer){ .q = square, .k = square, .v = square, .o = square, .attn_norm = one,
-		.attn_norm_bias = one, .ffn_norm = one, .ffn_norm_bias = one, .q_bias = one, .k_bias = one, .v_bias = one,
-		.o_bias = one, .up_bias = vector(size->n_ff), .down_bias = one,
-		.bundles = { .name = "b", .type = WICK_F16, .rows = size->n_ff, .cols = 2 * size->d_model,
-			.row_bytes = stride, .check_rows = 1 } };
+	for (enum wick_tensor_id id = WICK_T_ATTN_NORM; id <= WICK_T_DOWN_BIAS; id++)
+		*wick_tensor_at(model, layer, id) = vector(id == WICK_T_UP_BIAS ? size->n_ff : size->d_model);
+	for (enum wick_tensor_id id = WICK_T_Q; id <= WICK_T_O; id++)
+		*wick_tensor_at(model, layer, id) = matrix(size->d_model, size->d_model);
+	*wick_tensor_at(model, layer, WICK_T_BUNDLES) = (struct wick_tensor){ .name = "b", .type = WICK_F16,
+		.rows = size->n_ff, .cols = 2 * size->d_model, .row_bytes = stride, .check_rows = 1 };
 }
 
 static struct wick_model *model_of(const struct size *size)
@@ -65,14 +64,14 @@ static struct wick_model *model_of(const struct size *size)
 		.vocab = size->vocab, .ctx_max = size->ctx, .norm_first = !project, .final_norm = !project,
 		.project = project, .tied = true, .relu = true, .bundle_parts = 2, .part_bytes = part,
 		.bundle_bytes = 2 * part, .stride = stride, .type = WICK_F16 };
-	model->layer = calloc(size->layers, sizeof(*model->layer));
+	model->tensors = calloc(wick_tensors_count(size->layers), sizeof(*model->tensors));
 	for (uint32_t i = 0; i < size->layers; i++)
-		model->layer[i] = layer_of(size, stride);
-	model->embed = model->head = matrix(size->vocab, size->d_embed);
-	model->position = matrix(size->ctx, size->d_model);
+		fill_layer(model, i, size, stride);
+	*wick_tensor_at(model, 0, WICK_T_EMBED) = *wick_tensor_at(model, 0, WICK_T_HEAD) = matrix(size->vocab, size->d_embed);
+	*wick_tensor_at(model, 0, WICK_T_POSITION) = matrix(size->ctx, size->d_model);
 	if (project) {
-		model->project_in = matrix(size->d_model, size->d_embed);
-		model->project_out = matrix(size->d_embed, size->d_model);
+		*wick_tensor_at(model, 0, WICK_T_PROJECT_IN) = matrix(size->d_model, size->d_embed);
+		*wick_tensor_at(model, 0, WICK_T_PROJECT_OUT) = matrix(size->d_embed, size->d_model);
 	}
 	model->shape.source_bytes = 2ull * ((uint64_t)size->vocab * size->d_embed + (uint64_t)size->ctx * size->d_model +
 		size->layers * (4ull * size->d_model * size->d_model + 2ull * size->d_model * size->n_ff));
@@ -81,7 +80,7 @@ static struct wick_model *model_of(const struct size *size)
 
 static void free_model(struct wick_model *model)
 {
-	free(model->layer);
+	free(model->tensors);
 	free(model);
 }
 

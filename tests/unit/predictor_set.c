@@ -101,11 +101,10 @@ struct score {
 static struct score score_layer(struct opened *o, const struct wick_predictor *predictor, uint32_t layer)
 {
 	const struct wick_shape *shape = &o->model->shape;
-	const struct wick_layer *tensors = &o->model->layer[layer];
-	const uint8_t *bundles = read_tensor(o, &tensors->bundles);
-	const float *bias = (const float *)read_tensor(o, &tensors->up_bias);
-	const float *weight = (const float *)read_tensor(o, &tensors->ffn_norm);
-	const float *offset = (const float *)read_tensor(o, &tensors->ffn_norm_bias);
+	const uint8_t *bundles = read_tensor(o, wick_tensor_at(o->model, layer, WICK_T_BUNDLES));
+	const float *bias = (const float *)read_tensor(o, wick_tensor_at(o->model, layer, WICK_T_UP_BIAS));
+	const float *weight = (const float *)read_tensor(o, wick_tensor_at(o->model, layer, WICK_T_FFN_NORM));
+	const float *offset = (const float *)read_tensor(o, wick_tensor_at(o->model, layer, WICK_T_FFN_NORM_BIAS));
 	struct wick_compute compute = { .kernels = &o->kernels, .pool = o->pool };
 	float *x = malloc(shape->d_model * sizeof(*x)), *up = malloc(shape->d_model * sizeof(*up));
 	float *scratch = malloc(wick_predict_scratch_floats(predictor) * sizeof(*scratch));

@@ -1,0 +1,220 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The table of a packed model's tensors, and what follows from it. */
+
+#include "tensors.h"
+
+#include "bits.h"
+#include "directory.h"
+#include "gguf.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A dimension, and what a model must have for a tensor that is not in all of them. */
+enum { ONE, D_MODEL, D_EMBED, N_FF, VOCAB, CTX, Q_DIM, KV_DIM, BUNDLE, CHECKSUMS };
+enum { BIAS = 1, NORM = 2, PROJECT = 4, FINAL = 8, UNTIED = 16, PREDICTOR = 32 };
+
+#define VECTOR WICK_TENSOR_VECTOR
+#define MATRIX WICK_TENSOR_MATRIX
+
+const struct wick_tensor_entry wick_tensor_table[WICK_T_COUNT] = {
+	[WICK_T_EMBED] = { "token_embd.weight", MATRIX, VOCAB, D_EMBED, 0 },
+	[WICK_T_POSITION] = { "position_embd.weight", MATRIX, CTX, D_MODEL, 0 },
+	[WICK_T_PROJECT_IN] = { "token_embd_in.weight", MATRIX, D_MODEL, D_EMBED, PROJECT },
+	[WICK_T_ATTN_NORM] = { "blk.%u.attn_norm.weight", VECTOR, ONE, D_MODEL, NORM },
+	[WICK_T_ATTN_NORM_BIAS] = { "blk.%u.attn_norm.bias", VECTOR, ONE, D_MODEL, NORM },
+	[WICK_T_FFN_NORM] = { "blk.%u.ffn_norm.weight", VECTOR, ONE, D_MODEL, NORM },
+	[WICK_T_FFN_NORM_BIAS] = { "blk.%u.ffn_norm.bias", VECTOR, ONE, D_MODEL, NORM },
+	[WICK_T_Q_BIAS] = { "blk.%u.attn_q.bias", VECTOR, ONE, Q_DIM, BIAS },
+	[WICK_T_K_BIAS] = { "blk.%u.attn_k.bias", VECTOR, ONE, KV_DIM, BIAS },
+	[WICK_T_V_BIAS] = { "blk.%u.attn_v.bias", VECTOR, ONE, KV_DIM, BIAS },
+	[WICK_T_O_BIAS] = { "blk.%u.attn_output.bias", VECTOR, ONE, D_MODEL, BIAS },
+	[WICK_T_UP_BIAS] = { "blk.%u.ffn_up.bias", VECTOR, ONE, N_FF, BIAS },
+	[WICK_T_DOWN_BIAS] = { "blk.%u.ffn_down.bias", VECTOR, ONE, D_MODEL, BIAS },
+	[WICK_T_Q] = { "blk.%u.attn_q.weight", MATRIX, Q_DIM, D_MODEL, 0 },
+	[WICK_T_K] = { "blk.%u.attn_k.weight", MATRIX, KV_DIM, D_MODEL, 0 },
+	[WICK_T_V] = { "blk.%u.attn_v.weight", MATRIX, KV_DIM, D_MODEL, 0 },
+	[WICK_T_O] = { "blk.%u.attn_output.weight", MATRIX, D_MODEL, Q_DIM, 0 },
+	[WICK_T_BUNDLES] = { "blk.%u.ffn_bundles", WICK_TENSOR_BUNDLES, N_FF, BUNDLE, 0 },
+	[WICK_T_BUNDLE_CRCS] = { "blk.%u.ffn_crc", WICK_TENSOR_BUNDLE_CRCS, ONE, N_FF, 0 },
+	[WICK_T_PRED_OUT] = { "blk.%u.ffn_pred_out.weight", WICK_TENSOR_PREDICTOR, N_FF, D_MODEL, PREDICTOR },
+	[WICK_T_PRED_BIAS] = { "blk.%u.ffn_pred.bias", WICK_TENSOR_PREDICTOR_BIAS, ONE, N_FF, PREDICTOR },
+	[WICK_T_OUT_NORM] = { "output_norm.weight", VECTOR, ONE, D_MODEL, NORM | FINAL },
+	[WICK_T_OUT_NORM_BIAS] = { "output_norm.bias", VECTOR, ONE, D_MODEL, NORM | FINAL },
+	[WICK_T_HEAD] = { "output.weight", MATRIX, VOCAB, D_EMBED, UNTIED },
+	[WICK_T_PROJECT_OUT] = { "token_embd_out.weight", MATRIX, D_EMBED, D_MODEL, PROJECT },
+	[WICK_T_CHECKSUMS] = { "wick.checksums", WICK_TENSOR_CHECKSUMS, ONE, CHECKSUMS, 0 },
+};
+
+static uint64_t dimension(const struct wick_shape *shape, uint8_t which)
+{
+	switch (which) {
+	case D_MODEL:
+		return shape->d_model;
+	case D_EMBED:
+		return shape->d_embed;
+	case N_FF:
+		return shape->n_ff;
+	case VOCAB:
+		return shape->vocab;
+	case CTX:
+		return shape->ctx_max;
+	case Q_DIM:
+		return (uint64_t)shape->heads * shape->head_dim;
+	case KV_DIM:
+		return (uint64_t)shape->kv_heads * shape->head_dim;
+	case BUNDLE:
+		return (uint64_t)shape->bundle_parts * shape->d_model;
+	case CHECKSUMS:
+		return wick_tensors_checksums(shape);
+	default:
+		return 1;
+	}
+}
+
+static bool present(const struct wick_shape *shape, enum wick_tensor_id id)
+{
+	unsigned has = (shape->bias ? BIAS : 0) | (shape->norm_affine ? NORM : 0) | (shape->project ? PROJECT : 0) |
+		       (shape->final_norm ? FINAL : 0) | (shape->tied ? 0 : UNTIED) |
+		       (shape->predictor ? PREDICTOR : 0);
+
+	return (wick_tensor_table[id].needs & ~has) == 0;
+}
+
+/* Tensors [first, last) of one layer, or of the model's parts before and after the layers. */
+static int each_of(const struct wick_shape *shape, unsigned first, unsigned last, uint32_t layer,
+	int (*visit)(enum wick_tensor_id id, uint32_t layer, void *user), void *user)
+{
+	int rc = 0;
+
+	for (unsigned id = first; rc == 0 && id < last; id++)
+		if (present(shape, id))
+			rc = visit(id, layer, user);
+	return rc;
+}
+
+int wick_tensors_each(
+	const struct wick_shape *shape, int (*visit)(enum wick_tensor_id id, uint32_t layer, void *user), void *user)
+{
+	int rc = each_of(shape, 0, WICK_T_ATTN_NORM, 0, visit, user);
+
+	for (uint32_t layer = 0; rc == 0 && layer < shape->layers; layer++)
+		rc = each_of(shape, WICK_T_ATTN_NORM, WICK_T_OUT_NORM, layer, visit, user);
+	return rc ? rc : each_of(shape, WICK_T_OUT_NORM, WICK_T_COUNT, 0, visit, user);
+}
+
+static enum wick_type type_of(enum wick_tensor_kind kind, const struct wick_shape *shape)
+{
+	switch (kind) {
+	case WICK_TENSOR_MATRIX:
+	case WICK_TENSOR_BUNDLES:
+		return shape->type;
+	case WICK_TENSOR_PREDICTOR:
+		return shape->predictor_type;
+	default:
+		return WICK_F32;
+	}
+}
+
+void wick_tensor_describe(
+	struct wick_tensor *tensor, enum wick_tensor_id id, uint32_t layer, const struct wick_shape *shape)
+{
+	const struct wick_tensor_entry *entry = &wick_tensor_table[id];
+
+	memset(tensor, 0, sizeof(*tensor));
+	snprintf(tensor->name, sizeof(tensor->name), entry->name, layer);
+	tensor->type = type_of(entry->kind, shape);
+	tensor->rows = dimension(shape, wick_tensor_table[id].rows);
+	tensor->cols = dimension(shape, wick_tensor_table[id].cols);
+	tensor->row_bytes = wick_type_bytes(tensor->type, tensor->cols);
+	if (entry->kind == WICK_TENSOR_BUNDLES)
+		tensor->row_bytes = shape->stride;
+	tensor->vector = entry->kind == WICK_TENSOR_VECTOR;
+	tensor->check_rows = 1;
+	if (entry->kind == WICK_TENSOR_MATRIX || entry->kind == WICK_TENSOR_PREDICTOR)
+		tensor->check_rows = WICK_CHECK_ROWS;
+}
+
+void wick_tensor_directory(const struct wick_tensor *tensor, enum wick_tensor_id id, uint32_t *ggml_type, uint64_t ne[2])
+{
+	ne[0] = tensor->cols;
+	ne[1] = tensor->rows;
+	switch (wick_tensor_table[id].kind) {
+	case WICK_TENSOR_BUNDLES:
+		*ggml_type = WICK_GGML_I8;
+		ne[0] = tensor->row_bytes;
+		break;
+	case WICK_TENSOR_BUNDLE_CRCS:
+	case WICK_TENSOR_CHECKSUMS:
+		*ggml_type = WICK_GGML_I32;
+		break;
+	default:
+		*ggml_type = wick_directory_type(tensor->type);
+		if (tensor->type == WICK_Q2)
+			ne[0] = tensor->row_bytes;
+	}
+}
+
+bool wick_tensor_is_numbers(enum wick_tensor_id id)
+{
+	return wick_tensor_table[id].kind != WICK_TENSOR_BUNDLE_CRCS && wick_tensor_table[id].kind != WICK_TENSOR_CHECKSUMS;
+}
+
+uint64_t wick_tensor_blocks(const struct wick_tensor *tensor, enum wick_tensor_id id)
+{
+	if (wick_tensor_table[id].kind == WICK_TENSOR_BUNDLES || wick_tensor_table[id].kind == WICK_TENSOR_CHECKSUMS)
+		return 0;
+	return wick_div_up(tensor->rows, tensor->check_rows);
+}
+
+struct sum {
+	const struct wick_shape *shape;
+	uint64_t total;
+};
+
+static int add_blocks(enum wick_tensor_id id, uint32_t layer, void *user)
+{
+	struct sum *sum = user;
+	struct wick_tensor tensor;
+
+	if (id == WICK_T_CHECKSUMS)
+		return 0;
+	wick_tensor_describe(&tensor, id, layer, sum->shape);
+	sum->total += wick_tensor_blocks(&tensor, id);
+	return 0;
+}
+
+uint64_t wick_tensors_checksums(const struct wick_shape *shape)
+{
+	struct sum sum = { shape, 0 };
+
+	wick_tensors_each(shape, add_blocks, &sum);
+	return sum.total + 2;
+}
+
+static bool is_weight(enum wick_tensor_kind kind)
+{
+	return kind == WICK_TENSOR_VECTOR || kind == WICK_TENSOR_MATRIX || kind == WICK_TENSOR_BUNDLES;
+}
+
+static int add_bytes(enum wick_tensor_id id, uint32_t layer, void *user)
+{
+	struct sum *sum = user;
+	struct wick_tensor tensor;
+
+	if (!is_weight(wick_tensor_table[id].kind))
+		return 0;
+	wick_tensor_describe(&tensor, id, layer, sum->shape);
+	sum->total = wick_add(sum->total, wick_mul(tensor.rows, wick_type_bytes(tensor.type, tensor.cols)));
+	return 0;
+}
+
+uint64_t wick_tensors_source_bytes(const struct wick_shape *shape)
+{
+	struct sum sum = { shape, 0 };
+
+	wick_tensors_each(shape, add_bytes, &sum);
+	return sum.total;
+}
