@@ -66,7 +66,8 @@ struct wick_memory {
 struct wick_options {
 	struct wick_memory memory;
 	uint64_t beside_bytes;    /* of that memory, what the caller takes beside the engine */
-	uint32_t ctx;             /* tokens; 0: the smaller of WICK_CTX_DEFAULT and the model's own */
+	uint32_t ctx;             /* tokens; 0: the smaller of WICK_CTX_DEFAULT and the model's own, */
+	uint32_t ctx_enough;      /* and no more than this, which the caller knows to be enough; 0: not known */
 	const char *mode;         /* "dense", "hybrid", "naive", "sparse"; NULL: sparse where possible, else dense */
 	const char *policy;       /* sparse: which neurons stay; NULL: the best: decay */
 	uint32_t window;          /* tokens whose neurons stay; 0: as many as there is room for */
@@ -115,6 +116,7 @@ struct wick_plan {
 	uint64_t source_bytes;     /* the unpadded weights: what a percentage is of */
 	uint64_t minimum_bytes;    /* the smallest budget that works with these options */
 	uint64_t whole_bytes;      /* the budget at which nothing is swept */
+	uint64_t free_bytes;       /* of memory, for a new process, when the plan was made; 0: not known */
 	uint32_t ctx;              /* tokens */
 	uint32_t threads;
 	uint32_t unit_count;       /* staging buffers */

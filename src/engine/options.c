@@ -76,6 +76,14 @@ static int check_sparse(
 	return 0;
 }
 
+/* The KV cache is as long as the context, whether or not it is used. */
+static uint32_t default_ctx(const struct wick_options *options, uint32_t ctx_max)
+{
+	uint32_t ctx = WICK_MIN(WICK_CTX_DEFAULT, ctx_max);
+
+	return options->ctx_enough ? WICK_MIN(options->ctx_enough, ctx) : ctx;
+}
+
 static int check_range(const char *what, uint64_t value, uint64_t least, uint64_t most, struct wick_diag *diag)
 {
 	if (value >= least && value <= most)
@@ -109,7 +117,7 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 
 	*settings = (struct wick_settings){ .io = options->io, .buffered = options->buffered, .no_verify = options->no_verify,
 		.all_logits = options->all_logits, .measure = options->measure, .cpu_mask = options->cpu_mask, .numa = options->numa,
-		.ctx = options->ctx ? options->ctx : WICK_MIN(WICK_CTX_DEFAULT, ctx_max),
+		.ctx = options->ctx ? options->ctx : default_ctx(options, ctx_max),
 		.threads = options->threads ? options->threads : allowed_cpus(),
 		.queue_depth = options->queue_depth ? options->queue_depth : DEPTH_DEFAULT,
 		.depth_given = options->queue_depth,

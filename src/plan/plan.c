@@ -251,7 +251,8 @@ static void fixed_costs(struct planner *planner, struct wick_plan *plan)
 	const struct wick_shape *shape = &input->model->shape;
 
 	*plan = (struct wick_plan){ .process_bytes = input->process_bytes, .metadata_bytes = input->metadata_bytes,
-		.source_bytes = shape->source_bytes, .ctx = input->size.ctx, .threads = input->size.threads };
+		.source_bytes = shape->source_bytes, .free_bytes = input->free_bytes, .ctx = input->size.ctx,
+		.threads = input->size.threads };
 	plan->vector_bytes = wick_vectors_bytes(input->model);
 	plan->kv_bytes = wick_kv_bytes(shape, input->size.ctx);
 	plan->activation_bytes = wick_forward_bytes(shape, &input->size) + wick_sampler_bytes(shape->vocab);

@@ -87,8 +87,8 @@ static const struct {
 #define MEMBER(name) { #name, offsetof(struct wick_plan, name), sizeof(((struct wick_plan *)0)->name) == 8 }
 	MEMBER(budget_bytes), MEMBER(total_bytes), MEMBER(process_bytes), MEMBER(metadata_bytes), MEMBER(vector_bytes),
 	MEMBER(kv_bytes), MEMBER(activation_bytes), MEMBER(staging_bytes), MEMBER(resident_bytes), MEMBER(swept_bytes),
-	MEMBER(weight_bytes), MEMBER(source_bytes), MEMBER(minimum_bytes), MEMBER(whole_bytes), MEMBER(ctx),
-	MEMBER(threads), MEMBER(unit_count), MEMBER(unit_bytes), MEMBER(predictor_bytes), MEMBER(cache_bytes),
+	MEMBER(weight_bytes), MEMBER(source_bytes), MEMBER(minimum_bytes), MEMBER(whole_bytes), MEMBER(free_bytes),
+	MEMBER(ctx),	MEMBER(threads), MEMBER(unit_count), MEMBER(unit_bytes), MEMBER(predictor_bytes), MEMBER(cache_bytes),
 	MEMBER(drawn_bytes), MEMBER(cache_rows), MEMBER(window),
 #undef MEMBER
 };

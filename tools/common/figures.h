@@ -22,6 +22,9 @@ struct run_figures {
  * what is resident, the cache, pages and nodes, how flash is read, the drive's profile, and what computes. */
 void print_start(const struct wick_report *report, const struct wick_plan *plan, bool verbose, FILE *out);
 
+/* "NAME: 23.5 GB, less than the budget", where free memory is less. */
+void print_free(const char *name, const struct wick_plan *plan, FILE *out);
+
 /* The prompt's time, the text's, what came off flash, and the peak of memory. verbose: also how many neurons. */
 void print_figures(const struct run_figures *run, const struct wick_plan *plan, bool verbose, FILE *out);
 

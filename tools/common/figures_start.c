@@ -51,10 +51,21 @@ static void print_budget(const struct wick_plan *plan, FILE *out)
 	int decimals = process < 0.95 ? 2 : 1;
 	double steps = pow(10, decimals);
 
+	if (process * steps < 0.5) {
+		fprintf(out, "memory  %s: %s for the process, the rest for weights, KV cache and buffers\n", BYTES(plan->budget_bytes),
+			BYTES(plan->process_bytes));
+		return;
+	}
 	budget = round(budget * steps) / steps;
 	process = round(process * steps) / steps;
 	fprintf(out, "memory  %.*f %s = %.*f for the process + %.*f for weights, KV cache and buffers\n", decimals, budget, unit.name,
 		decimals, process, decimals, budget - process);
+}
+
+void print_free(const char *name, const struct wick_plan *plan, FILE *out)
+{
+	if (plan->free_bytes && plan->budget_bytes > plan->free_bytes)
+		fprintf(out, "%s: %s, less than the budget\n", name, BYTES(plan->free_bytes));
 }
 
 /* What of the model is in memory, and in which pages. */
@@ -66,6 +77,7 @@ static void print_resident(const struct wick_report *report, const struct wick_p
 	if (plan->drawn_bytes)
 		fprintf(out, "        %u neurons of each layer cached, %s of %s\n", plan->cache_rows, BYTES(plan->cache_bytes),
 			BYTES(plan->drawn_bytes));
+	fprintf(out, "        KV cache for %u tokens of context, %s\n", plan->ctx, BYTES(plan->kv_bytes));
 	fprintf(out, "        %s; %s\n", report->pages, report->numa);
 }
 
@@ -110,6 +122,8 @@ void print_start(const struct wick_report *report, const struct wick_plan *plan,
 	print_budget(plan, out);
 	if (*report->limit)
 		fprintf(out, "        %s\n", report->limit);
+	else
+		print_free("        free memory", plan, out);
 	if (verbose)
 		print_resident(report, plan, out);
 	print_reading(plan, out);

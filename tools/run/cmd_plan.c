@@ -47,7 +47,7 @@ static int print_json(const struct wick_plan *plan, FILE *out)
 	return rc;
 }
 
-/* "staging      242 kB  2 buffers of 98.3 kB, where what is read lands"; nothing of what there is nothing of */
+/* "staging      242 kB  2 buffers of 98.3 kB, for weights on their way"; no line for what takes nothing */
 __attribute__((format(printf, 4, 5))) static void print_part(
 	const char *name, uint64_t bytes, FILE *out, const char *note, ...)
 {
@@ -64,19 +64,22 @@ __attribute__((format(printf, 4, 5))) static void print_part(
 
 static void print_memory(const struct wick_plan *plan, FILE *out)
 {
-	fprintf(out, "Of a budget of %s, %s are taken:\n\n", BYTES(plan->budget_bytes), BYTES(plan->total_bytes));
+	fprintf(out, "Of a budget of %s, %s are taken:\n", BYTES(plan->budget_bytes), BYTES(plan->total_bytes));
+	print_free("Free memory", plan, out);
+	fputc('\n', out);
 	print_part("process", plan->process_bytes, out, "code, libraries, buffers of OpenBLAS");
 	print_part("metadata", plan->metadata_bytes, out, "tokenizer, checksums, directory of the file");
-	print_part("KV cache", plan->kv_bytes, out, "of %u tokens of context (--ctx)", plan->ctx);
+	print_part("KV cache", plan->kv_bytes, out, "for %u tokens of context%s", plan->ctx,
+		engine_options.ctx ? " (--ctx)" : "; a run takes what it needs");
 	print_part("activations", plan->activation_bytes, out, "of a batch, logits included; threads: %u",
 		plan->threads);
-	print_part("staging", plan->staging_bytes, out, "%u buffers of %s, where what is read lands", plan->unit_count,
+	print_part("staging", plan->staging_bytes, out, "%u buffers of %s, for weights on their way", plan->unit_count,
 		BYTES(plan->unit_bytes));
 	print_part("vectors", plan->vector_bytes, out, "norms and biases");
-	print_part("weights", plan->resident_bytes, out, "stay, of %s", BYTES(plan->weight_bytes));
-	print_part("predictors", plan->predictor_bytes, out, "say which neurons a token needs");
-	print_part("neurons", plan->cache_bytes, out, "%u of each layer's stay", plan->cache_rows);
-	fprintf(out, "\nThe least that works is %s; with %s all weights stay.\n", BYTES(plan->minimum_bytes),
+	print_part("weights", plan->resident_bytes, out, "resident, of %s", BYTES(plan->weight_bytes));
+	print_part("predictors", plan->predictor_bytes, out, "which neurons a token needs");
+	print_part("neurons", plan->cache_bytes, out, "a cache of %u for each layer", plan->cache_rows);
+	fprintf(out, "\nThe least that works is %s; with %s all weights fit.\n", BYTES(plan->minimum_bytes),
 		BYTES(plan->whole_bytes));
 }
 
@@ -85,10 +88,10 @@ static void print_reading(const struct wick_plan *plan, FILE *out)
 	if (plan->swept_bytes)
 		fprintf(out, "%s of weights are read for every token.\n", BYTES(plan->swept_bytes));
 	if (plan->drawn_bytes)
-		fprintf(out, "Of %s of neurons, those that a token needs and that are absent are read.\n",
+		fprintf(out, "Of %s of neurons, those that a token needs are read, unless cached.\n",
 			BYTES(plan->drawn_bytes));
 	if (!plan->swept_bytes && !plan->drawn_bytes)
-		fprintf(out, "All weights stay: nothing is read.\n");
+		fprintf(out, "All weights fit: nothing is read.\n");
 }
 
 static void print_prediction(const struct wick_plan *plan, FILE *out)

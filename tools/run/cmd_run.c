@@ -24,6 +24,7 @@ static uint64_t seed;
 static bool as_json, verbose;
 
 #define NO_SEED UINT64_MAX
+#define TOKENS_IN_FRONT 16 /* of a text, by its tokenizer: more than any has */
 
 static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Text:" },
@@ -33,6 +34,8 @@ static const struct opt options[] = {
 			"where text is piped in and neither -p nor -f is given" },
 	{ OPT_COUNT, 'n', .name = "tokens", .value = "N", .into.count = &generate.tokens,
 		.help = "tokens to write, at most (256)" },
+	{ OPT_COUNT, .name = "ctx", .value = "N", .into.count = &engine_options.ctx, .min = 1, .max = UINT32_MAX,
+		.help = "tokens of context (as many as prompt and -n may need, at most 2048 and the model's own)" },
 	{ OPT_NUMBER, .name = "temp", .value = "T", .into.number = &generate.sampling.temp,
 		.help = "temperature: 0 always takes the likeliest token (0.8)" },
 	{ OPT_NUMBER, .name = "top-p", .value = "P", .into.number = &generate.sampling.top_p, .max = 1,
@@ -139,6 +142,14 @@ static int run_open(struct wick *wick, const struct prompt *prompt, struct wick_
 	return rc;
 }
 
+/* Tokens of context that a prompt and its text can take at most, as every token is at least a byte. 0: no limit. */
+static uint32_t enough_ctx(const struct prompt *prompt)
+{
+	uint64_t most = prompt->bytes + (uint64_t)generate.tokens + TOKENS_IN_FRONT;
+
+	return most < UINT32_MAX ? (uint32_t)most : 0;
+}
+
 static int run(struct wick_diag *diag)
 {
 	struct prompt prompt;
@@ -150,6 +161,7 @@ static int run(struct wick_diag *diag)
 	choose_seed();
 	interrupt_catch();
 	engine_options.all_logits = logits_path;
+	engine_options.ctx_enough = enough_ctx(&prompt);
 	generate_heed(&engine_options);
 	rc = engine_open(&wick, model_path, &engine_options, diag);
 	if (!rc) {

@@ -67,7 +67,7 @@ wick pack synthetic:opt-125m --type q4_0 -o model.gguf 2>/dev/null
 page=$(getconf PAGESIZE)
 whole=$(wick plan model.gguf --memory 512M --threads 1 --json | sed -n 's/.*"total_bytes": \([0-9]*\),/\1/p')
 less=$(((whole / page - 1) * page))
-within $less $run --memory 512M >text 2>said
+within $less $run --ctx 2048 --memory 512M >text 2>said
 echo "less than the plan: exit $?"
 sed 's/[0-9.]* MiB/N MiB/g; s/--memory [0-9]*/--memory N/' said
 wick plan model.gguf --memory $(sed -n 's/.*--memory \([0-9]*\) .*/\1/p' said) >text 2>&1
