@@ -32,13 +32,20 @@ static inline void accumulate(
 			if (h[k] != 0)                                                                              \
 				accumulate(wick_decode_##type, WICK_##TYPE, y,                                      \
 					(const uint8_t *)w + (index ? index[k] : k) * stride, h[k], cols);          \
+	}                                                                                                           \
+                                                                                                                    \
+	static void accumulate_batch_##type(const struct wick_accumulate *job)                                      \
+	{                                                                                                           \
+		wick_accumulate_alone(job, accumulate_rows_##type);                                                 \
 	}
 
 WICK_EACH_TYPE(ACCUMULATE)
 
 void wick_kernels_ffn_c(struct wick_kernels *kernels)
 {
-#define ENTRY(TYPE, type) kernels->accumulate_rows[WICK_##TYPE] = accumulate_rows_##type;
+#define ENTRY(TYPE, type)                                                \
+	kernels->accumulate_rows[WICK_##TYPE] = accumulate_rows_##type; \
+	kernels->accumulate_batch[WICK_##TYPE] = accumulate_batch_##type;
 	WICK_EACH_TYPE(ENTRY)
 #undef ENTRY
 }

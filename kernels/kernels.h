@@ -7,13 +7,14 @@
  * Contracts that hold for every instruction set:
  *   - a result depends on the arguments alone, never on alignment, on threads or on how a caller cuts the work by rows
  *     (or, for accumulate_*, by columns in multiples of the type's tile): so a caller may cut as it likes, and a row
- *     gives the same bits in matvec, in matvec_rows and in matmul, whatever else is computed with it;
- *   - accumulate_rows, conversions, rope, relu, gelu, add and crc32c give the same bits in every set; the others may differ
+ *     gives the same bits in matvec, in matvec_rows and in matmul, whatever else is computed with it, and so does
+ *     a sum in accumulate_rows and accumulate_batch;
+ *   - accumulate_*, conversions, rope, relu, gelu, add and crc32c give the same bits in every set; the others may differ
  *     between sets in their last bits (only one is in use in a process), by no more than docs/kernels.md derives: in a
  *     dot product no term passes more than 4 roundings for each WICK_COLUMN_TILE columns and 12 more;
  *   - cols is a multiple of the type's block; lengths may be 0; pointers need no more than their element's alignment
  *     (weights: none at all), and nothing outside of the arrays is read;
- *   - infinities and NaN go where IEEE 754 takes them: none is hidden, but for rows skipped by accumulate_rows;
+ *   - infinities and NaN go where IEEE 754 takes them: none is hidden, but for rows skipped by accumulate_*;
  *   - inputs and outputs do not overlap unless a line says so.
  */
 
@@ -60,6 +61,26 @@ static inline size_t wick_matmul_scratch_floats(size_t cols)
 	return least > WICK_MATMUL_SCRATCH_FLOATS ? least : WICK_MATMUL_SCRATCH_FLOATS;
 }
 
+#define WICK_ACCUMULATE_ROWS 48 /* taken at a time by accumulate_batch */
+
+/* Rows accumulated for a batch: y[i][c] += sum_k h[i][k] * w[index[k]][c], i < m, k < count, c < cols. */
+struct wick_accumulate {
+	float *y; /* (m, ldy) */
+	size_t ldy;
+	const void *w; /* rows of the kernel's type, `stride` bytes apart; the first of `cols` columns */
+	size_t stride;
+	const uint32_t *index; /* (count); NULL: rows 0..count-1 */
+	const float *h;        /* (m, ldh) */
+	size_t ldh;
+	size_t m, count, cols;
+	float *scratch; /* wick_accumulate_scratch_floats(m), at a multiple of 8 bytes */
+};
+
+static inline size_t wick_accumulate_scratch_floats(size_t m)
+{
+	return WICK_ACCUMULATE_ROWS * WICK_COLUMN_TILE_MAX + 2 * m;
+}
+
 struct wick_kernels {
 	const char *name; /* of what is in use: "c", "sse42", "avx2", "avx512", "avx512vnni", "neon", "neondot" */
 
@@ -82,6 +103,9 @@ struct wick_kernels {
 	void (*accumulate_rows[WICK_TYPE_COUNT])(
 		float *y, const void *w, size_t stride, const uint32_t *index, const float *h, size_t count,
 		size_t cols);
+
+	/* Each y is, to the bit, what accumulate_rows makes of it with its h alone. */
+	void (*accumulate_batch[WICK_TYPE_COUNT])(const struct wick_accumulate *job);
 
 	/* To float is exact; where a type takes a minimum off, that difference is rounded once. From float f16 and bf16
 	 * are nearest, ties to even; blocks of 32 are, byte for byte, what other writers of GGUF make of finite numbers

@@ -195,6 +195,22 @@ static inline void wick_matmul_alone(const struct wick_matmul *job, wick_matvec_
 		matvec(job->y + i * job->ldy, job->w, job->stride, job->packed + i * job->cols, job->rows, job->cols);
 }
 
+typedef void wick_accumulate_fn(float *y, const void *w, size_t stride, const uint32_t *index, const float *h, size_t count,
+	size_t cols);
+
+/* One y after the other, by as many rows as stay in a cache meanwhile. */
+static inline void wick_accumulate_alone(const struct wick_accumulate *job, wick_accumulate_fn *accumulate_rows)
+{
+	for (size_t first = 0, rows; first < job->count; first += rows) {
+		const uint8_t *w = (const uint8_t *)job->w + (job->index ? 0 : first * job->stride);
+
+		rows = WICK_MIN(job->count - first, (size_t)WICK_ACCUMULATE_ROWS);
+		for (size_t i = 0; i < job->m; i++)
+			accumulate_rows(job->y + i * job->ldy, w, job->stride, job->index ? job->index + first : NULL,
+				job->h + i * job->ldh + first, rows, job->cols);
+	}
+}
+
 /* In place. The largest is taken off first, so that no exponential overflows. */
 static inline void wick_softmax(float *x, size_t count)
 {

@@ -278,6 +278,7 @@ static inline vec dot_q2(vec sum, const uint8_t *blocks, const struct x_q2 *x, c
 	return sum;
 }
 
+#include "../vector/accumulate.h"
 #include "../vector/attend.h"
 #include "../vector/convert.h"
 #include "../vector/matmul.h"
@@ -288,6 +289,7 @@ static void set_all(struct wick_kernels *kernels)
 	set_matvec(kernels);
 	set_matmul(kernels);
 	set_ffn(kernels);
+	set_accumulate(kernels);
 	set_convert(kernels);
 	set_softmax(kernels);
 	set_norm(kernels);

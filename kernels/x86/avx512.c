@@ -235,6 +235,7 @@ static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, f
 	return vec_fma(vec_set(step), _mm512_zextps256_ps512(_mm256_cvtepi32_ps(block_q2(block, x))), sum);
 }
 
+#include "../vector/accumulate.h"
 #include "../vector/attend.h"
 #include "../vector/convert.h"
 #include "../vector/matmul.h"
@@ -245,6 +246,7 @@ static void set_all(struct wick_kernels *kernels)
 	set_matvec(kernels);
 	set_matmul(kernels);
 	set_ffn(kernels);
+	set_accumulate(kernels);
 	set_convert(kernels);
 	set_softmax(kernels);
 	set_norm(kernels);

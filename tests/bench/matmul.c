@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* A matrix times a batch: GF/s of each type's matmul beside OpenBLAS's SGEMM of the same shape, one thread.
+/* A matrix times a batch: GF/s of each type's matmul beside OpenBLAS's SGEMM of the same shape, one thread; then of
+ * accumulate_batch, with all h and with one of eight that is not zero, as if it had multiplied them all.
  *
  *     bench-matmul [--cpumask MASK] [--rounds N] [--type NAME] [M ROWS COLS]
  *
@@ -63,6 +64,48 @@ static double matmul_seconds(struct bench *bench, enum wick_type type)
 	return now_s() - began;
 }
 
+/* y (m, cols) = h (m, rows) * w (rows, cols); h lies in y's place of the other product. */
+static double blas_down_seconds(struct bench *bench)
+{
+	double began = now_s();
+
+	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)bench->m, (int)bench->cols, (int)bench->rows, 1, bench->y,
+		(int)bench->rows, bench->w, (int)bench->cols, 0, bench->x, (int)bench->cols);
+	return now_s() - began;
+}
+
+static double accumulate_seconds(struct bench *bench, enum wick_type type)
+{
+	struct wick_accumulate job = { .y = bench->x, .ldy = bench->cols, .w = bench->typed,
+		.stride = (size_t)wick_type_bytes(type, bench->cols), .h = bench->y, .ldh = bench->rows, .m = bench->m,
+		.count = bench->rows, .cols = bench->cols, .scratch = bench->scratch };
+	double began = now_s();
+
+	memset(bench->x, 0, bench->m * bench->cols * sizeof(float));
+	bench->kernels.accumulate_batch[type](&job);
+	return now_s() - began;
+}
+
+static void compare_down(struct bench *bench, enum wick_type type, unsigned of)
+{
+	double blas[ROUNDS_MAX], ours[ROUNDS_MAX], ratio[ROUNDS_MAX];
+	double work = 2e-9 * (double)bench->m * (double)bench->rows * (double)bench->cols;
+	uint32_t random = 1;
+
+	for (size_t i = 0; i < bench->m * bench->rows; i++) {
+		random = random * 1664525 + 1013904223;
+		bench->y[i] = (random >> 16) % of ? 0 : 0.5f;
+	}
+	for (unsigned i = 0; i < bench->rounds; i++) {
+		blas[i] = blas_down_seconds(bench);
+		ours[i] = accumulate_seconds(bench, type);
+		ratio[i] = blas[i] / ours[i];
+	}
+	printf("%-5s down, 1 of %u: %7.1f GF/s, OpenBLAS %7.1f: %.2f of its rate\n", wick_types[type].name, of,
+		work / wick_median(ours, bench->rounds), work / wick_median(blas, bench->rounds),
+		wick_median(ratio, bench->rounds));
+}
+
 static void compare(struct bench *bench, enum wick_type type)
 {
 	double blas[ROUNDS_MAX], ours[ROUNDS_MAX], ratio[ROUNDS_MAX];
@@ -98,7 +141,7 @@ static void prepare(struct bench *bench)
 	bench->y = numbers(bench->m * bench->rows);
 	bench->w = numbers(bench->rows * bench->cols);
 	bench->packed = numbers(wick_packed_floats(bench->m, bench->cols));
-	bench->scratch = numbers(wick_matmul_scratch_floats(bench->cols));
+	bench->scratch = numbers(wick_matmul_scratch_floats(bench->cols) + wick_accumulate_scratch_floats(bench->m));
 	bench->typed = (uint8_t *)numbers(bench->rows * bench->cols);
 }
 
@@ -128,8 +171,11 @@ int main(int argc, char **argv)
 	prepare(&bench);
 	printf("%s, OpenBLAS %s\n", bench.kernels.name, openblas_get_corename());
 	for (unsigned type = 0; type < WICK_WEIGHT_TYPES; type++)
-		if (!only || !strcmp(only, wick_types[type].name))
+		if (!only || !strcmp(only, wick_types[type].name)) {
 			compare(&bench, type);
+			compare_down(&bench, type, 1);
+			compare_down(&bench, type, 8);
+		}
 	free(bench.x);
 	free(bench.y);
 	free(bench.w);

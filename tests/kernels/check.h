@@ -85,6 +85,7 @@ void check_convert(struct check *check);
 void check_matvec(struct check *check);
 void check_matmul(struct check *check);
 void check_ffn(struct check *check);
+void check_accumulate(struct check *check);
 void check_norm(struct check *check);
 void check_act(struct check *check);
 void check_rope(struct check *check);

@@ -44,6 +44,7 @@ static const struct family {
 	{ "matvec", check_matvec },
 	{ "matmul", check_matmul },
 	{ "ffn", check_ffn },
+	{ "batch", check_accumulate },
 	{ "norm", check_norm },
 	{ "act", check_act },
 	{ "rope", check_rope },
