@@ -3,15 +3,13 @@
 
 /* The cheapest extents (see extent.h).
  *
- * Let cost(i) be the least that the first i wanted bundles can cost. The extent that ends with bundle i - 1 begins with
- * some bundle j, and costs one read and the bytes from j to i - 1:
+ * Let cost(i) be the least that the first i wanted bundles can cost. The last extent of the cheapest way ends with bundle
+ * i - 1 and begins with some bundle j, and what lies before it is read in the cheapest way, too:
  *
- *     cost(i) = min over j of  cost(j) + us_per_read + us_per_bundle * (id(i - 1) + 1 - id(j))
- *             = us_per_read + us_per_bundle * (id(i - 1) + 1) + min over j of head(j)
- *     head(j) = cost(j) - us_per_bundle * id(j)
+ *     cost(i) = min over j of  cost(j) + price(bytes from j to i - 1)
  *
- * What is allowed for j (chunk, iovecs, gaps that fit the scratch area) is a window whose ends only move forward, so
- * the minimum is kept in the queue of candidates that every later one is dearer than, as for any sliding window.
+ * What is allowed for j (chunk, iovecs, gaps that fit the scratch area) is a window whose ends only move forward. All of
+ * it is tried: the price is any curve, so nothing short of that finds the minimum.
  */
 
 #include "extent.h"
@@ -20,6 +18,8 @@
 #include "check.h"
 #include "heap.h"
 #include "io.h"
+
+#include <math.h>
 
 static bool is_below(const void *of, uint32_t i, uint32_t j)
 {
@@ -57,23 +57,65 @@ static uint32_t iovecs_of(const struct wick_wanted *wanted, uint32_t k)
 	return wanted[k].row != wanted[k - 1].row + 1;
 }
 
-/* head(j) of the essay above. */
-static double head_us(const double *cost_us, double us_per_bundle, const struct wick_wanted *wanted, uint32_t j)
+/* A stretch of the price between two points, or beyond all: what a read of up to so many bytes costs. */
+struct stretch {
+	uint64_t bytes_to;
+	double us, us_per_byte; /* us: of none, going back on the same line */
+};
+
+/* Fills stretches (WICK_EXTENT_POINTS + 1) in ascending order, the last without an end. */
+static void stretch_price(const struct wick_extent_price *price, struct stretch *stretches)
 {
-	return cost_us[j] - us_per_bundle * wanted[j].bundle;
+	const unsigned last = price->count - 1;
+
+	wick_assert(price->count >= 1 && price->count <= WICK_EXTENT_POINTS && price->bytes[0]);
+	stretches[0] = (struct stretch){ price->bytes[0], price->us[0], 0 };
+	for (unsigned i = 1; i <= last; i++) {
+		double slope = (price->us[i] - price->us[i - 1]) / (double)(price->bytes[i] - price->bytes[i - 1]);
+
+		stretches[i] = (struct stretch){ price->bytes[i], price->us[i] - slope * (double)price->bytes[i], slope };
+	}
+	stretches[last + 1] = (struct stretch){ UINT64_MAX, 0, price->us[last] / (double)price->bytes[last] };
+}
+
+static double stretch_us(const struct stretch *stretch, uint64_t bytes)
+{
+	return stretch->us + stretch->us_per_byte * (double)bytes;
+}
+
+/* Where the extent that ends with wanted `last` best begins, from wanted `left` on. Among equals the longest: it is the
+ * fewest reads. Sets what all up to there cost. */
+static uint32_t choose_begin(const struct stretch *stretch, uint64_t stride, const struct wick_wanted *wanted,
+	uint32_t left, uint32_t last, double *cost_us)
+{
+	uint32_t best = last;
+
+	cost_us[last + 1] = INFINITY;
+	for (uint32_t j = last + 1; j-- > left;) {
+		const uint64_t bytes = (wanted[last].bundle - wanted[j].bundle + 1) * stride;
+		double us;
+
+		while (bytes > stretch->bytes_to)
+			stretch++;
+		us = cost_us[j] + stretch_us(stretch, bytes);
+		if (us <= cost_us[last + 1]) {
+			cost_us[last + 1] = us;
+			best = j;
+		}
+	}
+	return best;
 }
 
 /* Fills arrays->begin: the extent that ends with wanted i - 1 best begins with wanted begin[i]. */
 static void choose(const struct wick_extent_layout *layout, const struct wick_extent_price *price,
 	const struct wick_wanted *wanted, uint32_t count, const struct wick_extent_arrays *arrays)
 {
-	const double us_per_bundle = price->us_per_byte * (double)layout->stride;
 	const uint64_t chunk = layout->chunk_bytes / layout->stride, gap_max = layout->scratch_bytes / layout->stride;
-	double *cost = arrays->cost_us;
-	uint32_t *queue = arrays->candidates, head = 0, tail = 0;
+	struct stretch stretches[WICK_EXTENT_POINTS + 1];
 	uint32_t left = 0, iovecs = 1; /* the window's first, and what an extent from there would need */
 
-	cost[0] = 0;
+	stretch_price(price, stretches);
+	arrays->cost_us[0] = 0;
 	for (uint32_t last = 0; last < count; last++) {
 		if (last > left)
 			iovecs += iovecs_of(wanted, last);
@@ -83,15 +125,7 @@ static void choose(const struct wick_extent_layout *layout, const struct wick_ex
 		}
 		for (; wanted[last].bundle - wanted[left].bundle >= chunk || iovecs > WICK_IO_IOV_MAX; left++)
 			iovecs -= iovecs_of(wanted, left + 1);
-		while (head < tail && queue[head] < left)
-			head++;
-		while (head < tail && head_us(cost, us_per_bundle, wanted, queue[tail - 1]) >
-			head_us(cost, us_per_bundle, wanted, last))
-			tail--;
-		queue[tail++] = last;
-		arrays->begin[last + 1] = queue[head];
-		cost[last + 1] = head_us(cost, us_per_bundle, wanted, queue[head]) + price->us_per_read +
-			us_per_bundle * ((double)wanted[last].bundle + 1);
+		arrays->begin[last + 1] = choose_begin(stretches, layout->stride, wanted, left, last, arrays->cost_us);
 	}
 }
 
@@ -141,12 +175,22 @@ uint32_t wick_extent_plan(const struct wick_extent_layout *layout, const struct 
 	return planned;
 }
 
+double wick_extent_read_us(const struct wick_extent_price *price, uint64_t bytes)
+{
+	struct stretch stretches[WICK_EXTENT_POINTS + 1], *stretch = stretches;
+
+	stretch_price(price, stretches);
+	while (bytes > stretch->bytes_to)
+		stretch++;
+	return stretch_us(stretch, bytes);
+}
+
 double wick_extent_cost_us(const struct wick_extent *extents, uint32_t count, uint64_t stride,
 	const struct wick_extent_price *price)
 {
 	double us = 0;
 
 	for (uint32_t e = 0; e < count; e++)
-		us += price->us_per_read + price->us_per_byte * (double)(extents[e].count * stride);
+		us += wick_extent_read_us(price, extents[e].count * stride);
 	return us;
 }

@@ -14,16 +14,20 @@
  *     iovecs      rows 7-8, scratch, row 0;     row 4
  *
  * Of all ways to cut the wanted bundles into extents, the one planned is the cheapest by the price given, so it is
- * never dearer than reading every bundle alone. It takes time proportional to the number of bundles wanted.
+ * never dearer than reading every bundle alone. It takes time proportional to the number of bundles wanted, times those
+ * of them that one extent may bring.
  */
 
 #include <stdint.h>
 #include <sys/uio.h>
 
-/* What a read costs on this drive at the depth in use, neither negative. */
+/* What a read costs on this drive, among others at the depth in use: a curve that goes straight from point to point. A
+ * shorter read costs as much as the first point's, a longer one in proportion to the last point's. */
+#define WICK_EXTENT_POINTS 16
 struct wick_extent_price {
-	double us_per_read;
-	double us_per_byte;
+	unsigned count;                     /* of points, 1 at least */
+	uint64_t bytes[WICK_EXTENT_POINTS]; /* ascending, from 1 on */
+	double us[WICK_EXTENT_POINTS];      /* none negative */
 };
 
 struct wick_extent_layout {
@@ -56,7 +60,6 @@ struct wick_extent_arrays {
 	struct iovec *iov;           /* (2 n) */
 	double *cost_us;             /* (n + 1) */
 	uint32_t *begin;             /* (n + 1) */
-	uint32_t *candidates;        /* (n) */
 };
 
 /* Puts wanted bundles in ascending order, in place. */
@@ -65,6 +68,8 @@ void wick_extent_sort(struct wick_wanted *wanted, uint32_t count);
 /* Plans the reads for `count` wanted bundles in strictly ascending order. Returns how many extents there are. */
 uint32_t wick_extent_plan(const struct wick_extent_layout *layout, const struct wick_extent_price *price,
 	const struct wick_wanted *wanted, uint32_t count, const struct wick_extent_arrays *arrays);
+
+double wick_extent_read_us(const struct wick_extent_price *price, uint64_t bytes);
 
 /* What the extents cost by the price. */
 double wick_extent_cost_us(const struct wick_extent *extents, uint32_t count, uint64_t stride,

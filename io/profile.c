@@ -12,7 +12,6 @@
 #include <inttypes.h>
 #include <math.h>
 
-#define PRICE_POINTS 65
 #define US_MIN 1e-6 /* a picosecond: no read is that fast, and 1 / us is still a number */
 #define US_MAX 1e12 /* eleven days: no read takes that long */
 
@@ -186,31 +185,17 @@ double wick_profile_read_us(const struct wick_profile *profile, uint64_t bytes, 
 	return look_up(profile, profile->turn_us, bytes, known) / known;
 }
 
-/* Least squares of the proportional error at sizes spaced evenly by magnitude: minimises sum(((a + b x) / y - 1)^2). */
-struct wick_extent_price wick_profile_price(const struct wick_profile *profile, uint64_t bytes_min, uint64_t bytes_max,
-	uint32_t depth)
+struct wick_extent_price wick_profile_price(const struct wick_profile *profile, uint32_t depth)
 {
-	double one_one = 0, one_x = 0, x_x = 0, one = 0, x = 0, scale, per_read, per_byte;
+	uint32_t known = known_depth(profile, depth);
+	struct wick_extent_price price = { .count = profile->size_count };
 
-	wick_require(bytes_min && bytes_min <= bytes_max);
-	for (unsigned i = 0; i < PRICE_POINTS; i++) {
-		double bytes = (double)bytes_min * pow((double)bytes_max / (double)bytes_min, i / (PRICE_POINTS - 1.0));
-		double u = 1 / wick_profile_read_us(profile, (uint64_t)bytes, depth), v = floor(bytes) * u;
-
-		one_one += u * u;
-		one_x += u * v;
-		x_x += v * v;
-		one += u;
-		x += v;
+	_Static_assert(WICK_EXTENT_POINTS >= WICK_PROFILE_SIZES, "a point for each size");
+	for (unsigned i = 0; i < price.count; i++) {
+		price.bytes[i] = profile->bytes[i];
+		price.us[i] = at_depth(profile, profile->turn_us[i], known) / known;
 	}
-	scale = one_one * x_x - one_x * one_x;
-	per_read = (one * x_x - x * one_x) / scale;
-	per_byte = (x * one_one - one * one_x) / scale;
-	if (bytes_min == bytes_max || per_read < 0)
-		return (struct wick_extent_price){ .us_per_byte = x / x_x };
-	if (per_byte < 0)
-		return (struct wick_extent_price){ .us_per_read = one / one_one };
-	return (struct wick_extent_price){ per_read, per_byte };
+	return price;
 }
 
 double wick_profile_predict_us(const struct wick_profile *profile, const struct wick_profile_extents *extents,

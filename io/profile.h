@@ -73,10 +73,8 @@ int wick_profile_fit(struct wick_profile *profile, const struct wick_profile_cel
 /* The price of one more read while the queue is kept full, microseconds. Grows with bytes, never falls. */
 double wick_profile_read_us(const struct wick_profile *profile, uint64_t bytes, uint32_t depth);
 
-/* The same as the straight line that comes nearest, in proportion, for reads of these sizes: as the planner of extents
- * takes it. */
-struct wick_extent_price wick_profile_price(const struct wick_profile *profile, uint64_t bytes_min, uint64_t bytes_max,
-	uint32_t depth);
+/* The same for every length, as the planner of extents takes it. */
+struct wick_extent_price wick_profile_price(const struct wick_profile *profile, uint32_t depth);
 
 /* The time of reading all extents, handed over together to a queue of this depth, microseconds. */
 double wick_profile_predict_us(const struct wick_profile *profile, const struct wick_profile_extents *extents,

@@ -39,7 +39,7 @@ void wick_drawing_init(struct wick_drawing *drawing, struct wick_fetch *fetch, u
 }
 
 /* Every array of a draw, in one table for the plan and for init. */
-enum { WANTED, READS, EXTENTS, IOV, COST, BEGIN, CANDIDATES, ARRAYS };
+enum { WANTED, READS, EXTENTS, IOV, COST, BEGIN, ARRAYS };
 
 static void array_bytes(uint64_t bytes[ARRAYS], uint64_t most, bool halves)
 {
@@ -51,7 +51,6 @@ static void array_bytes(uint64_t bytes[ARRAYS], uint64_t most, bool halves)
 	bytes[IOV] = 2 * most * sizeof(*arrays->iov);
 	bytes[COST] = (most + 1) * sizeof(*arrays->cost_us);
 	bytes[BEGIN] = (most + 1) * sizeof(*arrays->begin);
-	bytes[CANDIDATES] = most * sizeof(*arrays->candidates);
 }
 
 uint64_t wick_draw_bytes(uint32_t most, bool halves)
@@ -76,7 +75,6 @@ void wick_draw_init(struct wick_draw *draw, struct wick_drawing *drawing, uint32
 	draw->arrays.iov = wick_mem_take(mem, bytes[IOV]);
 	draw->arrays.cost_us = wick_mem_take(mem, bytes[COST]);
 	draw->arrays.begin = wick_mem_take(mem, bytes[BEGIN]);
-	draw->arrays.candidates = wick_mem_take(mem, bytes[CANDIDATES]);
 }
 
 static bool is_back(const struct wick_draw_read *read)
@@ -171,8 +169,9 @@ static uint32_t send_halves(struct wick_draw *draw, enum wick_io_priority priori
 	for (uint32_t i = 0; i < 2 * draw->count; i++)
 		send_read(draw, &draw->reads[i],
 			draw->wanted[i % draw->count].bundle * stride + begin[i / draw->count], &draw->arrays.iov[i], 1, priority);
-	draw->drawing->cost_us += draw->count *
-		(2 * draw->drawing->price.us_per_read + (double)stride * draw->drawing->price.us_per_byte);
+	for (uint32_t half = 0; half < 2; half++)
+		draw->drawing->cost_us +=
+			draw->count * wick_extent_read_us(&draw->drawing->price, begin[half + 1] - begin[half]);
 	return 2 * draw->count;
 }
 

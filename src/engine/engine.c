@@ -20,8 +20,6 @@
 #include <string.h>
 
 #define DEPTH_BUFFERED 32 /* each such read takes a thread of the kernel, and room in the page cache */
-#define EXTENT_BUNDLES 16         /* reads of bundles have 1 to about so many, */
-#define EXTENT_BYTES (128u << 10) /* or of small ones as much as this, with what lies between them */
 
 /* The trace to replay, if one is asked for, must be of a model of this shape; one that was recorded, of this model. */
 static int open_trace(struct wick *wick, const struct wick_options *options, struct wick_diag *diag)
@@ -99,14 +97,6 @@ void wick_engine_look(struct wick *wick)
 		wick->settings.measure && wick->plan.swept_bytes + wick->plan.drawn_bytes && room);
 }
 
-struct wick_extent_price wick_engine_price(const struct wick *wick)
-{
-	uint64_t stride = wick->model->shape.stride;
-
-	return wick_drive_price(
-		&wick->drive, stride, WICK_MAX(EXTENT_BUNDLES * stride, EXTENT_BYTES), wick->settings.queue_depth);
-}
-
 static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shape)
 {
 	struct wick_forward *forward = &wick->forward;
@@ -127,7 +117,7 @@ static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shap
 		sparse->chooser.active = wick->predictors->layer;
 	sparse->chooser.likely = wick->predictors->ahead;
 	wick_sparse_init(sparse, shape, &wick->mem);
-	sparse->drawing.price = wick_engine_price(wick);
+	sparse->drawing.price = wick_drive_price(&wick->drive, wick->settings.queue_depth);
 	forward->batch_tokens = shape->batch_tokens;
 }
 

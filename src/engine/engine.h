@@ -62,4 +62,3 @@ int wick_engine_drive(struct wick *wick, const char *path, struct wick_diag *dia
 void wick_engine_look(struct wick *wick);
 void wick_engine_settle(struct wick *wick); /* waits until nothing is in flight */
 void wick_engine_report(struct wick *wick, const char *path); /* fills wick->report */
-struct wick_extent_price wick_engine_price(const struct wick *wick); /* of reading bundles */

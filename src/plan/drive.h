@@ -27,7 +27,5 @@ struct wick_drive {
  * damaged, is made in two seconds and kept. That nothing is known is no error: drive->said has the reason. */
 void wick_drive_find(struct wick_drive *drive, const struct wick_file *file, const char *method, bool measure);
 
-/* Of one more read among many of bytes_min to bytes_max; a guess in the middle of today's drives when nothing is
- * known. */
-struct wick_extent_price wick_drive_price(
-	const struct wick_drive *drive, uint64_t bytes_min, uint64_t bytes_max, uint32_t depth);
+/* Of one more read among many; a guess in the middle of today's drives when nothing is known. */
+struct wick_extent_price wick_drive_price(const struct wick_drive *drive, uint32_t depth);

@@ -48,7 +48,7 @@ static int reserve(struct play *play, struct wick_diag *diag)
 	uint64_t n = n_ff, lists = 3 * wick_mem_cost(n * sizeof(uint32_t)) + 2 * wick_mem_cost(n * sizeof(float)) + wick_mem_cost(n) +
 		wick_mem_cost(n * sizeof(struct wick_wanted)) + wick_mem_cost(n * sizeof(struct wick_extent)) +
 		wick_mem_cost(2 * n * sizeof(struct iovec)) + wick_mem_cost((n + 1) * sizeof(double)) +
-		wick_mem_cost((n + 1) * sizeof(uint32_t)) + wick_mem_cost(n * sizeof(uint32_t));
+		wick_mem_cost((n + 1) * sizeof(uint32_t));
 	uint64_t matrix = wick_cache_bytes(n_ff, capacity, ROW_BYTES) + wick_policy_bytes(n_ff, capacity);
 	int rc = wick_mem_reserve(&play->mem, lists + play->layers * matrix, diag);
 
@@ -71,7 +71,6 @@ static void take_lists(struct play *play)
 	play->arrays.iov = wick_mem_take(mem, 2 * n * sizeof(struct iovec));
 	play->arrays.cost_us = wick_mem_take(mem, (n + 1) * sizeof(double));
 	play->arrays.begin = wick_mem_take(mem, (n + 1) * sizeof(uint32_t));
-	play->arrays.candidates = wick_mem_take(mem, n * sizeof(uint32_t));
 }
 
 static int begin(struct play *play, struct wick_diag *diag)

@@ -105,8 +105,8 @@ static double read_extents(struct bench *bench, uint32_t extents)
 
 static void bench_gaps(struct bench *bench, double share)
 {
-	static const struct wick_extent_price one_by_one = { .us_per_read = 0, .us_per_byte = 1 };
-	const struct wick_extent_price price = wick_profile_price(&bench->profile, STRIDE, CHUNK_BYTES, DEPTH);
+	static const struct wick_extent_price one_by_one = { 1, { STRIDE }, { 1 } };
+	const struct wick_extent_price price = wick_profile_price(&bench->profile, DEPTH);
 	struct wick_extent_layout alone = { .stride = STRIDE, .chunk_bytes = STRIDE, .rows = bench->rows };
 	struct wick_extent_layout planned = { .stride = STRIDE, .chunk_bytes = CHUNK_BYTES, .rows = bench->rows,
 		.scratch = bench->scratch, .scratch_bytes = SCRATCH_BYTES };
@@ -143,7 +143,7 @@ static double scattered_us(struct bench *bench, struct wick_io *io, unsigned dep
 		wick_io_submit(io, &bench->requests[i]);
 	}
 	while ((back = wick_io_wait(io))) {
-		begun_ns = begun_ns ? begun_ns : back->completed_ns;
+		begun_ns = begun_ns ? begun_ns : back->submitted_ns;
 		last_ns = back->completed_ns;
 		reads++;
 		if (last_ns - begun_ns > STEADY_NS)
@@ -240,7 +240,6 @@ static void open_bench(struct bench *bench, const char *path)
 	bench->arrays.iov = memory(2 * BUNDLES * sizeof(*bench->arrays.iov));
 	bench->arrays.cost_us = memory((BUNDLES + 1) * sizeof(*bench->arrays.cost_us));
 	bench->arrays.begin = memory((BUNDLES + 1) * sizeof(*bench->arrays.begin));
-	bench->arrays.candidates = memory(BUNDLES * sizeof(*bench->arrays.candidates));
 }
 
 static void all_gaps(struct bench *bench)

@@ -39,10 +39,9 @@ static void check(const struct wick_profile *profile)
 	wick_require(profile->size_count && profile->size_count <= WICK_PROFILE_SIZES);
 	wick_require(profile->depth_count && profile->depth_count <= WICK_PROFILE_DEPTHS);
 	for (uint32_t depth = 1; depth <= WICK_PROFILE_DEPTH_MAX; depth *= 8) {
-		struct wick_extent_price price = wick_profile_price(profile, 512, 1 << 20, depth);
+		struct wick_extent_price price = wick_profile_price(profile, depth);
 
-		wick_require(price.us_per_read >= 0 && price.us_per_byte >= 0);
-		wick_require(is_price(price.us_per_read + price.us_per_byte));
+		wick_require(is_price(wick_extent_read_us(&price, 512)) && is_price(wick_extent_read_us(&price, 1 << 20)));
 		check_depth(profile, depth);
 	}
 }

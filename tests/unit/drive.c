@@ -59,6 +59,7 @@ static void keep_profile(const struct wick_file *file, bool quick)
 static void a_kept_profile_is_found(void **state)
 {
 	struct wick_file file = open_model();
+	struct wick_extent_price price;
 	struct wick_drive drive;
 
 	(void)state;
@@ -69,7 +70,8 @@ static void a_kept_profile_is_found(void **state)
 	keep_profile(&file, true);
 	wick_drive_find(&drive, &file, "pread", true);
 	assert_string_equal(drive.said, "quick profile of 2026-11-21");
-	assert_float_equal(wick_drive_price(&drive, 4096, 1 << 20, 10).us_per_read, 20, 1e-9);
+	price = wick_drive_price(&drive, 10);
+	assert_float_equal(wick_extent_read_us(&price, 65536), 20, 1e-9);
 	wick_file_close(&file);
 }
 
@@ -87,13 +89,15 @@ static void memory_has_a_rate(void **state)
 static void nothing_known_is_said(void **state)
 {
 	struct wick_file file = open_model();
+	struct wick_extent_price price;
 	struct wick_drive drive;
 
 	(void)state;
 	wick_drive_find(&drive, &file, "uring", true);
 	assert_false(drive.known);
 	assert_non_null(strstr(drive.said, "too small"));
-	assert_true(wick_drive_price(&drive, 4096, 1 << 20, 10).us_per_read > 0);
+	price = wick_drive_price(&drive, 10);
+	assert_float_equal(wick_extent_read_us(&price, 4096), 5.4, 0.1); /* 185,000 reads a second */
 	wick_file_close(&file);
 }
 

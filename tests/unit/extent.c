@@ -30,8 +30,8 @@ static struct wick_wanted wanted[WANTED];
 static struct wick_extent extents[WANTED + 1];
 static struct iovec iov[2 * WANTED + 1];
 static double cost_us[WANTED + 2];
-static uint32_t begin_of[WANTED + 2], candidates[WANTED + 1];
-static const struct wick_extent_arrays arrays = { extents, iov, cost_us, begin_of, candidates };
+static uint32_t begin_of[WANTED + 2];
+static const struct wick_extent_arrays arrays = { extents, iov, cost_us, begin_of };
 
 static void check(bool condition, const char *words)
 {
@@ -85,6 +85,22 @@ static void check_places(const struct wick_extent_layout *layout, uint32_t count
 	CHECK(k == count && iovecs <= 2 * count);
 }
 
+/* A point of the curve between two others, by their shares. */
+static double curve_us(const struct wick_extent_price *price, uint64_t bytes)
+{
+	unsigned i = 0;
+	double share;
+
+	while (i < price->count && price->bytes[i] < bytes)
+		i++;
+	if (i == 0)
+		return price->us[0];
+	if (i == price->count)
+		return price->us[i - 1] * (double)bytes / (double)price->bytes[i - 1];
+	share = (double)(bytes - price->bytes[i - 1]) / (double)(price->bytes[i] - price->bytes[i - 1]);
+	return (1 - share) * price->us[i - 1] + share * price->us[i];
+}
+
 /* The price of cutting before every wanted bundle whose bit is set, or a negative number if that is not allowed. */
 static double price_of_cuts(const struct wick_extent_layout *layout, const struct wick_extent_price *price,
 	uint32_t count, uint32_t cuts)
@@ -102,7 +118,7 @@ static double price_of_cuts(const struct wick_extent_layout *layout, const struc
 		}
 		if (bytes > layout->chunk_bytes)
 			return -1;
-		us += price->us_per_read + price->us_per_byte * (double)bytes;
+		us += curve_us(price, bytes);
 		first = k;
 	}
 	return us;
@@ -118,7 +134,7 @@ static void check_cheapest(const struct wick_extent_layout *layout, const struct
 	}
 }
 
-/* The same for many bundles: every beginning of every extent is tried, which takes long and needs no queue. */
+/* The same for many bundles: every beginning of every extent is tried. */
 static void check_cheapest_of_many(const struct wick_extent_layout *layout, const struct wick_extent_price *price,
 	uint32_t count, double planned_us)
 {
@@ -137,8 +153,7 @@ static void check_cheapest_of_many(const struct wick_extent_layout *layout, cons
 			if (gap * layout->stride > layout->scratch_bytes || bytes > layout->chunk_bytes ||
 				iovecs > WICK_IO_IOV_MAX)
 				break;
-			least[end] = fmin(least[end],
-				least[first] + price->us_per_read + price->us_per_byte * (double)bytes);
+			least[end] = fmin(least[end], least[first] + curve_us(price, bytes));
 		}
 	}
 	CHECK(planned_us <= least[count] * (1 + 1e-9));
@@ -158,13 +173,30 @@ static uint32_t draw_wanted(uint64_t *draws, uint32_t limit)
 	return count;
 }
 
+/* A line, a curve that bends either way at each of its points, or one that even falls. */
+static struct wick_extent_price draw_price(uint64_t *draws)
+{
+	struct wick_extent_price price = { .count = 1 + (unsigned)draw(draws, WICK_EXTENT_POINTS) };
+	uint64_t bytes = 1 + draw(draws, 20000);
+	double us = 100 * draw_share(draws);
+	bool falls = draw(draws, 10) == 0;
+
+	for (unsigned i = 0; i < price.count; i++) {
+		price.bytes[i] = bytes;
+		price.us[i] = falls ? 100 * draw_share(draws) : us;
+		bytes += 1 + draw(draws, 1 + bytes);
+		us += draw(draws, 4) ? 50 * draw_share(draws) : 0;
+	}
+	return price;
+}
+
 static void run_seed(uint64_t seed)
 {
 	uint64_t draws = seed;
 	bool few = draw(&draws, 4) > 0;
 	uint32_t count = draw_wanted(&draws, few ? FEW : 3000), planned;
 	struct wick_extent_layout layout = { .stride = 512 * (1 + draw(&draws, 32)) };
-	struct wick_extent_price price = { .us_per_read = 100 * draw_share(&draws) };
+	struct wick_extent_price price = draw_price(&draws);
 	double us;
 
 	layout.rows = (uint8_t *)(uintptr_t)(1ull << 40); /* pointed at, never touched */
@@ -172,15 +204,13 @@ static void run_seed(uint64_t seed)
 	layout.chunk_bytes = layout.stride * (1 + draw(&draws, draw(&draws, 2) ? 8 : 2000));
 	layout.chunk_bytes += draw(&draws, layout.stride);
 	layout.scratch_bytes = layout.stride * draw(&draws, 12);
-	if (draw(&draws, 10))
-		price.us_per_byte = 0.001 * draw_share(&draws);
 	seed_in_use = seed;
 	iov[2 * count] = (struct iovec){ iov, 12345 };
 	planned = wick_extent_plan(&layout, &price, wanted, count, &arrays);
 	CHECK(iov[2 * count].iov_base == iov && iov[2 * count].iov_len == 12345);
 	check_places(&layout, count, planned);
 	us = wick_extent_cost_us(extents, planned, layout.stride, &price);
-	CHECK(us <= count * (price.us_per_read + price.us_per_byte * (double)layout.stride) * (1 + 1e-9));
+	CHECK(us <= count * curve_us(&price, layout.stride) * (1 + 1e-9));
 	if (count <= FEW)
 		check_cheapest(&layout, &price, count, us);
 	else
@@ -206,7 +236,7 @@ static void the_picture(void **state)
 	static const struct wick_wanted four[] = { { 2, 7 }, { 3, 8 }, { 5, 0 }, { 10, 4 } };
 	uint8_t *const rows = (uint8_t *)(uintptr_t)4096, *const scratch = (uint8_t *)(uintptr_t)(1u << 20);
 	const struct wick_extent_layout layout = { 1024, 65536, rows, scratch, 2048 };
-	const struct wick_extent_price price = { 20, 0.01 }; /* a bundle costs half a read */
+	const struct wick_extent_price price = { 2, { 1024, 65536 }, { 30, 660 } }; /* a bundle costs half a read */
 
 	(void)state;
 	assert_int_equal(wick_extent_plan(&layout, &price, four, 4, &arrays), 2);
@@ -228,7 +258,7 @@ static void no_read_has_more_iovecs_than_the_kernel_takes(void **state)
 {
 	uint8_t *const rows = (uint8_t *)(uintptr_t)4096;
 	const struct wick_extent_layout layout = { 512, 1u << 30, rows, NULL, 0 };
-	const struct wick_extent_price price = { 20, 0.001 };
+	const struct wick_extent_price price = { 2, { 512, 1u << 30 }, { 20, 1e6 } };
 	const uint32_t least = (uint32_t)wick_div_up(WANTED, WICK_IO_IOV_MAX);
 
 	(void)state;
@@ -240,6 +270,35 @@ static void no_read_has_more_iovecs_than_the_kernel_takes(void **state)
 		wanted[k].row = k; /* in order they need one */
 	assert_int_equal(wick_extent_plan(&layout, &price, wanted, WANTED, &arrays), 1);
 	assert_int_equal(extents[0].iov_count, 1);
+}
+
+/* A drive on which two bundles cost about as much as one, and three far more: six neighbours are three reads. By any
+ * straight line one read of all would be the cheapest. */
+static void a_curve_is_followed_where_no_line_goes(void **state)
+{
+	static const struct wick_wanted six[] = { { 0, 0 }, { 1, 1 }, { 2, 2 }, { 3, 3 }, { 4, 4 }, { 5, 5 } };
+	uint8_t *const rows = (uint8_t *)(uintptr_t)4096;
+	const struct wick_extent_layout layout = { 512, 1u << 20, rows, NULL, 0 };
+	const struct wick_extent_price price = { 3, { 512, 1024, 1536 }, { 20, 21, 70 } };
+
+	(void)state;
+	assert_int_equal(wick_extent_plan(&layout, &price, six, 6, &arrays), 3);
+	for (uint32_t e = 0; e < 3; e++)
+		assert_int_equal(extents[e].count, 2);
+	assert_float_equal(wick_extent_cost_us(extents, 3, 512, &price), 63, 1e-9);
+}
+
+static void the_price_of_a_read(void **state)
+{
+	const struct wick_extent_price price = { 3, { 1000, 2000, 4000 }, { 10, 12, 40 } };
+	static const struct {
+		uint64_t bytes;
+		double us;
+	} by_hand[] = { { 1, 10 }, { 1000, 10 }, { 1500, 11 }, { 2000, 12 }, { 3000, 26 }, { 4000, 40 }, { 8000, 80 } };
+
+	(void)state;
+	for (unsigned i = 0; i < WICK_COUNT_OF(by_hand); i++)
+		assert_float_equal(wick_extent_read_us(&price, by_hand[i].bytes), by_hand[i].us, 1e-9);
 }
 
 static int by_bundle(const void *a, const void *b)
@@ -274,7 +333,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_picture),
+		cmocka_unit_test(the_price_of_a_read),
 		cmocka_unit_test(right_rows_and_the_cheapest_cuts),
+		cmocka_unit_test(a_curve_is_followed_where_no_line_goes),
 		cmocka_unit_test(no_read_has_more_iovecs_than_the_kernel_takes),
 		cmocka_unit_test(sorting),
 	};

@@ -265,45 +265,30 @@ static void picks_the_shallowest_depth_that_does(void **state)
 	assert_int_equal(wick_profile_depth(&profile, 4096, 100), 1);
 }
 
-/* The line of the price is the drive's own where it is one, and near where it is not. */
-static void the_price_is_a_line(void **state)
+/* What the planner of extents is told is what a read takes, at every length, between depths and beyond them. By hand: at
+ * depth 5 a turn of 4096 bytes takes halfway between 100 and 180 us, at any depth from 9 on one read takes 20. */
+static void the_price_is_the_curve(void **state)
 {
-	struct wick_profile_cell cells[9];
+	static const struct wick_profile_cell cells[] = {
+		{ 4096, 1, 100, 1 }, { 4096, 9, 20, 1 }, { 65536, 1, 150, 1 }, { 65536, 9, 90, 1 },
+	};
+	static const uint32_t depths[] = { 1, 5, 9, 1000 };
 	struct wick_profile profile = { 0 };
 	struct wick_extent_price price;
 
 	(void)state;
-	for (unsigned i = 0; i < 9; i++) {
-		double us = 12 + (double)(4096u << i) / 2000;
-
-		cells[i] = (struct wick_profile_cell){ 4096u << i, 32, us, us };
+	assert_int_equal(wick_profile_fit(&profile, cells, 4, NULL), 0);
+	for (unsigned i = 0; i < WICK_COUNT_OF(depths); i++) {
+		price = wick_profile_price(&profile, depths[i]);
+		for (uint64_t bytes = 512; bytes < 1 << 22; bytes += 1 + bytes / 3)
+			assert_float_equal(wick_extent_read_us(&price, bytes), wick_profile_read_us(&profile, bytes, depths[i]), 1e-9);
 	}
-	assert_int_equal(wick_profile_fit(&profile, cells, 9, NULL), 0);
-	price = wick_profile_price(&profile, 16384, 1048576, 32);
-	assert_float_equal(price.us_per_read, 12, 1e-6);
-	assert_float_equal(price.us_per_byte, 1.0 / 2000, 1e-9);
-	price = wick_profile_price(&profile, 16384, 16384, 32);
-	assert_float_equal(price.us_per_read + 16384 * price.us_per_byte, 12 + 8.192, 1e-6);
-	/* Reads that all cost the same, whatever their size. */
-	for (unsigned i = 0; i < 9; i++)
-		cells[i].interval_us = 50;
-	assert_int_equal(wick_profile_fit(&profile, cells, 9, NULL), 0);
-	price = wick_profile_price(&profile, 4096, 1048576, 32);
-	assert_float_equal(price.us_per_read, 50, 1e-6);
-	assert_float_equal(price.us_per_byte, 0, 1e-9);
-	/* Nothing but bandwidth. */
-	for (unsigned i = 0; i < 9; i++)
-		cells[i].interval_us = (double)(4096u << i) / 500;
-	assert_int_equal(wick_profile_fit(&profile, cells, 9, NULL), 0);
-	price = wick_profile_price(&profile, 4096, 1048576, 32);
-	assert_float_equal(price.us_per_read, 0, 1e-6);
-	assert_float_equal(price.us_per_byte, 1.0 / 500, 1e-9);
-	/* Dearer by the byte the larger it is: neither part may be negative. */
-	for (unsigned i = 0; i < 9; i++)
-		cells[i].interval_us = pow(4096u << i, 1.4);
-	assert_int_equal(wick_profile_fit(&profile, cells, 9, NULL), 0);
-	price = wick_profile_price(&profile, 4096, 1048576, 32);
-	assert_true(price.us_per_read >= 0 && price.us_per_byte > 0);
+	price = wick_profile_price(&profile, 5);
+	assert_float_equal(wick_extent_read_us(&price, 4096), 140.0 / 5, 1e-9);
+	price = wick_profile_price(&profile, 1000);
+	assert_float_equal(wick_extent_read_us(&price, 512), 20, 1e-9);
+	assert_float_equal(wick_extent_read_us(&price, (4096 + 65536) / 2), 55, 1e-9);
+	assert_float_equal(wick_extent_read_us(&price, 131072), 180, 1e-9);
 }
 
 static void refuse_cells(const struct wick_profile_cell *cells, unsigned count, const char *words)
@@ -660,7 +645,7 @@ int main(void)
 		cmocka_unit_test(larger_reads_are_never_cheaper),
 		cmocka_unit_test(noise_is_pooled),
 		cmocka_unit_test(picks_the_shallowest_depth_that_does),
-		cmocka_unit_test(the_price_is_a_line),
+		cmocka_unit_test(the_price_is_the_curve),
 		cmocka_unit_test(what_is_no_measurement_is_refused),
 		cmocka_unit_test(what_is_saved_is_loaded),
 		cmocka_unit_test(keys_keep_apart),

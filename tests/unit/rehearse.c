@@ -50,10 +50,13 @@ static struct wick_trace *make_trace(bool right)
 static const struct wick_shape model = { .layers = LAYERS, .n_ff = N_FF, .stride = STRIDE, .bundle_bytes = STRIDE,
 	.relu = true, .bundle_parts = 2, .tied = true };
 
+/* 10 us a read, and 1 GB/s. */
+static const struct wick_extent_price line = { 2, { 1, 1 << 30 }, { 10.001, 10 + (1 << 30) * 0.001 } };
+
 static void rehearse(bool right, uint32_t capacity, uint32_t ahead, struct wick_rehearsed layers[LAYERS])
 {
 	struct wick_sparse_shape sparse = { .capacity = capacity, .policy = wick_policy_find("lru") };
-	struct wick_rehearsal rehearsal = { .shape = &model, .sparse = &sparse, .price = { 10, 0.001 }, .chunk_bytes = 1 << 20,
+	struct wick_rehearsal rehearsal = { .shape = &model, .sparse = &sparse, .price = line, .chunk_bytes = 1 << 20,
 		.bridge = true, .trace = make_trace(right), .ahead = ahead };
 	struct wick_diag diag = { "" };
 
@@ -103,7 +106,7 @@ static void without_a_trace_it_is_made_up(void **state)
 {
 	const struct wick_shape shape = { .layers = 3, .n_ff = 4096, .stride = STRIDE };
 	struct wick_sparse_shape sparse = { .capacity = 1024, .policy = wick_policy_find(NULL) };
-	struct wick_rehearsal rehearsal = { .shape = &shape, .sparse = &sparse, .price = { 10, 0.001 }, .chunk_bytes = 1 << 20,
+	struct wick_rehearsal rehearsal = { .shape = &shape, .sparse = &sparse, .price = line, .chunk_bytes = 1 << 20,
 		.synthesis = { .zipf = 1.44, .active = 0.1, .seed = 1 } };
 	struct wick_rehearsed layers[3];
 
