@@ -99,9 +99,14 @@ static inline vec vec_of_bytes(int8x8_t bytes)
 	return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(bytes))));
 }
 
+static inline vec vec_int8(const void *from)
+{
+	return vec_of_bytes(vreinterpret_s8_u8(four_bytes(from)));
+}
+
 static inline vec vec_q8_0(const uint8_t *block, int i)
 {
-	return vec_of_bytes(vreinterpret_s8_u8(four_bytes(block + 2 + 4 * i)));
+	return vec_int8(block + 2 + 4 * i);
 }
 
 /* Byte j holds numbers j and j + 16, so vectors 4 to 7 are the high nibbles of what 0 to 3 are made of. */
@@ -277,6 +282,8 @@ static inline vec dot_q2(vec sum, const uint8_t *blocks, const struct x_q2 *x, c
 	}
 	return sum;
 }
+
+#include "levels.h"
 
 #include "../vector/accumulate.h"
 #include "../vector/attend.h"

@@ -158,12 +158,12 @@ INLINE void accumulate_batch(wick_decode_fn *decode, enum wick_type type, const 
 			accumulate_batch(to_f32_##type, WICK_##TYPE, job);                 \
 	}
 
-WICK_EACH_FIRST_TYPE(BATCH_OF)
+WICK_EACH_TYPE(BATCH_OF)
 #undef BATCH_OF
 
 static void set_accumulate(struct wick_kernels *kernels)
 {
 #define ENTRY(TYPE, type) kernels->accumulate_batch[WICK_##TYPE] = accumulate_batch_##type;
-	WICK_EACH_FIRST_TYPE(ENTRY)
+	WICK_EACH_TYPE(ENTRY)
 #undef ENTRY
 }

@@ -4,7 +4,7 @@
 
 /* Conversions: to float, exactly, and back as plain C rounds, bit for bit. */
 
-#include "vector.h"
+#include "levels.h"
 
 typedef int8_t vec_bytes __attribute__((vector_size(LANES)));
 
@@ -22,13 +22,31 @@ INLINE void decode_all(enum wick_type type, wick_decode_fn *decode_rest, float *
 	decode_rest(y, x, count);
 }
 
-#define DECODE(TYPE, type)                                                   \
-	static void to_f32_##type(float *y, const void *x, size_t count)     \
-	{                                                                    \
-		decode_all(WICK_##TYPE, wick_decode_##type, y, x, count);    \
+INLINE void decode_groups(enum wick_type type, float *y, const uint8_t *x, size_t count)
+{
+	struct parts parts;
+	vec numbers[TILE_VECS];
+
+	for (size_t blocks = count / WICK_BLOCK, some; blocks; blocks -= some, x += group_bytes(type, some)) {
+		some = WICK_MIN(blocks, (size_t)GROUP);
+		find_parts(type, &parts, x, some, times_one, times_one);
+		for (size_t j = 0; j < some; j++, y += WICK_BLOCK) {
+			group_numbers(type, numbers, x, j, &parts);
+			memcpy(y, numbers, sizeof(numbers));
+		}
+	}
+}
+
+#define DECODE(TYPE, type)                                                        \
+	static void to_f32_##type(float *y, const void *x, size_t count)          \
+	{                                                                         \
+		if (is_block_type(WICK_##TYPE))                                   \
+			decode_groups(WICK_##TYPE, y, x, count);                  \
+		else                                                              \
+			decode_all(WICK_##TYPE, wick_decode_##type, y, x, count); \
 	}
 
-WICK_EACH_FIRST_TYPE(DECODE)
+WICK_EACH_TYPE(DECODE)
 #undef DECODE
 
 static void from_f32_f16(void *y, const float *x, size_t count)
@@ -117,7 +135,7 @@ static void from_f32_q4_0(void *y, const float *x, size_t count)
 static void set_convert(struct wick_kernels *kernels)
 {
 #define ENTRY(TYPE, type) kernels->to_f32[WICK_##TYPE] = to_f32_##type;
-	WICK_EACH_FIRST_TYPE(ENTRY)
+	WICK_EACH_TYPE(ENTRY)
 #undef ENTRY
 	kernels->from_f32[WICK_F16] = from_f32_f16;
 	kernels->from_f32[WICK_Q8_0] = from_f32_q8_0;

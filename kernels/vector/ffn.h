@@ -5,7 +5,7 @@
 /* Rows accumulated. The rows whose h is not zero are taken four at a time, so that y is loaded and stored once for all
  * of them; every y still gets one fused multiply-add after the other in the order of k. */
 
-#include "vector.h"
+#include "levels.h"
 
 /* y += h * number, vector i of a tile with its scale. */
 INLINE vec accumulate_vec(enum wick_type type, vec y, vec h, vec scale, const uint8_t *tile, int i)
@@ -49,6 +49,37 @@ INLINE void accumulate_rest(
 	memcpy(y, padded_y, cols * sizeof(*y));
 }
 
+/* Up to 256 columns of the block types. */
+INLINE void accumulate_blocks(
+	enum wick_type type, int rows, float *y, const uint8_t *const *w, size_t at, const vec *h, size_t count)
+{
+	struct parts parts[ROWS];
+	vec numbers[TILE_VECS], sums[TILE_VECS];
+
+	for (int r = 0; r < rows; r++)
+		find_parts(type, &parts[r], w[r] + at, count, times_one, times_one);
+	for (size_t j = 0; j < count; j++, y += WICK_BLOCK) {
+		memcpy(sums, y, sizeof(sums));
+		for (int r = 0; r < rows; r++) {
+			group_numbers(type, numbers, w[r] + at, j, &parts[r]);
+			for (int i = 0; i < TILE_VECS; i++)
+				sums[i] = vec_fma(h[r], numbers[i], sums[i]);
+		}
+		memcpy(y, sums, sizeof(sums));
+	}
+}
+
+INLINE void accumulate_groups(enum wick_type type, int rows, float *y, const uint8_t *const *w,
+	const uint8_t *const *next, const vec *h, size_t cols)
+{
+	for (size_t blocks = cols / WICK_BLOCK, at = 0, some; blocks; blocks -= some, y += some * WICK_BLOCK) {
+		some = WICK_MIN(blocks, (size_t)GROUP);
+		fetch_ahead(rows, next, at, group_bytes(type, some));
+		accumulate_blocks(type, rows, y, w, at, h, some);
+		at += group_bytes(type, some);
+	}
+}
+
 /* Some rows and what they are multiplied by. */
 struct ffn_group {
 	const uint8_t *w[ROWS];
@@ -65,6 +96,10 @@ INLINE void accumulate_group(enum wick_type type, int rows, float *y, const stru
 
 	for (int r = 0; r < rows; r++)
 		h[r] = vec_set(group->h[r]);
+	if (is_block_type(type)) {
+		accumulate_groups(type, rows, y, group->w, next, h, cols);
+		return;
+	}
 	for (; c + WICK_COLUMN_TILE <= cols; c += WICK_COLUMN_TILE, at += tile_bytes(type)) {
 		fetch_ahead(rows, next, at, tile_bytes(type));
 		accumulate_tile(type, rows, y + c, group->w, at, h);
@@ -118,12 +153,12 @@ INLINE void accumulate_all(enum wick_type type, float *y, const uint8_t *w, size
 		accumulate_all(WICK_##TYPE, y, w, stride, index, h, count, cols);                           \
 	}
 
-WICK_EACH_FIRST_TYPE(ACCUMULATE)
+WICK_EACH_TYPE(ACCUMULATE)
 #undef ACCUMULATE
 
 static void set_ffn(struct wick_kernels *kernels)
 {
 #define ENTRY(TYPE, type) kernels->accumulate_rows[WICK_##TYPE] = accumulate_rows_##type;
-	WICK_EACH_FIRST_TYPE(ENTRY)
+	WICK_EACH_TYPE(ENTRY)
 #undef ENTRY
 }

@@ -27,6 +27,11 @@ struct fixed {
 			};
 			int8_t rest[GROUP][WICK_BLOCK]; /* the blocks after the last whole group */
 		};
+		struct { /* block types: what lies in the order of the columns, and sums of numbers in steps */
+			int8_t bytes[FIXED_COLS];
+			float sums[FIXED_COLS / WICK_BLOCK];
+			float half_sums[2 * FIXED_COLS / WICK_BLOCK], half_steps[2 * FIXED_COLS / WICK_BLOCK];
+		};
 	};
 	float steps[FIXED_COLS / WICK_BLOCK];
 };
@@ -96,6 +101,40 @@ INLINE void fix_groups(enum wick_type type, struct fixed *fixed, const float *x,
 			pack_q4_0(&fixed->q4_0[b / GROUP], b % GROUP, levels);
 		else
 			pack_q2(&fixed->q2[b / GROUP], b % GROUP, levels);
+	}
+}
+
+/* The sum of half a block's levels, which are whole numbers on top of 1.5 * 2^23: exact. */
+INLINE float half_sum(const vec *levels)
+{
+	vec sum = vec_set(0);
+
+	for (int i = 0; i < TILE_VECS / 2; i++)
+		sum += levels[i] - vec_set(0x1.8p23f);
+	return vec_sum(sum);
+}
+
+/* Sums are zero up to the end of a group, since they are taken eight at a time. */
+INLINE void fix_bytes(struct fixed *fixed, const float *x, size_t cols)
+{
+	size_t blocks = cols / WICK_BLOCK, rest = wick_align_up(blocks, GROUP) - blocks;
+	float steps_of_one[FIXED_COLS / WICK_BLOCK];
+	vec levels[TILE_VECS];
+
+	find_steps(fixed->steps, steps_of_one, x, cols, 127);
+	memset(fixed->sums + blocks, 0, rest * sizeof(float));
+	memset(fixed->half_sums + 2 * blocks, 0, 2 * rest * sizeof(float));
+	for (size_t b = 0; b < blocks; b++) {
+		float step = fixed->steps[b], first, second;
+
+		block_levels(levels, x + b * WICK_BLOCK, steps_of_one[b]);
+		pack_block(fixed->bytes + b * WICK_BLOCK, levels);
+		first = half_sum(levels);
+		second = half_sum(levels + TILE_VECS / 2);
+		fixed->sums[b] = (first + second) * step;
+		fixed->half_sums[2 * b] = first * step;
+		fixed->half_sums[2 * b + 1] = second * step;
+		fixed->half_steps[2 * b] = fixed->half_steps[2 * b + 1] = step;
 	}
 }
 

@@ -13,6 +13,7 @@
  *            a b c d | a b c d | a b  c  d |  a  b  c  d |  e
  */
 
+#include "block_rows.h"
 #include "fixed.h"
 
 #include <stdbool.h>
@@ -105,7 +106,9 @@ INLINE void find_next(const uint8_t **next, const uint8_t *const *now, const str
 INLINE void dot_some(enum wick_type type, int some, float *y, size_t step, const uint8_t *const *w,
 	const uint8_t *const *next, const float *x, const struct fixed *fixed, size_t cols, int add)
 {
-	if (in_steps(type))
+	if (is_block_type(type))
+		block_rows(type, some, y, step, w, next, fixed, cols, add);
+	else if (in_steps(type))
 		fixed_rows(type, some, y, step, w, next, fixed, cols, add);
 	else
 		dot_rows(type, some, y, step, w, next, x, cols);
@@ -139,7 +142,9 @@ INLINE void dot_slices(enum wick_type type, float *y, struct rows rows, const fl
 	do {
 		size_t some = WICK_MIN(cols - c, (size_t)FIXED_COLS);
 
-		if (type == WICK_Q8_0)
+		if (is_block_type(type))
+			fix_bytes(&fixed, x + c, some);
+		else if (type == WICK_Q8_0)
 			fix_words(&fixed, x + c, some);
 		else
 			fix_groups(type, &fixed, x + c, some);
@@ -178,7 +183,7 @@ INLINE void dot_all(enum wick_type type, float *y, const uint8_t *w, size_t stri
 		wick_matmul_alone(job, matvec_##type);                                                              \
 	}
 
-WICK_EACH_FIRST_TYPE(MATVEC)
+WICK_EACH_TYPE(MATVEC)
 #undef MATVEC
 
 static void set_matvec(struct wick_kernels *kernels)
@@ -188,6 +193,6 @@ static void set_matvec(struct wick_kernels *kernels)
 	kernels->matvec_rows[WICK_##TYPE] = matvec_rows_##type; \
 	kernels->pack_x[WICK_##TYPE] = wick_pack_alone;         \
 	kernels->matmul[WICK_##TYPE] = matmul_alone_##type;
-	WICK_EACH_FIRST_TYPE(ENTRY)
+	WICK_EACH_TYPE(ENTRY)
 #undef ENTRY
 }

@@ -42,7 +42,7 @@
 #define TILE_VECS (WICK_COLUMN_TILE / LANES)
 #define GROUP 8 /* blocks of a quantised row, taken at a time */
 #define AHEAD_BYTES ((size_t)8192) /* in rows further down */
-#define STREAM_AHEAD_BYTES 512
+#define STREAM_AHEAD_BYTES 2048
 #define INLINE static inline __attribute__((always_inline))
 
 typedef int32_t vec_whole __attribute__((vector_size(LANES * sizeof(int32_t))));
@@ -70,10 +70,16 @@ INLINE int has_scale(enum wick_type type)
 	return type == WICK_Q8_0 || type == WICK_Q4_0;
 }
 
+/* The types of levels.h. */
+INLINE int is_block_type(enum wick_type type)
+{
+	return type > WICK_Q4_0 && type < WICK_Q2;
+}
+
 /* Dot products are in whole numbers: see fixed.h. */
 INLINE int in_steps(enum wick_type type)
 {
-	return has_scale(type) || type == WICK_Q2;
+	return has_scale(type) || type == WICK_Q2 || is_block_type(type);
 }
 
 /* What a tile's numbers are multiplied by after vec_number(). */

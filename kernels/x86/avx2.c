@@ -5,7 +5,7 @@
 
 #include "../sets.h"
 
-#include "blocks.h"
+#include "levels.h"
 
 #include <immintrin.h>
 #include <stdint.h>
@@ -72,6 +72,11 @@ static inline void vec_to_f16(void *to, vec a)
 	_mm_storeu_si128(to, _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
 }
 
+static inline vec vec_int8(const void *from)
+{
+	return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from)));
+}
+
 static inline float scale_q8_0(const uint8_t *block)
 {
 	return scale_of(block);
@@ -79,7 +84,7 @@ static inline float scale_q8_0(const uint8_t *block)
 
 static inline vec vec_q8_0(const uint8_t *block, int i)
 {
-	return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)(block + 2 + 8 * i))));
+	return vec_int8(block + 2 + 8 * i);
 }
 
 /* A nibble minus 8 is, with its top bit turned, a signed number of four bits. Standing at the top of a lane it is 2^28

@@ -5,7 +5,7 @@
 
 #include "../sets.h"
 
-#include "blocks.h"
+#include "levels.h"
 
 #include <immintrin.h>
 #include <stdint.h>
@@ -75,6 +75,11 @@ static inline void vec_to_f16(void *to, vec a)
 	_mm256_storeu_si256(to, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
 }
 
+static inline vec vec_int8(const void *from)
+{
+	return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from)));
+}
+
 static inline float scale_q8_0(const uint8_t *block)
 {
 	return scale_of(block);
@@ -82,7 +87,7 @@ static inline float scale_q8_0(const uint8_t *block)
 
 static inline vec vec_q8_0(const uint8_t *block, int i)
 {
-	return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(block + 2 + 16 * i))));
+	return vec_int8(block + 2 + 16 * i);
 }
 
 static inline float scale_q4_0(const uint8_t *block)

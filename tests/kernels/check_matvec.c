@@ -10,7 +10,7 @@
 
 #define ROWS_MAX 13
 
-enum slots { W, W_MOVED, X, INDEX, WANT, GOT, CUT, BY_INDEX, ROW, ROW_SCALED, ROW_COPY };
+enum slots { W, W_MOVED, X, INDEX, WANT, GOT, CUT, BY_INDEX, ROW, ROW_MAGNITUDES, ROW_COPY };
 
 static const size_t lengths[] = { 0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 96, 100, 127, 128, 160, 256,
 	320, 768, 1000, 1024, 1025, 4096, 8288, 8448 };
@@ -37,15 +37,16 @@ static bool in_steps(const struct check *check, enum wick_type type)
 /* Half a step of the block of x that starts at column b. */
 static double half_step(enum wick_type type, const float *x, size_t b)
 {
-	double reach = 0x1p-100;
+	float reach = 0x1p-100f;
 
 	for (size_t c = b; c < b + 32; c++)
-		reach = fmax(reach, fabs((double)x[c]));
-	return reach / (type == WICK_Q8_0 ? 16383 : 127) / 2 * (1 + 0x1p-10);
+		reach = fabsf(x[c]) > reach ? fabsf(x[c]) : reach;
+	return (double)reach / (type == WICK_Q8_0 ? 16383 : 127) / 2 * (1 + 0x1p-10);
 }
 
-/* A row's numbers without their minima, where the type has any. */
-static void decode_scaled(struct check *check, const struct shape *shape, float *scaled, const uint8_t *row)
+/* What a number consists of: with a minimum it is two terms, either of which may be far larger than their difference. */
+static void find_magnitudes(
+	struct check *check, const struct shape *shape, float *magnitudes, const float *decoded, const uint8_t *row)
 {
 	size_t bytes = (size_t)wick_type_bytes(shape->type, shape->cols);
 	struct check_halves halves = check_halves(shape->type);
@@ -54,28 +55,31 @@ static void decode_scaled(struct check *check, const struct shape *shape, float 
 	memcpy(copy, row, bytes);
 	for (size_t at = 0; halves.minimum && at < bytes; at += wick_types[shape->type].block_bytes)
 		memset(copy + at + halves.place[1], 0, 2);
-	check->truth->to_f32[shape->type](scaled, copy, shape->cols);
+	check->truth->to_f32[shape->type](magnitudes, copy, shape->cols);
+	for (size_t c = 0; c < shape->cols; c++)
+		magnitudes[c] = fabsf(magnitudes[c]) + fabsf(magnitudes[c] - decoded[c]);
 }
 
-/* A number with a minimum is two terms, either of which may be far larger than their difference. Where a set brings x
- * into steps, x may be off by half a step, and so may the result by that times the weights. */
+/* Where a set brings x into steps, x may be off by half a step, and the result by that times the weights. */
 static double bound_of(struct check *check, const struct shape *shape, enum check_kind kind, const uint8_t *row, const float *x)
 {
 	float *decoded = check_buffer(check, ROW, shape->cols * sizeof(*decoded));
-	float *scaled = check_buffer(check, ROW_SCALED, shape->cols * sizeof(*scaled));
-	double terms = 0, steps = 0, half = 0;
+	float *magnitudes = check_buffer(check, ROW_MAGNITUDES, shape->cols * sizeof(*magnitudes));
+	double terms = 0, steps = 0;
 	/* Whole numbers up to 127 with 127 among them are in steps already; those of q8_0 are 129 times finer. */
 	bool off = in_steps(check, shape->type) && kind != CHECK_LEVELS;
 
 	check->truth->to_f32[shape->type](decoded, row, shape->cols);
-	decode_scaled(check, shape, scaled, row);
-	for (size_t c = 0; c < shape->cols; c++) {
-		double minimum = (double)scaled[c] - (double)decoded[c];
+	find_magnitudes(check, shape, magnitudes, decoded, row);
+	for (size_t c = 0; c < shape->cols; c++)
+		terms += (double)magnitudes[c] * fabs((double)x[c]);
+	for (size_t b = 0; b < shape->cols && off; b += 32) {
+		double half = half_step(shape->type, x, b);
 
-		if (off && c % 32 == 0)
-			half = half_step(shape->type, x, c);
-		terms += (fabs((double)scaled[c]) + fabs(minimum)) * (fabs((double)x[c]) + half);
-		steps += fabs((double)decoded[c]) * half;
+		for (size_t c = b; c < b + 32; c++) {
+			terms += (double)magnitudes[c] * half;
+			steps += fabs((double)decoded[c]) * half;
+		}
 	}
 	return check_dot_bound(check, shape->cols, terms) + steps;
 }

@@ -1,0 +1,120 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The block types of GGUF with NEON: 32 numbers are two vectors. See vector/levels.h and vector/block_rows.h. */
+
+#include <arm_neon.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef uint8x16x2_t bytes32;
+typedef float32x4_t block_sum;
+
+static inline bytes32 levels_nibbles(const uint8_t *from)
+{
+	uint8x16_t bytes = vld1q_u8(from);
+
+	return (bytes32){ { vandq_u8(bytes, vdupq_n_u8(15)), vshrq_n_u8(bytes, 4) } };
+}
+
+static inline bytes32 levels_bits(const uint8_t *from, int shift, int mask)
+{
+	const int8x16_t down = vdupq_n_s8((int8_t)-shift);
+	const uint8x16_t bits = vdupq_n_u8((uint8_t)mask);
+
+	return (bytes32){ { vandq_u8(vshlq_u8(vld1q_u8(from), down), bits),
+		vandq_u8(vshlq_u8(vld1q_u8(from + 16), down), bits) } };
+}
+
+/* Each byte gets the byte of its flag, of which one bit is tested. */
+static inline uint8x16_t flags_of(const uint8_t *two_bytes, int value)
+{
+	const uint8x16_t bits = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201));
+	uint8x16_t spread = vcombine_u8(vdup_n_u8(two_bytes[0]), vdup_n_u8(two_bytes[1]));
+
+	return vandq_u8(vtstq_u8(spread, bits), vdupq_n_u8((uint8_t)value));
+}
+
+static inline bytes32 levels_flags(const uint8_t *from, int value)
+{
+	return (bytes32){ { flags_of(from, value), flags_of(from + 2, value) } };
+}
+
+static inline bytes32 levels_join(bytes32 low, bytes32 high, int shift)
+{
+	const int8x16_t up = vdupq_n_s8((int8_t)shift);
+
+	return (bytes32){ { vorrq_u8(low.val[0], vshlq_u8(high.val[0], up)),
+		vorrq_u8(low.val[1], vshlq_u8(high.val[1], up)) } };
+}
+
+static inline void levels_store(uint8_t *to, bytes32 levels)
+{
+	vst1q_u8(to, levels.val[0]);
+	vst1q_u8(to + 16, levels.val[1]);
+}
+
+static inline void four_products(float *to, int32x4_t whole, float unit, const float *times)
+{
+	vst1q_f32(to, vmulq_f32(vmulq_n_f32(vcvtq_f32_s32(whole), unit), vld1q_f32(times)));
+}
+
+static inline void eight_products(float *to, int16x8_t whole, float unit, const float *times)
+{
+	four_products(to, vmovl_s16(vget_low_s16(whole)), unit, times);
+	four_products(to + 4, vmovl_s16(vget_high_s16(whole)), unit, times + 4);
+}
+
+static inline void eight_whole(float *to, uint64_t bytes, float unit, const float *times)
+{
+	eight_products(to, vreinterpretq_s16_u16(vmovl_u8(vcreate_u8(bytes))), unit, times);
+}
+
+static inline void eight_signed(float *to, uint64_t bytes, float unit, const float *times)
+{
+	eight_products(to, vmovl_s8(vcreate_s8(bytes)), unit, times);
+}
+
+static inline void eight_halves(float *to, const uint8_t *from, size_t stride, const float *times)
+{
+	for (size_t j = 0; j < 8; j++)
+		to[j] = scale_of(from + j * stride) * times[j];
+}
+
+static inline float block_sum_total(block_sum sum)
+{
+	return vaddvq_f32(sum);
+}
+
+/* Four sums of four products, of at most 2^6 * 2^7 each: without dot products a pair of them is in 16 bits. */
+static inline int32x4_t products_of(uint8x16_t levels, const int8_t *x, int over)
+{
+	int8x16_t weights = vsubq_s8(vreinterpretq_s8_u8(levels), vdupq_n_s8((int8_t)over)), x_levels = vld1q_s8(x);
+#ifdef __ARM_FEATURE_DOTPROD
+	return vdotq_s32(vdupq_n_s32(0), weights, x_levels);
+#else
+	int16x8_t products = vmull_s8(vget_low_s8(weights), vget_low_s8(x_levels));
+
+	return vpaddlq_s16(vmlal_high_s8(products, weights, x_levels));
+#endif
+}
+
+static inline block_sum dot_part(block_sum sum, bytes32 levels, const int8_t *x, float scale, int over)
+{
+	int32x4_t whole = vaddq_s32(products_of(levels.val[0], x, over), products_of(levels.val[1], x + 16, over));
+
+	return vfmaq_n_f32(sum, vcvtq_f32_s32(whole), scale);
+}
+
+static inline block_sum dot_halves(block_sum sum, bytes32 levels, const int8_t *x, const float *scales, int over)
+{
+	sum = vfmaq_n_f32(sum, vcvtq_f32_s32(products_of(levels.val[0], x, over)), scales[0]);
+	return vfmaq_n_f32(sum, vcvtq_f32_s32(products_of(levels.val[1], x + 16, over)), scales[1]);
+}
+
+static inline block_sum less_eight(block_sum sum, const float *a, const float *b)
+{
+	sum = vfmsq_f32(sum, vld1q_f32(a), vld1q_f32(b));
+	return vfmsq_f32(sum, vld1q_f32(a + 4), vld1q_f32(b + 4));
+}

@@ -1,0 +1,177 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The block types of GGUF for vectors. Every one of them is the same thing in another packing, and this file unpacks it:
+ *
+ *     number = scale * (level - too_large) - minimum
+ *
+ * A level is a byte below 128; scales and minima are those of 16 or 32 numbers side by side, a part. All is done for a
+ * group of 256 numbers: one block of the types with 256, eight blocks of those with 32, or the fewer that are left at the
+ * end of a row. What it takes of an instruction set, beside what vector.h lists:
+ *
+ *     bytes32                             that many levels
+ *     levels_nibbles(from)                of 16 bytes the low halves, then the high halves
+ *     levels_bits(from, shift, mask)      of 32 bytes, bits from `shift` on
+ *     levels_flags(from, value)           `value` where a bit of 4 bytes is set, lowest first, or 0
+ *     levels_join(low, high, shift)       low | high << shift, for bits that do not meet
+ *     levels_store(to, levels)            32 bytes
+ *     vec_int8(from)                      LANES signed bytes as floats
+ *     eight_whole(to, bytes, unit, times) to[j] = unit * byte j * times[j], j < 8; eight_signed for signed bytes
+ *     eight_halves(to, from, stride, times)  to[j] = half at from + j * stride, * times[j]
+ *
+ * Products with times are rounded once: a unit has 11 significant bits, a byte 7. */
+
+#include "vector.h"
+
+#define GROUP_PARTS 16 /* at most */
+
+static const float times_one[GROUP_PARTS] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+static const float times_minus_one[GROUP] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+
+struct parts {
+	float scale[GROUP_PARTS], minimum[GROUP_PARTS];
+};
+
+INLINE int has_minima(enum wick_type type)
+{
+	return type == WICK_Q4_1 || type == WICK_Q5_1 || type == WICK_Q4_K || type == WICK_Q5_K;
+}
+
+/* Whether a part is 16 numbers, not 32. */
+INLINE int has_halves(enum wick_type type)
+{
+	return type == WICK_Q6_K;
+}
+
+INLINE int too_large(enum wick_type type)
+{
+	return type == WICK_Q5_0 ? 16 : type == WICK_Q6_K ? 32 : 0;
+}
+
+INLINE size_t group_bytes(enum wick_type type, size_t blocks)
+{
+	return (size_t)wick_type_bytes(type, blocks * WICK_BLOCK);
+}
+
+INLINE uint32_t load_u32(const void *from)
+{
+	uint32_t value;
+
+	memcpy(&value, from, sizeof(value));
+	return value;
+}
+
+INLINE uint64_t load_u64(const void *from)
+{
+	uint64_t value;
+
+	memcpy(&value, from, sizeof(value));
+	return value;
+}
+
+/* Halves of `count` blocks of 32, the others of eight being zero. */
+INLINE void block_halves(float *to, const uint8_t *from, size_t stride, size_t count, const float *times)
+{
+	if (count == GROUP) {
+		eight_halves(to, from, stride, times);
+		return;
+	}
+	for (size_t j = 0; j < GROUP; j++)
+		to[j] = j < count ? scale_of(from + j * stride) * times[j] : 0;
+}
+
+/* Of 12 bytes, as decode_blocks.h describes them, eight scales and eight minima of 6 bits, a byte each. */
+INLINE void unpack_scales(uint64_t *scales, uint64_t *minima, const uint8_t *packed)
+{
+	uint32_t first = load_u32(packed), second = load_u32(packed + 4), third = load_u32(packed + 8);
+	uint32_t scales_high = (third & 0x0f0f0f0f) | (first >> 2 & 0x30303030);
+	uint32_t minima_high = (third >> 4 & 0x0f0f0f0f) | (second >> 2 & 0x30303030);
+
+	*scales = (first & 0x3f3f3f3f) | (uint64_t)scales_high << 32;
+	*minima = (second & 0x3f3f3f3f) | (uint64_t)minima_high << 32;
+}
+
+INLINE void parts_q4_k(struct parts *parts, const uint8_t *block, const float *times)
+{
+	uint64_t scales, minima;
+
+	unpack_scales(&scales, &minima, block + 4);
+	eight_whole(parts->scale, scales, scale_of(block), times);
+	eight_whole(parts->minimum, minima, scale_of(block + 2), times_one);
+}
+
+INLINE void parts_q6_k(struct parts *parts, const uint8_t *block, const float *half_times)
+{
+	float unit = scale_of(block + 208);
+
+	eight_signed(parts->scale, load_u64(block + 192), unit, half_times);
+	eight_signed(parts->scale + 8, load_u64(block + 200), unit, half_times + 8);
+}
+
+/* Scales times what they are to be multiplied by, for each 32 numbers or each 16, and minima. */
+INLINE void find_parts(enum wick_type type, struct parts *parts, const uint8_t *group, size_t count, const float *times,
+	const float *half_times)
+{
+	size_t stride = wick_types[type].block_bytes;
+
+	switch (type) {
+	case WICK_Q4_K:
+	case WICK_Q5_K:
+		parts_q4_k(parts, group, times);
+		break;
+	case WICK_Q6_K:
+		parts_q6_k(parts, group, half_times);
+		break;
+	default:
+		block_halves(parts->scale, group, stride, count, times);
+		if (has_minima(type))
+			block_halves(parts->minimum, group + 2, stride, count, times_minus_one);
+	}
+}
+
+/* Of 32 numbers two bits each are in bytes 32 * (j / 4) and on, as decode_blocks.h has it for q6_k. */
+INLINE bytes32 levels_q6_k(const uint8_t *block, size_t j)
+{
+	bytes32 low = levels_bits(block + j / 4 * 64 + j % 2 * 32, (int)(j % 4 / 2) * 4, 15);
+
+	return levels_join(low, levels_bits(block + 128 + j / 4 * 32, (int)(j % 4) * 2, 3), 4);
+}
+
+/* Numbers 32 * j and on of a group. */
+INLINE bytes32 levels_of(enum wick_type type, const uint8_t *group, size_t j)
+{
+	const uint8_t *block = group + (wick_types[type].block == WICK_BLOCK ? j * wick_types[type].block_bytes : 0);
+
+	switch (type) {
+	case WICK_Q4_1:
+		return levels_nibbles(block + 4);
+	case WICK_Q5_0:
+		return levels_join(levels_nibbles(block + 6), levels_flags(block + 2, 16), 0);
+	case WICK_Q5_1:
+		return levels_join(levels_nibbles(block + 8), levels_flags(block + 4, 16), 0);
+	case WICK_Q4_K:
+		return levels_bits(block + 16 + j / 2 * 32, (int)(j % 2) * 4, 15);
+	case WICK_Q5_K:
+		return levels_join(levels_bits(block + 48 + j / 2 * 32, (int)(j % 2) * 4, 15),
+			levels_bits(block + 16, (int)j, 1), 4);
+	default:
+		return levels_q6_k(block, j);
+	}
+}
+
+/* Numbers 32 * j and on of a group, as floats, exactly as plain C has them. */
+INLINE void group_numbers(enum wick_type type, vec *numbers, const uint8_t *group, size_t j, const struct parts *parts)
+{
+	_Alignas(32) uint8_t bytes[WICK_BLOCK];
+
+	levels_store(bytes, levels_of(type, group, j));
+	for (int i = 0; i < TILE_VECS; i++) {
+		size_t part = has_halves(type) ? 2 * j + (size_t)(i * LANES / 16) : j;
+		vec level = vec_int8(bytes + i * LANES) - vec_set((float)too_large(type));
+
+		numbers[i] = level * vec_set(parts->scale[part]);
+		if (has_minima(type))
+			numbers[i] = numbers[i] - vec_set(parts->minimum[part]);
+	}
+}

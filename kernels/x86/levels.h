@@ -1,0 +1,129 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The block types of GGUF with AVX2 and, where a file is compiled with it, the dot products of bytes (VNNI): 32 numbers
+ * are a vector, and eight sums of four products each. See vector/levels.h and vector/block_rows.h. */
+
+#include "blocks.h"
+
+typedef __m256i bytes32;
+typedef __m256 block_sum;
+
+static inline bytes32 levels_nibbles(const uint8_t *from)
+{
+	__m128i bytes = _mm_loadu_si128((const void *)from);
+	__m256i both = _mm256_inserti128_si256(_mm256_castsi128_si256(bytes), _mm_srli_epi16(bytes, 4), 1);
+
+	return _mm256_and_si256(both, _mm256_set1_epi8(15));
+}
+
+static inline bytes32 levels_bits(const uint8_t *from, int shift, int mask)
+{
+	__m256i bytes = _mm256_loadu_si256((const void *)from);
+
+	return _mm256_and_si256(_mm256_srli_epi16(bytes, shift), _mm256_set1_epi8((char)mask));
+}
+
+/* Each byte gets the byte of its flag, of which one bit is left. */
+static inline bytes32 levels_flags(const uint8_t *from, int value)
+{
+	const __m256i bytes = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+	const __m256i bits = _mm256_set1_epi64x((long long)0x8040201008040201);
+	int32_t flags;
+	__m256i spread;
+
+	memcpy(&flags, from, sizeof(flags));
+	spread = _mm256_and_si256(_mm256_shuffle_epi8(_mm256_set1_epi32(flags), bytes), bits);
+	return _mm256_and_si256(_mm256_cmpeq_epi8(spread, bits), _mm256_set1_epi8((char)value));
+}
+
+static inline bytes32 levels_join(bytes32 low, bytes32 high, int shift)
+{
+	return _mm256_or_si256(low, _mm256_slli_epi16(high, shift));
+}
+
+static inline void levels_store(uint8_t *to, bytes32 levels)
+{
+	_mm256_storeu_si256((void *)to, levels);
+}
+
+static inline void eight_products(float *to, __m256i whole, float unit, const float *times)
+{
+	__m256 exact = _mm256_cvtepi32_ps(whole) * _mm256_set1_ps(unit);
+
+	_mm256_storeu_ps(to, exact * _mm256_loadu_ps(times));
+}
+
+static inline void eight_whole(float *to, uint64_t bytes, float unit, const float *times)
+{
+	eight_products(to, _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)bytes)), unit, times);
+}
+
+static inline void eight_signed(float *to, uint64_t bytes, float unit, const float *times)
+{
+	eight_products(to, _mm256_cvtepi8_epi32(_mm_cvtsi64_si128((long long)bytes)), unit, times);
+}
+
+/* The half at from + j * stride is word j of the 16 bytes that begin 2 * j before it: none of them lies outside of the
+ * blocks, if the half is not in the last 14 bytes of its own. */
+static inline void eight_halves(float *to, const uint8_t *from, size_t stride, const float *times)
+{
+	__m128i halves = _mm_loadu_si128((const void *)from);
+
+#define BLEND(j) halves = _mm_blend_epi16(halves, _mm_loadu_si128((const void *)(from + j * (stride - 2))), 1 << j)
+	BLEND(1), BLEND(2), BLEND(3), BLEND(4), BLEND(5), BLEND(6), BLEND(7);
+#undef BLEND
+	_mm256_storeu_ps(to, _mm256_cvtph_ps(halves) * _mm256_loadu_ps(times));
+}
+
+static inline float block_sum_total(block_sum sum)
+{
+	__m128 four = _mm256_castps256_ps128(sum) + _mm256_extractf128_ps(sum, 1);
+	__m128 two = four + _mm_movehl_ps(four, four);
+
+	return two[0] + two[1];
+}
+
+/* Eight sums of four products. What levels are too large by is the same for all rows, so the compiler does it once. A
+ * pair of products is at most 2 * 63 * 127 < 2^15. */
+static inline __m256i products_of(bytes32 levels, const int8_t *x, int over)
+{
+	__m256i x_levels = _mm256_loadu_si256((const void *)x), excess = _mm256_set1_epi8((char)over);
+#ifdef __AVX512VNNI__
+	__m256i zero = _mm256_setzero_si256(), start = zero;
+
+	if (over)
+		start = _mm256_sub_epi32(zero, _mm256_dpbusd_epi32(zero, excess, x_levels));
+	return _mm256_dpbusd_epi32(start, levels, x_levels);
+#else
+	__m256i words = _mm256_maddubs_epi16(levels, x_levels);
+
+	if (over)
+		words = _mm256_sub_epi16(words, _mm256_maddubs_epi16(excess, x_levels));
+	return _mm256_madd_epi16(words, _mm256_set1_epi16(1));
+#endif
+}
+
+static inline block_sum dot_part(block_sum sum, bytes32 levels, const int8_t *x, float scale, int over)
+{
+	return _mm256_fmadd_ps(_mm256_set1_ps(scale), _mm256_cvtepi32_ps(products_of(levels, x, over)), sum);
+}
+
+/* Two scales become four lanes each. */
+static inline block_sum dot_halves(block_sum sum, bytes32 levels, const int8_t *x, const float *scales, int over)
+{
+	__m256 lanes;
+	long long pair;
+
+	memcpy(&pair, scales, sizeof(pair));
+	lanes = _mm256_permutevar_ps(
+		_mm256_castsi256_ps(_mm256_set1_epi64x(pair)), _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
+
+	return _mm256_fmadd_ps(lanes, _mm256_cvtepi32_ps(products_of(levels, x, over)), sum);
+}
+
+static inline block_sum less_eight(block_sum sum, const float *a, const float *b)
+{
+	return _mm256_fnmadd_ps(_mm256_loadu_ps(a), _mm256_loadu_ps(b), sum);
+}
