@@ -9,7 +9,6 @@
 #include <string.h>
 
 typedef uint8x16x2_t bytes32;
-typedef float32x4_t block_sum;
 
 static inline bytes32 levels_nibbles(const uint8_t *from)
 {
@@ -82,11 +81,6 @@ static inline void eight_halves(float *to, const uint8_t *from, size_t stride, c
 		to[j] = scale_of(from + j * stride) * times[j];
 }
 
-static inline float block_sum_total(block_sum sum)
-{
-	return vaddvq_f32(sum);
-}
-
 /* Four sums of four products, of at most 2^6 * 2^7 each: without dot products a pair of them is in 16 bits. */
 static inline int32x4_t products_of(uint8x16_t levels, const int8_t *x, int over)
 {
@@ -100,20 +94,20 @@ static inline int32x4_t products_of(uint8x16_t levels, const int8_t *x, int over
 #endif
 }
 
-static inline block_sum dot_part(block_sum sum, bytes32 levels, const int8_t *x, float scale, int over)
+static inline vec dot_part(vec sum, bytes32 levels, const int8_t *x, float scale, int over)
 {
 	int32x4_t whole = vaddq_s32(products_of(levels.val[0], x, over), products_of(levels.val[1], x + 16, over));
 
 	return vfmaq_n_f32(sum, vcvtq_f32_s32(whole), scale);
 }
 
-static inline block_sum dot_halves(block_sum sum, bytes32 levels, const int8_t *x, const float *scales, int over)
+static inline vec dot_halves(vec sum, bytes32 levels, const int8_t *x, const float *scales, int over)
 {
 	sum = vfmaq_n_f32(sum, vcvtq_f32_s32(products_of(levels.val[0], x, over)), scales[0]);
 	return vfmaq_n_f32(sum, vcvtq_f32_s32(products_of(levels.val[1], x + 16, over)), scales[1]);
 }
 
-static inline block_sum less_eight(block_sum sum, const float *a, const float *b)
+static inline vec less_eight(vec sum, const float *a, const float *b)
 {
 	sum = vfmsq_f32(sum, vld1q_f32(a), vld1q_f32(b));
 	return vfmsq_f32(sum, vld1q_f32(a + 4), vld1q_f32(b + 4));

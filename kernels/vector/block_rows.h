@@ -9,28 +9,28 @@
  *
  * What it takes of an instruction set:
  *
- *     block_sum                           some lanes of floats
- *     block_sum_total(sum)                their sum, always in the same order
  *     dot_part(sum, levels, x, scale, over)      sum + scale * ((levels - over) . x), 32 bytes of each
  *     dot_halves(sum, levels, x, scales, over)   with a scale of its own for each 16 of them
- *     less_eight(sum, a, b)               sum - a[j] * b[j], j < 8, in any lanes */
+ *     less_eight(sum, a, b)                      sum - a[j] * b[j], j < 8, in any lanes
+ *
+ * and dot_group(), where a set is wide enough for another way with whole groups, and then defines WIDE_GROUPS.
+ */
 
 #include "fixed.h"
 #include "levels.h"
 
-/* A group of one row, whose blocks of x begin at b. */
-INLINE block_sum dot_group(
-	enum wick_type type, block_sum sum, const uint8_t *group, const struct fixed *x, size_t b, size_t count)
+/* The blocks of a group that are left at the end of a row, or all. */
+INLINE vec dot_blocks(enum wick_type type, vec sum, const uint8_t *group, const struct x_group *x, size_t count)
 {
 	struct parts parts;
 
-	find_parts(type, &parts, group, count, x->steps + b, x->half_steps + 2 * b);
+	find_parts(type, &parts, group, count, x->steps, x->half_steps);
 	if (has_minima(type))
-		sum = less_eight(sum, parts.minimum, x->sums + b);
+		sum = less_eight(sum, parts.minimum, x->sums);
 #pragma GCC unroll 8
 	for (size_t j = 0; j < count; j++) {
 		bytes32 levels = levels_of(type, group, j);
-		const int8_t *x_levels = x->bytes + (b + j) * WICK_BLOCK;
+		const int8_t *x_levels = x->levels + j * WICK_BLOCK;
 
 		sum = has_halves(type) ? dot_halves(sum, levels, x_levels, parts.scale + 2 * j, too_large(type))
 				       : dot_part(sum, levels, x_levels, parts.scale[j], too_large(type));
@@ -38,22 +38,40 @@ INLINE block_sum dot_group(
 	return sum;
 }
 
+#ifndef WIDE_GROUPS
+INLINE vec dot_group(enum wick_type type, vec sum, const uint8_t *group, const struct x_group *x)
+{
+	return dot_blocks(type, sum, group, x, GROUP);
+}
+#endif
+
+INLINE struct x_group x_group(const struct fixed *x, size_t b)
+{
+	return (struct x_group){ x->bytes + b * WICK_BLOCK, x->steps + b, x->sums + b, x->pairs + 2 * b,
+		x->half_steps + 2 * b, x->half_sums + 2 * b };
+}
+
 /* y[r * step] += or = row r . x, for columns that fit into `x`. */
 INLINE void block_rows(enum wick_type type, int rows, float *y, size_t step, const uint8_t *const *w,
 	const uint8_t *const *next, const struct fixed *x, size_t cols, int add)
 {
 	size_t blocks = cols / WICK_BLOCK, b = 0, at = 0;
-	block_sum sums[ROWS] = { 0 };
+	struct x_group some;
+	vec sums[ROWS];
 
+	for (int r = 0; r < rows; r++)
+		sums[r] = vec_set(0);
 	for (; b + GROUP <= blocks; b += GROUP, at += group_bytes(type, GROUP)) {
+		some = x_group(x, b);
 #pragma GCC unroll 4
 		for (int r = 0; r < rows; r++) {
 			fetch_ahead(1, next + r, at, group_bytes(type, GROUP));
-			sums[r] = dot_group(type, sums[r], w[r] + at, x, b, GROUP);
+			sums[r] = dot_group(type, sums[r], w[r] + at, &some);
 		}
 	}
+	some = x_group(x, b);
 	for (int r = 0; r < rows && b < blocks; r++)
-		sums[r] = dot_group(type, sums[r], w[r] + at, x, b, blocks - b);
+		sums[r] = dot_blocks(type, sums[r], w[r] + at, &some, blocks - b);
 	for (size_t r = 0; r < (size_t)rows; r++)
-		y[r * step] = block_sum_total(sums[r]) + (add ? y[r * step] : 0);
+		y[r * step] = vec_sum(sums[r]) + (add ? y[r * step] : 0);
 }

@@ -13,6 +13,7 @@
  * so that each block has a lane or two in which its scale is applied; what is left of a row, block by block. */
 
 #include "vector.h"
+#include "x_group.h"
 
 #define FIXED_COLS 8192 /* columns at a time; a whole number of groups */
 #define GROUP_COLS (GROUP * WICK_BLOCK)
@@ -29,7 +30,7 @@ struct fixed {
 		};
 		struct { /* block types: what lies in the order of the columns, and sums of numbers in steps */
 			int8_t bytes[FIXED_COLS];
-			float sums[FIXED_COLS / WICK_BLOCK];
+			float sums[FIXED_COLS / WICK_BLOCK], pairs[2 * FIXED_COLS / WICK_BLOCK];
 			float half_sums[2 * FIXED_COLS / WICK_BLOCK], half_steps[2 * FIXED_COLS / WICK_BLOCK];
 		};
 	};
@@ -132,6 +133,8 @@ INLINE void fix_bytes(struct fixed *fixed, const float *x, size_t cols)
 		first = half_sum(levels);
 		second = half_sum(levels + TILE_VECS / 2);
 		fixed->sums[b] = (first + second) * step;
+		fixed->pairs[2 * b] = step;
+		fixed->pairs[2 * b + 1] = fixed->sums[b];
 		fixed->half_sums[2 * b] = first * step;
 		fixed->half_sums[2 * b + 1] = second * step;
 		fixed->half_steps[2 * b] = fixed->half_steps[2 * b + 1] = step;

@@ -38,6 +38,12 @@ INLINE int has_minima(enum wick_type type)
 	return type == WICK_Q4_1 || type == WICK_Q5_1 || type == WICK_Q4_K || type == WICK_Q5_K;
 }
 
+/* Whether a minimum is stored as the least number: with its sign turned. */
+INLINE int has_least(enum wick_type type)
+{
+	return type == WICK_Q4_1 || type == WICK_Q5_1;
+}
+
 /* Whether a part is 16 numbers, not 32. */
 INLINE int has_halves(enum wick_type type)
 {

@@ -5,7 +5,7 @@
 
 #include "../sets.h"
 
-#include "levels.h"
+#include "blocks.h"
 
 #include <immintrin.h>
 #include <stdint.h>
@@ -239,6 +239,9 @@ static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, f
 {
 	return vec_fma(vec_set(step), _mm512_zextps256_ps512(_mm256_cvtepi32_ps(block_q2(block, x))), sum);
 }
+
+#include "levels.h"
+#include "wide.h"
 
 #include "../vector/accumulate.h"
 #include "../vector/attend.h"

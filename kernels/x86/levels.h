@@ -8,7 +8,6 @@
 #include "blocks.h"
 
 typedef __m256i bytes32;
-typedef __m256 block_sum;
 
 static inline bytes32 levels_nibbles(const uint8_t *from)
 {
@@ -77,12 +76,14 @@ static inline void eight_halves(float *to, const uint8_t *from, size_t stride, c
 	_mm256_storeu_ps(to, _mm256_cvtph_ps(halves) * _mm256_loadu_ps(times));
 }
 
-static inline float block_sum_total(block_sum sum)
+/* Eight lanes of sixteen. */
+static inline vec widened(__m256 eight)
 {
-	__m128 four = _mm256_castps256_ps128(sum) + _mm256_extractf128_ps(sum, 1);
-	__m128 two = four + _mm_movehl_ps(four, four);
-
-	return two[0] + two[1];
+#if LANES == 16
+	return _mm512_zextps256_ps512(eight);
+#else
+	return eight;
+#endif
 }
 
 /* Eight sums of four products. What levels are too large by is the same for all rows, so the compiler does it once. A
@@ -105,13 +106,13 @@ static inline __m256i products_of(bytes32 levels, const int8_t *x, int over)
 #endif
 }
 
-static inline block_sum dot_part(block_sum sum, bytes32 levels, const int8_t *x, float scale, int over)
+static inline vec dot_part(vec sum, bytes32 levels, const int8_t *x, float scale, int over)
 {
-	return _mm256_fmadd_ps(_mm256_set1_ps(scale), _mm256_cvtepi32_ps(products_of(levels, x, over)), sum);
+	return vec_fma(widened(_mm256_set1_ps(scale)), widened(_mm256_cvtepi32_ps(products_of(levels, x, over))), sum);
 }
 
 /* Two scales become four lanes each. */
-static inline block_sum dot_halves(block_sum sum, bytes32 levels, const int8_t *x, const float *scales, int over)
+static inline vec dot_halves(vec sum, bytes32 levels, const int8_t *x, const float *scales, int over)
 {
 	__m256 lanes;
 	long long pair;
@@ -119,11 +120,10 @@ static inline block_sum dot_halves(block_sum sum, bytes32 levels, const int8_t *
 	memcpy(&pair, scales, sizeof(pair));
 	lanes = _mm256_permutevar_ps(
 		_mm256_castsi256_ps(_mm256_set1_epi64x(pair)), _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
-
-	return _mm256_fmadd_ps(lanes, _mm256_cvtepi32_ps(products_of(levels, x, over)), sum);
+	return vec_fma(widened(lanes), widened(_mm256_cvtepi32_ps(products_of(levels, x, over))), sum);
 }
 
-static inline block_sum less_eight(block_sum sum, const float *a, const float *b)
+static inline vec less_eight(vec sum, const float *a, const float *b)
 {
-	return _mm256_fnmadd_ps(_mm256_loadu_ps(a), _mm256_loadu_ps(b), sum);
+	return vec_fma(widened(-_mm256_loadu_ps(a)), widened(_mm256_loadu_ps(b)), sum);
 }

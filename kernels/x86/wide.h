@@ -1,0 +1,194 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Whole groups of the block types with AVX-512: 64 numbers are a vector, and sixteen sums of four products each. Scales
+ * of a group are one vector, times steps of x already, from which each 64 numbers get theirs:
+ *
+ *     pairs    scale and minimum of part 0, of part 1, ...
+ *     eight    scales of eight parts
+ *     sixteen  scales of parts of 16 numbers
+ */
+
+#include "../vector/levels.h"
+#include "../vector/x_group.h"
+
+#define WIDE_GROUPS
+#define MINIMA 0xaaaa /* lanes of pairs */
+
+/* 32 bytes twice, shifted right by so many bits, then `mask`. */
+static inline __m512i wide_bits(const uint8_t *from, int first_shift, int second_shift, int mask)
+{
+	__m512i twice = _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)from));
+	__m512i shifts = _mm512_inserti64x4(
+		_mm512_set1_epi16((short)first_shift), _mm256_set1_epi16((short)second_shift), 1);
+
+	return _mm512_and_si512(_mm512_srlv_epi16(twice, shifts), _mm512_set1_epi8((char)mask));
+}
+
+/* The nibbles of two blocks as bytes, in the order of their columns. */
+static inline __m512i wide_nibbles(const uint8_t *first, const uint8_t *second)
+{
+	const __m512i shifts = _mm512_setr_epi64(0, 0, 0x0004000400040004, 0x0004000400040004, 0, 0,
+		0x0004000400040004, 0x0004000400040004);
+	__m512i bytes = _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)first));
+
+	bytes = _mm512_mask_broadcast_i32x4(bytes, 0xff00, _mm_loadu_si128((const void *)second));
+	return _mm512_and_si512(_mm512_srlv_epi16(bytes, shifts), _mm512_set1_epi8(15));
+}
+
+/* Fifth bits of two blocks. */
+static inline __m512i wide_fifth(__m512i levels, const uint8_t *first, const uint8_t *second)
+{
+	uint32_t low, high;
+
+	memcpy(&low, first, sizeof(low));
+	memcpy(&high, second, sizeof(high));
+	return _mm512_mask_add_epi8(levels, low | (uint64_t)high << 32, levels, _mm512_set1_epi8(16));
+}
+
+/* Fifth bits of parts 2 * c and 2 * c + 1: bits of the same 32 bytes. */
+static inline __m512i wide_fifth_q5_k(__m512i levels, const uint8_t *bytes, size_t c)
+{
+	__m512i twice = _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)bytes));
+	__m512i bits = _mm512_inserti64x4(
+		_mm512_set1_epi8((char)(1 << 2 * c)), _mm256_set1_epi8((char)(2 << 2 * c)), 1);
+
+	return _mm512_mask_add_epi8(levels, _mm512_test_epi8_mask(twice, bits), levels, _mm512_set1_epi8(16));
+}
+
+static inline __m512i wide_q6_k(const uint8_t *block, size_t c)
+{
+	const uint8_t *high = block + 128 + c / 2 * 32;
+	__m512i low = _mm512_loadu_si512(block + c / 2 * 64);
+	__m512i top = c % 2 ? wide_bits(high, 4, 6, 3) : wide_bits(high, 0, 2, 3);
+
+	low = _mm512_and_si512(_mm512_srli_epi16(low, c % 2 ? 4 : 0), _mm512_set1_epi8(15));
+	return _mm512_or_si512(low, _mm512_slli_epi16(top, 4));
+}
+
+/* Numbers 64 * c and on of a group. */
+INLINE __m512i wide_levels(enum wick_type type, const uint8_t *group, size_t c)
+{
+	size_t stride = wick_types[type].block_bytes;
+	const uint8_t *first = group + 2 * c * stride, *second = first + stride;
+
+	switch (type) {
+	case WICK_Q4_1:
+		return wide_nibbles(first + 4, second + 4);
+	case WICK_Q5_0:
+		return wide_fifth(wide_nibbles(first + 6, second + 6), first + 2, second + 2);
+	case WICK_Q5_1:
+		return wide_fifth(wide_nibbles(first + 8, second + 8), first + 4, second + 4);
+	case WICK_Q4_K:
+		return wide_bits(group + 16 + 32 * c, 0, 4, 15);
+	case WICK_Q5_K:
+		return wide_fifth_q5_k(wide_bits(group + 48 + 32 * c, 0, 4, 15), group + 16, c);
+	default:
+		return wide_q6_k(group, c);
+	}
+}
+
+/* Scale and least number of eight blocks, at the start of each: double word j of the 32 bytes that begin 4 * j before
+ * block j. */
+static inline __m512 wide_pairs(const uint8_t *blocks, size_t stride, const float *pairs)
+{
+	__m256i halves = _mm256_loadu_si256((const void *)blocks);
+
+#define BLEND(j) \
+	halves = _mm256_blend_epi32(halves, _mm256_loadu_si256((const void *)(blocks + j * (stride - 4))), 1 << j)
+	BLEND(1), BLEND(2), BLEND(3), BLEND(4), BLEND(5), BLEND(6), BLEND(7);
+#undef BLEND
+	return _mm512_cvtph_ps(halves) * _mm512_loadu_ps(pairs);
+}
+
+/* Of q4_k and q5_k, from the 16 bytes that a block starts with: see decode_blocks.h. */
+static inline __m512 wide_pairs_q4_k(const uint8_t *block, const float *pairs)
+{
+	const __m128i low_bytes = _mm_setr_epi8(4, 8, 5, 9, 6, 10, 7, 11, 12, 12, 13, 13, 14, 14, 15, 15);
+	const __m128i high_bytes = _mm_setr_epi8(-1, -1, -1, -1, -1, -1, -1, -1, 4, 8, 5, 9, 6, 10, 7, 11);
+	const __m512i low_shifts = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 4, 0, 4, 0, 4);
+	const __m512i low_mask = _mm512_inserti64x4(_mm512_set1_epi32(63), _mm256_set1_epi32(15), 1);
+	__m128i head = _mm_loadu_si128((const void *)block);
+	__m512i low = _mm512_cvtepu8_epi32(_mm_shuffle_epi8(head, low_bytes));
+	__m512i high = _mm512_cvtepu8_epi32(_mm_shuffle_epi8(head, high_bytes));
+	__m512 units = _mm512_castpd_ps(_mm512_broadcastsd_pd(_mm_castps_pd(_mm_cvtph_ps(head))));
+
+	low = _mm512_and_si512(_mm512_srlv_epi32(low, low_shifts), low_mask);
+	high = _mm512_and_si512(_mm512_srli_epi32(high, 2), _mm512_set1_epi32(0x30));
+	return _mm512_cvtepi32_ps(_mm512_or_si512(low, high)) * units * _mm512_loadu_ps(pairs);
+}
+
+static inline __m512 wide_sixteen_q6_k(const uint8_t *block, const float *half_steps)
+{
+	__m512i whole = _mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(block + 192)));
+
+	return _mm512_cvtepi32_ps(whole) * _mm512_set1_ps(scale_of(block + 208)) * _mm512_loadu_ps(half_steps);
+}
+
+/* The scales of a group. */
+INLINE __m512 wide_scales(
+	enum wick_type type, const uint8_t *group, const struct x_group *x)
+{
+	float eight[8];
+
+	switch (type) {
+	case WICK_Q4_1:
+	case WICK_Q5_1:
+		return wide_pairs(group, wick_types[type].block_bytes, x->pairs);
+	case WICK_Q4_K:
+	case WICK_Q5_K:
+		return wide_pairs_q4_k(group, x->pairs);
+	case WICK_Q6_K:
+		return wide_sixteen_q6_k(group, x->half_steps);
+	default:
+		eight_halves(eight, group, wick_types[type].block_bytes, x->steps);
+		return _mm512_zextps256_ps512(_mm256_loadu_ps(eight));
+	}
+}
+
+/* For each of sixteen lanes the place of its scale, for numbers 64 * c and on. */
+INLINE __m512i wide_places(enum wick_type type, int c)
+{
+	const __m512i second = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi32(1), 1);
+	const __m512i quarters = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+
+	if (has_halves(type))
+		return _mm512_add_epi32(quarters, _mm512_set1_epi32(4 * c));
+	if (has_minima(type))
+		return _mm512_add_epi32(_mm512_slli_epi32(second, 1), _mm512_set1_epi32(4 * c));
+	return _mm512_add_epi32(second, _mm512_set1_epi32(2 * c));
+}
+
+/* Sixteen sums of four products: as products_of() in levels.h. */
+static inline __m512i wide_products(__m512i levels, const int8_t *x, int over)
+{
+	__m512i x_levels = _mm512_loadu_si512(x), excess = _mm512_set1_epi8((char)over), zero = _mm512_setzero_si512();
+#ifdef __AVX512VNNI__
+	__m512i start = over ? _mm512_sub_epi32(zero, _mm512_dpbusd_epi32(zero, excess, x_levels)) : zero;
+
+	return _mm512_dpbusd_epi32(start, levels, x_levels);
+#else
+	__m512i start = over ? _mm512_sub_epi16(zero, _mm512_maddubs_epi16(excess, x_levels)) : zero;
+
+	return _mm512_madd_epi16(
+		_mm512_add_epi16(start, _mm512_maddubs_epi16(levels, x_levels)), _mm512_set1_epi16(1));
+#endif
+}
+
+INLINE vec dot_group(enum wick_type type, vec sum, const uint8_t *group, const struct x_group *x)
+{
+	__m512 scales = wide_scales(type, group, x);
+
+	if (has_minima(type))
+		sum = has_least(type) ? _mm512_mask_add_ps(sum, MINIMA, sum, scales)
+				      : _mm512_mask_sub_ps(sum, MINIMA, sum, scales);
+#pragma GCC unroll 4
+	for (int c = 0; c < 4; c++) {
+		__m512i products = wide_products(wide_levels(type, group, (size_t)c), x->levels + 64 * c, too_large(type));
+		__m512 own = _mm512_permutexvar_ps(wide_places(type, c), scales);
+
+		sum = vec_fma(own, _mm512_cvtepi32_ps(products), sum);
+	}
+	return sum;
+}
