@@ -7,6 +7,7 @@
  * is null is refused, since to transformers it means false, whatever an absent one means. */
 
 #include "diag.h"
+#include "notes.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -19,6 +20,11 @@ struct wick_config {
 
 int wick_config_load(struct wick_config *config, const char *folder, struct wick_diag *diag);
 void wick_config_free(struct wick_config *config); /* a zeroed one is fine */
+
+/* Keys that make transformers compute something else than the tensors alone say (quantization_config) are -EINVAL. Those
+ * that are neither in `used`, NULL at the end, nor known to change nothing are named. */
+int wick_config_check_keys(const struct wick_config *config, const char *const *used, const struct wick_notes *notes,
+	struct wick_diag *diag);
 
 /* A positive number of 32 bits; otherwise 0: it must be there. */
 int wick_config_number(const struct wick_config *config, const char *key, uint32_t otherwise, uint32_t *value,

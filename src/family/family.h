@@ -13,11 +13,12 @@ struct wick_arch_def {
 	/* Fills what config.json decides; sizes in bytes are left to wick_shape_complete(). */
 	int (*read_config)(struct wick_shape *shape, const struct wick_config *config, struct wick_diag *diag);
 
-	const char *const *prefixes; /* of tensor names, NULL at the end; where the embedding is tells which */
-	const char *sources[WICK_T_COUNT]; /* behind the prefix; a whole name if it starts with '/' */
+	const char *const *prefixes; /* that a tensor's name may have, the usual one first, NULL at the end */
+	const char *const *whole_prefixes; /* likewise, of names that start with '/' in what follows */
+	const char *sources[WICK_T_COUNT]; /* behind the prefix */
 	const char *up, *down;      /* a bundle's parts: rows of (n_ff, d_model), columns of (d_model, n_ff) */
 	uint32_t position_offset;   /* rows in front of position 0 */
-	const char *const *ignored; /* whole names of tensors that may be there unused, NULL at the end */
+	const char *const *keys;    /* of config.json that read_config looks at, NULL at the end */
 };
 
 extern const struct wick_arch_def wick_arch_opt;

@@ -76,7 +76,8 @@ static int read_config(struct wick_shape *shape, const struct wick_config *confi
 const struct wick_arch_def wick_arch_opt = {
 	.model_type = "opt",
 	.read_config = read_config,
-	.prefixes = (const char *const[]){ "model.decoder.", "decoder.", NULL },
+	.prefixes = (const char *const[]){ "model.decoder.", "decoder.", "model.model.decoder.", NULL },
+	.whole_prefixes = (const char *const[]){ "", "model.", NULL },
 	.sources = {
 		[WICK_T_EMBED] = "embed_tokens.weight",
 		[WICK_T_POSITION] = "embed_positions.weight",
@@ -103,5 +104,7 @@ const struct wick_arch_def wick_arch_opt = {
 	.up = "layers.%u.fc1.weight",
 	.down = "layers.%u.fc2.weight",
 	.position_offset = 2,
-	.ignored = (const char *const[]){ "lm_head.weight", "decoder.version", "model.decoder.version", NULL },
+	.keys = (const char *const[]){ "activation_function", "hidden_size", "num_hidden_layers", "num_attention_heads",
+		"ffn_dim", "vocab_size", "max_position_embeddings", "do_layer_norm_before", "layer_norm_elementwise_affine",
+		"enable_bias", "tie_word_embeddings", "word_embed_proj_dim", "_remove_final_layer_norm", NULL },
 };

@@ -14,16 +14,17 @@
 #include <string.h>
 
 #define LENGTH_BYTES 8 /* before the header */
+#define METADATA "__metadata__"
 
 typedef unsigned long long ull;
 
 static const struct dtype {
 	const char *name;
 	unsigned bits;
-	enum wick_type type; /* WICK_TYPE_COUNT: the format has it, wick cannot use it */
+	enum wick_type type; /* as which it is read. WICK_TYPE_COUNT: the format has it, wick cannot use it */
 } dtypes[] = {
 	{ "F32", 32, WICK_F32 },        { "F16", 16, WICK_F16 },         { "BF16", 16, WICK_BF16 },
-	{ "F64", 64, WICK_TYPE_COUNT }, { "C64", 64, WICK_TYPE_COUNT },  { "I64", 64, WICK_TYPE_COUNT },
+	{ "F64", 64, WICK_F32 },        { "C64", 64, WICK_TYPE_COUNT },  { "I64", 64, WICK_TYPE_COUNT },
 	{ "U64", 64, WICK_TYPE_COUNT }, { "I32", 32, WICK_TYPE_COUNT },  { "U32", 32, WICK_TYPE_COUNT },
 	{ "I16", 16, WICK_TYPE_COUNT }, { "U16", 16, WICK_TYPE_COUNT },  { "I8", 8, WICK_TYPE_COUNT },
 	{ "U8", 8, WICK_TYPE_COUNT },   { "BOOL", 8, WICK_TYPE_COUNT },  { "F8_E5M2", 8, WICK_TYPE_COUNT },
@@ -36,6 +37,7 @@ static const struct dtype {
 /* A tensor of the header, with where its bytes are, counted from the end of the header. */
 struct entry {
 	const char *name;
+	bool alias;
 	json_t *facts;
 	uint64_t begin, end;
 };
@@ -138,6 +140,7 @@ static int add_tensor(struct wick_source_list *list, const struct entry *entry, 
 {
 	struct wick_source_tensor tensor = {
 		.name = entry->name,
+		.alias = entry->alias,
 		.bytes = entry->end - entry->begin,
 		.offset = data_start + entry->begin,
 	};
@@ -154,6 +157,9 @@ static int add_tensor(struct wick_source_list *list, const struct entry *entry, 
 	if (ret)
 		return ret;
 	tensor.type = dtype->type;
+	tensor.doubles = dtype->type == WICK_F32 && dtype->bits == 64;
+	if (tensor.doubles)
+		tensor.bytes /= 2;
 	if (dtype->type == WICK_TYPE_COUNT) {
 		snprintf(unfit, sizeof(unfit), "is of type %s", dtype->name);
 		tensor.unfit = unfit;
@@ -197,6 +203,30 @@ static int check_cover(const struct entry *entries, size_t count, uint64_t data_
 	return 0;
 }
 
+/* A tensor that was shared is saved once. Its other names are in the metadata: {"lm_head.weight": "embed.weight"}, among
+ * whatever else may be there. */
+static int add_aliases(json_t *header, uint64_t data_start, uint64_t data_bytes, struct wick_source_list *list,
+	const char *path, struct wick_diag *diag)
+{
+	json_t *metadata = json_object_get(header, METADATA), *value;
+	const char *name;
+	int ret = 0;
+
+	json_object_foreach(metadata, name, value) {
+		struct entry entry = { .name = name, .alias = true };
+
+		entry.facts = json_object_get(header, json_string_value(value));
+		if (!entry.facts || entry.facts == metadata || json_object_get(header, name))
+			continue;
+		ret = read_range(&entry, data_bytes, path, diag);
+		if (!ret)
+			ret = add_tensor(list, &entry, data_start, path, diag);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
 /* entries has room for all of the header's members. */
 static int list_entries(json_t *header, struct entry *entries, uint64_t data_start, uint64_t data_bytes,
 	struct wick_source_list *list, const char *path, struct wick_diag *diag)
@@ -207,7 +237,7 @@ static int list_entries(json_t *header, struct entry *entries, uint64_t data_sta
 	int ret = 0;
 
 	json_object_foreach(header, name, facts) {
-		if (!strcmp(name, "__metadata__"))
+		if (!strcmp(name, METADATA))
 			continue;
 		if (!json_is_object(facts))
 			return wick_diag_say(diag, -EINVAL, "%s: tensor %s: not described by an object", path,
@@ -221,7 +251,7 @@ static int list_entries(json_t *header, struct entry *entries, uint64_t data_sta
 	ret = check_cover(entries, count, data_bytes, path, diag);
 	for (size_t i = 0; !ret && i < count; i++)
 		ret = add_tensor(list, &entries[i], data_start, path, diag);
-	return ret;
+	return ret ? ret : add_aliases(header, data_start, data_bytes, list, path, diag);
 }
 
 static int list_header(json_t *header, uint64_t data_start, const struct wick_source_file *file,

@@ -63,6 +63,11 @@ static int add_file(struct wick_shard_index *index, const char *path, const char
 	return 0;
 }
 
+static int by_text(const void *left, const void *right)
+{
+	return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
 static int read_map(struct wick_shard_index *index, const char *path, struct wick_diag *diag)
 {
 	const char *tensor;
@@ -81,6 +86,7 @@ static int read_map(struct wick_shard_index *index, const char *path, struct wic
 		if (ret)
 			return ret;
 	}
+	qsort(index->files, index->file_count, sizeof(*index->files), by_text);
 	return 0;
 }
 

@@ -11,7 +11,7 @@
 struct wick_shard_index {
 	json_t *root;
 	json_t *map;        /* tensor name -> file name; in root */
-	const char **files; /* (file_count), each once, in the order of the map; in root */
+	const char **files; /* (file_count), each once, sorted; in root */
 	unsigned file_count;
 	json_t *known;      /* the same names, as keys */
 };

@@ -6,7 +6,9 @@
 #include "source.h"
 
 #include "bits.h"
+#include "check.h"
 #include "file.h"
+#include "lfs.h"
 #include "plain_read.h"
 
 #include <errno.h>
@@ -44,20 +46,17 @@ static int note_identity(struct wick_source_file *file, struct wick_diag *diag)
 	return 0;
 }
 
-/* What a clone without Git LFS leaves in place of the weights. */
 static int refuse_pointer(struct wick_source_file *file, struct wick_diag *diag)
 {
-	static const char start[] = "version https://git-lfs";
-	char head[sizeof(start) - 1];
+	char head[WICK_LFS_BYTES];
 	int ret;
 
 	if (file->size < sizeof(head))
 		return 0;
 	ret = wick_source_pread(file, 0, head, sizeof(head), diag);
-	if (ret || memcmp(head, start, sizeof(head)))
+	if (ret || !wick_lfs_is_pointer(head, sizeof(head)))
 		return ret;
-	return wick_diag_say(diag, -EINVAL, "%s: a Git LFS pointer, not the weights: fetch them with git lfs pull",
-		file->path);
+	return wick_lfs_refuse(file->path, diag);
 }
 
 int wick_source_open(struct wick_source_file *file, struct wick_diag *diag)
@@ -109,6 +108,31 @@ void wick_source_passed(struct wick_source_file *file, uint64_t bytes)
 		return;
 	posix_fadvise(file->fd, 0, 0, POSIX_FADV_DONTNEED);
 	file->cached = 0;
+}
+
+/* Bytes [offset, offset + bytes) of the float32 that the tensor's float64 are. */
+static int read_doubles(const struct wick_source_format *format, struct wick_source_file *file,
+	const struct wick_source_tensor *tensor, uint64_t offset, char *into, uint64_t bytes, struct wick_diag *diag)
+{
+	double numbers[4096];
+	int ret = 0;
+
+	wick_require(offset % sizeof(float) == 0 && bytes % sizeof(float) == 0);
+	for (uint64_t done = 0; !ret && done < bytes;) {
+		uint64_t count = WICK_MIN((bytes - done) / sizeof(float), WICK_COUNT_OF(numbers));
+
+		ret = format->read(file, tensor, 2 * (offset + done), numbers, count * sizeof(*numbers), diag);
+		for (uint64_t i = 0; !ret && i < count; i++, done += sizeof(float))
+			memcpy(into + done, &(float){ (float)numbers[i] }, sizeof(float));
+	}
+	return ret;
+}
+
+int wick_source_read(const struct wick_source_format *format, struct wick_source_file *file,
+	const struct wick_source_tensor *tensor, uint64_t offset, void *into, uint64_t bytes, struct wick_diag *diag)
+{
+	return tensor->doubles ? read_doubles(format, file, tensor, offset, into, bytes, diag) :
+				 format->read(file, tensor, offset, into, bytes, diag);
 }
 
 static bool grow(struct wick_source_list *list)

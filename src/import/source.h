@@ -40,7 +40,7 @@ struct wick_source_format {
 	/* Adds every tensor of the open file to the list, .file left 0, after checking all that can be checked without
 	 * reading the numbers. -EINVAL with file and tensor named. */
 	int (*list)(struct wick_source_file *file, struct wick_source_list *list, struct wick_diag *diag);
-	/* Bytes [offset, offset + bytes) of a tensor; the caller keeps them within it. */
+	/* Bytes [offset, offset + bytes) of a tensor, as stored; the caller keeps them within it. */
 	int (*read)(struct wick_source_file *file, const struct wick_source_tensor *tensor, uint64_t offset, void *into,
 		uint64_t bytes, struct wick_diag *diag);
 	/* Whatever was read so far is what the file's own checksums say, or it is refused. Before the file is closed,
@@ -60,6 +60,10 @@ int wick_source_pread(
 	struct wick_source_file *file, uint64_t offset, void *into, uint64_t bytes, struct wick_diag *diag);
 /* So many bytes went through the page cache: from time to time all pages of the file are dropped. */
 void wick_source_passed(struct wick_source_file *file, uint64_t bytes);
+
+/* Bytes [offset, offset + bytes) of a tensor by the file's format, float64 as float32. */
+int wick_source_read(const struct wick_source_format *format, struct wick_source_file *file,
+	const struct wick_source_tensor *tensor, uint64_t offset, void *into, uint64_t bytes, struct wick_diag *diag);
 
 /* Adds a copy of *tensor, of its name and of the reason in .unfit. path is for the sentence. */
 int wick_source_list_add(struct wick_source_list *list, const struct wick_source_tensor *tensor, const char *path,

@@ -36,7 +36,7 @@ const struct wick_pickle_class wick_torch_classes[] = {
 	STORAGE_CLASS("Float", WICK_F32, 4),
 	STORAGE_CLASS("Half", WICK_F16, 2),
 	STORAGE_CLASS("BFloat16", WICK_BF16, 2),
-	STORAGE_CLASS("Double", WICK_TYPE_COUNT, 8),
+	STORAGE_CLASS("Double", WICK_F32, 8),
 	STORAGE_CLASS("Long", WICK_TYPE_COUNT, 8),
 	STORAGE_CLASS("Int", WICK_TYPE_COUNT, 4),
 	STORAGE_CLASS("Short", WICK_TYPE_COUNT, 2),
@@ -223,10 +223,13 @@ static int add_tensor(struct walk *walk, const struct wick_pickle_value *call)
 	numbers_class = with_dtype ? call->items[6]->facts : storage.class;
 	tensor.type = numbers_class->type;
 	tensor.unfit = find_unfit(call, numbers_class, contiguous, unfit);
+	tensor.doubles = !tensor.unfit && numbers_class->bytes == sizeof(double);
 	if (tensor.unfit)
 		tensor.type = WICK_TYPE_COUNT;
 	else
 		ret = place(walk, &storage, call->items[1]->integer, numbers, numbers_class->bytes, &tensor);
+	if (tensor.doubles)
+		tensor.bytes /= 2;
 	return ret ? ret : wick_source_list_add(walk->list, &tensor, walk->path, walk->diag);
 }
 

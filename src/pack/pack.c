@@ -36,20 +36,28 @@ static int choose_type(enum wick_type *type, const char *name, struct wick_diag 
 static int load_config(struct wick_config *config, const char *source, struct wick_diag *diag)
 {
 	struct stat status;
+	int rc;
 
 	if (wick_synthetic_is(source))
 		return wick_synthetic_config(config, source, diag);
 	if (stat(source, &status) == 0 && S_ISREG(status.st_mode))
 		return wick_diag_say(diag, -ENOTDIR, "%s: a file; packing takes the Hugging Face folder of an OPT model, or, with "
 			"--order coactivation, a packed model", source);
-	return wick_config_load(config, source, diag);
+	rc = wick_pack_refuse_adapter(source, diag);
+	return rc ? rc : wick_config_load(config, source, diag);
 }
 
 static int open_checkpoint(struct wick_pack_job *job, const char *source)
 {
-	return wick_synthetic_is(source) ?
-		       wick_synthetic_open(&job->checkpoint, source, job->arch, &job->shape, job->diag) :
-		       wick_checkpoint_open(&job->checkpoint, source, job->diag);
+	int rc;
+
+	if (wick_synthetic_is(source))
+		return wick_synthetic_open(&job->checkpoint, source, job->arch, &job->shape, job->diag);
+	rc = wick_checkpoint_open(&job->checkpoint, source, job->diag);
+	if (rc)
+		return rc;
+	wick_checkpoint_explain(job->checkpoint, &job->notes);
+	return wick_pack_explain_generation(source, &job->notes, job->diag);
 }
 
 /* What config.json and the options decide, and a checkpoint that agrees with it. */
@@ -74,10 +82,16 @@ static int understand(struct wick_pack_job *job, const char *source, const struc
 	job->shape.predictor_type = wick_pack_predictor_type(&job->shape);
 	if (rc == 0)
 		rc = wick_shape_complete(&job->shape, align, config.path, job->diag);
-	wick_config_free(&config);
+	if (rc == 0)
+		rc = wick_config_check_keys(&config, job->arch->keys, &job->notes, job->diag);
 	if (rc == 0)
 		rc = open_checkpoint(job, source);
-	return rc ? rc : wick_pack_check_sources(job);
+	if (rc == 0)
+		rc = wick_pack_check_sources(job);
+	if (rc == 0)
+		rc = wick_shape_complete(&job->shape, align, config.path, job->diag);
+	wick_config_free(&config);
+	return rc;
 }
 
 static void put_id(struct wick_gguf_writer *writer, const char *key, int64_t id)
@@ -114,20 +128,6 @@ static int put_tokenizer(struct wick_gguf_writer *writer, const struct wick_pack
 	wick_gguf_put_bool(writer, "tokenizer.ggml.add_space_prefix", tokenizer.prefix_space);
 	wick_gguf_put_i32s(writer, "wick.stop_token_ids", tokenizer.stops, tokenizer.stop_count);
 	wick_hf_tokenizer_free(&tokenizer);
-	return 0;
-}
-
-/* The folder's own name is the model's. "synthetic:opt-6.7b" is a name as it is. */
-static int put_name(struct wick_gguf_writer *writer, const char *source, struct wick_diag *diag)
-{
-	char *path = wick_synthetic_is(source) ? strdup(source) : realpath(source, NULL);
-	const char *slash = path ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
-
-	if (!path)
-		return wick_diag_say(diag, -errno, "%s: %s", source, strerror(errno));
-	if (name[0])
-		wick_gguf_put_string(writer, "general.name", name);
-	free(path);
 	return 0;
 }
 
@@ -168,7 +168,7 @@ static int make_header(struct wick_pack_job *job, const char *source, uint8_t **
 	int rc;
 
 	wick_gguf_writer_init(&writer, WICK_FILE_ALIGN);
-	rc = put_name(&writer, source, job->diag);
+	rc = wick_pack_put_name(&writer, source, job->diag);
 	if (rc == 0)
 		wick_shape_write(&job->shape, &writer);
 	if (rc == 0)
@@ -260,7 +260,8 @@ static int tick(void *user)
 static int pack_naturally(
 	const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag)
 {
-	struct wick_pack_job job = { .progress = options->progress, .user = options->user, .diag = diag };
+	struct wick_pack_job job = { .progress = options->progress, .user = options->user,
+		.notes = { options->note, options->note_user }, .diag = diag };
 	uint64_t header_bytes = 0;
 	uint8_t *header = NULL;
 	int rc;

@@ -16,6 +16,7 @@
 #include "diag.h"
 #include "kernels.h"
 #include "model.h"
+#include "notes.h"
 #include "outfile.h"
 
 #include <wick/wick.h>
@@ -23,13 +24,13 @@
 struct wick_pack_job {
 	struct wick_shape shape;
 	const struct wick_arch_def *arch;
-	const char *prefix; /* of the checkpoint's tensor names */
 	struct wick_checkpoint *checkpoint;
 	struct wick_kernels kernels;
 	struct wick_outfile out;
 	uint64_t total_bytes; /* of the output */
 	wick_progress_fn progress;
 	void *user;
+	struct wick_notes notes;
 	struct wick_diag *diag;
 
 	uint64_t chunk;       /* numbers */
@@ -48,18 +49,28 @@ struct wick_pack_job {
 
 /* A tensor that a checkpoint of some shape must have. */
 struct wick_pack_wanted {
-	const char *name; /* whole */
+	const char *name; /* whole, under the family's first prefix */
 	enum wick_tensor_id slot; /* of a bundle's parts: WICK_T_BUNDLES */
+	const char *pattern; /* of the family's table */
+	uint32_t layer;
 	unsigned dims;
 	uint64_t shape[2]; /* outermost first */
 };
 
 /* Calls visit for each of them, in the order of the packed file, until one returns other than 0. */
-int wick_pack_each_source(const struct wick_arch_def *arch, const char *prefix, const struct wick_shape *shape,
+int wick_pack_each_source(const struct wick_arch_def *arch, const struct wick_shape *shape,
 	int (*visit)(const struct wick_pack_wanted *wanted, void *user), void *user);
 
-/* Which prefix the checkpoint uses; then that every tensor is there, of the right shape, and nothing else. */
+/* Whether the head is the embedding (shape.tied), then that every tensor is there, of the right shape; what else is there
+ * is named or refused. The shape's sizes are no longer right where the head turns out to have numbers of its own. */
 int wick_pack_check_sources(struct wick_pack_job *job);
+/* *same: a head that is the embedding again, or NULL. */
+int wick_pack_settle_head(struct wick_pack_job *job, const struct wick_source_tensor **same);
+
+/* The tensor of the checkpoint, NULL when it has none. */
+const struct wick_source_tensor *wick_pack_find(const struct wick_pack_job *job, const struct wick_pack_wanted *wanted);
+/* Whether any model of the family has a tensor of this name. */
+bool wick_pack_is_of_family(const struct wick_arch_def *arch, const char *name);
 
 /* The source of a vector or matrix, checked before. */
 const struct wick_source_tensor *wick_pack_source(
@@ -72,8 +83,16 @@ const struct wick_source_tensor *wick_pack_down(const struct wick_pack_job *job,
 int wick_pack_read(struct wick_pack_job *job, const struct wick_source_tensor *source, uint64_t first, uint64_t count,
 	uint64_t at, enum wick_type type);
 
-/* Puts the directory behind the pairs in writer; the caller frees the header. */
+/* -EINVAL where the folder has an adapter, which transformers would add to the weights. */
+int wick_pack_refuse_adapter(const char *folder, struct wick_diag *diag);
+/* Names what generation_config.json says of how tokens are chosen: a packed model keeps none of it but the stops. */
+int wick_pack_explain_generation(const char *folder, const struct wick_notes *notes, struct wick_diag *diag);
+
+/* Puts general.name. */
 struct wick_gguf_writer;
+int wick_pack_put_name(struct wick_gguf_writer *writer, const char *source, struct wick_diag *diag);
+
+/* Puts the directory behind the pairs in writer; the caller frees the header. */
 int wick_pack_header(
 	struct wick_pack_job *job, struct wick_gguf_writer *writer, uint8_t **header, uint64_t *header_bytes);
 /* Writes the file, its tensors by put_slot, which is given the job; wick_pack_commit() puts it in place, and after an

@@ -11,35 +11,46 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define NAME_MAX_BYTES 160
 
-/* The checkpoint's name of a tensor of the family's table. */
+/* A checkpoint's name of a tensor of the family's table. */
 static void spell(char name[NAME_MAX_BYTES], const char *prefix, const char *pattern, uint32_t layer)
 {
 	char tail[NAME_MAX_BYTES / 2];
 
 	snprintf(tail, sizeof(tail), pattern, layer);
-	if (tail[0] == '/')
-		snprintf(name, NAME_MAX_BYTES, "%s", tail + 1);
-	else
-		snprintf(name, NAME_MAX_BYTES, "%s%s", prefix, tail);
+	snprintf(name, NAME_MAX_BYTES, "%s%s", prefix, tail + (tail[0] == '/'));
 }
 
+/* The prefixes that a name of the table may have in a checkpoint. */
+static const char *const *prefixes_of(const struct wick_arch_def *arch, const char *pattern)
+{
+	return pattern[0] == '/' ? arch->whole_prefixes : arch->prefixes;
+}
+
+/* The tensor under the first prefix that it has. */
 static const struct wick_source_tensor *find(const struct wick_pack_job *job, const char *pattern, uint32_t layer)
 {
+	const struct wick_source_tensor *found = NULL;
 	char name[NAME_MAX_BYTES];
 
-	spell(name, job->prefix, pattern, layer);
-	return wick_checkpoint_find(job->checkpoint, name);
+	for (const char *const *prefix = prefixes_of(job->arch, pattern); !found && *prefix; prefix++) {
+		spell(name, *prefix, pattern, layer);
+		found = wick_checkpoint_find(job->checkpoint, name);
+	}
+	return found;
 }
 
 const struct wick_source_tensor *wick_pack_source(
 	const struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer)
 {
-	return find(job, job->arch->sources[id], layer);
+	const struct wick_source_tensor *found = find(job, job->arch->sources[id], layer);
+
+	if (!found && id == WICK_T_EMBED && job->shape.tied) /* one of two names of one tensor */
+		return find(job, job->arch->sources[WICK_T_HEAD], layer);
+	return found;
 }
 
 const struct wick_source_tensor *wick_pack_up(const struct wick_pack_job *job, uint32_t layer)
@@ -52,71 +63,53 @@ const struct wick_source_tensor *wick_pack_down(const struct wick_pack_job *job,
 	return find(job, job->arch->down, layer);
 }
 
-/* The prefix under which the embedding is; the first one when there is no embedding, which will then be missed. */
-static void choose_prefix(struct wick_pack_job *job)
+const struct wick_source_tensor *wick_pack_find(const struct wick_pack_job *job, const struct wick_pack_wanted *wanted)
 {
-	for (const char *const *prefix = job->arch->prefixes; *prefix; prefix++) {
-		job->prefix = *prefix;
-		if (wick_pack_source(job, WICK_T_EMBED, 0))
-			return;
+	if (wanted->slot == WICK_T_BUNDLES)
+		return find(job, wanted->pattern, wanted->layer);
+	return wick_pack_source(job, wanted->slot, wanted->layer);
+}
+
+/* "layers.%u.bias" is "layers.3.bias" of whichever layer. */
+static bool matches(const char *pattern, const char *name)
+{
+	for (; *pattern; pattern++, name++) {
+		if (*pattern == '%') {
+			size_t digits = strspn(name, "0123456789");
+
+			if (!digits)
+				return false;
+			pattern++;
+			name += digits - 1;
+		} else if (*pattern != *name) {
+			return false;
+		}
 	}
-	job->prefix = job->arch->prefixes[0];
+	return !*name;
 }
 
-/* The tensors that were asked for. */
-struct audit {
-	struct wick_pack_job *job;
-	const struct wick_source_tensor **used; /* (count), by address when sorted */
-	size_t count, capacity;
-};
-
-static int remember(struct audit *audit, const struct wick_source_tensor *tensor)
+static bool is_called(const struct wick_arch_def *arch, const char *pattern, const char *name)
 {
-	if (audit->count == audit->capacity) {
-		size_t capacity = audit->capacity ? 2 * audit->capacity : 256;
-		const struct wick_source_tensor **used = realloc(audit->used, capacity * sizeof(*used));
-
-		if (!used)
-			return wick_diag_say(audit->job->diag, -ENOMEM, "no memory to list the checkpoint's tensors");
-		audit->used = used;
-		audit->capacity = capacity;
-	}
-	audit->used[audit->count++] = tensor;
-	return 0;
+	if (!pattern)
+		return false;
+	for (const char *const *prefix = prefixes_of(arch, pattern); *prefix; prefix++)
+		if (!strncmp(name, *prefix, strlen(*prefix)) &&
+			matches(pattern + (pattern[0] == '/'), name + strlen(*prefix)))
+			return true;
+	return false;
 }
 
-static void put_shape(char text[96], const uint64_t *shape, unsigned dims)
+bool wick_pack_is_of_family(const struct wick_arch_def *arch, const char *name)
 {
-	size_t at = 0;
+	bool is = is_called(arch, arch->up, name) || is_called(arch, arch->down, name);
 
-	text[0] = 0;
-	for (unsigned d = 0; d < dims; d++)
-		at += snprintf(text + at, 96 - at, "%s%" PRIu64, d ? ", " : "", shape[d]);
-}
-
-/* The tensor must be there, in a type that can be read, of this shape. */
-static int need(const struct wick_pack_wanted *wanted, void *user)
-{
-	struct audit *audit = user;
-	struct wick_pack_job *job = audit->job;
-	const struct wick_source_tensor *tensor;
-	char found_text[96], wanted_text[96];
-	int rc = wick_checkpoint_need(job->checkpoint, wanted->name, &tensor, job->diag);
-
-	if (rc)
-		return rc;
-	if (tensor->dims == wanted->dims &&
-		memcmp(tensor->shape, wanted->shape, wanted->dims * sizeof(*wanted->shape)) == 0)
-		return remember(audit, tensor);
-	put_shape(found_text, tensor->shape, tensor->dims);
-	put_shape(wanted_text, wanted->shape, wanted->dims);
-	return wick_diag_say(job->diag, -EINVAL, "%s: tensor %s has shape [%s]; config.json asks for [%s]",
-		wick_checkpoint_file(job->checkpoint, tensor), wick_diag_name(wanted->name), found_text, wanted_text);
+	for (unsigned id = 0; !is && id < WICK_T_COUNT; id++)
+		is = is_called(arch, arch->sources[id], name);
+	return is;
 }
 
 struct walk {
 	const struct wick_arch_def *arch;
-	const char *prefix;
 	const struct wick_shape *shape;
 	int (*visit)(const struct wick_pack_wanted *wanted, void *user);
 	void *user;
@@ -125,10 +118,11 @@ struct walk {
 static int walk_to(const struct walk *walk, enum wick_tensor_id id, const char *pattern, uint32_t layer, unsigned dims,
 	uint64_t rows, uint64_t cols)
 {
-	struct wick_pack_wanted wanted = { .slot = id, .dims = dims, .shape = { dims > 1 ? rows : cols, cols } };
+	struct wick_pack_wanted wanted = { .slot = id, .pattern = pattern, .layer = layer, .dims = dims,
+		.shape = { dims > 1 ? rows : cols, cols } };
 	char name[NAME_MAX_BYTES];
 
-	spell(name, walk->prefix, pattern, layer);
+	spell(name, prefixes_of(walk->arch, pattern)[0], pattern, layer);
 	wanted.name = name;
 	return walk->visit(&wanted, walk->user);
 }
@@ -156,60 +150,12 @@ static int walk_slot(enum wick_tensor_id id, uint32_t layer, void *user)
 	}
 }
 
-int wick_pack_each_source(const struct wick_arch_def *arch, const char *prefix, const struct wick_shape *shape,
+int wick_pack_each_source(const struct wick_arch_def *arch, const struct wick_shape *shape,
 	int (*visit)(const struct wick_pack_wanted *wanted, void *user), void *user)
 {
-	struct walk walk = { arch, prefix, shape, visit, user };
+	struct walk walk = { arch, shape, visit, user };
 
 	return wick_tensors_each(shape, walk_slot, &walk);
-}
-
-static bool ignored(const struct wick_pack_job *job, const char *name)
-{
-	for (const char *const *known = job->arch->ignored; *known; known++)
-		if (strcmp(*known, name) == 0)
-			return true;
-	return false;
-}
-
-static int by_address(const void *a, const void *b)
-{
-	const struct wick_source_tensor *const *x = a, *const *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* A tensor that nothing asked for would be left out of the arithmetic: better not to pack than to pack half a model. */
-static int refuse_unused(struct audit *audit)
-{
-	struct wick_pack_job *job = audit->job;
-
-	qsort(audit->used, audit->count, sizeof(*audit->used), by_address);
-	for (unsigned i = 0; i < wick_checkpoint_count(job->checkpoint); i++) {
-		const struct wick_source_tensor *tensor = wick_checkpoint_at(job->checkpoint, i);
-
-		if (bsearch(&tensor, audit->used, audit->count, sizeof(*audit->used), by_address))
-			continue;
-		if (!ignored(job, tensor->name))
-			return wick_diag_say(job->diag, -EINVAL,
-				"%s: tensor %s has no place in the %s model that config.json describes",
-				wick_checkpoint_file(job->checkpoint, tensor), wick_diag_name(tensor->name),
-				job->arch->model_type);
-	}
-	return 0;
-}
-
-int wick_pack_check_sources(struct wick_pack_job *job)
-{
-	struct audit audit = { .job = job };
-	int rc;
-
-	choose_prefix(job);
-	rc = wick_pack_each_source(job->arch, job->prefix, &job->shape, need, &audit);
-	if (rc == 0)
-		rc = refuse_unused(&audit);
-	free(audit.used);
-	return rc;
 }
 
 static int refuse_number(const struct wick_pack_job *job, const struct wick_source_tensor *source, uint64_t at,

@@ -107,7 +107,7 @@ int wick_synthetic_open(struct wick_checkpoint **checkpoint, const char *source,
 	const struct wick_shape *shape, struct wick_diag *diag)
 {
 	struct making making = { .source = source, .diag = diag };
-	int rc = wick_pack_each_source(arch, arch->prefixes[0], shape, make_source, &making);
+	int rc = wick_pack_each_source(arch, shape, make_source, &making);
 
 	*checkpoint = NULL;
 	if (rc == 0)

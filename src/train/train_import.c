@@ -158,7 +158,7 @@ static int convert(struct import *import, const struct wick_source_tensor *matri
 	int rc = raw && row ? 0 : wick_diag_say(import->diag, -ENOMEM, "%s: no memory for a row", import->file.path);
 
 	for (uint64_t i = 0; rc == 0 && i < tensor->rows; i++) {
-		rc = wick_torch.read(&import->file, matrix, i * row_bytes, raw, row_bytes, import->diag);
+		rc = wick_source_read(&wick_torch, &import->file, matrix, i * row_bytes, raw, row_bytes, import->diag);
 		if (rc)
 			break;
 		import->kernels.to_f32[matrix->type](row, raw, tensor->cols);

@@ -19,15 +19,24 @@ static void check_shape(const struct wick_shape *shape)
 	wick_require(shape->source_bytes >= shape->bundle_bytes * shape->n_ff * shape->layers);
 }
 
+static void check_note(void *user, const char *sentence)
+{
+	(void)user;
+	wick_require(sentence[0] && !strchr(sentence, '\n'));
+}
+
 static void read_shape(const struct wick_config *config, enum wick_type type, uint32_t align)
 {
 	const struct wick_arch_def *arch;
 	struct wick_shape shape = { .type = type };
+	const struct wick_notes notes = { check_note, NULL };
 	struct wick_diag diag = { 0 };
 	int rc = wick_arch_find(&arch, config, &diag);
 
 	if (rc == 0)
 		rc = arch->read_config(&shape, config, &diag);
+	if (rc == 0)
+		rc = wick_config_check_keys(config, arch->keys, &notes, &diag);
 	if (rc == 0)
 		rc = wick_shape_complete(&shape, align, config->path, &diag);
 	fuzz_check(rc, &diag);

@@ -10,5 +10,5 @@ struct damage {
 	const char *words[2]; /* that the sentence about it holds, so that a user knows where to look */
 };
 
-#define DAMAGES 39
+#define DAMAGES 37
 extern const struct damage damages[DAMAGES];

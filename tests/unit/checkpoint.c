@@ -79,8 +79,25 @@ static void shards_are_one_checkpoint(void **state)
 	folder_remove(&folder);
 }
 
-/* The index is the authority: what it does not list is not there, and what two shards have is where it says. */
-static void index_decides(void **state)
+/* What a checkpoint says of its choices, one sentence after the other. */
+static void collect(void *user, const char *sentence)
+{
+	strcat(strcat(user, sentence), "\n");
+}
+
+static void assert_explained(const struct wick_checkpoint *checkpoint, const struct folder *folder, const char *expected)
+{
+	char said[4096] = "", *at;
+	const struct wick_notes notes = { collect, said };
+
+	wick_checkpoint_explain(checkpoint, &notes);
+	while ((at = strstr(said, folder->path)))
+		memmove(at, at + strlen(folder->path), strlen(at + strlen(folder->path)) + 1);
+	assert_string_equal(said, expected);
+}
+
+/* As in transformers, every tensor of every file of the index counts, and the last file's of those of one name. */
+static void all_that_the_shards_have(void **state)
 {
 	struct folder folder = folder_make();
 	struct wick_checkpoint *checkpoint;
@@ -91,16 +108,19 @@ static void index_decides(void **state)
 		"\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]},"
 		"\"c\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}", 12);
 	write_shard(&folder, "two.safetensors", "b");
-	write_index(&folder, "{\"weight_map\":{\"a\":\"one.safetensors\",\"b\":\"two.safetensors\"}}");
+	write_index(&folder, "{\"weight_map\":{\"a\":\"two.safetensors\",\"b\":\"one.safetensors\"}}");
 	checkpoint = open_or_fail(&folder);
-	assert_int_equal(wick_checkpoint_count(checkpoint), 2);
-	assert_null(wick_checkpoint_find(checkpoint, "c"));
+	assert_int_equal(wick_checkpoint_count(checkpoint), 3);
+	assert_string_equal(file_of(checkpoint, "a"), "one.safetensors");
 	assert_string_equal(file_of(checkpoint, "b"), "two.safetensors");
+	assert_string_equal(file_of(checkpoint, "c"), "one.safetensors");
+	assert_explained(checkpoint, &folder, "/two.safetensors: tensor b is there, too, and is taken, as transformers does, "
+		"instead of that in /one.safetensors\n");
 	wick_checkpoint_close(checkpoint);
 	folder_remove(&folder);
 }
 
-/* index.json of safetensors, model.safetensors, then the same of .bin. */
+/* model.safetensors, its index, pytorch_model.bin, its index: transformers' order. */
 static void order_of_preference(void **state)
 {
 	struct folder folder = folder_make();
@@ -109,20 +129,16 @@ static void order_of_preference(void **state)
 
 	(void)state;
 	snprintf(link, sizeof(link), "%s/tests/unit/fixtures/torch/protocol2/pytorch_model.bin", getenv("WICK_SOURCE"));
-	assert_int_equal(symlink(link, folder_path(&folder, "pytorch_model.bin")), 0);
-	checkpoint = open_or_fail(&folder);
-	assert_string_equal(file_of(checkpoint, "fc.weight"), "pytorch_model.bin");
-	wick_checkpoint_close(checkpoint);
-
 	assert_int_equal(symlink(link, folder_path(&folder, "shard.bin")), 0);
 	folder_write(&folder, "pytorch_model.bin.index.json", "{\"weight_map\":{\"fc.weight\":\"shard.bin\"}}", 40);
 	checkpoint = open_or_fail(&folder);
 	assert_string_equal(file_of(checkpoint, "fc.weight"), "shard.bin");
+	assert_explained(checkpoint, &folder, "");
 	wick_checkpoint_close(checkpoint);
 
-	write_shard(&folder, "model.safetensors", "w");
+	assert_int_equal(symlink(link, folder_path(&folder, "pytorch_model.bin")), 0);
 	checkpoint = open_or_fail(&folder);
-	assert_string_equal(file_of(checkpoint, "w"), "model.safetensors");
+	assert_string_equal(file_of(checkpoint, "fc.weight"), "pytorch_model.bin");
 	wick_checkpoint_close(checkpoint);
 
 	write_shard(&folder, "one.safetensors", "w");
@@ -130,6 +146,44 @@ static void order_of_preference(void **state)
 	checkpoint = open_or_fail(&folder);
 	assert_string_equal(file_of(checkpoint, "w"), "one.safetensors");
 	wick_checkpoint_close(checkpoint);
+
+	write_shard(&folder, "model.safetensors", "w");
+	checkpoint = open_or_fail(&folder);
+	assert_string_equal(file_of(checkpoint, "w"), "model.safetensors");
+	assert_explained(checkpoint, &folder,
+		": weights are read from model.safetensors, as transformers does, and not from model.safetensors.index.json\n"
+		": weights are read from model.safetensors, as transformers does, and not from pytorch_model.bin\n"
+		": weights are read from model.safetensors, as transformers does, and not from pytorch_model.bin.index.json\n");
+	wick_checkpoint_close(checkpoint);
+	folder_remove(&folder);
+}
+
+/* Names without what training scripts wrap models in, in the index too. */
+static void wrapped_names(void **state)
+{
+	struct folder folder = folder_make();
+	struct wick_checkpoint *checkpoint;
+
+	(void)state;
+	folder_write_safetensors(&folder, "one.safetensors",
+		"{\"state_dict.module.a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+		"\"module.\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]},"
+		"\"_orig_mod.b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]},"
+		"\"c.module.d\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[12,16]}}", 16);
+	write_index(&folder, "{\"weight_map\":{\"state_dict.module.a\":\"one.safetensors\"}}");
+	checkpoint = open_or_fail(&folder);
+	assert_int_equal(wick_checkpoint_count(checkpoint), 4);
+	assert_non_null(wick_checkpoint_find(checkpoint, "a"));
+	assert_non_null(wick_checkpoint_find(checkpoint, "b"));
+	assert_non_null(wick_checkpoint_find(checkpoint, "c.module.d"));
+	assert_non_null(wick_checkpoint_find(checkpoint, "module."));
+	assert_explained(checkpoint, &folder,
+		": tensors are taken out of \"state_dict.module\", in which a script has wrapped them\n");
+	wick_checkpoint_close(checkpoint);
+
+	write_shard(&folder, "one.safetensors", "module.x\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},\"x");
+	write_index(&folder, "{\"weight_map\":{\"x\":\"one.safetensors\"}}");
+	assert_refused(&folder, -EINVAL, "/one.safetensors: has two tensors called x");
 	folder_remove(&folder);
 }
 
@@ -228,7 +282,7 @@ static void bad_folders_get_a_sentence(void **state)
 	unlink(folder_path(&folder, "model.safetensors"));
 	folder_write(&folder, "model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:00\n", 56);
 	assert_refused(&folder, -EINVAL,
-		"/model.safetensors: a Git LFS pointer, not the weights: fetch them with git lfs pull");
+		"/model.safetensors: a Git LFS pointer, not the file itself: fetch it with git lfs pull");
 	unlink(folder_path(&folder, "model.safetensors"));
 	assert_int_equal(mkdir(folder_path(&folder, "model.safetensors"), 0700), 0);
 	assert_refused(&folder, -EINVAL, "/model.safetensors: not a regular file");
@@ -430,8 +484,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shards_are_one_checkpoint),
-		cmocka_unit_test(index_decides),
+		cmocka_unit_test(all_that_the_shards_have),
 		cmocka_unit_test(order_of_preference),
+		cmocka_unit_test(wrapped_names),
 		cmocka_unit_test(bad_indexes_get_a_sentence),
 		cmocka_unit_test(one_file_has_one_name),
 		cmocka_unit_test(long_names_get_a_sentence),

@@ -247,6 +247,48 @@ static void tokenizer_is_in_the_file(void **state)
 	free(out);
 }
 
+static void assert_name(const char *source, const char *expected)
+{
+	char *out = strdup(folder_path(&folder, "named.gguf"));
+	struct wick_gguf_string name;
+	struct wick_gguf *gguf;
+	struct wick_diag diag = { 0 };
+
+	pack_well(source, out, NULL);
+	assert_int_equal(wick_gguf_open(&gguf, out, &diag), 0);
+	assert_int_equal(wick_gguf_string(gguf, "general.name", &name, &diag), 0);
+	assert_int_equal(name.length, strlen(expected));
+	assert_memory_equal(name.bytes, expected, name.length);
+	wick_gguf_close(gguf);
+	free(out);
+}
+
+/* A folder gives the model its name, but a snapshot of the hub's cache, whose own name is a hash, that of its model. */
+static void named_by_the_folder(void **state)
+{
+	static const char *const names[][2] = {
+		{ "/models--org--a-tiny-model/snapshots/0123abcd", "a-tiny-model" },
+		{ "/models--tiny/snapshots/0123abcd", "tiny" },
+		{ "/models--org--tiny/other/0123abcd", "0123abcd" },
+		{ "/datasets--org--tiny/snapshots/0123abcd", "0123abcd" },
+		{ "/snapshots/0123abcd", "0123abcd" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(names); i++) {
+		struct folder hub = folder_make();
+		char path[512], command[6000];
+
+		snprintf(path, sizeof(path), "%s%s", hub.path, names[i][0]);
+		snprintf(command, sizeof(command), "mkdir -p '%s' && cp '%s'/* '%s'", path, fixture_path("plain-f32"), path);
+		assert_int_equal(system(command), 0);
+		assert_name(path, names[i][1]);
+		snprintf(command, sizeof(command), "rm -r '%s'", hub.path);
+		assert_int_equal(system(command), 0);
+	}
+	assert_name(fixture_path("plain-f32"), "plain-f32");
+}
+
 /* With the least memory, a layer of 130 neurons takes three turns; the file is the same. One byte less is refused. */
 static void memory_changes_nothing(void **state)
 {
@@ -443,6 +485,7 @@ int main(void)
 		cmocka_unit_test(every_number_in_its_place),
 		cmocka_unit_test(shapes_from_config),
 		cmocka_unit_test(tokenizer_is_in_the_file),
+		cmocka_unit_test(named_by_the_folder),
 		cmocka_unit_test(memory_changes_nothing),
 		cmocka_unit_test(strides),
 		cmocka_unit_test(no_biases_no_norm_weights_gelu),

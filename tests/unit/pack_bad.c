@@ -61,6 +61,9 @@ static void bad_configs(void **state)
 	refused_edit(file, "\"enable_bias\": true", "\"enable_bias\": null", "\"enable_bias\" is not true or false");
 	refused_edit(file, "\"do_layer_norm_before\": true", "\"do_layer_norm_before\": null",
 		"\"do_layer_norm_before\" is not true or false");
+	refused_edit(file, "{", "{\"quantization_config\": {\"quant_method\": \"fp8\"},",
+		"\"quantization_config\": the weights are quantised");
+	refused_edit(file, "{", "{\"transformers_weights\": \"other.safetensors\",", "names another file of weights");
 	refused_edit(file, "{", "[", "config.json");
 }
 
@@ -172,6 +175,9 @@ static void bad_folders(void **state)
 	refused_with(&source, NULL, -ENOENT, "model-00002-of-00003.safetensors");
 	folder_remove(&source);
 	source = fixture_copy("plain-f32");
+	folder_write(&source, "adapter_config.json", "{}", 2);
+	refused_with(&source, NULL, -EINVAL, "adapter_config.json: an adapter (LoRA) is added to the model's weights");
+	unlink(folder_path(&source, "adapter_config.json"));
 	refused_with(&source, &(struct wick_pack_options){ .type = "iq1_s" }, -EINVAL, "\"iq1_s\"");
 	assert_int_equal(truncate(folder_path(&source, "model.safetensors"), 100000), 0);
 	refused_with(&source, NULL, -EINVAL, "model.safetensors");

@@ -85,6 +85,52 @@ static void reads_stay_within_the_tensor(void **state)
 	folder_remove(&folder);
 }
 
+/* safetensors' save_model() keeps a shared tensor once and its other names in the metadata. */
+static void shared_tensors_have_all_their_names(void **state)
+{
+	struct folder folder = folder_make();
+	struct wick_checkpoint *checkpoint = open_file(&folder,
+		"{\"__metadata__\":{\"format\":\"pt\",\"b\":\"a\",\"c\":\"a\",\"d\":\"none\",\"e\":\"__metadata__\",\"f\":\"a\"},"
+		"\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]},"
+		"\"f\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[4,8]}}", 8, "");
+	const struct wick_source_tensor *a = wick_checkpoint_find(checkpoint, "a"), *b = wick_checkpoint_find(checkpoint, "b");
+	const struct wick_source_tensor *f = wick_checkpoint_find(checkpoint, "f");
+	struct wick_diag diag = { 0 };
+	uint8_t bytes[4];
+
+	(void)state;
+	assert_int_equal(wick_checkpoint_count(checkpoint), 4); /* a, b, c, f */
+	assert_non_null(b);
+	assert_true(b->alias && !a->alias && !f->alias);
+	assert_true(wick_checkpoint_is_same(a, b) && !wick_checkpoint_is_same(a, f));
+	assert_int_equal(wick_checkpoint_read(checkpoint, b, 0, bytes, 4, &diag), 0);
+	assert_memory_equal(bytes, "\0\1\2\3", 4);
+	wick_checkpoint_close(checkpoint);
+	folder_remove(&folder);
+}
+
+/* Read as float32: the file's bytes 0, 1, 2, ... are two doubles, and what C makes of them. */
+static void doubles_are_rounded(void **state)
+{
+	struct folder folder = folder_make();
+	struct wick_checkpoint *checkpoint = open_file(&folder,
+		"{\"a\":{\"dtype\":\"F16\",\"shape\":[28],\"data_offsets\":[0,56]},"
+		"\"b\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[56,72]}}", 72, "");
+	const struct wick_source_tensor *tensor = wick_checkpoint_find(checkpoint, "b");
+	struct wick_diag diag = { 0 };
+	float numbers[2];
+
+	(void)state;
+	assert_int_equal(tensor->type, WICK_F32);
+	assert_int_equal(tensor->bytes, 8);
+	assert_int_equal(wick_checkpoint_read(checkpoint, tensor, 0, numbers, 8, &diag), 0);
+	assert_true(numbers[0] == (float)0x1.e3d3c3b3a3938p-12 && numbers[1] == (float)0x1.6454443424140p+117);
+	assert_int_equal(wick_checkpoint_read(checkpoint, tensor, 4, numbers, 4, &diag), 0);
+	assert_true(numbers[0] == (float)0x1.6454443424140p+117);
+	wick_checkpoint_close(checkpoint);
+	folder_remove(&folder);
+}
+
 static void unfit_tensors_matter_only_when_needed(void **state)
 {
 	struct folder folder = folder_make();
@@ -297,6 +343,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tensors_are_found_and_read),
 		cmocka_unit_test(reads_stay_within_the_tensor),
+		cmocka_unit_test(shared_tensors_have_all_their_names),
+		cmocka_unit_test(doubles_are_rounded),
 		cmocka_unit_test(unfit_tensors_matter_only_when_needed),
 		cmocka_unit_test(bad_headers_get_a_sentence),
 		cmocka_unit_test(bad_lengths_get_a_sentence),

@@ -647,7 +647,7 @@ static const struct known {
 		-5.390640920134761 },
 	{ "TinyPeLLM/tinypellm_model.pt", 36, "layers.0.attn.v_proj.bias", 32, 0, 0.09584582597017288,
 		-0.00038623451837338507, 0.2277444399369415 },
-	{ "gpt-gelu-char-ckpt/gpt_model.pt", 164, "model_state_dict.transformer.wpe.weight", 10, 48,
+	{ "gpt-gelu-char-ckpt/gpt_model.pt", 164, "transformer.wpe.weight", 10, 48,
 		-1.0637052059173584,
 		0.189239040017128, 10.881006393930875 },
 	{ "gpt-gelu-char-ckpt/gpt_model.pt", 164, "optimizer_state_dict.state.40.exp_avg_sq", 65, 48,

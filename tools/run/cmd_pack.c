@@ -55,6 +55,12 @@ static int check(struct wick_diag *diag)
 	return 0;
 }
 
+static void show_note(void *user, const char *sentence)
+{
+	(void)user;
+	fprintf(stderr, "%s\n", sentence);
+}
+
 static int run(struct wick_diag *diag)
 {
 	struct progress progress;
@@ -66,6 +72,7 @@ static int run(struct wick_diag *diag)
 	pack_options.align = align;
 	pack_options.progress = progress_show;
 	pack_options.user = &progress;
+	pack_options.note = show_note;
 	rc = wick_pack(source, out_path, &pack_options, diag);
 	progress_end(&progress);
 	if (!rc && !stat(out_path, &packed))
@@ -82,7 +89,8 @@ const struct command cmd_pack = {
 	.operand_into = &source,
 	.about = "Packs the checkpoint in the folder SRC, as it was downloaded from Hugging Face\n"
 		 "(config.json, safetensors or pytorch_model.bin, and its tokenizer), into one\n"
-		 "GGUF file in which each neuron's weights lie together.\n"
+		 "GGUF file in which each neuron's weights lie together. Which of several files\n"
+		 "it took, and what it left out, it says: the choice is that of transformers.\n"
 		 "\n"
 		 "SRC may also be synthetic:SHAPE: a file of that shape with random weights,\n"
 		 "always the same, for measuring. The shapes, and what they take as f16:\n"
