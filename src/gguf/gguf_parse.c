@@ -15,6 +15,7 @@
 #include "gguf_parse.h"
 
 #include "bits.h"
+#include "lfs.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -240,6 +241,21 @@ static int place_tensor(struct cursor *c, struct wick_gguf_tensor *tensor)
 	return 0;
 }
 
+/* The file does not begin with GGUF's magic. */
+static int refuse_start(struct cursor *c)
+{
+	const uint8_t *start;
+
+	c->at = 0;
+	if (c->gguf->file_bytes >= WICK_LFS_BYTES) {
+		int rc = take(c, WICK_LFS_BYTES, &start);
+
+		if (rc || wick_lfs_is_pointer(start, WICK_LFS_BYTES))
+			return rc ? rc : wick_lfs_refuse(c->gguf->path, c->diag);
+	}
+	return wick_diag_say(c->diag, -EINVAL, "%s: not a GGUF file", c->gguf->path);
+}
+
 /* Magic, version and the two counts. */
 static int take_preamble(struct cursor *c)
 {
@@ -252,7 +268,7 @@ static int take_preamble(struct cursor *c)
 	if (rc)
 		return rc;
 	if (memcmp(magic, "GGUF", 4) != 0)
-		return wick_diag_say(c->diag, -EINVAL, "%s: not a GGUF file", c->gguf->path);
+		return refuse_start(c);
 	strcpy(c->place, "the version");
 	rc = take_number(c, 4, &version);
 	if (rc)

@@ -5,6 +5,8 @@
 
 #include "whole_file.h"
 
+#include "lfs.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -61,6 +63,8 @@ int wick_whole_file_read(char **text, size_t *bytes, const char *path, uint64_t 
 	if (fd < 0)
 		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
 	ret = read_open_file(text, bytes, fd, path, bytes_max, diag);
+	if (!ret && wick_lfs_is_pointer(*text, *bytes))
+		ret = wick_lfs_refuse(path, diag);
 	close(fd);
 	if (ret) {
 		free(*text);

@@ -7,6 +7,7 @@
 
 #include "fileio.h"
 #include "kernels.h"
+#include "lfs.h"
 #include "trace_synth.h"
 #include "trace_format.h"
 
@@ -35,6 +36,8 @@ static int check_header(struct wick_trace *trace, const struct wick_trace_header
 	static const struct wick_trace_synthesis none;
 	bool synthetic = header->flags & WICK_TRACE_SYNTHETIC;
 
+	if (wick_lfs_is_pointer(header, sizeof(*header)))
+		return wick_lfs_refuse(trace->path, diag);
 	if (memcmp(header->magic, WICK_TRACE_MAGIC, sizeof(header->magic)))
 		return wick_diag_say(diag, -EINVAL, "%s: is not a trace", trace->path);
 	if (header->version != WICK_TRACE_VERSION)

@@ -6,6 +6,7 @@
 #include "reader.h"
 
 #include "cut.h"
+#include "lfs.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -46,6 +47,8 @@ static int read_more(struct reader *reader, struct wick_diag *diag)
 	reader->have += fread(reader->buffer + reader->have, 1, READER_PIECE_BYTES, reader->in);
 	if (ferror(reader->in))
 		return wick_diag_say(diag, -errno, "%s: %s", reader->name, strerror(errno));
+	if (!reader->done_bytes && wick_lfs_is_pointer(reader->buffer, reader->have))
+		return wick_lfs_refuse(reader->name, diag);
 	return 0;
 }
 
