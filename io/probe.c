@@ -44,15 +44,16 @@ static uint64_t next_offset(struct wick_probe *probe, uint64_t chunk_bytes, bool
 
 /* Sends off request i, into its own slot or the one after the last. Reads longer than the memory go over what came
  * before. */
-static void submit(struct wick_probe *probe, unsigned i, uint64_t chunk_bytes, bool sequential)
+static void submit(struct wick_probe *probe, unsigned i, const struct wick_probe_load *load, void *user)
 {
-	uint64_t stride = wick_align_up(chunk_bytes, probe->options.file->memory_align);
+	uint64_t stride = wick_align_up(load->chunk_bytes, probe->options.file->memory_align);
 	uint64_t slot = (probe->options.land_bytes ? probe->landed++ : i) % (probe->memory_bytes / stride);
 
 	probe->requests[i] = (struct wick_io_request){
 		.file = probe->options.file,
-		.offset = next_offset(probe, chunk_bytes, sequential),
-		.one = { probe->memory + slot * stride, chunk_bytes },
+		.offset = next_offset(probe, load->chunk_bytes, load->sequential),
+		.one = { probe->memory + slot * stride, load->chunk_bytes },
+		.user = user,
 	};
 	wick_io_submit(probe->options.io, &probe->requests[i]);
 }
@@ -63,42 +64,44 @@ static int say_failed(const struct wick_io_request *request, struct wick_diag *d
 		request->file->path, request->bytes, request->offset, wick_io_error(request->result));
 }
 
-/* The window of a steady load: from the first full turn of the queue (or half of the time) to the deadline. */
+/* The reads of a steady load that count:
+ *
+ *     | first submitted              time is up |       | the last of those in flight then is back
+ *     |<------------------ counts ------------------------------->|<-- load ends: no further reads -->|
+ */
 struct window {
-	uint64_t duration_ns;
-	uint64_t half_ns, deadline_ns; /* by the clock of the queue; 0: nothing is back yet */
-	uint64_t opened_ns;            /* 0: not yet */
-	unsigned turn;      /* reads until it opens */
+	const struct wick_probe_load *load;
 	struct wick_steady *steady;
 	struct wick_histogram *latency;
+	uint64_t begun_ns; /* by the clock of the queue */
+	bool closing;      /* the time is up */
+	unsigned owed;     /* reads in flight since before then */
 };
 
-/* A read is back. Those seen in the same moment as the one that opened the window came before it. */
-static void count(struct window *window, const struct wick_io_request *request)
+static bool is_time_up(const struct window *window)
 {
-	uint64_t at = request->completed_ns;
-	struct wick_steady *steady = window->steady;
+	const struct wick_probe_load *load = window->load;
+	const struct wick_steady *steady = window->steady;
 
-	if (!steady->all_reads++) {
-		window->half_ns = request->submitted_ns + window->duration_ns / 2;
-		window->deadline_ns = request->submitted_ns + window->duration_ns;
-	}
-	if (!window->opened_ns) {
-		if (steady->all_reads >= window->turn || at >= window->half_ns)
-			window->opened_ns = at;
-		return;
-	}
-	if (at == window->opened_ns || (at > window->deadline_ns && steady->reads))
-		return;
-	steady->reads++;
-	steady->ns = at - window->opened_ns;
-	if (window->latency)
-		wick_histogram_add(window->latency, at - request->submitted_ns);
+	return steady->ns >= load->duration_ns && (steady->reads >= load->reads_min || steady->ns >= load->limit_ns);
 }
 
-static bool is_over(const struct window *window, const struct wick_io_request *request)
+/* A read is back. One that was sent after the time was up has a user. */
+static void count(struct window *window, const struct wick_io_request *request, unsigned depth)
 {
-	return request->completed_ns > window->deadline_ns && window->steady->reads;
+	struct wick_steady *steady = window->steady;
+
+	window->begun_ns = WICK_MIN(window->begun_ns, request->submitted_ns);
+	steady->reads++;
+	steady->ns = request->completed_ns - window->begun_ns;
+	if (window->latency)
+		wick_histogram_add(window->latency, request->completed_ns - request->submitted_ns);
+	if (!window->closing && is_time_up(window)) {
+		window->closing = true;
+		window->owed = depth;
+	}
+	if (window->closing && !request->user)
+		window->owed--;
 }
 
 static bool stopped(const struct wick_probe *probe)
@@ -106,41 +109,44 @@ static bool stopped(const struct wick_probe *probe)
 	return probe->options.stop && probe->options.stop();
 }
 
-int wick_probe_steady(struct wick_probe *probe, uint64_t chunk_bytes, bool sequential, uint64_t duration_ns,
-	struct wick_steady *steady, struct wick_histogram *latency, struct wick_diag *diag)
+int wick_probe_steady(struct wick_probe *probe, const struct wick_probe_load *load, struct wick_steady *steady,
+	struct wick_histogram *latency, struct wick_diag *diag)
 {
 	const unsigned depth = probe->options.depth;
-	struct window window = { .duration_ns = duration_ns, .turn = depth, .steady = steady, .latency = latency };
+	struct window window = { .load = load, .steady = steady, .latency = latency, .begun_ns = UINT64_MAX };
 	struct wick_io_request *request;
 	bool over = false;
 	int rc = 0;
 
-	wick_require(chunk_bytes && chunk_bytes <= probe->options.chunk_bytes_max);
+	wick_require(load->chunk_bytes && load->chunk_bytes <= probe->options.chunk_bytes_max);
 	*steady = (struct wick_steady){ 0 };
 	for (unsigned i = 0; i < depth; i++)
-		submit(probe, i, chunk_bytes, sequential);
+		submit(probe, i, load, NULL);
 	while ((request = wick_io_wait(probe->options.io))) {
+		steady->all_reads++;
 		if (request->result < 0 && !rc)
 			rc = say_failed(request, diag);
-		count(&window, request);
+		if (!over)
+			count(&window, request, depth);
 		if (!over && !rc && stopped(probe))
 			rc = -ECANCELED;
-		over = over || rc || is_over(&window, request);
+		over = over || rc || (window.closing && !window.owed);
 		if (!over)
-			submit(probe, (unsigned)(request - probe->requests), chunk_bytes, sequential);
+			submit(probe, (unsigned)(request - probe->requests), load, window.closing ? &window : NULL);
 	}
 	return rc;
 }
 
 int wick_probe_burst(struct wick_probe *probe, uint64_t chunk_bytes, unsigned reads, uint64_t *ns, struct wick_diag *diag)
 {
+	const struct wick_probe_load load = { .chunk_bytes = chunk_bytes };
 	uint64_t begun_ns = UINT64_MAX, ended_ns = 0;
 	struct wick_io_request *request;
 	int rc = stopped(probe) ? -ECANCELED : 0;
 
 	wick_require(chunk_bytes && chunk_bytes <= probe->options.chunk_bytes_max && reads <= probe->options.reads_max);
 	for (unsigned i = 0; i < reads && !rc; i++)
-		submit(probe, i, chunk_bytes, false);
+		submit(probe, i, &load, NULL);
 	while ((request = wick_io_wait(probe->options.io))) {
 		if (request->result < 0 && !rc)
 			rc = say_failed(request, diag);

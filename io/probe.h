@@ -4,8 +4,8 @@
 
 /* Reading for the sake of timing it, in the two ways that say what a drive can do:
  *
- *   steady   `depth` reads are always in flight; what comes back between the first full turn and the deadline counts,
- *            so neither the beginning nor the end blurs the rate
+ *   steady   `depth` reads are always in flight. The time goes from the first submission to the last completion that
+ *            counts, and a drive that comes in bursts, or stands still for a while, has both in it
  *   burst    so many reads are handed over at once, as the engine does for a layer; the time until the last is back
  *
  * The bytes are thrown away. A load belongs to one thread, as its queue does. */
@@ -28,10 +28,20 @@ struct wick_probe_options {
 	bool (*stop)(void);       /* asked now and then: true ends it early; may be NULL */
 };
 
+struct wick_probe_load {
+	uint64_t chunk_bytes;
+	bool sequential;      /* one behind the other; else at random offsets */
+	uint64_t duration_ns; /* it is kept up for; longer, until reads_min reads are back, */
+	uint64_t reads_min;
+	uint64_t limit_ns;    /* but for no longer than this; 0: duration_ns */
+};
+
+#define WICK_PROBE_READS_MIN 100 /* a figure from fewer says little */
+
 struct wick_steady {
 	uint64_t reads; /* that counted */
-	uint64_t ns;    /* in which they came back */
-	uint64_t all_reads; /* those of the beginning and the end, too */
+	uint64_t ns;    /* from the first submission until the last of them was back */
+	uint64_t all_reads; /* those that came while the load ended, too */
 };
 
 /* Takes memory for depth reads or land_bytes, in huge pages where there are some, and touches it; reads go around in
@@ -45,10 +55,12 @@ struct wick_steady {
 int wick_probe_create(struct wick_probe **probe, const struct wick_probe_options *options, struct wick_diag *diag);
 void wick_probe_destroy(struct wick_probe *probe); /* NULL is fine */
 
-/* Keeps reading chunks at random offsets, or one behind the other, for so long. latency may be NULL. Fails with the
- * first read that does, and with -ECANCELED once stop() said so, always after the last read is back. */
-int wick_probe_steady(struct wick_probe *probe, uint64_t chunk_bytes, bool sequential, uint64_t duration_ns,
-	struct wick_steady *steady, struct wick_histogram *latency, struct wick_diag *diag);
+/* Keeps `depth` reads in flight until the time is up and all that were in flight then are back, so that a drive which
+ * stands still at that moment is not taken for one that was done; those are its last reads that count, and `depth` its
+ * fewest. latency, of those that count, may be NULL. Fails with the first read that does, and with -ECANCELED once
+ * stop() said so, always after the last read is back. */
+int wick_probe_steady(struct wick_probe *probe, const struct wick_probe_load *load, struct wick_steady *steady,
+	struct wick_histogram *latency, struct wick_diag *diag);
 
 /* Reads `reads` chunks at random offsets, handed over together. */
 int wick_probe_burst(struct wick_probe *probe, uint64_t chunk_bytes, unsigned reads, uint64_t *ns,

@@ -7,11 +7,14 @@
 
 #include "bits.h"
 #include "check.h"
+#include "probe.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 
+#define FALL_MAX 8 /* times: more than noise */
+#define BYTES_PER_US_MAX 1e6 /* a terabyte a second: no memory takes so much */
 #define US_MIN 1e-6 /* a picosecond: no read is that fast, and 1 / us is still a number */
 #define US_MAX 1e12 /* eleven days: no read takes that long */
 
@@ -77,7 +80,7 @@ static int find_axes(struct wick_profile *profile, const struct wick_profile_cel
 	for (unsigned i = 0; i < count; i++) {
 		if (!cells[i].bytes || cells[i].bytes > WICK_PROFILE_BYTES_MAX || !cells[i].depth ||
 			cells[i].depth > WICK_PROFILE_DEPTH_MAX || !is_time(cells[i].interval_us) ||
-			!is_time(cells[i].burst_us))
+			!is_time(cells[i].burst_us) || (double)cells[i].bytes > BYTES_PER_US_MAX * cells[i].interval_us)
 			return wick_diag_say(diag, -EINVAL, "profile: reads of %" PRIu64 " bytes at depth %" PRIu32
 				" that take %g us are no measurement", cells[i].bytes, cells[i].depth,
 				cells[i].interval_us);
@@ -108,6 +111,7 @@ static int fill(struct wick_profile *profile, const struct wick_profile_cell *ce
 		if (profile->turn_us[size][depth])
 			return wick_diag_say(diag, -EINVAL, "profile: reads of %" PRIu64 " bytes at depth %" PRIu32
 				" were measured twice", cells[i].bytes, cells[i].depth);
+		profile->reads[size][depth] = cells[i].reads;
 		profile->turn_us[size][depth] = cells[i].interval_us * cells[i].depth;
 		profile->burst_us[size][depth] = cells[i].burst_us;
 	}
@@ -119,6 +123,37 @@ static int fill(struct wick_profile *profile, const struct wick_profile_cell *ce
 	return 0;
 }
 
+/* Of two turns, the latter of larger reads or of a deeper queue. */
+static int check_pair(const struct wick_profile *profile, const unsigned from[2], const unsigned to[2],
+	struct wick_diag *diag)
+{
+	double before = profile->turn_us[from[0]][from[1]], after = profile->turn_us[to[0]][to[1]];
+
+	if (profile->reads[to[0]][to[1]] || after * FALL_MAX >= before)
+		return 0;
+	return wick_diag_say(diag, -EBADMSG, "profile: reads of %" PRIu64 " bytes at depth %" PRIu32 " took %.0f us and those of %"
+		PRIu64 " bytes at depth %" PRIu32 " only %.0f, which cannot be",
+		profile->bytes[from[0]], profile->depths[from[1]], before, profile->bytes[to[0]], profile->depths[to[1]], after);
+}
+
+/* No read comes back sooner because it is larger or one of more: such a figure was counted wrongly, as may be in profiles
+ * from before reads were noted. In later ones it says that something else kept the drive or the machine busy before. */
+static int check_turns(const struct wick_profile *profile, struct wick_diag *diag)
+{
+	int rc = 0;
+
+	for (unsigned size = 0; size < profile->size_count && !rc; size++)
+		for (unsigned depth = 0; depth < profile->depth_count && !rc; depth++) {
+			const unsigned at[] = { size, depth };
+
+			for (unsigned smaller = 0; smaller < size && !rc; smaller++)
+				rc = check_pair(profile, (const unsigned[]){ smaller, depth }, at, diag);
+			for (unsigned shallower = 0; shallower < depth && !rc; shallower++)
+				rc = check_pair(profile, (const unsigned[]){ size, shallower }, at, diag);
+		}
+	return rc;
+}
+
 int wick_profile_fit(struct wick_profile *profile, const struct wick_profile_cell *cells, unsigned count,
 	struct wick_diag *diag)
 {
@@ -126,6 +161,8 @@ int wick_profile_fit(struct wick_profile *profile, const struct wick_profile_cel
 
 	if (!rc)
 		rc = fill(profile, cells, count, diag);
+	if (!rc)
+		rc = check_turns(profile, diag);
 	for (unsigned depth = 0; !rc && depth < profile->depth_count; depth++) {
 		make_rising(profile->turn_us, profile->size_count, depth);
 		make_rising(profile->burst_us, profile->size_count, depth);
@@ -176,6 +213,16 @@ static uint32_t known_depth(const struct wick_profile *profile, uint32_t depth)
 {
 	wick_require(profile->size_count && profile->depth_count && depth);
 	return WICK_MIN(depth, profile->depths[profile->depth_count - 1]);
+}
+
+unsigned wick_profile_few(const struct wick_profile *profile)
+{
+	unsigned few = 0;
+
+	for (unsigned size = 0; size < profile->size_count; size++)
+		for (unsigned depth = 0; depth < profile->depth_count; depth++)
+			few += profile->reads[size][depth] && profile->reads[size][depth] < WICK_PROBE_READS_MIN;
+	return few;
 }
 
 double wick_profile_read_us(const struct wick_profile *profile, uint64_t bytes, uint32_t depth)

@@ -47,6 +47,7 @@ struct wick_profile {
 	unsigned size_count, depth_count;
 	uint64_t bytes[WICK_PROFILE_SIZES];   /* ascending */
 	uint32_t depths[WICK_PROFILE_DEPTHS]; /* ascending */
+	uint64_t reads[WICK_PROFILE_SIZES][WICK_PROFILE_DEPTHS]; /* that turn_us is of; 0: nobody noted it */
 	double turn_us[WICK_PROFILE_SIZES][WICK_PROFILE_DEPTHS];
 	double burst_us[WICK_PROFILE_SIZES][WICK_PROFILE_DEPTHS];
 };
@@ -57,6 +58,7 @@ struct wick_profile_cell {
 	uint32_t depth;
 	double interval_us; /* between completions of a steady load */
 	double burst_us;    /* of a burst of depth reads */
+	uint64_t reads;     /* that the interval is a mean of; 0: not known */
 };
 
 struct wick_profile_extents {
@@ -66,9 +68,13 @@ struct wick_profile_extents {
 
 /* Makes the tables from one cell for every pair of size and depth, in any order, and smooths what noise has turned
  * upside down: a larger read is never cheaper. The rest of the profile is left alone. -EINVAL, with a sentence, when a
- * pair is missing or there twice, or a figure is none. */
+ * pair is missing or there twice, or a figure is none or more than memory can take; -EBADMSG when one of unknown reads says
+ * that they are many times faster for being longer or more. */
 int wick_profile_fit(struct wick_profile *profile, const struct wick_profile_cell *cells, unsigned count,
 	struct wick_diag *diag);
+
+/* Of the steady figures, those that few reads made (WICK_PROBE_READS_MIN). */
+unsigned wick_profile_few(const struct wick_profile *profile);
 
 /* The price of one more read while the queue is kept full, microseconds. Grows with bytes, never falls. */
 double wick_profile_read_us(const struct wick_profile *profile, uint64_t bytes, uint32_t depth);
@@ -87,7 +93,8 @@ uint32_t wick_profile_depth(const struct wick_profile *profile, uint64_t bytes, 
 enum { WICK_PROFILE_MISSING = 1 };
 
 /* 0; WICK_PROFILE_MISSING when none was ever saved for this key; a negative errno and a sentence that names the file
- * when there is one that cannot be used: -EBADMSG when it is not even JSON, and so holds nothing. */
+ * when there is one that cannot be used: -EBADMSG when it holds nothing, since it is not even JSON, or nothing that can
+ * be. */
 int wick_profile_load(struct wick_profile *profile, const struct wick_profile_key *key, struct wick_diag *diag);
 
 /* Whether there is a folder to save such a one in, which is made where it is missing. */

@@ -73,10 +73,10 @@ static json_t *to_json(const struct wick_profile *profile)
 
 	for (unsigned size = 0; size < profile->size_count; size++)
 		for (unsigned depth = 0; depth < profile->depth_count; depth++)
-			json_array_append_new(cells, json_pack("{s:I, s:i, s:f, s:f}", "chunk_bytes",
+			json_array_append_new(cells, json_pack("{s:I, s:i, s:f, s:f, s:I}", "chunk_bytes",
 				(json_int_t)profile->bytes[size], "depth", (int)profile->depths[depth], "interval_us",
 				profile->turn_us[size][depth] / profile->depths[depth], "burst_us",
-				profile->burst_us[size][depth]));
+				profile->burst_us[size][depth], "reads", (json_int_t)profile->reads[size][depth]));
 	return json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:b, s:o}", "format", FORMAT, "device", profile->key.device,
 		"method", profile->key.method, "direct", profile->key.direct, "model", profile->model, "measured_s",
 		(json_int_t)profile->measured_s, "quick", profile->quick, "cells", cells);
@@ -153,12 +153,14 @@ static int take_cells(struct wick_profile *profile, const json_t *array, struct 
 	json_array_foreach(array, i, item) {
 		json_int_t bytes = json_integer_value(json_object_get(item, "chunk_bytes"));
 		json_int_t depth = json_integer_value(json_object_get(item, "depth"));
+		json_int_t reads = json_integer_value(json_object_get(item, "reads"));
 
 		cells[i] = none;
 		if (bytes > 0 && depth > 0 && depth <= WICK_PROFILE_DEPTH_MAX)
 			cells[i] = (struct wick_profile_cell){ .bytes = (uint64_t)bytes, .depth = (uint32_t)depth,
 				.interval_us = json_number_value(json_object_get(item, "interval_us")),
-				.burst_us = json_number_value(json_object_get(item, "burst_us")) };
+				.burst_us = json_number_value(json_object_get(item, "burst_us")),
+				.reads = (uint64_t)WICK_MAX(reads, 0) };
 	}
 	return wick_profile_fit(profile, cells, (unsigned)count, diag);
 }

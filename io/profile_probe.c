@@ -19,7 +19,9 @@
 
 #define STEADY_SHARE 0.55 /* of a cell's time */
 #define BURST_SHARE 0.3   /* likewise; the rest is for the last reads to come back */
+#define RUN_ON 2 /* times as long where reads are few */
 #define BURSTS 5
+#define CELL_NS_MIN 10e6
 
 static const uint64_t sizes[] = { 4096, 16384, 65536, 262144, 1048576 };
 static const uint32_t depths[] = { 1, 4, 16, 32, 128 };
@@ -47,12 +49,14 @@ struct survey {
 	char used_method[16];
 };
 
-/* What is left of the time is shared by the cells that are left. */
+/* What is left of the time is shared by the cells that are left. Where the drive took it all, each has a little, so that no
+ * figure is of one read, which anything may delay. */
 static double cell_ns(const struct survey *survey)
 {
 	uint64_t now = wick_now_ns(), left_ns = survey->deadline_ns > now ? survey->deadline_ns - now : 0;
+	double share_ns = (double)left_ns / (survey->size_count * (double)WICK_COUNT_OF(depths) - survey->count);
 
-	return (double)left_ns / (survey->size_count * (double)WICK_COUNT_OF(depths) - survey->count);
+	return WICK_MAX(share_ns, CELL_NS_MIN);
 }
 
 static int measure_cell(struct survey *survey, struct wick_probe *probe, uint64_t bytes, uint32_t depth,
@@ -60,10 +64,12 @@ static int measure_cell(struct survey *survey, struct wick_probe *probe, uint64_
 {
 	struct wick_profile_cell *cell = &survey->cells[survey->count];
 	const double ns = cell_ns(survey);
+	const struct wick_probe_load load = { .chunk_bytes = bytes, .duration_ns = (uint64_t)(ns * STEADY_SHARE),
+		.reads_min = WICK_PROBE_READS_MIN, .limit_ns = (uint64_t)(ns * STEADY_SHARE * RUN_ON) };
 	struct wick_steady steady;
-	int rc = wick_probe_steady(probe, bytes, false, (uint64_t)(ns * STEADY_SHARE), &steady, NULL, diag);
+	int rc = wick_probe_steady(probe, &load, &steady, NULL, diag);
 
-	*cell = (struct wick_profile_cell){ .bytes = bytes, .depth = depth };
+	*cell = (struct wick_profile_cell){ .bytes = bytes, .depth = depth, .reads = steady.reads };
 	if (!rc)
 		rc = wick_probe_bursts(probe, bytes, depth, BURSTS, (uint64_t)(ns * BURST_SHARE), &cell->burst_us, diag);
 	if (rc < 0)

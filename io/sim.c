@@ -201,6 +201,8 @@ static void sim_start(void *method, struct wick_io_request *request)
 	if (options->started)
 		options->started(options->user, request);
 	flight.due_ns = sim->now_ns + options->latency_ns_min;
+	if (options->beat_ns)
+		flight.due_ns += options->beat_ns - sim->now_ns % options->beat_ns;
 	if (options->latency_ns_max > options->latency_ns_min)
 		flight.due_ns += wick_sim_draw(&sim->seed, options->latency_ns_max - options->latency_ns_min + 1);
 	flight.result = draw_result(sim, request, from >= size ? 0 : WICK_MIN(request->left_bytes, size - from));

@@ -48,6 +48,7 @@ struct wick_sim_options {
 	uint64_t image_bytes;
 	uint32_t align;       /* 512 if 0 */
 	uint64_t latency_ns_min, latency_ns_max;
+	uint64_t beat_ns;     /* a throttled drive: the latency begins at the next multiple of this; 0: at once */
 
 	/* How many attempts of 1000 suffer. */
 	unsigned short_per_mille;

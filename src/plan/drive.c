@@ -7,13 +7,27 @@
 
 #include "device.h"
 #include "file.h"
+#include "probe.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* Of a drive that nobody has measured: 4 us a read, and 3 GB/s. */
 static const struct wick_extent_price guess = { 2, { 4096, 1 << 20 }, { 4 + 4096 / 3e3, 4 + (1 << 20) / 3e3 } };
+
+/* Adds to a sentence how much of the profile rests on little. */
+static void say_few(struct wick_drive *drive)
+{
+	const struct wick_profile *profile = &drive->profile;
+	unsigned few = wick_profile_few(profile);
+	size_t used = strlen(drive->said);
+
+	if (few)
+		snprintf(drive->said + used, sizeof(drive->said) - used, ", %u of its %u figures from fewer than %u reads", few,
+			profile->size_count * profile->depth_count, WICK_PROBE_READS_MIN);
+}
 
 /* "profile of 2026-11-21", "quick profile of 2026-11-21". */
 static void say_profile(struct wick_drive *drive)
@@ -25,6 +39,7 @@ static void say_profile(struct wick_drive *drive)
 	if (gmtime_r(&measured, &when))
 		strftime(day, sizeof(day), "%Y-%m-%d", &when);
 	snprintf(drive->said, sizeof(drive->said), "%sprofile of %s", drive->profile.quick ? "quick " : "", day);
+	say_few(drive);
 }
 
 static void say_why_none(struct wick_drive *drive, const struct wick_diag *why)

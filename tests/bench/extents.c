@@ -159,12 +159,13 @@ static double flashbench_us(struct bench *bench, struct wick_io *io, unsigned de
 {
 	struct wick_probe_options options = { .file = &bench->file, .io = io, .depth = depth, .chunk_bytes_max = bytes,
 		.bytes = (uint64_t)BUNDLES * STRIDE, .seed = wick_splitmix_draw(&bench->state), .land_bytes = land_bytes };
+	const struct wick_probe_load load = { .chunk_bytes = bytes, .duration_ns = STEADY_NS };
 	struct wick_probe *probe;
 	struct wick_steady steady;
 	struct wick_diag diag;
 
 	must(wick_probe_create(&probe, &options, &diag), &diag);
-	must(wick_probe_steady(probe, bytes, false, STEADY_NS, &steady, NULL, &diag), &diag);
+	must(wick_probe_steady(probe, &load, &steady, NULL, &diag), &diag);
 	wick_io_register(io, NULL, 0);
 	wick_probe_destroy(probe);
 	return (double)steady.ns / 1e3 / (double)steady.reads;

@@ -24,10 +24,10 @@ static char folder[256], model[300];
 static struct wick_profile flat_profile(void)
 {
 	static const struct wick_profile_cell cells[] = {
-		{ 4096, 1, 100, 100 },
+		{ 4096, 1, 100, 100, 100 },
 		{ 4096, 10, 20, 200 },
-		{ 1 << 20, 1, 100, 100 },
-		{ 1 << 20, 10, 20, 200 },
+		{ 1 << 20, 1, 100, 100, 99 },
+		{ 1 << 20, 10, 20, 200, 5 },
 	};
 	struct wick_profile profile = { .measured_s = 1795219200, .key.direct = false }; /* 2026-11-21 */
 
@@ -66,10 +66,10 @@ static void a_kept_profile_is_found(void **state)
 	keep_profile(&file, false);
 	wick_drive_find(&drive, &file, "pread", false);
 	assert_true(drive.known);
-	assert_string_equal(drive.said, "profile of 2026-11-21");
+	assert_string_equal(drive.said, "profile of 2026-11-21, 2 of its 4 figures from fewer than 100 reads");
 	keep_profile(&file, true);
 	wick_drive_find(&drive, &file, "pread", true);
-	assert_string_equal(drive.said, "quick profile of 2026-11-21");
+	assert_string_equal(drive.said, "quick profile of 2026-11-21, 2 of its 4 figures from fewer than 100 reads");
 	price = wick_drive_price(&drive, 10);
 	assert_float_equal(wick_extent_read_us(&price, 65536), 20, 1e-9);
 	wick_file_close(&file);

@@ -32,7 +32,7 @@ struct flash_bench {
 	struct wick_device device;
 	bool made;                  /* the file is ours: it has no name any more and goes when it is closed */
 	struct wick_io_options io;  /* depth is the cell's */
-	double seconds;             /* a cell takes */
+	double seconds;             /* a cell takes; FLASH_RUN_ON times as long where reads are few */
 	uint64_t land_bytes;        /* see probe.h */
 	bool bursts;                /* measure them too, in cells of one thread */
 	char method[16];            /* really in use, and why not the best: from the first cell on */
@@ -50,6 +50,8 @@ enum flash_figure {
 	FLASH_BURST_US,        /* of depth reads handed over together; 0: not measured */
 	FLASH_FIGURES,
 };
+
+#define FLASH_RUN_ON 5
 
 struct flash_check;
 
@@ -78,6 +80,9 @@ void flash_settle(void);
 int flash_cell_run(struct flash_bench *bench, struct flash_cell *cell, void (*tick)(void *user), void *user,
 	struct wick_diag *diag);
 
+/* Whether the figures are of so few reads that they say little: fewer than 100. */
+bool flash_cell_few(const struct flash_cell *cell);
+
 /* One cell of several rounds: every figure's own median; reads add up. */
 void flash_cell_medians(struct flash_cell *cell, const struct flash_cell *rounds, unsigned count);
 
@@ -101,7 +106,8 @@ int flash_sweep_run(struct flash_bench *bench, struct flash_sweep *sweep, bool p
 int flash_sweep_bound(struct flash_bench *bench, struct flash_sweep *sweep, struct wick_diag *diag);
 
 void flash_print_head(FILE *out);
-void flash_print_cell(const struct flash_cell *cell, FILE *out);
+void flash_print_cell(const struct flash_cell *cell, FILE *out); /* with a star where reads were few, */
+void flash_print_foot(const struct flash_sweep *sweep, FILE *out);   /* and what that means */
 int flash_print_json(const struct flash_sweep *sweep, FILE *out);
 int flash_write_csv(const struct flash_sweep *sweep, const char *path, struct wick_diag *diag);
 

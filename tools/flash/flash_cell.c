@@ -130,8 +130,12 @@ static void measure(struct reader *reader)
 {
 	const struct flash_cell *cell = reader->shared->cell;
 
-	reader->rc = wick_probe_steady(reader->probe, cell->chunk_bytes, cell->sequential,
-		(uint64_t)(reader->shared->bench->seconds * 1e9), &reader->steady, &reader->latency, &reader->diag);
+	const double ns = reader->shared->bench->seconds * 1e9;
+	const struct wick_probe_load load = { .chunk_bytes = cell->chunk_bytes, .sequential = cell->sequential,
+		.duration_ns = (uint64_t)ns, .limit_ns = (uint64_t)(ns * FLASH_RUN_ON),
+		.reads_min = wick_div_up(WICK_PROBE_READS_MIN, cell->threads) };
+
+	reader->rc = wick_probe_steady(reader->probe, &load, &reader->steady, &reader->latency, &reader->diag);
 }
 
 static void measure_bursts(struct reader *reader)

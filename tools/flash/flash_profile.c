@@ -32,7 +32,8 @@ int flash_profile_save(const struct flash_sweep *sweep, char *path, struct wick_
 
 		if (cell->figure[FLASH_BURST_US])
 			cells[count++] = (struct wick_profile_cell){ .bytes = cell->chunk_bytes, .depth = cell->depth,
-				.interval_us = 1e6 / cell->figure[FLASH_READS_PER_S], .burst_us = cell->figure[FLASH_BURST_US] };
+				.interval_us = 1e6 / cell->figure[FLASH_READS_PER_S], .burst_us = cell->figure[FLASH_BURST_US],
+				.reads = cell->reads };
 	}
 	flash_profile_key(sweep->bench, &profile.key);
 	snprintf(profile.model, sizeof(profile.model), "%s", sweep->bench->device.model);

@@ -6,6 +6,7 @@
 #include "flash.h"
 #include "figures_json.h"
 #include "output.h"
+#include "probe.h"
 
 void flash_print_head(FILE *out)
 {
@@ -17,9 +18,21 @@ void flash_print_cell(const struct flash_cell *cell, FILE *out)
 {
 	const double *figure = cell->figure;
 
-	fprintf(out, "%6s %5u %7u %8.1f %8.0f %7.0f %8.0f %9.0f %11.2f\n", SIZE(cell->chunk_bytes), cell->depth,
+	fprintf(out, "%6s %5u %7u %8.1f %8.0f %7.0f %8.0f %9.0f %11.2f%s\n", SIZE(cell->chunk_bytes), cell->depth,
 		cell->threads, figure[FLASH_MB_PER_S], figure[FLASH_READS_PER_S], figure[FLASH_LATENCY_US_P50],
-		figure[FLASH_LATENCY_US_P99], figure[FLASH_LATENCY_US_P99_9], figure[FLASH_CPU_US_PER_READ]);
+		figure[FLASH_LATENCY_US_P99], figure[FLASH_LATENCY_US_P99_9], figure[FLASH_CPU_US_PER_READ],
+		flash_cell_few(cell) ? " *" : "");
+}
+
+void flash_print_foot(const struct flash_sweep *sweep, FILE *out)
+{
+	unsigned few = 0;
+
+	for (unsigned i = 0; i < sweep->count; i++)
+		few += flash_cell_few(&sweep->cells[i]);
+	if (few)
+		fprintf(out, "* of fewer than %u reads, in up to %u times its time: a slow drive takes more --seconds\n",
+			WICK_PROBE_READS_MIN, FLASH_RUN_ON);
 }
 
 /* The columns of CSV and the members of JSON, in order. The burst is a member where it was measured. */
@@ -48,6 +61,7 @@ static json_t *cell_json(const struct flash_cell *cell)
 		if (i != FLASH_BURST_US || cell->figure[i])
 			json_object_set_new(json, keys[i], json_real(cell->figure[i]));
 	json_object_set_new(json, "reads", json_integer((json_int_t)cell->reads));
+	json_object_set_new(json, "few_reads", json_boolean(flash_cell_few(cell)));
 	return json;
 }
 
@@ -106,7 +120,7 @@ static void write_rows(const struct flash_sweep *sweep, FILE *out)
 	fputs("chunk_bytes,depth,threads,pattern", out);
 	for (unsigned i = 0; i < FLASH_BURST_US; i++)
 		fprintf(out, ",%s", keys[i]);
-	fputc('\n', out);
+	fputs(",reads\n", out);
 	for (unsigned row = 0; row < sweep->count; row++) {
 		const struct flash_cell *cell = &sweep->cells[row];
 
@@ -114,7 +128,7 @@ static void write_rows(const struct flash_sweep *sweep, FILE *out)
 			pattern_of(cell));
 		for (unsigned i = 0; i < FLASH_BURST_US; i++)
 			fprintf(out, ",%.3f", cell->figure[i]);
-		fputc('\n', out);
+		fprintf(out, ",%llu\n", (unsigned long long)cell->reads);
 	}
 }
 

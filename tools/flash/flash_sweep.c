@@ -8,6 +8,7 @@
 #include "flash.h"
 #include "median.h"
 #include "output.h"
+#include "probe.h"
 #include "progress.h"
 #include "text.h"
 
@@ -35,6 +36,11 @@ static void draw(void *user)
 
 	progress_say(&line->progress, "%u of %u: chunks of %s, depth %u, threads %u; about %.0f s left", done + 1, all,
 		SIZE(cell->chunk_bytes), cell->depth, cell->threads, left_s);
+}
+
+bool flash_cell_few(const struct flash_cell *cell)
+{
+	return cell->reads < WICK_PROBE_READS_MIN;
 }
 
 void flash_cell_medians(struct flash_cell *cell, const struct flash_cell *rounds, unsigned count)
@@ -122,6 +128,8 @@ int flash_sweep_run(struct flash_bench *bench, struct flash_sweep *sweep, bool p
 	}
 	if (rc == -ECANCELED)
 		finish_early(sweep, runs, &line, print);
+	if (print)
+		flash_print_foot(sweep, stdout);
 	free(runs);
 	return rc;
 }
