@@ -33,7 +33,15 @@ static void attend(float *out, const float *q, const void *k, const void *v, siz
 			WICK_MIN(head_dim - c, (size_t)WICK_COLUMN_TILE));
 }
 
+static void attend_batch(const struct wick_attend *job)
+{
+	for (size_t i = 0; i < job->m; i++)
+		attend(job->out + i * job->ldo, job->q + i * job->ldq, job->k, job->v, job->stride, job->seen[i],
+			job->head_dim, job->scale, job->scratch);
+}
+
 void wick_kernels_attend_c(struct wick_kernels *kernels)
 {
 	kernels->attend = attend;
+	kernels->attend_batch = attend_batch;
 }

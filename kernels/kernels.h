@@ -27,8 +27,10 @@
 
 #define WICK_COLUMN_TILE 32 /* columns; a whole number of blocks of every type, or a part of one block */
 #define WICK_COLUMN_TILE_MAX 256
-#define WICK_MATMUL_ROWS 4  /* weight rows that matmul takes at a time, at least */
-#define WICK_MATMUL_SCRATCH_FLOATS 131072 /* of weights made ready at a time: what stays in a core's cache */
+/* Weight rows that matmul lays out at a time: from 4 to 32, as many as a core's cache has room for. */
+#define WICK_MATMUL_ROWS 4
+#define WICK_MATMUL_ROWS_MAX 32
+#define WICK_MATMUL_SCRATCH_FLOATS 131072
 
 /* The columns of a type are cut at multiples of this: whole tiles, and whole blocks. */
 static inline uint32_t wick_column_tile(enum wick_type type)
@@ -56,9 +58,10 @@ static inline size_t wick_packed_floats(size_t m, size_t cols)
 /* Floats of scratch that one call of matmul needs. */
 static inline size_t wick_matmul_scratch_floats(size_t cols)
 {
-	size_t least = wick_packed_floats(WICK_MATMUL_ROWS, cols);
+	size_t least = wick_packed_floats(WICK_MATMUL_ROWS, cols), most = wick_packed_floats(WICK_MATMUL_ROWS_MAX, cols);
 
-	return least > WICK_MATMUL_SCRATCH_FLOATS ? least : WICK_MATMUL_SCRATCH_FLOATS;
+	return most < WICK_MATMUL_SCRATCH_FLOATS ? most
+		: least > WICK_MATMUL_SCRATCH_FLOATS ? least : WICK_MATMUL_SCRATCH_FLOATS;
 }
 
 #define WICK_ACCUMULATE_ROWS 48 /* taken at a time by accumulate_batch */
@@ -79,6 +82,28 @@ struct wick_accumulate {
 static inline size_t wick_accumulate_scratch_floats(size_t m)
 {
 	return WICK_ACCUMULATE_ROWS * WICK_COLUMN_TILE_MAX + 2 * m;
+}
+
+/* One head of keys and values for a batch: vector i attends to the first seen[i] positions of an f16 cache. */
+struct wick_attend {
+	float *out; /* (m, ldo): head_dim numbers each */
+	size_t ldo;
+	const float *q; /* (m, ldq) */
+	size_t ldq;
+	const void *k, *v; /* rows `stride` bytes apart */
+	size_t stride;
+	const uint32_t *seen; /* (m) */
+	size_t m, head_dim;
+	float scale;
+	float *scratch; /* wick_attend_scratch_floats() of the largest `seen`, at a multiple of 8 bytes */
+};
+
+static inline size_t wick_attend_scratch_floats(size_t m, size_t positions, size_t head_dim)
+{
+	size_t scores = (m * positions + 15) / 16 * 16, mixing = wick_accumulate_scratch_floats(m);
+	size_t scoring = wick_packed_floats(m, head_dim) + wick_matmul_scratch_floats(head_dim);
+
+	return scores + (scoring > mixing ? scoring : mixing);
 }
 
 struct wick_kernels {
@@ -134,6 +159,9 @@ struct wick_kernels {
 	 * are `stride` bytes apart; scores is scratch of `positions` floats. With no position at all, out is zero. */
 	void (*attend)(float *out, const float *q, const void *k, const void *v, size_t stride, size_t positions,
 		size_t head_dim, float scale, float *scores);
+	/* Each out[i] is, to the bit, what attend makes of q[i] and its own positions; those further on are not looked at
+	 * for it, whatever they hold. */
+	void (*attend_batch)(const struct wick_attend *job);
 
 	uint32_t (*crc32c)(uint32_t crc, const void *data, size_t bytes); /* CRC-32C (RFC 3720); start with crc 0 */
 };

@@ -17,7 +17,7 @@
 
 #define FEW 4             /* vectors of a batch that matvec takes one by one: laying out the weights costs more */
 #define MANY 32           /* vectors of a batch that is worth laying out more than ROWS rows at a time */
-#define LAID_OUT_ROWS 32  /* rows at a time, at most */
+#define LAID_OUT_ROWS WICK_MATMUL_ROWS_MAX
 #define STRETCH_COLS 2048 /* columns at a time: half of BATCH vectors of them fill half of a nearest cache */
 
 /* How a batch is cut into panels. */
@@ -169,7 +169,7 @@ static void dot_panel(float *y, size_t ldy, size_t rows, size_t batch, const flo
 /* Rows that are laid out at a time, a multiple of ROWS: a long batch pays for fetching them from the second cache. */
 INLINE size_t rows_laid_out(const struct wick_matmul *job)
 {
-	size_t room = wick_matmul_scratch_floats(job->cols) / WICK_MAX(padded_cols(job->cols), (size_t)1);
+	size_t size = padded_cols(job->cols), room = size ? wick_matmul_scratch_floats(job->cols) / size : ROWS;
 
 	return job->m < MANY ? ROWS : WICK_MIN(room, (size_t)LAID_OUT_ROWS) / ROWS * ROWS;
 }

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* One attention head. */
+/* One attention head: of one vector against the truth, of a batch against each vector alone. */
 
 #include "check.h"
 
@@ -10,8 +10,9 @@
 
 #define HEAD_MAX 256
 #define POSITIONS_MAX 600
+#define M_MAX 33
 
-enum slots { Q, K, V, WANT, GOT, WANT_SCORES, GOT_SCORES, K_ROW };
+enum slots { Q, K, V, WANT, GOT, WANT_SCORES, GOT_SCORES, K_ROW, SEEN };
 
 static const size_t head_dims[] = { 1, 8, 24, 32, 40, 64, 80, 128, HEAD_MAX };
 static const size_t lengths[] = { 0, 1, 2, 3, 4, 5, 8, 17, 33, 100, POSITIONS_MAX };
@@ -131,8 +132,72 @@ static void check_shape(struct check *check, const struct shape *shape)
 	check_guards(check);
 }
 
+/* As in a prompt: each vector sees a position more than the last, or as heads that share their keys do, all the same. Two
+ * positions beyond what anyone sees, and a half of some others, are no numbers. */
+static void fill_batch(struct check *check, const struct shape *shape, size_t m, bool prompt)
+{
+	uint8_t *k = check_buffer(check, K, (shape->positions + 2) * shape->stride);
+	uint8_t *v = check_buffer(check, V, (shape->positions + 2) * shape->stride);
+	uint32_t *seen = check_buffer(check, SEEN, m * sizeof(*seen));
+
+	check_floats(check, check_buffer(check, Q, m * (shape->head_dim + 1) * sizeof(float)), m * (shape->head_dim + 1),
+		CHECK_PLAIN);
+	for (size_t p = 0; p < shape->positions + 2; p++) {
+		check_numbers(check, WICK_F16, k + p * shape->stride, shape->head_dim, CHECK_PLAIN);
+		check_numbers(check, WICK_F16, v + p * shape->stride, shape->head_dim, CHECK_PLAIN);
+		if (p >= shape->positions || !check_random(check, 64))
+			put_half(check_random(check, 2) ? k : v, shape, p, check_random(check, (uint32_t)shape->head_dim),
+				HALF_NAN);
+	}
+	for (size_t i = 0; i < m; i++)
+		seen[i] = (uint32_t)(shape->positions < m - i || !prompt ? shape->positions : shape->positions - (m - 1 - i));
+}
+
+static void check_batch(struct check *check, const struct shape *shape, size_t m, bool prompt)
+{
+	size_t n = shape->head_dim, ld = n + 1, bytes = m * ld * sizeof(float);
+	size_t scratch = wick_attend_scratch_floats(m, shape->positions, n) * sizeof(float);
+	float *want = check_buffer(check, WANT, bytes), *got = check_buffer(check, GOT, bytes), *scores;
+	struct wick_attend job = { .out = got, .ldo = ld, .ldq = ld, .stride = shape->stride, .m = m, .head_dim = n,
+		.scale = shape->scale, .scratch = check_buffer(check, GOT_SCORES, wick_align_up(scratch, 8)) };
+
+	check_now(check, "attend_batch, %zu to %zu positions, head of %zu, %s", m, shape->positions, n,
+		prompt ? "a prompt" : "heads that share their keys");
+	fill_batch(check, shape, m, prompt);
+	job.q = check_held(check, Q);
+	job.k = check_held(check, K);
+	job.v = check_held(check, V);
+	job.seen = check_held(check, SEEN);
+	memset(want, 0, bytes);
+	memset(got, 0, bytes);
+	for (size_t i = 0; i < m; i++) {
+		scores = check_buffer(check, WANT_SCORES, job.seen[i] * sizeof(*scores));
+		check->kernels->attend(want + i * ld, job.q + i * ld, job.k, job.v, job.stride, job.seen[i], n, job.scale,
+			scores);
+	}
+	check->kernels->attend_batch(&job);
+	check_same(check, "each vector alone", want, got, m * ld);
+	check_guards(check);
+}
+
+static void check_batches(struct check *check)
+{
+	static const size_t batches[] = { 0, 1, 2, 4, 5, 7, 8, 12, M_MAX };
+
+	for (size_t d = 0; d < WICK_COUNT_OF(head_dims); d++)
+		for (size_t l = 0; l < WICK_COUNT_OF(lengths); l++)
+			for (size_t b = (d + l) % 2; b < WICK_COUNT_OF(batches); b += 2)
+				if (check_due(check))
+					check_batch(check, &(struct shape){ lengths[l], head_dims[d],
+							   2 * head_dims[d] + (d + l) % 3 * 2,
+							   1 / sqrtf((float)head_dims[d]), ORDINARY },
+						batches[b], check_random(check, 2));
+}
+
 void check_attend(struct check *check)
 {
+	if (check->kernels->attend_batch != check->below->attend_batch)
+		check_batches(check);
 	if (check->kernels->attend == check->below->attend)
 		return;
 	for (size_t d = 0; d < WICK_COUNT_OF(head_dims); d++)
