@@ -273,7 +273,7 @@ static uint32_t place(struct round *round)
 }
 
 /* Everything is here, neuron i in row i. */
-static void place_resident(struct round *round, const struct wick_place *at)
+static void place_resident(struct round *round, const struct wick_matrix *at)
 {
 	for (uint32_t k = 0; k < round->n; k++) {
 		round->sparse->row[k] = round->ids[k];
@@ -287,7 +287,7 @@ static void place_resident(struct round *round, const struct wick_place *at)
 int wick_sparse_round(struct wick_sparse *sparse, uint32_t layer, const uint32_t *ids, uint32_t n, const float *x, float *y,
 	bool look_ahead, struct wick_diag *diag)
 {
-	const struct wick_place *at = &sparse->places[wick_place_layer(layer, WICK_PLACE_FFN)];
+	const struct wick_matrix *at = wick_matrices_bundles(sparse->matrices, layer);
 	struct round round = { .sparse = sparse, .layer = &sparse->layer[layer], .bundles = at->tensor, .ids = ids, .n = n,
 		.x = x, .y = y, .up_bias = wick_vector(sparse->vectors, layer, WICK_T_UP_BIAS) };
 	uint64_t begun = wick_now_ns(), waited_ns = sparse->fetch->wait_ns, useful = sparse->counters.bundles_useful;

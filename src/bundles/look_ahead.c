@@ -57,7 +57,7 @@ void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const fl
 		how_many(sparse, &next->cache), sparse->likely_sorted, count, draw->wanted);
 	wick_extent_sort(draw->wanted, admitted);
 	sparse->counters.manage_ns += wick_now_ns() - guessed;
-	wick_draw_start(draw, sparse->places[wick_place_layer(layer + 1, WICK_PLACE_FFN)].tensor, &next->cache, admitted,
+	wick_draw_start(draw, wick_matrices_bundles(sparse->matrices, layer + 1)->tensor, &next->cache, admitted,
 		WICK_IO_PREFETCH);
 	next->guessed = admitted;
 	sparse->counters.bundles_prefetched += admitted;

@@ -78,7 +78,7 @@ static void init_arrays(struct wick_sparse *sparse, const struct wick_sparse_sha
 
 static bool is_resident(const struct wick_sparse *sparse, uint32_t layer)
 {
-	const struct wick_place *at = &sparse->places[wick_place_layer(layer, WICK_PLACE_FFN)];
+	const struct wick_matrix *at = wick_matrices_bundles(sparse->matrices, layer);
 
 	return at->resident_rows == at->rows;
 }

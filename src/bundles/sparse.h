@@ -16,7 +16,7 @@
 
 #include "choose.h"
 #include "draw.h"
-#include "place.h"
+#include "matrix.h"
 #include "policy.h"
 #include "sweep.h"
 #include "vectors.h"
@@ -32,7 +32,7 @@ struct wick_watch;
 
 struct wick_sparse_shape {
 	bool on;
-	uint32_t capacity; /* rows of a layer; n_ff: they are resident places instead */
+	uint32_t capacity; /* rows of a layer; n_ff: they are resident matrices instead */
 	uint32_t window;
 	uint32_t batch_tokens; /* at once, at most */
 	uint64_t scratch_floats; /* of a predictor, at most */
@@ -74,7 +74,7 @@ struct wick_sparse {
 	const struct wick_model *model;
 	const struct wick_compute *compute;
 	struct wick_fetch *fetch;
-	const struct wick_place *places;
+	const struct wick_matrices *matrices;
 	const struct wick_vectors *vectors;
 	const struct wick_watch *watch;
 	struct wick_chooser chooser;

@@ -41,8 +41,11 @@ struct wick_compute {
  * all threads busy to the end. */
 uint64_t wick_compute_task_rows(size_t stride);
 
-/* Floats that one thread's widened tile needs for matrices of at most max_cols columns. */
-size_t wick_compute_tile_floats(const struct wick_shape *shape);
+/* Floats that one thread's widened tile needs for the model's matrices. */
+size_t wick_compute_tile_floats(const struct wick_model *model);
+
+/* x = act(x), in place. */
+void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float *x, size_t count);
 
 /* y[i][r] = w[r] . x[i] for the rows given: x (m, ldx), y (m, ldy) with column r the row's number in the matrix.
  * Each row of w is `cols` numbers of `type`, `stride` bytes apart. */

@@ -15,7 +15,7 @@
 
 #include "bits.h"
 #include "check.h"
-#include "place.h"
+#include "matrix.h"
 #include "pool.h"
 #include "watch.h"
 
@@ -37,6 +37,17 @@ static uint64_t scratch_rows(const struct wick_shape *shape, uint32_t threads)
 	return (uint64_t)WICK_MIN(TILES_A_THREAD * threads, TILES_MAX) * wick_gemm_rows(shape);
 }
 
+void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float *x, size_t count)
+{
+	switch (act) {
+	case WICK_ACT_RELU:
+		kernels->relu(x, count);
+		break;
+	default:
+		kernels->gelu(x, count);
+	}
+}
+
 size_t wick_ffn_scratch_floats(const struct wick_shape *shape, uint32_t batch_tokens, uint32_t threads)
 {
 	size_t decode = (size_t)WICK_MIN(batch_tokens, WICK_GEMM_TOKENS - 1) * shape->n_ff;
@@ -45,7 +56,7 @@ size_t wick_ffn_scratch_floats(const struct wick_shape *shape, uint32_t batch_to
 	return batch_tokens < WICK_GEMM_TOKENS ? decode : WICK_MAX(decode, gemm);
 }
 
-/* h = relu(h + bias), or gelu, for `count` bundles from `first` on. */
+/* h = act(h + bias) for `count` bundles from `first` on. */
 static void activate(const struct job *job, float *h, uint64_t first, uint64_t count)
 {
 	const struct wick_ffn *ffn = job->ffn;
@@ -53,7 +64,7 @@ static void activate(const struct job *job, float *h, uint64_t first, uint64_t c
 	for (uint32_t i = 0; i < ffn->m; i++) {
 		if (ffn->up_bias)
 			ffn->compute->kernels->add(h + i * job->ldh, ffn->up_bias + first, count);
-		(ffn->shape->relu ? ffn->compute->kernels->relu : ffn->compute->kernels->gelu)(h + i * job->ldh, count);
+		wick_activate(ffn->compute->kernels, wick_kind(ffn->shape, ffn->layer)->ffn.act, h + i * job->ldh, count);
 	}
 }
 

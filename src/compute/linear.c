@@ -6,7 +6,7 @@
 #include "compute.h"
 
 #include "bits.h"
-#include "place.h"
+#include "matrix.h"
 #include "pool.h"
 
 #include <stdbool.h>
@@ -19,9 +19,15 @@ struct job {
 	uint64_t task_rows;
 };
 
-size_t wick_compute_tile_floats(const struct wick_shape *shape)
+size_t wick_compute_tile_floats(const struct wick_model *model)
 {
-	return (size_t)wick_gemm_rows(shape) * WICK_MAX(shape->d_model, shape->d_embed);
+	const struct wick_steps *steps = &model->steps;
+	uint64_t cols = model->shape.d_model;
+
+	for (uint32_t i = 0; i < steps->matrices; i++)
+		if (!steps->matrix[i].bundles && !steps->matrix[i].lookup)
+			cols = WICK_MAX(cols, wick_tensor_at(model, steps->matrix[i].layer, steps->matrix[i].tensor)->cols);
+	return (size_t)wick_gemm_rows(&model->shape) * cols;
 }
 
 uint64_t wick_compute_task_rows(size_t stride)

@@ -53,11 +53,7 @@ int wick_engine_model(struct wick *wick, const char *path, const struct wick_opt
 		err = open_trace(wick, options, diag);
 	if (err)
 		return err;
-	wick->places = calloc(wick_place_count(&wick->model->shape), sizeof(*wick->places));
-	if (!wick->places)
-		return wick_diag_say(diag, -ENOMEM, "no memory for the plan");
-	wick_places_init(wick->places, wick->model, wick->settings.ctx);
-	return 0;
+	return wick_matrices_make(&wick->matrices, wick->model, wick->settings.ctx, diag);
 }
 
 /* Where direct reads begin and end: swept rows are read by the blocks that cover them, bundles each for itself. */
@@ -105,7 +101,7 @@ static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shap
 	sparse->model = wick->model;
 	sparse->compute = &forward->compute;
 	sparse->fetch = &wick->fetch;
-	sparse->places = wick->places;
+	sparse->matrices = &wick->matrices;
 	sparse->vectors = &forward->vectors;
 	sparse->overlap = wick->settings.overlap;
 	sparse->drawing.bridge = wick->settings.bridge;
@@ -127,10 +123,10 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 	struct wick_forward *forward = &wick->forward;
 	struct wick_forward_shape size = { .ctx = wick->settings.ctx, .threads = wick->settings.threads,
 		.all_logits = wick->settings.all_logits };
-	uint32_t places = wick_place_count(&wick->model->shape), count;
+	uint32_t count;
 
 	forward->model = wick->model;
-	forward->places = wick->places;
+	forward->matrices = &wick->matrices;
 	forward->fetch = &wick->fetch;
 	forward->compute.kernels = &wick->kernels;
 	forward->compute.pool = wick->pool;
@@ -140,19 +136,19 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 	wick_sampler_init(&wick->sampler, wick->model->shape.vocab, &wick->mem);
 	if (layout->sweep.unit_count) {
 		wick_forward_lookup_init(forward, &wick->mem);
-		wick_sweep_init(&forward->sweep, &layout->sweep, wick->places, places, &wick->fetch, &wick->mem);
+		wick_sweep_init(&forward->sweep, &layout->sweep, &wick->matrices, &wick->fetch, &wick->mem);
 	}
 	if (layout->sparse.on)
 		carve_sparse(wick, &layout->sparse);
-	for (uint32_t i = 0; i < places; i++) {
-		struct wick_place *place = &wick->places[i];
+	for (uint32_t i = 0; i < wick->matrices.count; i++) {
+		struct wick_matrix *matrix = &wick->matrices.at[i];
 
-		if (!place->resident_rows)
+		if (!matrix->resident_rows)
 			continue;
-		place->base = wick_mem_take(&wick->mem, place->resident_rows * place->tensor->row_bytes);
-		wick_topo_place_rows(&wick->topo, place->base, place->resident_rows, place->tensor->row_bytes);
-		loads[count++] = (struct wick_load){ .tensor = place->tensor, .rows = place->resident_rows,
-			.base = place->base };
+		matrix->base = wick_mem_take(&wick->mem, matrix->resident_rows * matrix->tensor->row_bytes);
+		wick_topo_place_rows(&wick->topo, matrix->base, matrix->resident_rows, matrix->tensor->row_bytes);
+		loads[count++] = (struct wick_load){ .tensor = matrix->tensor, .rows = matrix->resident_rows,
+			.base = matrix->base };
 	}
 	return count;
 }
@@ -169,7 +165,7 @@ static void make_neuron_matrices(struct wick *wick)
 static int load(struct wick *wick, const struct wick_layout *layout, const struct wick_options *options,
 	struct wick_diag *diag)
 {
-	uint32_t most = wick_vectors_count(wick->model) + wick_place_count(&wick->model->shape), count;
+	uint32_t most = wick_vectors_count(wick->model) + wick->matrices.count, count;
 	struct wick_load *loads = calloc(most, sizeof(*loads));
 	uint64_t begun = wick_now_ns();
 	int err;
@@ -265,6 +261,6 @@ void wick_close(struct wick *wick)
 	wick_tokenizer_destroy(wick->tokenizer);
 	wick_predictor_set_close(wick->predictors);
 	wick_model_close(wick->model);
-	free(wick->places);
+	wick_matrices_free(&wick->matrices);
 	free(wick);
 }

@@ -32,7 +32,7 @@ struct wick {
 	struct wick_pool *pool;
 	struct wick_kernels kernels;
 	struct wick_fetch fetch;
-	struct wick_place *places;
+	struct wick_matrices matrices;
 	struct wick_predictor_set *predictors; /* in sparse mode */
 	struct wick_mem mem;
 	struct wick_plan plan;

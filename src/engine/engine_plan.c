@@ -98,7 +98,7 @@ int wick_engine_plan(
 			.batch_tokens = batch_tokens(wick),
 			.scratch_floats = wick->predictors ? wick->predictors->scratch_floats : 0 } };
 
-	return wick_plan_make(&input, wick->places, &wick->plan, layout, diag);
+	return wick_plan_make(&input, &wick->matrices, &wick->plan, layout, diag);
 }
 
 /* A cgroup that has less than the plan takes would have the process killed; one below the budget is said. The kernel cuts

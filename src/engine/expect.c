@@ -49,7 +49,7 @@ static void expect_dense(struct wick *wick, const struct wick_rates *rates, doub
 {
 	struct wick_forecast forecast;
 
-	wick_forecast_dense(&forecast, rates, &wick->model->shape, wick->places, sweep_us);
+	wick_forecast_dense(&forecast, rates, &wick->model->shape, &wick->matrices, sweep_us);
 	keep(wick, &forecast);
 }
 
@@ -93,7 +93,7 @@ static int expect_sparse(struct wick *wick, const struct wick_rates *rates, doub
 	struct wick_rehearsal rehearsal = { .shape = shape, .sparse = &layout->sparse, .chunk_bytes = wick->settings.chunk_bytes,
 		.price = wick_drive_price(&wick->drive, wick->settings.queue_depth), .bridge = wick->settings.bridge,
 		.trace = wick->trace, .synthesis = assumed };
-	struct wick_sparse_outlook outlook = { .shape = shape, .places = wick->places, .rates = rates, .drive = &wick->drive,
+	struct wick_sparse_outlook outlook = { .shape = shape, .matrices = &wick->matrices, .rates = rates, .drive = &wick->drive,
 		.layers = layers, .sweep_us = sweep_us, .capacity = layout->sparse.capacity,
 		.predictor_bytes = predictors ? predictors->weight_bytes : 0, .queue_depth = wick->settings.queue_depth,
 		.threads = wick->settings.threads, .overlap = wick->settings.overlap };

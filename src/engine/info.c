@@ -43,6 +43,7 @@ static int set_string(json_t *info, const struct wick_gguf *gguf, const char *as
 static int set_numbers(json_t *info, const struct wick_model *model, uint64_t file_bytes)
 {
 	const struct wick_shape *shape = &model->shape;
+	const struct wick_attn_facts *attn = &shape->kind[0].attn;
 	const struct {
 		const char *key;
 		uint64_t value;
@@ -50,9 +51,9 @@ static int set_numbers(json_t *info, const struct wick_model *model, uint64_t fi
 		{ "layers", shape->layers },
 		{ "d_model", shape->d_model },
 		{ "d_embed", shape->d_embed },
-		{ "heads", shape->heads },
-		{ "kv_heads", shape->kv_heads },
-		{ "head_dim", shape->head_dim },
+		{ "heads", attn->heads },
+		{ "kv_heads", attn->kv_heads },
+		{ "head_dim", attn->k_dim },
 		{ "n_ff", shape->n_ff },
 		{ "vocab", shape->vocab },
 		{ "ctx_max", shape->ctx_max },
@@ -74,9 +75,10 @@ static int set_numbers(json_t *info, const struct wick_model *model, uint64_t fi
 
 static int set_switches(json_t *info, const struct wick_shape *shape)
 {
+	static const char *const norm_at[WICK_NORM_AT_COUNT] = { "before", "after", "both" };
 	int failed = json_object_set_new(info, "type", json_string(wick_types[shape->type].name)) ||
-		json_object_set_new(info, "norm", json_string(shape->norm_first ? "before" : "after")) ||
-		json_object_set_new(info, "activation", json_string(shape->relu ? "relu" : "other")) ||
+		json_object_set_new(info, "norm", json_string(norm_at[shape->kind[0].norm_at])) ||
+		json_object_set_new(info, "activation", json_string(wick_act_names[shape->kind[0].ffn.act])) ||
 		json_object_set_new(info, "predictor",
 			json_string(shape->predictor ? wick_types[shape->predictor_type].name : "none")) ||
 		json_object_set_new(info, "tied", json_boolean(shape->tied));

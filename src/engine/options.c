@@ -37,7 +37,7 @@ static uint32_t allowed_cpus(void)
 /* Sparse where that is the model's arithmetic and something says which neurons to compute. */
 static enum wick_mode default_mode(const struct wick_options *options, const struct wick_model *model)
 {
-	return model->shape.relu && (model->shape.predictor || options->trace) ? WICK_MODE_SPARSE : WICK_MODE_DENSE;
+	return wick_is_relu(&model->shape) && (model->shape.predictor || options->trace) ? WICK_MODE_SPARSE : WICK_MODE_DENSE;
 }
 
 static int find_mode(enum wick_mode *mode, const struct wick_options *options, const struct wick_model *model,
@@ -70,7 +70,7 @@ static int check_sparse(
 	if (settings->mode != WICK_MODE_SPARSE && options->trace)
 		return wick_diag_say(diag, -EINVAL, "a trace is replayed in sparse mode only, not in mode %s",
 			wick_mode_names[settings->mode]);
-	if (settings->mode == WICK_MODE_SPARSE && !model->shape.relu)
+	if (settings->mode == WICK_MODE_SPARSE && !wick_is_relu(&model->shape))
 		return wick_diag_say(diag, -EINVAL,
 			"sparse mode needs a ReLU model: with gelu no neuron is ever off; mode dense is exact");
 	return 0;

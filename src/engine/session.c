@@ -54,7 +54,7 @@ static int hand_over(const struct wick *wick, uint32_t m, wick_logits_fn each, v
 	int err = 0;
 
 	for (uint32_t i = 0; !err && i < m; i++) {
-		const float *logits = wick->forward.logits + (size_t)i * wick->model->shape.vocab;
+		const float *logits = wick->forward.buffer[WICK_LOGITS] + (size_t)i * wick->model->shape.vocab;
 
 		err = check_logits(wick, wick->position + i, logits, diag);
 		if (!err)
@@ -241,7 +241,7 @@ static void add_floors(const struct wick *wick, struct wick_stats *stats)
 		stats->flash_floor_ns += (uint64_t)((double)stats->bundles_ns *
 			(double)(stats->bundles_read - WICK_MIN(stats->bundles_wasted, stats->bundles_read)) /
 			(double)stats->bundles_read);
-	stats->memory_bytes = stats->passes * wick_floor_pass_bytes(shape, wick->places, &wick->plan, sparse);
+	stats->memory_bytes = stats->passes * wick_floor_pass_bytes(shape, &wick->matrices, &wick->plan, sparse);
 	if (sparse)
 		stats->memory_bytes += stats->bundles_active * shape->bundle_bytes;
 }

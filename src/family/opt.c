@@ -19,7 +19,7 @@ static const struct {
 } numbers[] = {
 	{ "hidden_size", offsetof(struct wick_shape, d_model) },
 	{ "num_hidden_layers", offsetof(struct wick_shape, layers) },
-	{ "num_attention_heads", offsetof(struct wick_shape, heads) },
+	{ "num_attention_heads", offsetof(struct wick_shape, kind[0].attn.heads) },
 	{ "ffn_dim", offsetof(struct wick_shape, n_ff) },
 	{ "vocab_size", offsetof(struct wick_shape, vocab) },
 	{ "max_position_embeddings", offsetof(struct wick_shape, ctx_max) },
@@ -30,7 +30,6 @@ static const struct {
 	bool otherwise;
 	size_t place; /* of the bool in struct wick_shape */
 } flags[] = {
-	{ "do_layer_norm_before", true, offsetof(struct wick_shape, norm_first) },
 	{ "layer_norm_elementwise_affine", true, offsetof(struct wick_shape, norm_affine) },
 	{ "enable_bias", true, offsetof(struct wick_shape, bias) },
 	{ "tie_word_embeddings", true, offsetof(struct wick_shape, tied) },
@@ -43,8 +42,8 @@ static int read_activation(struct wick_shape *shape, const struct wick_config *c
 
 	if (rc)
 		return rc;
-	shape->relu = strcmp(name, "relu") == 0;
-	if (!shape->relu && strcmp(name, "gelu") != 0)
+	shape->kind[0].ffn.act = strcmp(name, "relu") == 0 ? WICK_ACT_RELU : WICK_ACT_GELU;
+	if (!wick_is_relu(shape) && strcmp(name, "gelu") != 0)
 		return wick_diag_say(diag, -EINVAL,
 			"%s: activation_function \"%.80s\" is not supported (relu and gelu are)", config->path, name);
 	return 0;
@@ -52,7 +51,7 @@ static int read_activation(struct wick_shape *shape, const struct wick_config *c
 
 static int read_config(struct wick_shape *shape, const struct wick_config *config, struct wick_diag *diag)
 {
-	bool no_final_norm = false;
+	bool no_final_norm = false, before = true;
 	int rc = read_activation(shape, config, diag);
 
 	for (size_t k = 0; rc == 0 && k < WICK_COUNT_OF(numbers); k++)
@@ -62,12 +61,15 @@ static int read_config(struct wick_shape *shape, const struct wick_config *confi
 		rc = wick_config_flag(
 			config, flags[k].key, flags[k].otherwise, (bool *)((char *)shape + flags[k].place), diag);
 	if (rc == 0)
+		rc = wick_config_flag(config, "do_layer_norm_before", true, &before, diag);
+	if (rc == 0)
 		rc = wick_config_number(config, "word_embed_proj_dim", shape->d_model, &shape->d_embed, diag);
 	if (rc == 0)
 		rc = wick_config_flag(config, "_remove_final_layer_norm", false, &no_final_norm, diag);
 	shape->arch = WICK_ARCH_OPT;
-	shape->kv_heads = shape->heads;
-	shape->final_norm = shape->norm_first && !no_final_norm;
+	shape->kind[0].attn.kv_heads = shape->kind[0].attn.heads;
+	shape->kind[0].norm_at = before ? WICK_NORM_BEFORE : WICK_NORM_AFTER;
+	shape->final_norm = before && !no_final_norm;
 	shape->bundle_parts = 2;
 	shape->norm_eps = NORM_EPS;
 	return rc;

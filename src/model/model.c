@@ -135,8 +135,10 @@ static int load(struct wick_model *model, const char *path, struct wick_diag *di
 	rc = bind_all(&walk);
 	if (rc == 0)
 		rc = load_all_checksums(&walk);
+	if (rc == 0)
+		rc = wick_steps_make(&model->steps, model, diag);
 	model->memory_bytes = sizeof(*model) + wick_tensors_count(model->shape.layers) * sizeof(*model->tensors) +
-			      model->crc_count * sizeof(*model->crcs) + wick_gguf_memory_bytes(model->gguf);
+			      model->crc_count * sizeof(*model->crcs) + model->steps.memory_bytes + wick_gguf_memory_bytes(model->gguf);
 	return rc;
 }
 
@@ -161,6 +163,7 @@ void wick_model_close(struct wick_model *model)
 	if (!model)
 		return;
 	wick_gguf_close(model->gguf);
+	wick_steps_free(&model->steps);
 	free(model->tensors);
 	free(model->crcs);
 	free(model);
@@ -171,14 +174,18 @@ uint32_t wick_model_identity(const struct wick_model *model)
 	return model->crcs[wick_tensors_checksums(&model->shape) - 1];
 }
 
-void wick_model_of_layer(struct wick_model *one, const struct wick_model *model, uint32_t layer, struct wick_tensor *tensors)
+int wick_model_of_layer(struct wick_model *one, const struct wick_model *model, uint32_t layer,
+	struct wick_tensor *tensors, struct wick_diag *diag)
 {
 	*one = *model;
-	one->shape.layers = 1;
+	one->shape.layers = one->shape.kinds = 1;
+	one->shape.kind[0] = *wick_kind(&model->shape, layer);
+	one->shape.kind_of_layer = NULL;
 	one->tensors = tensors;
 	memcpy(tensors, model->tensors, wick_tensor_index(0, WICK_T_LAYER_FIRST) * sizeof(*tensors));
 	memcpy(wick_tensor_at(one, 0, WICK_T_LAYER_FIRST), wick_tensor_at(model, layer, WICK_T_LAYER_FIRST),
 		WICK_T_OF_LAYER * sizeof(*tensors));
+	return wick_steps_make(&one->steps, one, diag);
 }
 
 struct tour {

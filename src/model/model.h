@@ -10,6 +10,8 @@
  */
 
 #include "diag.h"
+#include "facts.h"
+#include "steps.h"
 #include "types.h"
 
 #include <stdbool.h>
@@ -25,8 +27,9 @@ enum wick_tensor_id {
 	WICK_T_EMBED, WICK_T_POSITION, WICK_T_PROJECT_IN,
 	/* of a layer */
 	WICK_T_ATTN_NORM, WICK_T_ATTN_NORM_BIAS, WICK_T_FFN_NORM, WICK_T_FFN_NORM_BIAS,
+	WICK_T_ATTN_POST_NORM, WICK_T_FFN_POST_NORM, WICK_T_Q_NORM, WICK_T_K_NORM,
 	WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS, WICK_T_O_BIAS, WICK_T_UP_BIAS, WICK_T_DOWN_BIAS,
-	WICK_T_Q, WICK_T_K, WICK_T_V, WICK_T_O, WICK_T_BUNDLES, WICK_T_BUNDLE_CRCS,
+	WICK_T_Q, WICK_T_K, WICK_T_V, WICK_T_O, WICK_T_GATE, WICK_T_UP, WICK_T_DOWN, WICK_T_BUNDLES, WICK_T_BUNDLE_CRCS,
 	WICK_T_PRED_OUT, WICK_T_PRED_BIAS,
 	/* of the model */
 	WICK_T_OUT_NORM, WICK_T_OUT_NORM_BIAS, WICK_T_HEAD, WICK_T_PROJECT_OUT, WICK_T_CHECKSUMS,
@@ -58,14 +61,17 @@ enum wick_arch { WICK_ARCH_OPT, WICK_ARCH_COUNT };
 
 struct wick_shape {
 	enum wick_arch arch;
-	uint32_t layers, d_model, d_embed, heads, kv_heads, head_dim, n_ff, vocab, ctx_max;
-	bool norm_first;      /* pre-LN; OPT-350m is post-LN */
+	uint32_t layers, d_model, d_embed, n_ff, vocab, ctx_max; /* n_ff: of the widest FFN */
+	struct wick_layer_facts kind[WICK_KINDS_MAX];
+	uint32_t kinds;
+	const uint8_t *kind_of_layer; /* (layers), owned by the model; NULL: all are of kind 0 */
+	enum wick_norm norm;
 	bool final_norm;
 	bool project;         /* project_in (d_model, d_embed) and project_out (d_embed, d_model) */
+	bool positions;       /* learned ones are added to the embedding */
 	bool tied;            /* the head is the embedding */
 	bool bias;            /* linear layers have biases */
 	bool norm_affine;     /* norms have weights */
-	bool relu;            /* else gelu (exact, by erf) */
 	bool predictor;       /* there is one in the file, made without text: see pack_predictor.c */
 	enum wick_type predictor_type;
 	float norm_eps;
@@ -80,11 +86,23 @@ struct wick_shape {
 struct wick_model {
 	struct wick_gguf *gguf;
 	struct wick_shape shape;
+	struct wick_steps steps;
 	struct wick_tensor *tensors; /* (wick_tensors_count()): see wick_tensor_at(); a tied head is a copy of the embedding's */
 	uint32_t *crcs;           /* all of them */
 	uint64_t crc_count;
 	uint64_t memory_bytes; /* held by this structure, the checksums and the metadata */
 };
+
+static inline const struct wick_layer_facts *wick_kind(const struct wick_shape *shape, uint32_t layer)
+{
+	return &shape->kind[shape->kind_of_layer ? shape->kind_of_layer[layer] : 0];
+}
+
+/* Whether an FFN's exact zeros can be skipped. */
+static inline bool wick_is_relu(const struct wick_shape *shape)
+{
+	return shape->kind[0].ffn.act == WICK_ACT_RELU;
+}
 
 static inline bool wick_tensor_layered(enum wick_tensor_id id)
 {
@@ -119,9 +137,10 @@ void wick_model_close(struct wick_model *model);
 /* The last entry of wick.checksums: it depends on every byte of the file that is not padding. */
 uint32_t wick_model_identity(const struct wick_model *model);
 
-/* A model of one of its layers; tensors has room for WICK_T_COUNT, and what else it points at stays the model's. */
-void wick_model_of_layer(struct wick_model *one, const struct wick_model *model, uint32_t layer,
-	struct wick_tensor *tensors);
+/* A model of one of its layers, with steps of its own, which wick_steps_free() frees; tensors has room for WICK_T_COUNT, and
+ * what else it points at stays the model's. -ENOMEM. */
+int wick_model_of_layer(struct wick_model *one, const struct wick_model *model, uint32_t layer,
+	struct wick_tensor *tensors, struct wick_diag *diag);
 
 /* Calls visit for every tensor the model has, in file order (a tied head is not visited twice). */
 void wick_model_each(

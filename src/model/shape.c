@@ -11,8 +11,13 @@
 #include "tensors.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
+
+const char *const wick_act_names[WICK_ACT_COUNT] = {
+	[WICK_ACT_RELU] = "relu", [WICK_ACT_GELU] = "gelu", [WICK_ACT_GELU_TANH] = "gelu_tanh", [WICK_ACT_SILU] = "silu",
+};
 
 const char *const wick_arch_names[WICK_ARCH_COUNT] = { [WICK_ARCH_OPT] = "opt" };
 
@@ -27,15 +32,14 @@ static const struct key number_keys[] = {
 	{ "context_length", false, offsetof(struct wick_shape, ctx_max) },
 	{ "embedding_length", false, offsetof(struct wick_shape, d_model) },
 	{ "feed_forward_length", false, offsetof(struct wick_shape, n_ff) },
-	{ "attention.head_count", false, offsetof(struct wick_shape, heads) },
-	{ "attention.head_count_kv", false, offsetof(struct wick_shape, kv_heads) },
+	{ "attention.head_count", false, offsetof(struct wick_shape, kind[0].attn.heads) },
+	{ "attention.head_count_kv", false, offsetof(struct wick_shape, kind[0].attn.kv_heads) },
 	{ "vocab_size", false, offsetof(struct wick_shape, vocab) },
 	{ "embed_length", true, offsetof(struct wick_shape, d_embed) },
 	{ "parts", true, offsetof(struct wick_shape, bundle_parts) },
 };
 
 static const struct key flag_keys[] = {
-	{ "norm_first", true, offsetof(struct wick_shape, norm_first) },
 	{ "norm_affine", true, offsetof(struct wick_shape, norm_affine) },
 	{ "final_norm", true, offsetof(struct wick_shape, final_norm) },
 	{ "bias", true, offsetof(struct wick_shape, bias) },
@@ -74,13 +78,14 @@ static int check_numbers(const struct wick_shape *shape, const char *whose, stru
 static int check_relations(const struct wick_shape *shape, const char *whose, struct wick_diag *diag)
 {
 	const struct wick_type_info *type = &wick_types[shape->type];
+	const struct wick_attn_facts *attn = &shape->kind[0].attn;
 
-	if (shape->d_model % shape->heads)
+	if (shape->d_model % attn->heads)
 		return wick_diag_say(diag, -EINVAL, "%s: a model of width %u cannot have %u attention heads", whose,
-			shape->d_model, shape->heads);
-	if (shape->heads % shape->kv_heads)
+			shape->d_model, attn->heads);
+	if (attn->heads % attn->kv_heads)
 		return wick_diag_say(diag, -EINVAL, "%s: %u attention heads cannot share %u heads of keys", whose,
-			shape->heads, shape->kv_heads);
+			attn->heads, attn->kv_heads);
 	if (shape->d_model % type->block || shape->d_embed % type->block)
 		return wick_diag_say(diag, -EINVAL,
 			"%s: widths of %u and %u are not both multiples of the %u numbers in a block of %s", whose,
@@ -102,11 +107,16 @@ static int check_relations(const struct wick_shape *shape, const char *whose, st
 
 int wick_shape_complete(struct wick_shape *shape, uint32_t align, const char *whose, struct wick_diag *diag)
 {
+	struct wick_attn_facts *attn = &shape->kind[0].attn;
 	int rc = check_numbers(shape, whose, diag);
 
 	if (rc)
 		return rc;
-	shape->head_dim = shape->d_model / shape->heads;
+	attn->k_dim = attn->v_dim = shape->d_model / attn->heads;
+	attn->scale = 1.0f / sqrtf((float)attn->k_dim);
+	shape->kind[0].ffn.n_ff = shape->n_ff;
+	shape->kinds = 1;
+	shape->positions = true;
 	shape->project = shape->d_embed != shape->d_model;
 	shape->part_bytes = wick_type_bytes(shape->type, shape->d_model);
 	shape->bundle_bytes = shape->bundle_parts * shape->part_bytes;
@@ -145,6 +155,7 @@ static int read_numbers(struct wick_shape *shape, const struct wick_gguf *gguf, 
 
 static int read_flags(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
+	bool norm_first = false;
 	int rc = 0;
 
 	for (size_t k = 0; rc == 0 && k < WICK_COUNT_OF(flag_keys); k++) {
@@ -154,6 +165,9 @@ static int read_flags(struct wick_shape *shape, const struct wick_gguf *gguf, st
 		spell(key, &flag_keys[k], shape->arch);
 		rc = needed(wick_gguf_bool(gguf, key, flag, diag), gguf, key, diag);
 	}
+	if (rc == 0)
+		rc = needed(wick_gguf_bool(gguf, "wick.norm_first", &norm_first, diag), gguf, "wick.norm_first", diag);
+	shape->kind[0].norm_at = norm_first ? WICK_NORM_BEFORE : WICK_NORM_AFTER;
 	return rc;
 }
 
@@ -189,7 +203,7 @@ static int read_names(struct wick_shape *shape, const struct wick_gguf *gguf, st
 	if (rc == 0)
 		rc = read_name(&order, gguf, "wick.order", orders, WICK_COUNT_OF(orders), diag);
 	shape->type = type;
-	shape->relu = activation == 1;
+	shape->kind[0].ffn.act = activation == 1 ? WICK_ACT_RELU : WICK_ACT_GELU;
 	return rc;
 }
 
@@ -293,12 +307,13 @@ void wick_shape_write(const struct wick_shape *shape, struct wick_gguf_writer *w
 		wick_gguf_put_u32(writer, spell(key, &number_keys[k], shape->arch),
 			*(const uint32_t *)((const char *)shape + number_keys[k].place));
 	wick_gguf_put_f32(writer, spell(key, &eps_key, shape->arch), shape->norm_eps);
+	wick_gguf_put_bool(writer, "wick.norm_first", shape->kind[0].norm_at == WICK_NORM_BEFORE);
 	for (size_t k = 0; k < WICK_COUNT_OF(flag_keys); k++)
 		wick_gguf_put_bool(writer, spell(key, &flag_keys[k], shape->arch),
 			*(const bool *)((const char *)shape + flag_keys[k].place));
 	wick_gguf_put_u32(writer, "wick.version", WICK_CONTAINER_VERSION);
 	wick_gguf_put_string(writer, "wick.encoding", wick_types[shape->type].name);
-	wick_gguf_put_string(writer, "wick.activation", shape->relu ? "relu" : "gelu");
+	wick_gguf_put_string(writer, "wick.activation", wick_act_names[shape->kind[0].ffn.act]);
 	if (shape->predictor)
 		wick_gguf_put_string(writer, "wick.predictor", wick_types[shape->predictor_type].name);
 	wick_gguf_put_string(writer, "wick.order", "natural");

@@ -13,32 +13,40 @@
 #include <string.h>
 
 /* A dimension, and what a model must have for a tensor that is not in all of them. */
-enum { ONE, D_MODEL, D_EMBED, N_FF, VOCAB, CTX, Q_DIM, KV_DIM, BUNDLE, CHECKSUMS };
-enum { BIAS = 1, NORM = 2, PROJECT = 4, FINAL = 8, UNTIED = 16, PREDICTOR = 32 };
+enum { ONE, D_MODEL, D_EMBED, N_FF, VOCAB, CTX, Q_DIM, KV_DIM, V_DIM, HEADS_DIM, K_DIM, BUNDLE, CHECKSUMS };
+enum { BIAS = 1, NORM = 2, PROJECT = 4, FINAL = 8, UNTIED = 16, PREDICTOR = 32,
+	SANDWICH = 64, HEAD_NORM = 128, PLAIN_FFN = 256, GATED = 512, SERIAL = 1024, BUNDLED = 2048, POSITIONS = 4096 };
 
 #define VECTOR WICK_TENSOR_VECTOR
 #define MATRIX WICK_TENSOR_MATRIX
 
 const struct wick_tensor_entry wick_tensor_table[WICK_T_COUNT] = {
 	[WICK_T_EMBED] = { "token_embd.weight", MATRIX, VOCAB, D_EMBED, 0 },
-	[WICK_T_POSITION] = { "position_embd.weight", MATRIX, CTX, D_MODEL, 0 },
+	[WICK_T_POSITION] = { "position_embd.weight", MATRIX, CTX, D_MODEL, POSITIONS },
 	[WICK_T_PROJECT_IN] = { "token_embd_in.weight", MATRIX, D_MODEL, D_EMBED, PROJECT },
 	[WICK_T_ATTN_NORM] = { "blk.%u.attn_norm.weight", VECTOR, ONE, D_MODEL, NORM },
 	[WICK_T_ATTN_NORM_BIAS] = { "blk.%u.attn_norm.bias", VECTOR, ONE, D_MODEL, NORM },
-	[WICK_T_FFN_NORM] = { "blk.%u.ffn_norm.weight", VECTOR, ONE, D_MODEL, NORM },
-	[WICK_T_FFN_NORM_BIAS] = { "blk.%u.ffn_norm.bias", VECTOR, ONE, D_MODEL, NORM },
+	[WICK_T_FFN_NORM] = { "blk.%u.ffn_norm.weight", VECTOR, ONE, D_MODEL, NORM | SERIAL },
+	[WICK_T_FFN_NORM_BIAS] = { "blk.%u.ffn_norm.bias", VECTOR, ONE, D_MODEL, NORM | SERIAL },
+	[WICK_T_ATTN_POST_NORM] = { "blk.%u.post_attention_norm.weight", VECTOR, ONE, D_MODEL, SANDWICH },
+	[WICK_T_FFN_POST_NORM] = { "blk.%u.post_ffw_norm.weight", VECTOR, ONE, D_MODEL, SANDWICH },
+	[WICK_T_Q_NORM] = { "blk.%u.attn_q_norm.weight", VECTOR, ONE, K_DIM, HEAD_NORM },
+	[WICK_T_K_NORM] = { "blk.%u.attn_k_norm.weight", VECTOR, ONE, K_DIM, HEAD_NORM },
 	[WICK_T_Q_BIAS] = { "blk.%u.attn_q.bias", VECTOR, ONE, Q_DIM, BIAS },
 	[WICK_T_K_BIAS] = { "blk.%u.attn_k.bias", VECTOR, ONE, KV_DIM, BIAS },
-	[WICK_T_V_BIAS] = { "blk.%u.attn_v.bias", VECTOR, ONE, KV_DIM, BIAS },
+	[WICK_T_V_BIAS] = { "blk.%u.attn_v.bias", VECTOR, ONE, V_DIM, BIAS },
 	[WICK_T_O_BIAS] = { "blk.%u.attn_output.bias", VECTOR, ONE, D_MODEL, BIAS },
 	[WICK_T_UP_BIAS] = { "blk.%u.ffn_up.bias", VECTOR, ONE, N_FF, BIAS },
 	[WICK_T_DOWN_BIAS] = { "blk.%u.ffn_down.bias", VECTOR, ONE, D_MODEL, BIAS },
 	[WICK_T_Q] = { "blk.%u.attn_q.weight", MATRIX, Q_DIM, D_MODEL, 0 },
 	[WICK_T_K] = { "blk.%u.attn_k.weight", MATRIX, KV_DIM, D_MODEL, 0 },
-	[WICK_T_V] = { "blk.%u.attn_v.weight", MATRIX, KV_DIM, D_MODEL, 0 },
-	[WICK_T_O] = { "blk.%u.attn_output.weight", MATRIX, D_MODEL, Q_DIM, 0 },
-	[WICK_T_BUNDLES] = { "blk.%u.ffn_bundles", WICK_TENSOR_BUNDLES, N_FF, BUNDLE, 0 },
-	[WICK_T_BUNDLE_CRCS] = { "blk.%u.ffn_crc", WICK_TENSOR_BUNDLE_CRCS, ONE, N_FF, 0 },
+	[WICK_T_V] = { "blk.%u.attn_v.weight", MATRIX, V_DIM, D_MODEL, 0 },
+	[WICK_T_O] = { "blk.%u.attn_output.weight", MATRIX, D_MODEL, HEADS_DIM, 0 },
+	[WICK_T_GATE] = { "blk.%u.ffn_gate.weight", MATRIX, N_FF, D_MODEL, PLAIN_FFN | GATED },
+	[WICK_T_UP] = { "blk.%u.ffn_up.weight", MATRIX, N_FF, D_MODEL, PLAIN_FFN },
+	[WICK_T_DOWN] = { "blk.%u.ffn_down.weight", MATRIX, D_MODEL, N_FF, PLAIN_FFN },
+	[WICK_T_BUNDLES] = { "blk.%u.ffn_bundles", WICK_TENSOR_BUNDLES, N_FF, BUNDLE, BUNDLED },
+	[WICK_T_BUNDLE_CRCS] = { "blk.%u.ffn_crc", WICK_TENSOR_BUNDLE_CRCS, ONE, N_FF, BUNDLED },
 	[WICK_T_PRED_OUT] = { "blk.%u.ffn_pred_out.weight", WICK_TENSOR_PREDICTOR, N_FF, D_MODEL, PREDICTOR },
 	[WICK_T_PRED_BIAS] = { "blk.%u.ffn_pred.bias", WICK_TENSOR_PREDICTOR_BIAS, ONE, N_FF, PREDICTOR },
 	[WICK_T_OUT_NORM] = { "output_norm.weight", VECTOR, ONE, D_MODEL, NORM | FINAL },
@@ -48,23 +56,31 @@ const struct wick_tensor_entry wick_tensor_table[WICK_T_COUNT] = {
 	[WICK_T_CHECKSUMS] = { "wick.checksums", WICK_TENSOR_CHECKSUMS, ONE, CHECKSUMS, 0 },
 };
 
-static uint64_t dimension(const struct wick_shape *shape, uint8_t which)
+static uint64_t dimension(const struct wick_shape *shape, uint32_t layer, uint8_t which)
 {
+	const struct wick_attn_facts *attn = &wick_kind(shape, layer)->attn;
+
 	switch (which) {
+	case K_DIM:
+		return attn->k_dim;
 	case D_MODEL:
 		return shape->d_model;
 	case D_EMBED:
 		return shape->d_embed;
 	case N_FF:
-		return shape->n_ff;
+		return wick_kind(shape, layer)->ffn.n_ff;
 	case VOCAB:
 		return shape->vocab;
 	case CTX:
 		return shape->ctx_max;
 	case Q_DIM:
-		return (uint64_t)shape->heads * shape->head_dim;
+		return (uint64_t)attn->heads * attn->k_dim;
 	case KV_DIM:
-		return (uint64_t)shape->kv_heads * shape->head_dim;
+		return (uint64_t)attn->kv_heads * attn->k_dim;
+	case V_DIM:
+		return (uint64_t)attn->kv_heads * attn->v_dim;
+	case HEADS_DIM:
+		return (uint64_t)attn->heads * attn->v_dim;
 	case BUNDLE:
 		return (uint64_t)shape->bundle_parts * shape->d_model;
 	case CHECKSUMS:
@@ -74,23 +90,35 @@ static uint64_t dimension(const struct wick_shape *shape, uint8_t which)
 	}
 }
 
-static bool present(const struct wick_shape *shape, enum wick_tensor_id id)
+static unsigned features(const struct wick_shape *shape, uint32_t layer)
 {
-	unsigned has = (shape->bias ? BIAS : 0) | (shape->norm_affine ? NORM : 0) | (shape->project ? PROJECT : 0) |
-		       (shape->final_norm ? FINAL : 0) | (shape->tied ? 0 : UNTIED) |
-		       (shape->predictor ? PREDICTOR : 0);
+	const struct wick_layer_facts *facts = wick_kind(shape, layer);
+	const struct {
+		bool has;
+		unsigned feature;
+	} all[] = {
+		{ shape->bias, BIAS }, { shape->norm_affine, NORM }, { shape->project, PROJECT }, { shape->final_norm, FINAL },
+		{ !shape->tied, UNTIED }, { shape->predictor, PREDICTOR }, { shape->positions, POSITIONS },
+		{ facts->norm_at == WICK_NORM_BOTH, SANDWICH }, { facts->attn.head_norm, HEAD_NORM },
+		{ !facts->parallel, SERIAL }, { shape->bundle_parts, BUNDLED }, { !shape->bundle_parts, PLAIN_FFN },
+		{ facts->ffn.gated, GATED },
+	};
+	unsigned features = 0;
 
-	return (wick_tensor_table[id].needs & ~has) == 0;
+	for (size_t i = 0; i < WICK_COUNT_OF(all); i++)
+		features |= all[i].has ? all[i].feature : 0;
+	return features;
 }
 
 /* Tensors [first, last) of one layer, or of the model's parts before and after the layers. */
 static int each_of(const struct wick_shape *shape, unsigned first, unsigned last, uint32_t layer,
 	int (*visit)(enum wick_tensor_id id, uint32_t layer, void *user), void *user)
 {
+	unsigned has = features(shape, layer);
 	int rc = 0;
 
 	for (unsigned id = first; rc == 0 && id < last; id++)
-		if (present(shape, id))
+		if (!(wick_tensor_table[id].needs & ~has))
 			rc = visit(id, layer, user);
 	return rc;
 }
@@ -126,8 +154,8 @@ void wick_tensor_describe(
 	memset(tensor, 0, sizeof(*tensor));
 	snprintf(tensor->name, sizeof(tensor->name), entry->name, layer);
 	tensor->type = type_of(entry->kind, shape);
-	tensor->rows = dimension(shape, wick_tensor_table[id].rows);
-	tensor->cols = dimension(shape, wick_tensor_table[id].cols);
+	tensor->rows = dimension(shape, layer, entry->rows);
+	tensor->cols = dimension(shape, layer, entry->cols);
 	tensor->row_bytes = wick_type_bytes(tensor->type, tensor->cols);
 	if (entry->kind == WICK_TENSOR_BUNDLES)
 		tensor->row_bytes = shape->stride;

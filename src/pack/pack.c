@@ -78,7 +78,7 @@ static int understand(struct wick_pack_job *job, const char *source, const struc
 		rc = wick_arch_find(&job->arch, &config, job->diag);
 	if (rc == 0)
 		rc = job->arch->read_config(&job->shape, &config, job->diag);
-	job->shape.predictor = job->shape.relu;
+	job->shape.predictor = wick_is_relu(&job->shape);
 	job->shape.predictor_type = wick_pack_predictor_type(&job->shape);
 	if (rc == 0)
 		rc = wick_shape_complete(&job->shape, align, config.path, job->diag);

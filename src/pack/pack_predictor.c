@@ -40,8 +40,9 @@ static int read_vector(struct wick_pack_job *job, enum wick_tensor_id id, uint32
 static int read_surroundings(struct wick_pack_job *job, uint32_t layer)
 {
 	const struct wick_shape *shape = &job->shape;
-	enum wick_tensor_id weight = shape->norm_first ? WICK_T_FFN_NORM : WICK_T_ATTN_NORM;
-	enum wick_tensor_id bias = shape->norm_first ? WICK_T_FFN_NORM_BIAS : WICK_T_ATTN_NORM_BIAS;
+	bool norm_first = shape->kind[0].norm_at == WICK_NORM_BEFORE;
+	enum wick_tensor_id weight = norm_first ? WICK_T_FFN_NORM : WICK_T_ATTN_NORM;
+	enum wick_tensor_id bias = norm_first ? WICK_T_FFN_NORM_BIAS : WICK_T_ATTN_NORM_BIAS;
 	int rc = 0;
 
 	for (uint32_t c = 0; c < shape->d_model; c++) {

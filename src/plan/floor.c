@@ -19,16 +19,16 @@ double wick_floor_sweep_us(
 		wick_profile_read_us(&drive->profile, chunk, (uint32_t)WICK_MIN(in_flight, queue_depth));
 }
 
-uint64_t wick_floor_pass_bytes(const struct wick_shape *shape, const struct wick_place *places, const struct wick_plan *plan,
+uint64_t wick_floor_pass_bytes(const struct wick_shape *shape, const struct wick_matrices *matrices, const struct wick_plan *plan,
 	bool sparse)
 {
 	uint64_t bytes = sparse ? plan->predictor_bytes : 0;
 
-	for (uint32_t i = 0; i < wick_place_count(shape); i++)
-		if (places[i].tensor && !places[i].lookup && !wick_place_is_ffn(shape, i))
-			bytes += places[i].rows * places[i].tensor->row_bytes;
+	for (uint32_t i = 0; i < matrices->count; i++)
+		if (!matrices->at[i].lookup && !matrices->at[i].bundles)
+			bytes += matrices->at[i].rows * matrices->at[i].tensor->row_bytes;
 	if (!sparse)
 		bytes += (uint64_t)shape->layers * shape->n_ff * shape->part_bytes *
-			(shape->bundle_parts - (shape->relu ? 1 : 0));
+			(shape->bundle_parts - (wick_is_relu(shape) ? 1 : 0));
 	return bytes;
 }

@@ -6,7 +6,7 @@
  * read, and the bytes that arithmetic has to take from memory. Of figures and plans. */
 
 #include "drive.h"
-#include "place.h"
+#include "matrix.h"
 
 #include <wick/wick.h>
 
@@ -17,5 +17,5 @@ double wick_floor_sweep_us(
 
 /* What one pass multiplies with whatever the token: matrices, predictors, and of bundles that are not chosen one by one
  * the part that is always read (of a ReLU model the up-projections). */
-uint64_t wick_floor_pass_bytes(const struct wick_shape *shape, const struct wick_place *places,
+uint64_t wick_floor_pass_bytes(const struct wick_shape *shape, const struct wick_matrices *matrices,
 	const struct wick_plan *plan, bool sparse);

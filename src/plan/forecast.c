@@ -109,27 +109,27 @@ int wick_rates_measure(struct wick_rates *rates, const struct wick_compute *comp
 	return err;
 }
 
-/* Of a place's bytes, the share that is multiplied. */
-static double share_used(const struct wick_shape *shape, uint32_t place)
+/* Of a matrix's bytes, the share that is multiplied. */
+static double share_used(const struct wick_shape *shape, const struct wick_matrix *matrix)
 {
-	if (!wick_place_is_ffn(shape, place) || !shape->relu)
+	if (!matrix->bundles || !wick_is_relu(shape))
 		return 1;
 	return (shape->bundle_parts - 1 + ACTIVE_SHARE) / shape->bundle_parts;
 }
 
 void wick_forecast_dense(struct wick_forecast *forecast, const struct wick_rates *rates, const struct wick_shape *shape,
-	const struct wick_place *places, double sweep_us)
+	const struct wick_matrices *matrices, double sweep_us)
 {
 	double resident = 0, swept = 0;
 
-	for (uint32_t i = 0; i < wick_place_count(shape); i++) {
-		uint64_t swept_rows = wick_place_swept_rows(&places[i], false);
-		double share = share_used(shape, i);
+	for (uint32_t i = 0; i < matrices->count; i++) {
+		uint64_t swept_rows = wick_matrix_swept_rows(&matrices->at[i], false);
+		double share = share_used(shape, &matrices->at[i]);
 
-		if (!places[i].tensor || places[i].lookup)
+		if (matrices->at[i].lookup)
 			continue;
-		resident += share * (double)((places[i].rows - swept_rows) * places[i].tensor->row_bytes);
-		swept += share * (double)(swept_rows * places[i].tensor->row_bytes);
+		resident += share * (double)((matrices->at[i].rows - swept_rows) * matrices->at[i].tensor->row_bytes);
+		swept += share * (double)(swept_rows * matrices->at[i].tensor->row_bytes);
 	}
 	forecast->flash_ms = sweep_us / 1e3;
 	forecast->compute_ms = (resident / rates->resident + swept / rates->swept) / 1e3;

@@ -7,7 +7,7 @@
 
 #include "compute.h"
 #include "drive.h"
-#include "place.h"
+#include "matrix.h"
 #include "rehearse.h"
 
 /* Bytes a microsecond with all threads: of a resident matrix, of what has to be checked first as well, of predictors;
@@ -31,11 +31,11 @@ struct wick_forecast {
  * token's. sweep_us: of reading what is swept. Bundles' down-projections are read where the activation is not zero: of
  * a ReLU model a tenth is assumed. */
 void wick_forecast_dense(struct wick_forecast *forecast, const struct wick_rates *rates, const struct wick_shape *shape,
-	const struct wick_place *places, double sweep_us);
+	const struct wick_matrices *matrices, double sweep_us);
 
 struct wick_sparse_outlook {
 	const struct wick_shape *shape;
-	const struct wick_place *places;
+	const struct wick_matrices *matrices;
 	const struct wick_rates *rates;
 	const struct wick_drive *drive;
 	const struct wick_rehearsed *layers; /* (layers) */

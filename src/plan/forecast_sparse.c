@@ -25,13 +25,13 @@ static double matrices_us(const struct wick_sparse_outlook *outlook, uint32_t fi
 	double us = 0;
 
 	for (uint32_t i = first; i < end; i++) {
-		const struct wick_place *place = &outlook->places[i];
-		uint64_t swept = wick_place_swept_rows(place, false);
+		const struct wick_matrix *matrix = &outlook->matrices->at[i];
+		uint64_t swept = wick_matrix_swept_rows(matrix, false);
 
-		if (!place->tensor || place->lookup || wick_place_is_ffn(outlook->shape, i))
+		if (matrix->lookup || matrix->bundles)
 			continue;
-		us += (double)((place->rows - swept) * place->tensor->row_bytes) / outlook->rates->resident +
-			(double)(swept * place->tensor->row_bytes) / outlook->rates->swept;
+		us += (double)((matrix->rows - swept) * matrix->tensor->row_bytes) / outlook->rates->resident +
+			(double)(swept * matrix->tensor->row_bytes) / outlook->rates->swept;
 	}
 	return us;
 }
@@ -63,11 +63,11 @@ static struct visit visit_of(const struct wick_sparse_outlook *outlook, uint32_t
 	const struct wick_rehearsed *seen = &outlook->layers[layer];
 	const struct wick_shape *shape = outlook->shape;
 	const struct wick_rates *rates = outlook->rates;
+	const uint32_t *first = outlook->matrices->steps->first_matrix;
 	double bundle = (double)shape->bundle_bytes, arrived = seen->drawn + seen->ahead, down_us, send_us;
 	struct visit visit = { .demand = demand_us(outlook, seen) };
 
-	visit.before = seen->manage_us +
-		matrices_us(outlook, wick_place_layer(layer, 0), wick_place_layer(layer, WICK_PLACE_FFN));
+	visit.before = seen->manage_us + matrices_us(outlook, first[layer], first[layer + 1]);
 	if (outlook->predictor_bytes)
 		visit.before += (double)outlook->predictor_bytes / shape->layers / rates->predictor;
 	down_us = seen->active * bundle / shape->bundle_parts / rates->resident;
@@ -114,8 +114,8 @@ uint32_t wick_forecast_ahead(const struct wick_sparse_outlook *outlook)
 void wick_forecast_sparse(struct wick_forecast *forecast, const struct wick_sparse_outlook *outlook)
 {
 	const struct wick_shape *shape = outlook->shape;
-	double us = matrices_us(outlook, 0, WICK_PLACE_LAYERS) +
-		matrices_us(outlook, wick_place_project_out(shape), wick_place_count(shape));
+	const uint32_t *first = outlook->matrices->steps->first_matrix;
+	double us = matrices_us(outlook, 0, first[0]) + matrices_us(outlook, first[shape->layers], outlook->matrices->count);
 	double compute_us = us, flash_us = outlook->sweep_us;
 
 	for (uint32_t layer = 0; layer < shape->layers; layer++) {

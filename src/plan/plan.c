@@ -44,8 +44,7 @@ const char *const wick_mode_names[WICK_MODE_COUNT] = {
 
 struct planner {
 	const struct wick_plan_input *input;
-	struct wick_place *places;
-	uint32_t count;
+	struct wick_matrices *matrices;
 	uint64_t fixed_bytes;
 	uint32_t cache_rows; /* of a neuron matrix; n_ff: bundles are resident */
 	uint64_t cache_bytes;
@@ -62,69 +61,87 @@ static uint64_t usable_bytes(uint64_t budget_bytes)
 	return budget_bytes - wick_div_up(budget_bytes, 513);
 }
 
-static uint64_t place_cost(const struct wick_place *place, uint64_t rows)
+static uint64_t rows_cost(const struct wick_matrix *matrix, uint64_t rows)
 {
-	return rows ? wick_mem_cost(rows * place->tensor->row_bytes) : 0;
+	return rows ? wick_mem_cost(rows * matrix->tensor->row_bytes) : 0;
 }
 
-static uint64_t all_places_cost(const struct planner *planner)
+static uint64_t all_matrices_cost(const struct planner *planner)
 {
 	uint64_t bytes = 0;
 
-	for (uint32_t i = 0; i < planner->count; i++)
-		if (planner->places[i].tensor)
-			bytes += place_cost(&planner->places[i], planner->places[i].rows);
+	for (uint32_t i = 0; i < planner->matrices->count; i++)
+		bytes += rows_cost(&planner->matrices->at[i], planner->matrices->at[i].rows);
 	return bytes;
 }
 
 static void keep_all(struct planner *planner)
 {
-	for (uint32_t i = 0; i < planner->count; i++)
-		planner->places[i].resident_rows = planner->places[i].rows;
+	for (uint32_t i = 0; i < planner->matrices->count; i++)
+		planner->matrices->at[i].resident_rows = planner->matrices->at[i].rows;
 }
 
-/* Keeps as many leading rows of a place as fit, in whole tiles; a table only whole. */
-static void keep(struct wick_place *place, uint64_t rows, uint64_t *left_bytes)
+/* Keeps as many leading rows of a matrix as fit, in whole tiles; a table only whole. */
+static void keep(struct wick_matrix *matrix, uint64_t rows, uint64_t *left_bytes)
 {
-	uint64_t fit;
+	uint64_t fit = WICK_MIN(WICK_MIN(rows, matrix->rows), *left_bytes / matrix->tensor->row_bytes);
 
-	if (!place->tensor)
-		return;
-	fit = WICK_MIN(WICK_MIN(rows, place->rows), *left_bytes / place->tensor->row_bytes);
-	if (fit < place->rows)
-		fit = place->lookup ? 0 : fit / place->tile_rows * place->tile_rows;
-	while (fit && place_cost(place, fit) > *left_bytes)
-		fit -= WICK_MIN(fit, fit % place->tile_rows ? fit % place->tile_rows : place->tile_rows);
-	if (place->lookup && fit < place->rows)
+	if (fit < matrix->rows)
+		fit = matrix->lookup ? 0 : fit / matrix->tile_rows * matrix->tile_rows;
+	while (fit && rows_cost(matrix, fit) > *left_bytes)
+		fit -= WICK_MIN(fit, fit % matrix->tile_rows ? fit % matrix->tile_rows : matrix->tile_rows);
+	if (matrix->lookup && fit < matrix->rows)
 		fit = 0;
-	place->resident_rows = fit;
-	*left_bytes -= place_cost(place, fit);
+	matrix->resident_rows = fit;
+	*left_bytes -= rows_cost(matrix, fit);
 }
 
-/* The same number of tiles of every layer's bundles, and one more for the first layers while room is left. */
-static void keep_bundles(struct planner *planner, uint64_t *left_bytes)
+/* All of one rank, in the order of use. */
+static void keep_rank(struct planner *planner, enum wick_keep rank, uint64_t *left_bytes)
 {
-	const struct wick_shape *shape = &planner->input->model->shape;
-	uint32_t tile_rows = wick_gemm_rows(shape);
-	uint64_t tile_cost = wick_mem_cost(tile_rows * shape->stride);
-	uint64_t even = *left_bytes / tile_cost / shape->layers * tile_rows;
+	for (uint32_t i = 0; i < planner->matrices->count; i++)
+		if (planner->matrices->at[i].keep == rank)
+			keep(&planner->matrices->at[i], UINT64_MAX, left_bytes);
+}
 
-	for (uint32_t i = 0; i < shape->layers; i++)
-		keep(&planner->places[wick_place_layer(i, WICK_PLACE_FFN)], even, left_bytes);
-	for (uint32_t i = 0; i < shape->layers; i++) {
-		struct wick_place *place = &planner->places[wick_place_layer(i, WICK_PLACE_FFN)];
+static uint64_t rank_cost(const struct planner *planner, enum wick_keep rank)
+{
+	uint64_t bytes = 0;
 
-		*left_bytes += place_cost(place, place->resident_rows);
-		keep(place, WICK_MIN(place->resident_rows + tile_rows, place->rows), left_bytes);
+	for (uint32_t i = 0; i < planner->matrices->count; i++)
+		if (planner->matrices->at[i].keep == rank)
+			bytes += rows_cost(&planner->matrices->at[i], planner->matrices->at[i].rows);
+	return bytes;
+}
+
+/* The same share of every layer's FFN in whole tiles, and one tile more for the first ones while room is left. */
+static void keep_evenly(struct planner *planner, uint64_t *left_bytes)
+{
+	uint64_t whole = rank_cost(planner, WICK_KEEP_FFN);
+	double share = whole > *left_bytes ? (double)*left_bytes / (double)whole : 1;
+
+	for (uint32_t i = 0; i < planner->matrices->count; i++) {
+		struct wick_matrix *matrix = &planner->matrices->at[i];
+
+		if (matrix->keep == WICK_KEEP_FFN)
+			keep(matrix, (uint64_t)(share * (double)matrix->rows), left_bytes);
+	}
+	for (uint32_t i = 0; i < planner->matrices->count; i++) {
+		struct wick_matrix *matrix = &planner->matrices->at[i];
+
+		if (matrix->keep != WICK_KEEP_FFN)
+			continue;
+		*left_bytes += rows_cost(matrix, matrix->resident_rows);
+		keep(matrix, matrix->resident_rows + matrix->tile_rows, left_bytes);
 	}
 }
 
 /* The largest neuron matrix that fits `bytes` in each layer; n_ff: all bundles may be resident instead. */
-static uint32_t matrix_rows(const struct wick_shape *shape, const struct wick_place *place, uint64_t bytes)
+static uint32_t matrix_rows(const struct wick_shape *shape, const struct wick_matrix *bundles, uint64_t bytes)
 {
 	uint32_t least = 0, most = shape->n_ff; /* of what fits, below what does not */
 
-	if (place_cost(place, place->rows) <= bytes)
+	if (rows_cost(bundles, bundles->rows) <= bytes)
 		return shape->n_ff;
 	while (most - least > 1) {
 		uint32_t middle = least + (most - least) / 2;
@@ -153,47 +170,39 @@ static uint64_t matrices_min_bytes(const struct planner *planner)
 static void keep_neurons(struct planner *planner, uint64_t *left_bytes)
 {
 	const struct wick_shape *shape = &planner->input->model->shape;
-	struct wick_place *first = &planner->places[wick_place_layer(0, WICK_PLACE_FFN)];
+	struct wick_matrix *first = wick_matrices_bundles(planner->matrices, 0);
 	uint64_t each = (*left_bytes + matrices_min_bytes(planner)) / shape->layers, taken;
 
 	planner->cache_rows = matrix_rows(shape, first, each);
 	taken = wick_sparse_matrix_bytes(shape, planner->cache_rows);
 	if (planner->cache_rows == shape->n_ff)
-		taken = place_cost(first, first->rows);
+		taken = rows_cost(first, first->rows);
 	else
 		planner->cache_bytes = taken * shape->layers;
 	for (uint32_t i = 0; i < shape->layers; i++) {
-		struct wick_place *place = &planner->places[wick_place_layer(i, WICK_PLACE_FFN)];
+		struct wick_matrix *bundles = wick_matrices_bundles(planner->matrices, i);
 
-		place->drawn = planner->cache_rows < shape->n_ff;
-		place->resident_rows = place->drawn ? 0 : place->rows;
+		bundles->drawn = planner->cache_rows < shape->n_ff;
+		bundles->resident_rows = bundles->drawn ? 0 : bundles->rows;
 	}
 	*left_bytes = *left_bytes + matrices_min_bytes(planner) - taken * shape->layers;
 }
 
 static void keep_what_fits(struct planner *planner, uint64_t left_bytes)
 {
-	const struct wick_shape *shape = &planner->input->model->shape;
-	struct wick_place *places = planner->places;
-
-	keep(&places[WICK_PLACE_POSITION], UINT64_MAX, &left_bytes);
-	keep(&places[WICK_PLACE_PROJECT_IN], UINT64_MAX, &left_bytes);
-	keep(&places[wick_place_project_out(shape)], UINT64_MAX, &left_bytes);
-	for (uint32_t i = 0; i < shape->layers; i++)
-		for (uint32_t which = WICK_PLACE_Q; which < WICK_PLACE_FFN; which++)
-			keep(&places[wick_place_layer(i, which)], UINT64_MAX, &left_bytes);
-	keep(&places[wick_place_head(shape)], UINT64_MAX, &left_bytes);
+	for (enum wick_keep rank = WICK_KEEP_TABLE; rank < WICK_KEEP_FFN; rank++)
+		keep_rank(planner, rank, &left_bytes);
 	if (planner->input->mode == WICK_MODE_SPARSE)
 		keep_neurons(planner, &left_bytes);
 	else
-		keep_bundles(planner, &left_bytes);
-	keep(&places[WICK_PLACE_EMBED], UINT64_MAX, &left_bytes);
+		keep_evenly(planner, &left_bytes);
+	keep_rank(planner, WICK_KEEP_EMBEDDING, &left_bytes);
 }
 
 /* Staging when so much is left for it and for weights: a share of that, or the minimum, which room 0 gives. */
 static struct wick_sweep_shape staging(const struct planner *planner, uint64_t room_bytes)
 {
-	uint64_t tile = wick_sweep_tile_bytes(planner->places, planner->count);
+	uint64_t tile = wick_sweep_tile_bytes(planner->matrices);
 	uint64_t share = WICK_MIN(room_bytes / STAGING_SHARE, STAGING_BYTES_MAX);
 	uint64_t want = WICK_MAX(UNIT_BYTES, UNIT_TILES * (uint64_t)planner->input->size.threads * tile);
 	uint64_t unit = WICK_MAX(tile, WICK_MIN(want, share / 4) / tile * tile);
@@ -222,15 +231,13 @@ static uint64_t budget_of(const struct wick_plan_input *input, uint64_t whole_by
 
 static void sum_weights(const struct planner *planner, struct wick_plan *plan)
 {
-	for (uint32_t i = 0; i < planner->count; i++) {
-		const struct wick_place *place = &planner->places[i];
+	for (uint32_t i = 0; i < planner->matrices->count; i++) {
+		const struct wick_matrix *matrix = &planner->matrices->at[i];
 
-		if (!place->tensor)
-			continue;
-		plan->resident_bytes += place_cost(place, place->resident_rows);
-		plan->swept_bytes += wick_place_swept_rows(place, false) * place->tensor->row_bytes;
-		if (place->drawn)
-			plan->drawn_bytes += place->rows * place->tensor->row_bytes;
+		plan->resident_bytes += rows_cost(matrix, matrix->resident_rows);
+		plan->swept_bytes += wick_matrix_swept_rows(matrix, false) * matrix->tensor->row_bytes;
+		if (matrix->drawn)
+			plan->drawn_bytes += matrix->rows * matrix->tensor->row_bytes;
 	}
 	plan->weight_bytes = plan->resident_bytes + plan->swept_bytes + plan->drawn_bytes;
 }
@@ -255,7 +262,7 @@ static void fixed_costs(struct planner *planner, struct wick_plan *plan)
 		.threads = input->size.threads };
 	plan->vector_bytes = wick_vectors_bytes(input->model);
 	plan->kv_bytes = wick_kv_bytes(shape, input->size.ctx);
-	plan->activation_bytes = wick_forward_bytes(shape, &input->size) + wick_sampler_bytes(shape->vocab);
+	plan->activation_bytes = wick_forward_bytes(input->model, &input->size) + wick_sampler_bytes(shape->vocab);
 	if (input->mode == WICK_MODE_SPARSE) {
 		plan->predictor_bytes = input->predictor_bytes;
 		plan->activation_bytes += wick_sparse_bytes(shape, &input->sparse);
@@ -296,11 +303,11 @@ static void share_out(struct planner *planner, struct wick_plan *plan, struct wi
 	keep_what_fits(planner, room_of(input, left - plan->staging_bytes));
 }
 
-int wick_plan_make(const struct wick_plan_input *input, struct wick_place *places, struct wick_plan *plan,
+int wick_plan_make(const struct wick_plan_input *input, struct wick_matrices *matrices, struct wick_plan *plan,
 	struct wick_layout *layout, struct wick_diag *diag)
 {
-	struct planner planner = { .input = input, .places = places, .count = wick_place_count(&input->model->shape) };
-	uint64_t all_bytes = all_places_cost(&planner), least_bytes;
+	struct planner planner = { .input = input, .matrices = matrices };
+	uint64_t all_bytes = all_matrices_cost(&planner), least_bytes;
 	bool sparse = input->mode == WICK_MODE_SPARSE, may_keep_all = sparse || input->mode == WICK_MODE_DENSE;
 	struct wick_sweep_shape least;
 

@@ -7,7 +7,7 @@
 #include "diag.h"
 #include "forward.h"
 #include "model.h"
-#include "place.h"
+#include "matrix.h"
 #include "sparse.h"
 #include "sweep.h"
 
@@ -37,7 +37,7 @@ struct wick_layout {
 	struct wick_sparse_shape sparse;
 };
 
-/* Fills plan and layout and sets resident_rows of every place, and drawn where bundles are. -ENOSPC: too small, said
+/* Fills plan and layout and sets resident_rows of every matrix, and drawn where bundles are. -ENOSPC: too small, said
  * with the smallest that works. plan is filled in either case. */
-int wick_plan_make(const struct wick_plan_input *input, struct wick_place *places, struct wick_plan *plan,
+int wick_plan_make(const struct wick_plan_input *input, struct wick_matrices *matrices, struct wick_plan *plan,
 	struct wick_layout *layout, struct wick_diag *diag);

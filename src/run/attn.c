@@ -13,79 +13,95 @@
  *     token 2      x x x x x x x x x 0
  */
 
-#include "forward.h"
+#include "attn.h"
 
-#include "bits.h"
 #include "pool.h"
 
-#include <math.h>
 #include <string.h>
 
 struct job {
-	struct wick_forward *forward;
-	uint32_t layer, tokens, position;
+	const struct wick_attention *attention;
 	uint32_t blocks; /* of tokens; one head's tasks */
 };
+
+/* Where a head's keys or values begin, `bytes` a position. */
+static uint64_t head_at(const struct wick_attention *attention, uint32_t kv_head, uint64_t bytes)
+{
+	return (uint64_t)kv_head * attention->ctx * bytes;
+}
 
 /* Puts a token's keys and values into the cache, before any head looks at them. */
 static void store_task(void *arg, uint32_t task, uint32_t thread)
 {
-	const struct job *job = arg;
-	struct wick_forward *f = job->forward;
-	size_t dim = f->model->shape.head_dim;
+	const struct wick_attention *at = ((const struct job *)arg)->attention;
+	const struct wick_kernels *kernels = at->compute->kernels;
+	const struct wick_kv_layer *kv = at->kv;
+	uint32_t position = at->position + task;
 
 	(void)thread;
-	for (uint32_t head = 0; head < f->kv.heads; head++) {
-		uint64_t to = wick_kv_at(&f->kv, job->layer, head, job->position + task);
-		size_t from = ((size_t)task * f->kv.heads + head) * dim;
+	for (uint32_t head = 0; head < kv->heads; head++) {
+		size_t row = (size_t)task * kv->heads + head;
 
-		f->compute.kernels->from_f32[WICK_F16](f->kv.keys + to, f->k + from, dim);
-		f->compute.kernels->from_f32[WICK_F16](f->kv.values + to, f->v + from, dim);
+		kernels->from_f32[WICK_F16](kv->keys + head_at(at, head, kv->key_bytes) + position * kv->key_bytes,
+			at->k + row * at->facts->k_dim, at->facts->k_dim);
+		kernels->from_f32[WICK_F16](kv->values + head_at(at, head, kv->value_bytes) + position * kv->value_bytes,
+			at->v + row * at->facts->v_dim, at->facts->v_dim);
 	}
 }
 
-/* Where the cache of the head begins that goes with a head of queries. */
-static uint64_t cache_of(const struct job *job, uint32_t head)
+/* Of a head of queries: its keys and values. */
+static uint32_t kv_head_of(const struct wick_attention *at, uint32_t head)
 {
-	const struct wick_forward *f = job->forward;
-	const struct wick_shape *shape = &f->model->shape;
-
-	return wick_kv_at(&f->kv, job->layer, head / (shape->heads / shape->kv_heads), 0);
+	return head / (at->facts->heads / at->facts->kv_heads);
 }
 
-static float *scores_of(const struct job *job, uint32_t thread)
+static const uint8_t *keys_of(const struct wick_attention *at, uint32_t head)
 {
-	const struct wick_forward *f = job->forward;
+	return at->kv->keys + head_at(at, kv_head_of(at, head), at->kv->key_bytes);
+}
 
-	return f->scores + thread * wick_attention_scores(f->kv.ctx);
+static const uint8_t *values_of(const struct wick_attention *at, uint32_t head)
+{
+	return at->kv->values + head_at(at, kv_head_of(at, head), at->kv->value_bytes);
+}
+
+static float *scores_of(const struct wick_attention *at, uint32_t thread)
+{
+	return at->scores + thread * wick_attention_scores(at->ctx);
+}
+
+/* The first position that a position looks at. */
+static uint32_t first_seen(const struct wick_attention *at, uint32_t position)
+{
+	uint32_t window = at->facts->window;
+
+	return window && position >= window ? position + 1 - window : 0;
 }
 
 /* One head of one token. The tokens of a head follow each other: its keys and values are read from a cache for all but
  * the first of them. */
 static void head_task(void *arg, uint32_t task, uint32_t thread)
 {
-	const struct job *job = arg;
-	struct wick_forward *f = job->forward;
-	const struct wick_shape *shape = &f->model->shape;
-	uint32_t token = task % job->tokens, head = task / job->tokens;
-	uint64_t first = cache_of(job, head);
-	size_t at = ((size_t)token * shape->heads + head) * shape->head_dim;
+	const struct wick_attention *at = ((const struct job *)arg)->attention;
+	const struct wick_attn_facts *facts = at->facts;
+	uint32_t token = task % at->m, head = task / at->m, first = first_seen(at, at->position + token);
+	size_t row = (size_t)token * facts->heads + head;
 
-	f->compute.kernels->attend(f->norm + at, f->q + at, f->kv.keys + first, f->kv.values + first, f->kv.row_bytes,
-		job->position + token + 1, shape->head_dim, 1.0f / sqrtf((float)shape->head_dim), scores_of(job, thread));
+	at->compute->kernels->attend(at->out + row * facts->v_dim, at->q + row * facts->k_dim,
+		keys_of(at, head) + first * at->kv->key_bytes, values_of(at, head) + first * at->kv->value_bytes,
+		at->kv->key_bytes, at->position + token + 1 - first, facts->k_dim, facts->scale, scores_of(at, thread));
 }
 
 /* A head's shares for a block of tokens: scores to softmax, zero where a token must not look. */
-static void share_out(const struct job *job, float *scores, uint32_t token, uint32_t tokens, uint32_t n)
+static void share_out(const struct wick_attention *at, float *scores, uint32_t token, uint32_t tokens, uint32_t n)
 {
-	float scale = 1.0f / sqrtf((float)job->forward->model->shape.head_dim);
-
 	for (uint32_t i = 0; i < tokens; i++, scores += n) {
-		uint32_t seen = job->position + token + i + 1;
+		uint32_t seen = at->position + token + i + 1, first = first_seen(at, seen - 1);
 
-		for (uint32_t p = 0; p < seen; p++)
-			scores[p] *= scale;
-		job->forward->compute.kernels->softmax(scores, seen);
+		memset(scores, 0, first * sizeof(*scores));
+		for (uint32_t p = first; p < seen; p++)
+			scores[p] *= at->facts->scale;
+		at->compute->kernels->softmax(scores + first, seen - first);
 		memset(scores + seen, 0, (n - seen) * sizeof(*scores));
 	}
 }
@@ -94,37 +110,38 @@ static void share_out(const struct job *job, float *scores, uint32_t token, uint
 static void block_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct job *job = arg;
-	struct wick_forward *f = job->forward;
-	const struct wick_shape *shape = &f->model->shape;
+	const struct wick_attention *at = job->attention;
+	const struct wick_attn_facts *facts = at->facts;
+	const struct wick_kernels *kernels = at->compute->kernels;
 	uint32_t head = task / job->blocks, token = task % job->blocks * WICK_ATTENTION_TOKENS;
-	uint32_t tokens = WICK_MIN(WICK_ATTENTION_TOKENS, job->tokens - token), n = job->position + token + tokens;
-	uint64_t first = cache_of(job, head), row = f->kv.row_bytes;
-	size_t dim = shape->head_dim, width = shape->heads * dim, at = token * width + head * dim;
-	float *tile = f->compute.tile + thread * f->compute.tile_floats, *scores = scores_of(job, thread);
+	uint32_t tokens = WICK_MIN(WICK_ATTENTION_TOKENS, at->m - token), n = at->position + token + tokens;
+	size_t k_width = (size_t)facts->heads * facts->k_dim, v_width = (size_t)facts->heads * facts->v_dim;
+	const float *q = at->q + token * k_width + head * facts->k_dim;
+	float *out = at->out + token * v_width + head * facts->v_dim;
+	float *tile = at->compute->tile + thread * at->compute->tile_floats, *scores = scores_of(at, thread);
 
 	for (uint32_t p = 0; p < n; p += WICK_TILE_ROWS) {
 		uint32_t count = WICK_MIN(WICK_TILE_ROWS, n - p);
 
-		f->compute.kernels->to_f32[WICK_F16](tile, f->kv.keys + first + p * row, count * dim);
-		wick_gemm_nt(scores + p, n, f->q + at, width, tile, dim, tokens, count, dim, 0);
+		kernels->to_f32[WICK_F16](tile, keys_of(at, head) + p * at->kv->key_bytes, (size_t)count * facts->k_dim);
+		wick_gemm_nt(scores + p, n, q, k_width, tile, facts->k_dim, tokens, count, facts->k_dim, 0);
 	}
-	share_out(job, scores, token, tokens, n);
+	share_out(at, scores, token, tokens, n);
 	for (uint32_t p = 0; p < n; p += WICK_TILE_ROWS) {
 		uint32_t count = WICK_MIN(WICK_TILE_ROWS, n - p);
 
-		f->compute.kernels->to_f32[WICK_F16](tile, f->kv.values + first + p * row, count * dim);
-		wick_gemm_nn(f->norm + at, width, scores + p, n, tile, dim, tokens, dim, count, p > 0);
+		kernels->to_f32[WICK_F16](tile, values_of(at, head) + p * at->kv->value_bytes, (size_t)count * facts->v_dim);
+		wick_gemm_nn(out, v_width, scores + p, n, tile, facts->v_dim, tokens, facts->v_dim, count, p > 0);
 	}
 }
 
-void wick_attention(struct wick_forward *forward, uint32_t layer, uint32_t m, uint32_t position)
+void wick_attend(const struct wick_attention *at)
 {
-	struct job job = { forward, layer, m, position, wick_div_up(m, WICK_ATTENTION_TOKENS) };
-	uint32_t heads = forward->model->shape.heads;
+	struct job job = { at, (uint32_t)wick_div_up(at->m, WICK_ATTENTION_TOKENS) };
 
-	wick_pool_run(forward->compute.pool, store_task, &job, m);
-	if (m < WICK_GEMM_TOKENS)
-		wick_pool_run(forward->compute.pool, head_task, &job, m * heads);
+	wick_pool_run(at->compute->pool, store_task, &job, at->m);
+	if (at->m < WICK_GEMM_TOKENS)
+		wick_pool_run(at->compute->pool, head_task, &job, at->m * at->facts->heads);
 	else
-		wick_pool_run(forward->compute.pool, block_task, &job, job.blocks * heads);
+		wick_pool_run(at->compute->pool, block_task, &job, job.blocks * at->facts->heads);
 }

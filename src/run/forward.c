@@ -1,11 +1,12 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* A batch of tokens through the model: the layers in order, each matrix as resident rows first and swept units after,
- * so that arithmetic on what is here hides the reading of what is not. */
+/* A batch of tokens through the model: its steps in order, each matrix as resident rows first and swept units after, so
+ * that arithmetic on what is here hides the reading of what is not. */
 
 #include "forward.h"
 
+#include "attn.h"
 #include "bits.h"
 #include "check.h"
 #include "mem.h"
@@ -14,215 +15,300 @@
 #include <errno.h>
 #include <string.h>
 
-/* y (m, ldy) = tensor at `place` times x (m, cols), plus a bias. */
-static int apply(struct wick_forward *f, uint32_t place, const float *bias, const float *x, float *y, uint32_t m,
-	struct wick_diag *diag)
-{
-	const struct wick_place *at = &f->places[place];
-	struct wick_linear linear = { .compute = &f->compute, .type = at->tensor->type, .cols = at->tensor->cols,
-		.stride = at->tensor->row_bytes, .x = x, .ldx = at->tensor->cols, .y = y, .ldy = at->tensor->rows, .m = m };
-	struct wick_rows rows = { .base = at->base, .count = at->resident_rows };
-	int err;
+/* Rows of a batch on their way through some steps. */
+struct pass {
+	struct wick_forward *forward;
+	const uint32_t *ids; /* of an embedding */
+	uint32_t first, m;   /* rows [first, first + m) of the buffers */
+	uint32_t position;   /* of the first */
+	bool tail;
+	struct wick_diag *diag;
+};
 
-	if (rows.count)
-		wick_linear_rows(&linear, &rows);
-	for (uint64_t done = rows.count; done < at->rows; done += rows.count) {
-		err = wick_sweep_next(&f->sweep, place, &rows, diag);
-		if (err)
-			return err;
-		wick_linear_rows(&linear, &rows);
-		wick_sweep_done(&f->sweep);
-	}
-	for (uint32_t i = 0; bias && i < m; i++)
-		f->compute.kernels->add(y + i * linear.ldy, bias, at->rows);
-	return 0;
+/* A buffer's first row of the pass. The tail's results stand at the front: there may be one row of them. */
+static float *rows_of(const struct pass *pass, uint8_t buffer, size_t width)
+{
+	bool packed = pass->tail && (buffer == WICK_LOGITS || buffer == WICK_EMBEDDED);
+
+	return pass->forward->buffer[buffer] + (packed ? 0 : pass->first) * width;
 }
 
-/* y (m, d_model) = FFN of x (m, d_model), resident bundles first. */
-static int apply_ffn(struct wick_forward *f, uint32_t layer, const float *x, float *y, uint32_t m, uint32_t position,
-	struct wick_diag *diag)
+static const float *vector_of(const struct pass *pass, const struct wick_step *step, uint8_t id)
 {
-	uint32_t place = wick_place_layer(layer, WICK_PLACE_FFN);
-	const struct wick_place *at = &f->places[place];
-	const float *down_bias = wick_vector(&f->vectors, layer, WICK_T_DOWN_BIAS);
-	struct wick_ffn ffn = { .compute = &f->compute, .shape = &f->model->shape, .x = x, .y = y, .h = f->h,
-		.up_bias = wick_vector(&f->vectors, layer, WICK_T_UP_BIAS), .h_floats = f->h_floats, .m = m,
-		.watch = f->watch, .layer = layer, .position = position };
-	struct wick_rows rows = { .base = at->base, .count = at->resident_rows };
-	size_t d_model = f->model->shape.d_model;
+	return id == WICK_NO_VECTOR ? NULL : wick_vector(&pass->forward->vectors, step->layer, id);
+}
+
+static const struct wick_layer_facts *facts_of(const struct pass *pass, const struct wick_step *step)
+{
+	return wick_kind(&pass->forward->model->shape, step->layer);
+}
+
+/* out = the tokens' rows of the embedding. */
+static int do_embed(struct pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	size_t width = f->matrices->at[step->matrix].tensor->cols;
+	float *out = rows_of(pass, step->out, width);
 	int err = 0;
 
-	if (f->watch && f->watch->inputs)
-		f->watch->inputs(f->watch->user, layer, position, m, x);
-	for (uint32_t i = 0; i < m; i++)
-		if (down_bias)
-			memcpy(y + i * d_model, down_bias, d_model * sizeof(float));
-		else
-			memset(y + i * d_model, 0, d_model * sizeof(float));
-	if (f->sparse.on && m < WICK_GEMM_TOKENS) {
-		for (uint32_t i = 0; !err && i < m; i++)
-			err = wick_sparse_ffn(&f->sparse, layer, position + i, x + i * d_model, y + i * d_model, diag);
-		return err;
-	}
-	if (f->sparse.on)
-		ffn.mask = wick_sparse_mask(&f->sparse, layer, position, m, x, &ffn.mask_words);
-	if (rows.count)
-		wick_ffn_rows(&ffn, &rows);
-	for (uint64_t done = rows.count; done < at->rows; done += rows.count) {
-		err = wick_sweep_next(&f->sweep, place, &rows, diag);
-		if (err)
-			return err;
-		wick_ffn_rows(&ffn, &rows);
-		if (f->sparse.on)
-			wick_sparse_warm(&f->sparse, layer, &rows);
-		wick_sweep_done(&f->sweep);
-	}
-	return 0;
+	for (uint32_t i = 0; !err && i < pass->m; i++)
+		err = wick_look_up(f, &f->matrices->at[step->matrix], pass->ids[i], out + i * width, pass->diag);
+	return err;
 }
 
-static void norm(struct wick_forward *f, float *y, const float *x, const float *weight, const float *bias, uint32_t m)
+/* out += the positions' rows of their table; Y is free at that time. */
+static int do_position(struct pass *pass, const struct wick_step *step)
 {
-	size_t d_model = f->model->shape.d_model;
-
-	for (uint32_t i = 0; i < m; i++)
-		f->compute.kernels->layer_norm(
-			y + i * d_model, x + i * d_model, weight, bias, d_model, f->model->shape.norm_eps);
-}
-
-static void add_to_residual(struct wick_forward *f, const float *y, uint32_t m)
-{
-	f->compute.kernels->add(f->x, y, (size_t)m * f->model->shape.d_model);
-}
-
-/* forward->y = attention of `in`. */
-static int attention(struct wick_forward *f, uint32_t layer, const float *in, uint32_t m, uint32_t position,
-	struct wick_diag *diag)
-{
-	const struct {
-		uint32_t place;
-		enum wick_tensor_id bias;
-		float *out;
-	} inputs[] = {
-		{ WICK_PLACE_Q, WICK_T_Q_BIAS, f->q },
-		{ WICK_PLACE_K, WICK_T_K_BIAS, f->k },
-		{ WICK_PLACE_V, WICK_T_V_BIAS, f->v },
-	};
-	int err;
-
-	for (size_t i = 0; i < WICK_COUNT_OF(inputs); i++) {
-		err = apply(f, wick_place_layer(layer, inputs[i].place), wick_vector(&f->vectors, layer, inputs[i].bias), in,
-			inputs[i].out, m, diag);
-		if (err)
-			return err;
-	}
-	wick_attention(f, layer, m, position);
-	return apply(f, wick_place_layer(layer, WICK_PLACE_O), wick_vector(&f->vectors, layer, WICK_T_O_BIAS), f->norm,
-		f->y, m, diag);
-}
-
-/* One layer. Pre-LN normalises what goes into attention and FFN, post-LN (OPT-350m) the residual after each. */
-static int layer_forward(struct wick_forward *f, uint32_t layer, uint32_t m, uint32_t position, struct wick_diag *diag)
-{
-	const float *attn_norm = wick_vector(&f->vectors, layer, WICK_T_ATTN_NORM);
-	const float *attn_norm_bias = wick_vector(&f->vectors, layer, WICK_T_ATTN_NORM_BIAS);
-	const float *ffn_norm = wick_vector(&f->vectors, layer, WICK_T_FFN_NORM);
-	const float *ffn_norm_bias = wick_vector(&f->vectors, layer, WICK_T_FFN_NORM_BIAS);
-	bool first = f->model->shape.norm_first;
-	int err;
-
-	if (first)
-		norm(f, f->norm, f->x, attn_norm, attn_norm_bias, m);
-	err = attention(f, layer, first ? f->norm : f->x, m, position, diag);
-	if (err)
-		return err;
-	add_to_residual(f, f->y, m);
-	if (first)
-		norm(f, f->norm, f->x, ffn_norm, ffn_norm_bias, m);
-	else
-		norm(f, f->x, f->x, attn_norm, attn_norm_bias, m);
-	err = apply_ffn(f, layer, first ? f->norm : f->x, f->y, m, position, diag);
-	if (err)
-		return err;
-	add_to_residual(f, f->y, m);
-	if (!first)
-		norm(f, f->x, f->x, ffn_norm, ffn_norm_bias, m);
-	return 0;
-}
-
-/* forward->x = embeddings of the tokens and their positions. */
-static int embed(struct wick_forward *f, const uint32_t *ids, uint32_t m, uint32_t position, struct wick_diag *diag)
-{
-	const struct wick_shape *shape = &f->model->shape;
-	const struct wick_place *table = &f->places[shape->tied ? wick_place_head(shape) : WICK_PLACE_EMBED];
-	const struct wick_place *positions = &f->places[WICK_PLACE_POSITION];
-	float *into = shape->project ? f->embed : f->x;
+	struct wick_forward *f = pass->forward;
+	const struct wick_matrix *table = &f->matrices->at[step->matrix];
+	size_t width = table->tensor->cols;
 	int err = 0;
 
-	for (uint32_t i = 0; !err && i < m; i++)
-		err = wick_look_up(f, table, ids[i], into + (size_t)i * shape->d_embed, diag);
-	if (!err && shape->project)
-		err = apply(f, WICK_PLACE_PROJECT_IN, NULL, f->embed, f->x, m, diag);
-	for (uint32_t i = 0; !err && positions->tensor && i < m; i++) {
-		err = wick_look_up(f, positions, position + i, f->y, diag);
+	for (uint32_t i = 0; !err && i < pass->m; i++) {
+		err = wick_look_up(f, table, pass->position + i, f->buffer[WICK_Y], pass->diag);
 		if (!err)
-			f->compute.kernels->add(f->x + (size_t)i * shape->d_model, f->y, shape->d_model);
+			f->compute.kernels->add(rows_of(pass, step->out, width) + i * width, f->buffer[WICK_Y], width);
 	}
 	return err;
 }
 
-/* Like apply(), but the batch's last token goes through the decode kernels by itself: it decides what is generated, and
- * must be the same whether or not the others' logits are wanted. */
-static int apply_last_apart(
-	struct wick_forward *f, uint32_t place, const float *x, float *y, uint32_t m, struct wick_diag *diag)
+static void norm_row(const struct pass *pass, float *out, const float *in, const float *weight, const float *bias, size_t n)
 {
-	const struct wick_place *at = &f->places[place];
-	struct wick_linear others = { .compute = &f->compute, .type = at->tensor->type, .cols = at->tensor->cols,
-		.stride = at->tensor->row_bytes, .x = x, .ldx = at->tensor->cols, .y = y, .ldy = at->tensor->rows, .m = m - 1 };
-	struct wick_linear last = others;
-	struct wick_rows rows = { .base = at->base, .count = at->resident_rows };
+	const struct wick_kernels *kernels = pass->forward->compute.kernels;
+	const struct wick_shape *shape = &pass->forward->model->shape;
+
+	if (shape->norm == WICK_NORM_RMS)
+		kernels->rms_norm(out, in, weight, n, shape->norm_eps);
+	else
+		kernels->layer_norm(out, in, weight, bias, n, shape->norm_eps);
+}
+
+static int do_norm(struct pass *pass, const struct wick_step *step)
+{
+	const float *weight = vector_of(pass, step, step->tensor), *bias = vector_of(pass, step, step->bias);
+	size_t d_model = pass->forward->model->shape.d_model;
+	const float *in = rows_of(pass, step->in, d_model);
+	float *out = rows_of(pass, step->out, d_model);
+
+	for (uint32_t i = 0; i < pass->m; i++)
+		norm_row(pass, out + i * d_model, in + i * d_model, weight, bias, d_model);
+	return 0;
+}
+
+/* Each head of queries or keys by itself. */
+static int do_head_norm(struct pass *pass, const struct wick_step *step)
+{
+	const struct wick_attn_facts *attn = &facts_of(pass, step)->attn;
+	uint32_t heads = step->out == WICK_Q ? attn->heads : attn->kv_heads;
+	const float *weight = vector_of(pass, step, step->tensor);
+	float *out = rows_of(pass, step->out, (size_t)heads * attn->k_dim);
+
+	for (size_t i = 0; i < (size_t)pass->m * heads; i++)
+		norm_row(pass, out + i * attn->k_dim, out + i * attn->k_dim, weight, NULL, attn->k_dim);
+	return 0;
+}
+
+/* The rows of a matrix that are here next: what is resident, then unit after unit. 1: there are some; 0: none is left. */
+static int next_rows(struct wick_forward *f, uint32_t matrix, struct wick_rows *rows, struct wick_diag *diag)
+{
+	const struct wick_matrix *at = &f->matrices->at[matrix];
+	uint64_t done = rows->first + rows->count;
 	int err;
 
-	last.m = 1;
-	last.x = x + (m - 1) * at->tensor->cols;
-	last.y = y + (m - 1) * at->tensor->rows;
-	for (uint64_t done = 0; done < at->rows; done += rows.count) {
-		bool swept = done >= at->resident_rows;
+	if (done > at->resident_rows)
+		wick_sweep_done(&f->sweep);
+	if (done == at->rows)
+		return 0;
+	if (!done && at->resident_rows) {
+		*rows = (struct wick_rows){ .base = at->base, .count = at->resident_rows };
+		return 1;
+	}
+	err = wick_sweep_next(&f->sweep, matrix, rows, diag);
+	return err ? err : 1;
+}
 
-		err = swept ? wick_sweep_next(&f->sweep, place, &rows, diag) : 0;
-		if (err)
-			return err;
-		if (others.m)
-			wick_linear_rows(&others, &rows);
-		wick_linear_rows(&last, &rows);
-		if (swept)
-			wick_sweep_done(&f->sweep);
+/* In the tail the last row goes through the decode kernels by itself: it decides what is generated, and must be the same
+ * whether or not the others' logits are wanted. */
+static void multiply(const struct pass *pass, struct wick_linear linear, const struct wick_rows *rows)
+{
+	uint32_t others = pass->tail ? pass->m - 1 : pass->m;
+
+	linear.m = others;
+	if (others)
+		wick_linear_rows(&linear, rows);
+	linear.x += others * linear.ldx;
+	linear.y += others * linear.ldy;
+	linear.m = pass->m - others;
+	if (linear.m)
+		wick_linear_rows(&linear, rows);
+}
+
+static int do_linear(struct pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	const struct wick_tensor *tensor = f->matrices->at[step->matrix].tensor;
+	const float *bias = vector_of(pass, step, step->bias);
+	struct wick_linear linear = { .compute = &f->compute, .type = tensor->type, .cols = tensor->cols,
+		.stride = tensor->row_bytes, .x = rows_of(pass, step->in, tensor->cols), .ldx = tensor->cols,
+		.y = rows_of(pass, step->out, tensor->rows), .ldy = tensor->rows };
+	struct wick_rows rows = { 0 };
+	int more;
+
+	while ((more = next_rows(f, step->matrix, &rows, pass->diag)) > 0)
+		multiply(pass, linear, &rows);
+	for (uint32_t i = 0; !more && bias && i < pass->m; i++)
+		f->compute.kernels->add(linear.y + i * linear.ldy, bias, tensor->rows);
+	return more;
+}
+
+/* All heads of a row, by the row's position. */
+static int do_rope(struct pass *pass, const struct wick_step *step)
+{
+	const struct wick_kernels *kernels = pass->forward->compute.kernels;
+	const struct wick_attn_facts *attn = &facts_of(pass, step)->attn;
+	uint32_t heads = step->out == WICK_Q ? attn->heads : attn->kv_heads;
+	float *out = rows_of(pass, step->out, (size_t)heads * attn->k_dim), *turns = pass->forward->turns;
+
+	for (uint32_t i = 0; i < pass->m; i++) {
+		kernels->rope_turns(turns, attn->rope_dim, pass->position + i, attn->rope_base);
+		for (uint32_t head = 0; head < heads; head++, out += attn->k_dim)
+			kernels->rope(out, turns, attn->rope_dim);
 	}
 	return 0;
 }
 
-/* From the residual to logits: final norm, project_out, head. Without all_logits only the last token goes on. */
-static int finish(struct wick_forward *f, uint32_t m, struct wick_diag *diag)
+static int do_attend(struct pass *pass, const struct wick_step *step)
 {
-	const struct wick_shape *shape = &f->model->shape;
-	uint32_t kept = f->all_logits ? m : 1;
-	float *x = f->x + (size_t)(m - kept) * shape->d_model;
-	int err;
+	struct wick_forward *f = pass->forward;
+	const struct wick_attn_facts *facts = &facts_of(pass, step)->attn;
+	struct wick_attention attention = { .compute = &f->compute, .facts = facts, .kv = &f->kv.layer[step->layer],
+		.ctx = f->kv.ctx, .q = f->buffer[WICK_Q], .k = f->buffer[WICK_K], .v = f->buffer[WICK_V],
+		.out = f->buffer[step->out], .scores = f->scores, .m = pass->m, .position = pass->position };
 
-	if (shape->final_norm)
-		norm(f, x, x, wick_vector(&f->vectors, 0, WICK_T_OUT_NORM),
-			wick_vector(&f->vectors, 0, WICK_T_OUT_NORM_BIAS), kept);
-	if (shape->project) {
-		err = apply_last_apart(f, wick_place_project_out(shape), x, f->embed, kept, diag);
-		if (err)
-			return err;
-		x = f->embed;
+	wick_attend(&attention);
+	return 0;
+}
+
+/* out = what the down-projections are added to. */
+static void begin_ffn(const struct pass *pass, float *out, const float *bias)
+{
+	size_t d_model = pass->forward->model->shape.d_model;
+
+	for (uint32_t i = 0; i < pass->m; i++)
+		if (bias)
+			memcpy(out + i * d_model, bias, d_model * sizeof(float));
+		else
+			memset(out + i * d_model, 0, d_model * sizeof(float));
+}
+
+/* Every row by itself, its chosen bundles only. */
+static int draw_bundles(struct pass *pass, const struct wick_step *step, const float *x, float *y)
+{
+	size_t d_model = pass->forward->model->shape.d_model;
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < pass->m; i++)
+		err = wick_sparse_ffn(&pass->forward->sparse, step->layer, pass->position + i, x + i * d_model, y + i * d_model,
+			pass->diag);
+	return err;
+}
+
+/* All bundles, resident ones first. */
+static int sweep_bundles(struct pass *pass, const struct wick_step *step, const float *x, float *y)
+{
+	struct wick_forward *f = pass->forward;
+	struct wick_ffn ffn = { .compute = &f->compute, .shape = &f->model->shape, .x = x, .y = y, .h = f->h,
+		.up_bias = wick_vector(&f->vectors, step->layer, WICK_T_UP_BIAS), .h_floats = f->h_floats, .m = pass->m,
+		.watch = f->watch, .layer = step->layer, .position = pass->position };
+	struct wick_rows rows = { 0 };
+	int more;
+
+	if (f->sparse.on)
+		ffn.mask = wick_sparse_mask(&f->sparse, step->layer, pass->position, pass->m, x, &ffn.mask_words);
+	while ((more = next_rows(f, step->matrix, &rows, pass->diag)) > 0) {
+		wick_ffn_rows(&ffn, &rows);
+		if (f->sparse.on && rows.first + rows.count > f->matrices->at[step->matrix].resident_rows)
+			wick_sparse_warm(&f->sparse, step->layer, &rows);
 	}
-	return apply_last_apart(f, wick_place_head(shape), x, f->logits, kept, diag);
+	return more;
+}
+
+static int do_bundles(struct pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	const float *x = f->buffer[step->in];
+	float *y = f->buffer[step->out];
+
+	if (f->watch && f->watch->inputs)
+		f->watch->inputs(f->watch->user, step->layer, pass->position, pass->m, x);
+	begin_ffn(pass, y, vector_of(pass, step, step->bias));
+	if (f->sparse.on && pass->m < WICK_GEMM_TOKENS)
+		return draw_bundles(pass, step, x, y);
+	return sweep_bundles(pass, step, x, y);
+}
+
+static int do_act(struct pass *pass, const struct wick_step *step)
+{
+	size_t n_ff = facts_of(pass, step)->ffn.n_ff;
+
+	wick_activate(pass->forward->compute.kernels, facts_of(pass, step)->ffn.act, rows_of(pass, step->out, n_ff),
+		pass->m * n_ff);
+	return 0;
+}
+
+static int do_glu(struct pass *pass, const struct wick_step *step)
+{
+	size_t n_ff = facts_of(pass, step)->ffn.n_ff;
+	const float *in = rows_of(pass, step->in, n_ff);
+	float *out = rows_of(pass, step->out, n_ff);
+
+	wick_activate(pass->forward->compute.kernels, facts_of(pass, step)->ffn.act, out, pass->m * n_ff);
+	for (size_t i = 0; i < pass->m * n_ff; i++)
+		out[i] *= in[i];
+	return 0;
+}
+
+static int do_add(struct pass *pass, const struct wick_step *step)
+{
+	size_t d_model = pass->forward->model->shape.d_model;
+
+	pass->forward->compute.kernels->add(
+		rows_of(pass, step->out, d_model), rows_of(pass, step->in, d_model), pass->m * d_model);
+	return 0;
+}
+
+static int (*const ops[WICK_OP_COUNT])(struct pass *pass, const struct wick_step *step) = {
+	[WICK_OP_EMBED] = do_embed, [WICK_OP_POSITION] = do_position, [WICK_OP_NORM] = do_norm,
+	[WICK_OP_HEAD_NORM] = do_head_norm, [WICK_OP_LINEAR] = do_linear, [WICK_OP_ROPE] = do_rope,
+	[WICK_OP_ATTEND] = do_attend, [WICK_OP_BUNDLES] = do_bundles, [WICK_OP_ACT] = do_act, [WICK_OP_GLU] = do_glu,
+	[WICK_OP_ADD] = do_add,
+};
+
+static int run(struct pass *pass, uint32_t first, uint32_t end)
+{
+	const struct wick_step *steps = pass->forward->model->steps.step;
+	int err = 0;
+
+	for (uint32_t i = first; !err && i < end; i++)
+		err = ops[steps[i].op](pass, &steps[i]);
+	return err;
+}
+
+/* From the residual to logits. Without all_logits only the last row goes on. */
+static int run_tail(struct pass *pass)
+{
+	const struct wick_steps *steps = &pass->forward->model->steps;
+	uint32_t kept = pass->forward->all_logits ? pass->m : 1;
+
+	pass->tail = true;
+	pass->first = pass->m - kept;
+	pass->m = kept;
+	return run(pass, steps->first[steps->layers], steps->count);
 }
 
 const float *wick_forward_last(const struct wick_forward *f, uint32_t m)
 {
-	return f->logits + (f->all_logits ? (size_t)(m - 1) * f->model->shape.vocab : 0);
+	return f->buffer[WICK_LOGITS] + (f->all_logits ? (size_t)(m - 1) * f->model->shape.vocab : 0);
 }
 
 /* How far it is now. */
@@ -235,76 +321,98 @@ static int tell(const struct wick_batch *batch, uint32_t layers, struct wick_dia
 	return wick_diag_say(diag, -ECANCELED, "the evaluation was stopped");
 }
 
+static int run_layer(struct pass *pass, uint32_t layer)
+{
+	const struct wick_steps *steps = &pass->forward->model->steps;
+
+	return run(pass, steps->first[layer], steps->first[layer + 1]);
+}
+
 int wick_forward_batch(struct wick_forward *f, const struct wick_batch *batch, struct wick_diag *diag)
 {
-	uint32_t m = batch->m;
+	struct pass pass = { .forward = f, .ids = batch->ids, .m = batch->m, .position = batch->position, .diag = diag };
 	int err = 0;
 
-	wick_assert(m >= 1 && m <= f->batch_tokens);
-	wick_sweep_begin(&f->sweep, m >= WICK_GEMM_TOKENS, batch->m_next >= WICK_GEMM_TOKENS);
+	wick_assert(batch->m >= 1 && batch->m <= f->batch_tokens);
+	wick_sweep_begin(&f->sweep, batch->m >= WICK_GEMM_TOKENS, batch->m_next >= WICK_GEMM_TOKENS);
 	if (f->sparse.on)
 		err = wick_choose_begin(&f->sparse.chooser, batch->position, diag);
 	if (!err)
-		err = embed(f, batch->ids, m, batch->position, diag);
+		err = run(&pass, 0, f->model->steps.first[0]);
 	for (uint32_t layer = 0; !err && layer < f->model->shape.layers; layer++) {
-		err = layer_forward(f, layer, m, batch->position, diag);
+		err = run_layer(&pass, layer);
 		if (!err)
 			err = tell(batch, layer + 1, diag);
 	}
-	if (!err && batch->want_head)
-		err = finish(f, m, diag);
-	return err;
+	return err || !batch->want_head ? err : run_tail(&pass);
 }
 
 int wick_forward_embed(struct wick_forward *f, const uint32_t *ids, uint32_t m, uint32_t position, struct wick_diag *diag)
 {
-	return embed(f, ids, m, position, diag);
+	struct pass pass = { .forward = f, .ids = ids, .m = m, .position = position, .diag = diag };
+
+	return run(&pass, 0, f->model->steps.first[0]);
 }
 
 int wick_forward_layer(struct wick_forward *f, uint32_t layer, uint32_t m, uint32_t position, struct wick_diag *diag)
 {
-	return layer_forward(f, layer, m, position, diag);
+	struct pass pass = { .forward = f, .m = m, .position = position, .diag = diag };
+
+	return run_layer(&pass, layer);
 }
 
-/* Every buffer of the forward pass and its size, in one table for the plan and for init. */
-enum { X, Y, NORM, Q, K, V, EMBED, H, SCORES, LOGITS, TILE, BUFFERS };
+/* What the steps need beside their buffers, and its size, in one table for the plan and for init. */
+enum { H, SCORES, TILE, TURNS, SCRATCHES };
 
-static void buffer_floats(uint64_t floats[BUFFERS], const struct wick_shape *shape, const struct wick_forward_shape *size)
+static uint32_t batch_of(const struct wick_model *model, const struct wick_forward_shape *size)
 {
-	uint64_t batch = WICK_MIN(wick_batch_tokens(shape), size->ctx);
-	uint64_t kv = (uint64_t)shape->kv_heads * shape->head_dim;
+	return WICK_MIN(wick_batch_tokens(&model->shape), size->ctx);
+}
 
-	floats[X] = floats[Y] = floats[NORM] = floats[Q] = batch * shape->d_model;
-	floats[K] = floats[V] = batch * kv;
-	floats[EMBED] = shape->project ? batch * shape->d_embed : 0;
-	floats[H] = wick_ffn_scratch_floats(shape, (uint32_t)batch, size->threads);
+static void scratch_floats(uint64_t floats[SCRATCHES], const struct wick_model *model, const struct wick_forward_shape *size)
+{
+	uint32_t rope_dim = 0;
+
+	for (uint32_t i = 0; i < model->shape.kinds; i++)
+		rope_dim = WICK_MAX(rope_dim, model->shape.kind[i].attn.rope_dim);
+	floats[H] = wick_ffn_scratch_floats(&model->shape, batch_of(model, size), size->threads);
 	floats[SCORES] = size->threads * wick_attention_scores(size->ctx);
-	floats[LOGITS] = (size->all_logits ? batch : 1) * (uint64_t)shape->vocab;
-	floats[TILE] = size->threads * wick_compute_tile_floats(shape);
+	floats[TILE] = size->threads * wick_compute_tile_floats(model);
+	floats[TURNS] = rope_dim;
 }
 
-uint64_t wick_forward_bytes(const struct wick_shape *shape, const struct wick_forward_shape *size)
+static uint64_t buffer_floats(const struct wick_model *model, const struct wick_forward_shape *size, enum wick_buffer buffer)
 {
-	uint64_t floats[BUFFERS], bytes = 0;
+	bool one = buffer == WICK_LOGITS && !size->all_logits;
 
-	buffer_floats(floats, shape, size);
-	for (int i = 0; i < BUFFERS; i++)
+	return (uint64_t)(one ? 1 : batch_of(model, size)) * model->steps.width[buffer];
+}
+
+uint64_t wick_forward_bytes(const struct wick_model *model, const struct wick_forward_shape *size)
+{
+	uint64_t floats[SCRATCHES], bytes = 0;
+
+	scratch_floats(floats, model, size);
+	for (int i = 0; i < SCRATCHES; i++)
 		bytes += wick_mem_cost(floats[i] * sizeof(float));
+	for (int i = 0; i < WICK_BUFFERS; i++)
+		bytes += wick_mem_cost(buffer_floats(model, size, i) * sizeof(float));
 	return bytes;
 }
 
 void wick_forward_init(struct wick_forward *f, const struct wick_forward_shape *size, struct wick_mem *mem)
 {
-	uint64_t floats[BUFFERS];
-	float **buffers[BUFFERS] = { [X] = &f->x, [Y] = &f->y, [NORM] = &f->norm, [Q] = &f->q, [K] = &f->k, [V] = &f->v,
-		[EMBED] = &f->embed, [H] = &f->h, [SCORES] = &f->scores, [LOGITS] = &f->logits, [TILE] = &f->compute.tile };
+	float **scratches[SCRATCHES] = { [H] = &f->h, [SCORES] = &f->scores, [TILE] = &f->compute.tile, [TURNS] = &f->turns };
+	uint64_t floats[SCRATCHES];
 
-	buffer_floats(floats, &f->model->shape, size);
-	for (int i = 0; i < BUFFERS; i++)
-		*buffers[i] = wick_mem_take(mem, floats[i] * sizeof(float));
-	f->batch_tokens = WICK_MIN(wick_batch_tokens(&f->model->shape), size->ctx);
+	scratch_floats(floats, f->model, size);
+	for (int i = 0; i < WICK_BUFFERS; i++)
+		f->buffer[i] = wick_mem_take(mem, buffer_floats(f->model, size, i) * sizeof(float));
+	for (int i = 0; i < SCRATCHES; i++)
+		*scratches[i] = wick_mem_take(mem, floats[i] * sizeof(float));
+	f->batch_tokens = batch_of(f->model, size);
 	f->h_floats = floats[H];
 	f->compute.gemm_rows = wick_gemm_rows(&f->model->shape);
-	f->compute.tile_floats = wick_compute_tile_floats(&f->model->shape);
+	f->compute.tile_floats = wick_compute_tile_floats(f->model);
 	f->all_logits = size->all_logits;
 }

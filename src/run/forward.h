@@ -7,7 +7,7 @@
 #include "bits.h"
 #include "compute.h"
 #include "kv.h"
-#include "place.h"
+#include "matrix.h"
 #include "sparse.h"
 #include "sweep.h"
 #include "vectors.h"
@@ -24,7 +24,7 @@ struct wick_forward_shape {
 
 struct wick_forward {
 	const struct wick_model *model;
-	struct wick_place *places;
+	struct wick_matrices *matrices;
 	struct wick_compute compute;
 	struct wick_fetch *fetch;
 	struct wick_sweep sweep;
@@ -33,19 +33,17 @@ struct wick_forward {
 	struct wick_vectors vectors;
 	struct wick_landing lookup;    /* for rows of embeddings that are not resident */
 	uint32_t batch_tokens;         /* room for so many */
-	float *x, *y, *norm;           /* (batch, d_model): the residual, what is added to it, its norm */
-	float *q, *k, *v;              /* (batch, d_model), (batch, kv), (batch, kv) */
-	float *embed;                  /* (batch, d_embed) */
+	float *buffer[WICK_BUFFERS];   /* (batch_tokens, steps.width); logits: (1 or batch_tokens, vocab) */
 	float *h;                      /* FFN scratch */
 	size_t h_floats;
 	float *scores;                 /* (threads, wick_attention_scores()) */
-	float *logits;                 /* (1 or batch, vocab) */
+	float *turns;                  /* of rotary embedding, of a position */
 	bool all_logits;
 	const struct wick_watch *watch; /* or NULL */
 };
 
 /* Memory that wick_forward_init() takes from mem, without KV and sweep. */
-uint64_t wick_forward_bytes(const struct wick_shape *shape, const struct wick_forward_shape *size);
+uint64_t wick_forward_bytes(const struct wick_model *model, const struct wick_forward_shape *size);
 /* Staging for single rows of tables that are not resident. */
 uint64_t wick_forward_lookup_bytes(const struct wick_model *model, uint64_t chunk_bytes);
 
@@ -68,31 +66,19 @@ struct wick_heed {
 	uint64_t done, total;
 };
 
-/* Leaves the last token's logits in forward->logits, or with all_logits row i's at logits + i * vocab. */
+/* Leaves the last token's logits in buffer WICK_LOGITS, or with all_logits row i's at its row i. */
 int wick_forward_batch(struct wick_forward *forward, const struct wick_batch *batch, struct wick_diag *diag);
 
 /* The last token's logits after wick_forward_batch(). */
 const float *wick_forward_last(const struct wick_forward *forward, uint32_t m);
 
 /* One row of a table as floats, from memory or, if it is not there, with its check block from the file. */
-int wick_look_up(struct wick_forward *forward, const struct wick_place *place, uint64_t row, float *into,
+int wick_look_up(struct wick_forward *forward, const struct wick_matrix *table, uint64_t row, float *into,
 	struct wick_diag *diag);
 
-/* The same in steps, for who has residuals of his own: forward->x (m, d_model) = the tokens' embeddings; forward->x
- * through one layer. */
+/* The same in steps, for who has residuals of his own: buffer WICK_X (m, d_model) = the tokens' embeddings; it
+ * goes through one layer. */
 int wick_forward_embed(struct wick_forward *forward, const uint32_t *ids, uint32_t m, uint32_t position,
 	struct wick_diag *diag);
 int wick_forward_layer(struct wick_forward *forward, uint32_t layer, uint32_t m, uint32_t position,
 	struct wick_diag *diag);
-
-#define WICK_ATTENTION_TOKENS 32 /* of a block, in long batches */
-
-/* Floats of scratch that a thread needs. */
-static inline size_t wick_attention_scores(uint32_t ctx)
-{
-	return (size_t)WICK_MIN(ctx, WICK_ATTENTION_TOKENS) * ctx;
-}
-
-/* Attention of one layer over a batch whose q, k, v are computed: stores keys and values, leaves the heads' outputs in
- * forward->norm. */
-void wick_attention(struct wick_forward *forward, uint32_t layer, uint32_t m, uint32_t position);

@@ -8,15 +8,15 @@
 #include "bits.h"
 #include "mem.h"
 
-int wick_look_up(struct wick_forward *f, const struct wick_place *place, uint64_t row, float *into, struct wick_diag *diag)
+int wick_look_up(struct wick_forward *f, const struct wick_matrix *table, uint64_t row, float *into, struct wick_diag *diag)
 {
-	const struct wick_tensor *tensor = place->tensor;
+	const struct wick_tensor *tensor = table->tensor;
 	uint64_t block = row / tensor->check_rows * tensor->check_rows;
 	const uint8_t *at;
 	int err;
 
-	if (row < place->resident_rows) {
-		at = place->base + row * tensor->row_bytes;
+	if (row < table->resident_rows) {
+		at = table->base + row * tensor->row_bytes;
 	} else {
 		wick_fetch_start(f->fetch, &f->lookup, tensor, block, WICK_MIN(tensor->check_rows, tensor->rows - block));
 		err = wick_fetch_finish(f->fetch, &f->lookup, diag);

@@ -49,7 +49,7 @@ static int open_model(struct wick_train *train, const char *path)
 
 	if (rc)
 		return rc;
-	if (!train->model->shape.relu)
+	if (!wick_is_relu(&train->model->shape))
 		return wick_diag_say(train->diag, -EINVAL,
 			"%s: its activation is not ReLU: every neuron counts, and there is nothing to predict", path);
 	rc = wick_tokenizer_create(&train->tokenizer, train->model->gguf, train->model->shape.vocab, train->diag);
@@ -256,7 +256,8 @@ static void forget(struct wick_train *train)
 	free_trained(train->own, layers);
 	free_trained(train->ahead, layers);
 	wick_model_close(train->model);
-	free(train->places);
+	wick_steps_free(&train->one.steps);
+	wick_matrices_free(&train->matrices);
 	free(train->path);
 	free(train->ids);
 	free(train->residual);

@@ -60,7 +60,7 @@ struct wick_train {
 	float *up;            /* (n_ff, d_model) of the layer at hand */
 	struct wick_model one; /* a model of that layer alone */
 	struct wick_tensor one_tensors[WICK_T_COUNT];
-	struct wick_place *places;
+	struct wick_matrices matrices;
 	struct wick_forward forward;
 	struct wick_watch watch;
 	struct wick_mem mem;

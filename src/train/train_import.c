@@ -259,7 +259,7 @@ static int check_model(const struct import *import, const char *path)
 {
 	struct wick_gguf_string order = { 0 };
 
-	if (!import->model->shape.relu)
+	if (!wick_is_relu(&import->model->shape))
 		return wick_diag_say(import->diag, -EINVAL,
 			"%s: its activation is not ReLU: every neuron counts, and there is nothing to predict", path);
 	if (wick_gguf_string(import->model->gguf, "wick.order", &order, NULL) || order.length != strlen(NATURAL) ||

@@ -8,7 +8,7 @@
 
 #include "bits.h"
 #include "load.h"
-#include "place.h"
+#include "matrix.h"
 #include "pool.h"
 #include "range.h"
 
@@ -17,29 +17,28 @@
 #include <string.h>
 
 #define DEPTH 32
+#define TABLES_MAX 4 /* embedding, positions, projection, and one more */
 
 static struct wick_forward_shape size_of(const struct wick_train *train)
 {
 	return (struct wick_forward_shape){ .ctx = train->chunk, .threads = wick_pool_threads(train->pool) };
 }
 
-static uint64_t place_cost(const struct wick_place *place)
+static uint64_t cost(const struct wick_matrix *matrix)
 {
-	return place->tensor ? wick_mem_cost(place->rows * place->tensor->row_bytes + WICK_FILE_ALIGN) : 0;
+	return wick_mem_cost(matrix->rows * matrix->tensor->row_bytes + WICK_FILE_ALIGN);
 }
 
-static void keep_place(struct wick_train *train, struct wick_place *place, struct wick_load *loads, uint32_t *count)
+static void keep(struct wick_train *train, struct wick_matrix *matrix, struct wick_load *loads, uint32_t *count)
 {
-	if (!place->tensor)
-		return;
-	place->resident_rows = place->rows;
-	place->base = wick_mem_take(&train->mem, place->rows * place->tensor->row_bytes + WICK_FILE_ALIGN);
-	loads[(*count)++] = (struct wick_load){ .tensor = place->tensor, .rows = place->rows, .base = place->base };
+	matrix->resident_rows = matrix->rows;
+	matrix->base = wick_mem_take(&train->mem, matrix->rows * matrix->tensor->row_bytes + WICK_FILE_ALIGN);
+	loads[(*count)++] = (struct wick_load){ .tensor = matrix->tensor, .rows = matrix->rows, .base = matrix->base };
 }
 
 static void attach(struct wick_train *train, const struct wick_model *model)
 {
-	train->forward = (struct wick_forward){ .model = model, .places = train->places, .fetch = &train->fetch,
+	train->forward = (struct wick_forward){ .model = model, .matrices = &train->matrices, .fetch = &train->fetch,
 		.compute = { .kernels = &train->kernels, .pool = train->pool } };
 }
 
@@ -58,9 +57,9 @@ static int each_batch(struct wick_train *train, uint32_t layer, const char *what
 			if (wick_train_say(train, layer, what, 0))
 				return -ECANCELED;
 			train->at_token = c * train->chunk + position;
-			memcpy(train->forward.x, residual, m * d_model * sizeof(float));
+			memcpy(train->forward.buffer[WICK_X], residual, m * d_model * sizeof(float));
 			rc = step(train, m, position);
-			memcpy(residual, train->forward.x, m * d_model * sizeof(float));
+			memcpy(residual, train->forward.buffer[WICK_X], m * d_model * sizeof(float));
 		}
 	return rc;
 }
@@ -70,35 +69,45 @@ static int embed_step(struct wick_train *train, uint32_t m, uint32_t position)
 	return wick_forward_embed(&train->forward, train->ids + train->at_token, m, position, train->diag);
 }
 
+/* Whether an embedding needs a matrix: those before the first layer, and a head that is the table. */
+static bool is_embedding(const struct wick_steps *steps, uint32_t matrix)
+{
+	return matrix < steps->first_matrix[0] || matrix == steps->step[0].matrix;
+}
+
 static int embed(struct wick_train *train)
 {
-	const struct wick_shape *shape = &train->model->shape;
-	uint32_t tables[] = { WICK_PLACE_EMBED, WICK_PLACE_POSITION, WICK_PLACE_PROJECT_IN, wick_place_head(shape) };
-	uint32_t table_count = shape->tied ? 4 : 3, count = 0;
+	const struct wick_steps *steps = &train->model->steps;
 	struct wick_forward_shape size = size_of(train);
-	uint64_t bytes = wick_forward_bytes(shape, &size);
-	struct wick_load loads[4];
-	int rc;
+	uint64_t bytes = wick_forward_bytes(train->model, &size);
+	struct wick_load loads[TABLES_MAX];
+	uint32_t count = 0;
+	int rc = wick_matrices_make(&train->matrices, train->model, train->chunk, train->diag);
 
-	train->places = calloc(wick_place_count(shape), sizeof(*train->places));
-	if (!train->places)
-		return wick_diag_say(train->diag, -ENOMEM, "no memory for the embedding");
-	wick_places_init(train->places, train->model, train->chunk);
-	for (uint32_t i = 0; i < table_count; i++)
-		bytes += place_cost(&train->places[tables[i]]);
-	rc = wick_mem_reserve(&train->mem, bytes, train->diag);
+	for (uint32_t i = 0; rc == 0 && i < train->matrices.count; i++)
+		if (is_embedding(steps, i))
+			bytes += cost(&train->matrices.at[i]);
+	if (rc == 0)
+		rc = wick_mem_reserve(&train->mem, bytes, train->diag);
 	if (rc)
 		return rc;
 	attach(train, train->model);
 	wick_forward_init(&train->forward, &size, &train->mem);
-	for (uint32_t i = 0; i < table_count; i++)
-		keep_place(train, &train->places[tables[i]], loads, &count);
+	for (uint32_t i = 0; i < train->matrices.count; i++)
+		if (is_embedding(steps, i))
+			keep(train, &train->matrices.at[i], loads, &count);
 	rc = wick_load_all(&train->fetch, loads, count, DEPTH, NULL, NULL, train->diag);
 	if (rc == 0)
 		rc = each_batch(train, 0, "embedding", embed_step);
 	if (rc == 0)
 		wick_train_sweep_end(train);
 	return rc;
+}
+
+static void forget_layer(struct wick_train *train)
+{
+	wick_matrices_free(&train->matrices);
+	wick_steps_free(&train->one.steps);
 }
 
 static void see_inputs(void *user, uint32_t layer, uint32_t position, uint32_t m, const float *x)
@@ -127,20 +136,31 @@ static void see_fired(void *user, uint32_t layer, uint32_t position, uint32_t m,
 	}
 }
 
+/* The model of this layer alone, and its matrices. */
+static int take_layer(struct wick_train *train, uint32_t layer)
+{
+	int rc;
+
+	forget_layer(train);
+	rc = wick_model_of_layer(&train->one, train->model, layer, train->one_tensors, train->diag);
+	return rc ? rc : wick_matrices_make(&train->matrices, &train->one, train->chunk, train->diag);
+}
+
 static int begin(struct wick_train *train)
 {
 	struct wick_forward_shape size = size_of(train);
+	const uint32_t *first;
 	uint64_t bytes;
+	int rc;
 
-	wick_model_of_layer(&train->one, train->model, 0, train->one_tensors);
-	train->places = calloc(wick_place_count(&train->one.shape), sizeof(*train->places));
-	if (!train->places)
-		return wick_diag_say(train->diag, -ENOMEM, "no memory for a layer");
-	wick_places_init(train->places, &train->one, train->chunk);
-	bytes = wick_forward_bytes(&train->one.shape, &size) + wick_kv_bytes(&train->one.shape, train->chunk) +
+	rc = take_layer(train, 0);
+	if (rc)
+		return rc;
+	first = train->one.steps.first_matrix;
+	bytes = wick_forward_bytes(&train->one, &size) + wick_kv_bytes(&train->one.shape, train->chunk) +
 		wick_vectors_bytes(&train->one);
-	for (uint32_t i = 0; i < WICK_PLACES_A_LAYER; i++)
-		bytes += place_cost(&train->places[wick_place_layer(0, i)]);
+	for (uint32_t i = first[0]; i < first[1]; i++)
+		bytes += cost(&train->matrices.at[i]);
 	if (wick_mem_reserve(&train->mem, bytes + 16 * WICK_MEM_ALIGN, train->diag))
 		return -ENOMEM;
 	attach(train, &train->one);
@@ -163,8 +183,7 @@ void wick_train_sweep_end(struct wick_train *train)
 {
 	wick_mem_release(&train->mem);
 	train->mem = (struct wick_mem){ 0 };
-	free(train->places);
-	train->places = NULL;
+	forget_layer(train);
 }
 
 static int layer_step(struct wick_train *train, uint32_t m, uint32_t position)
@@ -174,27 +193,31 @@ static int layer_step(struct wick_train *train, uint32_t m, uint32_t position)
 
 static int load_layer(struct wick_train *train, uint32_t layer)
 {
-	struct wick_load loads[WICK_PLACES_A_LAYER + WICK_T_COUNT];
+	struct wick_load loads[2 * WICK_T_COUNT];
+	const uint32_t *first;
 	uint32_t count;
+	int rc = take_layer(train, layer);
 
+	if (rc)
+		return rc;
+	first = train->one.steps.first_matrix;
 	train->mem.used = train->weights_at;
-	wick_model_of_layer(&train->one, train->model, layer, train->one_tensors);
-	wick_places_init(train->places, &train->one, train->chunk);
 	count = wick_vectors_init(&train->forward.vectors, &train->one, &train->mem, loads);
-	for (uint32_t i = 0; i < WICK_PLACES_A_LAYER; i++)
-		keep_place(train, &train->places[wick_place_layer(0, i)], loads, &count);
+	for (uint32_t i = first[0]; i < first[1]; i++)
+		keep(train, &train->matrices.at[i], loads, &count);
 	return wick_load_all(&train->fetch, loads, count, DEPTH, NULL, NULL, train->diag);
 }
 
 int wick_train_sweep_layer(struct wick_train *train, uint32_t layer)
 {
 	const struct wick_shape *shape = &train->model->shape;
-	const struct wick_place *bundles = &train->places[wick_place_layer(0, WICK_PLACE_FFN)];
+	const struct wick_matrix *bundles;
 	uint16_t *before = train->x_before;
 	int rc = load_layer(train, layer);
 
 	if (rc)
 		return rc;
+	bundles = wick_matrices_bundles(&train->matrices, 0);
 	train->x_before = train->x;
 	train->x = before;
 	for (uint32_t i = 0; i < shape->n_ff; i++)

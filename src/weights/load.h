@@ -5,7 +5,7 @@
 /* The resident load: what the plan keeps, read once at open, in big direct reads straight into place. */
 
 #include "fetch.h"
-#include "place.h"
+#include "matrix.h"
 
 #include <wick/wick.h>
 

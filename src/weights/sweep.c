@@ -11,18 +11,18 @@
 
 #include <errno.h>
 
-static uint64_t tile_bytes(const struct wick_place *place)
+static uint64_t tile_bytes(const struct wick_matrix *matrix)
 {
-	return place->tensor ? WICK_MIN(place->tile_rows, place->tensor->rows) * place->tensor->row_bytes : 0;
+	return WICK_MIN(matrix->tile_rows, matrix->tensor->rows) * matrix->tensor->row_bytes;
 }
 
-uint64_t wick_sweep_tile_bytes(const struct wick_place *places, uint32_t place_count)
+uint64_t wick_sweep_tile_bytes(const struct wick_matrices *matrices)
 {
 	uint64_t most = 0;
 
-	for (uint32_t i = 0; i < place_count; i++)
-		if (!places[i].lookup)
-			most = WICK_MAX(most, tile_bytes(&places[i]));
+	for (uint32_t i = 0; i < matrices->count; i++)
+		if (!matrices->at[i].lookup)
+			most = WICK_MAX(most, tile_bytes(&matrices->at[i]));
 	return most;
 }
 
@@ -41,28 +41,28 @@ uint64_t wick_sweep_bytes(const struct wick_sweep_shape *shape)
 		wick_mem_cost(shape->unit_count * sizeof(uint32_t));
 }
 
-static bool anything_swept(const struct wick_place *places, uint32_t count)
+static bool anything_swept(const struct wick_matrices *matrices)
 {
-	for (uint32_t i = 0; i < count; i++)
-		if (wick_place_swept_rows(&places[i], true))
+	for (uint32_t i = 0; i < matrices->count; i++)
+		if (wick_matrix_swept_rows(&matrices->at[i], true))
 			return true;
 	return false;
 }
 
-static bool anything_drawn(const struct wick_place *places, uint32_t count)
+static bool anything_drawn(const struct wick_matrices *matrices)
 {
-	for (uint32_t i = 0; i < count; i++)
-		if (places[i].drawn)
+	for (uint32_t i = 0; i < matrices->count; i++)
+		if (matrices->at[i].drawn)
 			return true;
 	return false;
 }
 
-/* The place after this one; behind the last begins the next cycle, if it is known. */
+/* The matrix after this one; behind the last begins the next cycle, if it is known. */
 static void step(struct wick_sweep *sweep)
 {
-	sweep->next_place = (sweep->next_place + 1) % sweep->place_count;
-	sweep->next_row = sweep->places[sweep->next_place].resident_rows;
-	if (sweep->next_place || !sweep->two_kinds)
+	sweep->next_matrix = (sweep->next_matrix + 1) % sweep->matrices->count;
+	sweep->next_row = sweep->matrices->at[sweep->next_matrix].resident_rows;
+	if (sweep->next_matrix || !sweep->two_kinds)
 		return;
 	sweep->ended = sweep->ahead;
 	sweep->ahead = true;
@@ -71,19 +71,19 @@ static void step(struct wick_sweep *sweep)
 /* Puts the reading position at the first swept row at or after it, going around. */
 static void settle(struct wick_sweep *sweep)
 {
-	const struct wick_place *place = &sweep->places[sweep->next_place];
+	const struct wick_matrix *matrix = &sweep->matrices->at[sweep->next_matrix];
 
-	while (!sweep->ended && (!wick_place_swept_rows(place, sweep->drawn[sweep->ahead]) ||
-			sweep->next_row == place->rows)) {
+	while (!sweep->ended && (!wick_matrix_swept_rows(matrix, sweep->drawn[sweep->ahead]) ||
+			sweep->next_row == matrix->rows)) {
 		step(sweep);
-		place = &sweep->places[sweep->next_place];
+		matrix = &sweep->matrices->at[sweep->next_matrix];
 	}
 }
 
 static void go_to_first(struct wick_sweep *sweep)
 {
-	sweep->next_place = 0;
-	sweep->next_row = sweep->places[0].resident_rows;
+	sweep->next_matrix = 0;
+	sweep->next_row = sweep->matrices->at[0].resident_rows;
 	sweep->ended = false;
 	if (sweep->any)
 		settle(sweep);
@@ -100,58 +100,57 @@ static void register_ring(const struct wick_sweep *sweep)
 	wick_io_register(sweep->fetch->io, &range, 1);
 }
 
-void wick_sweep_init(struct wick_sweep *sweep, const struct wick_sweep_shape *shape, const struct wick_place *places,
-	uint32_t place_count, struct wick_fetch *fetch, struct wick_mem *mem)
+void wick_sweep_init(struct wick_sweep *sweep, const struct wick_sweep_shape *shape, const struct wick_matrices *matrices, struct wick_fetch *fetch, struct wick_mem *mem)
 {
-	*sweep = (struct wick_sweep){ .fetch = fetch, .places = places, .place_count = place_count, .shape = *shape };
-	sweep->any = shape->unit_count && anything_swept(places, place_count);
+	*sweep = (struct wick_sweep){ .fetch = fetch, .matrices = matrices, .shape = *shape };
+	sweep->any = shape->unit_count && anything_swept(matrices);
 	if (!shape->unit_count)
 		return;
 	sweep->ring = wick_mem_take(mem, shape->unit_count * sizeof(struct wick_landing));
-	sweep->ring_place = wick_mem_take(mem, shape->unit_count * sizeof(uint32_t));
+	sweep->ring_matrix = wick_mem_take(mem, shape->unit_count * sizeof(uint32_t));
 	for (uint32_t i = 0; i < shape->unit_count; i++) {
 		sweep->ring[i].buffer = wick_mem_take(mem, wick_fetch_buffer_bytes(shape->unit_bytes));
 		sweep->ring[i].requests = wick_mem_take(mem, requests_bytes(shape));
 	}
 	register_ring(sweep);
-	sweep->two_kinds = anything_drawn(places, place_count);
+	sweep->two_kinds = anything_drawn(matrices);
 	sweep->ahead = sweep->two_kinds;
 	go_to_first(sweep);
 }
 
-/* Whole tiles that fit a unit; the last unit of a place takes what is left. */
-static uint64_t unit_rows(const struct wick_sweep *sweep, const struct wick_place *place)
+/* Whole tiles that fit a unit; the last unit of a matrix takes what is left. */
+static uint64_t unit_rows(const struct wick_sweep *sweep, const struct wick_matrix *matrix)
 {
-	uint64_t tiles = sweep->shape.unit_bytes / (place->tile_rows * place->tensor->row_bytes);
+	uint64_t tiles = sweep->shape.unit_bytes / (matrix->tile_rows * matrix->tensor->row_bytes);
 
-	return WICK_MIN(WICK_MAX(tiles, 1) * place->tile_rows, place->rows - sweep->next_row);
+	return WICK_MIN(WICK_MAX(tiles, 1) * matrix->tile_rows, matrix->rows - sweep->next_row);
 }
 
 void wick_sweep_fill(struct wick_sweep *sweep)
 {
 	while (sweep->any && !sweep->ended && sweep->tail - sweep->head < sweep->shape.unit_count) {
 		uint32_t slot = sweep->tail % sweep->shape.unit_count;
-		const struct wick_place *place = &sweep->places[sweep->next_place];
-		uint64_t rows = unit_rows(sweep, place);
+		const struct wick_matrix *matrix = &sweep->matrices->at[sweep->next_matrix];
+		uint64_t rows = unit_rows(sweep, matrix);
 
-		sweep->ring_place[slot] = sweep->next_place;
+		sweep->ring_matrix[slot] = sweep->next_matrix;
 		sweep->ring[slot].priority = sweep->two_kinds ? WICK_IO_PREFETCH : WICK_IO_DEMAND;
-		wick_fetch_start(sweep->fetch, &sweep->ring[slot], place->tensor, sweep->next_row, rows);
+		wick_fetch_start(sweep->fetch, &sweep->ring[slot], matrix->tensor, sweep->next_row, rows);
 		sweep->next_row += rows;
 		sweep->tail++;
 		settle(sweep);
 	}
 }
 
-/* Drops units in front of the one that is wanted: the caller had no use for their place this time. It will have at the end
+/* Drops units in front of the one that is wanted: the caller had no use for their matrix this time. It will have at the end
  * of the prompt, so a drive that does not answer is reported now and not waited for once a batch. */
-static int pass_over(struct wick_sweep *sweep, uint32_t place, struct wick_diag *diag)
+static int pass_over(struct wick_sweep *sweep, uint32_t matrix, struct wick_diag *diag)
 {
 	for (;;) {
 		uint32_t slot = sweep->head % sweep->shape.unit_count;
 
 		wick_require(sweep->head != sweep->tail);
-		if (sweep->ring_place[slot] == place)
+		if (sweep->ring_matrix[slot] == matrix)
 			return 0;
 		wick_fetch_drain(sweep->fetch, &sweep->ring[slot]);
 		if (sweep->ring[slot].err == -ETIMEDOUT)
@@ -160,14 +159,14 @@ static int pass_over(struct wick_sweep *sweep, uint32_t place, struct wick_diag 
 	}
 }
 
-int wick_sweep_next(struct wick_sweep *sweep, uint32_t place, struct wick_rows *rows, struct wick_diag *diag)
+int wick_sweep_next(struct wick_sweep *sweep, uint32_t matrix, struct wick_rows *rows, struct wick_diag *diag)
 {
 	struct wick_landing *landing;
 	int err;
 
-	wick_assert(wick_place_swept_rows(&sweep->places[place], sweep->drawn[0]));
+	wick_assert(wick_matrix_swept_rows(&sweep->matrices->at[matrix], sweep->drawn[0]));
 	wick_sweep_fill(sweep);
-	err = pass_over(sweep, place, diag);
+	err = pass_over(sweep, matrix, diag);
 	if (err)
 		return err;
 	landing = &sweep->ring[sweep->head % sweep->shape.unit_count];

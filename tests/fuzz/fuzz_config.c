@@ -11,8 +11,10 @@
 
 static void check_shape(const struct wick_shape *shape)
 {
+	const struct wick_attn_facts *attn = &shape->kind[0].attn;
+
 	wick_require(shape->layers && shape->layers <= WICK_LAYERS_MAX && shape->d_model && shape->d_model <= WICK_DIM_MAX);
-	wick_require(shape->head_dim * shape->heads == shape->d_model && shape->heads % shape->kv_heads == 0);
+	wick_require(attn->k_dim * attn->heads == shape->d_model && attn->heads % attn->kv_heads == 0);
 	wick_require(shape->n_ff && shape->vocab && shape->ctx_max && shape->d_embed);
 	wick_require(shape->stride >= shape->bundle_bytes && shape->stride - shape->bundle_bytes < 4096);
 	wick_require(shape->bundle_bytes == 2 * wick_type_bytes(shape->type, shape->d_model));

@@ -42,7 +42,7 @@ static void bind(const char *path)
 {
 	struct wick_predictor own[LAYERS] = { 0 }, ahead[LAYERS] = { 0 };
 	struct wick_predictor_set predictors = { .layers = LAYERS, .layer = own, .ahead = ahead };
-	struct wick_model model = { .shape = { .layers = LAYERS, .d_model = D_MODEL, .n_ff = N_FF, .relu = true } };
+	struct wick_model model = { .shape = { .layers = LAYERS, .d_model = D_MODEL, .n_ff = N_FF } };
 	uint64_t checksums = wick_tensors_checksums(&model.shape);
 	struct wick_diag diag = { 0 };
 	int rc = wick_gguf_open(&predictors.gguf, path, &diag);

@@ -37,9 +37,8 @@ struct making {
 /* The shape of the model that is mutated, or of a plain one. */
 static struct wick_shape shape_of(const uint8_t *data, size_t size)
 {
-	struct wick_shape shape = { .layers = 1, .d_model = 4, .d_embed = 4, .heads = 2, .kv_heads = 1, .n_ff = 5,
-		.vocab = 7, .ctx_max = 9, .norm_first = true, .final_norm = true, .relu = true, .norm_eps = 1e-5f,
-		.bundle_parts = 2 };
+	struct wick_shape shape = { .layers = 1, .d_model = 4, .d_embed = 4, .n_ff = 5, .vocab = 7, .ctx_max = 9,
+		.kind[0].attn = { .heads = 2, .kv_heads = 1 }, .final_norm = true, .norm_eps = 1e-5f, .bundle_parts = 2 };
 	int memory = memfd_create("fuzz", MFD_CLOEXEC);
 	struct wick_model *model = NULL;
 	char path[64];
@@ -79,10 +78,10 @@ static void change_number(struct wick_shape *shape, struct fuzz_random *random)
 		shape->d_embed = width(random);
 		break;
 	case 3:
-		shape->heads = shape->kv_heads = dimension(random, shape->d_model);
+		shape->kind[0].attn.heads = shape->kind[0].attn.kv_heads = dimension(random, shape->d_model);
 		break;
 	case 4:
-		shape->kv_heads = dimension(random, shape->heads);
+		shape->kind[0].attn.kv_heads = dimension(random, shape->kind[0].attn.heads);
 		break;
 	case 5:
 		shape->n_ff = dimension(random, 500);
@@ -100,11 +99,15 @@ static void change_number(struct wick_shape *shape, struct fuzz_random *random)
 
 static void change_kind(struct wick_shape *shape, struct fuzz_random *random)
 {
-	bool *const flags[] = { &shape->norm_first, &shape->norm_affine, &shape->final_norm, &shape->bias, &shape->tied,
-		&shape->relu, &shape->predictor };
+	bool *const flags[] = { &shape->norm_affine, &shape->final_norm, &shape->bias, &shape->tied, &shape->predictor };
+	uint32_t which = fuzz_below(random, 4);
 
-	if (fuzz_below(random, 2))
+	if (which < 2)
 		shape->type = (enum wick_type)fuzz_below(random, WICK_WEIGHT_TYPES);
+	else if (which == 2 && fuzz_below(random, 2))
+		shape->kind[0].norm_at ^= WICK_NORM_AFTER;
+	else if (which == 2)
+		shape->kind[0].ffn.act ^= WICK_ACT_GELU;
 	else
 		*flags[fuzz_below(random, WICK_COUNT_OF(flags))] ^= true;
 }
@@ -114,10 +117,10 @@ static void make_possible(struct wick_shape *shape)
 {
 	bool blocks = shape->d_model % 32 == 0;
 
-	if (shape->d_model % shape->heads)
-		shape->heads = 1;
-	if (shape->heads % shape->kv_heads)
-		shape->kv_heads = 1;
+	if (shape->d_model % shape->kind[0].attn.heads)
+		shape->kind[0].attn.heads = 1;
+	if (shape->kind[0].attn.heads % shape->kind[0].attn.kv_heads)
+		shape->kind[0].attn.kv_heads = 1;
 	if (!blocks || shape->d_embed % 32)
 		shape->type = WICK_MIN(shape->type, WICK_BF16);
 	shape->predictor_type = blocks ? WICK_Q2 : WICK_BF16;

@@ -3,7 +3,7 @@
 
 /* Attention of short and of long batches against its definition in double, the same bits for any threads. */
 
-#include "forward.h"
+#include "attn.h"
 
 #include "bits.h"
 #include "mem.h"
@@ -28,12 +28,14 @@
 #define ERROR_MAX (1000 * 0x1p-24)
 
 struct fixture {
-	struct wick_model model;
-	struct wick_forward forward;
+	struct wick_shape shape;
+	struct wick_compute compute;
+	struct wick_kv kv;
+	struct wick_attention attention;
 	struct wick_kernels kernels;
 	struct wick_mem mem;
 	float keys[CTX][WIDTH], values[CTX][WIDTH], queries[CTX][WIDTH]; /* as the cache holds them */
-	float out[TOKENS_MAX][WIDTH];
+	float q[TOKENS_MAX][WIDTH], k[TOKENS_MAX][WIDTH], v[TOKENS_MAX][WIDTH], out[TOKENS_MAX][WIDTH];
 };
 
 static float noise(uint32_t *seed)
@@ -58,26 +60,23 @@ static void fill(const struct fixture *fixture, float (*rows)[WIDTH], uint32_t *
 static struct fixture *make(uint32_t kv_heads, uint32_t threads)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	struct wick_forward *f = &fixture->forward;
 	struct wick_diag diag;
 	uint32_t seed = 3;
 
 	assert_non_null(fixture);
 	wick_kernels_init(&fixture->kernels, ~0u);
-	fixture->model.shape = (struct wick_shape){ .layers = 2, .d_model = WIDTH, .d_embed = WIDTH, .heads = HEADS,
-		.kv_heads = kv_heads, .head_dim = DIM };
-	f->model = &fixture->model;
-	f->compute.kernels = &fixture->kernels;
-	f->compute.tile_floats = wick_compute_tile_floats(&fixture->model.shape);
-	assert_int_equal(wick_pool_create(&f->compute.pool, threads, &diag), 0);
+	fixture->shape = (struct wick_shape){ .layers = 2, .d_model = WIDTH, .kinds = 1 };
+	fixture->shape.kind[0].attn = (struct wick_attn_facts){ .heads = HEADS, .kv_heads = kv_heads, .k_dim = DIM,
+		.v_dim = DIM, .scale = 1 / sqrtf(DIM) };
+	fixture->compute = (struct wick_compute){ .kernels = &fixture->kernels, .tile_floats = WICK_TILE_ROWS * DIM };
+	assert_int_equal(wick_pool_create(&fixture->compute.pool, threads, &diag), 0);
 	assert_int_equal(wick_mem_reserve(&fixture->mem, 8 << 20, &diag), 0);
-	wick_kv_init(&f->kv, &fixture->model.shape, CTX, &fixture->mem);
-	f->compute.tile = wick_mem_take(&fixture->mem, threads * f->compute.tile_floats * sizeof(float));
-	f->scores = wick_mem_take(&fixture->mem, threads * wick_attention_scores(CTX) * sizeof(float));
-	f->q = wick_mem_take(&fixture->mem, TOKENS_MAX * WIDTH * sizeof(float));
-	f->k = wick_mem_take(&fixture->mem, TOKENS_MAX * WIDTH * sizeof(float));
-	f->v = wick_mem_take(&fixture->mem, TOKENS_MAX * WIDTH * sizeof(float));
-	f->norm = wick_mem_take(&fixture->mem, TOKENS_MAX * WIDTH * sizeof(float));
+	wick_kv_init(&fixture->kv, &fixture->shape, CTX, &fixture->mem);
+	fixture->compute.tile = wick_mem_take(&fixture->mem, threads * fixture->compute.tile_floats * sizeof(float));
+	fixture->attention = (struct wick_attention){ .compute = &fixture->compute, .facts = &fixture->shape.kind[0].attn,
+		.kv = &fixture->kv.layer[1], .ctx = CTX, .q = fixture->q[0], .k = fixture->k[0], .v = fixture->v[0],
+		.out = fixture->out[0],
+		.scores = wick_mem_take(&fixture->mem, threads * wick_attention_scores(CTX) * sizeof(float)) };
 	fill(fixture, fixture->queries, &seed);
 	fill(fixture, fixture->keys, &seed);
 	fill(fixture, fixture->values, &seed);
@@ -86,7 +85,7 @@ static struct fixture *make(uint32_t kv_heads, uint32_t threads)
 
 static void destroy(struct fixture *fixture)
 {
-	wick_pool_destroy(fixture->forward.compute.pool);
+	wick_pool_destroy(fixture->compute.pool);
 	wick_mem_release(&fixture->mem);
 	free(fixture);
 }
@@ -94,16 +93,16 @@ static void destroy(struct fixture *fixture)
 /* A batch of m tokens through the second layer; what it leaves goes to out. */
 static void attend(struct fixture *fixture, uint32_t position, uint32_t m)
 {
-	struct wick_forward *f = &fixture->forward;
-	size_t kv = (size_t)f->model->shape.kv_heads * DIM;
+	size_t kv = (size_t)fixture->shape.kind[0].attn.kv_heads * DIM;
 
 	for (uint32_t i = 0; i < m; i++) {
-		memcpy(f->q + (size_t)i * WIDTH, fixture->queries[position + i], WIDTH * sizeof(float));
-		memcpy(f->k + i * kv, fixture->keys[position + i], kv * sizeof(float));
-		memcpy(f->v + i * kv, fixture->values[position + i], kv * sizeof(float));
+		memcpy(fixture->q[i], fixture->queries[position + i], WIDTH * sizeof(float));
+		memcpy(fixture->k[0] + i * kv, fixture->keys[position + i], kv * sizeof(float));
+		memcpy(fixture->v[0] + i * kv, fixture->values[position + i], kv * sizeof(float));
 	}
-	wick_attention(f, 1, m, position);
-	memcpy(fixture->out, f->norm, m * sizeof(fixture->out[0]));
+	fixture->attention.m = m;
+	fixture->attention.position = position;
+	wick_attend(&fixture->attention);
 }
 
 static double score(const struct fixture *fixture, uint32_t token, uint32_t head, uint32_t kv_head, uint32_t p)
@@ -118,7 +117,7 @@ static double score(const struct fixture *fixture, uint32_t token, uint32_t head
 static void check_token(const struct fixture *fixture, uint32_t token, const float *out)
 {
 	for (uint32_t head = 0; head < HEADS; head++) {
-		uint32_t kv_head = head / (HEADS / fixture->model.shape.kv_heads);
+		uint32_t kv_head = head / (HEADS / fixture->shape.kind[0].attn.kv_heads);
 		double sum[DIM] = { 0 }, total = 0;
 
 		for (uint32_t p = 0; p <= token; p++) {

@@ -159,31 +159,28 @@ static void times_follow_from_rates(void **state)
 {
 	static const struct wick_tensor bundles = { .rows = 8, .row_bytes = 1 << 20 };
 	static const struct wick_tensor head = { .rows = 1024, .row_bytes = 4096 };
-	const struct wick_shape shape = { .layers = 2, .relu = true, .bundle_parts = 2, .tied = true, .n_ff = 8,
+	const struct wick_shape shape = { .layers = 2, .kinds = 1, .bundle_parts = 2, .tied = true, .n_ff = 8,
 		.part_bytes = 1 << 19 };
 	const struct wick_plan plan = { .swept_bytes = 8 << 20, .unit_count = 3, .unit_bytes = 1 << 20, .predictor_bytes = 7 };
 	const struct wick_rates rates = { .resident = 2 * 1048576, .swept = 1048576 }; /* bytes/us: MiB a us */
-	struct wick_place *places = calloc(wick_place_count(&shape), sizeof(*places));
+	struct wick_matrix at[] = { { .tensor = &bundles, .rows = 8, .resident_rows = 4, .bundles = true },
+		{ .tensor = &bundles, .rows = 8, .resident_rows = 4, .bundles = true },
+		{ .tensor = &head, .rows = 1024, .resident_rows = 1024 } };
+	const struct wick_matrices matrices = { .at = at, .count = 3 };
 	struct wick_drive drive = { .profile = flat_profile(), .known = true };
 	struct wick_forecast forecast;
 
 	(void)state;
-	assert_non_null(places);
-	for (uint32_t layer = 0; layer < 2; layer++)
-		places[wick_place_layer(layer, WICK_PLACE_FFN)] =
-			(struct wick_place){ .tensor = &bundles, .rows = 8, .resident_rows = 4 };
-	places[wick_place_head(&shape)] = (struct wick_place){ .tensor = &head, .rows = 1024, .resident_rows = 1024 };
-	wick_forecast_dense(&forecast, &rates, &shape, places, wick_floor_sweep_us(&drive, &plan, 1 << 21, 32));
+	wick_forecast_dense(&forecast, &rates, &shape, &matrices, wick_floor_sweep_us(&drive, &plan, 1 << 21, 32));
 	assert_float_equal(forecast.flash_ms, 8 * (100 + 100 / 9.0) / 2 / 1e3, 1e-9);
 	assert_float_equal(forecast.compute_ms, ((4 + 4.4) / 2 + 4.4) / 1e3, 1e-9);
 	assert_float_equal(forecast.ms_per_token, forecast.flash_ms, 0);
 	drive.known = false;
-	wick_forecast_dense(&forecast, &rates, &shape, places, wick_floor_sweep_us(&drive, &plan, 1 << 21, 32));
+	wick_forecast_dense(&forecast, &rates, &shape, &matrices, wick_floor_sweep_us(&drive, &plan, 1 << 21, 32));
 	assert_float_equal(forecast.flash_ms, 0, 0);
 	assert_float_equal(forecast.ms_per_token, forecast.compute_ms, 0);
-	assert_int_equal(wick_floor_pass_bytes(&shape, places, &plan, false), (4 + 8) << 20); /* head, up-projections */
-	assert_int_equal(wick_floor_pass_bytes(&shape, places, &plan, true), (4 << 20) + 7);
-	free(places);
+	assert_int_equal(wick_floor_pass_bytes(&shape, &matrices, &plan, false), (4 + 8) << 20); /* head, up-projections */
+	assert_int_equal(wick_floor_pass_bytes(&shape, &matrices, &plan, true), (4 << 20) + 7);
 }
 
 static int make_folder(void **state)

@@ -245,13 +245,13 @@ static void shape_and_places(void **state)
 	assert_int_equal(model->shape.layers, 2);
 	assert_int_equal(model->shape.d_model, 6);
 	assert_int_equal(model->shape.d_embed, 4);
-	assert_int_equal(model->shape.head_dim, 3);
+	assert_int_equal(model->shape.kind[0].attn.k_dim, 3);
 	assert_int_equal(model->shape.type, WICK_F16);
 	assert_int_equal(model->shape.stride, 512);
 	assert_int_equal(model->shape.part_bytes, 12);
 	assert_int_equal(model->shape.bundle_bytes, 24);
-	assert_true(model->shape.project && model->shape.tied && model->shape.norm_first && model->shape.final_norm);
-	assert_true(model->shape.relu && model->shape.bias && model->shape.norm_affine);
+	assert_true(model->shape.project && model->shape.tied && model->shape.kind[0].norm_at == WICK_NORM_BEFORE && model->shape.final_norm);
+	assert_true(wick_is_relu(&model->shape) && model->shape.bias && model->shape.norm_affine);
 	assert_true(model->shape.norm_eps == 1e-5f);
 
 	assert_string_equal(wick_tensor_at(model, 0, WICK_T_EMBED)->name, "token_embd.weight");

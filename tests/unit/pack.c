@@ -207,10 +207,10 @@ static void shapes_from_config(void **state)
 	assert_int_equal(model->shape.d_embed, 40);
 	assert_int_equal(model->shape.n_ff, 68);
 	assert_int_equal(model->shape.ctx_max, 376);
-	assert_int_equal(model->shape.head_dim, 24);
+	assert_int_equal(model->shape.kind[0].attn.k_dim, 24);
 	assert_int_equal(model->shape.type, WICK_F16);
-	assert_true(model->shape.project && model->shape.tied && model->shape.relu && model->shape.bias);
-	assert_false(model->shape.norm_first || model->shape.final_norm);
+	assert_true(model->shape.project && model->shape.tied && wick_is_relu(&model->shape) && model->shape.bias);
+	assert_false(model->shape.kind[0].norm_at == WICK_NORM_BEFORE || model->shape.final_norm);
 	assert_string_equal(wick_tensor_at(model, 0, WICK_T_OUT_NORM)->name, "");
 	/* f16: 274*40 + 376*72 + 2*72*40 + 2 * (4*72*72 + 2*68*72); f32: 2 * (4*72 + 5*72 + 68) */
 	assert_int_equal(model->shape.source_bytes, 2 * (10960 + 27072 + 5760 + 2 * (20736 + 9792)) + 4 * 2 * 716);
@@ -407,8 +407,8 @@ static void no_biases_no_norm_weights_gelu(void **state)
 	pack_well(source.path, out, NULL);
 	assert_int_equal(wick_verify(out, NULL, NULL, NULL, NULL), 0);
 	model = open_model(out);
-	assert_false(model->shape.bias || model->shape.norm_affine || model->shape.final_norm || model->shape.relu);
-	assert_true(model->shape.norm_first && model->shape.tied);
+	assert_false(model->shape.bias || model->shape.norm_affine || model->shape.final_norm || wick_is_relu(&model->shape));
+	assert_true(model->shape.kind[0].norm_at == WICK_NORM_BEFORE && model->shape.tied);
 	assert_string_equal(wick_tensor_at(model, 0, WICK_T_Q_BIAS)->name, "");
 	assert_string_equal(wick_tensor_at(model, 0, WICK_T_ATTN_NORM)->name, "");
 	assert_int_equal(wick_gguf_tensor_count(model->gguf), 2 + 4 + 2 + 1);

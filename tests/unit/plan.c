@@ -60,10 +60,13 @@ static struct wick_model *model_of(const struct size *size)
 	bool project = size->d_embed != size->d_model;
 
 	model->shape = (struct wick_shape){ .layers = size->layers, .d_model = size->d_model, .d_embed = size->d_embed,
-		.heads = size->heads, .kv_heads = size->heads, .head_dim = size->d_model / size->heads, .n_ff = size->n_ff,
-		.vocab = size->vocab, .ctx_max = size->ctx, .norm_first = !project, .final_norm = !project,
-		.project = project, .tied = true, .relu = true, .bundle_parts = 2, .part_bytes = part,
+		.kinds = 1, .positions = true, .n_ff = size->n_ff,
+		.vocab = size->vocab, .ctx_max = size->ctx, .final_norm = !project,
+		.project = project, .tied = true, .bundle_parts = 2, .part_bytes = part,
 		.bundle_bytes = 2 * part, .stride = stride, .type = WICK_F16 };
+	model->shape.kind[0] = (struct wick_layer_facts){ .norm_at = project ? WICK_NORM_AFTER : WICK_NORM_BEFORE,
+		.attn = { .heads = size->heads, .kv_heads = size->heads, .k_dim = size->d_model / size->heads,
+			.v_dim = size->d_model / size->heads }, .ffn = { .n_ff = size->n_ff } };
 	model->tensors = calloc(wick_tensors_count(size->layers), sizeof(*model->tensors));
 	for (uint32_t i = 0; i < size->layers; i++)
 		fill_layer(model, i, size, stride);
@@ -73,6 +76,7 @@ static struct wick_model *model_of(const struct size *size)
 		*wick_tensor_at(model, 0, WICK_T_PROJECT_IN) = matrix(size->d_model, size->d_embed);
 		*wick_tensor_at(model, 0, WICK_T_PROJECT_OUT) = matrix(size->d_embed, size->d_model);
 	}
+	assert_int_equal(wick_steps_make(&model->steps, model, NULL), 0);
 	model->shape.source_bytes = 2ull * ((uint64_t)size->vocab * size->d_embed + (uint64_t)size->ctx * size->d_model +
 		size->layers * (4ull * size->d_model * size->d_model + 2ull * size->d_model * size->n_ff));
 	return model;
@@ -80,6 +84,7 @@ static struct wick_model *model_of(const struct size *size)
 
 static void free_model(struct wick_model *model)
 {
+	wick_steps_free(&model->steps);
 	free(model->tensors);
 	free(model);
 }
@@ -87,7 +92,7 @@ static void free_model(struct wick_model *model)
 struct made {
 	struct wick_plan plan;
 	struct wick_layout layout;
-	struct wick_place places[256];
+	struct wick_matrices matrices;
 	int err;
 	struct wick_diag diag;
 };
@@ -99,27 +104,25 @@ static void make(struct made *made, const struct wick_model *model, enum wick_mo
 		.size = { .ctx = WICK_MIN(model->shape.ctx_max, 384), .threads = 2 } };
 
 	memset(made, 0, sizeof(*made));
-	wick_places_init(made->places, model, input.size.ctx);
-	made->err = wick_plan_make(&input, made->places, &made->plan, &made->layout, &made->diag);
+	assert_int_equal(wick_matrices_make(&made->matrices, model, input.size.ctx, NULL), 0);
+	made->err = wick_plan_make(&input, &made->matrices, &made->plan, &made->layout, &made->diag);
 }
 
-/* Recounted from the places, without the planner's own sums. */
-static void check_sums(const struct made *made, const struct wick_model *model)
+/* Recounted from the matrices, without the planner's own sums. */
+static void check_sums(const struct made *made)
 {
 	const struct wick_plan *plan = &made->plan;
 	uint64_t resident = 0, swept = 0;
 
-	for (uint32_t i = 0; i < wick_place_count(&model->shape); i++) {
-		const struct wick_place *place = &made->places[i];
+	for (uint32_t i = 0; i < made->matrices.count; i++) {
+		const struct wick_matrix *matrix = &made->matrices.at[i];
 
-		if (!place->tensor)
-			continue;
-		assert_true(place->resident_rows <= place->rows);
-		if (place->resident_rows < place->rows)
-			assert_int_equal(place->resident_rows % place->tile_rows, 0);
-		resident += wick_align_up(place->resident_rows * place->tensor->row_bytes, 4096);
-		if (!place->lookup)
-			swept += (place->rows - place->resident_rows) * place->tensor->row_bytes;
+		assert_true(matrix->resident_rows <= matrix->rows);
+		if (matrix->resident_rows < matrix->rows)
+			assert_int_equal(matrix->resident_rows % matrix->tile_rows, 0);
+		resident += wick_align_up(matrix->resident_rows * matrix->tensor->row_bytes, 4096);
+		if (!matrix->lookup)
+			swept += (matrix->rows - matrix->resident_rows) * matrix->tensor->row_bytes;
 	}
 	assert_int_equal(plan->resident_bytes, resident);
 	assert_int_equal(plan->swept_bytes, swept);
@@ -152,7 +155,7 @@ static void budgets(void **state)
 
 			make(made, model, WICK_MODE_DENSE, (struct wick_memory){ .bytes = step == 40 ? whole : budget });
 			assert_int_equal(made->err, 0);
-			check_sums(made, model);
+			check_sums(made);
 			assert_true(made->plan.resident_bytes >= last_resident);
 			last_resident = made->plan.resident_bytes;
 		}
@@ -174,10 +177,10 @@ static void modes(void **state)
 		uint64_t source = model->shape.source_bytes;
 
 		make(made, model, WICK_MODE_NAIVE, plenty);
-		check_sums(made, model);
+		check_sums(made);
 		assert_int_equal(made->plan.resident_bytes, 0);
 		make(made, model, WICK_MODE_HYBRID, plenty);
-		check_sums(made, model);
+		check_sums(made);
 		assert_true(made->plan.resident_bytes <= source / 2);
 		assert_true(made->plan.swept_bytes > 0);
 		free_model(model);
@@ -215,7 +218,7 @@ static void tiny(void **state)
 	for (uint64_t budget = made->plan.minimum_bytes; budget <= whole; budget += 512) {
 		make(made, model, WICK_MODE_DENSE, (struct wick_memory){ .bytes = budget });
 		assert_int_equal(made->err, 0);
-		check_sums(made, model);
+		check_sums(made);
 	}
 	free_model(model);
 	free(made);

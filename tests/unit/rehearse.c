@@ -48,7 +48,7 @@ static struct wick_trace *make_trace(bool right)
 }
 
 static const struct wick_shape model = { .layers = LAYERS, .n_ff = N_FF, .stride = STRIDE, .bundle_bytes = STRIDE,
-	.relu = true, .bundle_parts = 2, .tied = true };
+	.kinds = 1, .bundle_parts = 2, .tied = true };
 
 /* 10 us a read, and 1 GB/s. */
 static const struct wick_extent_price line = { 2, { 1, 1 << 30 }, { 10.001, 10 + (1 << 30) * 0.001 } };
@@ -129,6 +129,11 @@ static struct wick_drive flat_drive(void)
 	return drive;
 }
 
+/* Each layer has a matrix; or none has one. */
+static uint32_t one_each[LAYERS + 2] = { 0, 1, 2, 2 }, none[LAYERS + 2];
+static const struct wick_steps steps = { .layers = LAYERS, .first_matrix = one_each };
+static const struct wick_steps no_steps = { .layers = LAYERS, .first_matrix = none };
+
 /* By hand: each layer has 100 us before its FFN (a matrix of 100 KiB at 1 KiB a us), whose ups take 20 and whose downs
  * take 20 (10 bundles of 4 KiB), 10 us more for each bundle to check, and 3 us for each read to send; one read of 100 us
  * is on demand, beside which there are the ups and then the downs. */
@@ -137,18 +142,16 @@ static void times_add_up(void **state)
 	static const struct wick_tensor matrix = { .rows = 100, .row_bytes = 1024 };
 	struct wick_rehearsed layers[LAYERS] = { { .active = 10, .drawn = 1, .reads = 1, .bytes = 4096 } };
 	const struct wick_rates rates = { .resident = 1024, .swept = 1024 / 3.5, .read_us = 3 };
-	struct wick_place *places = calloc(wick_place_count(&model), sizeof(*places));
+	struct wick_matrix at[LAYERS] = { { .tensor = &matrix, .rows = 100, .resident_rows = 100 },
+		{ .tensor = &matrix, .rows = 100, .resident_rows = 100 } };
+	const struct wick_matrices matrices = { .steps = &steps, .at = at, .count = LAYERS };
 	struct wick_drive drive = flat_drive();
-	struct wick_sparse_outlook outlook = { .shape = &model, .places = places, .rates = &rates, .drive = &drive,
+	struct wick_sparse_outlook outlook = { .shape = &model, .matrices = &matrices, .rates = &rates, .drive = &drive,
 		.layers = layers, .capacity = 8, .queue_depth = 10, .threads = 1, .overlap = true };
 	struct wick_forecast forecast;
 
 	(void)state;
-	assert_non_null(places);
 	layers[1] = layers[0];
-	for (uint32_t l = 0; l < LAYERS; l++)
-		places[wick_place_layer(l, WICK_PLACE_Q)] =
-			(struct wick_place){ .tensor = &matrix, .rows = 100, .resident_rows = 100 };
 	wick_forecast_sparse(&forecast, &outlook);
 	assert_float_equal(forecast.flash_ms, 0.2, 1e-9);
 	assert_float_equal(forecast.compute_ms, 2 * (0.1 + 0.053), 1e-9);
@@ -160,7 +163,6 @@ static void times_add_up(void **state)
 	layers[0].active = layers[1].active = 110; /* 453 us of computing: the read hides */
 	wick_forecast_sparse(&forecast, &outlook);
 	assert_float_equal(forecast.ms_per_token, 2 * (0.1 + 0.453), 1e-9);
-	free(places);
 }
 
 /* Without time for it a few are drawn ahead all the same, and never more than a quarter of the matrix. */
@@ -168,9 +170,9 @@ static void ahead_as_it_pays(void **state)
 {
 	struct wick_rehearsed layers[LAYERS] = { { .active = 1, .drawn = 1, .reads = 1, .bytes = 4096 } };
 	const struct wick_rates rates = { .resident = 4096, .swept = 4096 };
-	struct wick_place *places = calloc(wick_place_count(&model), sizeof(*places));
+	const struct wick_matrices matrices = { .steps = &no_steps };
 	struct wick_drive drive = flat_drive();
-	struct wick_sparse_outlook outlook = { .shape = &model, .places = places, .rates = &rates, .drive = &drive,
+	struct wick_sparse_outlook outlook = { .shape = &model, .matrices = &matrices, .rates = &rates, .drive = &drive,
 		.layers = layers, .capacity = 4000, .queue_depth = 10, .threads = 1, .overlap = true };
 
 	(void)state;
@@ -181,7 +183,6 @@ static void ahead_as_it_pays(void **state)
 	assert_int_equal(wick_forecast_ahead(&outlook), 50);
 	outlook.capacity = 16;
 	assert_int_equal(wick_forecast_ahead(&outlook), 4);
-	free(places);
 }
 
 static int make_folder(void **state)

@@ -20,7 +20,7 @@ int trace_model_read(const char *path, struct trace_model *into, struct wick_dia
 		.ctx_max = model->shape.ctx_max,
 		.crc = wick_model_identity(model),
 		.stride = model->shape.stride,
-		.relu = model->shape.relu,
+		.relu = wick_is_relu(&model->shape),
 	};
 	wick_model_close(model);
 	return 0;

@@ -1,0 +1,71 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What a family of models fixes about a layer, as data. The layers of a model are of one kind or of a few (every third
+ * one with another attention, say); struct wick_shape has the kinds, and says of which each layer is. steps.c makes of
+ * them what is computed; nothing else knows the order in which that happens. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WICK_KINDS_MAX 8
+
+enum wick_norm { WICK_NORM_LAYER, WICK_NORM_RMS, WICK_NORM_COUNT };
+
+/* Where a layer normalises: what goes into attention and FFN; the residual after each; or what goes in and what comes
+ * out of each. */
+enum wick_norm_at { WICK_NORM_BEFORE, WICK_NORM_AFTER, WICK_NORM_BOTH, WICK_NORM_AT_COUNT };
+
+enum wick_act {
+	WICK_ACT_RELU,
+	WICK_ACT_GELU,      /* x Phi(x), by the error function */
+	WICK_ACT_GELU_TANH, /* its approximation by tanh */
+	WICK_ACT_SILU,      /* x / (1 + e^-x) */
+	WICK_ACT_COUNT,
+};
+
+/* Which numbers of a head rotary embedding turns together. */
+enum wick_rope {
+	WICK_ROPE_NONE,
+	WICK_ROPE_HALVES,     /* i and i + rope_dim / 2 */
+	WICK_ROPE_NEIGHBOURS, /* 2 i and 2 i + 1 */
+	WICK_ROPE_COUNT,
+};
+
+struct wick_attn_facts {
+	uint32_t heads, kv_heads; /* of queries; of keys and values, each shared by heads / kv_heads of the former */
+	uint32_t k_dim, v_dim;    /* numbers of a head */
+	enum wick_rope rope;
+	uint32_t rope_dim;        /* of a head's first numbers, so many are turned; even */
+	float rope_base;
+	float scale;              /* of q . k */
+	uint32_t window;          /* positions that are looked at, the own one included; 0: all */
+	bool head_norm;           /* queries and keys are normalised, head by head, before they are turned */
+};
+
+struct wick_ffn_facts {
+	enum wick_act act;
+	bool gated; /* h = act(gate x) * (up x), else h = act(up x) */
+	uint32_t n_ff;
+};
+
+struct wick_layer_facts {
+	enum wick_norm_at norm_at;
+	bool parallel; /* attention and FFN are given the same input, and both are added to the residual */
+	struct wick_attn_facts attn;
+	struct wick_ffn_facts ffn;
+};
+
+extern const char *const wick_act_names[WICK_ACT_COUNT]; /* as wick.activation has them: "relu", "gelu", ... */
+extern const char *const wick_norm_names[WICK_NORM_COUNT];
+
+static inline uint32_t wick_q_width(const struct wick_attn_facts *attn)
+{
+	return attn->heads * attn->k_dim;
+}
+
+static inline uint32_t wick_heads_width(const struct wick_attn_facts *attn)
+{
+	return attn->heads * attn->v_dim;
+}
