@@ -16,6 +16,7 @@ libnuma-dev     pkg-config --exists numa
 libcmocka-dev   pkg-config --exists cmocka
 libjansson-dev  pkg-config --exists jansson
 libpcre2-dev    pkg-config --exists libpcre2-8
+libutf8proc-dev pkg-config --exists libutf8proc
 libzip-dev      pkg-config --exists libzip
 '
 # Of tests that skip without.

@@ -4,10 +4,12 @@
 
 /* Where a long text can be cut so that the tokens of its parts, one behind the other, are the tokens of the whole.
  *
- * Byte-level BPE never merges across what its pre-tokeniser separates, and that always separates a character which is no
- * white space from white space behind it: whatever comes before, no expression goes from the one on to the other. White
- * space is Unicode's, as there. Bytes that are no UTF-8 are pieces of their own, so a cut behind them is right, too.
- */
+ * BPE never merges across what its pre-tokeniser separates, and that always separates a character which is no white
+ * space from white space behind it that ends no line: whatever comes before, no expression goes from the one on to the
+ * other. Some take line ends to the punctuation before them, and slashes to both. White space is Unicode's, as there. Bytes that are no
+ * UTF-8 are pieces of their own, so a cut behind them is right, too. DeepSeek's first two (-llm, -coder) are the
+ * exception: white space behind a symbol, an emoji say, may stay with it. SentencePiece's words are apart in the same places,
+ * where its vocabulary has no token with a space inside. */
 
 #include "utf8.h"
 
@@ -44,12 +46,26 @@ static inline bool wick_space_ends(const char *text, size_t at)
 	return false;
 }
 
+/* In front of white space that ends no line, behind what is none. */
+static inline bool wick_text_cuts_before(const char *text, size_t at, size_t bytes)
+{
+	return wick_space_bytes(text + at, bytes - at) && text[at] != '\n' && text[at] != '\r' &&
+		!wick_space_ends(text, at);
+}
+
+/* Behind a single line feed, in front of what no expression takes with it. */
+static inline bool wick_text_cuts_behind(const char *text, size_t at, size_t bytes)
+{
+	return at >= 2 && text[at - 1] == '\n' && !wick_space_ends(text, at - 1) && text[at] != '/' &&
+		!wick_space_bytes(text + at, bytes - at) && wick_utf8_length(text + at, bytes - at) != 0;
+}
+
 /* The last place from `from` on where the text can be cut; 0: there is none. */
 static inline size_t wick_text_cut(const char *text, size_t from, size_t bytes)
 {
-	for (size_t end = bytes; end > (from ? from : 1); end--)
-		if (wick_space_bytes(text + end - 1, bytes - end + 1) && !wick_space_ends(text, end - 1))
-			return end - 1;
+	for (size_t at = bytes; at-- > (from ? from : 1);)
+		if (wick_text_cuts_before(text, at, bytes) || wick_text_cuts_behind(text, at, bytes))
+			return at;
 	return 0;
 }
 

@@ -61,6 +61,17 @@ static inline int wick_utf8_length(const char *bytes, size_t count)
 	return wick_utf8_is_possible(code, lead->least, 0) ? lead->length : -1;
 }
 
+/* Bytes of the well-formed characters before the first byte that belongs to none. */
+static inline size_t wick_utf8_span(const char *bytes, size_t count)
+{
+	size_t at = 0;
+	int length;
+
+	while (at < count && (length = (uint8_t)bytes[at] < 0x80 ? 1 : wick_utf8_length(bytes + at, count - at)) > 0)
+		at += (size_t)length;
+	return at;
+}
+
 #define WICK_UTF8_REPAIRED_MAX(count) (3 * (count))
 
 /* Copies text, with U+FFFD for every byte that belongs to no character. Returns the bytes of `into` that it took, at

@@ -31,6 +31,7 @@
  */
 
 #include "diag.h"
+#include "mark.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -170,12 +171,23 @@ WICK_API void wick_close(struct wick *wick); /* NULL is fine */
 WICK_API const struct wick_plan *wick_plan_of(const struct wick *wick);
 WICK_API const struct wick_report *wick_report_of(const struct wick *wick);
 
-/* Text <-> ids. wick_tokenize writes at most `capacity` ids and returns how many the text has, or a negative errno;
- * with_bos puts the model's own beginning-of-text in front. wick_token_text's bytes belong to the engine; a token may
- * end inside a UTF-8 character. wick_eos: -1 when the model has none. wick_stops: whether a text ends with this token,
- * of which a model may have several. */
-WICK_API int64_t wick_tokenize(const struct wick *wick, const char *text, size_t text_bytes, bool with_bos,
+/* Text <-> ids. wick_tokenize writes at most `capacity` ids and returns how many the text has, or a negative errno.
+ * Special tokens that are spelled in a text, <|im_end|>, are text like any other, unless a flag says otherwise. With
+ * marks they are special where the bytes are a chat template's own, and text where they are the caller's.
+ * wick_token_text's bytes belong to the engine; a token may end inside a UTF-8 character, and special ones are shown as
+ * nothing. wick_token_piece has them as they are spelled. wick_eos: -1 when the model has none.
+ * wick_stops: whether a text ends with this token, of which a model may have several. */
+enum wick_tokenize {
+	WICK_TOKENIZE_BOS = 1,     /* the model's own beginning of text goes in front, if it has one */
+	WICK_TOKENIZE_SPECIAL = 2, /* special tokens in the text are special */
+	WICK_TOKENIZE_GOES_ON = 4, /* the text goes on from one before: no space is put in front of its first word */
+};
+
+WICK_API int64_t wick_tokenize(const struct wick *wick, const char *text, size_t text_bytes, unsigned flags,
 	uint32_t *ids, size_t capacity);
+WICK_API int64_t wick_tokenize_marked(const struct wick *wick, const char *text, size_t text_bytes,
+	const struct wick_mark *marks, size_t mark_count, unsigned flags, uint32_t *ids, size_t capacity);
+WICK_API const char *wick_token_piece(const struct wick *wick, uint32_t id, size_t *bytes);
 WICK_API const char *wick_token_text(const struct wick *wick, uint32_t id, size_t *bytes);
 WICK_API int64_t wick_eos(const struct wick *wick);
 WICK_API bool wick_stops(const struct wick *wick, uint32_t id);

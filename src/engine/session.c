@@ -15,6 +15,7 @@
 #include "tokenizer.h"
 #include "watch.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 
@@ -171,10 +172,24 @@ uint32_t wick_sample(struct wick *wick, const struct wick_sampling *sampling)
 	return wick_sampler_pick(&wick->sampler, wick->logits, sampling->temp, sampling->top_p);
 }
 
-int64_t wick_tokenize(const struct wick *wick, const char *text, size_t text_bytes, bool with_bos, uint32_t *ids,
+static_assert((int)WICK_TOKENIZE_BOS == WICK_ENCODE_BOS && (int)WICK_TOKENIZE_SPECIAL == WICK_ENCODE_SPECIAL &&
+		(int)WICK_TOKENIZE_GOES_ON == WICK_ENCODE_GOES_ON, "the public flags are the tokenizer's");
+
+int64_t wick_tokenize(const struct wick *wick, const char *text, size_t text_bytes, unsigned flags, uint32_t *ids,
 	size_t capacity)
 {
-	return wick_tokenizer_encode(wick->tokenizer, text, text_bytes, with_bos, ids, capacity);
+	return wick_tokenizer_encode(wick->tokenizer, text, text_bytes, flags, ids, capacity);
+}
+
+int64_t wick_tokenize_marked(const struct wick *wick, const char *text, size_t text_bytes, const struct wick_mark *marks,
+	size_t mark_count, unsigned flags, uint32_t *ids, size_t capacity)
+{
+	return wick_tokenizer_encode_marked(wick->tokenizer, text, text_bytes, marks, mark_count, flags, ids, capacity);
+}
+
+const char *wick_token_piece(const struct wick *wick, uint32_t id, size_t *bytes)
+{
+	return wick_tokenizer_piece(wick->tokenizer, id, bytes);
 }
 
 const char *wick_token_text(const struct wick *wick, uint32_t id, size_t *bytes)

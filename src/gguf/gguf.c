@@ -219,25 +219,32 @@ int wick_gguf_u64(const struct wick_gguf *gguf, const char *key, uint64_t *value
 	return 0;
 }
 
+static bool is_fraction(enum wick_gguf_type type)
+{
+	return type == WICK_GGUF_F32 || type == WICK_GGUF_F64;
+}
+
+static double fraction_at(const uint8_t *at, enum wick_gguf_type type)
+{
+	uint64_t bits = wick_gguf_little(at, wick_gguf_value_bytes(type));
+	uint32_t narrow_bits = (uint32_t)bits;
+	double wide;
+	float narrow;
+
+	memcpy(&narrow, &narrow_bits, sizeof(narrow));
+	memcpy(&wide, &bits, sizeof(wide));
+	return type == WICK_GGUF_F32 ? (double)narrow : wide;
+}
+
 int wick_gguf_f64(const struct wick_gguf *gguf, const char *key, double *value, struct wick_diag *diag)
 {
 	const struct wick_gguf_pair *pair = wick_gguf_find_pair(gguf, key);
-	uint64_t bits;
-	float narrow;
 
 	if (!pair)
 		return -ENOENT;
-	if (pair->type != WICK_GGUF_F32 && pair->type != WICK_GGUF_F64)
+	if (!is_fraction(pair->type))
 		return wrong_kind(gguf, key, "a number with a fraction", diag);
-	bits = wick_gguf_little(pair->value, wick_gguf_value_bytes(pair->type));
-	if (pair->type == WICK_GGUF_F64) {
-		memcpy(value, &bits, sizeof(*value));
-	} else {
-		uint32_t narrow_bits = bits;
-
-		memcpy(&narrow, &narrow_bits, sizeof(narrow));
-		*value = narrow;
-	}
+	*value = fraction_at(pair->value, pair->type);
 	return 0;
 }
 
@@ -313,4 +320,13 @@ int64_t wick_gguf_array_int(const struct wick_gguf *gguf, const char *key, uint6
 	if (!is_integer(pair->element) && pair->element != WICK_GGUF_BOOL)
 		return 0;
 	return (int64_t)integer_at(pair->value + i * wick_gguf_value_bytes(pair->element), pair->element);
+}
+
+double wick_gguf_array_f64(const struct wick_gguf *gguf, const char *key, uint64_t i)
+{
+	const struct wick_gguf_pair *pair = wick_gguf_find_pair(gguf, key);
+
+	if (!pair || pair->type != WICK_GGUF_ARRAY || i >= pair->count || !is_fraction(pair->element))
+		return 0;
+	return fraction_at(pair->value + i * wick_gguf_value_bytes(pair->element), pair->element);
 }

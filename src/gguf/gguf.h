@@ -66,8 +66,9 @@ int wick_gguf_string(const struct wick_gguf *gguf, const char *key, struct wick_
 int wick_gguf_array(const struct wick_gguf *gguf, const char *key, enum wick_gguf_type *type, uint64_t *count,
 	struct wick_diag *diag);
 
-/* Elements of an array of strings (in order: O(1); not from two threads at once) or of integers and bools. Nothing, or
- * 0, where there is no such array or element. */
+/* Elements of an array of strings (in order: O(1); not from two threads at once), of integers and bools, or of numbers
+ * with a fraction. Nothing, or 0, where there is no such array or element. */
 struct wick_gguf_string wick_gguf_array_string(const struct wick_gguf *gguf, const char *key, uint64_t i);
 int64_t wick_gguf_array_int(const struct wick_gguf *gguf, const char *key, uint64_t i);
+double wick_gguf_array_f64(const struct wick_gguf *gguf, const char *key, uint64_t i);
 

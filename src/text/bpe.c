@@ -3,10 +3,10 @@
 
 /* Byte pair encoding in O(n log n), so that a megabyte without a space is as harmless as any other.
  *
- * The piece is a linked list of symbols. Each knows the rank of the pair it forms with its right neighbour, and a queue
- * orders (rank, position) of such pairs. A merge keeps the left symbol, drops the right one and changes the pairs on
- * both sides; their old entries stay in the queue and are stale, which shows when they come out: the symbol's rank is
- * no longer theirs.
+ * The piece is a linked list of symbols, each at the place of its first byte. Each knows the rank of the pair it forms
+ * with its right neighbour, and a queue orders (rank, position) of such pairs. A merge keeps the left symbol, drops the
+ * right one and changes the pairs on both sides; their old entries stay in the queue and are stale, which shows when
+ * they come out: the symbol's rank is no longer theirs.
  *
  *     l o w e r      (e r) first:   l o w er      then (l o), (lo w):   low er      no pair left
  */
@@ -15,14 +15,27 @@
 
 #include "bits.h"
 #include "hash.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+#define NONE WICK_TOKEN_NONE
+
 struct wick_bpe_symbol {
-	uint32_t token;
-	uint32_t before, after; /* positions of the neighbours, WICK_BPE_NONE at the ends */
-	uint32_t rank;          /* of the pair with the one after, WICK_BPE_NONE: no pair, or merged away */
+	uint32_t token;         /* NONE: a character without one */
+	uint32_t before, after; /* positions of the neighbours, NONE at the ends */
+	uint32_t rank;          /* of the pair with the one after, NONE: no pair, or merged away */
+};
+
+/* One piece being encoded. */
+struct work {
+	const struct wick_bpe *bpe;
+	const char *piece;
+	uint32_t bytes;
+	struct wick_bpe_symbol *symbols;
+	uint64_t *queue;
+	size_t queued;
 };
 
 /* The slot where a pair is, or the empty one where it would be. */
@@ -30,48 +43,92 @@ static struct wick_bpe_pair *find_slot(const struct wick_bpe *bpe, uint32_t left
 {
 	uint64_t slot = (wick_hash_number(bpe->seed, (uint64_t)left << 32 | right) >> 32) * bpe->slots >> 32;
 
-	while (bpe->pairs[slot].rank != WICK_BPE_NONE &&
-		(bpe->pairs[slot].left != left || bpe->pairs[slot].right != right))
+	while (bpe->pairs[slot].rank != NONE && (bpe->pairs[slot].left != left || bpe->pairs[slot].right != right))
 		slot = slot + 1 < bpe->slots ? slot + 1 : 0;
 	return &bpe->pairs[slot];
 }
 
-void wick_bpe_init(struct wick_bpe *bpe)
+int wick_bpe_init_merges(struct wick_bpe *bpe, const struct wick_tokens *tokens, uint32_t pairs)
 {
-	bpe->seed = wick_hash_seed();
-	for (size_t i = 0; i < WICK_COUNT_OF(bpe->of_byte); i++)
-		bpe->of_byte[i] = WICK_BPE_NONE;
-	for (uint64_t i = 0; i < bpe->slots; i++)
-		bpe->pairs[i].rank = WICK_BPE_NONE;
+	*bpe = (struct wick_bpe){ .tokens = tokens, .slots = pairs + pairs / 2ull + 1, .seed = wick_hash_seed(),
+		.unknown = -1 };
+	bpe->pairs = malloc(bpe->slots * sizeof(*bpe->pairs));
+	for (uint64_t i = 0; bpe->pairs && i < bpe->slots; i++)
+		bpe->pairs[i].rank = NONE;
+	return bpe->pairs ? 0 : -ENOMEM;
 }
 
 bool wick_bpe_add(struct wick_bpe *bpe, struct wick_bpe_pair pair)
 {
 	struct wick_bpe_pair *slot = find_slot(bpe, pair.left, pair.right);
 
-	if (slot->rank != WICK_BPE_NONE)
+	if (slot->rank != NONE)
 		return false;
 	*slot = pair;
 	return true;
 }
 
-/* The queue is a binary heap, smallest first. An entry is rank << 32 | position. */
-static void push(uint64_t *queue, size_t *count, uint64_t entry)
-{
-	size_t at = (*count)++;
+struct scored {
+	double score;
+	uint32_t id;
+};
 
-	for (; at && queue[(at - 1) / 2] > entry; at = (at - 1) / 2)
-		queue[at] = queue[(at - 1) / 2];
-	queue[at] = entry;
+static int compare(const void *a, const void *b)
+{
+	const struct scored *one = a, *other = b;
+
+	return (one->score < other->score) - (one->score > other->score);
 }
 
-static uint64_t pop(uint64_t *queue, size_t *count)
+int wick_bpe_init_scores(struct wick_bpe *bpe, const struct wick_tokens *tokens,
+	double (*score)(const void *from, uint32_t i), const void *from)
 {
-	uint64_t first = queue[0], entry = queue[--*count];
+	struct scored *sorted = malloc(((size_t)tokens->count + 1) * sizeof(*sorted));
+
+	*bpe = (struct wick_bpe){ .tokens = tokens, .characters = true, .unknown = -1 };
+	bpe->ranks = malloc(((size_t)tokens->count + 1) * sizeof(*bpe->ranks));
+	for (uint32_t i = 0; sorted && i < tokens->count; i++)
+		sorted[i] = (struct scored){ score(from, i), i };
+	if (sorted && bpe->ranks)
+		qsort(sorted, tokens->count, sizeof(*sorted), compare);
+	for (uint32_t i = 0, rank = 0; sorted && bpe->ranks && i < tokens->count; i++) {
+		rank += i && sorted[i].score < sorted[i - 1].score;
+		bpe->ranks[sorted[i].id] = rank;
+	}
+	free(sorted);
+	return sorted && bpe->ranks ? 0 : -ENOMEM;
+}
+
+void wick_bpe_free(struct wick_bpe *bpe)
+{
+	free(bpe->pairs);
+	free(bpe->ranks);
+	bpe->pairs = NULL;
+	bpe->ranks = NULL;
+}
+
+uint64_t wick_bpe_bytes(const struct wick_bpe *bpe)
+{
+	return bpe->slots * sizeof(*bpe->pairs) + (bpe->ranks ? bpe->tokens->count * sizeof(*bpe->ranks) : 0);
+}
+
+/* The queue is a binary heap, smallest first. An entry is rank << 32 | position. */
+static void push(struct work *work, uint64_t entry)
+{
+	size_t at = work->queued++;
+
+	for (; at && work->queue[(at - 1) / 2] > entry; at = (at - 1) / 2)
+		work->queue[at] = work->queue[(at - 1) / 2];
+	work->queue[at] = entry;
+}
+
+static uint64_t pop(struct work *work)
+{
+	uint64_t *queue = work->queue, first = queue[0], entry = queue[--work->queued];
 	size_t at = 0;
 
-	for (size_t child; (child = 2 * at + 1) < *count; at = child) {
-		if (child + 1 < *count && queue[child + 1] < queue[child])
+	for (size_t child; (child = 2 * at + 1) < work->queued; at = child) {
+		if (child + 1 < work->queued && queue[child + 1] < queue[child])
 			child++;
 		if (queue[child] >= entry)
 			break;
@@ -81,31 +138,56 @@ static uint64_t pop(uint64_t *queue, size_t *count)
 	return first;
 }
 
-/* Looks up the pair that a symbol forms now, and queues it. */
-static void rank_pair(const struct wick_bpe *bpe, const struct wick_bpe_scratch *scratch, uint32_t at, size_t *queued)
+/* Where the symbol behind this one ends. */
+static uint32_t end_of(const struct work *work, uint32_t at)
 {
-	struct wick_bpe_symbol *symbol = &scratch->symbols[at];
-
-	symbol->rank = WICK_BPE_NONE;
-	if (symbol->after == WICK_BPE_NONE)
-		return;
-	symbol->rank = find_slot(bpe, symbol->token, scratch->symbols[symbol->after].token)->rank;
-	if (symbol->rank != WICK_BPE_NONE)
-		push(scratch->queue, queued, (uint64_t)symbol->rank << 32 | at);
+	return work->symbols[at].after == NONE ? work->bytes : work->symbols[at].after;
 }
 
-static void merge(const struct wick_bpe *bpe, const struct wick_bpe_scratch *scratch, uint32_t at, size_t *queued)
+/* The token that a symbol and the one after it make, and its rank; NONE: they make none. */
+static uint32_t make_pair(const struct work *work, uint32_t at, uint32_t *rank)
 {
-	struct wick_bpe_symbol *left = &scratch->symbols[at], *right = &scratch->symbols[left->after];
+	const struct wick_bpe *bpe = work->bpe;
+	const struct wick_bpe_symbol *left = &work->symbols[at];
+	uint32_t made = NONE;
 
-	left->token = find_slot(bpe, left->token, right->token)->made;
+	*rank = NONE;
+	if (bpe->pairs) {
+		const struct wick_bpe_pair *pair = find_slot(bpe, left->token, work->symbols[left->after].token);
+
+		*rank = pair->rank;
+		return *rank == NONE ? NONE : pair->made;
+	}
+	made = wick_tokens_find(bpe->tokens, work->piece + at, end_of(work, left->after) - at);
+	*rank = made == NONE ? NONE : bpe->ranks[made];
+	return made;
+}
+
+/* Looks up the pair that a symbol forms now, and queues it. */
+static void rank_pair(struct work *work, uint32_t at)
+{
+	struct wick_bpe_symbol *symbol = &work->symbols[at];
+
+	symbol->rank = NONE;
+	if (symbol->after == NONE)
+		return;
+	make_pair(work, at, &symbol->rank);
+	if (symbol->rank != NONE)
+		push(work, (uint64_t)symbol->rank << 32 | at);
+}
+
+static void merge(struct work *work, uint32_t at)
+{
+	struct wick_bpe_symbol *left = &work->symbols[at], *right = &work->symbols[left->after];
+
+	left->token = make_pair(work, at, &left->rank);
 	left->after = right->after;
-	right->rank = WICK_BPE_NONE;
-	if (left->after != WICK_BPE_NONE)
-		scratch->symbols[left->after].before = at;
-	rank_pair(bpe, scratch, at, queued);
-	if (left->before != WICK_BPE_NONE)
-		rank_pair(bpe, scratch, left->before, queued);
+	right->rank = NONE;
+	if (left->after != NONE)
+		work->symbols[left->after].before = at;
+	rank_pair(work, at);
+	if (left->before != NONE)
+		rank_pair(work, left->before);
 }
 
 /* Each merge takes an entry from the queue and adds at most two, so that 2n entries are enough. */
@@ -129,47 +211,86 @@ void wick_bpe_scratch_free(struct wick_bpe_scratch *scratch)
 	*scratch = (struct wick_bpe_scratch){ 0 };
 }
 
-/* One symbol a byte. */
-static int split(const struct wick_bpe *bpe, struct wick_bpe_symbol *symbols, const char *piece, uint32_t bytes)
+/* Bytes of the symbol that begins here. A byte that is no UTF-8 is a character of its own. */
+static uint32_t symbol_bytes(const struct work *work, uint32_t at)
 {
-	for (uint32_t i = 0; i < bytes; i++) {
-		symbols[i] = (struct wick_bpe_symbol){ .token = bpe->of_byte[(uint8_t)piece[i]],
-			.before = i ? i - 1 : WICK_BPE_NONE, .after = i + 1 < bytes ? i + 1 : WICK_BPE_NONE };
-		if (symbols[i].token == WICK_BPE_NONE)
-			return -EINVAL;
+	int length = work->bpe->characters ? wick_utf8_length(work->piece + at, work->bytes - at) : 1;
+
+	return length > 0 ? (uint32_t)length : 1;
+}
+
+/* One symbol a byte or a character. */
+static void split(struct work *work)
+{
+	uint32_t before = NONE;
+
+	for (uint32_t at = 0, bytes; at < work->bytes; before = at, at += bytes) {
+		bytes = symbol_bytes(work, at);
+		work->symbols[at] = (struct wick_bpe_symbol){ .before = before,
+			.after = at + bytes < work->bytes ? at + bytes : NONE,
+			.token = work->bpe->characters ?
+				wick_tokens_find(work->bpe->tokens, work->piece + at, bytes) :
+				work->bpe->tokens->of_byte[(uint8_t)work->piece[at]] };
 	}
+}
+
+static bool has_bytes(const struct work *work, uint32_t at)
+{
+	for (uint32_t i = at; i < end_of(work, at); i++)
+		if (work->bpe->tokens->of_byte[(uint8_t)work->piece[i]] == NONE)
+			return false;
+	return true;
+}
+
+/* A character without a token is its bytes, else the unknown token, which stands for neighbours of the kind, too. */
+static int append_bytes(const struct work *work, uint32_t at, bool *unknown, struct wick_ids *out)
+{
+	bool bytes = has_bytes(work, at);
+
+	for (uint32_t i = at; bytes && i < end_of(work, at); i++)
+		wick_ids_put(out, work->bpe->tokens->of_byte[(uint8_t)work->piece[i]]);
+	if (!bytes && work->bpe->unknown < 0)
+		return -EINVAL;
+	if (!bytes && !*unknown)
+		wick_ids_put(out, (uint32_t)work->bpe->unknown);
+	*unknown = !bytes;
 	return 0;
 }
 
-static void append(const struct wick_bpe_symbol *symbols, struct wick_bpe_ids *out)
+static int append(const struct work *work, struct wick_ids *out)
 {
-	for (uint32_t at = 0; at != WICK_BPE_NONE; at = symbols[at].after) {
-		if (out->count < out->capacity)
-			out->ids[out->count] = symbols[at].token;
-		out->count++;
+	bool unknown = false;
+	int result = 0;
+
+	for (uint32_t at = 0; at != NONE && !result; at = work->symbols[at].after) {
+		if (work->symbols[at].token == NONE) {
+			result = append_bytes(work, at, &unknown, out);
+		} else {
+			wick_ids_put(out, work->symbols[at].token);
+			unknown = false;
+		}
 	}
+	return result;
 }
 
 int wick_bpe_encode(const struct wick_bpe *bpe, struct wick_bpe_scratch *scratch, const char *piece, size_t bytes,
-	struct wick_bpe_ids *out)
+	struct wick_ids *out)
 {
-	size_t queued = 0;
+	struct work work = { .bpe = bpe, .piece = piece, .bytes = (uint32_t)bytes };
 	int result = bytes > INT32_MAX ? -EFBIG : grow(scratch, bytes);
 
-	if (!bytes)
-		return 0;
-	if (!result)
-		result = split(bpe, scratch->symbols, piece, (uint32_t)bytes);
-	if (result)
+	if (!bytes || result)
 		return result;
-	for (uint32_t i = 0; i < bytes; i++)
-		rank_pair(bpe, scratch, i, &queued);
-	while (queued) {
-		uint64_t entry = pop(scratch->queue, &queued);
+	work.symbols = scratch->symbols;
+	work.queue = scratch->queue;
+	split(&work);
+	for (uint32_t at = 0; at != NONE; at = work.symbols[at].after)
+		rank_pair(&work, at);
+	while (work.queued) {
+		uint64_t entry = pop(&work);
 
-		if (scratch->symbols[(uint32_t)entry].rank == entry >> 32)
-			merge(bpe, scratch, (uint32_t)entry, &queued);
+		if (work.symbols[(uint32_t)entry].rank == entry >> 32)
+			merge(&work, (uint32_t)entry);
 	}
-	append(scratch->symbols, out);
-	return 0;
+	return append(&work, out);
 }

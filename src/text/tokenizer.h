@@ -2,10 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Text <-> ids. Built from the standard tokenizer keys of a GGUF file (tokenizer.ggml.*), which wick pack fills from
- * vocab.json + merges.txt or tokenizer.json. Byte-level BPE (GPT-2). */
+/* Text <-> ids. Built from the standard tokenizer keys of a GGUF file (tokenizer.ggml.*): BPE of bytes (model "gpt2") or
+ * of characters (models "llama" and "gemma4"). */
 
 #include "diag.h"
+#include "mark.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,17 +26,32 @@ int wick_tokenizer_create(
 void wick_tokenizer_destroy(struct wick_tokenizer *tokenizer);
 uint64_t wick_tokenizer_bytes(const struct wick_tokenizer *tokenizer); /* memory it holds, for the plan */
 
-/* Writes at most `capacity` ids and returns how many the text has (call with capacity 0 to count), or a negative errno:
- * -EINVAL for text that is not UTF-8 and cannot be represented. with_bos prepends bos as the model's own tokenizer
- * would (tokenizer.ggml.add_bos_token). Added tokens (WICK_TOKEN_USER) are found in the text; special ones written in it
- * are ordinary text. With tokenizer.ggml.add_space_prefix a text, and what follows an added token in it, begins with a
- * space. */
-int64_t wick_tokenizer_encode(const struct wick_tokenizer *tokenizer, const char *text, size_t text_bytes,
-	bool with_bos, uint32_t *ids, size_t capacity);
+enum wick_encode { /* flags */
+	WICK_ENCODE_BOS = 1,     /* bos before the text and eos behind it, where the model's own tokenizer puts them */
+	WICK_ENCODE_SPECIAL = 2, /* control tokens written in the text are those tokens, not text */
+	WICK_ENCODE_GOES_ON = 4, /* the text goes on from one before: no space is put in front of its first word */
+};
 
-/* The bytes of one token, owned by the tokenizer; *bytes is 0 for special tokens. One token may end inside a UTF-8
- * character: whoever prints joins them. NULL when id is outside the vocabulary. */
+/* No text of so many bytes has more tokens: normal form C can make three bytes of one, and a space may go in front. */
+#define WICK_TOKENS_MAX(bytes) (3 * (size_t)(bytes) + 3)
+
+/* Writes at most `capacity` ids and returns how many the text has (call with capacity 0 to count), or a negative errno:
+ * -EINVAL for text that cannot be represented, -E2BIG where an expression of the file's own takes too long. Tokens of
+ * type USER are cut out of every text; of control tokens see the flags. */
+int64_t wick_tokenizer_encode(const struct wick_tokenizer *tokenizer, const char *text, size_t bytes, unsigned flags,
+	uint32_t *ids, size_t capacity);
+
+/* The same, with control tokens where the bytes are a chat template's own. The marks together are the text; what a
+ * caller wrote is text, whatever it spells, and is merged with the template's around it as one text. */
+int64_t wick_tokenizer_encode_marked(const struct wick_tokenizer *tokenizer, const char *text, size_t bytes,
+	const struct wick_mark *marks, size_t mark_count, unsigned flags, uint32_t *ids, size_t capacity);
+
+/* The bytes of one token, owned by the tokenizer; *bytes is 0 for control tokens and unused ones. One token may end
+ * inside a UTF-8 character: whoever prints joins them. NULL when id is outside the vocabulary. */
 const char *wick_tokenizer_text(const struct wick_tokenizer *tokenizer, uint32_t id, size_t *bytes);
+
+/* The same, control tokens and unused ones as they are spelled. */
+const char *wick_tokenizer_piece(const struct wick_tokenizer *tokenizer, uint32_t id, size_t *bytes);
 
 uint32_t wick_tokenizer_vocab(const struct wick_tokenizer *tokenizer);
 int64_t wick_tokenizer_bos(const struct wick_tokenizer *tokenizer); /* -1: none */

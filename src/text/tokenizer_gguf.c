@@ -4,6 +4,7 @@
 /* The tokenizer of a GGUF file: its tokenizer.ggml.* keys as a vocabulary. */
 
 #include "bits.h"
+#include "pre.h"
 #include "tokenizer.h"
 #include "vocabulary.h"
 
@@ -25,6 +26,11 @@ static struct wick_gguf_string merge(const void *from, uint32_t i)
 static int64_t type(const void *from, uint32_t i)
 {
 	return wick_gguf_array_int(from, KEY("token_type"), i);
+}
+
+static double score(const void *from, uint32_t i)
+{
+	return wick_gguf_array_f64(from, KEY("scores"), i);
 }
 
 /* A file without token types has none but normal tokens. */
@@ -51,6 +57,20 @@ static int64_t stop_of_key(const void *from, uint32_t i)
 	return wick_gguf_u64(from, stop_keys[i], &id, NULL) ? -1 : (int64_t)WICK_MIN(id, (uint64_t)INT64_MAX);
 }
 
+/* What tokenizer.ggml.model says, and what holds where the file has no key for it. */
+static const struct kind {
+	const char *name;
+	enum wick_tokenizer_model model;
+	bool scores; /* decide what is merged, not a list of merges */
+	bool add_bos;
+	enum wick_space_prefix space_prefix;
+	int64_t bos, eos, unk;
+} kinds[] = {
+	{ "gpt2", WICK_MODEL_BYTES, false, false, WICK_SPACE_NEVER, -1, -1, -1 },
+	{ "llama", WICK_MODEL_PIECES, true, true, WICK_SPACE_PARTS, 1, 2, 0 },
+	{ "gemma4", WICK_MODEL_PIECES, false, true, WICK_SPACE_NEVER, -1, -1, -1 },
+};
+
 static int missing(const struct wick_vocabulary *vocabulary, const char *key, int result, struct wick_diag *diag)
 {
 	return result == -ENOENT ? wick_diag_say(diag, -EINVAL, "%s: has no %s", vocabulary->whose, key) : result;
@@ -72,20 +92,43 @@ static int read_count(const struct wick_gguf *gguf, const struct wick_vocabulary
 	return 0;
 }
 
-static int read_types(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, struct wick_diag *diag)
+/* An array with a number for each token. -ENOENT: there is none. */
+static int check_numbers(const struct wick_gguf *gguf, const struct wick_vocabulary *vocabulary, const char *key,
+	bool fractions, struct wick_diag *diag)
 {
 	enum wick_gguf_type element;
 	uint64_t elements;
-	int result = wick_gguf_array(gguf, KEY("token_type"), &element, &elements, diag);
+	int result = wick_gguf_array(gguf, key, &element, &elements, diag);
 
-	if (result == -ENOENT) {
+	if (result)
+		return result;
+	if (elements != vocabulary->count)
+		return wick_diag_say(diag, -EINVAL, "%s: %u tokens but %llu values in %s", vocabulary->whose,
+			vocabulary->count, (unsigned long long)elements, key);
+	if (element == WICK_GGUF_STRING || element == WICK_GGUF_ARRAY || element == WICK_GGUF_BOOL ||
+		(element == WICK_GGUF_F32 || element == WICK_GGUF_F64) != fractions)
+		return wick_diag_say(diag, -EINVAL, "%s: %s is not an array of %s", vocabulary->whose, key,
+			fractions ? "numbers with a fraction" : "integers");
+	return 0;
+}
+
+static int read_types(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, struct wick_diag *diag)
+{
+	int result = check_numbers(gguf, vocabulary, KEY("token_type"), false, diag);
+
+	if (result == -ENOENT)
 		vocabulary->type = type_normal;
-		return 0;
-	}
-	if (!result && elements != vocabulary->count)
-		return wick_diag_say(diag, -EINVAL, "%s: %u tokens but %llu token types", vocabulary->whose,
-			vocabulary->count, (unsigned long long)elements);
-	return result;
+	return result == -ENOENT ? 0 : result;
+}
+
+/* Merges, or what is in their place. */
+static int read_order(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, const struct kind *kind,
+	struct wick_diag *diag)
+{
+	if (!kind->scores)
+		return read_count(gguf, vocabulary, KEY("merges"), &vocabulary->merge_count, diag);
+	vocabulary->score = score;
+	return missing(vocabulary, KEY("scores"), check_numbers(gguf, vocabulary, KEY("scores"), true, diag), diag);
 }
 
 static int read_id(const struct wick_gguf *gguf, const char *key, int64_t *id, struct wick_diag *diag)
@@ -98,30 +141,81 @@ static int read_id(const struct wick_gguf *gguf, const char *key, int64_t *id, s
 	return result == -ENOENT ? 0 : result;
 }
 
-static int read_model(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, struct wick_diag *diag)
+static int read_flag(const struct wick_gguf *gguf, const char *key, bool *value, struct wick_diag *diag)
+{
+	int result = wick_gguf_bool(gguf, key, value, diag);
+
+	return result == -ENOENT ? 0 : result;
+}
+
+static int read_model(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, const struct kind **kind,
+	struct wick_diag *diag)
 {
 	struct wick_gguf_string model;
 	int result = wick_gguf_string(gguf, KEY("model"), &model, diag);
 
 	if (result)
 		return missing(vocabulary, KEY("model"), result, diag);
-	if (model.length != 4 || memcmp(model.bytes, "gpt2", 4))
-		return wick_diag_say(diag, -EINVAL, "%s: tokenizer.ggml.model \"%.*s\" is not supported, only \"gpt2\"",
-			vocabulary->whose, (int)WICK_MIN(model.length, 100), model.bytes);
-	return missing(vocabulary, KEY("pre"), wick_gguf_string(gguf, KEY("pre"), &vocabulary->pre, diag), diag);
+	for (size_t i = 0; i < WICK_COUNT_OF(kinds); i++)
+		if (strlen(kinds[i].name) == model.length && !memcmp(kinds[i].name, model.bytes, model.length)) {
+			*kind = &kinds[i];
+			return 0;
+		}
+	return wick_diag_say(diag, -EINVAL, "%s: tokenizer.ggml.model \"%.*s\" is not supported", vocabulary->whose,
+		(int)WICK_MIN(model.length, 100), model.bytes);
+}
+
+/* What the kind says, and the pre-tokeniser. */
+static int read_usual(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, const struct kind *kind,
+	struct wick_diag *diag)
+{
+	const struct wick_pre *pre;
+	int result;
+
+	vocabulary->model = kind->model;
+	vocabulary->space_prefix = kind->space_prefix;
+	vocabulary->add_bos = kind->add_bos;
+	vocabulary->bos = kind->bos;
+	vocabulary->eos = kind->eos;
+	vocabulary->unk = kind->unk;
+	if (kind->model != WICK_MODEL_BYTES)
+		return 0;
+	result = missing(vocabulary, KEY("pre"), wick_gguf_string(gguf, KEY("pre"), &vocabulary->pre, diag), diag);
+	pre = result ? NULL : wick_pre_find(vocabulary->pre.bytes, vocabulary->pre.length);
+	vocabulary->add_bos = pre && pre->add_bos;
+	return result;
+}
+
+/* Phi-3's tokenizer.json says of its special tokens that they take the white space behind them; GGUF has no key for
+ * it. */
+static int read_strip(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, struct wick_diag *diag)
+{
+	struct wick_gguf_string arch = { 0 };
+	int result = wick_gguf_string(gguf, "general.architecture", &arch, diag);
+
+	vocabulary->strip_right = vocabulary->model == WICK_MODEL_PIECES && arch.length == 4 &&
+		!memcmp(arch.bytes, "phi3", 4);
+	return result == -ENOENT ? 0 : result;
 }
 
 static int read_specials(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, struct wick_diag *diag)
 {
+	bool prefix = vocabulary->space_prefix != WICK_SPACE_NEVER;
 	int result = read_id(gguf, KEY("bos_token_id"), &vocabulary->bos, diag);
 
 	if (!result)
 		result = read_id(gguf, KEY("eos_token_id"), &vocabulary->eos, diag);
 	if (!result)
-		result = wick_gguf_bool(gguf, KEY("add_bos_token"), &vocabulary->add_bos, diag);
-	if (!result || result == -ENOENT)
-		result = wick_gguf_bool(gguf, KEY("add_space_prefix"), &vocabulary->prefix_space, diag);
-	return result == -ENOENT ? 0 : result;
+		result = read_id(gguf, KEY("unknown_token_id"), &vocabulary->unk, diag);
+	if (!result)
+		result = read_flag(gguf, KEY("add_bos_token"), &vocabulary->add_bos, diag);
+	if (!result)
+		result = read_flag(gguf, KEY("add_eos_token"), &vocabulary->add_eos, diag);
+	if (!result)
+		result = read_flag(gguf, KEY("add_space_prefix"), &prefix, diag);
+	if (prefix != (vocabulary->space_prefix != WICK_SPACE_NEVER))
+		vocabulary->space_prefix = prefix ? WICK_SPACE_PARTS : WICK_SPACE_NEVER;
+	return result ? result : read_strip(gguf, vocabulary, diag);
 }
 
 static int read_stop_keys(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, struct wick_diag *diag)
@@ -155,17 +249,20 @@ int wick_tokenizer_create(
 	struct wick_tokenizer **tokenizer, const struct wick_gguf *gguf, uint32_t vocab, struct wick_diag *diag)
 {
 	struct wick_vocabulary vocabulary = { .whose = wick_gguf_path(gguf), .token = token, .type = type,
-		.merge = merge, .from = gguf, .bos = -1, .eos = -1 };
-	int result = read_model(gguf, &vocabulary, diag);
+		.merge = merge, .from = gguf };
+	const struct kind *kind = NULL;
+	int result = read_model(gguf, &vocabulary, &kind, diag);
 
 	*tokenizer = NULL;
+	if (!result)
+		result = read_usual(gguf, &vocabulary, kind, diag);
 	if (!result)
 		result = read_count(gguf, &vocabulary, KEY("tokens"), &vocabulary.count, diag);
 	if (!result && vocabulary.count > vocab)
 		result = wick_diag_say(diag, -EINVAL, "%s: its tokenizer has %u tokens, and the model rows for %u of them",
 			vocabulary.whose, vocabulary.count, vocab);
 	if (!result)
-		result = read_count(gguf, &vocabulary, KEY("merges"), &vocabulary.merge_count, diag);
+		result = read_order(gguf, &vocabulary, kind, diag);
 	if (!result)
 		result = read_types(gguf, &vocabulary, diag);
 	if (!result)

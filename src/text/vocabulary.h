@@ -8,21 +8,38 @@
 #include "gguf.h"
 #include "tokenizer.h"
 
+enum wick_tokenizer_model {
+	WICK_MODEL_BYTES,  /* BPE of bytes, tokens spelled in GPT-2's byte alphabet (bytelevel.h) */
+	WICK_MODEL_PIECES, /* BPE of characters, U+2581 for a space: SentencePiece's, by scores, or by merges */
+};
+
+/* A space that is put in front of a text, so that its first word is like others. Byte-level BPE puts none in front of
+ * another. */
+enum wick_space_prefix {
+	WICK_SPACE_NEVER,
+	WICK_SPACE_FIRST, /* of the text alone */
+	WICK_SPACE_PARTS, /* of each part between special tokens */
+};
+
 struct wick_vocabulary {
 	const char *whose; /* the file, for sentences */
-	struct wick_gguf_string pre; /* which pre-tokeniser */
+	enum wick_tokenizer_model model;
+	struct wick_gguf_string pre; /* of WICK_MODEL_BYTES: which pre-tokeniser */
+	enum wick_space_prefix space_prefix;
+	bool strip_right; /* white space after a control token belongs to it (Phi-3) */
 	uint32_t count, merge_count;
-	/* Token i spelled in the byte alphabet (an added one, WICK_TOKEN_USER, as text), its WICK_TOKEN_*, merge i as "a b". Asked for in order, repeatedly. */
+	/* Token i as it is spelled, its WICK_TOKEN_*, merge i as "a b". Asked for in order, repeatedly. */
 	struct wick_gguf_string (*token)(const void *from, uint32_t i);
 	int64_t (*type)(const void *from, uint32_t i);
 	struct wick_gguf_string (*merge)(const void *from, uint32_t i);
+	double (*score)(const void *from, uint32_t i); /* of WICK_MODEL_PIECES without merges: the highest first */
 	const void *from;
-	int64_t bos, eos; /* -1: none */
+	int64_t bos, eos, unk; /* -1: none */
 	uint32_t stop_count;
 	int64_t (*stop)(const void *from, uint32_t i); /* a token that ends a text, or -1 */
-	bool add_bos, prefix_space;
+	bool add_bos, add_eos;
 };
 
-/* Copies what it needs. -EINVAL, token or merge named, for what is no byte-level BPE. */
+/* Copies what it needs. -EINVAL, token or merge named, for what is no tokenizer. */
 int wick_tokenizer_build(struct wick_tokenizer **tokenizer, const struct wick_vocabulary *vocabulary,
 	struct wick_diag *diag);

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define PIECE_BYTES (1u << 16)
+#define PIECE_IDS (WICK_TOKENS_MAX(PIECE_BYTES))
 #define HELD_EVERY 10u
 
 struct reading {
@@ -24,7 +25,8 @@ struct reading {
 	uint32_t *ids; /* (wanted) */
 	uint32_t count, wanted;
 	char *piece;   /* (PIECE_BYTES) */
-	uint32_t *piece_ids; /* (PIECE_BYTES): a token has at least one byte */
+	unsigned goes_on; /* 0 for the first piece of a file, then WICK_ENCODE_GOES_ON */
+	uint32_t *piece_ids; /* (PIECE_IDS) */
 };
 
 /* Where a piece of `bytes` is cut: in front of its last white space, so that its tokens are those of the whole text, or
@@ -50,13 +52,14 @@ static void put_id(struct reading *reading, uint32_t id)
 static int take_piece(struct reading *reading, const char *path, size_t bytes)
 {
 	struct wick_train *train = reading->train;
-	int64_t count = wick_tokenizer_encode(
-		train->tokenizer, reading->piece, bytes, false, reading->piece_ids, PIECE_BYTES);
+	int64_t count = wick_tokenizer_encode(train->tokenizer, reading->piece, bytes, reading->goes_on, reading->piece_ids,
+		PIECE_IDS);
 
 	if (count < 0)
 		return wick_diag_say(train->diag, (int)count, "%s: holds something that is no UTF-8 and has no token", path);
 	for (int64_t i = 0; i < count; i++)
 		put_id(reading, reading->piece_ids[i]);
+	reading->goes_on = WICK_ENCODE_GOES_ON;
 	return 0;
 }
 
@@ -66,6 +69,7 @@ static int take_stream(struct reading *reading, FILE *in, const char *path, uint
 	bool first = true;
 	int rc = 0;
 
+	reading->goes_on = 0;
 	while (rc == 0 && reading->count < until) {
 		size_t more = fread(reading->piece + have, 1, PIECE_BYTES - have, in), cut;
 
@@ -133,7 +137,7 @@ int wick_train_read_text(struct wick_train *train)
 
 	reading.ids = malloc(reading.wanted * sizeof(*reading.ids));
 	reading.piece = malloc(PIECE_BYTES);
-	reading.piece_ids = malloc(PIECE_BYTES * sizeof(*reading.piece_ids));
+	reading.piece_ids = malloc(PIECE_IDS * sizeof(*reading.piece_ids));
 	if (!reading.ids || !reading.piece || !reading.piece_ids)
 		rc = wick_diag_say(train->diag, -ENOMEM, "no memory to read %u tokens of text", reading.wanted);
 	else

@@ -5,6 +5,7 @@
 
 #include "reader.h"
 
+#include "bits.h"
 #include "cut.h"
 #include "pretokenizer.h"
 
@@ -185,30 +186,42 @@ static void mark_ends(const struct wick_pretokenizer *pretokenizer, const char *
 
 /* Cut at every place that is one, the pieces, of which tokens are made, are those of the whole: whatever the vocabulary. The
  * texts are so short that chance meets everything. */
+static void check_cuts(const struct wick_pretokenizer *pretokenizer, char *text, unsigned *cuts)
+{
+	bool whole[SHORT_BYTES + 1] = { false };
+
+	mark_ends(pretokenizer, text, SHORT_BYTES, whole);
+	for (size_t at = SHORT_BYTES; (at = wick_text_cut(text, 0, at)); ++*cuts) {
+		bool parts[SHORT_BYTES + 1] = { false };
+
+		mark_ends(pretokenizer, text, at, parts);
+		mark_ends(pretokenizer, text + at, SHORT_BYTES - at, parts + at);
+		assert_memory_equal(parts, whole, sizeof(parts));
+	}
+}
+
 static void test_every_cut(void **state)
 {
+	static const char *const pres[] = { "gpt-2", "llama-bpe", "qwen35", "gpt-4o", "tekken", "smollm", "falcon", "default",
+		"deepseek-v3" };
 	const struct mixture *const mixtures[] = { &english, &chinese, &spaces, &wide };
-	struct wick_pretokenizer *pretokenizer;
 	unsigned cuts = 0;
 
 	(void)state;
-	assert_int_equal(wick_pretokenizer_create(&pretokenizer, "gpt-2", 5, "test", NULL), 0);
-	for (uint32_t seed = 0; seed < SHORT_TEXTS; seed++) {
-		char *text = make_text(mixtures[seed % 4], SHORT_BYTES, seed);
-		bool whole[SHORT_BYTES + 1] = { false };
+	for (size_t i = 0; i < WICK_COUNT_OF(pres); i++) {
+		const struct wick_pre *pre = wick_pre_find(pres[i], strlen(pres[i]));
+		struct wick_pretokenizer *pretokenizer;
 
-		mark_ends(pretokenizer, text, SHORT_BYTES, whole);
-		for (size_t at = SHORT_BYTES; (at = wick_text_cut(text, 0, at)); cuts++) {
-			bool parts[SHORT_BYTES + 1] = { false };
+		assert_int_equal(wick_pretokenizer_create(&pretokenizer, pre->expressions, "test", NULL), 0);
+		for (uint32_t seed = 0; seed < SHORT_TEXTS; seed++) {
+			char *text = make_text(mixtures[seed % 4], SHORT_BYTES, seed);
 
-			mark_ends(pretokenizer, text, at, parts);
-			mark_ends(pretokenizer, text + at, SHORT_BYTES - at, parts + at);
-			assert_memory_equal(parts, whole, sizeof(parts));
+			check_cuts(pretokenizer, text, &cuts);
+			free(text);
 		}
-		free(text);
+		wick_pretokenizer_destroy(pretokenizer);
 	}
 	assert_in_range(cuts, SHORT_TEXTS, UINT32_MAX);
-	wick_pretokenizer_destroy(pretokenizer);
 }
 
 /* Nowhere to cut: pieces of a bounded length, each of whole characters. */

@@ -43,7 +43,8 @@ static inline struct wick_vocabulary hf_vocabulary(const struct wick_hf_tokenize
 {
 	return (struct wick_vocabulary){ .whose = "fixture", .pre = { hf->pre, strlen(hf->pre) }, .count = hf->count,
 		.merge_count = hf->merge_count, .token = hf_token, .type = hf_type, .merge = hf_merge, .from = hf,
-		.bos = hf->bos, .eos = hf->eos, .add_bos = hf->add_bos, .prefix_space = hf->prefix_space,
+		.bos = hf->bos, .eos = hf->eos, .add_bos = hf->add_bos, .unk = -1,
+		.space_prefix = hf->prefix_space ? WICK_SPACE_PARTS : WICK_SPACE_NEVER,
 		.stop_count = hf->stop_count, .stop = hf_stop };
 }
 

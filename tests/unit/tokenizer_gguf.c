@@ -185,7 +185,7 @@ static void a_type_for_every_token(void **state)
 	wick_gguf_put_i32s(&writer, "tokenizer.ggml.token_type", (int32_t[]){ 1, 1, 1 }, 3);
 	assert_int_equal(wick_gguf_writer_header(&writer, &header, &bytes, &diag), 0);
 	assert_int_equal(create(&tokenizer, (const char *)header, bytes, &diag), -EINVAL);
-	assert_non_null(strstr(diag.text, "2 tokens but 3 token types"));
+	assert_non_null(strstr(diag.text, "2 tokens but 3 values in tokenizer.ggml.token_type"));
 	free(header);
 	wick_gguf_writer_deinit(&writer);
 }

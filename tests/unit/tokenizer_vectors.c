@@ -10,6 +10,7 @@
 #include "gguf.h"
 #include "tokenizer_fixture.h"
 
+#include <glob.h>
 #include <jansson.h>
 #include <malloc.h>
 #include <setjmp.h>
@@ -28,9 +29,9 @@ static const char *shared_path(const char *name)
 	return path;
 }
 
-static char *slurp(const char *name)
+static char *slurp(const char *path)
 {
-	FILE *stream = fopen(shared_path(name), "rb");
+	FILE *stream = fopen(path, "rb");
 	char *bytes = calloc(1, 1 << 20);
 
 	assert_non_null(stream);
@@ -40,52 +41,97 @@ static char *slurp(const char *name)
 	return bytes;
 }
 
-static struct wick_tokenizer *open_gpt2(void)
+static struct wick_tokenizer *open_vocabulary(const char *path)
 {
 	struct wick_diag diag = { 0 };
 	struct wick_tokenizer *tokenizer;
 	struct wick_gguf *gguf;
 
-	if (wick_gguf_open(&gguf, shared_path("ggml-vocab/ggml-vocab-gpt-2.gguf"), &diag) ||
-		wick_tokenizer_create(&tokenizer, gguf, UINT32_MAX, &diag))
+	if (wick_gguf_open(&gguf, path, &diag) || wick_tokenizer_create(&tokenizer, gguf, UINT32_MAX, &diag))
 		fail_msg("%s", diag.text);
 	wick_gguf_close(gguf);
 	return tokenizer;
 }
 
+static struct wick_tokenizer *open_gpt2(void)
+{
+	return open_vocabulary(shared_path("ggml-vocab/ggml-vocab-gpt-2.gguf"));
+}
+
 /* One text and its line of ids. */
-static void check_vector(const struct wick_tokenizer *tokenizer, const char *text, size_t bytes, const char *line)
+static void check_vector(const struct wick_tokenizer *tokenizer, const char *path, const char *text, size_t bytes,
+	const char *line)
 {
 	uint32_t ids[1024];
-	int64_t count = wick_tokenizer_encode(tokenizer, text, bytes, true, ids, WICK_COUNT_OF(ids));
+	int64_t count = wick_tokenizer_encode(tokenizer, text, bytes, WICK_ENCODE_SPECIAL, ids, WICK_COUNT_OF(ids));
 
 	assert_in_range(count, 0, 1024);
 	for (int64_t i = 0; i < count; i++) {
 		char *end;
 
-		assert_int_equal(strtoul(line, &end, 10), ids[i]);
-		assert_true(end > line);
+		if (strtoul(line, &end, 10) != ids[i] || end == line)
+			fail_msg("%s: \"%.*s\": id %lld is %u, not as in \"%.40s\"", path, (int)bytes, text, (long long)i,
+				ids[i], line);
 		line = end;
 	}
-	assert_int_equal(line[strspn(line, " ")], '\n');
+	if (line[strspn(line, " ")] != '\n')
+		fail_msg("%s: \"%.*s\": too few ids", path, (int)bytes, text);
 }
 
-static void vectors(void **state)
+/* FILE.gguf with FILE.gguf.inp, texts, and FILE.gguf.out, a line of ids for each. The ids for Qwen3.5 are not from its
+ * own tokenizer, which has normal form C: there a letter and its accent are one. */
+static void check_vectors(const char *path)
 {
-	struct wick_tokenizer *tokenizer = open_gpt2();
-	char *texts = slurp("ggml-vocab/ggml-vocab-gpt-2.gguf.inp"), *text = texts;
-	char *lines = slurp("ggml-vocab/ggml-vocab-gpt-2.gguf.out"), *line = lines;
+	struct wick_tokenizer *tokenizer = open_vocabulary(path);
+	char name[4200];
+	char *texts, *text, *lines, *line;
 	size_t count = 0;
 
-	(void)state;
+	snprintf(name, sizeof(name), "%s.inp", path);
+	text = texts = slurp(name);
+	snprintf(name, sizeof(name), "%s.out", path);
+	line = lines = slurp(name);
 	for (char *end; (end = strstr(text, SEPARATOR)); text = end + strlen(SEPARATOR), count++) {
-		check_vector(tokenizer, text, (size_t)(end - text), line);
+		if (!strstr(path, "qwen35") || !memchr(text, 0xcc, (size_t)(end - text)))
+			check_vector(tokenizer, path, text, (size_t)(end - text), line);
 		line = strchr(line, '\n') + 1;
 	}
-	assert_int_equal(count, 46);
+	assert_in_range(count, 40, 60);
 	free(texts);
 	free(lines);
 	wick_tokenizer_destroy(tokenizer);
+}
+
+static size_t check_folder(const char *folder)
+{
+	char pattern[4200];
+	glob_t found;
+	size_t checked = 0;
+
+	snprintf(pattern, sizeof(pattern), "%s/ggml-vocab-*.gguf.inp", folder);
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		char *path = found.gl_pathv[i];
+
+		path[strlen(path) - strlen(".inp")] = 0;
+		if (access(path, R_OK) || strstr(path, "bert"))
+			continue;
+		check_vectors(path);
+		checked++;
+	}
+	globfree(&found);
+	return checked;
+}
+
+/* llama.cpp's own, made by the models' tokenizers; more of them in a folder that WICK_VOCABULARIES names. */
+static void vectors(void **state)
+{
+	const char *more = getenv("WICK_VOCABULARIES");
+
+	(void)state;
+	assert_true(check_folder(shared_path("ggml-vocab")) >= 3);
+	if (more)
+		assert_true(check_folder(more) >= 10);
 }
 
 static void check_naughty(const struct wick_tokenizer *tokenizer)

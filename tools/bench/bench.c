@@ -103,7 +103,7 @@ static int time_engine(struct wick *wick, struct bench_row *row, const struct be
 	for (unsigned f = 0; f < FIGURES; f++)
 		timing.figures[f] = figures + (size_t)f * job->tokens;
 	wick_seed(wick, 1);
-	bos_count = wick_tokenize(wick, "", 0, true, &timing.token, 1); /* without one, token 0 begins */
+	bos_count = wick_tokenize(wick, "", 0, WICK_TOKENIZE_BOS, &timing.token, 1); /* without one, token 0 begins */
 	rc = bos_count < 0 ? (int)bos_count : time_tokens(&timing, row, job->tokens);
 	for (unsigned f = 0; !rc && f < FIGURES; f++)
 		*into[f] = wick_median(timing.figures[f], row->tokens);

@@ -45,11 +45,12 @@ static int take_piece(struct measure *m, bool *ended)
 	size_t bytes = 0;
 	int64_t count;
 	int rc = reader_next(m->reader, &text, &bytes, m->diag);
+	unsigned goes_on = m->reader->done_bytes > bytes ? WICK_TOKENIZE_GOES_ON : 0;
 
 	*ended = !bytes;
 	if (rc || !bytes)
 		return rc;
-	count = wick_tokenize(m->wick, text, bytes, false, NULL, 0);
+	count = wick_tokenize(m->wick, text, bytes, goes_on, NULL, 0);
 	if (count == -EINVAL)
 		return wick_diag_say(m->diag, -EINVAL, "%s: is not UTF-8 text", m->reader->name);
 	if (count < 0)
@@ -63,7 +64,7 @@ static int take_piece(struct measure *m, bool *ended)
 		m->ids = larger;
 		m->capacity = capacity;
 	}
-	if (wick_tokenize(m->wick, text, bytes, false, m->ids + m->count, (size_t)count) != count)
+	if (wick_tokenize(m->wick, text, bytes, goes_on, m->ids + m->count, (size_t)count) != count)
 		return no_memory(m);
 	m->count += (size_t)count;
 	return 0;
@@ -201,7 +202,7 @@ int perplexity_measure(struct perplexity *result, struct wick *wick, struct read
 	m.chunk = malloc(ctx * sizeof(*m.chunk));
 	if (!m.chunk)
 		return no_memory(&m);
-	bos_count = wick_tokenize(wick, "", 0, true, m.chunk, ctx);
+	bos_count = wick_tokenize(wick, "", 0, WICK_TOKENIZE_BOS, m.chunk, ctx);
 	m.bos_count = (uint32_t)bos_count;
 	rc = bos_count < 0 ? no_memory(&m) : measure_all(&m);
 	free(m.chunk);

@@ -119,7 +119,7 @@ static int eval_prompt(struct generator *gen, const struct prompt *prompt)
 {
 	uint64_t begun_ns = wick_now_ns();
 	int rc = check_length(gen, prompt);
-	int64_t count = rc ? rc : wick_tokenize(gen->wick, prompt->text, prompt->bytes, true, NULL, 0);
+	int64_t count = rc ? rc : wick_tokenize(gen->wick, prompt->text, prompt->bytes, WICK_TOKENIZE_BOS, NULL, 0);
 	uint32_t *ids;
 
 	if (count == -EINVAL)
@@ -132,7 +132,7 @@ static int eval_prompt(struct generator *gen, const struct prompt *prompt)
 	if (!ids)
 		return -ENOMEM;
 	rc = -ENOMEM;
-	if (wick_tokenize(gen->wick, prompt->text, prompt->bytes, true, ids, (size_t)count) == count)
+	if (wick_tokenize(gen->wick, prompt->text, prompt->bytes, WICK_TOKENIZE_BOS, ids, (size_t)count) == count)
 		rc = eval_shown(gen, ids, (uint32_t)count);
 	free(ids);
 	gen->figures->prompt_tokens = wick_position(gen->wick);

@@ -165,11 +165,12 @@ static int take_piece(struct recording *recording, struct reader *text, bool *en
 	size_t bytes;
 	int64_t count;
 	int rc = reader_next(text, &piece, &bytes, diag);
+	unsigned goes_on = text->done_bytes > bytes ? WICK_TOKENIZE_GOES_ON : 0;
 
 	*ended = rc || !bytes || !room;
 	if (*ended)
 		return rc;
-	count = wick_tokenize(recording->wick, piece, bytes, false, recording->text + recording->text_end, room);
+	count = wick_tokenize(recording->wick, piece, bytes, goes_on, recording->text + recording->text_end, room);
 	if (count < 0)
 		return wick_diag_say(diag, (int)count, "%s: %s", text->name,
 			count == -EINVAL ? "is not UTF-8 text" : strerror((int)-count));
@@ -184,7 +185,7 @@ static int take_text(struct recording *recording, struct reader *text, struct wi
 	bool ended = false;
 	int rc = 0;
 
-	recording->bos = wick_tokenize(recording->wick, "", 0, true, &bos, 1) == 1 ? (int64_t)bos : -1;
+	recording->bos = wick_tokenize(recording->wick, "", 0, WICK_TOKENIZE_BOS, &bos, 1) == 1 ? (int64_t)bos : -1;
 	recording->text = calloc(ids_max(text), sizeof(uint32_t));
 	if (!recording->text)
 		return wick_diag_say(diag, -ENOMEM, "no memory for %u tokens", tokens);
