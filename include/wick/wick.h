@@ -130,6 +130,7 @@ struct wick_plan {
 	double predicted_bundles_active, predicted_bundles_read, predicted_flash_bytes; /* sparse: of a token */
 	char profile[1024];          /* what the prediction rests on: the drive; */
 	char firing[192];            /* sparse: which neurons */
+	bool random_weights;         /* a synthetic model: what it writes means nothing, and more of its neurons fire */
 };
 
 /* Fills the plan that wick_open would follow; loads nothing. -ENOSPC: the budget is too small, and the sentence names

@@ -6,9 +6,11 @@
 #include "engine.h"
 
 #include "bits.h"
+#include "gguf.h"
 #include "io.h"
 #include "memory_limits.h"
 #include "predictor_set.h"
+#include "synthetic.h"
 #include "tokenizer.h"
 #include "trace.h"
 #include "trace_format.h"
@@ -80,6 +82,15 @@ static uint32_t batch_tokens(const struct wick *wick)
 	return wick->trace ? 1 : WICK_MIN(wick_batch_tokens(&wick->model->shape), wick->settings.ctx);
 }
 
+/* Packed from a shape's name, which is then the model's. */
+static bool is_synthetic(const struct wick_model *model)
+{
+	struct wick_gguf_string name;
+
+	return !wick_gguf_string(model->gguf, "general.name", &name, NULL) && name.length > strlen(WICK_SYNTHETIC) &&
+		!memcmp(name.bytes, WICK_SYNTHETIC, strlen(WICK_SYNTHETIC));
+}
+
 int wick_engine_plan(
 	struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag)
 {
@@ -97,8 +108,11 @@ int wick_engine_plan(
 			.halves = !settings->bundled,
 			.batch_tokens = batch_tokens(wick),
 			.scratch_floats = wick->predictors ? wick->predictors->scratch_floats : 0 } };
+	int err;
 
-	return wick_plan_make(&input, &wick->matrices, &wick->plan, layout, diag);
+	err = wick_plan_make(&input, &wick->matrices, &wick->plan, layout, diag);
+	wick->plan.random_weights = is_synthetic(wick->model);
+	return err;
 }
 
 /* A cgroup that has less than the plan takes would have the process killed; one below the budget is said. The kernel cuts

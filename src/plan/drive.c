@@ -5,6 +5,7 @@
 
 #include "drive.h"
 
+#include "bits.h"
 #include "device.h"
 #include "file.h"
 #include "probe.h"
@@ -13,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#define FOLDER_SHOWN_MAX 800
 
 /* Of a drive that nobody has measured: 4 us a read, and 3 GB/s. */
 static const struct wick_extent_price guess = { 2, { 4096, 1 << 20 }, { 4 + 4096 / 3e3, 4 + (1 << 20) / 3e3 } };
@@ -45,6 +48,16 @@ static void say_profile(struct wick_drive *drive)
 static void say_why_none(struct wick_drive *drive, const struct wick_diag *why)
 {
 	snprintf(drive->said, sizeof(drive->said), "no profile: %.1000s", why->text);
+}
+
+/* Names the command that makes one, for the folder that the model is in. */
+static void say_how(struct wick_drive *drive, const char *path, const char *because)
+{
+	const char *slash = strrchr(path, '/');
+	int length = slash ? (int)(slash - path) + (slash == path) : 1;
+
+	snprintf(drive->said, sizeof(drive->said), "no profile%s: wick flashbench --save-profile %.*s makes one", because,
+		WICK_MIN(length, FOLDER_SHOWN_MAX), slash ? path : ".");
 }
 
 /* Measures for two seconds and keeps what came out, in place of what is damaged. */
@@ -84,10 +97,8 @@ void wick_drive_find(struct wick_drive *drive, const struct wick_file *file, con
 		found = measure_now(drive, file, method, found == -EBADMSG);
 	else if (found < 0)
 		say_why_none(drive, &diag);
-	else if (!large)
-		snprintf(drive->said, sizeof(drive->said), "no profile, and the model is too small to measure the drive by");
 	else
-		snprintf(drive->said, sizeof(drive->said), "no profile");
+		say_how(drive, file->path, large ? "" : ", and the model is too small to measure the drive by");
 	drive->known = found == 0;
 }
 

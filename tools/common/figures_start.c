@@ -24,6 +24,8 @@ static void print_model(const struct wick_report *report, const struct wick_plan
 {
 	fprintf(out, "model   %s: %s, %s, %s of weights; mode %s\n", SHOWN(report->model), report->arch, report->type,
 		BYTES(plan->source_bytes), report->mode);
+	if (plan->random_weights)
+		fprintf(out, "        synthetic: its weights are random, and its text means nothing\n");
 }
 
 /* Who chooses the neurons, and which of them stay in memory. */

@@ -34,6 +34,7 @@ static void add_prediction(const struct wick_plan *plan, json_t *json)
 		json_object_set_new(json, "firing", wick_json_name(plan->firing));
 	}
 	json_object_set_new(json, "profile", wick_json_name(plan->profile));
+	json_object_set_new(json, "random_weights", json_boolean(plan->random_weights));
 }
 
 static int print_json(const struct wick_plan *plan, FILE *out)
@@ -107,6 +108,9 @@ static void print_prediction(const struct wick_plan *plan, FILE *out)
 	if (*plan->firing)
 		fprintf(out, "A token computes %.0f neurons, %.0f of them read for it\n(%s).\n",
 			plan->predicted_bundles_active, plan->predicted_bundles_read, SHOWN(plan->firing));
+	if (*plan->firing && plan->random_weights && !engine_options.trace)
+		fprintf(out, "The weights are random: more neurons fire than that, and a run takes longer,\n"
+			     "unless --trace says which fire (wick trace synth makes one).\n");
 }
 
 static int run(struct wick_diag *diag)

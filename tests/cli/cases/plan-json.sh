@@ -10,3 +10,11 @@ print("adds up:", sum(plan[part + "_bytes"] for part in parts) == plan["total_by
 print("predicted:", plan["predicted_ms_per_token"], "computing:", plan["predicted_compute_ms"] > 0, plan["profile"])
 PY
 wick plan model.gguf --memory 1G | tail -n 3 | sed 's/[0-9][0-9.]*/N/g'
+# Random weights fire more than what is assumed, unless a trace says which neurons do.
+wick pack synthetic:opt-tiny -o tiny.gguf 2>/dev/null
+wick plan tiny.gguf --memory 1G | tail -n 2
+wick plan tiny.gguf --memory 1G --json | grep random
+wick trace synth --like tiny.gguf --tokens 8 -o tiny.trace 2>/dev/null
+wick plan tiny.gguf --memory 1G --trace tiny.trace | grep random
+wick run tiny.gguf -p a -n 1 2>&1 >/dev/null | grep random
+wick plan model.gguf --memory 1G --json | grep random

@@ -37,5 +37,5 @@ print(ascii(said.decode(errors="replace").replace("\r\n", "\n")))
 PY
 python3 terminal.py -p $'Once\tupon a\e[2Jtime,\nsaid the c\xc3\xa9dar' -n 0
 python3 terminal.py -p "$(printf 'w\xc3\xb6rd %.0s' {1..100})" -n 0 | sed 's/ w.*w\\xf6rd/ ... w\\xf6rd/'
-python3 terminal.py -p 'a b' -n 0 --json | head -c 2
+python3 terminal.py -p 'a b' -n 0 --json | cut -c 1-3
 exit 0
