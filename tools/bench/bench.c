@@ -206,28 +206,28 @@ static json_t *known(double value)
 	return value > 0 ? json_real(value) : json_null();
 }
 
-void bench_print(const struct bench_row *rows, unsigned count, FILE *out)
+void bench_print_head(FILE *out)
 {
 	fprintf(out, "              MB    MB                ms    ms    ms    ms    ms    ms\n");
 	fprintf(out, "            DRAM flash reads  GB/s  wait  comp total  plan drive   mem x floor\n");
-	for (unsigned i = 0; i < count; i++) {
-		const struct bench_row *row = &rows[i];
+}
 
-		fprintf(out, "%-10s", bench_name(row));
-		print_figure((double)dram_bytes(&row->plan) / 1e6, out);
-		print_figure(row->flash_bytes / 1e6, out);
-		fprintf(out, " %5.0f", row->reads);
-		print_figure(row->ms > 0 ? row->flash_bytes / 1e6 / row->ms : 0, out);
-		print_figure(row->io_wait_ms, out);
-		print_figure(row->compute_ms, out);
-		print_figure(row->ms, out);
-		print_known(row->plan.predicted_ms_per_token, out);
-		print_known(row->flash_floor_ms, out);
-		print_known(row->memory_floor_ms, out);
-		fputs("  ", out);
-		print_known(over_floor(row), out);
-		putc('\n', out);
-	}
+void bench_print_row(const struct bench_row *row, FILE *out)
+{
+	fprintf(out, "%-10s", bench_name(row));
+	print_figure((double)dram_bytes(&row->plan) / 1e6, out);
+	print_figure(row->flash_bytes / 1e6, out);
+	fprintf(out, " %5.0f", row->reads);
+	print_figure(row->ms > 0 ? row->flash_bytes / 1e6 / row->ms : 0, out);
+	print_figure(row->io_wait_ms, out);
+	print_figure(row->compute_ms, out);
+	print_figure(row->ms, out);
+	print_known(row->plan.predicted_ms_per_token, out);
+	print_known(row->flash_floor_ms, out);
+	print_known(row->memory_floor_ms, out);
+	fputs("  ", out);
+	print_known(over_floor(row), out);
+	putc('\n', out);
 }
 
 static json_t *row_json(const struct bench_row *row)

@@ -44,6 +44,8 @@ struct bench_job {
 /* -ECANCELED when interrupted. */
 int bench_run(struct bench_row *row, const struct bench_way *way, const struct bench_job *job);
 
-void bench_print(const struct bench_row *rows, unsigned count, FILE *out);
+/* A table for people, whose rows are printed as they come. */
+void bench_print_head(FILE *out);
+void bench_print_row(const struct bench_row *row, FILE *out);
 int bench_write_svg(const struct bench_row *rows, unsigned count, const char *path, struct wick_diag *diag);
 json_t *bench_json(const struct bench_row *rows, unsigned count);

@@ -9,11 +9,13 @@
 #include "engine_options.h"
 #include "gnuplot.h"
 #include "figures_json.h"
+#include "output.h"
 #include "progress.h"
 #include "text.h"
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MEMORY_TIMES 3 /* of a tenth of a second each */
 
@@ -42,23 +44,23 @@ static const struct opt options[] = {
 /* From the paper's baselines on, each with one thing more than the one before. */
 static const struct bench_way ways[] = {
 	{ .name = "naive", .mode = "naive", .adds = "everything is read for every token" },
-	{ .name = "hybrid", .mode = "hybrid", .adds = "half of the weights stay" },
-	{ .name = "dense", .mode = "dense", .adds = "all stay that fit" },
+	{ .name = "hybrid", .mode = "hybrid", .adds = "half of the weights stay in memory" },
+	{ .name = "dense", .mode = "dense", .adds = "as many as fit stay in memory" },
 	{ .name = "predictor", .mode = "sparse", .policy = "window", .forgets = true,
-		.adds = "of the FFN only the neurons chosen are read" },
+		.adds = "of the FFN only the chosen neurons are read" },
 	{ .name = "window", .mode = "sparse", .policy = "window",
-		.adds = "those of the last tokens stay" },
-	{ .name = "policy", .mode = "sparse", .adds = "the best policy decides which stay" },
+		.adds = "the last tokens' neurons stay cached" },
+	{ .name = "policy", .mode = "sparse", .adds = "the default policy decides which stay cached" },
 	{ .name = "bundling", .mode = "sparse", .bundled = 1,
-		.adds = "what belongs to a neuron is one read, not two of half the size" },
+		.adds = "a neuron is one read, not two of half the size" },
 	{ .name = "order", .mode = "sparse", .bundled = 1, .ordered = true,
 		.adds = "neurons that fire together lie together" },
 	{ .name = "gaps", .mode = "sparse", .bundled = 1, .ordered = true, .bridge = 1,
 		.adds = "small gaps between two neurons are read through" },
 	{ .name = "overlap", .mode = "sparse", .bundled = 1, .ordered = true, .bridge = 1, .overlap = 1,
-		.adds = "what is here is computed while the rest is read" },
+		.adds = "cached neurons are computed while others are read" },
 	{ .name = "lookahead", .mode = "sparse", .bundled = 1, .ordered = true, .bridge = 1, .overlap = 1, .lookahead = 1,
-		.adds = "the next layer's are read ahead" },
+		.adds = "the next layer's neurons are prefetched" },
 };
 
 #define WAYS (sizeof(ways) / sizeof(*ways))
@@ -136,22 +138,38 @@ static int print_json(const struct table *table)
 	return rc;
 }
 
-static void print_table(const struct table *table)
+static void print_head(const struct table *table)
 {
-	const struct bench_row *rows = table->rows;
+	const struct bench_row *row = &table->rows[0];
 	const char *trace = engine_options.trace;
 
-	printf("%s, %s, budget %s%s%s\n", SHOWN(rows[0].model), rows[0].type, BYTES(rows[0].plan.budget_bytes),
-		trace ? ", trace " : "", SHOWN(trace));
+	printf("%s, %s, budget %s%s%s\n", SHOWN(row->model), row->type, BYTES(row->plan.budget_bytes), trace ? ", trace " : "",
+		SHOWN(trace));
 	printf("medians of a token; memory is read at %.1f GB/s\n\n", table->memory_mb_per_s / 1e3);
-	bench_print(rows, table->count, stdout);
+	bench_print_head(stdout);
+}
+
+/* The last row, as soon as it is there, and before the first what stands above it. */
+static int print_last(const struct table *table, struct wick_diag *diag)
+{
+	if (as_json)
+		return 0;
+	if (table->count == 1)
+		print_head(table);
+	bench_print_row(&table->rows[table->count - 1], stdout);
+	return output_flush(diag);
+}
+
+/* What the rows of an ablation are. */
+static void print_legend(const struct table *table)
+{
 	if (!ablation)
 		return;
 	if (table->interrupted)
 		printf("\ninterrupted: the other rows were not measured\n");
 	putchar('\n');
 	for (unsigned i = 0; i < table->count; i++)
-		printf("%-10s %s\n", bench_name(&rows[i]), rows[i].way->adds);
+		printf("%-10s %s\n", bench_name(&table->rows[i]), table->rows[i].way->adds);
 	if (*table->no_order.text)
 		printf("no row for order: %s\n", SHOWN(table->no_order.text));
 }
@@ -177,11 +195,13 @@ static int run_way(struct table *table, const struct bench_way *way, const struc
 {
 	int rc;
 
-	if (way->name)
+	if (way->name && (as_json || !isatty(STDOUT_FILENO))) /* elsewhere the table itself grows */
 		fprintf(stderr, "%s ...\n", way->name);
 	rc = bench_run(&table->rows[table->count], way, job);
-	table->count += !rc;
-	return rc;
+	if (rc)
+		return rc;
+	table->count++;
+	return print_last(table, job->diag);
 }
 
 /* From here on rows are of the ordered model, unless there can be none. */
@@ -252,10 +272,9 @@ static int run(struct wick_diag *diag)
 		return rc;
 	if (!table.count)
 		return wick_diag_say(diag, -EINVAL, "none of these rows can be measured with this model");
-	if (as_json)
-		rc = print_json(&table);
-	else
-		print_table(&table);
+	rc = as_json ? print_json(&table) : 0;
+	if (!as_json)
+		print_legend(&table);
 	return !rc && svg_path ? bench_write_svg(table.rows, table.count, svg_path, diag) : rc;
 }
 

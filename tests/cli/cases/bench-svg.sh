@@ -4,7 +4,8 @@ ln -s "$(command -v wick)" bin/wick
 expect 1 env PATH="$PWD/bin" wick bench nowhere.gguf --svg rows.svg
 command -v gnuplot >/dev/null || { echo "no gnuplot"; exit 77; }
 packed plain-f32
-wick bench model.gguf --ablation --ctx 64 --tokens 3 --svg rows.svg 2>/dev/null | head -1 | sed 's/,.*//'
+wick bench model.gguf --ablation --ctx 64 --tokens 3 --svg rows.svg 2>/dev/null >table
+head -1 table | sed 's/,.*//'
 python3 - <<'PY'
 import re
 import xml.etree.ElementTree as tree

@@ -41,3 +41,12 @@ misuse bench model.gguf --ablation --rows naive,nave
 misuse bench model.gguf --rows naive
 refuse bench nowhere.gguf
 refuse bench model.gguf --mode dense --ctx 64 --tokens 64
+# A row is printed as soon as it is there: a signal after the first ends the table before the last.
+mkfifo rows
+env --default-signal=INT wick bench model.gguf --ablation --rows naive,hybrid,dense --tokens 400 --ctx 512 >rows 2>/dev/null &
+while read -r first rest; do
+	[[ $first != naive || $rest != [0-9]* ]] || kill -INT $!
+	[ "$first" != interrupted: ] || echo "$first $rest"
+done <rows
+wait $!
+echo "exit $?"
