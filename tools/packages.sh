@@ -52,28 +52,31 @@ root_prefix() {
 	[ -t 0 ] && echo sudo || echo sudo -n
 }
 
-# Installs what a list lacks, or says what to install and fails.
+# Installs what a list lacks, saying with which command, or says what to run and fails.
 install_packages() {
-	local missing root said
+	local missing root said install
 
 	missing=$(missing_packages "$1" | tr '\n' ' ')
+	missing=${missing% }
 	[ -n "$missing" ] || return 0
+	install="apt-get install --no-install-recommends $missing"
 	if ! command -v apt-get >/dev/null; then
 		echo "This is no Debian. Please install what it calls: $missing" >&2
 		return 1
 	fi
 	if ! root=$(root_prefix); then
-		echo "Please run as root: apt-get update && apt-get install $missing" >&2
+		echo "Please run as root: apt-get update && $install" >&2
 		return 1
 	fi
-	echo "Installing $missing" >&2
+	echo "Installing what is missing${root:+, with sudo, which may ask for your password}: $install" >&2
 	# An update that fails for one of several sources is no reason to stop: the install will tell.
 	$root apt-get update -qq || true
 	said=$($root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing 2>&1) || {
 		echo "$said" >&2
-		echo "Could not install them. Please install: $missing" >&2
+		echo "That failed. Please run: ${root:+sudo }apt-get update && ${root:+sudo }$install" >&2
 		return 1
 	}
 	missing=$(missing_packages "$1" | tr '\n' ' ')
+	missing=${missing% }
 	[ -z "$missing" ] || { echo "Installed, and still not found: $missing" >&2; return 1; }
 }
