@@ -212,16 +212,50 @@ WICK_API void wick_reset(struct wick *wick);                /* empties the conte
  * changes no answer; for measuring. */
 WICK_API void wick_forget(struct wick *wick);
 
+struct wick_logit_bias {
+	uint32_t id;
+	float add; /* to its logit; -INFINITY: never */
+};
+
+/* How a token is chosen: biases and penalties, then temp, top_k, top_p, min_p, typical_p, as in Hugging Face's
+ * transformers. All but top_p are off where they are 0. */
 struct wick_sampling {
-	float temp;  /* 0: greedy, the lowest id among equals */
-	float top_p; /* 1: all */
+	float temp;         /* 0: greedy, the lowest id among equals */
+	float top_p;        /* 1: all */
+	uint32_t top_k;     /* 0: all */
+	float min_p;        /* share of the likeliest token's probability; 0: all */
+	float typical_p;    /* 0 or 1: all */
+	float repeat_penalty; /* of recent tokens; 0 or 1: none */
+	float presence_penalty, frequency_penalty; /* 0: none */
+	bool ignore_stops;  /* tokens that end a text are not chosen */
+	const uint32_t *recent; /* (recent_count) the tokens that penalties are about; may be NULL */
+	uint32_t recent_count;
+	const struct wick_logit_bias *biases; /* (bias_count), of tokens in the vocabulary; may be NULL */
+	uint32_t bias_count;
 };
 
 #define WICK_NO_TOKEN UINT32_MAX
 
+/* There is one random number for each position of the context, a function of the seed and the position: the same seed
+ * and settings give the same text, however it was computed. */
 WICK_API void wick_seed(struct wick *wick, uint64_t seed);
 /* Chooses a token after the last evaluated position, by its logits; WICK_NO_TOKEN before any. */
 WICK_API uint32_t wick_sample(struct wick *wick, const struct wick_sampling *sampling);
+
+/* Text that appears token by token: whole characters only, and nothing of what may turn out to be a stop text.
+ *
+ * wick_stream_create copies the stop texts, none of which is empty (-EINVAL). wick_stream_put takes the next token and
+ * says what can be shown of all so far, in bytes that are the stream's own until its next call; it returns 0, 1 when the
+ * text ends with that token (one that ends a text, or the last of a stop text; neither is shown), or -ENOMEM.
+ * wick_stream_end: what was held back, when the text is over. wick_stream_stopped_by: the token or stop text that ended
+ * it, as it is spelled; NULL: nothing has. special: other special tokens are shown, as they are spelled. */
+struct wick_stream;
+WICK_API int wick_stream_create(struct wick_stream **stream, const struct wick *wick, const char *const *stops,
+	uint32_t stop_count, bool special);
+WICK_API int wick_stream_put(struct wick_stream *stream, uint32_t id, const char **text, size_t *bytes);
+WICK_API void wick_stream_end(struct wick_stream *stream, const char **text, size_t *bytes);
+WICK_API const char *wick_stream_stopped_by(const struct wick_stream *stream);
+WICK_API void wick_stream_destroy(struct wick_stream *stream); /* NULL is fine */
 
 /* Sums since wick_open or the last wick_stats_reset. */
 struct wick_stats {

@@ -134,6 +134,7 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 	wick_kv_init(&forward->kv, &wick->model->shape, size.ctx, &wick->mem);
 	wick_forward_init(forward, &size, &wick->mem);
 	wick_sampler_init(&wick->sampler, wick->model->shape.vocab, &wick->mem);
+	wick->sampler.vocab = wick_tokenizer_vocab(wick->tokenizer); /* rows beyond it mean nothing */
 	if (layout->sweep.unit_count) {
 		wick_forward_lookup_init(forward, &wick->mem);
 		wick_sweep_init(&forward->sweep, &layout->sweep, &wick->matrices, &wick->fetch, &wick->mem);

@@ -12,6 +12,7 @@
 #include "io.h"
 #include "memory_limits.h"
 #include "range.h"
+#include "stream.h"
 #include "tokenizer.h"
 #include "watch.h"
 
@@ -162,14 +163,15 @@ void wick_watch(struct wick *wick, const struct wick_watch *watch)
 
 void wick_seed(struct wick *wick, uint64_t seed)
 {
-	wick_sampler_seed(&wick->sampler, seed);
+	wick->sampler.seed = seed;
 }
 
 uint32_t wick_sample(struct wick *wick, const struct wick_sampling *sampling)
 {
 	if (!wick->logits)
 		return WICK_NO_TOKEN;
-	return wick_sampler_pick(&wick->sampler, wick->logits, sampling->temp, sampling->top_p);
+	return wick_sampler_pick(&wick->sampler, wick->logits, sampling, wick_tokenizer_stop_bits(wick->tokenizer),
+		wick->position);
 }
 
 static_assert((int)WICK_TOKENIZE_BOS == WICK_ENCODE_BOS && (int)WICK_TOKENIZE_SPECIAL == WICK_ENCODE_SPECIAL &&
@@ -185,6 +187,12 @@ int64_t wick_tokenize_marked(const struct wick *wick, const char *text, size_t t
 	size_t mark_count, unsigned flags, uint32_t *ids, size_t capacity)
 {
 	return wick_tokenizer_encode_marked(wick->tokenizer, text, text_bytes, marks, mark_count, flags, ids, capacity);
+}
+
+int wick_stream_create(struct wick_stream **stream, const struct wick *wick, const char *const *stops,
+	uint32_t stop_count, bool special)
+{
+	return wick_stream_open(stream, wick->tokenizer, stops, stop_count, special);
 }
 
 const char *wick_token_piece(const struct wick *wick, uint32_t id, size_t *bytes)

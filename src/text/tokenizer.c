@@ -224,3 +224,8 @@ bool wick_tokenizer_stops(const struct wick_tokenizer *tokenizer, uint32_t id)
 {
 	return id < tokenizer->tokens.count && tokenizer->stops[id / 8] >> id % 8 & 1;
 }
+
+const uint8_t *wick_tokenizer_stop_bits(const struct wick_tokenizer *tokenizer)
+{
+	return tokenizer->stops;
+}
