@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "figures_json.h"
+#include "text.h"
 #include "progress.h"
 
 #include <inttypes.h>
@@ -55,8 +56,9 @@ void print_figures(const struct run_figures *run, const struct wick_plan *plan, 
 
 	fprintf(out, "\nprompt  %u token%s in %.2f s\n", run->prompt_tokens, run->prompt_tokens == 1 ? "" : "s",
 		(double)run->prompt_ns / 1e9);
-	fprintf(out, "text    %u tokens, %.2f tokens/s, %.1f ms a token; stop: %s; seed: %" PRIu64 "\n", run->tokens,
-		per(passes, seconds), per(1e3 * seconds, passes), run->stop, run->seed);
+	fprintf(out, "text    %u tokens, %.2f tokens/s, %.1f ms a token; stop: %s%s%s; seed: %" PRIu64 "\n", run->tokens,
+		per(passes, seconds), per(1e3 * seconds, passes), run->stop, run->stopped_by ? " " : "",
+		SHOWN(json_string_value(run->stopped_by)), run->seed);
 	print_flash(run, out);
 	if (verbose)
 		print_neurons(stats, out);
@@ -144,6 +146,8 @@ json_t *run_json(const struct run_figures *run, const struct wick_report *report
 	set_count(json, "prompt_flash_bytes", run->prompt.flash_bytes);
 	set_count(json, "tokens", run->tokens);
 	set_text(json, "stop", run->stop);
+	if (run->stopped_by)
+		json_object_set(json, "stopped_by", run->stopped_by);
 	set_real(json, "ms_per_token", per(ms, passes));
 	set_real(json, "tokens_per_s", per(1e3 * passes, ms));
 	set_real(json, "io_wait_ms", per(wait_ms, passes));

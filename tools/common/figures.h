@@ -15,7 +15,8 @@ struct run_figures {
 	uint32_t prompt_tokens;
 	uint32_t tokens; /* written */
 	uint64_t seed;
-	const char *stop; /* why it ended: "length", "eos", "context", "interrupted" */
+	const char *stop; /* why it ended: "length", "eos", "stop", "context", "interrupted" */
+	json_t *stopped_by; /* "eos", "stop": the token or text; NULL: neither */
 };
 
 /* Model, memory and flash, a line each, and why something is not used that would be better. verbose: also the predictors,

@@ -41,6 +41,24 @@ static const struct opt options[] = {
 	{ OPT_NUMBER, .name = "top-p", .value = "P", .into.number = &generate.sampling.top_p, .max = 1,
 		.help = "choose among the likeliest tokens that make up this share of "
 			"the probability (0.95)" },
+	{ OPT_COUNT, .name = "top-k", .value = "K", .into.count = &generate.sampling.top_k,
+		.help = "choose among the K likeliest tokens, before --top-p; 0: all (0)" },
+	{ OPT_NUMBER, .name = "min-p", .value = "P", .into.number = &generate.sampling.min_p, .max = 1,
+		.help = "leave out tokens less probable than this share of the likeliest one's probability (0)" },
+	{ OPT_NUMBER, .name = "typical-p", .value = "P", .into.number = &generate.sampling.typical_p, .max = 1,
+		.help = "choose among the tokens of the most expected surprise that make up this share of the probability (1)" },
+	{ OPT_NUMBER, .name = "repeat-penalty", .value = "R", .into.number = &generate.sampling.repeat_penalty,
+		.help = "divide the logits of tokens that are in the context by R; 1: none (1)" },
+	{ OPT_NUMBER, .name = "presence-penalty", .value = "A", .into.number = &generate.sampling.presence_penalty, .min = -100,
+		.max = 100, .help = "take A off the logits of tokens that are in the context (0)" },
+	{ OPT_NUMBER, .name = "frequency-penalty", .value = "A", .into.number = &generate.sampling.frequency_penalty,
+		.min = -100, .max = 100, .help = "take A off for each time that they are there (0)" },
+	{ OPT_TEXTS, .name = "stop", .value = "TEXT", .into.texts = &generate.stops,
+		.help = "end the text in front of any of these" },
+	{ OPT_FLAG, .name = "ignore-eos", .into.flag = &generate.sampling.ignore_stops,
+		.help = "never choose a token that ends a text" },
+	{ OPT_FLAG, .name = "special", .into.flag = &generate.special,
+		.help = "special tokens in the prompt, <|im_end|>, are those tokens and not text; those in the text are shown" },
 	{ OPT_SEED, .name = "seed", .value = "S", .into.seed = &seed,
 		.help = "the same seed writes the same text (a random one)" },
 
@@ -139,6 +157,7 @@ static int run_open(struct wick *wick, const struct prompt *prompt, struct wick_
 	if (!rc)
 		rc = print_results(wick, &figures, text, diag);
 	json_decref(text);
+	json_decref(figures.stopped_by);
 	return rc;
 }
 

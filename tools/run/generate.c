@@ -9,7 +9,6 @@
 #include "figures_json.h"
 #include "output.h"
 #include "progress.h"
-#include "text.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -26,7 +25,9 @@ struct generator {
 	struct run_figures *figures;
 	struct wick_diag *diag;
 	FILE *out; /* standard output, or memory */
-	struct text_joiner joiner;
+	struct wick_stream *stream;
+	struct wick_sampling sampling; /* the options', with the tokens so far */
+	uint32_t *ids;                 /* (ctx) the tokens so far */
 	int write_error; /* of the logits; positive errno */
 };
 
@@ -61,6 +62,13 @@ static void write_logits(void *user, uint32_t position, const float *logits)
 		gen->write_error = errno;
 }
 
+/* Penalties are about all tokens of the context. */
+static void remember(struct generator *gen, const uint32_t *ids, uint32_t count)
+{
+	memcpy(gen->ids + gen->sampling.recent_count, ids, count * sizeof(*ids));
+	gen->sampling.recent_count += count;
+}
+
 static int eval(struct generator *gen, const uint32_t *ids, uint32_t count)
 {
 	wick_logits_fn each = gen->options->logits ? write_logits : NULL;
@@ -68,6 +76,8 @@ static int eval(struct generator *gen, const uint32_t *ids, uint32_t count)
 
 	if (rc == -ECANCELED)
 		gen->diag->text[0] = 0; /* which is an end, and no failure to tell of */
+	if (!rc)
+		remember(gen, ids, count);
 	if (gen->write_error && (!rc || rc == -ECANCELED))
 		return wick_diag_say(gen->diag, -gen->write_error, "%s: %s", gen->options->logits_path,
 			strerror(gen->write_error));
@@ -118,8 +128,9 @@ static int check_length(const struct generator *gen, const struct prompt *prompt
 static int eval_prompt(struct generator *gen, const struct prompt *prompt)
 {
 	uint64_t begun_ns = wick_now_ns();
+	unsigned flags = WICK_TOKENIZE_BOS | (gen->options->special ? WICK_TOKENIZE_SPECIAL : 0);
 	int rc = check_length(gen, prompt);
-	int64_t count = rc ? rc : wick_tokenize(gen->wick, prompt->text, prompt->bytes, WICK_TOKENIZE_BOS, NULL, 0);
+	int64_t count = rc ? rc : wick_tokenize(gen->wick, prompt->text, prompt->bytes, flags, NULL, 0);
 	uint32_t *ids;
 
 	if (count == -EINVAL)
@@ -132,7 +143,7 @@ static int eval_prompt(struct generator *gen, const struct prompt *prompt)
 	if (!ids)
 		return -ENOMEM;
 	rc = -ENOMEM;
-	if (wick_tokenize(gen->wick, prompt->text, prompt->bytes, WICK_TOKENIZE_BOS, ids, (size_t)count) == count)
+	if (wick_tokenize(gen->wick, prompt->text, prompt->bytes, flags, ids, (size_t)count) == count)
 		rc = eval_shown(gen, ids, (uint32_t)count);
 	free(ids);
 	gen->figures->prompt_tokens = wick_position(gen->wick);
@@ -141,13 +152,20 @@ static int eval_prompt(struct generator *gen, const struct prompt *prompt)
 	return rc;
 }
 
-static int write_token(struct generator *gen, uint32_t id)
+/* Shows what can be shown. *stop: why the text ends with this token, unless it goes on. */
+static int write_token(struct generator *gen, uint32_t id, const char **stop)
 {
+	const char *text;
 	size_t bytes;
-	const char *text = wick_token_text(gen->wick, id, &bytes);
+	int ended = wick_stream_put(gen->stream, id, &text, &bytes);
 
-	text_join(&gen->joiner, text, bytes, gen->out);
-	gen->figures->tokens++;
+	if (ended < 0)
+		return ended;
+	if (bytes)
+		fwrite(text, 1, bytes, gen->out);
+	if (ended)
+		*stop = wick_stops(gen->wick, id) ? "eos" : "stop";
+	gen->figures->tokens += !wick_stops(gen->wick, id);
 	return gen->options->keep_text ? 0 : output_flush(gen->diag);
 }
 
@@ -161,6 +179,19 @@ static const char *find_stop(const struct generator *gen)
 	return wick_position(gen->wick) >= wick_plan_of(gen->wick)->ctx ? "context" : NULL;
 }
 
+/* What was held back, and what ended the text. */
+static int write_rest(struct generator *gen)
+{
+	const char *text, *by = wick_stream_stopped_by(gen->stream);
+	size_t bytes;
+
+	wick_stream_end(gen->stream, &text, &bytes);
+	if (bytes)
+		fwrite(text, 1, bytes, gen->out);
+	gen->figures->stopped_by = by ? wick_json_text(by, strlen(by)) : NULL;
+	return 0;
+}
+
 /* A token is evaluated only when another one will follow it, so the last costs nothing. */
 static int write_tokens(struct generator *gen)
 {
@@ -168,14 +199,10 @@ static int write_tokens(struct generator *gen)
 	int rc = 0;
 
 	while (!rc && !stop) {
-		uint32_t id = wick_sample(gen->wick, &gen->options->sampling);
+		uint32_t id = wick_sample(gen->wick, &gen->sampling);
 
-		if (wick_stops(gen->wick, id)) {
-			stop = "eos";
-			break;
-		}
-		rc = write_token(gen, id);
-		stop = find_stop(gen);
+		rc = write_token(gen, id, &stop);
+		stop = stop ? stop : find_stop(gen);
 		if (!rc && !stop)
 			rc = eval(gen, &id, 1);
 		if (rc == -ECANCELED) {
@@ -184,8 +211,7 @@ static int write_tokens(struct generator *gen)
 		}
 	}
 	gen->figures->stop = stop;
-	text_join_end(&gen->joiner, gen->out);
-	return rc;
+	return rc ? rc : write_rest(gen);
 }
 
 static int generate_to(struct generator *gen, const struct prompt *prompt)
@@ -205,6 +231,29 @@ static int generate_to(struct generator *gen, const struct prompt *prompt)
 	return rc;
 }
 
+static int prepare(struct generator *gen)
+{
+	const struct generate_options *options = gen->options;
+
+	gen->ids = malloc((wick_plan_of(gen->wick)->ctx + 1ull) * sizeof(*gen->ids));
+	if (!gen->ids)
+		return -ENOMEM;
+	gen->sampling = options->sampling;
+	gen->sampling.recent = gen->ids;
+	return wick_stream_create(&gen->stream, gen->wick, options->stops.words, options->stops.count, options->special);
+}
+
+static int generate_and_end(struct generator *gen, const struct prompt *prompt)
+{
+	int rc = prepare(gen);
+
+	if (!rc)
+		rc = generate_to(gen, prompt);
+	wick_stream_destroy(gen->stream);
+	free(gen->ids);
+	return rc;
+}
+
 int generate_text(struct wick *wick, const struct prompt *prompt, const struct generate_options *options,
 	struct run_figures *figures, json_t **text, struct wick_diag *diag)
 {
@@ -217,7 +266,7 @@ int generate_text(struct wick *wick, const struct prompt *prompt, const struct g
 		gen.out = open_memstream(&kept, &kept_bytes);
 	if (!gen.out)
 		return -ENOMEM;
-	rc = generate_to(&gen, prompt);
+	rc = generate_and_end(&gen, prompt);
 	if (!options->keep_text) {
 		if (figures->tokens)
 			putchar('\n');

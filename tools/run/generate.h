@@ -5,6 +5,7 @@
 /* Prompt in, text out. */
 
 #include "figures.h"
+#include "opt.h"
 #include "prompt.h"
 
 #include <jansson.h>
@@ -14,6 +15,8 @@
 struct generate_options {
 	uint32_t tokens; /* to write, at most */
 	struct wick_sampling sampling;
+	struct opt_texts stops; /* that end it */
+	bool special;           /* special tokens in the prompt are special, and those in the text are shown */
 	FILE *logits;   /* a row for each position evaluated; NULL: none */
 	const char *logits_path;
 	bool keep_text; /* for the caller, instead of writing it to standard output */
@@ -22,6 +25,7 @@ struct generate_options {
 /* What makes an engine's evaluations end at Ctrl-C and show how far a long prompt is. Before it is opened. */
 void generate_heed(struct wick_options *options);
 
-/* Writes the text as it comes, until enough tokens, the model's end of text, the end of the context or Ctrl-C. */
+/* Writes the text as it comes, until enough tokens, the model's end of text, a stop text, the end of the context or
+ * Ctrl-C. */
 int generate_text(struct wick *wick, const struct prompt *prompt, const struct generate_options *options,
 	struct run_figures *figures, json_t **text, struct wick_diag *diag);
