@@ -19,6 +19,8 @@
 #include "pool.h"
 #include "watch.h"
 
+#include <math.h>
+
 #define MASK_ROWS 64 /* of a word; tiles are whole words */
 #define TILES_A_THREAD 2
 #define TILES_MAX 16
@@ -42,6 +44,10 @@ void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float 
 	switch (act) {
 	case WICK_ACT_RELU:
 		kernels->relu(x, count);
+		break;
+	case WICK_ACT_SILU:
+		for (size_t i = 0; i < count; i++)
+			x[i] = x[i] / (1 + expf(-x[i]));
 		break;
 	default:
 		kernels->gelu(x, count);

@@ -130,7 +130,7 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 	forward->fetch = &wick->fetch;
 	forward->compute.kernels = &wick->kernels;
 	forward->compute.pool = wick->pool;
-	count = wick_vectors_init(&forward->vectors, wick->model, &wick->mem, loads);
+	count = wick_vectors_init(&forward->vectors, wick->model, &wick->file, &wick->mem, loads);
 	wick_kv_init(&forward->kv, &wick->model->shape, size.ctx, &wick->mem);
 	wick_forward_init(forward, &size, &wick->mem);
 	wick_sampler_init(&wick->sampler, wick->model->shape.vocab, &wick->mem);
@@ -143,13 +143,15 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 		carve_sparse(wick, &layout->sparse);
 	for (uint32_t i = 0; i < wick->matrices.count; i++) {
 		struct wick_matrix *matrix = &wick->matrices.at[i];
+		struct wick_load *load;
 
 		if (!matrix->resident_rows)
 			continue;
-		matrix->base = wick_mem_take(&wick->mem, matrix->resident_rows * matrix->tensor->row_bytes);
-		wick_topo_place_rows(&wick->topo, matrix->base, matrix->resident_rows, matrix->tensor->row_bytes);
-		loads[count++] = (struct wick_load){ .tensor = matrix->tensor, .rows = matrix->resident_rows,
-			.base = matrix->base };
+		load = &loads[count++];
+		*load = (struct wick_load){ .tensor = matrix->tensor, .rows = matrix->resident_rows,
+			.base = wick_mem_take(&wick->mem, wick_matrix_bytes(matrix, matrix->resident_rows)) };
+		matrix->base = wick_load_data(load, &wick->file);
+		wick_topo_place_rows(&wick->topo, load->base, matrix->resident_rows, matrix->tensor->row_bytes);
 	}
 	return count;
 }

@@ -66,7 +66,7 @@ void wick_engine_report(struct wick *wick, const char *path)
 
 	name_model(wick, path);
 	wick_topo_say(&wick->topo, wick->numa, sizeof(wick->numa));
-	wick->report = (struct wick_report){ .model = wick->name, .arch = wick_arch_names[shape->arch],
+	wick->report = (struct wick_report){ .model = wick->name, .arch = shape->name,
 		.type = wick_types[shape->type].name, .mode = wick_mode_names[wick->settings.mode],
 		.io = wick_io_method(wick->io), .io_why = wick_io_why(wick->io), .direct = wick->file.direct,
 		.verified = !wick->settings.no_verify,

@@ -180,6 +180,14 @@ const struct wick_gguf_tensor *wick_gguf_tensor_at(const struct wick_gguf *gguf,
 	return i < gguf->tensor_count ? &gguf->tensors[i] : NULL;
 }
 
+bool wick_gguf_key_at(const struct wick_gguf *gguf, uint64_t i, struct wick_gguf_string *key)
+{
+	if (i >= gguf->pair_count)
+		return false;
+	*key = gguf->pairs[i].key;
+	return true;
+}
+
 static int wrong_kind(const struct wick_gguf *gguf, const char *key, const char *wanted, struct wick_diag *diag)
 {
 	return wick_diag_say(diag, -EINVAL, "%s: key \"%s\" is not %s", gguf->path, key, wanted);

@@ -56,6 +56,9 @@ uint64_t wick_gguf_tensor_count(const struct wick_gguf *gguf);
 const struct wick_gguf_tensor *wick_gguf_tensor_at(const struct wick_gguf *gguf, uint64_t i);
 const struct wick_gguf_tensor *wick_gguf_tensor(const struct wick_gguf *gguf, const char *name); /* NULL: none */
 
+/* Key i in file order; false behind the last. */
+bool wick_gguf_key_at(const struct wick_gguf *gguf, uint64_t i, struct wick_gguf_string *key);
+
 /* Values by key. 0, or -ENOENT when the key is absent (no sentence is written), or -EINVAL with a sentence when it is
  * of another kind. Integers of any width and sign are accepted where they fit. */
 int wick_gguf_u64(const struct wick_gguf *gguf, const char *key, uint64_t *value, struct wick_diag *diag);

@@ -33,12 +33,23 @@ enum wick_rope {
 	WICK_ROPE_COUNT,
 };
 
+enum wick_scaling {
+	WICK_SCALING_NONE,
+	WICK_SCALING_LINEAR, /* angles are divided by rope_factor */
+	WICK_SCALING_YARN,   /* arXiv 2309.00071 */
+	WICK_SCALING_COUNT,
+};
+
 struct wick_attn_facts {
 	uint32_t heads, kv_heads; /* of queries; of keys and values, each shared by heads / kv_heads of the former */
 	uint32_t k_dim, v_dim;    /* numbers of a head */
 	enum wick_rope rope;
 	uint32_t rope_dim;        /* of a head's first numbers, so many are turned; even */
 	float rope_base;
+	enum wick_scaling rope_scaling;
+	float rope_factor;          /* by which the context was stretched; not of WICK_SCALING_NONE */
+	uint32_t rope_original_ctx; /* yarn: before that */
+	float rope_attn_factor;     /* yarn: of cosines and sines, beside its own */
 	float scale;              /* of q . k */
 	uint32_t window;          /* positions that are looked at, the own one included; 0: all */
 	bool head_norm;           /* queries and keys are normalised, head by head, before they are turned */

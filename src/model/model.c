@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Opening a packed model: the shape from its keys, then every tensor of the table of tensors.c where it
+/* Opening a model. A packed one: the shape from its keys, then every tensor of the table of tensors.c where it
  * must be, then the checksums, which are checked themselves. */
 
 #include "model.h"
@@ -12,6 +12,7 @@
 #include "gguf.h"
 #include "kernels.h"
 #include "shape.h"
+#include "stock.h"
 #include "tensors.h"
 
 #include <errno.h>
@@ -117,28 +118,36 @@ static int load_all_checksums(struct walk *walk)
 	return rc;
 }
 
-static int load(struct wick_model *model, const char *path, struct wick_diag *diag)
+static int load_packed(struct wick_model *model, struct wick_diag *diag)
 {
 	struct walk walk = { .model = model, .diag = diag };
 	struct wick_kernels kernels;
-	int rc = wick_gguf_open(&model->gguf, path, diag);
+	int rc;
 
-	if (rc == 0)
-		rc = wick_shape_read(&model->shape, model->gguf, diag);
-	if (rc)
-		return rc;
 	wick_kernels_init(&kernels, ~0u);
 	walk.crc32c = kernels.crc32c;
+	rc = bind_all(&walk);
+	return rc ? rc : load_all_checksums(&walk);
+}
+
+static int load(struct wick_model *model, const char *path, struct wick_diag *diag)
+{
+	int rc = wick_gguf_open(&model->gguf, path, diag);
+
+	if (rc)
+		return rc;
+	model->stock = wick_stock_is(model->gguf);
+	rc = (model->stock ? wick_stock_facts : wick_shape_read)(&model->shape, model->gguf, diag);
+	if (rc)
+		return rc;
 	model->tensors = calloc(wick_tensors_count(model->shape.layers), sizeof(*model->tensors));
 	if (!model->tensors)
 		return wick_diag_say(diag, -ENOMEM, "%s: no memory for %u layers", path, model->shape.layers);
-	rc = bind_all(&walk);
-	if (rc == 0)
-		rc = load_all_checksums(&walk);
+	rc = model->stock ? wick_stock_bind(model, diag) : load_packed(model, diag);
 	if (rc == 0)
 		rc = wick_steps_make(&model->steps, model, diag);
 	model->memory_bytes = sizeof(*model) + wick_tensors_count(model->shape.layers) * sizeof(*model->tensors) +
-			      model->crc_count * sizeof(*model->crcs) + model->steps.memory_bytes + wick_gguf_memory_bytes(model->gguf);
+		model->crc_count * sizeof(*model->crcs) + model->steps.memory_bytes + wick_gguf_memory_bytes(model->gguf);
 	return rc;
 }
 
@@ -171,7 +180,7 @@ void wick_model_close(struct wick_model *model)
 
 uint32_t wick_model_identity(const struct wick_model *model)
 {
-	return model->crcs[wick_tensors_checksums(&model->shape) - 1];
+	return model->stock ? 0 : model->crcs[wick_tensors_checksums(&model->shape) - 1];
 }
 
 int wick_model_of_layer(struct wick_model *one, const struct wick_model *model, uint32_t layer,

@@ -19,6 +19,7 @@
 
 #define WICK_FILE_ALIGN 4096 /* every tensor starts there, and the file ends there */
 #define WICK_CHECK_ROWS 16
+#define WICK_TENSOR_NAME 48
 
 struct wick_gguf;
 
@@ -28,11 +29,12 @@ enum wick_tensor_id {
 	/* of a layer */
 	WICK_T_ATTN_NORM, WICK_T_ATTN_NORM_BIAS, WICK_T_FFN_NORM, WICK_T_FFN_NORM_BIAS,
 	WICK_T_ATTN_POST_NORM, WICK_T_FFN_POST_NORM, WICK_T_Q_NORM, WICK_T_K_NORM,
-	WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS, WICK_T_O_BIAS, WICK_T_UP_BIAS, WICK_T_DOWN_BIAS,
+	WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS, WICK_T_O_BIAS, WICK_T_UP_BIAS, WICK_T_GATE_BIAS,
+	WICK_T_DOWN_BIAS,
 	WICK_T_Q, WICK_T_K, WICK_T_V, WICK_T_O, WICK_T_GATE, WICK_T_UP, WICK_T_DOWN, WICK_T_BUNDLES, WICK_T_BUNDLE_CRCS,
 	WICK_T_PRED_OUT, WICK_T_PRED_BIAS,
 	/* of the model */
-	WICK_T_OUT_NORM, WICK_T_OUT_NORM_BIAS, WICK_T_HEAD, WICK_T_PROJECT_OUT, WICK_T_CHECKSUMS,
+	WICK_T_OUT_NORM, WICK_T_OUT_NORM_BIAS, WICK_T_ROPE_FREQS, WICK_T_HEAD, WICK_T_PROJECT_OUT, WICK_T_CHECKSUMS,
 	WICK_T_COUNT,
 };
 
@@ -41,15 +43,15 @@ enum wick_tensor_id {
 #define WICK_T_OF_LAYER (WICK_T_LAYER_END - WICK_T_LAYER_FIRST)
 
 struct wick_tensor {
-	char name[48];       /* as in the file; "" when the model has no such tensor */
+	char name[WICK_TENSOR_NAME]; /* as in the file; "" when the model has no such tensor */
 	enum wick_type type; /* of its numbers */
 	uint64_t rows;
 	uint64_t cols;
-	uint64_t offset;      /* bytes from the start of the file, a multiple of WICK_FILE_ALIGN */
+	uint64_t offset;      /* bytes from the start of the file, of a packed model a multiple of WICK_FILE_ALIGN */
 	uint64_t row_bytes;   /* from one row to the next; of bundles: the stride */
 	uint32_t check_rows;
 	bool vector; /* a norm or a bias: f32, one row, always in memory */
-	const uint32_t *crcs; /* ceil(rows / check_rows); owned by the model */
+	const uint32_t *crcs; /* ceil(rows / check_rows); owned by the model; NULL: the file has none */
 };
 
 static inline uint64_t wick_tensor_bytes(const struct wick_tensor *tensor)
@@ -60,6 +62,7 @@ static inline uint64_t wick_tensor_bytes(const struct wick_tensor *tensor)
 enum wick_arch { WICK_ARCH_OPT, WICK_ARCH_COUNT };
 
 struct wick_shape {
+	const char *name; /* general.architecture */
 	enum wick_arch arch;
 	uint32_t layers, d_model, d_embed, n_ff, vocab, ctx_max; /* n_ff: of the widest FFN */
 	struct wick_layer_facts kind[WICK_KINDS_MAX];
@@ -85,6 +88,7 @@ struct wick_shape {
 
 struct wick_model {
 	struct wick_gguf *gguf;
+	bool stock; /* not packed by wick: tensors lie anywhere, there are no checksums, and no bundles of neurons */
 	struct wick_shape shape;
 	struct wick_steps steps;
 	struct wick_tensor *tensors; /* (wick_tensors_count()): see wick_tensor_at(); a tied head is a copy of the embedding's */
@@ -134,7 +138,7 @@ static inline struct wick_tensor *wick_tensor_at(const struct wick_model *model,
 int wick_model_open(struct wick_model **model, const char *path, struct wick_diag *diag);
 void wick_model_close(struct wick_model *model);
 
-/* The last entry of wick.checksums: it depends on every byte of the file that is not padding. */
+/* Of a packed model, the last entry of wick.checksums: it depends on every byte of the file that is not padding. */
 uint32_t wick_model_identity(const struct wick_model *model);
 
 /* A model of one of its layers, with steps of its own, which wick_steps_free() frees; tensors has room for WICK_T_COUNT, and

@@ -240,6 +240,7 @@ static int read_version(struct wick_shape *shape, const struct wick_gguf *gguf, 
 	if (rc == 0)
 		rc = read_name(&arch, gguf, "general.architecture", wick_arch_names, WICK_ARCH_COUNT, diag);
 	shape->arch = arch;
+	shape->name = wick_arch_names[arch];
 	return rc;
 }
 

@@ -13,9 +13,10 @@
 #include <string.h>
 
 /* A dimension, and what a model must have for a tensor that is not in all of them. */
-enum { ONE, D_MODEL, D_EMBED, N_FF, VOCAB, CTX, Q_DIM, KV_DIM, V_DIM, HEADS_DIM, K_DIM, BUNDLE, CHECKSUMS };
+enum { ONE, D_MODEL, D_EMBED, N_FF, VOCAB, CTX, Q_DIM, KV_DIM, V_DIM, HEADS_DIM, K_DIM, ROPE_PAIRS, BUNDLE, CHECKSUMS };
 enum { BIAS = 1, NORM = 2, PROJECT = 4, FINAL = 8, UNTIED = 16, PREDICTOR = 32,
-	SANDWICH = 64, HEAD_NORM = 128, PLAIN_FFN = 256, GATED = 512, SERIAL = 1024, BUNDLED = 2048, POSITIONS = 4096 };
+	SANDWICH = 64, HEAD_NORM = 128, PLAIN_FFN = 256, GATED = 512, SERIAL = 1024, BUNDLED = 2048, POSITIONS = 4096,
+	STOCK = 8192, NORM_BIAS = 16384 };
 
 #define VECTOR WICK_TENSOR_VECTOR
 #define MATRIX WICK_TENSOR_MATRIX
@@ -25,9 +26,9 @@ const struct wick_tensor_entry wick_tensor_table[WICK_T_COUNT] = {
 	[WICK_T_POSITION] = { "position_embd.weight", MATRIX, CTX, D_MODEL, POSITIONS },
 	[WICK_T_PROJECT_IN] = { "token_embd_in.weight", MATRIX, D_MODEL, D_EMBED, PROJECT },
 	[WICK_T_ATTN_NORM] = { "blk.%u.attn_norm.weight", VECTOR, ONE, D_MODEL, NORM },
-	[WICK_T_ATTN_NORM_BIAS] = { "blk.%u.attn_norm.bias", VECTOR, ONE, D_MODEL, NORM },
+	[WICK_T_ATTN_NORM_BIAS] = { "blk.%u.attn_norm.bias", VECTOR, ONE, D_MODEL, NORM_BIAS },
 	[WICK_T_FFN_NORM] = { "blk.%u.ffn_norm.weight", VECTOR, ONE, D_MODEL, NORM | SERIAL },
-	[WICK_T_FFN_NORM_BIAS] = { "blk.%u.ffn_norm.bias", VECTOR, ONE, D_MODEL, NORM | SERIAL },
+	[WICK_T_FFN_NORM_BIAS] = { "blk.%u.ffn_norm.bias", VECTOR, ONE, D_MODEL, NORM_BIAS | SERIAL },
 	[WICK_T_ATTN_POST_NORM] = { "blk.%u.post_attention_norm.weight", VECTOR, ONE, D_MODEL, SANDWICH },
 	[WICK_T_FFN_POST_NORM] = { "blk.%u.post_ffw_norm.weight", VECTOR, ONE, D_MODEL, SANDWICH },
 	[WICK_T_Q_NORM] = { "blk.%u.attn_q_norm.weight", VECTOR, ONE, K_DIM, HEAD_NORM },
@@ -38,6 +39,7 @@ const struct wick_tensor_entry wick_tensor_table[WICK_T_COUNT] = {
 	[WICK_T_O_BIAS] = { "blk.%u.attn_output.bias", VECTOR, ONE, D_MODEL, BIAS },
 	[WICK_T_UP_BIAS] = { "blk.%u.ffn_up.bias", VECTOR, ONE, N_FF, BIAS },
 	[WICK_T_DOWN_BIAS] = { "blk.%u.ffn_down.bias", VECTOR, ONE, D_MODEL, BIAS },
+	[WICK_T_GATE_BIAS] = { "blk.%u.ffn_gate.bias", VECTOR, ONE, N_FF, STOCK },
 	[WICK_T_Q] = { "blk.%u.attn_q.weight", MATRIX, Q_DIM, D_MODEL, 0 },
 	[WICK_T_K] = { "blk.%u.attn_k.weight", MATRIX, KV_DIM, D_MODEL, 0 },
 	[WICK_T_V] = { "blk.%u.attn_v.weight", MATRIX, V_DIM, D_MODEL, 0 },
@@ -50,7 +52,8 @@ const struct wick_tensor_entry wick_tensor_table[WICK_T_COUNT] = {
 	[WICK_T_PRED_OUT] = { "blk.%u.ffn_pred_out.weight", WICK_TENSOR_PREDICTOR, N_FF, D_MODEL, PREDICTOR },
 	[WICK_T_PRED_BIAS] = { "blk.%u.ffn_pred.bias", WICK_TENSOR_PREDICTOR_BIAS, ONE, N_FF, PREDICTOR },
 	[WICK_T_OUT_NORM] = { "output_norm.weight", VECTOR, ONE, D_MODEL, NORM | FINAL },
-	[WICK_T_OUT_NORM_BIAS] = { "output_norm.bias", VECTOR, ONE, D_MODEL, NORM | FINAL },
+	[WICK_T_OUT_NORM_BIAS] = { "output_norm.bias", VECTOR, ONE, D_MODEL, NORM_BIAS | FINAL },
+	[WICK_T_ROPE_FREQS] = { "rope_freqs.weight", VECTOR, ONE, ROPE_PAIRS, STOCK },
 	[WICK_T_HEAD] = { "output.weight", MATRIX, VOCAB, D_EMBED, UNTIED },
 	[WICK_T_PROJECT_OUT] = { "token_embd_out.weight", MATRIX, D_EMBED, D_MODEL, PROJECT },
 	[WICK_T_CHECKSUMS] = { "wick.checksums", WICK_TENSOR_CHECKSUMS, ONE, CHECKSUMS, 0 },
@@ -63,6 +66,8 @@ static uint64_t dimension(const struct wick_shape *shape, uint32_t layer, uint8_
 	switch (which) {
 	case K_DIM:
 		return attn->k_dim;
+	case ROPE_PAIRS:
+		return attn->rope_dim / 2;
 	case D_MODEL:
 		return shape->d_model;
 	case D_EMBED:
@@ -97,7 +102,8 @@ static unsigned features(const struct wick_shape *shape, uint32_t layer)
 		bool has;
 		unsigned feature;
 	} all[] = {
-		{ shape->bias, BIAS }, { shape->norm_affine, NORM }, { shape->project, PROJECT }, { shape->final_norm, FINAL },
+		{ shape->bias, BIAS }, { shape->norm_affine, NORM },
+		{ shape->norm_affine && shape->norm == WICK_NORM_LAYER, NORM_BIAS }, { shape->project, PROJECT }, { shape->final_norm, FINAL },
 		{ !shape->tied, UNTIED }, { shape->predictor, PREDICTOR }, { shape->positions, POSITIONS },
 		{ facts->norm_at == WICK_NORM_BOTH, SANDWICH }, { facts->attn.head_norm, HEAD_NORM },
 		{ !facts->parallel, SERIAL }, { shape->bundle_parts, BUNDLED }, { !shape->bundle_parts, PLAIN_FFN },
@@ -133,6 +139,16 @@ int wick_tensors_each(
 	return rc ? rc : each_of(shape, WICK_T_OUT_NORM, WICK_T_COUNT, 0, visit, user);
 }
 
+bool wick_tensor_is_needed(const struct wick_shape *shape, enum wick_tensor_id id, uint32_t layer)
+{
+	return !(wick_tensor_table[id].needs & ~features(shape, layer)) && wick_tensor_is_numbers(id);
+}
+
+void wick_tensor_name(char name[WICK_TENSOR_NAME], enum wick_tensor_id id, uint32_t layer)
+{
+	snprintf(name, WICK_TENSOR_NAME, wick_tensor_table[id].name, layer);
+}
+
 static enum wick_type type_of(enum wick_tensor_kind kind, const struct wick_shape *shape)
 {
 	switch (kind) {
@@ -152,7 +168,7 @@ void wick_tensor_describe(
 	const struct wick_tensor_entry *entry = &wick_tensor_table[id];
 
 	memset(tensor, 0, sizeof(*tensor));
-	snprintf(tensor->name, sizeof(tensor->name), entry->name, layer);
+	wick_tensor_name(tensor->name, id, layer);
 	tensor->type = type_of(entry->kind, shape);
 	tensor->rows = dimension(shape, layer, entry->rows);
 	tensor->cols = dimension(shape, layer, entry->cols);

@@ -33,6 +33,12 @@ extern const struct wick_tensor_entry wick_tensor_table[WICK_T_COUNT];
 int wick_tensors_each(const struct wick_shape *shape, int (*visit)(enum wick_tensor_id id, uint32_t layer, void *user),
 	void *user);
 
+/* Whether a model of this shape cannot be without it; it holds numbers. */
+bool wick_tensor_is_needed(const struct wick_shape *shape, enum wick_tensor_id id, uint32_t layer);
+
+/* Its name in a file. */
+void wick_tensor_name(char name[WICK_TENSOR_NAME], enum wick_tensor_id id, uint32_t layer);
+
 /* Fills everything of the tensor but offset and crcs. */
 void wick_tensor_describe(
 	struct wick_tensor *tensor, enum wick_tensor_id id, uint32_t layer, const struct wick_shape *shape);

@@ -63,7 +63,7 @@ static uint64_t usable_bytes(uint64_t budget_bytes)
 
 static uint64_t rows_cost(const struct wick_matrix *matrix, uint64_t rows)
 {
-	return rows ? wick_mem_cost(rows * matrix->tensor->row_bytes) : 0;
+	return wick_mem_cost(wick_matrix_bytes(matrix, rows));
 }
 
 static uint64_t all_matrices_cost(const struct planner *planner)

@@ -10,6 +10,7 @@
 #include "bits.h"
 #include "check.h"
 #include "mem.h"
+#include "rope.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -161,20 +162,42 @@ static int do_linear(struct pass *pass, const struct wick_step *step)
 	return more;
 }
 
+/* Where the turns of a kind of layer are: (batch_tokens, rope_dim_most) of each. */
+static float *turns_of(const struct wick_forward *f, uint32_t kind)
+{
+	return f->turns + (size_t)kind * f->batch_tokens * f->rope_dim_most;
+}
+
 /* All heads of a row, by the row's position. */
 static int do_rope(struct pass *pass, const struct wick_step *step)
 {
-	const struct wick_kernels *kernels = pass->forward->compute.kernels;
-	const struct wick_attn_facts *attn = &facts_of(pass, step)->attn;
+	const struct wick_layer_facts *kind = facts_of(pass, step);
+	const struct wick_forward *f = pass->forward;
+	const struct wick_attn_facts *attn = &kind->attn;
 	uint32_t heads = step->out == WICK_Q ? attn->heads : attn->kv_heads;
-	float *out = rows_of(pass, step->out, (size_t)heads * attn->k_dim), *turns = pass->forward->turns;
+	float *out = rows_of(pass, step->out, (size_t)heads * attn->k_dim);
+	const float *turns = turns_of(f, (uint32_t)(kind - f->model->shape.kind));
 
-	for (uint32_t i = 0; i < pass->m; i++) {
-		kernels->rope_turns(turns, attn->rope_dim, pass->position + i, attn->rope_base);
+	for (uint32_t i = 0; i < pass->m; i++, turns += f->rope_dim_most)
 		for (uint32_t head = 0; head < heads; head++, out += attn->k_dim)
-			kernels->rope(out, turns, attn->rope_dim);
-	}
+			wick_rope_turn(out, turns, attn);
 	return 0;
+}
+
+/* The turns of a batch's positions, for all layers. */
+static void make_turns(struct wick_forward *f, uint32_t position, uint32_t m)
+{
+	const struct wick_shape *shape = &f->model->shape;
+
+	for (uint32_t kind = 0; kind < shape->kinds; kind++) {
+		const struct wick_attn_facts *attn = &shape->kind[kind].attn;
+
+		if (attn->rope == WICK_ROPE_NONE)
+			continue;
+		wick_rope_frequencies(f->frequencies, attn, wick_vector(&f->vectors, 0, WICK_T_ROPE_FREQS));
+		for (uint32_t i = 0; i < m; i++)
+			wick_rope_turns(turns_of(f, kind) + i * f->rope_dim_most, f->frequencies, attn, position + i);
+	}
 }
 
 static int do_attend(struct pass *pass, const struct wick_step *step)
@@ -337,6 +360,7 @@ int wick_forward_batch(struct wick_forward *f, const struct wick_batch *batch, s
 	wick_sweep_begin(&f->sweep, batch->m >= WICK_GEMM_TOKENS, batch->m_next >= WICK_GEMM_TOKENS);
 	if (f->sparse.on)
 		err = wick_choose_begin(&f->sparse.chooser, batch->position, diag);
+	make_turns(f, batch->position, batch->m);
 	if (!err)
 		err = run(&pass, 0, f->model->steps.first[0]);
 	for (uint32_t layer = 0; !err && layer < f->model->shape.layers; layer++) {
@@ -358,27 +382,36 @@ int wick_forward_layer(struct wick_forward *f, uint32_t layer, uint32_t m, uint3
 {
 	struct pass pass = { .forward = f, .m = m, .position = position, .diag = diag };
 
+	make_turns(f, position, m);
 	return run_layer(&pass, layer);
 }
 
 /* What the steps need beside their buffers, and its size, in one table for the plan and for init. */
-enum { H, SCORES, TILE, TURNS, SCRATCHES };
+enum { H, SCORES, TILE, TURNS, FREQUENCIES, SCRATCHES };
 
 static uint32_t batch_of(const struct wick_model *model, const struct wick_forward_shape *size)
 {
 	return WICK_MIN(wick_batch_tokens(&model->shape), size->ctx);
 }
 
+static uint32_t rope_dim_most(const struct wick_shape *shape)
+{
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i < shape->kinds; i++)
+		most = WICK_MAX(most, shape->kind[i].attn.rope_dim);
+	return most;
+}
+
 static void scratch_floats(uint64_t floats[SCRATCHES], const struct wick_model *model, const struct wick_forward_shape *size)
 {
-	uint32_t rope_dim = 0;
+	uint64_t rope_dim = rope_dim_most(&model->shape);
 
-	for (uint32_t i = 0; i < model->shape.kinds; i++)
-		rope_dim = WICK_MAX(rope_dim, model->shape.kind[i].attn.rope_dim);
 	floats[H] = wick_ffn_scratch_floats(&model->shape, batch_of(model, size), size->threads);
 	floats[SCORES] = size->threads * wick_attention_scores(size->ctx);
 	floats[TILE] = size->threads * wick_compute_tile_floats(model);
-	floats[TURNS] = rope_dim;
+	floats[TURNS] = model->shape.kinds * batch_of(model, size) * rope_dim;
+	floats[FREQUENCIES] = rope_dim; /* half as many doubles */
 }
 
 static uint64_t buffer_floats(const struct wick_model *model, const struct wick_forward_shape *size, enum wick_buffer buffer)
@@ -402,7 +435,8 @@ uint64_t wick_forward_bytes(const struct wick_model *model, const struct wick_fo
 
 void wick_forward_init(struct wick_forward *f, const struct wick_forward_shape *size, struct wick_mem *mem)
 {
-	float **scratches[SCRATCHES] = { [H] = &f->h, [SCORES] = &f->scores, [TILE] = &f->compute.tile, [TURNS] = &f->turns };
+	float **scratches[SCRATCHES] = { [H] = &f->h, [SCORES] = &f->scores, [TILE] = &f->compute.tile, [TURNS] = &f->turns,
+		[FREQUENCIES] = (float **)&f->frequencies };
 	uint64_t floats[SCRATCHES];
 
 	scratch_floats(floats, f->model, size);
@@ -411,6 +445,7 @@ void wick_forward_init(struct wick_forward *f, const struct wick_forward_shape *
 	for (int i = 0; i < SCRATCHES; i++)
 		*scratches[i] = wick_mem_take(mem, floats[i] * sizeof(float));
 	f->batch_tokens = batch_of(f->model, size);
+	f->rope_dim_most = rope_dim_most(&f->model->shape);
 	f->h_floats = floats[H];
 	f->compute.gemm_rows = wick_gemm_rows(&f->model->shape);
 	f->compute.tile_floats = wick_compute_tile_floats(f->model);

@@ -37,7 +37,9 @@ struct wick_forward {
 	float *h;                      /* FFN scratch */
 	size_t h_floats;
 	float *scores;                 /* (threads, wick_attention_scores()) */
-	float *turns;                  /* of rotary embedding, of a position */
+	float *turns;                  /* (kinds, batch_tokens, rope_dim_most): of rotary embedding, see rope.h */
+	double *frequencies;           /* (rope_dim_most / 2) */
+	uint32_t rope_dim_most;
 	bool all_logits;
 	const struct wick_watch *watch; /* or NULL */
 };

@@ -202,7 +202,7 @@ static int load_layer(struct wick_train *train, uint32_t layer)
 		return rc;
 	first = train->one.steps.first_matrix;
 	train->mem.used = train->weights_at;
-	count = wick_vectors_init(&train->forward.vectors, &train->one, &train->mem, loads);
+	count = wick_vectors_init(&train->forward.vectors, &train->one, &train->file, &train->mem, loads);
 	for (uint32_t i = first[0]; i < first[1]; i++)
 		keep(train, &train->matrices.at[i], loads, &count);
 	return wick_load_all(&train->fetch, loads, count, DEPTH, NULL, NULL, train->diag);

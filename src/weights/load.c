@@ -9,6 +9,7 @@
 #include "load.h"
 
 #include "bits.h"
+#include "file.h"
 #include "mem.h"
 #include "pool.h"
 
@@ -26,6 +27,16 @@
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
+
+uint64_t wick_load_bytes(uint64_t offset, uint64_t bytes)
+{
+	return offset % WICK_FILE_ALIGN ? wick_fetch_buffer_bytes(bytes) : bytes;
+}
+
+uint8_t *wick_load_data(const struct wick_load *load, const struct wick_file *file)
+{
+	return load->base + load->tensor->offset % file->offset_align;
+}
 
 struct loader {
 	struct wick_fetch *fetch;

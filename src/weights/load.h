@@ -9,12 +9,18 @@
 
 #include <wick/wick.h>
 
-/* One range of rows to load, and where it goes; the buffer is rounded up to the drive's blocks. */
+/* One range of rows to load, and the wick_load_bytes() of memory where it goes. */
 struct wick_load {
 	const struct wick_tensor *tensor;
 	uint64_t rows;
 	uint8_t *base;
 };
+
+/* Bytes of memory for so many bytes of a tensor that begins at an offset of the file: the reads bring the blocks that
+ * surround them. */
+uint64_t wick_load_bytes(uint64_t offset, uint64_t bytes);
+/* Where in them the first row will be. */
+uint8_t *wick_load_data(const struct wick_load *load, const struct wick_file *file);
 
 /* Reads `count` ranges, each from row 0 of its tensor, and checks them. depth: reads in flight. -ECANCELED when
  * progress says so; else as wick_fetch_finish(). */

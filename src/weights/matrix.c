@@ -6,6 +6,7 @@
 #include "matrix.h"
 
 #include "bits.h"
+#include "load.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +17,11 @@ static uint64_t rows_of(const struct wick_step_matrix *used, const struct wick_t
 	if (used->tensor != WICK_T_POSITION)
 		return tensor->rows;
 	return WICK_MIN(tensor->rows, wick_div_up(ctx, tensor->check_rows) * tensor->check_rows);
+}
+
+uint64_t wick_matrix_bytes(const struct wick_matrix *matrix, uint64_t rows)
+{
+	return rows ? wick_load_bytes(matrix->tensor->offset, rows * matrix->tensor->row_bytes) : 0;
 }
 
 int wick_matrices_make(struct wick_matrices *matrices, const struct wick_model *model, uint32_t ctx, struct wick_diag *diag)

@@ -51,6 +51,9 @@ static inline uint64_t wick_matrix_swept_rows(const struct wick_matrix *matrix, 
 	return !matrix->lookup && (drawn || !matrix->drawn) ? matrix->rows - matrix->resident_rows : 0;
 }
 
+/* Memory for its first rows. */
+uint64_t wick_matrix_bytes(const struct wick_matrix *matrix, uint64_t rows);
+
 /* The bundles of a layer's FFN; NULL: it has none. */
 static inline struct wick_matrix *wick_matrices_bundles(const struct wick_matrices *matrices, uint32_t layer)
 {

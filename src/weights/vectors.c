@@ -35,7 +35,8 @@ uint64_t wick_vectors_bytes(const struct wick_model *model)
 }
 
 uint32_t wick_vectors_init(
-	struct wick_vectors *vectors, const struct wick_model *model, struct wick_mem *mem, struct wick_load *loads)
+	struct wick_vectors *vectors, const struct wick_model *model, const struct wick_file *file, struct wick_mem *mem,
+	struct wick_load *loads)
 {
 	uint64_t entries = wick_tensors_count(model->shape.layers);
 	uint32_t count = 0;
@@ -48,7 +49,7 @@ uint32_t wick_vectors_init(
 			continue;
 		loads[count] = (struct wick_load){ .tensor = tensor, .rows = tensor->rows,
 			.base = wick_mem_take(mem, buffer_bytes(tensor)) };
-		vectors->at[i] = (const float *)loads[count++].base;
+		vectors->at[i] = (const float *)wick_load_data(&loads[count++], file);
 	}
 	return count;
 }

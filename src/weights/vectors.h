@@ -6,6 +6,7 @@
 
 #include "model.h"
 
+struct wick_file;
 struct wick_load;
 struct wick_mem;
 
@@ -24,4 +25,5 @@ uint64_t wick_vectors_bytes(const struct wick_model *model);
 /* Takes the memory and writes what must be loaded into it to loads, which has room for wick_vectors_count(). */
 uint32_t wick_vectors_count(const struct wick_model *model);
 uint32_t wick_vectors_init(
-	struct wick_vectors *vectors, const struct wick_model *model, struct wick_mem *mem, struct wick_load *loads);
+	struct wick_vectors *vectors, const struct wick_model *model, const struct wick_file *file, struct wick_mem *mem,
+	struct wick_load *loads);

@@ -1,0 +1,22 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A stock GGUF file: one that was not packed by wick. Every family writes the same names and keys there, but for a few;
+ * what a family fixes is a line of the table in stock_facts.c. A key or a tensor that is not known there may change what
+ * is computed, so it is refused by name. */
+
+#include "model.h"
+
+struct wick_gguf;
+
+/* Whether an open file is one. */
+bool wick_stock_is(const struct wick_gguf *gguf);
+
+/* Fills the shape from the file's keys, but for what the tensors decide (a tied head, biases). kind_of_layer stays
+ * NULL: all layers of the families that are known so far are alike. -EINVAL with a sentence. */
+int wick_stock_facts(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag);
+
+/* Fills model->tensors, which has room, from the file's directory. -EINVAL with a sentence: a tensor that is missing, of
+ * another size than the keys say, of a type that is not supported, or unknown. */
+int wick_stock_bind(struct wick_model *model, struct wick_diag *diag);

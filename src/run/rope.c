@@ -1,0 +1,76 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Rotary embedding (see rope.h). */
+
+#include "rope.h"
+
+#include "bits.h"
+
+#include <math.h>
+
+/* Yarn's own numbers (arXiv 2309.00071, section 3.2): pairs that turn more often than fast over the original context stay as they
+ * are, those that turn less often than slow are stretched, between them it goes over. */
+#define YARN_FAST 32
+#define YARN_SLOW 1
+#define YARN_LEAST 0.001
+#define YARN_SHARPEN 0.1
+
+/* The pair that turns so often over the original context. */
+static double yarn_pair(const struct wick_attn_facts *facts, double turns)
+{
+	return facts->rope_dim * log(facts->rope_original_ctx / (turns * 2 * M_PI)) / (2 * log((double)facts->rope_base));
+}
+
+/* Of pair j, the share of its angle that is not stretched. */
+static double yarn_share(const struct wick_attn_facts *facts, uint32_t j)
+{
+	double low = WICK_MAX(floor(yarn_pair(facts, YARN_FAST)), 0.0);
+	double high = WICK_MIN(ceil(yarn_pair(facts, YARN_SLOW)), facts->rope_dim - 1.0);
+	double ramp = (j - low) / WICK_MAX(high - low, YARN_LEAST);
+
+	return 1 - WICK_MIN(WICK_MAX(ramp, 0.0), 1.0);
+}
+
+void wick_rope_frequencies(double *frequencies, const struct wick_attn_facts *facts, const float *divisors)
+{
+	for (uint32_t j = 0; j < facts->rope_dim / 2; j++) {
+		double angle = pow((double)facts->rope_base, -2.0 * j / facts->rope_dim);
+		double stretched = angle / (double)facts->rope_factor;
+
+		if (divisors)
+			angle /= (double)divisors[j];
+		if (facts->rope_scaling == WICK_SCALING_LINEAR)
+			angle = stretched;
+		if (facts->rope_scaling == WICK_SCALING_YARN)
+			angle = stretched + (angle - stretched) * yarn_share(facts, j);
+		frequencies[j] = angle;
+	}
+}
+
+void wick_rope_turns(float *turns, const double *frequencies, const struct wick_attn_facts *facts, uint32_t position)
+{
+	uint32_t pairs = facts->rope_dim / 2;
+	double size = 1;
+
+	if (facts->rope_scaling == WICK_SCALING_YARN)
+		size = (double)facts->rope_attn_factor * (1 + YARN_SHARPEN * log((double)facts->rope_factor));
+	for (uint32_t j = 0; j < pairs; j++) {
+		turns[j] = (float)(size * cos(position * frequencies[j]));
+		turns[pairs + j] = (float)(size * sin(position * frequencies[j]));
+	}
+}
+
+void wick_rope_turn(float *head, const float *turns, const struct wick_attn_facts *facts)
+{
+	uint32_t pairs = facts->rope_dim / 2;
+	bool halves = facts->rope == WICK_ROPE_HALVES;
+
+	for (uint32_t j = 0; j < pairs; j++) {
+		float *a = &head[halves ? j : 2 * j], *b = &head[halves ? j + pairs : 2 * j + 1];
+		float x = *a, y = *b, c = turns[j], s = turns[pairs + j];
+
+		*a = x * c - y * s;
+		*b = x * s + y * c;
+	}
+}
