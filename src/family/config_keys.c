@@ -59,7 +59,7 @@ int wick_config_check_keys(const struct wick_config *config, const char *const *
 		return rc;
 	json_object_foreach(config->root, key, value)
 		if (!json_is_null(value) && !is_among(key, used) && !is_among(key, idle))
-			wick_notes_say(notes, "%s: \"%s\" is not known, and nothing follows from it", config->path,
+			wick_notes_say(notes, "%s: key \"%s\" is unknown and has no effect, as in transformers", config->path,
 				wick_diag_name(key));
 	return 0;
 }

@@ -97,8 +97,9 @@ static int read_added(struct wick_hf_source *source)
 	return result;
 }
 
-/* The id of a special token by its name in the tokenizer's files; *id stays as it is when they name none. */
-static int id_by_name(const struct wick_hf_source *source, const char *key, int64_t *id)
+/* The id of a special token by its name in the tokenizer's files; *id stays as it is when they name none, or one that the
+ * vocabulary lacks: no text leads to it, and the model has no row for it. */
+static void id_by_name(const struct wick_hf_source *source, const char *key, int64_t *id)
 {
 	const char *name = name_of(json_object_get(source->tokenizer_config, key));
 	const json_t *value;
@@ -106,13 +107,10 @@ static int id_by_name(const struct wick_hf_source *source, const char *key, int6
 	if (!name)
 		name = name_of(json_object_get(source->special_map, key));
 	if (!name)
-		return 0;
+		return;
 	value = json_object_get(source->vocab, name);
-	if (!json_is_integer(value))
-		return wick_hf_refuse(source, NULL, "%s is \"%s\", which the vocabulary lacks", key,
-			wick_diag_name(name));
-	*id = json_integer_value(value);
-	return 0;
+	if (json_is_integer(value))
+		*id = json_integer_value(value);
 }
 
 /* The same by its id in config.json. */
@@ -142,14 +140,10 @@ static int find_ids(const struct wick_hf_source *source)
 
 	if (!result)
 		result = id_by_number(source, "pad_token_id", &out->pad);
-	if (!result)
-		result = id_by_name(source, "bos_token", &out->bos);
-	if (!result)
-		result = id_by_name(source, "pad_token", &out->pad);
-	if (!result)
-		result = id_by_name(source, "unk_token", &out->unk);
-	if (!result)
-		result = id_by_name(source, "eos_token", &out->eos);
+	id_by_name(source, "bos_token", &out->bos);
+	id_by_name(source, "pad_token", &out->pad);
+	id_by_name(source, "unk_token", &out->unk);
+	id_by_name(source, "eos_token", &out->eos);
 	if (out->stop_count)
 		out->eos = out->stops[0];
 	if (source->template_bos >= 0)

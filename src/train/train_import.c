@@ -59,6 +59,21 @@ static void close_layer(struct import *import)
 	import->at = CLOSED;
 }
 
+static const char part_in[] = "fc1.weight", part_out[] = "fc2.weight";
+
+/* A bias, say, would have to be added: a predictor without it is another one. */
+static int refuse_others(const struct import *import)
+{
+	for (unsigned i = 0; i < import->list.count; i++) {
+		const char *name = import->list.tensors[i].name;
+
+		if (strcmp(name, part_in) && strcmp(name, part_out))
+			return wick_diag_say(import->diag, -EINVAL, "%s: \"%s\" is no part of a predictor, which is %s and %s",
+				import->file.path, wick_diag_name(name), part_in, part_out);
+	}
+	return 0;
+}
+
 static int open_layer(struct import *import, uint32_t layer)
 {
 	int rc;
@@ -71,7 +86,9 @@ static int open_layer(struct import *import, uint32_t layer)
 		return wick_diag_say(import->diag, -ENOMEM, "%s: no memory for a name", import->folder);
 	import->at = layer;
 	rc = wick_source_open(&import->file, import->diag);
-	return rc ? rc : wick_torch.list(&import->file, &import->list, import->diag);
+	if (rc == 0)
+		rc = wick_torch.list(&import->file, &import->list, import->diag);
+	return rc ? rc : refuse_others(import);
 }
 
 /* The matrix of this name, of rows or columns that are known: 0 stands for any number. */
@@ -107,8 +124,8 @@ static int find_part(struct import *import, uint32_t layer, enum wick_sidecar_pa
 	if (rc)
 		return rc;
 	if (part == WICK_SIDECAR_IN)
-		return find_matrix(import, "fc1.weight", rank, import->shape.d_model, matrix);
-	return find_matrix(import, "fc2.weight", import->shape.n_ff, rank, matrix);
+		return find_matrix(import, part_in, rank, import->shape.d_model, matrix);
+	return find_matrix(import, part_out, import->shape.n_ff, rank, matrix);
 }
 
 /* Every file is looked at before anything is written. q8_0 where all widths are in whole blocks: nothing is lost by it that

@@ -241,6 +241,20 @@ static void tensor_in_two_shards(const char *folder)
 	edit_map(folder, FC1, "model-00001-of-00003.safetensors");
 }
 
+static void keys_of_no_effect(const char *folder)
+{
+	char path[PATH_MAX];
+	json_t *json;
+
+	path_join(path, folder, "config.json");
+	json = json_load_file(path, 0, NULL);
+	json_object_set_new(json, "hidden_act", json_string("silu"));
+	json_object_set_new(json, "quantization_config", json_null());
+	assert_int_equal(json_dump_file(json, path, 0), 0);
+	json_decref(json);
+	write_text(folder, "generation_config.json", "{\"eos_token_id\":2,\"top_p\":0.9,\"temperature\":0.6,\"top_k\":null}");
+}
+
 static const struct form {
 	void (*make)(const char *folder); /* of a copy of the fixture */
 	const char *name, *fixture;
@@ -259,6 +273,8 @@ static const struct form {
 	FORM(head_below_the_base_model, "plain-f32", -1, "tensor model.lm_head.weight is not the embedding"),
 	FORM(tensors_of_no_use, "plain-f32", 1,
 		"model.decoder.layers.N.self_attn.masked_bias (2 of them) is no part of an opt model", "score.ids (1 of"),
+	FORM(keys_of_no_effect, "plain-f32", 1, "config.json: key \"hidden_act\" is unknown and has no effect",
+		"generation_config.json: temperature, top_p: not kept"),
 	FORM(every_number_a_double, "plain-f32", 1, NULL),
 	FORM(wrapped_in_a_module, "plain-f32", 1, "tensors are taken out of \"module\""),
 	FORM(wrapped_in_a_state_dict, "plain-f32", 1, "tensors are taken out of \"state_dict"),

@@ -172,6 +172,7 @@ static void what_does_not_fit_is_refused(void **state)
 
 	(void)state;
 	refused(&i, source("half"), "model_0.pt: \"fc2.weight\" is missing");
+	refused(&i, source("bias"), "model_0.pt: \"fc1.bias\" is no part of a predictor, which is fc1.weight and fc2.weight");
 	refused(&i, source("layer-missing"), "model_1.pt: No such file or directory");
 	refused(&i, source("other-width"), "model_0.pt: \"fc1.weight\" is [8, 64], which does not fit the model: 96 wide");
 	refused(&i, source("other-neurons"), "model_0.pt: \"fc2.weight\" is [96, 8], which does not fit");
