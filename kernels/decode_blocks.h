@@ -136,3 +136,103 @@ static inline void wick_decode_q6_k(float *y, const void *x, size_t count)
 			y[i] = scale * (float)(int8_t)block[192 + i / 16] * (float)(wick_level_q6_k(block, i) - 32);
 	}
 }
+
+/* Two bits of number i: of each half of the block 32 bytes have those of four numbers each. */
+static inline int wick_level_q2_k(const uint8_t *bytes, size_t i)
+{
+	return bytes[i / 128 * 32 + i % 32] >> i / 32 % 4 * 2 & 3;
+}
+
+/* 16 bytes of scale (low) and minimum (high), two bits of each number, f16 scale of scales, f16 scale of minima. */
+static inline void wick_decode_q2_k(float *y, const void *x, size_t count)
+{
+	const uint8_t *block = x;
+
+	for (; count >= WICK_SUPERBLOCK; count -= WICK_SUPERBLOCK, block += 84, y += WICK_SUPERBLOCK) {
+		float scale = wick_f32_of_f16(wick_load_u16(block + 80)), minimum = wick_f32_of_f16(wick_load_u16(block + 82));
+
+		for (size_t i = 0; i < WICK_SUPERBLOCK; i++)
+			y[i] = scale * (float)(block[i / 16] & 15) * (float)wick_level_q2_k(block + 16, i) -
+				minimum * (float)(block[i / 16] >> 4);
+	}
+}
+
+/* Scale of part j of 16, 6 bits in 12 bytes, 32 too large: low four bits are in bytes 0 to 7, first the low halves, the
+ * high two of four parts each in bytes 8 to 11. */
+static inline int wick_scale_q3_k(const uint8_t *packed, size_t j)
+{
+	int low = packed[j % 8] >> j / 8 * 4 & 15, high = packed[8 + j % 4] >> j / 4 * 2 & 3;
+
+	return low | high << 4;
+}
+
+/* High bits, two low bits of each number, 12 bytes of scales, f16 scale of scales. Levels are 4 too large. */
+static inline void wick_decode_q3_k(float *y, const void *x, size_t count)
+{
+	const uint8_t *block = x;
+
+	for (; count >= WICK_SUPERBLOCK; count -= WICK_SUPERBLOCK, block += 110, y += WICK_SUPERBLOCK) {
+		float scale = wick_f32_of_f16(wick_load_u16(block + 108));
+
+		for (size_t i = 0; i < WICK_SUPERBLOCK; i++) {
+			int level = wick_level_q2_k(block + 32, i) + 4 * (block[i % 32] >> i / 32 & 1);
+
+			y[i] = scale * (float)(wick_scale_q3_k(block + 96, i / 16) - 32) * (float)(level - 4);
+		}
+	}
+}
+
+/* The levels of iq4_nl and iq4_xs. */
+static const int8_t wick_levels_iq4[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
+
+static inline void wick_decode_iq4_nl(float *y, const void *x, size_t count)
+{
+	const uint8_t *block = x;
+
+	for (; count >= WICK_BLOCK; count -= WICK_BLOCK, block += 18, y += WICK_BLOCK) {
+		float scale = wick_f32_of_f16(wick_load_u16(block));
+
+		for (size_t i = 0; i < WICK_BLOCK; i++)
+			y[i] = scale * (float)wick_levels_iq4[wick_nibble(block + 2, i)];
+	}
+}
+
+/* Scale of part j of 8, 32 too large: low four bits in bytes 4 to 7, high two in bytes 2 and 3. */
+static inline int wick_scale_iq4_xs(const uint8_t *block, size_t j)
+{
+	return (block[4 + j / 2] >> j % 2 * 4 & 15) | (wick_load_u16(block + 2) >> 2 * j & 3) << 4;
+}
+
+/* f16 scale of scales, high and low bits of scales, nibbles of the eight parts one after the other. */
+static inline void wick_decode_iq4_xs(float *y, const void *x, size_t count)
+{
+	const uint8_t *block = x;
+
+	for (; count >= WICK_SUPERBLOCK; count -= WICK_SUPERBLOCK, block += 136, y += WICK_SUPERBLOCK) {
+		float scale = wick_f32_of_f16(wick_load_u16(block));
+
+		for (size_t i = 0; i < WICK_SUPERBLOCK; i++) {
+			int level = wick_levels_iq4[wick_nibble(block + 8 + i / 32 * 16, i % 32)];
+
+			y[i] = scale * (float)(wick_scale_iq4_xs(block, i / 32) - 32) * (float)level;
+		}
+	}
+}
+
+/* Floats of one sign bit, two of exponent and one of fraction, times two: so they are whole. */
+static const int8_t wick_levels_mxfp4[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
+
+/* 2^(exponent - 128); the two smallest are subnormal. */
+static inline float wick_scale_mxfp4(uint8_t exponent)
+{
+	return wick_float_of_bits(exponent < 2 ? 0x00200000u << exponent : (uint32_t)(exponent - 1) << 23);
+}
+
+static inline void wick_decode_mxfp4(float *y, const void *x, size_t count)
+{
+	const uint8_t *block = x;
+
+	for (; count >= WICK_BLOCK; count -= WICK_BLOCK, block += 17, y += WICK_BLOCK)
+		for (size_t i = 0; i < WICK_BLOCK; i++)
+			y[i] = wick_scale_mxfp4(block[0]) * (float)wick_levels_mxfp4[wick_nibble(block + 1, i)];
+}

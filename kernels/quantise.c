@@ -242,18 +242,38 @@ static struct rounded round_values(const float *values, size_t count, int most)
 	return rounded;
 }
 
-/* Scales and minima of q4_k and q5_k: fits become those that can be stored, which are put into their 12 bytes. */
+/* Scales of parts as whole numbers, the farthest of them `most`; fits become those that can be stored. */
+static struct rounded round_scales(struct fit *fits, size_t parts, int most)
+{
+	struct rounded rounded;
+	float scales[16];
+
+	for (size_t j = 0; j < parts; j++)
+		scales[j] = fits[j].scale;
+	rounded = round_values(scales, parts, most);
+	for (size_t j = 0; j < parts; j++)
+		fits[j].scale = rounded.unit * (float)rounded.whole[j];
+	return rounded;
+}
+
+static struct rounded round_minima(struct fit *fits, size_t parts, int most)
+{
+	struct rounded rounded;
+	float minima[16];
+
+	for (size_t j = 0; j < parts; j++)
+		minima[j] = fits[j].minimum;
+	rounded = round_values(minima, parts, most);
+	for (size_t j = 0; j < parts; j++)
+		fits[j].minimum = rounded.unit * (float)rounded.whole[j];
+	return rounded;
+}
+
+/* Scales and minima of q4_k and q5_k into their 12 bytes; fits become those that are there. */
 static void store_scales(uint8_t *block, struct fit *fits)
 {
-	float scales[8], minima[8];
-	struct rounded scale, minimum;
+	struct rounded scale = round_scales(fits, 8, 63), minimum = round_minima(fits, 8, 63);
 
-	for (size_t j = 0; j < 8; j++) {
-		scales[j] = fits[j].scale > 0 ? fits[j].scale : 0;
-		minima[j] = fits[j].minimum;
-	}
-	scale = round_values(scales, 8, 63);
-	minimum = round_values(minima, 8, 63);
 	store_half(block, scale.unit);
 	store_half(block + 2, minimum.unit);
 	for (size_t j = 0; j < 4; j++) {
@@ -261,8 +281,6 @@ static void store_scales(uint8_t *block, struct fit *fits)
 		block[8 + j] = (uint8_t)(minimum.whole[j] | minimum.whole[j + 4] >> 4 << 6);
 		block[12 + j] = (uint8_t)((scale.whole[j + 4] & 15) | (minimum.whole[j + 4] & 15) << 4);
 	}
-	for (size_t j = 0; j < 8; j++)
-		fits[j] = (struct fit){ scale.unit * (float)scale.whole[j], minimum.unit * (float)minimum.whole[j] };
 }
 
 static void encode_parts(uint8_t *block, const float *x, uint8_t *fifth, uint8_t *nibbles)
@@ -301,20 +319,6 @@ static void encode_q5_k(void *y, const float *x, size_t count)
 	}
 }
 
-/* Scales of 16 parts as whole numbers, the farthest of them `most`; fits become those that can be stored. */
-static struct rounded round_scales(struct fit *fits, int most)
-{
-	struct rounded rounded;
-	float scales[16];
-
-	for (size_t j = 0; j < 16; j++)
-		scales[j] = fits[j].scale;
-	rounded = round_values(scales, 16, most);
-	for (size_t j = 0; j < 16; j++)
-		fits[j].scale = rounded.unit * (float)rounded.whole[j];
-	return rounded;
-}
-
 static void encode_q6_k(void *y, const float *x, size_t count)
 {
 	const struct levels levels = { -32, 31 };
@@ -325,7 +329,7 @@ static void encode_q6_k(void *y, const float *x, size_t count)
 		struct rounded scales;
 
 		fit_parts(fits, x, 16, &levels);
-		scales = round_scales(fits, -128);
+		scales = round_scales(fits, 16, -128);
 		memset(block, 0, 210);
 		memcpy(block + 192, scales.whole, 16);
 		store_half(block + 208, scales.unit);
@@ -335,6 +339,147 @@ static void encode_q6_k(void *y, const float *x, size_t count)
 			block[i / 128 * 64 + i % 64] |= (uint8_t)((level & 15) << i / 64 % 2 * 4);
 			block[128 + i / 128 * 32 + i % 32] |= (uint8_t)(level >> 4 << i / 32 % 4 * 2);
 		}
+	}
+}
+
+/* Scales and minima of 16 parts in 4 bits each, the levels in 2. */
+static void encode_q2_k(void *y, const float *x, size_t count)
+{
+	const struct levels levels = { 0, 3 };
+	uint8_t *block = y;
+	struct fit fits[16];
+
+	for (; count >= WICK_SUPERBLOCK; count -= WICK_SUPERBLOCK, block += 84, x += WICK_SUPERBLOCK) {
+		struct rounded scales, minima;
+
+		fit_parts(fits, x, 16, &levels);
+		minima = round_minima(fits, 16, 15);
+		scales = round_scales(fits, 16, 15);
+		memset(block, 0, 84);
+		for (size_t j = 0; j < 16; j++)
+			block[j] = (uint8_t)(scales.whole[j] | minima.whole[j] << 4);
+		store_half(block + 80, scales.unit);
+		store_half(block + 82, minima.unit);
+		for (size_t i = 0; i < WICK_SUPERBLOCK; i++)
+			block[16 + i / 128 * 32 + i % 32] |=
+				(uint8_t)(level_of(x[i], &fits[i / 16], &levels) << i / 32 % 4 * 2);
+	}
+}
+
+static void encode_q3_k(void *y, const float *x, size_t count)
+{
+	const struct levels levels = { -4, 3 };
+	uint8_t *block = y;
+	struct fit fits[16];
+
+	for (; count >= WICK_SUPERBLOCK; count -= WICK_SUPERBLOCK, block += 110, x += WICK_SUPERBLOCK) {
+		struct rounded scales;
+
+		fit_parts(fits, x, 16, &levels);
+		scales = round_scales(fits, 16, -32);
+		memset(block, 0, 110);
+		store_half(block + 108, scales.unit);
+		for (size_t j = 0; j < 16; j++) {
+			block[96 + j % 8] |= (uint8_t)(((scales.whole[j] + 32) & 15) << j / 8 * 4);
+			block[104 + j % 4] |= (uint8_t)((scales.whole[j] + 32) >> 4 << j / 4 * 2);
+		}
+		for (size_t i = 0; i < WICK_SUPERBLOCK; i++) {
+			int level = level_of(x[i], &fits[i / 16], &levels) + 4;
+
+			block[32 + i / 128 * 32 + i % 32] |= (uint8_t)((level & 3) << i / 32 % 4 * 2);
+			block[i % 32] |= (uint8_t)(level >> 2 << i / 32);
+		}
+	}
+}
+
+/* Where levels are a table: the place of the one that is nearest, the first of two. */
+static int nearest(const int8_t *table, float scale, float x)
+{
+	int best = 0;
+
+	for (int k = 1; k < 16; k++)
+		if (fabsf(scale * (float)table[k] - x) < fabsf(scale * (float)table[best] - x))
+			best = k;
+	return best;
+}
+
+/* The best of a few scales, as above; the farthest number takes the farthest level, or a little less or more. */
+static float fit_table(const float *x, size_t count, const int8_t *table)
+{
+	float best = 0;
+	double most = 0;
+
+	for (int t = -TRIES; t <= TRIES; t++) {
+		float scale = farthest_of(x, count) / ((float)table[0] * (1 + 0.03f * (float)t));
+		double sum_xl = 0, sum_ll = 0;
+
+		for (size_t i = 0; i < count; i++) {
+			double level = table[nearest(table, scale, x[i])];
+
+			sum_xl += (double)x[i] * level;
+			sum_ll += level * level;
+		}
+		/* The error is the sum of x^2 less this. */
+		if (sum_ll > 0 && sum_xl * sum_xl / sum_ll > most) {
+			most = sum_xl * sum_xl / sum_ll;
+			best = (float)(sum_xl / sum_ll);
+		}
+	}
+	return best;
+}
+
+static void encode_iq4_nl(void *y, const float *x, size_t count)
+{
+	uint8_t *block = y;
+
+	for (; count >= WICK_BLOCK; count -= WICK_BLOCK, block += 18, x += WICK_BLOCK) {
+		float scale = as_half(fit_table(x, WICK_BLOCK, wick_levels_iq4));
+
+		memset(block, 0, 18);
+		store_half(block, scale);
+		for (size_t i = 0; i < WICK_BLOCK; i++)
+			put_nibble(block + 2, i, nearest(wick_levels_iq4, scale, x[i]));
+	}
+}
+
+static void encode_iq4_xs(void *y, const float *x, size_t count)
+{
+	uint8_t *block = y;
+	struct fit fits[8];
+
+	for (; count >= WICK_SUPERBLOCK; count -= WICK_SUPERBLOCK, block += 136, x += WICK_SUPERBLOCK) {
+		struct rounded scales;
+		uint32_t high = 0;
+
+		for (size_t j = 0; j < 8; j++)
+			fits[j].scale = fit_table(x + j * WICK_BLOCK, WICK_BLOCK, wick_levels_iq4);
+		scales = round_scales(fits, 8, -32);
+		memset(block, 0, 136);
+		store_half(block, scales.unit);
+		for (size_t j = 0; j < 8; j++) {
+			block[4 + j / 2] |= (uint8_t)(((scales.whole[j] + 32) & 15) << j % 2 * 4);
+			high |= (uint32_t)(scales.whole[j] + 32) >> 4 << 2 * j;
+		}
+		memcpy(block + 2, &(uint16_t){ (uint16_t)high }, 2);
+		for (size_t i = 0; i < WICK_SUPERBLOCK; i++)
+			put_nibble(block + 8 + i / 32 * 16, i % 32, nearest(wick_levels_iq4, fits[i / 32].scale, x[i]));
+	}
+}
+
+/* The largest number gets the largest exponent of a level, 2: what is above 6 times the power of two becomes 6. */
+static void encode_mxfp4(void *y, const float *x, size_t count)
+{
+	uint8_t *block = y;
+
+	for (; count >= WICK_BLOCK; count -= WICK_BLOCK, block += 17, x += WICK_BLOCK) {
+		float most = fabsf(farthest_of(x, WICK_BLOCK)), scale;
+		int exponent = most > 0 ? WICK_MAX(ilogbf(most) - 2 + 127, 0) : 0;
+
+		memset(block, 0, 17);
+		block[0] = (uint8_t)WICK_MIN(exponent, 254);
+		scale = wick_scale_mxfp4(block[0]);
+		for (size_t i = 0; i < WICK_BLOCK; i++)
+			put_nibble(block + 1, i, nearest(wick_levels_mxfp4, scale, x[i]));
 	}
 }
 

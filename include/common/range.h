@@ -18,6 +18,8 @@ static inline float wick_limit_of(enum wick_type type)
 		[WICK_Q8_0] = 65520.0f * 127, [WICK_Q4_0] = 65520.0f * 8,
 		[WICK_Q4_1] = 65520.0f,       [WICK_Q5_0] = 65520.0f * 16,     [WICK_Q5_1] = 65520.0f,
 		[WICK_Q4_K] = 65520.0f * 63,  [WICK_Q5_K] = 65520.0f * 63,     [WICK_Q6_K] = 65520.0f * 32,
+		[WICK_Q2_K] = 65520.0f * 15,  [WICK_Q3_K] = 65520.0f * 32,     [WICK_IQ4_NL] = 65520.0f * 113,
+		[WICK_IQ4_XS] = 65520.0f * 113, [WICK_MXFP4] = INFINITY,
 	};
 
 	return limits[type];

@@ -4,6 +4,9 @@
 
 /* The block types of GGUF with NEON: 32 numbers are two vectors. See vector/levels.h and vector/block_rows.h. */
 
+#include "../plain.h"
+#include "../vector/x_group.h"
+
 #include <arm_neon.h>
 #include <stdint.h>
 #include <string.h>
@@ -48,6 +51,13 @@ static inline bytes32 levels_join(bytes32 low, bytes32 high, int shift)
 		vorrq_u8(low.val[1], vshlq_u8(high.val[1], up)) } };
 }
 
+static inline bytes32 levels_table(const int8_t *table, bytes32 levels)
+{
+	uint8x16_t bytes = vreinterpretq_u8_s8(vld1q_s8(table));
+
+	return (bytes32){ { vqtbl1q_u8(bytes, levels.val[0]), vqtbl1q_u8(bytes, levels.val[1]) } };
+}
+
 static inline void levels_store(uint8_t *to, bytes32 levels)
 {
 	vst1q_u8(to, levels.val[0]);
@@ -81,10 +91,17 @@ static inline void eight_halves(float *to, const uint8_t *from, size_t stride, c
 		to[j] = scale_of(from + j * stride) * times[j];
 }
 
-/* Four sums of four products, of at most 2^6 * 2^7 each: without dot products a pair of them is in 16 bits. */
+static inline void eight_exponents(float *to, const uint8_t *from, size_t stride, const float *times)
+{
+	for (size_t j = 0; j < 8; j++)
+		to[j] = wick_scale_mxfp4(from[j * stride]) * times[j];
+}
+
+/* Four sums of four products, of at most 127 * 127 each: without dot products a pair of them is in 16 bits. */
 static inline int32x4_t products_of(uint8x16_t levels, const int8_t *x, int over)
 {
-	int8x16_t weights = vsubq_s8(vreinterpretq_s8_u8(levels), vdupq_n_s8((int8_t)over)), x_levels = vld1q_s8(x);
+	const int8x16_t excess = vdupq_n_s8((int8_t)(over == SIGNED_LEVELS ? 0 : over));
+	int8x16_t weights = vsubq_s8(vreinterpretq_s8_u8(levels), excess), x_levels = vld1q_s8(x);
 #ifdef __ARM_FEATURE_DOTPROD
 	return vdotq_s32(vdupq_n_s32(0), weights, x_levels);
 #else

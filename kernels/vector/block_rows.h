@@ -9,7 +9,8 @@
  *
  * What it takes of an instruction set:
  *
- *     dot_part(sum, levels, x, scale, over)      sum + scale * ((levels - over) . x), 32 bytes of each
+ *     dot_part(sum, levels, x, scale, over)      sum + scale * ((levels - over) . x), 32 bytes of each;
+ *                                                over SIGNED_LEVELS: levels have a sign
  *     dot_halves(sum, levels, x, scales, over)   with a scale of its own for each 16 of them
  *     less_eight(sum, a, b)                      sum - a[j] * b[j], j < 8, in any lanes
  *
@@ -25,8 +26,12 @@ INLINE vec dot_blocks(enum wick_type type, vec sum, const uint8_t *group, const 
 	struct parts parts;
 
 	find_parts(type, &parts, group, count, x->steps, x->half_steps);
-	if (has_minima(type))
+	if (has_minima(type) && has_halves(type)) {
+		sum = less_eight(sum, parts.minimum, x->half_sums);
+		sum = less_eight(sum, parts.minimum + 8, x->half_sums + 8);
+	} else if (has_minima(type)) {
 		sum = less_eight(sum, parts.minimum, x->sums);
+	}
 #pragma GCC unroll 8
 	for (size_t j = 0; j < count; j++) {
 		bytes32 levels = levels_of(type, group, j);

@@ -6,7 +6,7 @@
  *
  *     number = scale * (level - too_large) - minimum
  *
- * A level is a byte below 128; scales and minima are those of 16 or 32 numbers side by side, a part. All is done for a
+ * A level is a byte below 128, or a signed one; scales and minima are those of 16 or 32 numbers side by side, a part. All is done for a
  * group of 256 numbers: one block of the types with 256, eight blocks of those with 32, or the fewer that are left at the
  * end of a row. What it takes of an instruction set, beside what vector.h lists:
  *
@@ -15,14 +15,17 @@
  *     levels_bits(from, shift, mask)      of 32 bytes, bits from `shift` on
  *     levels_flags(from, value)           `value` where a bit of 4 bytes is set, lowest first, or 0
  *     levels_join(low, high, shift)       low | high << shift, for bits that do not meet
+ *     levels_table(table, levels)         for each of 32 levels below 16 its byte in a table
  *     levels_store(to, levels)            32 bytes
  *     vec_int8(from)                      LANES signed bytes as floats
  *     eight_whole(to, bytes, unit, times) to[j] = unit * byte j * times[j], j < 8; eight_signed for signed bytes
- *     eight_halves(to, from, stride, times)  to[j] = half at from + j * stride, * times[j]
+ *     eight_halves(to, from, stride, times)     to[j] = half at from + j * stride, * times[j]
+ *     eight_exponents(to, from, stride, times)  to[j] = wick_scale_mxfp4(byte at from + j * stride) * times[j]
  *
  * Products with times are rounded once: a unit has 11 significant bits, a byte 7. */
 
 #include "vector.h"
+#include "x_group.h"
 
 #define GROUP_PARTS 16 /* at most */
 
@@ -35,7 +38,7 @@ struct parts {
 
 INLINE int has_minima(enum wick_type type)
 {
-	return type == WICK_Q4_1 || type == WICK_Q5_1 || type == WICK_Q4_K || type == WICK_Q5_K;
+	return type == WICK_Q4_1 || type == WICK_Q5_1 || type == WICK_Q2_K || type == WICK_Q4_K || type == WICK_Q5_K;
 }
 
 /* Whether a minimum is stored as the least number: with its sign turned. */
@@ -47,12 +50,26 @@ INLINE int has_least(enum wick_type type)
 /* Whether a part is 16 numbers, not 32. */
 INLINE int has_halves(enum wick_type type)
 {
-	return type == WICK_Q6_K;
+	return type == WICK_Q2_K || type == WICK_Q3_K || type == WICK_Q6_K;
 }
 
 INLINE int too_large(enum wick_type type)
 {
-	return type == WICK_Q5_0 ? 16 : type == WICK_Q6_K ? 32 : 0;
+	switch (type) {
+	case WICK_Q5_0:
+		return 16;
+	case WICK_Q3_K:
+		return 4;
+	case WICK_Q6_K:
+		return 32;
+	case WICK_MXFP4:
+		return 12;
+	case WICK_IQ4_NL:
+	case WICK_IQ4_XS:
+		return SIGNED_LEVELS;
+	default:
+		return 0;
+	}
 }
 
 INLINE size_t group_bytes(enum wick_type type, size_t blocks)
@@ -87,6 +104,16 @@ INLINE void block_halves(float *to, const uint8_t *from, size_t stride, size_t c
 		to[j] = j < count ? scale_of(from + j * stride) * times[j] : 0;
 }
 
+INLINE void block_exponents(float *to, const uint8_t *from, size_t stride, size_t count, const float *times)
+{
+	if (count == GROUP) {
+		eight_exponents(to, from, stride, times);
+		return;
+	}
+	for (size_t j = 0; j < GROUP; j++)
+		to[j] = j < count ? wick_scale_mxfp4(from[j * stride]) * times[j] : 0;
+}
+
 /* Of 12 bytes, as decode_blocks.h describes them, eight scales and eight minima of 6 bits, a byte each. */
 INLINE void unpack_scales(uint64_t *scales, uint64_t *minima, const uint8_t *packed)
 {
@@ -115,6 +142,58 @@ INLINE void parts_q6_k(struct parts *parts, const uint8_t *block, const float *h
 	eight_signed(parts->scale + 8, load_u64(block + 200), unit, half_times + 8);
 }
 
+/* Bytes of 6 bits less 32 each, with nothing borrowed from one to the next. */
+INLINE uint64_t less_32(uint64_t bytes)
+{
+	return (bytes + 0x6060606060606060) ^ 0x8080808080808080;
+}
+
+/* Sixteen scales and minima of 4 bits. */
+INLINE void parts_q2_k(struct parts *parts, const uint8_t *block, const float *half_times)
+{
+	const uint64_t low = 0x0f0f0f0f0f0f0f0f;
+	uint64_t first = load_u64(block), second = load_u64(block + 8);
+	float unit = scale_of(block + 80), minimum = scale_of(block + 82);
+
+	eight_whole(parts->scale, first & low, unit, half_times);
+	eight_whole(parts->scale + 8, second & low, unit, half_times + 8);
+	eight_whole(parts->minimum, first >> 4 & low, minimum, times_one);
+	eight_whole(parts->minimum + 8, second >> 4 & low, minimum, times_one);
+}
+
+/* As decode_blocks.h describes them. */
+INLINE void unpack_scales_q3_k(uint64_t *first, uint64_t *second, const uint8_t *packed)
+{
+	uint64_t low = load_u64(packed), high = load_u32(packed + 8), twice = high | high << 30;
+
+	*first = less_32((low & 0x0f0f0f0f0f0f0f0f) | (twice & 0x0303030303030303) << 4);
+	*second = less_32((low >> 4 & 0x0f0f0f0f0f0f0f0f) | (twice >> 4 & 0x0303030303030303) << 4);
+}
+
+INLINE void parts_q3_k(struct parts *parts, const uint8_t *block, const float *half_times)
+{
+	float unit = scale_of(block + 108);
+	uint64_t first, second;
+
+	unpack_scales_q3_k(&first, &second, block + 96);
+	eight_signed(parts->scale, first, unit, half_times);
+	eight_signed(parts->scale + 8, second, unit, half_times + 8);
+}
+
+/* Nibbles and pairs of bits are drawn apart, to a byte each. */
+INLINE uint64_t unpack_scales_iq4_xs(const uint8_t *block)
+{
+	uint64_t low = load_u32(block + 4), high = wick_load_u16(block + 2);
+
+	low = (low | low << 16) & 0x0000ffff0000ffff;
+	low = (low | low << 8) & 0x00ff00ff00ff00ff;
+	low = (low | low << 4) & 0x0f0f0f0f0f0f0f0f;
+	high = (high | high << 24) & 0x000000ff000000ff;
+	high = (high | high << 12) & 0x000f000f000f000f;
+	high = (high | high << 6) & 0x0303030303030303;
+	return less_32(low | high << 4);
+}
+
 /* Scales times what they are to be multiplied by, for each 32 numbers or each 16, and minima. */
 INLINE void find_parts(enum wick_type type, struct parts *parts, const uint8_t *group, size_t count, const float *times,
 	const float *half_times)
@@ -126,8 +205,20 @@ INLINE void find_parts(enum wick_type type, struct parts *parts, const uint8_t *
 	case WICK_Q5_K:
 		parts_q4_k(parts, group, times);
 		break;
+	case WICK_Q2_K:
+		parts_q2_k(parts, group, half_times);
+		break;
+	case WICK_Q3_K:
+		parts_q3_k(parts, group, half_times);
+		break;
 	case WICK_Q6_K:
 		parts_q6_k(parts, group, half_times);
+		break;
+	case WICK_IQ4_XS:
+		eight_signed(parts->scale, unpack_scales_iq4_xs(group), scale_of(group), times);
+		break;
+	case WICK_MXFP4:
+		block_exponents(parts->scale, group, stride, count, times);
 		break;
 	default:
 		block_halves(parts->scale, group, stride, count, times);
@@ -135,6 +226,9 @@ INLINE void find_parts(enum wick_type type, struct parts *parts, const uint8_t *
 			block_halves(parts->minimum, group + 2, stride, count, times_minus_one);
 	}
 }
+
+/* wick_levels_mxfp4, 12 too large. */
+static const int8_t raised_mxfp4[16] = { 12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0 };
 
 /* Of 32 numbers two bits each are in bytes 32 * (j / 4) and on, as decode_blocks.h has it for q6_k. */
 INLINE bytes32 levels_q6_k(const uint8_t *block, size_t j)
@@ -161,20 +255,31 @@ INLINE bytes32 levels_of(enum wick_type type, const uint8_t *group, size_t j)
 	case WICK_Q5_K:
 		return levels_join(levels_bits(block + 48 + j / 2 * 32, (int)(j % 2) * 4, 15),
 			levels_bits(block + 16, (int)j, 1), 4);
-	default:
+	case WICK_Q2_K:
+		return levels_bits(block + 16 + j / 4 * 32, (int)(j % 4) * 2, 3);
+	case WICK_Q3_K:
+		return levels_join(levels_bits(block + 32 + j / 4 * 32, (int)(j % 4) * 2, 3), levels_bits(block, (int)j, 1), 2);
+	case WICK_Q6_K:
 		return levels_q6_k(block, j);
+	case WICK_IQ4_NL:
+		return levels_table(wick_levels_iq4, levels_nibbles(block + 2));
+	case WICK_IQ4_XS:
+		return levels_table(wick_levels_iq4, levels_nibbles(block + 8 + j * 16));
+	default:
+		return levels_table(raised_mxfp4, levels_nibbles(block + 1));
 	}
 }
 
 /* Numbers 32 * j and on of a group, as floats, exactly as plain C has them. */
 INLINE void group_numbers(enum wick_type type, vec *numbers, const uint8_t *group, size_t j, const struct parts *parts)
 {
+	const int over = too_large(type) == SIGNED_LEVELS ? 0 : too_large(type);
 	_Alignas(32) uint8_t bytes[WICK_BLOCK];
 
 	levels_store(bytes, levels_of(type, group, j));
 	for (int i = 0; i < TILE_VECS; i++) {
 		size_t part = has_halves(type) ? 2 * j + (size_t)(i * LANES / 16) : j;
-		vec level = vec_int8(bytes + i * LANES) - vec_set((float)too_large(type));
+		vec level = vec_int8(bytes + i * LANES) - vec_set((float)over);
 
 		numbers[i] = level * vec_set(parts->scale[part]);
 		if (has_minima(type))

@@ -2,9 +2,13 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* 256 numbers of x in steps, for a group of a block type (levels.h). */
+/* What an instruction set's file knows of the block types before it includes levels.h. */
 
 #include <stdint.h>
+
+#define SIGNED_LEVELS 128 /* in place of what levels are too large by: none, they have a sign */
+
+/* 256 numbers of x in steps, for a group of a block type. */
 
 struct x_group {
 	const int8_t *levels; /* (256), in the order of the columns */

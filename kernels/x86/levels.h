@@ -5,6 +5,7 @@
 /* The block types of GGUF with AVX2 and, where a file is compiled with it, the dot products of bytes (VNNI): 32 numbers
  * are a vector, and eight sums of four products each. See vector/levels.h and vector/block_rows.h. */
 
+#include "../vector/x_group.h"
 #include "blocks.h"
 
 typedef __m256i bytes32;
@@ -42,6 +43,11 @@ static inline bytes32 levels_join(bytes32 low, bytes32 high, int shift)
 	return _mm256_or_si256(low, _mm256_slli_epi16(high, shift));
 }
 
+static inline bytes32 levels_table(const int8_t *table, bytes32 levels)
+{
+	return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table)), levels);
+}
+
 static inline void levels_store(uint8_t *to, bytes32 levels)
 {
 	_mm256_storeu_si256((void *)to, levels);
@@ -66,14 +72,32 @@ static inline void eight_signed(float *to, uint64_t bytes, float unit, const flo
 
 /* The half at from + j * stride is word j of the 16 bytes that begin 2 * j before it: none of them lies outside of the
  * blocks, if the half is not in the last 14 bytes of its own. */
-static inline void eight_halves(float *to, const uint8_t *from, size_t stride, const float *times)
+static inline __m128i eight_words(const uint8_t *from, size_t stride)
 {
-	__m128i halves = _mm_loadu_si128((const void *)from);
+	__m128i words = _mm_loadu_si128((const void *)from);
 
-#define BLEND(j) halves = _mm_blend_epi16(halves, _mm_loadu_si128((const void *)(from + j * (stride - 2))), 1 << j)
+#define BLEND(j) words = _mm_blend_epi16(words, _mm_loadu_si128((const void *)(from + j * (stride - 2))), 1 << j)
 	BLEND(1), BLEND(2), BLEND(3), BLEND(4), BLEND(5), BLEND(6), BLEND(7);
 #undef BLEND
-	_mm256_storeu_ps(to, _mm256_cvtph_ps(halves) * _mm256_loadu_ps(times));
+	return words;
+}
+
+static inline void eight_halves(float *to, const uint8_t *from, size_t stride, const float *times)
+{
+	_mm256_storeu_ps(to, _mm256_cvtph_ps(eight_words(from, stride)) * _mm256_loadu_ps(times));
+}
+
+/* The two smallest powers are subnormal floats: 2^21 and 2^22 units. */
+static inline void eight_exponents(float *to, const uint8_t *from, size_t stride, const float *times)
+{
+	const __m256i one = _mm256_set1_epi32(1);
+	__m256i words = _mm256_cvtepu16_epi32(eight_words(from, stride));
+	__m256i exponents = _mm256_and_si256(words, _mm256_set1_epi32(255));
+	__m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(exponents, one), 23);
+	__m256i subnormal = _mm256_sllv_epi32(_mm256_set1_epi32(1 << 21), exponents);
+	__m256i bits = _mm256_blendv_epi8(subnormal, normal, _mm256_cmpgt_epi32(exponents, one));
+
+	_mm256_storeu_ps(to, _mm256_castsi256_ps(bits) * _mm256_loadu_ps(times));
 }
 
 /* Eight lanes of sixteen. */
@@ -87,19 +111,26 @@ static inline vec widened(__m256 eight)
 }
 
 /* Eight sums of four products. What levels are too large by is the same for all rows, so the compiler does it once. A
- * pair of products is at most 2 * 63 * 127 < 2^15. */
+ * pair of products is at most 2 * 127 * 127 < 2^15. Levels with a sign either become 128 too large or give it to x. */
 static inline __m256i products_of(bytes32 levels, const int8_t *x, int over)
 {
 	__m256i x_levels = _mm256_loadu_si256((const void *)x), excess = _mm256_set1_epi8((char)over);
 #ifdef __AVX512VNNI__
 	__m256i zero = _mm256_setzero_si256(), start = zero;
 
+	if (over == SIGNED_LEVELS)
+		levels = _mm256_xor_si256(levels, excess);
 	if (over)
 		start = _mm256_sub_epi32(zero, _mm256_dpbusd_epi32(zero, excess, x_levels));
 	return _mm256_dpbusd_epi32(start, levels, x_levels);
 #else
-	__m256i words = _mm256_maddubs_epi16(levels, x_levels);
+	__m256i words;
 
+	if (over == SIGNED_LEVELS) {
+		words = _mm256_maddubs_epi16(_mm256_abs_epi8(levels), _mm256_sign_epi8(x_levels, levels));
+		return _mm256_madd_epi16(words, _mm256_set1_epi16(1));
+	}
+	words = _mm256_maddubs_epi16(levels, x_levels);
 	if (over)
 		words = _mm256_sub_epi16(words, _mm256_maddubs_epi16(excess, x_levels));
 	return _mm256_madd_epi16(words, _mm256_set1_epi16(1));

@@ -11,7 +11,6 @@
  */
 
 #include "../vector/levels.h"
-#include "../vector/x_group.h"
 
 #define WIDE_GROUPS
 #define MINIMA 0xaaaa /* lanes of pairs */
@@ -47,14 +46,27 @@ static inline __m512i wide_fifth(__m512i levels, const uint8_t *first, const uin
 	return _mm512_mask_add_epi8(levels, low | (uint64_t)high << 32, levels, _mm512_set1_epi8(16));
 }
 
-/* Fifth bits of parts 2 * c and 2 * c + 1: bits of the same 32 bytes. */
-static inline __m512i wide_fifth_q5_k(__m512i levels, const uint8_t *bytes, size_t c)
+/* With `value` where the bits of parts 2 * c and 2 * c + 1 are set in the same 32 bytes. */
+static inline __m512i wide_flags(__m512i levels, const uint8_t *bytes, size_t c, int value)
 {
 	__m512i twice = _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)bytes));
 	__m512i bits = _mm512_inserti64x4(
 		_mm512_set1_epi8((char)(1 << 2 * c)), _mm256_set1_epi8((char)(2 << 2 * c)), 1);
 
-	return _mm512_mask_add_epi8(levels, _mm512_test_epi8_mask(twice, bits), levels, _mm512_set1_epi8(16));
+	return _mm512_mask_add_epi8(levels, _mm512_test_epi8_mask(twice, bits), levels, _mm512_set1_epi8((char)value));
+}
+
+/* Two bits of each number, of 32 bytes a half: part t of it has bits 2 * t. */
+static inline __m512i wide_pairs_of_bits(const uint8_t *bytes, size_t c)
+{
+	int shift = (int)(c % 2) * 4;
+
+	return wide_bits(bytes + c / 2 * 32, shift, shift + 2, 3);
+}
+
+static inline __m512i wide_table(const int8_t *table, __m512i levels)
+{
+	return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const void *)table)), levels);
 }
 
 static inline __m512i wide_q6_k(const uint8_t *block, size_t c)
@@ -83,9 +95,19 @@ INLINE __m512i wide_levels(enum wick_type type, const uint8_t *group, size_t c)
 	case WICK_Q4_K:
 		return wide_bits(group + 16 + 32 * c, 0, 4, 15);
 	case WICK_Q5_K:
-		return wide_fifth_q5_k(wide_bits(group + 48 + 32 * c, 0, 4, 15), group + 16, c);
-	default:
+		return wide_flags(wide_bits(group + 48 + 32 * c, 0, 4, 15), group + 16, c, 16);
+	case WICK_Q2_K:
+		return wide_pairs_of_bits(group + 16, c);
+	case WICK_Q3_K:
+		return wide_flags(wide_pairs_of_bits(group + 32, c), group, c, 4);
+	case WICK_Q6_K:
 		return wide_q6_k(group, c);
+	case WICK_IQ4_NL:
+		return wide_table(wick_levels_iq4, wide_nibbles(first + 2, second + 2));
+	case WICK_IQ4_XS:
+		return wide_table(wick_levels_iq4, wide_nibbles(group + 8 + 32 * c, group + 24 + 32 * c));
+	default:
+		return wide_table(raised_mxfp4, wide_nibbles(first + 1, second + 1));
 	}
 }
 
@@ -119,18 +141,33 @@ static inline __m512 wide_pairs_q4_k(const uint8_t *block, const float *pairs)
 	return _mm512_cvtepi32_ps(_mm512_or_si512(low, high)) * units * _mm512_loadu_ps(pairs);
 }
 
-static inline __m512 wide_sixteen_q6_k(const uint8_t *block, const float *half_steps)
+/* Sixteen signed bytes times a unit and x. */
+static inline __m512 wide_sixteen(__m128i bytes, const uint8_t *unit, const float *times)
 {
-	__m512i whole = _mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(block + 192)));
+	__m512 whole = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
 
-	return _mm512_cvtepi32_ps(whole) * _mm512_set1_ps(scale_of(block + 208)) * _mm512_loadu_ps(half_steps);
+	return whole * _mm512_set1_ps(scale_of(unit)) * _mm512_loadu_ps(times);
+}
+
+static inline __m512 wide_sixteen_q3_k(const uint8_t *block, const float *half_steps)
+{
+	uint64_t first, second;
+
+	unpack_scales_q3_k(&first, &second, block + 96);
+	return wide_sixteen(_mm_set_epi64x((long long)second, (long long)first), block + 108, half_steps);
+}
+
+/* The low or the high halves of 16 bytes. */
+static inline __m128i sixteen_nibbles(const uint8_t *from, int shift)
+{
+	return _mm_and_si128(_mm_srli_epi16(_mm_loadu_si128((const void *)from), shift), _mm_set1_epi8(15));
 }
 
 /* The scales of a group. */
 INLINE __m512 wide_scales(
 	enum wick_type type, const uint8_t *group, const struct x_group *x)
 {
-	float eight[8];
+	struct parts parts;
 
 	switch (type) {
 	case WICK_Q4_1:
@@ -139,11 +176,15 @@ INLINE __m512 wide_scales(
 	case WICK_Q4_K:
 	case WICK_Q5_K:
 		return wide_pairs_q4_k(group, x->pairs);
+	case WICK_Q2_K:
+		return wide_sixteen(sixteen_nibbles(group, 0), group + 80, x->half_steps);
+	case WICK_Q3_K:
+		return wide_sixteen_q3_k(group, x->half_steps);
 	case WICK_Q6_K:
-		return wide_sixteen_q6_k(group, x->half_steps);
+		return wide_sixteen(_mm_loadu_si128((const void *)(group + 192)), group + 208, x->half_steps);
 	default:
-		eight_halves(eight, group, wick_types[type].block_bytes, x->steps);
-		return _mm512_zextps256_ps512(_mm256_loadu_ps(eight));
+		find_parts(type, &parts, group, GROUP, x->steps, x->half_steps);
+		return _mm512_zextps256_ps512(_mm256_loadu_ps(parts.scale));
 	}
 }
 
@@ -164,25 +205,43 @@ INLINE __m512i wide_places(enum wick_type type, int c)
 static inline __m512i wide_products(__m512i levels, const int8_t *x, int over)
 {
 	__m512i x_levels = _mm512_loadu_si512(x), excess = _mm512_set1_epi8((char)over), zero = _mm512_setzero_si512();
+
 #ifdef __AVX512VNNI__
 	__m512i start = over ? _mm512_sub_epi32(zero, _mm512_dpbusd_epi32(zero, excess, x_levels)) : zero;
 
+	if (over == SIGNED_LEVELS)
+		levels = _mm512_xor_si512(levels, excess);
 	return _mm512_dpbusd_epi32(start, levels, x_levels);
 #else
-	__m512i start = over ? _mm512_sub_epi16(zero, _mm512_maddubs_epi16(excess, x_levels)) : zero;
+	__m512i start = zero;
 
+	if (over == SIGNED_LEVELS) {
+		x_levels = _mm512_mask_sub_epi8(x_levels, _mm512_movepi8_mask(levels), zero, x_levels);
+		levels = _mm512_abs_epi8(levels);
+	} else if (over) {
+		start = _mm512_sub_epi16(zero, _mm512_maddubs_epi16(excess, x_levels));
+	}
 	return _mm512_madd_epi16(
 		_mm512_add_epi16(start, _mm512_maddubs_epi16(levels, x_levels)), _mm512_set1_epi16(1));
 #endif
+}
+
+INLINE __m512 wide_less_minima(
+	enum wick_type type, __m512 sum, __m512 scales, const uint8_t *group, const struct x_group *x)
+{
+	if (type == WICK_Q2_K)
+		return sum - wide_sixteen(sixteen_nibbles(group, 4), group + 82, x->half_sums);
+	if (!has_minima(type))
+		return sum;
+	return has_least(type) ? _mm512_mask_add_ps(sum, MINIMA, sum, scales)
+			       : _mm512_mask_sub_ps(sum, MINIMA, sum, scales);
 }
 
 INLINE vec dot_group(enum wick_type type, vec sum, const uint8_t *group, const struct x_group *x)
 {
 	__m512 scales = wide_scales(type, group, x);
 
-	if (has_minima(type))
-		sum = has_least(type) ? _mm512_mask_add_ps(sum, MINIMA, sum, scales)
-				      : _mm512_mask_sub_ps(sum, MINIMA, sum, scales);
+	sum = wide_less_minima(type, sum, scales, group, x);
 #pragma GCC unroll 4
 	for (int c = 0; c < 4; c++) {
 		__m512i products = wide_products(wide_levels(type, group, (size_t)c), x->levels + 64 * c, too_large(type));

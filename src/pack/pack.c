@@ -23,14 +23,17 @@
 
 static int choose_type(enum wick_type *type, const char *name, struct wick_diag *diag)
 {
+	char names[WICK_WEIGHT_TYPES * 10];
+	size_t used = 0;
+
 	for (unsigned t = 0; t < WICK_WEIGHT_TYPES; t++) {
 		*type = t;
 		if (strcmp(wick_types[t].name, name ? name : "f16") == 0)
 			return 0;
 	}
-	return wick_diag_say(diag, -EINVAL,
-		"weights cannot be packed as \"%.40s\"; f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k and q6_k "
-		"are possible", name);
+	for (unsigned t = 0; t < WICK_WEIGHT_TYPES; t++)
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", t ? ", " : "", wick_types[t].name);
+	return wick_diag_say(diag, -EINVAL, "weights cannot be packed as \"%.40s\"; possible are %s", name, names);
 }
 
 static int load_config(struct wick_config *config, const char *source, struct wick_diag *diag)

@@ -165,6 +165,12 @@ static uint16_t scale_half(struct check *check, enum check_kind kind)
 	return choice == 0 ? 0x7bff : choice == 1 ? scale & 0x83ff : scale;
 }
 
+/* Of mxfp4: around 127 or, as far as sums neither overflow nor fall below the smallest float, anything. */
+static uint8_t exponent_byte(struct check *check, enum check_kind kind)
+{
+	return (uint8_t)(kind != CHECK_EXTREME ? 120 + check_random(check, 14) : 30 + check_random(check, 140));
+}
+
 struct check_halves check_halves(enum wick_type type)
 {
 	static const struct check_halves halves[WICK_TYPE_COUNT] = {
@@ -172,6 +178,8 @@ struct check_halves check_halves(enum wick_type type)
 		[WICK_Q4_1] = { 2, { 0, 2 }, true }, [WICK_Q5_0] = { 1, { 0 }, false },
 		[WICK_Q5_1] = { 2, { 0, 2 }, true }, [WICK_Q4_K] = { 2, { 0, 2 }, true },
 		[WICK_Q5_K] = { 2, { 0, 2 }, true }, [WICK_Q6_K] = { 1, { 208 }, false },
+		[WICK_Q2_K] = { 2, { 80, 82 }, true }, [WICK_Q3_K] = { 1, { 108 }, false },
+		[WICK_IQ4_NL] = { 1, { 0 }, false }, [WICK_IQ4_XS] = { 1, { 0 }, false },
 	};
 
 	return halves[type];
@@ -183,6 +191,8 @@ static void numbers_blocks(struct check *check, enum wick_type type, uint8_t *x,
 
 	for (size_t b = 0; b < blocks; b++, x += wick_types[type].block_bytes) {
 		numbers_levels(check, x, wick_types[type].block_bytes);
+		if (type == WICK_MXFP4)
+			x[0] = exponent_byte(check, kind);
 		for (unsigned h = 0; h < halves.count; h++)
 			memcpy(x + halves.place[h], &(uint16_t){ scale_half(check, kind) }, 2);
 	}

@@ -38,6 +38,14 @@ static void check_decode(struct check *check, enum wick_type type)
 			check_numbers(check, type, from, blocks * block, kind);
 			decode(check, type, blocks * block);
 		}
+	if (type == WICK_MXFP4) {
+		uint8_t *from = check_buffer(check, FROM, 256 * 17);
+
+		for (size_t b = 0; b < 256; b++)
+			for (size_t i = 0; i < 17; i++)
+				from[17 * b + i] = (uint8_t)(i ? check_random(check, 256) : b);
+		decode(check, type, (size_t)256 * 32);
+	}
 	if (wick_types[type].block_bytes == 2) {
 		uint8_t *from = check_buffer(check, FROM, 2 << 16);
 
@@ -157,7 +165,8 @@ static void encode_again(struct check *check, enum wick_type type)
 {
 	static const double bits[WICK_TYPE_COUNT] = {
 		[WICK_Q8_0] = 8, [WICK_Q4_0] = 4, [WICK_Q4_1] = 4, [WICK_Q5_0] = 5, [WICK_Q5_1] = 5,
-		[WICK_Q4_K] = 4, [WICK_Q5_K] = 5, [WICK_Q6_K] = 6, [WICK_Q2] = 1,
+		[WICK_Q4_K] = 4, [WICK_Q5_K] = 5, [WICK_Q6_K] = 6, [WICK_Q2_K] = 2,
+		[WICK_Q3_K] = 3, [WICK_IQ4_NL] = 4, [WICK_IQ4_XS] = 4, [WICK_MXFP4] = 3, [WICK_Q2] = 1,
 	};
 	size_t count = 4096, bytes = (size_t)wick_type_bytes(type, count);
 	float *from = check_buffer(check, FROM, count * sizeof(*from));
@@ -188,6 +197,8 @@ static void check_encode(struct check *check, enum wick_type type)
 		encode_vectors(check, type, vector_q5_0, WICK_COUNT_OF(vector_q5_0));
 	if (type == WICK_Q5_1)
 		encode_vectors(check, type, vector_q5_1, WICK_COUNT_OF(vector_q5_1));
+	if (type == WICK_MXFP4)
+		encode_vectors(check, type, vector_mxfp4, WICK_COUNT_OF(vector_mxfp4));
 	if (wick_types[type].block > 1)
 		encode_again(check, type);
 	if (check->truth->from_f32[type])

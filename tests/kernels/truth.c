@@ -103,10 +103,38 @@ static int level_q6_k(const uint8_t *at, size_t place)
 	return low + 16 * (at[128 + 32 * half + column] / (1 << 2 * quarter) % 4) - 32;
 }
 
+static int two_bits(const uint8_t *bytes, size_t place)
+{
+	return bytes[place / 128 * 32 + place % 32] / (1 << place % 128 / 32 * 2) % 4;
+}
+
+static int scale_q3_k(const uint8_t *packed, size_t part)
+{
+	int low = part < 8 ? packed[part] % 16 : packed[part - 8] / 16;
+
+	return low + 16 * (packed[8 + part % 4] / (1 << 2 * (part / 4)) % 4) - 32;
+}
+
+static const int levels_iq4[] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
+
+static int scale_iq4_xs(const uint8_t *at, size_t part)
+{
+	int low = at[4 + part / 2] / (part % 2 ? 16 : 1) % 16, high = (at[2] + 256 * at[3]) / (1 << 2 * part) % 4;
+
+	return low + 16 * high - 32;
+}
+
+/* A float of two bits of exponent, whose bias is 1, and one of fraction. */
+static double mxfp4(int bits)
+{
+	return bits < 2 ? bits * 0.5 : ldexp(1 + bits % 2 * 0.5, bits / 2 - 1);
+}
+
 /* The differences have 24 bits and are exact in double: they are rounded once. */
 static float block_number(enum wick_type type, const uint8_t *at, size_t place)
 {
 	double scale = (double)half_at(at);
+	int level;
 
 	switch (type) {
 	case WICK_Q4_1:
@@ -119,6 +147,20 @@ static float block_number(enum wick_type type, const uint8_t *at, size_t place)
 		return part_number(at, at + 16, place, 0);
 	case WICK_Q5_K:
 		return part_number(at, at + 48, place, at[16 + place % 32] / (1 << place / 32) % 2);
+	case WICK_Q2_K:
+		scale = (double)half_at(at + 80) * (at[place / 16] % 16) * two_bits(at + 16, place);
+		return (float)(scale - (double)half_at(at + 82) * (at[place / 16] / 16));
+	case WICK_Q3_K:
+		level = two_bits(at + 32, place) - (at[place % 32] / (1 << place / 32) % 2 ? 0 : 4);
+		return half_at(at + 108) * (float)scale_q3_k(at + 96, place / 16) * (float)level;
+	case WICK_IQ4_NL:
+		return (float)scale * (float)levels_iq4[nibble(at + 2, place)];
+	case WICK_IQ4_XS:
+		level = levels_iq4[nibble(at + 8 + place / 32 * 16, place % 32)];
+		return (float)scale * (float)scale_iq4_xs(at, place / 32) * (float)level;
+	case WICK_MXFP4:
+		level = nibble(at + 1, place);
+		return (float)ldexp(level < 8 ? mxfp4(level) : -mxfp4(level - 8), at[0] - 127) + 0.0f;
 	default:
 		return half_at(at + 208) * (float)(int8_t)at[192 + place / 16] * (float)level_q6_k(at, place);
 	}
@@ -197,7 +239,8 @@ static void accumulate_rows(enum wick_type type, float *y, const void *w, size_t
 
 #define EACH_TYPE(X)                                                                         \
 	X(F32, f32) X(F16, f16) X(BF16, bf16) X(Q8_0, q8_0) X(Q4_0, q4_0) X(Q2, q2)          \
-	X(Q4_1, q4_1) X(Q5_0, q5_0) X(Q5_1, q5_1) X(Q4_K, q4_k) X(Q5_K, q5_k) X(Q6_K, q6_k)
+	X(Q4_1, q4_1) X(Q5_0, q5_0) X(Q5_1, q5_1) X(Q4_K, q4_k) X(Q5_K, q5_k) X(Q6_K, q6_k)  \
+	X(Q2_K, q2_k) X(Q3_K, q3_k) X(IQ4_NL, iq4_nl) X(IQ4_XS, iq4_xs) X(MXFP4, mxfp4)
 
 #define OF_TYPE(TYPE, type)                                                                                        \
 	static void to_f32_##type(float *y, const void *x, size_t count)                                           \
