@@ -12,15 +12,17 @@
 /* The best that this machine allows: uring, or the pool and the reason. */
 static int create_best(struct wick_io **io, const struct wick_io_options *options, struct wick_diag *diag)
 {
-	struct wick_diag refused = { 0 };
+	struct wick_diag refused = { 0 }, both = { 0 };
 	int rc = wick_io_create_with(io, &wick_io_uring, NULL, options, &refused);
 
 	if (rc == 0)
 		return 0;
 	rc = wick_io_create_with(io, &wick_io_pread, NULL, options, diag);
-	if (rc == 0)
-		wick_io_explain(*io, refused.text);
-	return rc;
+	if (rc)
+		return rc;
+	wick_diag_say(&both, 0, "%s%s%s", refused.text, *wick_io_why(*io) ? "; " : "", wick_io_why(*io));
+	wick_io_explain(*io, both.text);
+	return 0;
 }
 
 int wick_io_create(struct wick_io **io, const struct wick_io_options *options, struct wick_diag *diag)

@@ -150,6 +150,7 @@ void wick_io_ended(struct wick_io *io, struct wick_io_request *request, int64_t 
 
 void wick_io_explain(struct wick_io *io, const char *why)
 {
+	io->why = (struct wick_diag){ "" };
 	wick_diag_say(&io->why, 0, "%s", why);
 }
 
@@ -356,6 +357,11 @@ const char *wick_io_method(const struct wick_io *io)
 const char *wick_io_why(const struct wick_io *io)
 {
 	return io->why.text;
+}
+
+unsigned wick_io_threads(const struct wick_io *io)
+{
+	return io->ops->threads ? io->ops->threads(io->method) : 0;
 }
 
 const struct wick_io_counters *wick_io_counters(const struct wick_io *io)

@@ -94,7 +94,8 @@ struct wick_io_options {
 	const char *method; /* "uring", "pread", "mmap" (through the page cache, however the file was opened: open it
 			       buffered); NULL: the best this machine allows, and why it is not uring */
 	unsigned depth;     /* reads in the kernel at once; 1..4096 */
-	unsigned threads;   /* of the pread pool, 1..32; 0: as many as depth, 32 at most */
+	unsigned threads;   /* of the pread pool, 1..32; 0: as many as depth, 32 at most, and as the system lets start: with
+			       none wick_io_wait() reads, and wick_io_why() says so */
 	unsigned retries;   /* of an error of the medium, per request */
 	unsigned patience_ms; /* see above; 0: WICK_IO_PATIENCE_MS. Of uring, before Linux 5.11, and of mmap there is none */
 	bool sqpoll;        /* uring: a kernel thread submits */
@@ -126,6 +127,7 @@ const char *wick_io_error(int error);
 
 const char *wick_io_method(const struct wick_io *io);
 const char *wick_io_why(const struct wick_io *io);
+unsigned wick_io_threads(const struct wick_io *io); /* that it started */
 const struct wick_io_counters *wick_io_counters(const struct wick_io *io);
 
 /* Fixed buffers: reads of one buffer that land wholly inside a registered range skip the kernel's page pinning. An

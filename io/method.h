@@ -47,6 +47,9 @@ struct wick_io_method_ops {
 	 * NULL: drive with patience always ends something. */
 	int (*call_off)(void *method);
 
+	/* That read. NULL: none are the method's own. */
+	unsigned (*threads)(const void *method);
+
 	/* The method's own time in nanoseconds; NULL for both: CLOCK_MONOTONIC. */
 	uint64_t (*now_ns)(void *method);
 	void (*sleep_until_ns)(void *method, uint64_t then_ns);
@@ -61,5 +64,5 @@ int wick_io_create_with(struct wick_io **io, const struct wick_io_method_ops *op
 /* An attempt has ended: result is the bytes that arrived, or a negative errno. */
 void wick_io_ended(struct wick_io *io, struct wick_io_request *request, int64_t result);
 
-/* For a method that learns only while reading why it is not what was asked for; the first reason stays. */
+/* Why a method is not what was asked for: what wick_io_why() says from now on. */
 void wick_io_explain(struct wick_io *io, const char *why);

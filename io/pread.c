@@ -5,6 +5,8 @@
  *
  *     start ---> fresh ==drive==> todo ---> worker: preadv ---> ended ==drive==> wick_io_ended
  *
+ * Where the system lets no thread start, drive reads by itself.
+ *
  * fresh is the caller's own; todo and ended are shared, under the one mutex. The caller takes the mutex once a drive,
  * a worker once a read. */
 
@@ -186,9 +188,8 @@ static void end(struct pool *pool, struct wick_io_request *request)
 	wick_io_ended(pool->io, request, result);
 }
 
-static void pread_drive(void *method, unsigned patience_ms)
+static void drive_threads(struct pool *pool, unsigned patience_ms)
 {
-	struct pool *pool = method;
 	struct wick_io_request *request;
 	struct fifo ended;
 	unsigned wake;
@@ -206,6 +207,27 @@ static void pread_drive(void *method, unsigned patience_ms)
 	pthread_mutex_unlock(&pool->mutex);
 	while ((request = fifo_get(&ended)))
 		end(pool, request);
+}
+
+static void read_here(struct pool *pool)
+{
+	struct wick_io_request *request = fifo_get(&pool->fresh);
+	struct attempt attempt;
+
+	copy_attempt(&attempt, request);
+	request->method_data = (void *)read_attempt(&attempt);
+	end(pool, request);
+}
+
+/* Without patience nothing is read here: the caller has other things to do meanwhile. */
+static void pread_drive(void *method, unsigned patience_ms)
+{
+	struct pool *pool = method;
+
+	if (pool->threads)
+		drive_threads(pool, patience_ms);
+	else if (patience_ms)
+		read_here(pool);
 }
 
 /* A thread that sits in the kernel cannot be called back. One that has just come back reads on, which is no silence. */
@@ -238,6 +260,11 @@ static void pread_destroy(void *method)
 	let_go(pool);
 }
 
+static unsigned pread_threads(const void *method)
+{
+	return ((const struct pool *)method)->threads;
+}
+
 /* Returns a positive errno, as pthread_create does. */
 static int start_threads(struct pool *pool, unsigned threads)
 {
@@ -248,6 +275,18 @@ static int start_threads(struct pool *pool, unsigned threads)
 		pool->threads += rc == 0;
 	}
 	return rc;
+}
+
+static void explain(const struct pool *pool, unsigned wanted, int error)
+{
+	struct wick_diag why = { "" };
+
+	if (pool->threads)
+		wick_diag_say(&why, 0, "%u threads of %u read, for no more could be started: %s", pool->threads, wanted,
+			strerror(error));
+	else
+		wick_diag_say(&why, 0, "one read at a time, for no thread could be started: %s", strerror(error));
+	wick_io_explain(pool->io, why.text);
 }
 
 static int pread_create(void **method, struct wick_io *io, const struct wick_io_options *options,
@@ -275,10 +314,12 @@ static int pread_create(void **method, struct wick_io *io, const struct wick_io_
 	pthread_condattr_destroy(&clock);
 	rc = start_threads(pool, threads);
 	pool->holders = 1 + pool->threads; /* none lets go before stop */
-	if (rc) {
+	if (rc && options->threads) {
 		pread_destroy(pool);
 		return wick_diag_say(diag, -rc, "cannot start %u read threads: %s", threads, strerror(rc));
 	}
+	if (rc)
+		explain(pool, threads, rc);
 	*method = pool;
 	return 0;
 }
@@ -290,4 +331,5 @@ const struct wick_io_method_ops wick_io_pread = {
 	.start = pread_start,
 	.drive = pread_drive,
 	.call_off = pread_call_off,
+	.threads = pread_threads,
 };

@@ -97,7 +97,7 @@ static void end(struct wick_uring *uring, struct wick_io_request *request, int r
 	uring->flying--;
 	if (result > 0 && !request->file->direct)
 		wick_file_forget(request->file, request->left_offset, (uint64_t)result);
-	else if (result == -EOPNOTSUPP && uring->flags & IORING_SETUP_IOPOLL)
+	else if (result == -EOPNOTSUPP && uring->flags & IORING_SETUP_IOPOLL && !*wick_io_why(uring->io))
 		wick_io_explain(uring->io, "polled completion refused: the drive has no queues for it "
 			"(nvme.poll_queues)");
 	wick_io_ended(uring->io, request, result);

@@ -44,6 +44,14 @@ static uint64_t this_thread(void)
 	return mine;
 }
 
+/* A filter of system calls may let a ring be made and not be entered. */
+static int is_usable(const struct io_uring *ring)
+{
+	if (!(ring->features & IORING_FEAT_RW_CUR_POS)) /* came with IORING_OP_READ, in Linux 5.6 */
+		return -EOPNOTSUPP;
+	return io_uring_enter((unsigned)ring->ring_fd, 0, 0, 0, NULL);
+}
+
 /* Makes the calling thread's ring, with uring->flags. */
 static int make_ring(struct wick_uring *uring)
 {
@@ -53,12 +61,12 @@ static int make_ring(struct wick_uring *uring)
 	unsigned places = uring->flags & IORING_SETUP_SQPOLL ? 2 * uring->depth : uring->depth;
 
 	rc = io_uring_queue_init_params(places, &uring->ring, &params);
-
 	if (rc < 0)
 		return rc;
-	if (!(params.features & IORING_FEAT_RW_CUR_POS)) { /* came with IORING_OP_READ, in Linux 5.6 */
+	rc = is_usable(&uring->ring);
+	if (rc < 0) {
 		io_uring_queue_exit(&uring->ring);
-		return -EOPNOTSUPP;
+		return rc;
 	}
 	uring->made = true;
 	uring->owner = this_thread();
@@ -68,8 +76,20 @@ static int make_ring(struct wick_uring *uring)
 	return 0;
 }
 
+/* The kernel takes a ring apart some time after it was closed, even after the process has ended, and until then holds the
+ * files that were registered, whose file system cannot be unmounted, and the memory. It waits for reads in flight. */
+static void forget_all(struct wick_uring *uring)
+{
+	if (uring->files_fixed)
+		io_uring_unregister_files(&uring->ring);
+	if (uring->range_count)
+		io_uring_unregister_buffers(&uring->ring);
+}
+
 void wick_uring_drop(struct wick_uring *uring)
 {
+	if (uring->made && !uring->flying)
+		forget_all(uring);
 	if (uring->made)
 		io_uring_queue_exit(&uring->ring);
 	uring->made = false;

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -31,6 +32,9 @@ static uint8_t *arena; /* a block */
 /* How things are; all zero: as they are here. */
 static struct world {
 	unsigned lacks;          /* features of io_uring */
+	bool no_entry;           /* a filter refuses io_uring_enter */
+	bool few_threads;        /* no more than: */
+	unsigned threads;
 	int enter_error;         /* io_uring takes nothing, */
 	unsigned enter_failures; /* so often */
 	int fstat_error, direct_error, read_error, copy_error;
@@ -48,6 +52,10 @@ int __real_io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uri
 	struct __kernel_timespec *time, sigset_t *mask);
 int __wrap_io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned count,
 	struct __kernel_timespec *time, sigset_t *mask);
+int __real_io_uring_enter(unsigned fd, unsigned submit, unsigned least, unsigned flags, sigset_t *mask);
+int __wrap_io_uring_enter(unsigned fd, unsigned submit, unsigned least, unsigned flags, sigset_t *mask);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*fn)(void *arg), void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*fn)(void *arg), void *arg);
 int __real_open64(const char *name, int flags, ...);
 int __wrap_open64(const char *name, int flags, ...);
 int __real_fstat64(int fd, struct stat *info);
@@ -83,6 +91,20 @@ int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring, s
 	params->features &= ~world.lacks;
 	ring->features &= ~world.lacks;
 	return rc;
+}
+
+/* The one call that asks whether others would be let through. */
+int __wrap_io_uring_enter(unsigned fd, unsigned submit, unsigned least, unsigned flags, sigset_t *mask)
+{
+	return world.no_entry ? -EPERM : __real_io_uring_enter(fd, submit, least, flags, mask);
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*fn)(void *arg), void *arg)
+{
+	if (world.few_threads && !world.threads)
+		return EAGAIN;
+	world.threads -= world.few_threads;
+	return __real_pthread_create(thread, how, fn, arg);
 }
 
 int __wrap_io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned count,
@@ -206,6 +228,61 @@ static void a_kernel_without_reads(void **state)
 	assert_int_equal(wick_io_create(&io, &best, NULL), 0);
 	assert_string_equal(wick_io_method(io), "pread");
 	assert_string_equal(wick_io_why(io), diag.text);
+	assert_int_equal(read_block(io), 0);
+	wick_io_destroy(io);
+}
+
+/* A filter may know one of io_uring's calls and not the other: a ring that can be made and not used is none. */
+static void a_ring_that_may_not_be_entered(void **state)
+{
+	const struct wick_io_options best = { .depth = 4 };
+	struct wick_io *io;
+
+	(void)state;
+	wick_io_destroy(open_uring());
+	world = (struct world){ .no_entry = true };
+	assert_int_equal(wick_io_create(&io, &best, NULL), 0);
+	assert_string_equal(wick_io_method(io), "pread");
+	assert_non_null(strstr(wick_io_why(io), "io_uring is forbidden here"));
+	assert_int_equal(read_block(io), 0);
+	wick_io_destroy(io);
+}
+
+/* Those that could be started read, or the caller does; only a number that was asked for must be had. */
+static void threads_that_may_not_start(void **state)
+{
+	static const char *const said[] = { "one read at a time", "1 threads of 4 read" };
+	const struct wick_io_options any = { .method = "pread", .depth = 4 };
+	const struct wick_io_options named = { .method = "pread", .depth = 4, .threads = 4 };
+	struct wick_diag diag = { 0 };
+	struct wick_io *io;
+
+	(void)state;
+	for (unsigned threads = 0; threads < WICK_COUNT_OF(said); threads++) {
+		world = (struct world){ .few_threads = true, .threads = threads };
+		assert_int_equal(wick_io_create(&io, &any, NULL), 0);
+		assert_int_equal(wick_io_threads(io), threads);
+		assert_non_null(strstr(wick_io_why(io), said[threads]));
+		assert_int_equal(read_block(io), 0);
+		assert_int_equal(wick_io_destroy(io), 0);
+	}
+	world = (struct world){ .few_threads = true, .threads = 3 };
+	assert_int_equal(wick_io_create(&io, &named, &diag), -EAGAIN);
+	assert_non_null(strstr(diag.text, "cannot start 4 read threads"));
+}
+
+/* Both reasons are said. */
+static void neither_a_ring_nor_threads(void **state)
+{
+	const struct wick_io_options best = { .depth = 4 };
+	struct wick_io *io;
+
+	(void)state;
+	wick_io_destroy(open_uring());
+	world = (struct world){ .no_entry = true, .few_threads = true };
+	assert_int_equal(wick_io_create(&io, &best, NULL), 0);
+	assert_non_null(strstr(wick_io_why(io), "io_uring is forbidden"));
+	assert_non_null(strstr(wick_io_why(io), "; one read at a time"));
 	assert_int_equal(read_block(io), 0);
 	wick_io_destroy(io);
 }
@@ -387,6 +464,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_kernel_without_reads, as_it_is),
+		cmocka_unit_test_teardown(a_ring_that_may_not_be_entered, as_it_is),
+		cmocka_unit_test_teardown(threads_that_may_not_start, as_it_is),
+		cmocka_unit_test_teardown(neither_a_ring_nor_threads, as_it_is),
 		cmocka_unit_test_teardown(a_kernel_without_patience, as_it_is),
 		cmocka_unit_test_teardown(a_ring_that_takes_nothing_for_a_while, as_it_is),
 		cmocka_unit_test_teardown(direct_reads_are_found_out, as_it_is),
