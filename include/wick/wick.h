@@ -115,7 +115,8 @@ struct wick_plan {
 	uint32_t cache_rows;       /* sparse: of each layer's neuron matrix */
 	uint32_t window;           /* sparse: tokens whose neurons stay; 0: as many as there is room for */
 	uint64_t source_bytes;     /* the unpadded weights: what a percentage is of */
-	uint64_t minimum_bytes;    /* the smallest budget that works with these options */
+	uint64_t minimum_bytes;    /* the smallest budget that works with these options in this process; in another it */
+	uint64_t varies_bytes;     /* may be so much more, or less: libraries never lie in the same places twice */
 	uint64_t whole_bytes;      /* the budget at which nothing is swept */
 	uint64_t free_bytes;       /* of memory, for a new process, when the plan was made; 0: not known */
 	uint32_t ctx;              /* tokens */
@@ -134,7 +135,7 @@ struct wick_plan {
 };
 
 /* Fills the plan that wick_open would follow; loads nothing. -ENOSPC: the budget is too small, and the sentence names
- * the smallest one that works (plan->minimum_bytes). */
+ * the smallest one that works (plan->minimum_bytes, with plan->varies_bytes). */
 WICK_API int wick_plan(
 	const char *path, const struct wick_options *options, struct wick_plan *plan, struct wick_diag *diag);
 
@@ -161,6 +162,7 @@ struct wick_report {
 	bool lookahead;        /* the next layer's probable neurons are read ahead */
 	const char *lookahead_why; /* why not; "" */
 	uint32_t cpus;         /* that this process may use */
+	const char *threads_why; /* why fewer threads than CPUs, where nobody asked for that; "" */
 	uint32_t vocab, layers, d_model, n_ff, ctx_max;
 };
 

@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "clock.h"
+#include "cpu_limits.h"
 #include "gguf.h"
 #include "io.h"
 #include "load.h"
@@ -38,8 +39,8 @@ static int open_trace(struct wick *wick, const struct wick_options *options, str
 		wick_trace_fits(wick->trace, shape->layers, shape->n_ff, wick_model_identity(wick->model), diag);
 }
 
-/* Model, tokenizer and settings: what planning needs. */
-int wick_engine_model(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag)
+/* Model, tokenizer and settings. */
+static int open_model(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag)
 {
 	int err = wick_model_open(&wick->model, path, diag);
 
@@ -66,7 +67,7 @@ static uint32_t grain(const struct wick *wick)
 	return (uint32_t)WICK_MIN(stride & (~stride + 1), WICK_FILE_ALIGN);
 }
 
-int wick_engine_drive(struct wick *wick, const char *path, struct wick_diag *diag)
+static int open_drive(struct wick *wick, const char *path, struct wick_diag *diag)
 {
 	struct wick_settings *settings = &wick->settings;
 	struct wick_io_options io = { .method = settings->io, .retries = WICK_IO_RETRIES };
@@ -80,8 +81,40 @@ int wick_engine_drive(struct wick *wick, const char *path, struct wick_diag *dia
 	if (!wick->file.direct && !settings->depth_given)
 		settings->queue_depth = DEPTH_BUFFERED;
 	io.depth = settings->queue_depth;
-	io.threads = WICK_MIN(settings->queue_depth, WICK_READ_THREADS_MAX);
 	return err ? err : wick_io_create(&wick->io, &io, diag);
+}
+
+/* A number that was asked for must be had; of the default, as many as the system lets start. */
+static int start_threads(struct wick *wick, struct wick_diag *diag)
+{
+	struct wick_settings *settings = &wick->settings;
+	uint32_t given = settings->threads_given ? settings->threads : 0;
+	int err;
+
+	wick_topo_read(&wick->topo);
+	err = wick_topo_choose(&wick->topo, settings->numa, diag);
+	if (!err)
+		err = wick_pool_create_on(&wick->pool, given, &wick->topo, diag);
+	if (err)
+		return err;
+	settings->threads = wick_pool_threads(wick->pool);
+	if (wick_pool_refused(wick->pool))
+		snprintf(wick->threads_why, sizeof(wick->threads_why), "no more could be started: %s",
+			strerror(-wick_pool_refused(wick->pool)));
+	else if (!given && settings->threads < wick->topo.cpu_count)
+		snprintf(wick->threads_why, sizeof(wick->threads_why), "a cgroup gives this process %.2g CPUs", wick_cpu_quota(""));
+	return 0;
+}
+
+int wick_engine_begin(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag)
+{
+	int err;
+
+	wick->process_bytes = wick_engine_process_bytes();
+	err = open_model(wick, path, options, diag);
+	if (!err)
+		err = open_drive(wick, path, diag);
+	return err ? err : start_threads(wick, diag);
 }
 
 /* Looks up what the drive can do, and measures it where it matters and there is room for that. */
@@ -194,21 +227,12 @@ static int load(struct wick *wick, const struct wick_layout *layout, const struc
 static int open_all(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag)
 {
 	struct wick_layout layout;
-	int err = wick_engine_model(wick, path, options, diag);
+	int err = wick_engine_begin(wick, path, options, diag);
 
 	if (!err)
 		err = wick_engine_plan(wick, options, &layout, diag);
 	if (!err)
-		err = wick_engine_check_limit(wick, diag);
-	if (!err)
-		err = wick_engine_drive(wick, path, diag);
-	if (!err)
 		wick_engine_look(wick);
-	wick_topo_read(&wick->topo);
-	if (!err)
-		err = wick_topo_choose(&wick->topo, wick->settings.numa, diag);
-	if (!err)
-		err = wick_pool_create_on(&wick->pool, wick->settings.threads, &wick->topo, diag);
 	if (!err)
 		err = wick_mem_reserve(&wick->mem, layout.reserve_bytes, diag);
 	if (!err)

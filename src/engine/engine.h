@@ -15,8 +15,6 @@
 
 #include <wick/wick.h>
 
-#define WICK_READ_THREADS_MAX 32 /* that read, where io_uring does not */
-
 struct wick_predictor_set;
 struct wick_tokenizer;
 struct wick_trace;
@@ -35,6 +33,7 @@ struct wick {
 	struct wick_matrices matrices;
 	struct wick_predictor_set *predictors; /* in sparse mode */
 	struct wick_mem mem;
+	uint64_t process_bytes; /* its fixed cost, but for threads */
 	struct wick_plan plan;
 	struct wick_report report;
 	struct wick_forward forward;
@@ -42,6 +41,7 @@ struct wick {
 	char name[128];
 	char numa[96];
 	char limit[96];
+	char threads_why[96];
 	struct wick_topo topo;
 	uint32_t position;
 	const float *logits; /* of the last position; NULL before the first */
@@ -51,14 +51,13 @@ struct wick {
 	struct wick_stats stats_from; /* the counters at the last reset */
 };
 
-/* The steps of opening that a plan takes, too: model and settings; every size; the file and a way to read it; what is
- * known of the drive. Whatever they open, wick_close() closes. */
-int wick_engine_model(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag);
+/* The steps of opening that a plan takes, too. Whatever they open, wick_close() closes. First model and settings, the file
+ * and a way to read it, and threads, for the system may refuse some of these; then every size. */
+int wick_engine_begin(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag);
+/* -ENOSPC: the budget, or a cgroup, has less than is needed. A cgroup's limit below the budget is noted for the report. */
 int wick_engine_plan(
 	struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag);
-/* -ENOSPC: a cgroup has less than the plan takes. One below the budget is noted for the report. */
-int wick_engine_check_limit(struct wick *wick, struct wick_diag *diag);
-int wick_engine_drive(struct wick *wick, const char *path, struct wick_diag *diag);
-void wick_engine_look(struct wick *wick);
+uint64_t wick_engine_process_bytes(void); /* the fixed cost of the process, but for threads; before a model is opened */
+void wick_engine_look(struct wick *wick); /* at the drive: what is known of it */
 void wick_engine_settle(struct wick *wick); /* waits until nothing is in flight */
 void wick_engine_report(struct wick *wick, const char *path); /* fills wick->report */

@@ -16,38 +16,42 @@
 #include "trace_format.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
-/* What the process takes beside everything that the plan counts: code and libraries as far as they are touched (5 to 7
- * MB), stacks, OpenBLAS's packing buffers, the ring, and some room, since all of these differ a little from run to run.
- * Measured on x86-64 with Debian 12's libraries: docs/measurements.md. */
-#define PROCESS_BYTES (33u << 18)
+/* What the process takes beside everything that the plan counts: what it takes when the first engine is opened, measured,
+ * for it is another sum with each system's libraries (4 to 7 MB); and what it will touch later: code, the rest of a stack,
+ * the ring, and some room, since all of these differ a little from run to run. For each thread its stack, and OpenBLAS's
+ * packing buffers. docs/measurements.md. */
+#define PROCESS_UNKNOWN_BYTES (26u << 18) /* where nothing can be measured */
+#define PROCESS_LATER_BYTES (7u << 18)
 #define PROCESS_BYTES_A_THREAD (256u << 10)
 #define BATCH_MEASURED 256u
 #define PACKED_COLUMNS 512 /* of a tile and of a batch, by OpenBLAS, at a time */
-#define THREAD_BYTES (76u << 10) /* that only reads: a stack with 256 iovecs, and 60 KiB of OpenBLAS's own */
+#define THREAD_BYTES (28u << 10) /* that only reads: a stack with 1024 iovecs */
+#define VARIES_BYTES (256u << 10) /* from one run to the next, of what is measured: it depends on where things lie */
 
-/* Threads that read where io_uring does not: none, or as many as reads are in flight. */
-static uint32_t read_threads(const struct wick_settings *settings)
+/* The same for all engines of a process: memory that one has taken is not the next one's. */
+uint64_t wick_engine_process_bytes(void)
 {
-	struct wick_io_options options = { .method = settings->io, .depth = 1 };
-	struct wick_io *io;
-	bool pool;
+	static _Atomic uint64_t measured;
+	uint64_t none = 0, now;
 
-	if (wick_io_create(&io, &options, NULL))
-		return 0;
-	pool = !strcmp(wick_io_method(io), "pread");
-	wick_io_destroy(io);
-	return pool ? WICK_MIN(settings->queue_depth, WICK_READ_THREADS_MAX) : 0;
+	if (!measured) {
+		wick_gemm_init(1, NULL); /* which the first long batch would load; what is wrong with it is said later */
+		now = wick_resident_bytes();
+		atomic_compare_exchange_strong(&measured, &none, now ? now : PROCESS_UNKNOWN_BYTES);
+	}
+	return measured + PROCESS_LATER_BYTES;
 }
 
 /* What a mapping of the file shows while a read is copied from it: the pages that hold the read. */
-static uint64_t mapped_bytes(const struct wick_settings *settings)
+static uint64_t mapped_bytes(const struct wick *wick)
 {
-	bool mapped = settings->io && !strcmp(settings->io, "mmap");
+	bool mapped = !strcmp(wick_io_method(wick->io), "mmap");
 
-	return mapped ? settings->chunk_bytes + 2 * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+	return mapped ? wick->settings.chunk_bytes + 2 * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 /* An open trace holds a token. */
@@ -91,13 +95,45 @@ static bool is_synthetic(const struct wick_model *model)
 		!memcmp(name.bytes, WICK_SYNTHETIC, strlen(WICK_SYNTHETIC));
 }
 
+/* Says the budget that fits the limit of a cgroup, if there is one, by trying it. The kernel cuts a limit down to whole pages. */
+static int exceeds(struct wick *wick, const struct wick_plan_input *input, struct wick_diag *diag)
+{
+	struct wick_plan_input smaller = *input;
+	struct wick_layout layout;
+	struct wick_plan plan;
+
+	smaller.memory = (struct wick_memory){ .bytes = input->limit_bytes };
+	if (wick_plan_make(&smaller, &wick->matrices, &plan, &layout, NULL) || plan.minimum_bytes + plan.varies_bytes > input->limit_bytes)
+		return wick_diag_say(diag, -ENOSPC,
+			"a cgroup allows this process %.1f MiB, and the smallest budget that works here is %.1f MiB",
+			(double)input->limit_bytes / 0x1p20, (double)(plan.minimum_bytes + plan.varies_bytes) / 0x1p20);
+	return wick_diag_say(diag, -ENOSPC,
+		"a cgroup allows this process %.1f MiB, and with a budget of %.1f MiB it would take %.1f MiB (--memory %llu "
+		"stays below the limit)", (double)input->limit_bytes / 0x1p20, (double)wick->plan.budget_bytes / 0x1p20,
+		(double)wick->plan.total_bytes / 0x1p20, (unsigned long long)input->limit_bytes);
+}
+
+/* A cgroup that has less than the plan takes would have the process killed; one below the budget is said. */
+static int check_limit(struct wick *wick, const struct wick_plan_input *input, struct wick_diag *diag)
+{
+	uint64_t limit = input->limit_bytes, page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (wick->plan.total_bytes / page > limit / page)
+		return exceeds(wick, input, diag);
+	if (wick->plan.budget_bytes > limit)
+		snprintf(wick->limit, sizeof(wick->limit), "a cgroup allows this process %.1f MiB, less than the budget",
+			(double)limit / 0x1p20);
+	return 0;
+}
+
 int wick_engine_plan(
 	struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag)
 {
 	const struct wick_settings *settings = &wick->settings;
 	struct wick_plan_input input = { .model = wick->model, .memory = options->memory, .free_bytes = wick_free_bytes(),
-		.process_bytes = PROCESS_BYTES + settings->threads * process_thread_bytes(&wick->model->shape, settings->ctx) +
-			(uint64_t)read_threads(settings) * THREAD_BYTES + mapped_bytes(settings),
+		.limit_bytes = wick_cgroup_limit_bytes(), .varies_bytes = VARIES_BYTES,
+		.process_bytes = wick->process_bytes + settings->threads * process_thread_bytes(&wick->model->shape, settings->ctx) +
+			(uint64_t)wick_io_threads(wick->io) * THREAD_BYTES + mapped_bytes(wick),
 		.metadata_bytes = wick->model->memory_bytes + wick_tokenizer_bytes(wick->tokenizer) + trace_bytes(wick) +
 			(wick->predictors ? wick->predictors->memory_bytes : 0) + options->beside_bytes,
 		.mode = settings->mode, .chunk_bytes = settings->chunk_bytes,
@@ -112,22 +148,6 @@ int wick_engine_plan(
 
 	err = wick_plan_make(&input, &wick->matrices, &wick->plan, layout, diag);
 	wick->plan.random_weights = is_synthetic(wick->model);
-	return err;
-}
 
-/* A cgroup that has less than the plan takes would have the process killed; one below the budget is said. The kernel cuts
- * a limit down to whole pages. */
-int wick_engine_check_limit(struct wick *wick, struct wick_diag *diag)
-{
-	uint64_t limit = wick_cgroup_limit_bytes(), page = (uint64_t)sysconf(_SC_PAGESIZE);
-
-	if (wick->plan.total_bytes / page > limit / page)
-		return wick_diag_say(diag, -ENOSPC,
-			"a cgroup allows this process %.1f MiB, and with a budget of %.1f MiB it would take %.1f MiB (--memory %llu "
-			"stays below the limit)", (double)limit / 0x1p20, (double)wick->plan.budget_bytes / 0x1p20,
-			(double)wick->plan.total_bytes / 0x1p20, (unsigned long long)limit);
-	if (wick->plan.budget_bytes > limit)
-		snprintf(wick->limit, sizeof(wick->limit), "a cgroup allows this process %.1f MiB, less than the budget",
-			(double)limit / 0x1p20);
-	return 0;
+	return err ? err : check_limit(wick, &input, diag);
 }

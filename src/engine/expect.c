@@ -5,9 +5,10 @@
 
 #include "engine.h"
 
+#include "bits.h"
+#include "cpu_limits.h"
 #include "floor.h"
 #include "forecast.h"
-#include "pool.h"
 #include "predictor_set.h"
 #include "read_cost.h"
 #include "trace.h"
@@ -115,19 +116,18 @@ static int expect_sparse(struct wick *wick, const struct wick_rates *rates, doub
 	return err;
 }
 
-static int expect(struct wick *wick, const char *path, const struct wick_options *options, const struct wick_layout *layout,
+static int expect(struct wick *wick, const struct wick_options *options, const struct wick_layout *layout,
 	struct wick_diag *diag)
 {
 	struct wick_rates rates = { 0 };
 	double sweep_us;
-	int err = wick_engine_drive(wick, path, diag);
+	int err = 0;
 
-	if (!err && wick->plan.drawn_bytes)
+	if (wick->plan.drawn_bytes)
 		err = wick_read_cost(wick->io, &wick->file, wick->model->shape.stride, &rates.read_us, diag);
-	if (!err)
-		err = wick_pool_create(&wick->pool, wick->settings.threads, diag);
 	if (err)
 		return err;
+	rates.read_us /= WICK_MIN(wick_cpu_quota(""), 1);
 	wick_engine_look(wick);
 	snprintf(wick->plan.profile, sizeof(wick->plan.profile), "%s", wick->drive.said);
 	err = measure(wick, &rates, diag);
@@ -152,13 +152,11 @@ int wick_plan(const char *path, const struct wick_options *options, struct wick_
 		diag->text[0] = 0;
 	if (!wick)
 		return wick_diag_say(diag, -ENOMEM, "no memory for the plan");
-	err = wick_engine_model(wick, path, options, diag);
+	err = wick_engine_begin(wick, path, options, diag);
 	if (!err)
 		err = wick_engine_plan(wick, options, &layout, diag);
 	if (!err)
-		err = wick_engine_check_limit(wick, diag);
-	if (!err)
-		err = expect(wick, path, options, &layout, diag);
+		err = expect(wick, options, &layout, diag);
 	*plan = wick->plan;
 	wick_close(wick);
 	return err;

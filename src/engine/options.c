@@ -6,11 +6,11 @@
 #include "options.h"
 
 #include "bits.h"
+#include "cpu_limits.h"
 #include "policy.h"
 #include "pool.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 
 #define DEPTH_DEFAULT 256 /* a deep queue goes out in few system calls, each a notice to the drive */
@@ -22,16 +22,6 @@ _Static_assert(WICK_CHUNK_BYTES_STEP == WICK_FILE_ALIGN, "chunks begin where rea
 void wick_options_init(struct wick_options *options)
 {
 	*options = (struct wick_options){ .cpu_mask = ~0u, .lookahead = 1, .bridge = 1, .overlap = 1, .bundled = 1 };
-}
-
-/* CPUs that this process may run on. */
-static uint32_t allowed_cpus(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set))
-		return 1;
-	return (uint32_t)WICK_MIN(WICK_MAX(CPU_COUNT(&set), 1), WICK_THREADS_MAX);
 }
 
 /* Sparse where that is the model's arithmetic and something says which neurons to compute. */
@@ -118,7 +108,7 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 	*settings = (struct wick_settings){ .io = options->io, .buffered = options->buffered, .no_verify = options->no_verify,
 		.all_logits = options->all_logits, .measure = options->measure, .cpu_mask = options->cpu_mask, .numa = options->numa,
 		.ctx = options->ctx ? options->ctx : default_ctx(options, ctx_max),
-		.threads = options->threads ? options->threads : allowed_cpus(),
+		.threads = options->threads ? options->threads : wick_cpu_threads(), .threads_given = options->threads,
 		.queue_depth = options->queue_depth ? options->queue_depth : DEPTH_DEFAULT,
 		.depth_given = options->queue_depth,
 		.chunk_bytes = options->chunk_bytes ? options->chunk_bytes : CHUNK_DEFAULT,

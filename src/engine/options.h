@@ -11,6 +11,7 @@
 struct wick_settings {
 	enum wick_mode mode;
 	uint32_t ctx, threads, queue_depth, cpu_mask;
+	bool threads_given; /* else as many as can be started, up to that */
 	bool depth_given; /* else queue_depth is what is best for direct reads */
 	uint64_t chunk_bytes;
 	const char *io, *numa;

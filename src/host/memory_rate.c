@@ -5,10 +5,10 @@
 
 #include "bits.h"
 #include "clock.h"
+#include "cpu_limits.h"
 #include "median.h"
 #include "mem.h"
 #include "pool.h"
-#include "topo.h"
 
 #include <wick/wick.h>
 
@@ -47,12 +47,13 @@ WICK_WRAPS static void add_up(void *arg, uint32_t task, uint32_t thread)
 		reading->sum += sums[k];
 }
 
-/* The median of as many passes as there is time for. */
+/* The median of as many passes as there is time for, no more than a cgroup's quota gives in the end. */
 static double time_passes(struct wick_pool *pool, struct reading *reading, uint32_t tasks)
 {
 	double rates[RATE_PASSES];
-	uint64_t begun_ns = wick_now_ns();
+	uint64_t begun_ns = wick_now_ns(), begun_cpu_ns = wick_cpu_ns();
 	uint32_t count = 0;
+	double a_cpu;
 
 	do {
 		uint64_t from_ns = wick_now_ns();
@@ -60,7 +61,8 @@ static double time_passes(struct wick_pool *pool, struct reading *reading, uint3
 		wick_pool_run(pool, add_up, reading, tasks);
 		rates[count++] = (double)tasks * TASK_BYTES * 1e3 / (double)(wick_now_ns() - from_ns + 1);
 	} while (count < RATE_PASSES && wick_now_ns() - begun_ns < RATE_NS);
-	return wick_median(rates, count);
+	a_cpu = (double)count * tasks * TASK_BYTES * 1e3 / (double)(wick_cpu_ns() - begun_cpu_ns + 1);
+	return WICK_MIN(wick_median(rates, count), a_cpu * wick_cpu_quota(""));
 }
 
 int wick_memory_rate(uint32_t threads, double *mb_per_s, struct wick_diag *diag)
@@ -70,11 +72,8 @@ int wick_memory_rate(uint32_t threads, double *mb_per_s, struct wick_diag *diag)
 	struct reading reading = { 0 };
 	struct wick_mem mem = { 0 };
 	struct wick_pool *pool = NULL;
-	struct wick_topo topo;
-	int err;
+	int err = wick_pool_create(&pool, WICK_MIN(threads, WICK_THREADS_MAX), diag);
 
-	wick_topo_read(&topo);
-	err = wick_pool_create(&pool, WICK_MIN(threads ? threads : topo.cpu_count, WICK_THREADS_MAX), diag);
 	if (!err)
 		err = wick_mem_reserve(&mem, (uint64_t)tasks * TASK_BYTES, diag);
 	if (!err) {

@@ -15,8 +15,8 @@
  *
  * A token is hundreds of jobs some microseconds apart, and between them it waits for flash. Waking a thread costs tens
  * of microseconds on a virtual machine, so helpers look out for the next job for about that long and sleep after it: that
- * never costs more than twice what the better of the two would have. Where there are more threads than CPUs nobody looks
- * out, for it would be in the way of those that work.
+ * never costs more than twice what the better of the two would have. Where there are more threads than CPUs, or than a
+ * cgroup's quota gives time for, nobody looks out, for it would be in the way of those that work.
  */
 
 #include "pool.h"
@@ -24,6 +24,7 @@
 #include "bits.h"
 #include "check.h"
 #include "clock.h"
+#include "cpu_limits.h"
 #include "thread.h"
 
 #include <errno.h>
@@ -71,6 +72,7 @@ struct wick_pool {
 	uint32_t shares;
 	uint32_t node;    /* the caller's */
 	uint32_t started; /* helpers that run */
+	int refused;      /* why no more of them do; or 0 */
 	uint64_t spin_ns;
 	struct helper helper[]; /* (threads - 1) */
 };
@@ -246,6 +248,11 @@ uint32_t wick_pool_threads(const struct wick_pool *pool)
 	return pool->started + 1;
 }
 
+int wick_pool_refused(const struct wick_pool *pool)
+{
+	return pool->refused;
+}
+
 static struct wick_pool *allocate(uint32_t threads)
 {
 	size_t bytes = wick_align_up(sizeof(struct wick_pool) + threads * sizeof(struct helper), _Alignof(struct wick_pool));
@@ -264,30 +271,46 @@ static struct helper helper_on(struct wick_pool *pool, const struct wick_topo *t
 		.pinned = topo->machine_nodes > 1 && topo->policy != WICK_TOPO_INTERLEAVE };
 }
 
+/* A positive errno, as of pthread_create: of the first that did not start. */
+static int start_helpers(struct wick_pool *pool, uint32_t threads, const struct wick_topo *topo)
+{
+	int err = 0;
+
+	while (!err && pool->started < threads - 1) {
+		struct helper *helper = &pool->helper[pool->started];
+
+		*helper = helper_on(pool, topo, pool->started + 1, threads);
+		err = wick_thread_start(&helper->thread, help, helper);
+		pool->started += !err;
+	}
+	return err;
+}
+
 int wick_pool_create_on(
 	struct wick_pool **pool, uint32_t threads, const struct wick_topo *topo, struct wick_diag *diag)
 {
+	bool any = !threads;
 	struct wick_pool *new;
 	int err;
 
 	*pool = NULL;
-	if (threads < 1 || threads > WICK_THREADS_MAX)
+	if (any)
+		threads = wick_cpu_threads();
+	if (threads > WICK_THREADS_MAX)
 		return wick_diag_say(diag, -EINVAL, "%u threads: 1 to %u are possible", threads, WICK_THREADS_MAX);
 	new = allocate(threads);
 	if (!new)
 		return wick_diag_say(diag, -ENOMEM, "no memory for %u threads", threads);
-	new->spin_ns = threads <= topo->cpu_count ? SPIN_NS : 0;
+	new->spin_ns = threads <= WICK_MIN(topo->cpu_count, wick_cpu_quota("")) ? SPIN_NS : 0;
 	new->shares = topo->policy == WICK_TOPO_LOCAL ? topo->node_count : 1;
 	new->node = new->shares > 1 ? wick_topo_node_here(topo) : 0;
-	for (uint32_t i = 0; i < threads - 1; i++) {
-		new->helper[i] = helper_on(new, topo, i + 1, threads);
-		err = wick_thread_start(&new->helper[i].thread, help, &new->helper[i]);
-		if (err) {
-			wick_pool_destroy(new);
-			return wick_diag_say(diag, -err, "cannot start thread %u: %s", i + 1, strerror(err));
-		}
-		new->started++;
+	err = start_helpers(new, threads, topo);
+	if (err && !any) {
+		wick_diag_say(diag, -err, "cannot start thread %u of %u: %s", new->started + 2, threads, strerror(err));
+		wick_pool_destroy(new);
+		return -err;
 	}
+	new->refused = -err;
 	*pool = new;
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "clock.h"
+#include "cpu_limits.h"
 #include "pool.h"
 
 #include <errno.h>
@@ -71,18 +72,21 @@ static void pass_swept(struct trial *trial)
 }
 
 /* Bytes a microsecond; the first pass warms up. Over all passes together, as a token sums up what its layers take, the
- * slow ones too. */
+ * slow ones too. A cgroup's quota may be left for this while, and not for longer: what it gives in the end is counted. */
 static double rate_of(struct trial *trial, void (*pass)(struct trial *trial))
 {
-	uint64_t bytes = 0, begun_ns;
+	uint64_t bytes = 0, begun_ns, begun_cpu_ns;
+	double cpu_us;
 
 	pass(trial);
 	begun_ns = wick_now_ns();
+	begun_cpu_ns = wick_cpu_ns();
 	do {
 		pass(trial);
 		bytes += trial->rows * trial->row_bytes;
 	} while (wick_now_ns() - begun_ns < TRIAL_NS);
-	return (double)bytes / ((double)(wick_now_ns() - begun_ns) / 1e3);
+	cpu_us = (double)(wick_cpu_ns() - begun_cpu_ns) / 1e3;
+	return (double)bytes / WICK_MAX((double)(wick_now_ns() - begun_ns) / 1e3, cpu_us / wick_cpu_quota(""));
 }
 
 int wick_rates_measure(struct wick_rates *rates, const struct wick_compute *compute, enum wick_type type, uint64_t cols,

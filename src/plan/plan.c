@@ -258,8 +258,8 @@ static void fixed_costs(struct planner *planner, struct wick_plan *plan)
 	const struct wick_shape *shape = &input->model->shape;
 
 	*plan = (struct wick_plan){ .process_bytes = input->process_bytes, .metadata_bytes = input->metadata_bytes,
-		.source_bytes = shape->source_bytes, .free_bytes = input->free_bytes, .ctx = input->size.ctx,
-		.threads = input->size.threads };
+		.varies_bytes = input->varies_bytes, .source_bytes = shape->source_bytes, .free_bytes = input->free_bytes,
+		.ctx = input->size.ctx, .threads = input->size.threads };
 	plan->vector_bytes = wick_vectors_bytes(input->model);
 	plan->kv_bytes = wick_kv_bytes(shape, input->size.ctx);
 	plan->activation_bytes = wick_forward_bytes(input->model, &input->size) + wick_sampler_bytes(shape->vocab);
@@ -272,14 +272,24 @@ static void fixed_costs(struct planner *planner, struct wick_plan *plan)
 		plan->activation_bytes + plan->predictor_bytes;
 }
 
-static int too_small(const struct wick_plan *plan, struct wick_diag *diag)
+static int too_small(const struct wick_plan *plan, uint64_t limit_bytes, struct wick_diag *diag)
 {
+	const char *smaller_ctx = plan->kv_bytes > plan->minimum_bytes / WORTH_SAYING ? "; a smaller --ctx needs less" : "";
+	const char *dense = plan->predictor_bytes > plan->minimum_bytes / WORTH_SAYING ? "; --mode dense needs less" : "";
+
+	uint64_t least = plan->minimum_bytes + plan->varies_bytes;
+
+	if (least > limit_bytes)
+		return wick_diag_say(diag, -ENOSPC,
+			"a budget of %.1f MB is too small for this model and context: the smallest that works is %.1f MB, more than the "
+			"%.1f MB that a cgroup allows this process%s%s",
+			(double)plan->budget_bytes / 1e6, (double)least / 1e6, (double)limit_bytes / 1e6,
+			smaller_ctx, dense);
 	return wick_diag_say(diag, -ENOSPC,
 		"a budget of %.1f MB is too small for this model and context: the smallest that works is %.1f MB "
 		"(--memory %llu)%s%s",
-		(double)plan->budget_bytes / 1e6, (double)plan->minimum_bytes / 1e6, (unsigned long long)plan->minimum_bytes,
-		plan->kv_bytes > plan->minimum_bytes / WORTH_SAYING ? "; a smaller --ctx needs less" : "",
-		plan->predictor_bytes > plan->minimum_bytes / WORTH_SAYING ? "; --mode dense needs less" : "");
+		(double)plan->budget_bytes / 1e6, (double)least / 1e6, (unsigned long long)least,
+		smaller_ctx, dense);
 }
 
 /* Everything resident, or what fits beside staging. */
@@ -320,7 +330,7 @@ int wick_plan_make(const struct wick_plan_input *input, struct wick_matrices *ma
 	plan->minimum_bytes = least_bytes + table_bytes(least_bytes) + 1;
 	plan->budget_bytes = budget_of(input, plan->whole_bytes);
 	if (plan->budget_bytes < plan->minimum_bytes)
-		return too_small(plan, diag);
+		return too_small(plan, input->limit_bytes, diag);
 	share_out(&planner, plan, layout, may_keep_all && plan->budget_bytes >= plan->whole_bytes);
 	sum_weights(&planner, plan);
 	if (sparse) {

@@ -21,7 +21,9 @@ struct wick_plan_input {
 	const struct wick_model *model;
 	struct wick_memory memory; /* bytes, or percent; both 0: free_bytes * 3 / 4, no more than the model needs */
 	uint64_t free_bytes;
+	uint64_t limit_bytes;    /* of a cgroup; UINT64_MAX: none */
 	uint64_t process_bytes;  /* the fixed cost of the process */
+	uint64_t varies_bytes;   /* by so much it may be more in another process, which is told the smallest budget */
 	uint64_t metadata_bytes; /* of the open model, its tokenizer and the engine's own structures */
 	enum wick_mode mode;
 	struct wick_forward_shape size;

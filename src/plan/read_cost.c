@@ -6,6 +6,7 @@
 #include "read_cost.h"
 
 #include "bits.h"
+#include "clock.h"
 #include "file.h"
 #include "io.h"
 #include "mem.h"
@@ -14,18 +15,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define READS 256u /* together */
 #define ROUNDS 3u
-
-static double cpu_now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
 
 /* All reads, sent together; the places are spread over the file. */
 static int read_round(struct wick_io *io, struct wick_io_request *requests, const struct wick_file *file, uint64_t bytes,
@@ -66,10 +58,11 @@ int wick_read_cost(
 		return err;
 	}
 	for (uint32_t round = 0; !err && round < ROUNDS; round++) {
-		double begun_us = cpu_now_us(), us;
+		uint64_t begun_ns = wick_cpu_ns();
+		double us;
 
 		err = read_round(io, requests, file, each, into.base, round);
-		us = (cpu_now_us() - begun_us) / READS;
+		us = (double)(wick_cpu_ns() - begun_ns) / 1e3 / READS;
 		*cpu_us = round && *cpu_us < us ? *cpu_us : us; /* the first touches its memory; what disturbs only adds */
 	}
 	free(requests);

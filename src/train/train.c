@@ -13,7 +13,6 @@
 #include "tokenizer.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,15 +26,6 @@
 #define DEPTH 32
 #define FIXED_BYTES (32ull << 20) /* code, libraries, OpenBLAS's buffers, the text's pieces */
 
-static uint32_t allowed_cpus(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set))
-		return 1;
-	return (uint32_t)WICK_MIN(WICK_MAX(CPU_COUNT(&set), 1), WICK_THREADS_MAX);
-}
-
 /* Types that a predictor of this model can be stored in: 4 bits, or 16 where the width is not in whole blocks. */
 static enum wick_type stored_type(const struct wick_shape *shape)
 {
@@ -44,7 +34,7 @@ static enum wick_type stored_type(const struct wick_shape *shape)
 
 static int open_model(struct wick_train *train, const char *path)
 {
-	struct wick_io_options io = { .depth = DEPTH, .threads = DEPTH, .retries = WICK_IO_RETRIES };
+	struct wick_io_options io = { .depth = DEPTH, .retries = WICK_IO_RETRIES };
 	int rc = wick_model_open(&train->model, path, train->diag);
 
 	if (rc)
@@ -62,7 +52,7 @@ static int open_model(struct wick_train *train, const char *path)
 	if (rc == 0)
 		rc = wick_pool_create(&train->pool, train->options->threads, train->diag);
 	if (rc == 0)
-		rc = wick_gemm_init(train->options->threads, train->diag);
+		rc = wick_gemm_init(wick_pool_threads(train->pool), train->diag);
 	if (rc)
 		return rc;
 	wick_kernels_init(&train->kernels, ~0u);
@@ -271,7 +261,7 @@ static int check_options(const struct wick_train_options *options, struct wick_d
 {
 	if (!options->text_count)
 		return wick_diag_say(diag, -EINVAL, "text to learn from is missing");
-	if (options->threads < 1 || options->threads > WICK_THREADS_MAX)
+	if (options->threads > WICK_THREADS_MAX)
 		return wick_diag_say(diag, -EINVAL, "%u threads: 1 to %u are possible", options->threads, WICK_THREADS_MAX);
 	if (!(options->size.percent >= 0 && options->size.percent <= 100) ||
 		!(options->ahead_size.percent >= 0 && options->ahead_size.percent <= 100))
@@ -290,7 +280,6 @@ int wick_train(const char *model_path, const struct wick_train_options *given, c
 		diag->text[0] = 0;
 	options.tokens = options.tokens ? options.tokens : TOKENS_DEFAULT;
 	options.steps = options.steps ? options.steps : STEPS_DEFAULT;
-	options.threads = options.threads ? options.threads : allowed_cpus();
 	rc = check_options(&options, diag);
 	if (rc == 0)
 		rc = train_all(&train, model_path, json);

@@ -100,7 +100,7 @@ struct made {
 static void make(struct made *made, const struct wick_model *model, enum wick_mode mode, struct wick_memory memory)
 {
 	struct wick_plan_input input = { .model = model, .memory = memory, .free_bytes = 64ull << 30,
-		.process_bytes = 20 * MIB, .metadata_bytes = 3 * MIB, .mode = mode, .chunk_bytes = MIB,
+		.process_bytes = 20 * MIB, .limit_bytes = UINT64_MAX, .metadata_bytes = 3 * MIB, .mode = mode, .chunk_bytes = MIB,
 		.size = { .ctx = WICK_MIN(model->shape.ctx_max, 384), .threads = 2 } };
 
 	memset(made, 0, sizeof(*made));

@@ -80,7 +80,8 @@ static void print_memory(const struct wick_plan *plan, FILE *out)
 	print_part("weights", plan->resident_bytes, out, "resident, of %s", BYTES(plan->weight_bytes));
 	print_part("predictors", plan->predictor_bytes, out, "which neurons a token needs");
 	print_part("neurons", plan->cache_bytes, out, "a cache of %u for each layer", plan->cache_rows);
-	fprintf(out, "\nThe least that works is %s; with %s all weights fit.\n", BYTES(plan->minimum_bytes),
+	fprintf(out, "\nThe least that works is %s; with %s all weights fit.\n",
+		BYTES(plan->minimum_bytes + plan->varies_bytes),
 		BYTES(plan->whole_bytes));
 }
 

@@ -6,8 +6,8 @@ sed 's/[0-9.]\+ MB/N MB/g; s/--memory [0-9]*/--memory N/' said
 smallest=$(sed -n 's/.*--memory \([0-9]*\)).*/\1/p' said)
 wick run model.gguf -p a -n 2 --memory $smallest >/dev/null 2>&1
 echo "at the smallest: exit $?"
-wick run model.gguf -p a -n 2 --memory $((smallest - 1)) >/dev/null 2>&1
-echo "a byte less: exit $?"
+wick run model.gguf -p a -n 2 --memory $((smallest - (1 << 20))) >/dev/null 2>&1
+echo "a MiB less: exit $?"
 wick plan model.gguf --ctx 19 --memory $smallest --json | python3 -c '
 import json, sys
 plan = json.load(sys.stdin)
