@@ -49,6 +49,16 @@ static void print_flash(const struct run_figures *run, FILE *out)
 			stats->retries, stats->repaired);
 }
 
+/* A budget that did not hold is a broken promise, not a figure. */
+static void print_peak(uint64_t peak_bytes, uint64_t budget_bytes, FILE *out)
+{
+	if (peak_bytes > budget_bytes)
+		fprintf(out, "memory  %s MORE than the budget of %s (%s at most): this is a mistake in wick, please report it\n",
+			BYTES(peak_bytes - budget_bytes), BYTES(budget_bytes), BYTES(peak_bytes));
+	else
+		fprintf(out, "memory  %s at most, of a budget of %s\n", BYTES(peak_bytes), BYTES(budget_bytes));
+}
+
 void print_figures(const struct run_figures *run, const struct wick_plan *plan, bool verbose, FILE *out)
 {
 	const struct wick_stats *stats = &run->decode;
@@ -62,7 +72,7 @@ void print_figures(const struct run_figures *run, const struct wick_plan *plan, 
 	print_flash(run, out);
 	if (verbose)
 		print_neurons(stats, out);
-	fprintf(out, "memory  %s at most, of a budget of %s\n", BYTES(stats->peak_bytes), BYTES(plan->budget_bytes));
+	print_peak(stats->peak_bytes, plan->budget_bytes, out);
 }
 
 static void set_count(json_t *object, const char *key, uint64_t value)
@@ -130,6 +140,7 @@ static void set_report(json_t *json, const struct wick_report *report)
 	json_object_set_new(json, "lookahead", json_boolean(report->lookahead));
 	set_text(json, "lookahead_why", report->lookahead_why);
 	set_count(json, "cpus", report->cpus);
+	set_text(json, "threads_why", report->threads_why);
 }
 
 json_t *run_json(const struct run_figures *run, const struct wick_report *report, const struct wick_plan *plan)

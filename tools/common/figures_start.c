@@ -113,6 +113,8 @@ static void print_processor(const struct wick_report *report, const struct wick_
 	fprintf(out, "cpu     %s, %u thread%s", report->kernels, plan->threads, plan->threads == 1 ? "" : "s");
 	if (plan->threads > report->cpus)
 		fprintf(out, " on %u CPU%s", report->cpus, report->cpus == 1 ? "" : "s");
+	if (*report->threads_why)
+		fprintf(out, " (%s)", report->threads_why);
 	fprintf(out, ", OpenBLAS for %s\n", report->blas);
 }
 
@@ -130,7 +132,7 @@ void print_start(const struct wick_report *report, const struct wick_plan *plan,
 		print_resident(report, plan, out);
 	print_reading(plan, out);
 	print_method(report, verbose, out);
-	if (verbose)
+	if (verbose || *report->threads_why)
 		print_processor(report, plan, out);
 	fputc('\n', out);
 }
