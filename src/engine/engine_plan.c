@@ -95,7 +95,7 @@ static bool is_synthetic(const struct wick_model *model)
 		!memcmp(name.bytes, WICK_SYNTHETIC, strlen(WICK_SYNTHETIC));
 }
 
-/* Says the budget that fits the limit of a cgroup, if there is one, by trying it. The kernel cuts a limit down to whole pages. */
+/* Says the budget that fits the limit of a cgroup, if there is one, by trying it. */
 static int exceeds(struct wick *wick, const struct wick_plan_input *input, struct wick_diag *diag)
 {
 	struct wick_plan_input smaller = *input;
@@ -103,7 +103,8 @@ static int exceeds(struct wick *wick, const struct wick_plan_input *input, struc
 	struct wick_plan plan;
 
 	smaller.memory = (struct wick_memory){ .bytes = input->limit_bytes };
-	if (wick_plan_make(&smaller, &wick->matrices, &plan, &layout, NULL) || plan.minimum_bytes + plan.varies_bytes > input->limit_bytes)
+	if (wick_plan_make(&smaller, &wick->matrices, &plan, &layout, NULL) ||
+		plan.minimum_bytes + plan.varies_bytes > input->limit_bytes)
 		return wick_diag_say(diag, -ENOSPC,
 			"a cgroup allows this process %.1f MiB, and the smallest budget that works here is %.1f MiB",
 			(double)input->limit_bytes / 0x1p20, (double)(plan.minimum_bytes + plan.varies_bytes) / 0x1p20);
@@ -113,7 +114,8 @@ static int exceeds(struct wick *wick, const struct wick_plan_input *input, struc
 		(double)wick->plan.total_bytes / 0x1p20, (unsigned long long)input->limit_bytes);
 }
 
-/* A cgroup that has less than the plan takes would have the process killed; one below the budget is said. */
+/* A cgroup that has less than the plan takes would have the process killed; one below the budget is said. The kernel cuts
+ * a limit down to whole pages. */
 static int check_limit(struct wick *wick, const struct wick_plan_input *input, struct wick_diag *diag)
 {
 	uint64_t limit = input->limit_bytes, page = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -144,10 +146,7 @@ int wick_engine_plan(
 			.halves = !settings->bundled,
 			.batch_tokens = batch_tokens(wick),
 			.scratch_floats = wick->predictors ? wick->predictors->scratch_floats : 0 } };
-	int err;
-
-	err = wick_plan_make(&input, &wick->matrices, &wick->plan, layout, diag);
+	int err = wick_plan_make(&input, &wick->matrices, &wick->plan, layout, diag);
 	wick->plan.random_weights = is_synthetic(wick->model);
-
 	return err ? err : check_limit(wick, &input, diag);
 }

@@ -1,8 +1,7 @@
 # The plan as JSON: sizes add up, and a time that was predicted on the way.
 export XDG_CACHE_HOME=$PWD/cache
 packed sharded-f16
-smallest=$(wick plan model.gguf --mode dense --memory 1M 2>&1 | sed -n 's/.*--memory \([0-9]*\)).*/\1/p')
-wick plan model.gguf --mode dense --memory $smallest --json >plan.json
+wick plan model.gguf --mode hybrid --memory 1G --json >plan.json
 python3 - <<'PY'
 import json
 plan = json.load(open("plan.json"))
