@@ -52,7 +52,7 @@ static void print_commands(FILE *out)
 		out);
 	for (const struct command *const *command = commands; *command; command++)
 		fprintf(out, "  %-12s%s\n", (*command)->name, (*command)->purpose);
-	fputs("\nFirst steps, with a folder downloaded from Hugging Face:\n\n"
+	fputs("\nFirst steps, with an OPT model from Hugging Face (no other family runs yet):\n\n"
 	      "  wick pack opt-1.3b -o opt-1.3b.gguf\n"
 	      "  wick plan opt-1.3b.gguf --memory 2G\n"
 	      "  wick run opt-1.3b.gguf --memory 2G -p 'The old man looked at the sea and'\n"
