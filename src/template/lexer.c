@@ -69,7 +69,7 @@ struct wick_tpl_value wick_tpl_lex_piece(const struct wick_tpl_lexer *lexer, uin
 static void put_data(struct wick_tpl_lexer *lexer, uint32_t from, uint32_t end)
 {
 	if (end > from)
-		wick_tpl_lex_put(lexer, (struct wick_tpl_token){ .kind = WICK_TOKEN_DATA,
+		wick_tpl_lex_put(lexer, (struct wick_tpl_token){ .kind = WICK_TPL_TOKEN_DATA,
 						.value = wick_tpl_lex_piece(lexer, from, end) });
 }
 
@@ -186,7 +186,7 @@ static void lex_comment(struct wick_tpl_lexer *lexer)
 /* From behind the opening of a tag to behind its end. */
 static void lex_inside(struct wick_tpl_lexer *lexer, bool is_print)
 {
-	put_kind(lexer, is_print ? WICK_TOKEN_PRINT_BEGIN : WICK_TOKEN_BLOCK_BEGIN);
+	put_kind(lexer, is_print ? WICK_TPL_TOKEN_PRINT_BEGIN : WICK_TPL_TOKEN_BLOCK_BEGIN);
 	lexer->open = 0;
 	for (;;) {
 		uint32_t after;
@@ -198,7 +198,7 @@ static void lex_inside(struct wick_tpl_lexer *lexer, bool is_print)
 		}
 		after = is_print ? print_end(lexer, lexer->at) : block_end(lexer, lexer->at, "%}");
 		if (after && !lexer->open) {
-			put_kind(lexer, is_print ? WICK_TOKEN_PRINT_END : WICK_TOKEN_BLOCK_END);
+			put_kind(lexer, is_print ? WICK_TPL_TOKEN_PRINT_END : WICK_TPL_TOKEN_BLOCK_END);
 			wick_tpl_lex_go(lexer, after);
 			return;
 		}
@@ -271,6 +271,6 @@ int wick_tpl_lex(struct wick_tpl_tokens *out, struct wick_arena *arena, const ch
 	while (lexer.at < lexer.end)
 		lex_part(&lexer);
 	if (!lexer.ret)
-		put_kind(&lexer, WICK_TOKEN_END);
+		put_kind(&lexer, WICK_TPL_TOKEN_END);
 	return lexer.ret;
 }

@@ -11,13 +11,13 @@
 #include <stddef.h>
 
 enum wick_tpl_token_kind {
-	WICK_TOKEN_END, /* of the template */
-	WICK_TOKEN_DATA,
-	WICK_TOKEN_PRINT_BEGIN, WICK_TOKEN_PRINT_END,
-	WICK_TOKEN_BLOCK_BEGIN, WICK_TOKEN_BLOCK_END,
-	WICK_TOKEN_NAME,  /* value: a string */
-	WICK_TOKEN_CONST, /* value */
-	WICK_TOKEN_OPERATOR,
+	WICK_TPL_TOKEN_END, /* of the template */
+	WICK_TPL_TOKEN_DATA,
+	WICK_TPL_TOKEN_PRINT_BEGIN, WICK_TPL_TOKEN_PRINT_END,
+	WICK_TPL_TOKEN_BLOCK_BEGIN, WICK_TPL_TOKEN_BLOCK_END,
+	WICK_TPL_TOKEN_NAME,  /* value: a string */
+	WICK_TPL_TOKEN_CONST, /* value */
+	WICK_TPL_TOKEN_OPERATOR,
 };
 
 struct wick_tpl_token {
@@ -27,7 +27,7 @@ struct wick_tpl_token {
 };
 
 struct wick_tpl_tokens {
-	struct wick_tpl_token *tokens; /* (count), in the arena; the last is WICK_TOKEN_END */
+	struct wick_tpl_token *tokens; /* (count), in the arena; the last is WICK_TPL_TOKEN_END */
 	uint32_t count;
 };
 

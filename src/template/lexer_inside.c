@@ -82,7 +82,8 @@ static void put_integer(struct wick_tpl_lexer *lexer, const char *digits, int ba
 		wick_tpl_lex_fail(lexer, "\"%s\" is no integer of 64 bits", digits);
 		return;
 	}
-	wick_tpl_lex_put(lexer, (struct wick_tpl_token){ .kind = WICK_TOKEN_CONST, .value = wick_tpl_int(integer) });
+	wick_tpl_lex_put(
+		lexer, (struct wick_tpl_token){ .kind = WICK_TPL_TOKEN_CONST, .value = wick_tpl_int(integer) });
 }
 
 static void lex_number(struct wick_tpl_lexer *lexer)
@@ -101,7 +102,7 @@ static void lex_number(struct wick_tpl_lexer *lexer)
 		return;
 	}
 	if (fraction > end)
-		wick_tpl_lex_put(lexer, (struct wick_tpl_token){ .kind = WICK_TOKEN_CONST,
+		wick_tpl_lex_put(lexer, (struct wick_tpl_token){ .kind = WICK_TPL_TOKEN_CONST,
 						.value = { .kind = WICK_TPL_FLOAT, .real = strtod(digits, NULL) } });
 	else if (!base && digits[0] == '0' && strspn(digits, "0") != strlen(digits)) {
 		wick_tpl_lex_fail(lexer, "the number \"%s\" begins with 0", digits);
@@ -122,14 +123,14 @@ static void lex_name(struct wick_tpl_lexer *lexer)
 
 	while (end < lexer->end && is_name(lexer->text[end]))
 		end++;
-	wick_tpl_lex_put(lexer,
-		(struct wick_tpl_token){ .kind = WICK_TOKEN_NAME, .value = wick_tpl_lex_piece(lexer, lexer->at, end) });
+	wick_tpl_lex_put(lexer, (struct wick_tpl_token){ .kind = WICK_TPL_TOKEN_NAME,
+					.value = wick_tpl_lex_piece(lexer, lexer->at, end) });
 	wick_tpl_lex_go(lexer, end);
 }
 
 static void lex_string(struct wick_tpl_lexer *lexer)
 {
-	struct wick_tpl_token token = { .kind = WICK_TOKEN_CONST };
+	struct wick_tpl_token token = { .kind = WICK_TPL_TOKEN_CONST };
 	uint32_t end = lexer->at + 1;
 	const char *wrong;
 	int ret;
@@ -190,7 +191,8 @@ static void lex_operator(struct wick_tpl_lexer *lexer)
 	for (size_t i = 0; i < WICK_COUNT_OF(operators); i++) {
 		if (!wick_tpl_lex_has(lexer, lexer->at, operators[i].text))
 			continue;
-		wick_tpl_lex_put(lexer, (struct wick_tpl_token){ .kind = WICK_TOKEN_OPERATOR, .op = operators[i].op });
+		wick_tpl_lex_put(
+			lexer, (struct wick_tpl_token){ .kind = WICK_TPL_TOKEN_OPERATOR, .op = operators[i].op });
 		balance(lexer, operators[i].text[0]);
 		wick_tpl_lex_go(lexer, WICK_MIN(lexer->end, lexer->at + (uint32_t)strlen(operators[i].text)));
 		return;

@@ -20,7 +20,7 @@ static const uint8_t levels[LEVELS][5] = {
 
 static bool at_level(const struct wick_tpl_parser *parser, enum level level)
 {
-	return parser->token->kind == WICK_TOKEN_OPERATOR && strchr((const char *)levels[level], parser->token->op);
+	return parser->token->kind == WICK_TPL_TOKEN_OPERATOR && strchr((const char *)levels[level], parser->token->op);
 }
 
 static struct wick_tpl_node *parse_concat(struct wick_tpl_parser *parser);
@@ -71,14 +71,14 @@ static enum wick_tpl_op skip_comparison(struct wick_tpl_parser *parser)
 {
 	const struct wick_tpl_token *token = parser->token;
 
-	if (token->kind == WICK_TOKEN_OPERATOR && token->op >= WICK_OP_EQ && token->op <= WICK_OP_LE) {
+	if (token->kind == WICK_TPL_TOKEN_OPERATOR && token->op >= WICK_OP_EQ && token->op <= WICK_OP_LE) {
 		wick_tpl_next(parser);
 		return token->op;
 	}
 	if (wick_tpl_skip_name(parser, "in"))
 		return WICK_OP_IN;
 	if (!wick_tpl_at_name(parser, "not") || !wick_tpl_is_text(token[1].value, "in") ||
-		token[1].kind != WICK_TOKEN_NAME)
+		token[1].kind != WICK_TPL_TOKEN_NAME)
 		return WICK_OP_NONE;
 	wick_tpl_next(parser);
 	wick_tpl_next(parser);
@@ -166,7 +166,7 @@ struct wick_tpl_node *wick_tpl_parse_expression(struct wick_tpl_parser *parser)
 /* Does a tuple end here, behind a comma? */
 static bool at_tuple_end(const struct wick_tpl_parser *parser)
 {
-	return parser->token->kind == WICK_TOKEN_PRINT_END || parser->token->kind == WICK_TOKEN_BLOCK_END ||
+	return parser->token->kind == WICK_TPL_TOKEN_PRINT_END || parser->token->kind == WICK_TPL_TOKEN_BLOCK_END ||
 	       wick_tpl_at_op(parser, WICK_OP_RPAREN);
 }
 

@@ -25,7 +25,7 @@ static struct wick_tpl_node *parse_strings(struct wick_tpl_parser *parser)
 	uint64_t length = 0;
 	char *bytes;
 
-	while (parser->token->kind == WICK_TOKEN_CONST && parser->token->value.kind == WICK_TPL_STRING) {
+	while (parser->token->kind == WICK_TPL_TOKEN_CONST && parser->token->value.kind == WICK_TPL_STRING) {
 		length += parser->token->value.length;
 		wick_tpl_next(parser);
 	}
@@ -142,11 +142,11 @@ static struct wick_tpl_node *parse_primary(struct wick_tpl_parser *parser)
 {
 	const struct wick_tpl_token *token = parser->token;
 
-	if (token->kind == WICK_TOKEN_NAME)
+	if (token->kind == WICK_TPL_TOKEN_NAME)
 		return parse_name(parser);
-	if (token->kind == WICK_TOKEN_CONST && token->value.kind == WICK_TPL_STRING)
+	if (token->kind == WICK_TPL_TOKEN_CONST && token->value.kind == WICK_TPL_STRING)
 		return parse_strings(parser);
-	if (token->kind == WICK_TOKEN_CONST) {
+	if (token->kind == WICK_TPL_TOKEN_CONST) {
 		wick_tpl_next(parser);
 		return constant(parser, token->value);
 	}
@@ -175,8 +175,8 @@ static struct wick_tpl_node *parse_keyword(struct wick_tpl_parser *parser)
 
 static bool at_keyword(const struct wick_tpl_parser *parser)
 {
-	return parser->token->kind == WICK_TOKEN_NAME && parser->token < parser->end &&
-	       parser->token[1].kind == WICK_TOKEN_OPERATOR && parser->token[1].op == WICK_OP_ASSIGN;
+	return parser->token->kind == WICK_TPL_TOKEN_NAME && parser->token < parser->end &&
+	       parser->token[1].kind == WICK_TPL_TOKEN_OPERATOR && parser->token[1].op == WICK_OP_ASSIGN;
 }
 
 /* From the opening parenthesis on. */
@@ -215,7 +215,7 @@ static struct wick_tpl_node *parse_attribute(struct wick_tpl_parser *parser, str
 	struct wick_tpl_node *node;
 
 	wick_tpl_next(parser);
-	if (parser->token->kind == WICK_TOKEN_CONST && parser->token->value.kind == WICK_TPL_INT) {
+	if (parser->token->kind == WICK_TPL_TOKEN_CONST && parser->token->value.kind == WICK_TPL_INT) {
 		node = wick_tpl_node_of(parser, WICK_NODE_ITEM, of, constant(parser, parser->token->value));
 		wick_tpl_next(parser);
 		return node;
@@ -296,10 +296,10 @@ struct wick_tpl_node *wick_tpl_parse_filters(struct wick_tpl_parser *parser, str
 /* May the argument of a test without parentheses begin here? */
 static bool at_test_argument(const struct wick_tpl_parser *parser)
 {
-	if (parser->token->kind == WICK_TOKEN_NAME)
+	if (parser->token->kind == WICK_TPL_TOKEN_NAME)
 		return !wick_tpl_at_name(parser, "else") && !wick_tpl_at_name(parser, "or") &&
 		       !wick_tpl_at_name(parser, "and");
-	return parser->token->kind == WICK_TOKEN_CONST || wick_tpl_at_op(parser, WICK_OP_LBRACKET) ||
+	return parser->token->kind == WICK_TPL_TOKEN_CONST || wick_tpl_at_op(parser, WICK_OP_LBRACKET) ||
 	       wick_tpl_at_op(parser, WICK_OP_LBRACE);
 }
 

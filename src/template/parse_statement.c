@@ -23,7 +23,7 @@ static struct wick_tpl_node *parse_body(struct wick_tpl_parser *parser, const ch
 {
 	struct wick_tpl_node *body;
 
-	expect_kind(parser, WICK_TOKEN_BLOCK_END, "%}");
+	expect_kind(parser, WICK_TPL_TOKEN_BLOCK_END, "%}");
 	if (!wick_tpl_parse_enter(parser))
 		return NULL;
 	body = parse_until(parser, ends);
@@ -77,7 +77,7 @@ static struct wick_tpl_node *parse_target(struct wick_tpl_parser *parser, bool w
 	if (wick_tpl_at_op(parser, WICK_OP_COMMA)) {
 		tuple = wick_tpl_node(parser, WICK_NODE_TUPLE);
 		wick_tpl_append(&list, first);
-		while (wick_tpl_skip_op(parser, WICK_OP_COMMA) && parser->token->kind == WICK_TOKEN_NAME &&
+		while (wick_tpl_skip_op(parser, WICK_OP_COMMA) && parser->token->kind == WICK_TPL_TOKEN_NAME &&
 			!wick_tpl_at_name(parser, "in"))
 			wick_tpl_append(&list, parse_target_name(parser, with_namespace));
 		if (tuple)
@@ -201,7 +201,7 @@ static void parse_with(struct wick_tpl_parser *parser, struct wick_tpl_node *nod
 {
 	struct wick_tpl_list_end list = { 0 };
 
-	while (parser->token->kind == WICK_TOKEN_NAME) {
+	while (parser->token->kind == WICK_TPL_TOKEN_NAME) {
 		struct wick_tpl_node *keyword = wick_tpl_node(parser, WICK_NODE_KEYWORD);
 
 		if (!keyword)
@@ -264,10 +264,10 @@ static struct wick_tpl_node *parse_statement(struct wick_tpl_parser *parser)
 		wick_tpl_next(parser);
 		if (node)
 			statements[i].parse(parser, node);
-		expect_kind(parser, WICK_TOKEN_BLOCK_END, "%}");
+		expect_kind(parser, WICK_TPL_TOKEN_BLOCK_END, "%}");
 		return node;
 	}
-	if (parser->token->kind == WICK_TOKEN_NAME)
+	if (parser->token->kind == WICK_TPL_TOKEN_NAME)
 		wick_tpl_parse_fail(
 			parser, "unknown or misplaced statement \"%.*s\"", (int)WICK_MIN(name.length, 64u), name.bytes);
 	else
@@ -282,7 +282,7 @@ static struct wick_tpl_node *parse_print(struct wick_tpl_parser *parser)
 	wick_tpl_next(parser);
 	if (node)
 		node->first = wick_tpl_parse_tuple(parser, true);
-	expect_kind(parser, WICK_TOKEN_PRINT_END, "}}");
+	expect_kind(parser, WICK_TPL_TOKEN_PRINT_END, "}}");
 	return node;
 }
 
@@ -309,8 +309,8 @@ static struct wick_tpl_node *parse_until(struct wick_tpl_parser *parser, const c
 {
 	struct wick_tpl_list_end list = { 0 };
 
-	while (parser->token->kind != WICK_TOKEN_END) {
-		bool is_block = parser->token->kind == WICK_TOKEN_BLOCK_BEGIN;
+	while (parser->token->kind != WICK_TPL_TOKEN_END) {
+		bool is_block = parser->token->kind == WICK_TPL_TOKEN_BLOCK_BEGIN;
 
 		if (is_block) {
 			wick_tpl_next(parser);
@@ -318,7 +318,7 @@ static struct wick_tpl_node *parse_until(struct wick_tpl_parser *parser, const c
 				return list.first;
 		}
 		wick_tpl_append(&list, is_block                                 ? parse_statement(parser)
-				       : parser->token->kind == WICK_TOKEN_DATA ? parse_data(parser)
+				       : parser->token->kind == WICK_TPL_TOKEN_DATA ? parse_data(parser)
 										: parse_print(parser));
 	}
 	if (ends && !parser->ret)

@@ -92,12 +92,12 @@ void wick_tpl_next(struct wick_tpl_parser *parser)
 
 bool wick_tpl_at_op(const struct wick_tpl_parser *parser, enum wick_tpl_op op)
 {
-	return parser->token->kind == WICK_TOKEN_OPERATOR && parser->token->op == op;
+	return parser->token->kind == WICK_TPL_TOKEN_OPERATOR && parser->token->op == op;
 }
 
 bool wick_tpl_at_name(const struct wick_tpl_parser *parser, const char *name)
 {
-	return parser->token->kind == WICK_TOKEN_NAME && wick_tpl_is_text(parser->token->value, name);
+	return parser->token->kind == WICK_TPL_TOKEN_NAME && wick_tpl_is_text(parser->token->value, name);
 }
 
 bool wick_tpl_skip_op(struct wick_tpl_parser *parser, enum wick_tpl_op op)
@@ -134,7 +134,7 @@ struct wick_tpl_value wick_tpl_expect_any_name(struct wick_tpl_parser *parser)
 {
 	struct wick_tpl_value name = parser->token->value;
 
-	if (parser->token->kind != WICK_TOKEN_NAME) {
+	if (parser->token->kind != WICK_TPL_TOKEN_NAME) {
 		wick_tpl_parse_fail(parser, "a name is missing");
 		return WICK_TPL_TEXT("");
 	}

@@ -11,7 +11,7 @@
 struct wick_tpl_parser {
 	struct wick_arena *arena;
 	const struct wick_tpl_token *token; /* the current one */
-	const struct wick_tpl_token *end;   /* WICK_TOKEN_END */
+	const struct wick_tpl_token *end;   /* WICK_TPL_TOKEN_END */
 	unsigned depth;
 	unsigned loops;  /* around the current place, within the macro */
 	unsigned uses;   /* WICK_USES_ of the macro that is being parsed */

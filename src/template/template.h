@@ -11,9 +11,9 @@
  * they are. A number or a truth value is whose it was, too. */
 
 #include "diag.h"
+#include "mark.h"
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -31,12 +31,6 @@ enum wick_template_limit {
 	WICK_TEMPLATE_PRODUCT, /* bytes or items that a text or list times a number may have */
 	WICK_TEMPLATE_RANGE,   /* numbers of a range(), as in Jinja's sandbox */
 	WICK_TEMPLATE_LIMITS,
-};
-
-/* Neighbouring bytes that belong to one of the two. */
-struct wick_mark {
-	size_t bytes;
-	bool callers; /* false: the template's */
 };
 
 struct wick_marked_text {
