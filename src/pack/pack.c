@@ -57,10 +57,9 @@ static int open_checkpoint(struct wick_pack_job *job, const char *source)
 	if (wick_synthetic_is(source))
 		return wick_synthetic_open(&job->checkpoint, source, job->arch, &job->shape, job->diag);
 	rc = wick_checkpoint_open(&job->checkpoint, source, job->diag);
-	if (rc)
-		return rc;
-	wick_checkpoint_explain(job->checkpoint, &job->notes);
-	return wick_pack_explain_generation(source, &job->notes, job->diag);
+	if (rc == 0)
+		wick_checkpoint_explain(job->checkpoint, &job->notes);
+	return rc;
 }
 
 /* What config.json and the options decide, and a checkpoint that agrees with it. */
@@ -91,6 +90,8 @@ static int understand(struct wick_pack_job *job, const char *source, const struc
 		rc = open_checkpoint(job, source);
 	if (rc == 0)
 		rc = wick_pack_check_sources(job);
+	if (rc == 0 && !wick_synthetic_is(source))
+		rc = wick_pack_explain_generation(source, &config, &job->notes, job->diag);
 	if (rc == 0)
 		rc = wick_shape_complete(&job->shape, align, config.path, job->diag);
 	wick_config_free(&config);

@@ -47,23 +47,43 @@ static void join_keys(char *text, size_t room, const json_t *generation)
 	}
 }
 
-int wick_pack_explain_generation(const char *folder, const struct wick_notes *notes, struct wick_diag *diag)
+/* The tokens that end a text are its matter, whatever config.json says. */
+static void explain_stops(
+	const char *path, const json_t *generation, const struct wick_config *config, const struct wick_notes *notes)
 {
-	struct wick_diag missing = { 0 };
+	static const char key[] = "eos_token_id";
+	const json_t *taken = json_object_get(generation, key), *other = json_object_get(config->root, key);
+
+	if ((json_is_null(taken) ? NULL : taken) != (json_is_null(other) ? NULL : other) && !json_equal(taken, other))
+		wick_notes_say(notes, "%s: its %s ends a text, as in transformers, and not that of config.json", path, key);
+}
+
+static void explain(
+	const char *path, const json_t *generation, const struct wick_config *config, const struct wick_notes *notes)
+{
+	char keys[WICK_COUNT_OF(choosing) * 40];
+
+	explain_stops(path, generation, config, notes);
+	join_keys(keys, sizeof(keys), generation);
+	if (keys[0])
+		wick_notes_say(notes, "%s: %s: not kept, since options of wick run say how tokens are chosen", path, keys);
+}
+
+int wick_pack_explain_generation(const char *folder, const struct wick_config *config, const struct wick_notes *notes,
+	struct wick_diag *diag)
+{
+	struct wick_diag why = { 0 };
 	json_t *generation;
-	char *path, keys[sizeof(choosing) / sizeof(*choosing) * 40];
+	char *path;
 	int rc;
 
 	if (asprintf(&path, "%s/generation_config.json", folder) < 0)
 		return wick_diag_say(diag, -ENOMEM, "%s: out of memory", folder);
-	rc = wick_json_load(&generation, path, &wick_json_config, WICK_JSON_LAST_KEY_WINS, &missing);
-	if (rc == 0) {
-		join_keys(keys, sizeof(keys), generation);
-		if (keys[0])
-			wick_notes_say(notes, "%s: %s: not kept, since options of wick run say how tokens are chosen", path, keys);
-	} else if (rc != -ENOENT) {
-		wick_diag_say(diag, rc, "%s", missing.text);
-	}
+	rc = wick_json_load(&generation, path, &wick_json_config, WICK_JSON_LAST_KEY_WINS, &why);
+	if (rc == 0)
+		explain(path, generation, config, notes);
+	else if (rc != -ENOENT)
+		wick_diag_say(diag, rc, "%s", why.text);
 	json_decref(generation);
 	free(path);
 	return rc == -ENOENT ? 0 : rc;

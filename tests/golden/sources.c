@@ -252,7 +252,7 @@ static void keys_of_no_effect(const char *folder)
 	json_object_set_new(json, "quantization_config", json_null());
 	assert_int_equal(json_dump_file(json, path, 0), 0);
 	json_decref(json);
-	write_text(folder, "generation_config.json", "{\"eos_token_id\":2,\"top_p\":0.9,\"temperature\":0.6,\"top_k\":null}");
+	write_text(folder, "generation_config.json", "{\"eos_token_id\":[2,3],\"top_p\":0.9,\"temperature\":0.6,\"top_k\":null}");
 }
 
 static const struct form {
@@ -274,6 +274,7 @@ static const struct form {
 	FORM(tensors_of_no_use, "plain-f32", 1,
 		"model.decoder.layers.N.self_attn.masked_bias (2 of them) is no part of an opt model", "score.ids (1 of"),
 	FORM(keys_of_no_effect, "plain-f32", 1, "config.json: key \"hidden_act\" is unknown and has no effect",
+		"generation_config.json: its eos_token_id ends a text, as in transformers, and not that of config.json",
 		"generation_config.json: temperature, top_p: not kept"),
 	FORM(every_number_a_double, "plain-f32", 1, NULL),
 	FORM(wrapped_in_a_module, "plain-f32", 1, "tensors are taken out of \"module\""),
