@@ -234,8 +234,8 @@ static json_t *row_json(const struct bench_row *row)
 {
 	double mb_per_s = row->ms > 0 ? row->flash_bytes / 1e3 / row->ms : 0;
 
-	return json_pack("{s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:f, s:o, s:i, s:i}", "name",
-		bench_name(row), "mode", row->mode, "dram_bytes", (json_int_t)dram_bytes(&row->plan), "budget_bytes",
+	return json_pack("{s:s, s:s?, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:f, s:o, s:i, s:i}", "name",
+		bench_name(row), "adds", row->way->adds, "mode", row->mode, "dram_bytes", (json_int_t)dram_bytes(&row->plan), "budget_bytes",
 		(json_int_t)row->plan.budget_bytes, "flash_bytes_per_token", row->flash_bytes, "reads_per_token",
 		row->reads, "mb_per_s", mb_per_s, "io_wait_ms", row->io_wait_ms, "io_busy_ms", row->io_busy_ms,
 		"hidden_share", hidden_share(row), "compute_ms", row->compute_ms, "ms_per_token", row->ms, "plan_ms",
