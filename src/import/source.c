@@ -9,6 +9,7 @@
 #include "check.h"
 #include "file.h"
 #include "lfs.h"
+#include "whole_file.h"
 #include "plain_read.h"
 
 #include <errno.h>
@@ -65,7 +66,7 @@ int wick_source_open(struct wick_source_file *file, struct wick_diag *diag)
 
 	file->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (file->fd < 0)
-		return wick_diag_say(diag, -errno, "%s: %s", file->path, strerror(errno));
+		return wick_whole_file_cannot_open(file->path, diag);
 	ret = note_identity(file, diag);
 	if (!ret)
 		ret = refuse_pointer(file, diag);

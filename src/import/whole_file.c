@@ -54,6 +54,16 @@ static int read_open_file(
 	return fill(fd, path, *text, *bytes, diag);
 }
 
+int wick_whole_file_cannot_open(const char *path, struct wick_diag *diag)
+{
+	int code = -errno;
+	struct stat stat;
+
+	if (code == -ENOENT && !lstat(path, &stat))
+		return wick_diag_say(diag, -EINVAL, "%s: a link that leads nowhere: the download is not complete", path);
+	return wick_diag_say(diag, code, "%s: %s", path, strerror(-code));
+}
+
 int wick_whole_file_read(char **text, size_t *bytes, const char *path, uint64_t bytes_max, struct wick_diag *diag)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), ret;
@@ -61,7 +71,7 @@ int wick_whole_file_read(char **text, size_t *bytes, const char *path, uint64_t 
 	*text = NULL;
 	*bytes = 0;
 	if (fd < 0)
-		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
+		return wick_whole_file_cannot_open(path, diag);
 	ret = read_open_file(text, bytes, fd, path, bytes_max, diag);
 	if (!ret && wick_lfs_is_pointer(*text, *bytes))
 		ret = wick_lfs_refuse(path, diag);

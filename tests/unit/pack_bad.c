@@ -161,6 +161,25 @@ static void bad_numbers(void **state)
 	}
 }
 
+/* As the hub's cache has it after a download that did not finish. A file that may be missing is no exception. */
+static void links_that_lead_nowhere(void **state)
+{
+	static const char *const names[] = { "config.json", "generation_config.json", "model.safetensors", "vocab.json",
+		"merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json" };
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(names); i++) {
+		struct folder source = fixture_copy("plain-f32");
+		char words[100];
+
+		unlink(folder_path(&source, names[i]));
+		assert_int_equal(symlink("../../blobs/0123", folder_path(&source, names[i])), 0);
+		snprintf(words, sizeof(words), "%s: a link that leads nowhere", names[i]);
+		refused_with(&source, NULL, -EINVAL, words);
+		folder_remove(&source);
+	}
+}
+
 static void bad_folders(void **state)
 {
 	struct folder source = fixture_copy("plain-f32"), nowhere = { "/nonexistent/opt" };
@@ -316,7 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_configs), cmocka_unit_test(disagreements), cmocka_unit_test(bad_tensors),
-		cmocka_unit_test(bad_numbers), cmocka_unit_test(bad_folders),	cmocka_unit_test(bad_outputs),
+		cmocka_unit_test(bad_numbers), cmocka_unit_test(links_that_lead_nowhere), cmocka_unit_test(bad_folders),	cmocka_unit_test(bad_outputs),
 		cmocka_unit_test(in_use),
 		cmocka_unit_test(stopped),     cmocka_unit_test(no_room_for_the_file), cmocka_unit_test(disk_full),
 	};
