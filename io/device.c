@@ -92,7 +92,7 @@ bool wick_device_at(struct wick_device *device, const char *sysfs, unsigned majo
 	static const char *const serials[] = { "device/serial", "serial", "wwid", "device/wwid", "dm/uuid", "md/uuid", NULL };
 	char path[PATH_BYTES], folder[PATH_BYTES + 16], number[32], *real;
 
-	*device = (struct wick_device){ .readahead_kib = -1, .rotational = -1 };
+	*device = (struct wick_device){ .block_bytes = -1, .readahead_kib = -1, .rotational = -1 };
 	snprintf(number, sizeof(number), "%u:%u", major, minor);
 	snprintf(path, sizeof(path), "%s/dev/block/%s", sysfs, number);
 	if (access(path, F_OK) < 0) {
@@ -106,6 +106,7 @@ bool wick_device_at(struct wick_device *device, const char *sysfs, unsigned majo
 	read_any(device->model, sizeof(device->model), folder, models);
 	read_any(device->serial, sizeof(device->serial), folder, serials);
 	read_scheduler(device->scheduler, sizeof(device->scheduler), folder);
+	device->block_bytes = read_number(folder, "queue/logical_block_size");
 	device->readahead_kib = read_number(folder, "queue/read_ahead_kb");
 	device->rotational = read_number(folder, "queue/rotational");
 	append_to_key(device->key, sizeof(device->key), number);
@@ -138,7 +139,7 @@ int wick_device_of(struct wick_device *device, const char *path, struct wick_dia
 	struct stat info;
 	dev_t number;
 
-	*device = (struct wick_device){ .readahead_kib = -1, .rotational = -1 };
+	*device = (struct wick_device){ .block_bytes = -1, .readahead_kib = -1, .rotational = -1 };
 	if (stat(path, &info) < 0)
 		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
 	number = S_ISBLK(info.st_mode) ? info.st_rdev : info.st_dev;

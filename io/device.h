@@ -15,7 +15,8 @@ struct wick_device {
 	char model[96];     /* "" when it does not say; so below */
 	char serial[96];
 	char scheduler[32]; /* the one in use */
-	int readahead_kib;  /* -1: unknown; so below */
+	int block_bytes;    /* direct reads begin and end at multiples; -1: unknown; so below */
+	int readahead_kib;
 	int rotational;     /* 1: a disk that turns */
 };
 

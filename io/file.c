@@ -203,8 +203,8 @@ int wick_file_open_grained(
 	wick_file_close(file);
 	rc = wick_file_open(file, path, false, diag);
 	if (!rc)
-		snprintf(file->why, sizeof(file->why), "the drive reads blocks of %u bytes, and the file is made for %u", asked,
-			grain);
+		snprintf(file->why, sizeof(file->why), "the drive reads blocks of %u bytes, and the file is made for %u: pack it with "
+			"--align %u", asked, grain, asked);
 	return rc;
 }
 

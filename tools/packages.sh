@@ -3,6 +3,9 @@
 #
 # What wick is built from, and how it gets here. Sourced by tools/check and tools/demo.
 
+# Programs of system administration, which lie outside of an ordinary user's path.
+PATH=$PATH:/usr/sbin:/sbin
+
 # Debian's package, and the command that succeeds once it is there, whatever system this is.
 build_packages='
 gcc             command -v cc
@@ -19,19 +22,21 @@ libpcre2-dev    pkg-config --exists libpcre2-8
 libutf8proc-dev pkg-config --exists libutf8proc
 libzip-dev      pkg-config --exists libzip
 '
-# Of tests that skip without.
+# Of tests that skip without, which is a failure of tools/check: they say that something is not installed.
 test_packages='
 libfuse3-dev    pkg-config --exists fuse3
 dmsetup         command -v dmsetup
 gnuplot-nox     command -v gnuplot
+binutils        command -v readelf
+e2fsprogs       command -v mkfs.ext4 && command -v filefrag
+gcc-aarch64-linux-gnu   command -v aarch64-linux-gnu-gcc
+libc6-dev-arm64-cross   test -e /usr/aarch64-linux-gnu/include/stdio.h
+qemu-user-static        command -v qemu-aarch64-static
 '
 long_packages='
 clang           command -v clang
 libclang-rt-dev echo "int main(void){return 0;}" | clang -fsanitize=integer -x c -o /dev/null -
 valgrind        command -v valgrind
-gcc-aarch64-linux-gnu   command -v aarch64-linux-gnu-gcc
-libc6-dev-arm64-cross   test -e /usr/aarch64-linux-gnu/include/stdio.h
-qemu-user-static        command -v qemu-aarch64-static
 '
 
 # Prints the packages of a list that are not here yet.

@@ -6,6 +6,7 @@
 #include "pack_job.h"
 
 #include "bits.h"
+#include "device.h"
 #include "gguf_write.h"
 #include "hf_tokenizer.h"
 #include "shape.h"
@@ -62,10 +63,25 @@ static int open_checkpoint(struct wick_pack_job *job, const char *source)
 	return rc;
 }
 
-/* What config.json and the options decide, and a checkpoint that agrees with it. */
-static int understand(struct wick_pack_job *job, const char *source, const struct wick_pack_options *options)
+/* The blocks of the drive that will hold a file: bundles that begin elsewhere could not be read directly. */
+static uint32_t align_of_drive(const char *out)
 {
-	uint32_t align = options->align ? options->align : WICK_ALIGN_MIN;
+	const char *slash = strrchr(out, '/');
+	char *folder = slash ? strndup(out, (size_t)(slash - out) + 1) : strdup(".");
+	struct wick_device device = { .block_bytes = -1 };
+	uint32_t align = WICK_ALIGN_MIN;
+
+	if (folder && !wick_device_of(&device, folder, NULL) && device.block_bytes > 0)
+		align = (uint32_t)WICK_MIN(WICK_MAX(device.block_bytes, WICK_ALIGN_MIN), WICK_ALIGN_MAX);
+	free(folder);
+	return wick_is_pow2(align) ? align : WICK_ALIGN_MIN;
+}
+
+/* What config.json and the options decide, and a checkpoint that agrees with it. */
+static int understand(
+	struct wick_pack_job *job, const char *source, const char *out, const struct wick_pack_options *options)
+{
+	uint32_t align = options->align ? options->align : align_of_drive(out);
 	struct wick_config config = { 0 };
 	int rc;
 
@@ -271,7 +287,7 @@ static int pack_naturally(
 	int rc;
 
 	wick_kernels_init(&job.kernels, ~0u);
-	rc = understand(&job, source, options);
+	rc = understand(&job, source, out, options);
 	if (rc == 0)
 		rc = make_header(&job, source, &header, &header_bytes);
 	if (rc == 0)

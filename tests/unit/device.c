@@ -21,7 +21,7 @@ static char sysfs[256];
 static const char *const script =
 	"cd '%s' && mkdir -p dev/block devices/nvme0/nvme0n1/queue devices/nvme0/nvme0n1/nvme0n1p2 devices/dm-0/dm &&"
 	"cd devices/nvme0 && echo 'Some Drive/980   ' >model && echo ' S64D/../x\t' >serial && ln -s .. nvme0n1/device &&"
-	"cd nvme0n1 && echo 259:0 >dev && echo '[none] mq-deadline kyber' >queue/scheduler && echo 128 >queue/read_ahead_kb &&"
+	"cd nvme0n1 && echo 259:0 >dev && echo '[none] mq-deadline kyber' >queue/scheduler && echo 128 >queue/read_ahead_kb && echo 4096 >queue/logical_block_size &&"
 	"echo 0 >queue/rotational && echo 2 >nvme0n1p2/partition && echo 259:2 >nvme0n1p2/dev &&"
 	"cd ../../dm-0 && echo 254:0 >dev && echo CRYPT-LUKS2-abc >dm/uuid && echo home >dm/name &&"
 	"cd ../../dev/block && ln -s ../../devices/nvme0/nvme0n1 259:0 && ln -s ../../devices/nvme0/nvme0n1/nvme0n1p2 259:2 &&"
@@ -59,6 +59,7 @@ static void a_drive_is_described(void **state)
 	assert_string_equal(device.model, "Some Drive/980");
 	assert_string_equal(device.serial, "S64D/../x");
 	assert_string_equal(device.scheduler, "none");
+	assert_int_equal(device.block_bytes, 4096);
 	assert_int_equal(device.readahead_kib, 128);
 	assert_int_equal(device.rotational, 0);
 	/* No slash, so no way out of the folder that the key names a file in. */
@@ -83,6 +84,7 @@ static void a_mapped_drive_has_its_uuid(void **state)
 	assert_true(wick_device_at(&device, sysfs, 254, 0));
 	assert_string_equal(device.key, "254_0-home-CRYPT-LUKS2-abc");
 	assert_string_equal(device.scheduler, "");
+	assert_int_equal(device.block_bytes, -1);
 	assert_int_equal(device.readahead_kib, -1);
 	assert_int_equal(device.rotational, -1);
 }

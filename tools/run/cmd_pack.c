@@ -32,7 +32,7 @@ static const struct opt options[] = {
 	{ OPT_COUNT, .name = "align", .value = "N", .into.count = &align,
 		.min = WICK_ALIGN_MIN, .max = WICK_ALIGN_MAX,
 		.help = "bytes that a neuron's place in the file is a multiple of, a "
-			"power of two: what the drive wants of a direct read (512)" },
+			"power of two: what the drive wants of a direct read (what OUT's drive says; 512 where it says nothing)" },
 	{ OPT_CHOICE, .name = "order", .choices = orders, .into.text = &pack_options.order,
 		.help = "of the neurons in a layer: the checkpoint's, or those together that "
 			"fire together, for a SRC that is a packed model, by a trace of it "

@@ -2,7 +2,7 @@
 mkdir bin
 ln -s "$(command -v wick)" bin/wick
 expect 1 env PATH="$PWD/bin" wick bench nowhere.gguf --svg rows.svg
-command -v gnuplot >/dev/null || { echo "no gnuplot"; exit 77; }
+command -v gnuplot >/dev/null || { echo "gnuplot is not installed"; exit 77; }
 packed plain-f32
 wick bench model.gguf --ablation --ctx 64 --tokens 3 --svg rows.svg 2>/dev/null >table
 head -1 table | sed 's/,.*//'

@@ -1,7 +1,7 @@
 # A release build has a guard on the stack, checked string functions, and a table of functions that cannot be written.
 wick=$(command -v wick)
 build=${WICK_BUILD-$WICK_SOURCE/build}
-command -v readelf >/dev/null || { echo "no readelf"; exit 77; }
+command -v readelf >/dev/null || { echo "readelf is not installed"; exit 77; }
 readelf -W --dyn-syms "$wick" >symbols
 readelf -W -d -l "$wick" >program
 if grep -qE '__(a|t|ub)san_' symbols; then
