@@ -85,6 +85,8 @@ static int understand(
 	struct wick_config config = { 0 };
 	int rc;
 
+	if (!options->align && align > WICK_ALIGN_MIN)
+		wick_notes_say(&job->notes, "neurons lie at multiples of %u bytes, the blocks of the drive (--align)", align);
 	if (!wick_is_pow2(align) || align < WICK_ALIGN_MIN || align > WICK_ALIGN_MAX)
 		return wick_diag_say(job->diag, -EINVAL,
 			"bundles cannot be aligned to %u bytes: it takes a power of two from %u to %u", align,

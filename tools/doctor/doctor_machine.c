@@ -4,6 +4,7 @@
 /* Kernel, memory and processor. */
 
 #include "bits.h"
+#include "cpu.h"
 #include "doctor.h"
 #include "kernels.h"
 #include "progress.h"
@@ -75,61 +76,41 @@ void doctor_look_at_memory(struct doctor *doctor)
 	look_at_nodes(doctor);
 }
 
-/* An instruction set is there when all of its words are among the flags of /proc/cpuinfo. */
+/* Those that the kernels ask for, as they ask: /proc/cpuinfo may be hidden. */
 static const struct {
 	const char *name;
-	const char *flags[5];
+	uint32_t flag;
 } sets[] = {
-	{ "AVX-512", { "avx512f", "avx512bw", "avx512dq", "avx512vl" } },
-	{ "VNNI", { "avx512_vnni" } },
-	{ "BF16", { "avx512_bf16" } },
-	{ "AVX2", { "avx2", "fma", "f16c" } },
-	{ "SSE4.2", { "sse4_2" } },
-	{ "NEON", { "asimd" } },
-	{ "DOTPROD", { "asimddp" } },
-	{ "FP16", { "asimdhp" } },
-	{ "CRC", { "crc32" } },
+	{ "AVX-512", WICK_CPU_AVX512 },
+	{ "VNNI", WICK_CPU_AVX512_VNNI },
+	{ "AVX2", WICK_CPU_AVX2 },
+	{ "SSE4.2", WICK_CPU_SSE42 },
+	{ "NEON", WICK_CPU_NEON },
+	{ "DOTPROD", WICK_CPU_DOTPROD },
+	{ "CRC", WICK_CPU_CRC },
 };
 
-static bool has_word(const char *line, const char *word)
+/* The processor's name; "" when nothing tells it. */
+static void name_processor(char *name, size_t bytes)
 {
-	size_t length = strlen(word);
-
-	for (const char *at = strstr(line, word); at; at = strstr(at + 1, word))
-		if ((at == line || strchr(" \t:", at[-1])) && strchr(" \n", at[length]))
-			return true;
-	return false;
-}
-
-static bool has_set(const char *line, unsigned set)
-{
-	for (unsigned i = 0; sets[set].flags[i]; i++)
-		if (!has_word(line, sets[set].flags[i]))
-			return false;
-	return true;
-}
-
-/* The value of the first line that begins with a name; "" when there is none. The caller frees it. */
-static char *cpuinfo(const char *name)
-{
+	static const char key[] = "model name";
 	FILE *file = fopen("/proc/cpuinfo", "re");
-	char *line = NULL, *value = NULL;
-	size_t room = 0;
+	char line[256];
 
-	while (file && !value && getline(&line, &room, file) > 0)
-		if (!strncmp(line, name, strlen(name)) && strchr(line, ':'))
-			value = strdup(strchr(line, ':') + 1 + strspn(strchr(line, ':') + 1, " "));
+	*name = 0;
+	while (file && !*name && fgets(line, sizeof(line), file))
+		if (!strncmp(line, key, sizeof(key) - 1) && strchr(line, ':'))
+			snprintf(name, bytes, "%s", strchr(line, ':') + 1 + strspn(strchr(line, ':') + 1, " "));
+	name[strcspn(name, "\n")] = 0;
 	if (file)
 		fclose(file);
-	free(line);
-	return value ? value : strdup("");
 }
 
 /* An OpenBLAS older than the processor takes it for one without AVX, which shows in prompts alone. */
-static void look_at_blas(struct doctor *doctor, const char *flags)
+static void look_at_blas(struct doctor *doctor, uint32_t flags)
 {
 	static const char *const old[] = { "Prescott", "Core2", "Nehalem", "Sandybridge", "Bulldozer" };
-	const char *core, *better = has_set(flags, 0) ? "SkylakeX" : has_set(flags, 3) ? "Haswell" : NULL;
+	const char *core, *better = flags & WICK_CPU_AVX512 ? "SkylakeX" : flags & WICK_CPU_AVX2 ? "Haswell" : NULL;
 	struct wick_diag diag = { "" };
 	bool mistaken = false;
 	char fix[64];
@@ -153,24 +134,19 @@ static void look_at_blas(struct doctor *doctor, const char *flags)
 
 void doctor_look_at_cpu(struct doctor *doctor)
 {
-	char *model = cpuinfo("model name"), *flags = cpuinfo("flags"), *features = cpuinfo("Features");
-	bool wide = flags && has_set(flags, 3), arm = features && has_set(features, 5);
-	char list[128] = "";
+	uint32_t flags = wick_cpu_flags();
+	bool fast = flags & (WICK_CPU_AVX2 | WICK_CPU_NEON);
+	char list[128] = "", name[101];
 
-	for (unsigned i = 0; flags && features && i < WICK_COUNT_OF(sets); i++) {
+	for (unsigned i = 0; i < WICK_COUNT_OF(sets); i++) {
 		size_t used = strlen(list);
 
-		if (has_set(flags, i) || has_set(features, i))
+		if (flags & sets[i].flag)
 			snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "", sets[i].name);
 	}
-	if (model)
-		model[strcspn(model, "\n")] = 0;
-	doctor_note(doctor, "processor", wide || arm ? DOCTOR_OK : DOCTOR_NO,
-		wide || arm ? NULL : "a processor with AVX2 or NEON computes several times as fast", "%.100s%s%s",
-		model ? model : "", model && *model ? ": " : "", list[0] ? list : "no instruction set that wick has use for");
-	if (flags)
-		look_at_blas(doctor, flags);
-	free(model);
-	free(flags);
-	free(features);
+	name_processor(name, sizeof(name));
+	doctor_note(doctor, "processor", fast ? DOCTOR_OK : DOCTOR_NO,
+		fast ? NULL : "a processor with AVX2 or NEON computes several times as fast", "%s%s%s", name, *name ? ": " : "",
+		list[0] ? list : "no instruction set that wick has use for");
+	look_at_blas(doctor, flags);
 }
