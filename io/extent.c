@@ -184,13 +184,3 @@ double wick_extent_read_us(const struct wick_extent_price *price, uint64_t bytes
 		stretch++;
 	return stretch_us(stretch, bytes);
 }
-
-double wick_extent_cost_us(const struct wick_extent *extents, uint32_t count, uint64_t stride,
-	const struct wick_extent_price *price)
-{
-	double us = 0;
-
-	for (uint32_t e = 0; e < count; e++)
-		us += wick_extent_read_us(price, extents[e].count * stride);
-	return us;
-}

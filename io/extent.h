@@ -58,7 +58,7 @@ struct wick_extent {
 struct wick_extent_arrays {
 	struct wick_extent *extents; /* (n) */
 	struct iovec *iov;           /* (2 n) */
-	double *cost_us;             /* (n + 1) */
+	double *cost_us;             /* (n + 1); the last is what all reads cost */
 	uint32_t *begin;             /* (n + 1) */
 };
 
@@ -69,8 +69,5 @@ void wick_extent_sort(struct wick_wanted *wanted, uint32_t count);
 uint32_t wick_extent_plan(const struct wick_extent_layout *layout, const struct wick_extent_price *price,
 	const struct wick_wanted *wanted, uint32_t count, const struct wick_extent_arrays *arrays);
 
+/* What one read costs. */
 double wick_extent_read_us(const struct wick_extent_price *price, uint64_t bytes);
-
-/* What the extents cost by the price. */
-double wick_extent_cost_us(const struct wick_extent *extents, uint32_t count, uint64_t stride,
-	const struct wick_extent_price *price);

@@ -279,6 +279,12 @@ struct wick_stats {
 	uint64_t bundles_wasted;     /* of them, not wanted by the token they were drawn for */
 	uint64_t silences;           /* read ahead in vain until the drive was called off; nothing more is then read
 					ahead before a reset */
+	uint64_t gap_switches; /* times that measured time overruled the drive's profile about reading through gaps; */
+	bool gaps;             /* whether small gaps between two bundles are now read through where the profile says so; */
+	double gaps_ratio;     /* what a layer's reads take with them over what they take without; 0: not known yet */
+	uint64_t ahead_switches; /* the same about prefetching: what a layer takes with it over what it takes without */
+	bool ahead;
+	double ahead_ratio;
 	uint64_t predict_ns;  /* choosing the active neurons and guessing the next layer's */
 	uint64_t manage_ns;   /* neuron matrices: maps and policies. Sending reads is not in it */
 	uint64_t bundles_ns;  /* that the drive needs, by its profile, for all that were drawn; 0: no profile */

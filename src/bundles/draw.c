@@ -32,6 +32,7 @@ void wick_drawing_init(struct wick_drawing *drawing, struct wick_fetch *fetch, u
 	drawing->fetch = fetch;
 	drawing->stride = stride;
 	drawing->chunk_bytes = WICK_MAX(fetch->chunk_bytes, stride);
+	wick_trial_init(&drawing->gaps, WICK_TRIAL_GAPS);
 	drawing->scratch = wick_mem_take(mem, wick_drawing_gap_bytes(stride));
 	WICK_READ_BY_NOBODY(drawing->scratch, wick_drawing_gap_bytes(stride));
 	drawing->repair.requests = wick_mem_take(
@@ -123,15 +124,30 @@ static void send_read(struct wick_draw *draw, struct wick_draw_read *read, uint6
 	wick_fetch_submit(draw->drawing->fetch, &read->request);
 }
 
+/* Plans the reads, through gaps or not, and notes what they cost. */
+static uint32_t plan_reads(struct wick_draw *draw, bool through)
+{
+	struct wick_drawing *drawing = draw->drawing;
+	const struct wick_extent_layout layout = { .stride = drawing->stride, .chunk_bytes = drawing->chunk_bytes,
+		.rows = draw->cache->rows, .scratch = drawing->scratch,
+		.scratch_bytes = through ? wick_drawing_gap_bytes(drawing->stride) : 0 };
+	uint32_t reads = wick_extent_plan(&layout, &drawing->price, draw->wanted, draw->count, &draw->arrays);
+
+	draw->price_us[through] = draw->arrays.cost_us[draw->count];
+	return reads;
+}
+
 static uint32_t send_extents(struct wick_draw *draw, enum wick_io_priority priority)
 {
 	struct wick_drawing *drawing = draw->drawing;
-	struct wick_extent_layout layout = { .stride = drawing->stride, .chunk_bytes = drawing->chunk_bytes,
-		.rows = draw->cache->rows, .scratch = drawing->scratch,
-		.scratch_bytes = drawing->bridge ? wick_drawing_gap_bytes(drawing->stride) : 0 };
-	uint32_t reads = wick_extent_plan(&layout, &drawing->price, draw->wanted, draw->count, &draw->arrays);
+	bool through = drawing->bridge && wick_trial_way(&drawing->gaps);
+	uint32_t reads;
 
-	drawing->cost_us += wick_extent_cost_us(draw->arrays.extents, reads, drawing->stride, &drawing->price);
+	if (drawing->bridge && drawing->gaps.other)
+		plan_reads(draw, !through);
+	reads = plan_reads(draw, through);
+	draw->through = through;
+	drawing->cost_us += draw->price_us[through];
 	for (uint32_t i = 0; i < reads; i++) {
 		const struct wick_extent *extent = &draw->arrays.extents[i];
 		struct wick_draw_read *read = &draw->reads[i];
@@ -193,6 +209,15 @@ uint32_t wick_draw_start(struct wick_draw *draw, const struct wick_tensor *bundl
 		reads = send_extents(draw, priority);
 	wick_io_kick(draw->drawing->fetch->io);
 	return reads;
+}
+
+void wick_draw_learn(struct wick_draw *draw)
+{
+	const struct wick_drawing *drawing = draw->drawing;
+
+	if (drawing->bridge && !drawing->halves && wick_draw_is_timed(draw))
+		wick_trial_learn(&draw->drawing->gaps, draw->price_us[draw->through], draw->price_us[!draw->through],
+			(double)(draw->back_ns - draw->sent_ns) / 1e3);
 }
 
 int wick_draw_repair(struct wick_drawing *drawing, const struct wick_tensor *bundles, uint8_t *row, uint32_t bundle,

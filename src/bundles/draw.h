@@ -12,8 +12,14 @@
 #include "cache.h"
 #include "extent.h"
 #include "fetch.h"
+#include "trial.h"
 
 struct wick_mem;
+
+/* Stretches of draws before the first trial without reading through gaps, and without drawing ahead: never the same one,
+ * nor one after the other. */
+#define WICK_TRIAL_GAPS 4
+#define WICK_TRIAL_AHEAD 6
 
 /* What all draws share. */
 struct wick_drawing {
@@ -21,7 +27,8 @@ struct wick_drawing {
 	struct wick_extent_price price; /* of a read on this drive: what decides which gaps are read through */
 	uint64_t stride;
 	uint64_t chunk_bytes; /* of a read, at most */
-	bool bridge;          /* gaps are read through where the price says so */
+	bool bridge;          /* gaps are read through where the price says so, until time says otherwise */
+	struct wick_trial gaps; /* on: read through */
 	bool halves;          /* for measuring: each bundle is two reads, of all first the ups, then the downs, unless
 	                         it is one block of the drive */
 	uint8_t *scratch;     /* where the bundles go that were read through */
@@ -46,6 +53,8 @@ struct wick_draw {
 	struct wick_wanted *wanted;        /* (most) ascending */
 	uint32_t pending;                  /* reads that have not come back */
 	uint64_t sent_ns, back_ns;         /* when it was sent, and when the latest read came back */
+	bool through;                      /* gaps are read through, where there are some worth it */
+	double price_us[2];                /* of its reads, without and with that; of the other way in a trial only */
 	struct wick_draw_read *reads;      /* (most); halves: twice as many */
 	struct wick_draw_read *back, *back_last;
 	struct wick_extent_arrays arrays;
@@ -67,6 +76,16 @@ uint32_t wick_draw_start(struct wick_draw *draw, const struct wick_tensor *bundl
 
 /* The next read that is back, or NULL. Its bundles are in their rows unless request.state says it failed. */
 struct wick_draw_read *wick_draw_back(struct wick_draw *draw);
+
+/* The time of so many bundles says something about the drive. */
+#define WICK_DRAW_TIMED 8
+static inline bool wick_draw_is_timed(const struct wick_draw *draw)
+{
+	return draw->count >= WICK_DRAW_TIMED;
+}
+
+/* After a draw on demand is back: what it took says which way to read is the faster. */
+void wick_draw_learn(struct wick_draw *draw);
 
 static inline bool wick_draw_idle(const struct wick_draw *draw)
 {

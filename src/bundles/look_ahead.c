@@ -9,7 +9,8 @@
  *
  * It pays only where both of two things are there: time in which the drive would have nothing to do, and waiting that
  * would be spared. Both are measured all the time, and so is the share of what was drawn ahead that was then wanted; the
- * number drawn follows. Where little of it is wanted, it goes down to a few that keep measuring; what was guessed right counts
+ * number drawn follows. Whether it pays at all, on this drive and beside what else the machine does, is tried: now and then a
+ * stretch of layers goes without. Where little of it is wanted, it goes down to a few that keep measuring; what was guessed right counts
  * as waiting spared, so that where half is right and there is time it keeps itself up. */
 
 #include "sparse.h"
@@ -19,7 +20,6 @@
 
 #define USEFUL_LEAST 0.3 /* below, reading for nothing takes more from the demand than it gives */
 #define MEMORY 16        /* layers, over which averages move */
-#define BUSY_LEAST 8     /* bundles of a draw whose time says something about the drive */
 
 static void move(double *average, double value)
 {
@@ -46,7 +46,7 @@ void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const fl
 	uint64_t begun = wick_now_ns(), guessed;
 	uint32_t count, admitted;
 
-	if (sparse->silent || !next->policy || !wick_choose_ahead(&sparse->chooser, layer))
+	if (sparse->silent || !next->policy || !wick_trial_way(&sparse->pace.trial) || !wick_choose_ahead(&sparse->chooser, layer))
 		return;
 	count = wick_choose_likely(&sparse->chooser, layer, x, sparse->likely, sparse->probability, sparse->likely_sorted);
 	guessed = wick_now_ns();
@@ -101,13 +101,26 @@ void wick_sparse_judge(struct wick_sparse *sparse, struct wick_sparse_layer *lay
 	sparse->counters.bundles_useful += useful;
 }
 
+/* A layer that took so long had to have so many bundles brought, whenever that was. */
+static void learn_ahead(struct wick_sparse *sparse, uint32_t bundles)
+{
+	struct wick_pace *pace = &sparse->pace;
+	uint64_t now = wick_now_ns();
+
+	if (sparse->lookahead && pace->layer_back_ns)
+		wick_trial_learn(&pace->trial, bundles, bundles, (double)(now - pace->layer_back_ns) / 1e3);
+	pace->layer_back_ns = now;
+}
+
 void wick_sparse_pace(struct wick_sparse *sparse, uint64_t waited_ns, uint32_t useful)
 {
-	const struct wick_draw *demand = &sparse->demand;
+	struct wick_draw *demand = &sparse->demand;
 	struct wick_pace *pace = &sparse->pace;
 
-	if (demand->count >= BUSY_LEAST)
+	wick_draw_learn(demand);
+	if (wick_draw_is_timed(demand))
 		move(&pace->bundle_ns, (double)(demand->back_ns - demand->sent_ns) / demand->count);
 	move(&pace->need_ns, (double)waited_ns + useful * pace->bundle_ns);
 	pace->demand_back_ns = demand->back_ns;
+	learn_ahead(sparse, demand->count + useful);
 }

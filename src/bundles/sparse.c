@@ -93,6 +93,7 @@ void wick_sparse_init(struct wick_sparse *sparse, const struct wick_sparse_shape
 	sparse->layer = wick_mem_take(mem, shape->layers * sizeof(*sparse->layer));
 	init_arrays(sparse, size, mem);
 	sparse->pace.useful = 1;
+	wick_trial_init(&sparse->pace.trial, WICK_TRIAL_AHEAD);
 	sparse->drawing.halves = size->halves;
 	wick_drawing_init(&sparse->drawing, sparse->fetch, shape->stride, mem);
 	wick_draw_init(&sparse->demand, &sparse->drawing, round_most(shape), mem);
@@ -191,6 +192,8 @@ int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, uint32_t positio
 	uint64_t begun;
 	int err = 0;
 
+	if (!layer)
+		sparse->pace.layer_back_ns = 0; /* what came before it was no layer */
 	for (uint32_t done = 0; !err && done < count; done += n) {
 		wick_sparse_cure(sparse, at);
 		n = WICK_MIN(round_size(sparse, at), count - done);

@@ -64,6 +64,8 @@ struct wick_pace {
 	double slack_ns;  /* from the last read of a layer to the first of the next: the drive's idle time */
 	double need_ns;   /* a layer's waiting, and what it did not wait because it was drawn ahead */
 	double useful;    /* the share of what was drawn ahead that was wanted */
+	struct wick_trial trial; /* on: drawn ahead at all; by the time of a layer for each bundle that it did not have */
+	uint64_t layer_back_ns;  /* when the layer before was done; 0: there was none */
 	uint64_t demand_back_ns; /* when the last demand read of the layer before came back */
 };
 

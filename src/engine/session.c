@@ -220,6 +220,7 @@ static struct wick_stats counters(const struct wick *wick)
 {
 	const struct wick_io_counters *io = wick_io_counters(wick->io);
 	const struct wick_sparse_counters *sparse = &wick->forward.sparse.counters;
+	const struct wick_trial *gaps = &wick->forward.sparse.drawing.gaps, *ahead = &wick->forward.sparse.pace.trial;
 	struct wick_stats stats = wick->stats;
 
 	stats.io_wait_ns = wick->fetch.wait_ns;
@@ -235,6 +236,12 @@ static struct wick_stats counters(const struct wick *wick)
 	stats.bundles_prefetched = sparse->bundles_prefetched;
 	stats.bundles_wasted = sparse->bundles_prefetched - sparse->bundles_useful;
 	stats.silences = sparse->silences;
+	stats.gap_switches = gaps->switches;
+	stats.gaps = wick->settings.bridge && gaps->on;
+	stats.gaps_ratio = wick_trial_ratio(gaps);
+	stats.ahead_switches = ahead->switches;
+	stats.ahead = wick->forward.sparse.lookahead && ahead->on;
+	stats.ahead_ratio = wick_trial_ratio(ahead);
 	stats.predict_ns = sparse->predict_ns;
 	stats.manage_ns = sparse->manage_ns;
 	stats.bundles_ns = wick->drive.known ? (uint64_t)(wick->forward.sparse.drawing.cost_us * 1e3) : 0;
@@ -246,8 +253,8 @@ static const size_t sums[] = {
 #define SUM(name) offsetof(struct wick_stats, name)
 	SUM(tokens), SUM(passes), SUM(eval_ns), SUM(io_wait_ns), SUM(io_busy_ns), SUM(compute_ns), SUM(flash_bytes),
 	SUM(reads), SUM(retries), SUM(resumed), SUM(repaired), SUM(bundles_active), SUM(bundles_read),
-	SUM(bundles_prefetched), SUM(bundles_wasted), SUM(silences), SUM(predict_ns),
-	SUM(manage_ns), SUM(bundles_ns),
+	SUM(bundles_prefetched), SUM(bundles_wasted), SUM(silences), SUM(gap_switches), SUM(ahead_switches),
+	SUM(predict_ns), SUM(manage_ns), SUM(bundles_ns),
 #undef SUM
 };
 

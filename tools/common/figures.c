@@ -31,6 +31,19 @@ static void print_neurons(const struct wick_stats *stats, FILE *out)
 			per((double)stats->bundles_wasted, passes));
 }
 
+/* Where measured time overruled what the drive's profile says. */
+static void print_switches(const struct run_figures *run, FILE *out)
+{
+	const struct wick_stats *stats = &run->decode;
+
+	if (run->prompt.gap_switches + stats->gap_switches)
+		fprintf(out, "        gaps between neurons are %s: reads took %.2f times as long with them as without\n",
+			stats->gaps ? "read through again" : "not read through any more", stats->gaps_ratio);
+	if (run->prompt.ahead_switches + stats->ahead_switches)
+		fprintf(out, "        %s: a layer took %.2f times as long with prefetching as without\n",
+			stats->ahead ? "neurons are prefetched again" : "nothing is prefetched any more", stats->ahead_ratio);
+}
+
 static void print_flash(const struct run_figures *run, FILE *out)
 {
 	const struct wick_stats *stats = &run->decode;
@@ -44,6 +57,7 @@ static void print_flash(const struct run_figures *run, FILE *out)
 		fprintf(out, "flash   nothing read\n");
 	if (run->prompt.silences + stats->silences)
 		fprintf(out, "        the drive did not answer a prefetch, and nothing was prefetched after it\n");
+	print_switches(run, out);
 	if (stats->retries || stats->repaired)
 		fprintf(out, "        %" PRIu64 " reads repeated after errors, %" PRIu64 " blocks right only at the second reading\n",
 			stats->retries, stats->repaired);
@@ -178,6 +192,12 @@ json_t *run_json(const struct run_figures *run, const struct wick_report *report
 	set_count(json, "resumed", run->prompt.resumed + stats->resumed);
 	set_count(json, "repaired", run->prompt.repaired + stats->repaired);
 	set_count(json, "silences", run->prompt.silences + stats->silences);
+	json_object_set_new(json, "gaps_read_through", json_boolean(stats->gaps));
+	set_real(json, "gaps_ratio", stats->gaps_ratio);
+	set_count(json, "gap_switches", run->prompt.gap_switches + stats->gap_switches);
+	json_object_set_new(json, "prefetching", json_boolean(stats->ahead));
+	set_real(json, "prefetch_ratio", stats->ahead_ratio);
+	set_count(json, "prefetch_switches", run->prompt.ahead_switches + stats->ahead_switches);
 	set_real(json, "load_ms", (double)stats->load_ns / 1e6);
 	set_count(json, "load_bytes", stats->load_bytes);
 	set_count(json, "peak_bytes", stats->peak_bytes);
