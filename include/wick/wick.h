@@ -303,6 +303,7 @@ WICK_API void wick_stats_reset(struct wick *wick);
  * all. */
 struct wick_pack_options {
 	const char *type;      /* "f32", "f16", "bf16", "q8_0", "q4_0"; NULL: f16 */
+	const char *attention_type; /* of attention, embeddings and head; NULL: type */
 	uint32_t align;        /* bundle stride is rounded up to this, bytes; 0: the blocks of the drive, or 512 */
 	uint64_t memory_bytes; /* working memory; 0: 1 GiB */
 	const char *order;     /* "natural"; "coactivation": neurons that fire together lie together; NULL: natural */

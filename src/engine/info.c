@@ -77,6 +77,7 @@ static int set_switches(json_t *info, const struct wick_shape *shape)
 {
 	static const char *const norm_at[WICK_NORM_AT_COUNT] = { "before", "after", "both" };
 	int failed = json_object_set_new(info, "type", json_string(wick_types[shape->type].name)) ||
+		json_object_set_new(info, "attention_type", json_string(wick_types[shape->matrix_type].name)) ||
 		json_object_set_new(info, "norm", json_string(norm_at[shape->kind[0].norm_at])) ||
 		json_object_set_new(info, "activation", json_string(wick_act_names[shape->kind[0].ffn.act])) ||
 		json_object_set_new(info, "predictor",

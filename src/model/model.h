@@ -82,7 +82,8 @@ struct wick_shape {
 	uint64_t part_bytes;   /* of one part of a bundle: d_model numbers */
 	uint64_t bundle_bytes; /* parts * part_bytes, unpadded */
 	uint64_t stride;       /* from one bundle to the next */
-	enum wick_type type;   /* of matrices and bundles */
+	enum wick_type type;   /* of bundles; of a stock file, of most of it */
+	enum wick_type matrix_type; /* of attention, embeddings and head */
 	uint64_t source_bytes; /* wick.source_bytes: the unpadded weights at the packed type */
 };
 

@@ -78,7 +78,7 @@ static int check_numbers(const struct wick_shape *shape, const char *whose, stru
 
 static int check_relations(const struct wick_shape *shape, const char *whose, struct wick_diag *diag)
 {
-	const struct wick_type_info *type = &wick_types[shape->type];
+	const struct wick_type_info *type = &wick_types[shape->type], *matrix = &wick_types[shape->matrix_type];
 	const struct wick_attn_facts *attn = &shape->kind[0].attn;
 
 	if (shape->d_model % attn->heads)
@@ -87,10 +87,11 @@ static int check_relations(const struct wick_shape *shape, const char *whose, st
 	if (attn->heads % attn->kv_heads)
 		return wick_diag_say(diag, -EINVAL, "%s: %u attention heads cannot share %u heads of keys", whose,
 			attn->heads, attn->kv_heads);
-	if (shape->d_model % type->block || shape->d_embed % type->block)
+	if (shape->d_model % type->block || shape->d_model % matrix->block || shape->d_embed % matrix->block)
 		return wick_diag_say(diag, -EINVAL,
 			"%s: widths of %u and %u are not both multiples of the %u numbers in a block of %s", whose,
-			shape->d_model, shape->d_embed, type->block, type->name);
+			shape->d_model, shape->d_embed, WICK_MAX(type->block, matrix->block),
+			(type->block > matrix->block ? type : matrix)->name);
 	if (shape->predictor && shape->d_model % wick_types[shape->predictor_type].block)
 		return wick_diag_say(diag, -EINVAL, "%s: a width of %u does not fit predictors of %s", whose, shape->d_model,
 			wick_types[shape->predictor_type].name);
@@ -188,6 +189,21 @@ static int read_name(unsigned *which, const struct wick_gguf *gguf, const char *
 		(int)WICK_MIN(value.length, 80), value.bytes);
 }
 
+/* wick.attention_encoding is not in every file. */
+static int read_matrix_type(struct wick_shape *shape, const char *const types[WICK_WEIGHT_TYPES],
+	const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	struct wick_gguf_string value;
+	unsigned type = 0;
+	int rc = wick_gguf_string(gguf, "wick.attention_encoding", &value, diag);
+
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	rc = read_name(&type, gguf, "wick.attention_encoding", types, WICK_WEIGHT_TYPES, diag);
+	shape->matrix_type = type;
+	return rc;
+}
+
 static int read_names(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
 	static const char *const activations[] = { "gelu", "relu" };
@@ -203,7 +219,9 @@ static int read_names(struct wick_shape *shape, const struct wick_gguf *gguf, st
 		rc = read_name(&activation, gguf, "wick.activation", activations, WICK_COUNT_OF(activations), diag);
 	if (rc == 0)
 		rc = read_name(&order, gguf, "wick.order", orders, WICK_COUNT_OF(orders), diag);
-	shape->type = type;
+	shape->type = shape->matrix_type = type;
+	if (rc == 0)
+		rc = read_matrix_type(shape, types, gguf, diag);
 	shape->kind[0].ffn.act = activation == 1 ? WICK_ACT_RELU : WICK_ACT_GELU;
 	return rc;
 }
@@ -315,6 +333,8 @@ void wick_shape_write(const struct wick_shape *shape, struct wick_gguf_writer *w
 			*(const bool *)((const char *)shape + flag_keys[k].place));
 	wick_gguf_put_u32(writer, "wick.version", WICK_CONTAINER_VERSION);
 	wick_gguf_put_string(writer, "wick.encoding", wick_types[shape->type].name);
+	if (shape->matrix_type != shape->type)
+		wick_gguf_put_string(writer, "wick.attention_encoding", wick_types[shape->matrix_type].name);
 	wick_gguf_put_string(writer, "wick.activation", wick_act_names[shape->kind[0].ffn.act]);
 	if (shape->predictor)
 		wick_gguf_put_string(writer, "wick.predictor", wick_types[shape->predictor_type].name);

@@ -140,6 +140,7 @@ static void sum_up(struct wick_model *model)
 		if (bytes_of[t] > bytes_of[model->shape.type])
 			model->shape.type = t;
 	}
+	model->shape.matrix_type = model->shape.type;
 }
 
 static int bind_all(struct binding *binding)

@@ -153,6 +153,7 @@ static enum wick_type type_of(enum wick_tensor_kind kind, const struct wick_shap
 {
 	switch (kind) {
 	case WICK_TENSOR_MATRIX:
+		return shape->matrix_type;
 	case WICK_TENSOR_BUNDLES:
 		return shape->type;
 	case WICK_TENSOR_PREDICTOR:

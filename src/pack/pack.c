@@ -29,7 +29,7 @@ static int choose_type(enum wick_type *type, const char *name, struct wick_diag 
 
 	for (unsigned t = 0; t < WICK_WEIGHT_TYPES; t++) {
 		*type = t;
-		if (strcmp(wick_types[t].name, name ? name : "f16") == 0)
+		if (strcmp(wick_types[t].name, name) == 0)
 			return 0;
 	}
 	for (unsigned t = 0; t < WICK_WEIGHT_TYPES; t++)
@@ -91,7 +91,10 @@ static int understand(
 		return wick_diag_say(job->diag, -EINVAL,
 			"bundles cannot be aligned to %u bytes: it takes a power of two from %u to %u", align,
 			WICK_ALIGN_MIN, WICK_ALIGN_MAX);
-	rc = choose_type(&job->shape.type, options->type, job->diag);
+	rc = choose_type(&job->shape.type, options->type ? options->type : "f16", job->diag);
+	if (rc == 0)
+		rc = choose_type(&job->shape.matrix_type,
+			options->attention_type ? options->attention_type : wick_types[job->shape.type].name, job->diag);
 	if (rc == 0)
 		rc = load_config(&config, source, job->diag);
 	if (rc == 0)

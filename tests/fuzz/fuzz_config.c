@@ -30,7 +30,7 @@ static void check_note(void *user, const char *sentence)
 static void read_shape(const struct wick_config *config, enum wick_type type, uint32_t align)
 {
 	const struct wick_arch_def *arch;
-	struct wick_shape shape = { .type = type };
+	struct wick_shape shape = { .type = type, .matrix_type = type };
 	const struct wick_notes notes = { check_note, NULL };
 	struct wick_diag diag = { 0 };
 	int rc = wick_arch_find(&arch, config, &diag);

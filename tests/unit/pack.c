@@ -176,17 +176,21 @@ static void every_number_in_its_place(void **state)
 
 	(void)state;
 	for (size_t f = 0; f < WICK_COUNT_OF(fixtures); f++)
-		for (size_t t = 0; t < WICK_COUNT_OF(types); t++) {
+		for (size_t t = 0; t < 2 * WICK_COUNT_OF(types); t++) {
+			const char *type = types[t % 3], *attention = t < 3 ? NULL : types[(t + 1) % 3];
 			struct packed p;
 			uint64_t blocks = 0;
 
-			pack_well(fixture_path(fixtures[f]), out, &(struct wick_pack_options){ .type = types[t] });
+			pack_well(fixture_path(fixtures[f]), out,
+				&(struct wick_pack_options){ .type = type, .attention_type = attention });
 			assert_int_equal(wick_verify(out, NULL, NULL, &blocks, NULL), 0);
 			p.model = open_model(out);
 			p.checkpoint = open_checkpoint(fixtures[f]);
 			p.file = blob_load(out);
 			/* every checksum but the copy in ffn_crc, and the tables themselves */
 			assert_int_equal(blocks, p.model->crc_count);
+			assert_string_equal(wick_types[wick_tensor_at(p.model, 0, WICK_T_BUNDLES)->type].name, type);
+			assert_string_equal(wick_types[wick_tensor_at(p.model, 0, WICK_T_Q)->type].name, attention ? attention : type);
 			expect_model(&p);
 			wick_model_close(p.model);
 			wick_checkpoint_close(p.checkpoint);

@@ -29,6 +29,9 @@ static const struct opt options[] = {
 	{ OPT_CHOICE, .name = "type", .choices = types, .into.text = &pack_options.type,
 		.help = "how weights are stored (f16); q8_0 and q4_0 are GGUF's, of 8.5 "
 			"and 4.5 bits, for models whose widths are multiples of 32" },
+	{ OPT_CHOICE, .name = "attention-type", .choices = types, .into.text = &pack_options.attention_type,
+		.help = "how attention, embeddings and head are stored, where that is another "
+			"type than the neurons' (--type)" },
 	{ OPT_COUNT, .name = "align", .value = "N", .into.count = &align,
 		.min = WICK_ALIGN_MIN, .max = WICK_ALIGN_MAX,
 		.help = "bytes that a neuron's place in the file is a multiple of, a "
