@@ -35,9 +35,13 @@ static void attend(float *out, const float *q, const void *k, const void *v, siz
 
 static void attend_batch(const struct wick_attend *job)
 {
-	for (size_t i = 0; i < job->m; i++)
-		attend(job->out + i * job->ldo, job->q + i * job->ldq, job->k, job->v, job->stride, job->seen[i],
-			job->head_dim, job->scale, job->scratch);
+	for (size_t i = 0; i < job->m; i++) {
+		size_t skipped = job->from[i] * job->stride;
+
+		attend(job->out + i * job->ldo, job->q + i * job->ldq, (const uint8_t *)job->k + skipped,
+			(const uint8_t *)job->v + skipped, job->stride, job->to[i] - job->from[i], job->head_dim, job->scale,
+			job->scratch);
+	}
 }
 
 void wick_kernels_attend_c(struct wick_kernels *kernels)

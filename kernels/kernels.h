@@ -84,7 +84,7 @@ static inline size_t wick_accumulate_scratch_floats(size_t m)
 	return WICK_ACCUMULATE_ROWS * WICK_COLUMN_TILE_MAX + 2 * m;
 }
 
-/* One head of keys and values for a batch: vector i attends to the first seen[i] positions of an f16 cache. */
+/* One head of keys and values for a batch: vector i attends to positions from[i] to to[i] - 1 of an f16 cache. */
 struct wick_attend {
 	float *out; /* (m, ldo): head_dim numbers each */
 	size_t ldo;
@@ -92,10 +92,10 @@ struct wick_attend {
 	size_t ldq;
 	const void *k, *v; /* rows `stride` bytes apart */
 	size_t stride;
-	const uint32_t *seen; /* (m) */
+	const uint32_t *from, *to; /* (m) */
 	size_t m, head_dim;
 	float scale;
-	float *scratch; /* wick_attend_scratch_floats() of the largest `seen`, at a multiple of 8 bytes */
+	float *scratch; /* wick_attend_scratch_floats() of the largest `to`, at a multiple of 8 bytes */
 };
 
 static inline size_t wick_attend_scratch_floats(size_t m, size_t positions, size_t head_dim)

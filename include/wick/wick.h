@@ -100,7 +100,7 @@ WICK_API void wick_options_init(struct wick_options *options);
 struct wick_plan {
 	uint64_t budget_bytes;
 	uint64_t total_bytes;      /* all that follow; never more than the budget */
-	uint64_t process_bytes;    /* code, libraries, OpenBLAS: the fixed cost of the process */
+	uint64_t process_bytes;    /* code and libraries: the fixed cost of the process */
 	uint64_t metadata_bytes;   /* directory, checksums, tokenizer; the caller's options.beside_bytes */
 	uint64_t vector_bytes;     /* norms and biases, always resident */
 	uint64_t kv_bytes;         /* f16 */
@@ -152,7 +152,6 @@ struct wick_report {
 	bool verified;         /* what is read is checked before it is used */
 	const char *profile;   /* of the drive: how old, or why there is none */
 	const char *kernels;   /* "avx2" */
-	const char *blas;      /* the core OpenBLAS chose */
 	const char *pages;     /* what backs the memory */
 	const char *limit;     /* of a cgroup, where it is below the budget; "" */
 	const char *numa;      /* where memory and threads are */

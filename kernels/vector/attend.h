@@ -34,6 +34,14 @@ static void attend(float *out, const float *q, const void *k, const void *v, siz
 	accumulate_rows_f16(out, v, stride, NULL, scores, positions, head_dim);
 }
 
+/* Nothing is shared out to positions outside of a window. */
+static void share_window(float *scores, size_t from, size_t to, size_t positions, float scale)
+{
+	memset(scores, 0, from * sizeof(*scores));
+	share_out(scores + from, to - from, scale);
+	memset(scores + to, 0, (positions - to) * sizeof(*scores));
+}
+
 static void score_batch(const struct wick_attend *job, float *scores, float *scratch, size_t positions)
 {
 	struct wick_matmul product = { .y = scores, .ldy = positions, .w = job->k, .stride = job->stride, .rows = positions,
@@ -50,12 +58,11 @@ static void attend_batch(const struct wick_attend *job)
 	float *scores = job->scratch, *scratch;
 
 	for (size_t i = 0; i < job->m; i++)
-		positions = WICK_MAX(positions, (size_t)job->seen[i]);
+		positions = WICK_MAX(positions, (size_t)job->to[i]);
 	scratch = scores + wick_align_up(job->m * positions, 16);
 	score_batch(job, scores, scratch, positions);
 	for (size_t i = 0; i < job->m; i++) {
-		share_out(scores + i * positions, job->seen[i], job->scale);
-		memset(scores + i * positions + job->seen[i], 0, (positions - job->seen[i]) * sizeof(*scores));
+		share_window(scores + i * positions, job->from[i], job->to[i], positions, job->scale);
 		memset(job->out + i * job->ldo, 0, dim * sizeof(*job->out));
 	}
 	accumulate_batch_f16(&(struct wick_accumulate){ .y = job->out, .ldy = job->ldo, .w = job->v, .stride = job->stride,

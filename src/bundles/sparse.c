@@ -39,7 +39,7 @@ static void array_bytes(uint64_t bytes[ARRAYS], const struct wick_shape *shape, 
 	bytes[SCRATCH] = size->scratch_floats * sizeof(float);
 	bytes[READY] = round;
 	bytes[FILL] = shape->n_ff;
-	bytes[MASK] = size->batch_tokens < WICK_GEMM_TOKENS ? 0 : size->batch_tokens * wick_div_up(shape->n_ff, 64) * 8;
+	bytes[MASK] = size->batch_tokens < WICK_SWEEP_TOKENS ? 0 : size->batch_tokens * wick_div_up(shape->n_ff, 64) * 8;
 	bytes[ARRIVAL] = (round + 3 * ahead_most(shape)) * sizeof(struct wick_arrival);
 }
 

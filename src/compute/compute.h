@@ -4,10 +4,9 @@
 
 /* Arithmetic over rows of weights, shared by attention, FFN and head.
  *
- * A batch is m token vectors. Which arithmetic it takes depends on m alone: below WICK_GEMM_TOKENS each vector goes
- * through the decode kernels, from there on tiles of wick_gemm_rows() rows are widened to f32 and multiplied by
- * OpenBLAS. Tiles are counted from row 0 of the matrix and rows arrive in whole tiles, so bits do not depend on how
- * they arrive.
+ * A batch is m vectors. Each gets, to the bit, what it would get alone: one order of sums for each row of weights and
+ * each vector, whatever m is and however rows arrive (kernels.h: matvec and matmul, accumulate_rows and
+ * accumulate_batch).
  */
 
 #include "kernels.h"
@@ -20,9 +19,6 @@
 struct wick_pool;
 struct wick_watch;
 
-#define WICK_GEMM_TOKENS 32
-#define WICK_COLUMN_SLICE 512 /* columns of a down-projection tile in GEMM */
-
 /* A longer prompt is cut into batches of this. */
 static inline uint32_t wick_batch_tokens(const struct wick_shape *shape)
 {
@@ -32,17 +28,14 @@ static inline uint32_t wick_batch_tokens(const struct wick_shape *shape)
 struct wick_compute {
 	const struct wick_kernels *kernels;
 	struct wick_pool *pool;
-	uint32_t gemm_rows; /* wick_gemm_rows() of the model */
-	float *tile; /* (threads, tile_floats): a widened tile for each thread */
-	size_t tile_floats;
+	float *packed;  /* (wick_compute_packed_floats()): the batch that is being multiplied, for matmul */
+	float *scratch; /* (threads, scratch_floats) */
+	size_t scratch_floats;
 };
 
-/* Rows of a decode task: enough to be worth it, few enough to stay in cache while a batch passes over them and to keep
- * all threads busy to the end. */
-uint64_t wick_compute_task_rows(size_t stride);
-
-/* Floats that one thread's widened tile needs for the model's matrices. */
-size_t wick_compute_tile_floats(const struct wick_model *model);
+/* Floats of a packed batch of `tokens`, and of what one thread needs to multiply it, for any matrix of the model. */
+size_t wick_compute_packed_floats(const struct wick_model *model, uint32_t tokens);
+size_t wick_compute_scratch_floats(const struct wick_model *model, uint32_t tokens);
 
 /* x = act(x), in place. */
 void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float *x, size_t count);
@@ -60,10 +53,18 @@ struct wick_linear {
 	uint32_t m;
 };
 
+/* Once before the rows of a matrix, which may come in pieces: packs x. */
+void wick_linear_begin(const struct wick_linear *linear);
 void wick_linear_rows(const struct wick_linear *linear, const struct wick_rows *rows);
 
+/* The part of one thread: y[i * ldy + r] for `count` rows from w on. */
+void wick_linear_some(
+	const struct wick_linear *linear, const uint8_t *w, float *y, uint64_t count, uint32_t thread);
+/* Rows of such a part: enough to be worth it, few enough to keep all threads busy to the end. */
+uint64_t wick_linear_task_rows(const struct wick_linear *linear, uint64_t rows);
+
 /* The FFN of one layer over some of its bundles: y[i] += down . relu(up . x[i] + up_bias), bundles in ascending order.
- * h is scratch of h_floats, enough for m rows of one tile. */
+ * h is scratch of h_floats, enough for m vectors of 64 bundles. */
 struct wick_ffn {
 	struct wick_compute *compute;
 	const struct wick_shape *shape;
@@ -80,4 +81,6 @@ struct wick_ffn {
 };
 
 size_t wick_ffn_scratch_floats(const struct wick_shape *shape, uint32_t batch_tokens, uint32_t threads);
+/* Once before the bundles of a layer: packs x. */
+void wick_ffn_begin(const struct wick_ffn *ffn);
 void wick_ffn_rows(const struct wick_ffn *ffn, const struct wick_rows *rows);

@@ -21,22 +21,24 @@
 
 #include <math.h>
 
-#define MASK_ROWS 64 /* of a word; tiles are whole words */
+#define MASK_ROWS 64 /* of a word; pieces are whole words */
 #define TILES_A_THREAD 2
 #define TILES_MAX 16
 
 struct job {
 	const struct wick_ffn *ffn;
 	const struct wick_rows *rows;
+	struct wick_linear up;
 	uint64_t task_rows;   /* of an up-projection */
-	size_t ldh;           /* floats from one token's h to the next */
 	uint32_t slice_cols;  /* of the output, a task */
 };
 
-/* Bundles at a time by GEMM: some tiles for each thread, so that who comes late takes fewer. */
-static uint64_t scratch_rows(const struct wick_shape *shape, uint32_t threads)
+/* Bundles at a time of a long batch: some tiles for each thread. */
+static uint64_t piece_rows(const struct wick_shape *shape, uint32_t threads)
 {
-	return (uint64_t)WICK_MIN(TILES_A_THREAD * threads, TILES_MAX) * wick_gemm_rows(shape);
+	uint64_t most = (uint64_t)WICK_MIN(TILES_A_THREAD * threads, TILES_MAX) * wick_tile_rows(shape);
+
+	return WICK_MIN(wick_align_up(shape->n_ff, wick_tile_rows(shape)), most);
 }
 
 void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float *x, size_t count)
@@ -56,10 +58,23 @@ void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float 
 
 size_t wick_ffn_scratch_floats(const struct wick_shape *shape, uint32_t batch_tokens, uint32_t threads)
 {
-	size_t decode = (size_t)WICK_MIN(batch_tokens, WICK_GEMM_TOKENS - 1) * shape->n_ff;
-	size_t gemm = (size_t)batch_tokens * WICK_MIN(wick_align_up(shape->n_ff, wick_gemm_rows(shape)), scratch_rows(shape, threads));
+	return WICK_MAX(batch_tokens * (size_t)piece_rows(shape, threads), wick_align_up(shape->n_ff, MASK_ROWS));
+}
 
-	return batch_tokens < WICK_GEMM_TOKENS ? decode : WICK_MAX(decode, gemm);
+/* The up-projection, into h with `ldh` floats from one vector to the next. */
+static struct wick_linear up_of(const struct wick_ffn *ffn, size_t ldh)
+{
+	size_t cols = ffn->shape->d_model;
+
+	return (struct wick_linear){ .compute = ffn->compute, .type = ffn->shape->type, .cols = cols,
+		.stride = ffn->shape->stride, .x = ffn->x, .ldx = cols, .y = ffn->h, .ldy = ldh, .m = ffn->m };
+}
+
+void wick_ffn_begin(const struct wick_ffn *ffn)
+{
+	struct wick_linear up = up_of(ffn, 0);
+
+	wick_linear_begin(&up);
 }
 
 /* h = act(h + bias) for `count` bundles from `first` on. */
@@ -69,86 +84,46 @@ static void activate(const struct job *job, float *h, uint64_t first, uint64_t c
 
 	for (uint32_t i = 0; i < ffn->m; i++) {
 		if (ffn->up_bias)
-			ffn->compute->kernels->add(h + i * job->ldh, ffn->up_bias + first, count);
-		wick_activate(ffn->compute->kernels, wick_kind(ffn->shape, ffn->layer)->ffn.act, h + i * job->ldh, count);
+			ffn->compute->kernels->add(h + i * job->up.ldy, ffn->up_bias + first, count);
+		wick_activate(ffn->compute->kernels, wick_kind(ffn->shape, ffn->layer)->ffn.act, h + i * job->up.ldy, count);
 	}
 }
 
-/* Up-projection of some bundles; by GEMM a tile. */
 static void up_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct job *job = arg;
-	const struct wick_ffn *ffn = job->ffn;
-	const struct wick_compute *compute = ffn->compute;
-	size_t cols = ffn->shape->d_model, stride = ffn->shape->stride;
 	uint64_t row = task * job->task_rows, count = WICK_MIN(job->task_rows, job->rows->count - row);
-	const uint8_t *w = job->rows->base + row * stride;
-	float *h = ffn->h + row, *tile = compute->tile + thread * compute->tile_floats;
+	float *h = job->ffn->h + row;
 
-	if (ffn->m < WICK_GEMM_TOKENS) {
-		for (uint32_t i = 0; i < ffn->m; i++)
-			compute->kernels->matvec[ffn->shape->type](
-				h + i * job->ldh, w, stride, ffn->x + i * cols, count, cols);
-	} else {
-		for (uint64_t i = 0; i < count; i++)
-			compute->kernels->to_f32[ffn->shape->type](tile + i * cols, w + i * stride, cols);
-		wick_gemm_nt(h, job->ldh, ffn->x, cols, tile, cols, ffn->m, count, cols, 0);
-	}
+	wick_linear_some(&job->up, job->rows->base + row * job->up.stride, h, count, thread);
 	activate(job, h, job->rows->first + row, count);
 }
 
-/* Down-projection of every bundle into one slice of columns, token by token. */
-static void down_decode_task(void *arg, uint32_t task, uint32_t thread)
-{
-	const struct job *job = arg;
-	const struct wick_ffn *ffn = job->ffn;
-	const struct wick_shape *shape = ffn->shape;
-	uint32_t column = task * job->slice_cols, cols = WICK_MIN(job->slice_cols, shape->d_model - column);
-	const uint8_t *w = job->rows->base + shape->part_bytes + wick_type_bytes(shape->type, column);
-
-	(void)thread;
-	for (uint32_t i = 0; i < ffn->m; i++)
-		ffn->compute->kernels->accumulate_rows[shape->type](ffn->y + (size_t)i * shape->d_model + column, w,
-			shape->stride, NULL, ffn->h + i * job->ldh, job->rows->count, cols);
-}
-
-/* The same by GEMM, tile after tile. */
-static void down_gemm_task(void *arg, uint32_t task, uint32_t thread)
+/* Down-projection of every bundle into one slice of columns. */
+static void down_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct job *job = arg;
 	const struct wick_ffn *ffn = job->ffn;
 	const struct wick_shape *shape = ffn->shape;
 	const struct wick_compute *compute = ffn->compute;
 	uint32_t column = task * job->slice_cols, cols = WICK_MIN(job->slice_cols, shape->d_model - column);
-	const uint8_t *w = job->rows->base + shape->part_bytes + wick_type_bytes(shape->type, column);
-	float *tile = compute->tile + thread * compute->tile_floats;
+	struct wick_accumulate down = { .y = ffn->y + column, .ldy = shape->d_model, .stride = shape->stride,
+		.w = job->rows->base + shape->part_bytes + wick_type_bytes(shape->type, column), .h = ffn->h,
+		.ldh = job->up.ldy, .m = ffn->m, .count = job->rows->count, .cols = cols,
+		.scratch = compute->scratch + thread * compute->scratch_floats };
 
-	for (uint64_t row = 0; row < job->rows->count; row += compute->gemm_rows) {
-		uint64_t count = WICK_MIN(compute->gemm_rows, job->rows->count - row);
-
-		for (uint64_t i = 0; i < count; i++)
-			compute->kernels->to_f32[shape->type](
-				tile + i * cols, w + (row + i) * shape->stride, cols);
-		wick_gemm_nn(ffn->y + column, shape->d_model, ffn->h + row, job->ldh, tile, cols, ffn->m, cols, count, 1);
-	}
+	if (ffn->m == 1)
+		compute->kernels->accumulate_rows[shape->type](down.y, down.w, down.stride, NULL, down.h, down.count, cols);
+	else
+		compute->kernels->accumulate_batch[shape->type](&down);
 }
 
-/* Columns of a slice: by GEMM a constant, since bits depend on it; by the decode kernels a share for each thread. */
+/* A share for each thread, of whole tiles. */
 static uint32_t slice_columns(const struct wick_ffn *ffn)
 {
 	uint32_t share = (uint32_t)wick_div_up(ffn->shape->d_model, wick_pool_threads(ffn->compute->pool));
 
-	if (ffn->m >= WICK_GEMM_TOKENS)
-		return WICK_MIN(WICK_COLUMN_SLICE, ffn->shape->d_model);
 	return (uint32_t)wick_align_up(share, wick_column_tile(ffn->shape->type));
-}
-
-/* Bundles that h has room for, in whole tiles. */
-static uint64_t rows_at_once(const struct wick_ffn *ffn)
-{
-	if (ffn->m < WICK_GEMM_TOKENS)
-		return ffn->shape->n_ff;
-	return ffn->h_floats / ffn->m / ffn->compute->gemm_rows * ffn->compute->gemm_rows;
 }
 
 /* What was not chosen, of the neurons of one word of the mask, as if it had not been computed. */
@@ -161,7 +136,7 @@ static void mask_task(void *arg, uint32_t task, uint32_t thread)
 	(void)thread;
 	for (uint32_t i = 0; i < ffn->m; i++) {
 		uint64_t chosen = ffn->mask[i * ffn->mask_words + (job->rows->first + row) / MASK_ROWS];
-		float *h = ffn->h + i * job->ldh + row;
+		float *h = ffn->h + i * job->up.ldy + row;
 
 		for (uint64_t k = 0; k < count; k++)
 			if (!(chosen >> k & 1))
@@ -175,27 +150,27 @@ static void tell_what_fired(const struct job *job)
 
 	if (ffn->watch && ffn->watch->fired)
 		ffn->watch->fired(ffn->watch->user, ffn->layer, ffn->position, ffn->m, (uint32_t)job->rows->first,
-			(uint32_t)job->rows->count, ffn->h, job->ldh);
+			(uint32_t)job->rows->count, ffn->h, job->up.ldy);
 }
 
 void wick_ffn_rows(const struct wick_ffn *ffn, const struct wick_rows *rows)
 {
 	struct wick_pool *pool = ffn->compute->pool;
-	uint64_t most = rows_at_once(ffn);
+	uint64_t most = ffn->h_floats / ffn->m / MASK_ROWS * MASK_ROWS;
 	struct wick_rows piece;
-	struct job job = { .ffn = ffn, .rows = &piece, .slice_cols = slice_columns(ffn),
-		.task_rows = ffn->m < WICK_GEMM_TOKENS ? wick_compute_task_rows(ffn->shape->stride) : ffn->compute->gemm_rows };
+	struct job job = { .ffn = ffn, .rows = &piece, .slice_cols = slice_columns(ffn) };
 	uint32_t slices = (uint32_t)wick_div_up(ffn->shape->d_model, job.slice_cols);
 
 	wick_assert(most);
 	for (uint64_t done = 0; done < rows->count; done += piece.count) {
 		piece = (struct wick_rows){ .base = rows->base + done * ffn->shape->stride, .first = rows->first + done,
 			.count = WICK_MIN(most, rows->count - done) };
-		job.ldh = piece.count;
+		job.up = up_of(ffn, piece.count);
+		job.task_rows = wick_linear_task_rows(&job.up, piece.count);
 		wick_pool_run(pool, up_task, &job, (uint32_t)wick_div_up(piece.count, job.task_rows));
 		tell_what_fired(&job);
 		if (ffn->mask)
 			wick_pool_run(pool, mask_task, &job, (uint32_t)wick_div_up(piece.count, MASK_ROWS));
-		wick_pool_run(pool, ffn->m < WICK_GEMM_TOKENS ? down_decode_task : down_gemm_task, &job, slices);
+		wick_pool_run(pool, down_task, &job, slices);
 	}
 }

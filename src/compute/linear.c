@@ -9,9 +9,10 @@
 #include "matrix.h"
 #include "pool.h"
 
-#include <stdbool.h>
-
-#define TASK_BYTES (128u << 10)
+#define TASK_BYTES (128u << 10) /* of weights that a vector alone meets */
+#define TASKS_A_THREAD 4        /* so that a thread that comes late takes fewer */
+#define TASK_ROWS_MIN 16        /* of a batch: each task reads all of it */
+#define PACK_VECTORS 8          /* a task */
 
 struct job {
 	const struct wick_linear *linear;
@@ -19,57 +20,80 @@ struct job {
 	uint64_t task_rows;
 };
 
-size_t wick_compute_tile_floats(const struct wick_model *model)
+static size_t widest(const struct wick_model *model)
 {
 	const struct wick_steps *steps = &model->steps;
-	uint64_t cols = model->shape.d_model;
+	size_t cols = model->shape.d_model;
 
 	for (uint32_t i = 0; i < steps->matrices; i++)
 		if (!steps->matrix[i].bundles && !steps->matrix[i].lookup)
 			cols = WICK_MAX(cols, wick_tensor_at(model, steps->matrix[i].layer, steps->matrix[i].tensor)->cols);
-	return (size_t)wick_gemm_rows(&model->shape) * cols;
+	return cols;
 }
 
-uint64_t wick_compute_task_rows(size_t stride)
+size_t wick_compute_packed_floats(const struct wick_model *model, uint32_t tokens)
 {
-	return WICK_MIN(WICK_MAX(TASK_BYTES / stride, 4), WICK_TILE_ROWS);
+	return tokens > 1 ? wick_packed_floats(tokens, widest(model)) : 0;
 }
 
-/* Some rows by the decode kernels: they stay in cache while the batch passes over them. */
-static void decode_task(void *arg, uint32_t task, uint32_t thread)
+size_t wick_compute_scratch_floats(const struct wick_model *model, uint32_t tokens)
 {
-	const struct job *job = arg;
-	const struct wick_linear *linear = job->linear;
-	uint64_t row = task * job->task_rows, count = WICK_MIN(job->task_rows, job->rows->count - row);
+	size_t floats = WICK_MAX(wick_matmul_scratch_floats(widest(model)), wick_accumulate_scratch_floats(tokens));
+
+	return tokens > 1 ? wick_align_up(floats, 16) : 0;
+}
+
+static void pack_task(void *arg, uint32_t task, uint32_t thread)
+{
+	const struct wick_linear *linear = arg;
+	uint32_t first = task * PACK_VECTORS, count = WICK_MIN(linear->m - first, (uint32_t)PACK_VECTORS);
 
 	(void)thread;
-	for (uint32_t i = 0; i < linear->m; i++)
-		linear->compute->kernels->matvec[linear->type](linear->y + i * linear->ldy + job->rows->first + row,
-			job->rows->base + row * linear->stride, linear->stride, linear->x + i * linear->ldx, count,
-			linear->cols);
+	linear->compute->kernels->pack_x[linear->type](linear->compute->packed, linear->x, linear->ldx, linear->m,
+		linear->cols, first, count);
 }
 
-/* One tile by GEMM. */
-static void gemm_task(void *arg, uint32_t task, uint32_t thread)
+void wick_linear_begin(const struct wick_linear *linear)
+{
+	if (linear->m > 1)
+		wick_pool_run(linear->compute->pool, pack_task, (void *)linear,
+			(uint32_t)wick_div_up(linear->m, PACK_VECTORS));
+}
+
+uint64_t wick_linear_task_rows(const struct wick_linear *linear, uint64_t rows)
+{
+	uint64_t share = wick_div_up(rows, TASKS_A_THREAD * (uint64_t)wick_pool_threads(linear->compute->pool));
+
+	if (linear->m == 1)
+		return WICK_MIN(WICK_MAX(TASK_BYTES / linear->stride, WICK_MATMUL_ROWS), WICK_TILE_ROWS);
+	return WICK_MIN(WICK_MAX(wick_align_up(share, WICK_MATMUL_ROWS), TASK_ROWS_MIN), WICK_TILE_ROWS);
+}
+
+void wick_linear_some(const struct wick_linear *linear, const uint8_t *w, float *y, uint64_t count, uint32_t thread)
+{
+	const struct wick_compute *compute = linear->compute;
+	struct wick_matmul job = { .y = y, .ldy = linear->ldy, .w = w, .stride = linear->stride, .rows = count,
+		.cols = linear->cols, .packed = compute->packed, .m = linear->m,
+		.scratch = compute->scratch + thread * compute->scratch_floats };
+
+	if (linear->m == 1)
+		compute->kernels->matvec[linear->type](y, w, linear->stride, linear->x, count, linear->cols);
+	else
+		compute->kernels->matmul[linear->type](&job);
+}
+
+static void rows_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct job *job = arg;
-	const struct wick_linear *linear = job->linear;
-	const struct wick_compute *compute = linear->compute;
 	uint64_t row = task * job->task_rows, count = WICK_MIN(job->task_rows, job->rows->count - row);
-	const uint8_t *w = job->rows->base + row * linear->stride;
-	float *tile = compute->tile + thread * compute->tile_floats;
 
-	for (uint64_t i = 0; i < count; i++)
-		compute->kernels->to_f32[linear->type](tile + i * linear->cols, w + i * linear->stride, linear->cols);
-	wick_gemm_nt(linear->y + job->rows->first + row, linear->ldy, linear->x, linear->ldx, tile, linear->cols, linear->m,
-		count, linear->cols, 0);
+	wick_linear_some(job->linear, job->rows->base + row * job->linear->stride,
+		job->linear->y + job->rows->first + row, count, thread);
 }
 
 void wick_linear_rows(const struct wick_linear *linear, const struct wick_rows *rows)
 {
-	bool gemm = linear->m >= WICK_GEMM_TOKENS;
-	struct job job = { linear, rows, gemm ? linear->compute->gemm_rows : wick_compute_task_rows(linear->stride) };
+	struct job job = { linear, rows, wick_linear_task_rows(linear, rows->count) };
 
-	wick_pool_run(linear->compute->pool, gemm ? gemm_task : decode_task, &job,
-		(uint32_t)wick_div_up(rows->count, job.task_rows));
+	wick_pool_run(linear->compute->pool, rows_task, &job, (uint32_t)wick_div_up(rows->count, job.task_rows));
 }

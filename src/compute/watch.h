@@ -24,7 +24,7 @@ struct wick_watch {
 	/* What came out of the up-projections and ReLU (or gelu) of neurons first .. first + count - 1: h[i * ldh + k]
 	 * for token i and neuron first + k, whether it was chosen or not. The pieces of a layer come in ascending
 	 * order. Not called for the batches of sparse mode that compute only what was chosen: those below
-	 * WICK_GEMM_TOKENS. */
+	 * WICK_SWEEP_TOKENS. */
 	void (*fired)(void *user, uint32_t layer, uint32_t position, uint32_t m, uint32_t first, uint32_t count,
 		const float *h, size_t ldh);
 };

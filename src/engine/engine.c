@@ -235,8 +235,6 @@ static int open_all(struct wick *wick, const char *path, const struct wick_optio
 		wick_engine_look(wick);
 	if (!err)
 		err = wick_mem_reserve(&wick->mem, layout.reserve_bytes, diag);
-	if (!err)
-		err = wick_gemm_init(wick->settings.threads, diag);
 	if (err)
 		return err;
 	wick_topo_place(&wick->topo, wick->mem.base, wick->mem.bytes);

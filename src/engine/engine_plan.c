@@ -22,13 +22,11 @@
 
 /* What the process takes beside everything that the plan counts: what it takes when the first engine is opened, measured,
  * for it is another sum with each system's libraries (4 to 7 MB); and what it will touch later: code, the rest of a stack,
- * the ring, and some room, since all of these differ a little from run to run. For each thread its stack, and OpenBLAS's
- * packing buffers. docs/measurements.md. */
+ * the ring, and some room, since all of these differ a little from run to run. For each thread its stack.
+ * docs/measurements.md. */
 #define PROCESS_UNKNOWN_BYTES (26u << 18) /* where nothing can be measured */
 #define PROCESS_LATER_BYTES (7u << 18)
 #define PROCESS_BYTES_A_THREAD (256u << 10)
-#define BATCH_MEASURED 256u
-#define PACKED_COLUMNS 512 /* of a tile and of a batch, by OpenBLAS, at a time */
 #define THREAD_BYTES (28u << 10) /* that only reads: a stack with 1024 iovecs */
 #define VARIES_BYTES (256u << 10) /* from one run to the next, of what is measured: it depends on where things lie */
 
@@ -39,7 +37,6 @@ uint64_t wick_engine_process_bytes(void)
 	uint64_t none = 0, now;
 
 	if (!measured) {
-		wick_gemm_init(1, NULL); /* which the first long batch would load; what is wrong with it is said later */
 		now = wick_resident_bytes();
 		atomic_compare_exchange_strong(&measured, &none, now ? now : PROCESS_UNKNOWN_BYTES);
 	}
@@ -68,16 +65,6 @@ static uint64_t trace_bytes(const struct wick *wick)
 static bool can_look_ahead(const struct wick *wick)
 {
 	return wick->trace ? wick_trace_shape(wick->trace)->lookahead : wick->predictors && wick->predictors->ahead;
-}
-
-/* A thread's share of the process: with the smallest tiles and batches as measured, with larger ones OpenBLAS packs
- * more. */
-static uint64_t process_thread_bytes(const struct wick_shape *shape, uint32_t ctx)
-{
-	uint64_t batch = WICK_MAX(WICK_MIN(wick_batch_tokens(shape), ctx), BATCH_MEASURED);
-	uint64_t wider = wick_gemm_rows(shape) - WICK_TILE_ROWS + batch - BATCH_MEASURED;
-
-	return PROCESS_BYTES_A_THREAD + wider * PACKED_COLUMNS * sizeof(float);
 }
 
 /* A replayed trace knows one token after the other. */
@@ -134,7 +121,7 @@ int wick_engine_plan(
 	const struct wick_settings *settings = &wick->settings;
 	struct wick_plan_input input = { .model = wick->model, .memory = options->memory, .free_bytes = wick_free_bytes(),
 		.limit_bytes = wick_cgroup_limit_bytes(), .varies_bytes = VARIES_BYTES,
-		.process_bytes = wick->process_bytes + settings->threads * process_thread_bytes(&wick->model->shape, settings->ctx) +
+		.process_bytes = wick->process_bytes + settings->threads * PROCESS_BYTES_A_THREAD +
 			(uint64_t)wick_io_threads(wick->io) * THREAD_BYTES + mapped_bytes(wick),
 		.metadata_bytes = wick->model->memory_bytes + wick_tokenizer_bytes(wick->tokenizer) + trace_bytes(wick) +
 			(wick->predictors ? wick->predictors->memory_bytes : 0) + options->beside_bytes,

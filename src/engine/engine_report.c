@@ -71,7 +71,7 @@ void wick_engine_report(struct wick *wick, const char *path)
 		.io = wick_io_method(wick->io), .io_why = wick_io_why(wick->io), .direct = wick->file.direct,
 		.verified = !wick->settings.no_verify,
 		.direct_why = wick->settings.buffered ? "buffered was asked for" : wick->file.why, .profile = wick->drive.said,
-		.kernels = wick->kernels.name, .blas = wick_gemm_core(), .pages = wick->mem.pages, .limit = wick->limit, .threads_why = wick->threads_why,
+		.kernels = wick->kernels.name, .pages = wick->mem.pages, .limit = wick->limit, .threads_why = wick->threads_why,
 		.numa = wick->numa, .cpus = wick->topo.cpu_count,
 		.vocab = shape->vocab, .layers = shape->layers, .d_model = shape->d_model, .n_ff = shape->n_ff,
 		.ctx_max = shape->ctx_max };

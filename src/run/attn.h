@@ -9,8 +9,6 @@
 #include "facts.h"
 #include "kv.h"
 
-#define WICK_ATTENTION_TOKENS 32 /* of a block, in long batches */
-
 struct wick_attention {
 	const struct wick_compute *compute;
 	const struct wick_attn_facts *facts;
@@ -19,15 +17,13 @@ struct wick_attention {
 	const float *q;      /* (m, heads, k_dim) */
 	const float *k, *v;  /* (m, kv_heads, k_dim), (m, kv_heads, v_dim) */
 	float *out;          /* (m, heads, v_dim) */
-	float *scores;       /* (threads, wick_attention_scores()) */
+	float *scores;       /* (threads, scores_floats): scratch */
+	size_t scores_floats;
 	uint32_t m, position; /* of the first row */
 };
 
-/* Floats of scratch that a thread needs. */
-static inline size_t wick_attention_scores(uint32_t ctx)
-{
-	return (size_t)WICK_MIN(ctx, WICK_ATTENTION_TOKENS) * ctx;
-}
+/* Floats of scratch that a thread needs, a multiple of 16. */
+size_t wick_attention_scratch_floats(const struct wick_attn_facts *facts, uint32_t ctx);
 
 /* Adds k and v to the context, and leaves the heads' outputs in out. */
 void wick_attend(const struct wick_attention *attention);

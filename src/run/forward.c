@@ -128,22 +128,6 @@ static int next_rows(struct wick_forward *f, uint32_t matrix, struct wick_rows *
 	return err ? err : 1;
 }
 
-/* In the tail the last row goes through the decode kernels by itself: it decides what is generated, and must be the same
- * whether or not the others' logits are wanted. */
-static void multiply(const struct pass *pass, struct wick_linear linear, const struct wick_rows *rows)
-{
-	uint32_t others = pass->tail ? pass->m - 1 : pass->m;
-
-	linear.m = others;
-	if (others)
-		wick_linear_rows(&linear, rows);
-	linear.x += others * linear.ldx;
-	linear.y += others * linear.ldy;
-	linear.m = pass->m - others;
-	if (linear.m)
-		wick_linear_rows(&linear, rows);
-}
-
 static int do_linear(struct pass *pass, const struct wick_step *step)
 {
 	struct wick_forward *f = pass->forward;
@@ -151,12 +135,13 @@ static int do_linear(struct pass *pass, const struct wick_step *step)
 	const float *bias = vector_of(pass, step, step->bias);
 	struct wick_linear linear = { .compute = &f->compute, .type = tensor->type, .cols = tensor->cols,
 		.stride = tensor->row_bytes, .x = rows_of(pass, step->in, tensor->cols), .ldx = tensor->cols,
-		.y = rows_of(pass, step->out, tensor->rows), .ldy = tensor->rows };
+		.y = rows_of(pass, step->out, tensor->rows), .ldy = tensor->rows, .m = pass->m };
 	struct wick_rows rows = { 0 };
 	int more;
 
+	wick_linear_begin(&linear);
 	while ((more = next_rows(f, step->matrix, &rows, pass->diag)) > 0)
-		multiply(pass, linear, &rows);
+		wick_linear_rows(&linear, &rows);
 	for (uint32_t i = 0; !more && bias && i < pass->m; i++)
 		f->compute.kernels->add(linear.y + i * linear.ldy, bias, tensor->rows);
 	return more;
@@ -206,7 +191,7 @@ static int do_attend(struct pass *pass, const struct wick_step *step)
 	const struct wick_attn_facts *facts = &facts_of(pass, step)->attn;
 	struct wick_attention attention = { .compute = &f->compute, .facts = facts, .kv = &f->kv.layer[step->layer],
 		.ctx = f->kv.ctx, .q = f->buffer[WICK_Q], .k = f->buffer[WICK_K], .v = f->buffer[WICK_V],
-		.out = f->buffer[step->out], .scores = f->scores, .m = pass->m, .position = pass->position };
+		.out = f->buffer[step->out], .scores = f->scores, .scores_floats = f->scores_floats, .m = pass->m, .position = pass->position };
 
 	wick_attend(&attention);
 	return 0;
@@ -248,6 +233,7 @@ static int sweep_bundles(struct pass *pass, const struct wick_step *step, const 
 
 	if (f->sparse.on)
 		ffn.mask = wick_sparse_mask(&f->sparse, step->layer, pass->position, pass->m, x, &ffn.mask_words);
+	wick_ffn_begin(&ffn);
 	while ((more = next_rows(f, step->matrix, &rows, pass->diag)) > 0) {
 		wick_ffn_rows(&ffn, &rows);
 		if (f->sparse.on && rows.first + rows.count > f->matrices->at[step->matrix].resident_rows)
@@ -265,7 +251,7 @@ static int do_bundles(struct pass *pass, const struct wick_step *step)
 	if (f->watch && f->watch->inputs)
 		f->watch->inputs(f->watch->user, step->layer, pass->position, pass->m, x);
 	begin_ffn(pass, y, vector_of(pass, step, step->bias));
-	if (f->sparse.on && pass->m < WICK_GEMM_TOKENS)
+	if (f->sparse.on && pass->m < WICK_SWEEP_TOKENS)
 		return draw_bundles(pass, step, x, y);
 	return sweep_bundles(pass, step, x, y);
 }
@@ -357,7 +343,7 @@ int wick_forward_batch(struct wick_forward *f, const struct wick_batch *batch, s
 	int err = 0;
 
 	wick_assert(batch->m >= 1 && batch->m <= f->batch_tokens);
-	wick_sweep_begin(&f->sweep, batch->m >= WICK_GEMM_TOKENS, batch->m_next >= WICK_GEMM_TOKENS);
+	wick_sweep_begin(&f->sweep, batch->m >= WICK_SWEEP_TOKENS, batch->m_next >= WICK_SWEEP_TOKENS);
 	if (f->sparse.on)
 		err = wick_choose_begin(&f->sparse.chooser, batch->position, diag);
 	make_turns(f, batch->position, batch->m);
@@ -387,7 +373,7 @@ int wick_forward_layer(struct wick_forward *f, uint32_t layer, uint32_t m, uint3
 }
 
 /* What the steps need beside their buffers, and its size, in one table for the plan and for init. */
-enum { H, SCORES, TILE, TURNS, FREQUENCIES, SCRATCHES };
+enum { H, SCORES, PACKED, SCRATCH, TURNS, FREQUENCIES, SCRATCHES };
 
 static uint32_t batch_of(const struct wick_model *model, const struct wick_forward_shape *size)
 {
@@ -403,13 +389,24 @@ static uint32_t rope_dim_most(const struct wick_shape *shape)
 	return most;
 }
 
+/* What attention of any layer needs for each thread. */
+static size_t attention_floats(const struct wick_shape *shape, uint32_t ctx)
+{
+	size_t most = 0;
+
+	for (uint32_t i = 0; i < shape->kinds; i++)
+		most = WICK_MAX(most, wick_attention_scratch_floats(&shape->kind[i].attn, ctx));
+	return most;
+}
+
 static void scratch_floats(uint64_t floats[SCRATCHES], const struct wick_model *model, const struct wick_forward_shape *size)
 {
 	uint64_t rope_dim = rope_dim_most(&model->shape);
 
 	floats[H] = wick_ffn_scratch_floats(&model->shape, batch_of(model, size), size->threads);
-	floats[SCORES] = size->threads * wick_attention_scores(size->ctx);
-	floats[TILE] = size->threads * wick_compute_tile_floats(model);
+	floats[SCORES] = size->threads * attention_floats(&model->shape, size->ctx);
+	floats[PACKED] = wick_compute_packed_floats(model, batch_of(model, size));
+	floats[SCRATCH] = size->threads * wick_compute_scratch_floats(model, batch_of(model, size));
 	floats[TURNS] = model->shape.kinds * batch_of(model, size) * rope_dim;
 	floats[FREQUENCIES] = rope_dim; /* half as many doubles */
 }
@@ -435,7 +432,8 @@ uint64_t wick_forward_bytes(const struct wick_model *model, const struct wick_fo
 
 void wick_forward_init(struct wick_forward *f, const struct wick_forward_shape *size, struct wick_mem *mem)
 {
-	float **scratches[SCRATCHES] = { [H] = &f->h, [SCORES] = &f->scores, [TILE] = &f->compute.tile, [TURNS] = &f->turns,
+	float **scratches[SCRATCHES] = { [H] = &f->h, [SCORES] = &f->scores, [PACKED] = &f->compute.packed,
+		[SCRATCH] = &f->compute.scratch, [TURNS] = &f->turns,
 		[FREQUENCIES] = (float **)&f->frequencies };
 	uint64_t floats[SCRATCHES];
 
@@ -447,7 +445,7 @@ void wick_forward_init(struct wick_forward *f, const struct wick_forward_shape *
 	f->batch_tokens = batch_of(f->model, size);
 	f->rope_dim_most = rope_dim_most(&f->model->shape);
 	f->h_floats = floats[H];
-	f->compute.gemm_rows = wick_gemm_rows(&f->model->shape);
-	f->compute.tile_floats = wick_compute_tile_floats(f->model);
+	f->scores_floats = attention_floats(&f->model->shape, size->ctx);
+	f->compute.scratch_floats = wick_compute_scratch_floats(f->model, f->batch_tokens);
 	f->all_logits = size->all_logits;
 }

@@ -36,7 +36,8 @@ struct wick_forward {
 	float *buffer[WICK_BUFFERS];   /* (batch_tokens, steps.width); logits: (1 or batch_tokens, vocab) */
 	float *h;                      /* FFN scratch */
 	size_t h_floats;
-	float *scores;                 /* (threads, wick_attention_scores()) */
+	float *scores;                 /* (threads, scores_floats): scratch of attention */
+	size_t scores_floats;
 	float *turns;                  /* (kinds, batch_tokens, rope_dim_most): of rotary embedding, see rope.h */
 	double *frequencies;           /* (rope_dim_most / 2) */
 	uint32_t rope_dim_most;

@@ -37,7 +37,7 @@ int wick_matrices_make(struct wick_matrices *matrices, const struct wick_model *
 		const struct wick_tensor *tensor = wick_tensor_at(model, used->layer, used->tensor);
 
 		matrices->at[i] = (struct wick_matrix){ .tensor = tensor, .rows = rows_of(used, tensor, ctx),
-			.tile_rows = wick_gemm_rows(&model->shape), .keep = used->keep, .lookup = used->lookup,
+			.tile_rows = wick_tile_rows(&model->shape), .keep = used->keep, .lookup = used->lookup,
 			.bundles = used->bundles };
 	}
 	return 0;

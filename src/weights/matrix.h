@@ -15,14 +15,12 @@
 
 #include <stdint.h>
 
-/* A share of a GEMM tile, for what goes by smaller ones. */
 #define WICK_TILE_ROWS 64
 
-/* GEMM is cut at multiples of this many rows counted from row 0, whatever is resident: OpenBLAS's bits change with the
- * shape of a tile. Resident parts and swept units are whole tiles, but for a matrix's last. On tiles of 64 rows
- * OpenBLAS reaches four fifths of its rate, since it packs the tokens anew for each; small models have no memory for
- * more. */
-static inline uint32_t wick_gemm_rows(const struct wick_shape *shape)
+/* Matrices are divided at multiples of this many rows counted from row 0: resident parts and swept units are whole tiles,
+ * but for a matrix's last. It is no matter of bits: large tiles are fewer pieces to hand out, small models have no memory
+ * for them. */
+static inline uint32_t wick_tile_rows(const struct wick_shape *shape)
 {
 	return shape->d_model < 1024 ? WICK_TILE_ROWS : 4 * WICK_TILE_ROWS;
 }
@@ -32,7 +30,7 @@ struct wick_matrix {
 	uint64_t rows;          /* that this run can need; less than the tensor's for positions beyond ctx */
 	uint64_t resident_rows;
 	uint8_t *base;          /* of the resident rows, row_bytes apart as in the file */
-	uint32_t tile_rows;     /* wick_gemm_rows() of the model */
+	uint32_t tile_rows;     /* wick_tile_rows() of the model */
 	enum wick_keep keep;
 	bool lookup;  /* fetched by the row, never swept */
 	bool bundles; /* rows are bundles of an FFN */

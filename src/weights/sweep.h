@@ -26,6 +26,9 @@
 
 struct wick_mem;
 
+/* Batches from so many tokens on sweep drawn places: together they choose most of the bundles. */
+#define WICK_SWEEP_TOKENS 32
+
 struct wick_sweep_shape {
 	uint64_t unit_bytes; /* of rows in a unit, at most; no less than the largest tile */
 	uint32_t unit_count; /* 0: nothing is swept */

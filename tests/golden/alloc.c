@@ -4,7 +4,7 @@
 /* Evaluating and sampling allocate nothing.
  *
  * This program has its own malloc and mmap, which every library of the process then uses, and counts the calls of all
- * threads between wick_open() and wick_close(): those of wick itself, of liburing, of OpenBLAS and of libc's own
+ * threads between wick_open() and wick_close(): those of wick itself, of liburing and of libc's own
  * functions. Starting a thread counts too, since its stack is mapped where nobody sees.
  */
 

@@ -36,28 +36,38 @@ static uint32_t id_at(uint32_t prompt, uint32_t place, uint32_t vocab)
 	return (prompt * 7919 + place * place * 31 + place * 17 + 5) % vocab;
 }
 
-static int answer_one(struct answer *answer, struct wick *wick, uint32_t prompt, struct wick_diag *diag)
+static int answer_one(struct answer *answer, struct wick *wick, uint32_t prompt, const struct answer_cut *cut,
+	struct wick_diag *diag)
 {
 	uint32_t ids[ANSWER_CTX], count = prompt_lengths[prompt];
-	int err;
+	uint32_t some = WICK_MIN(cut->first, count);
+	int err = 0;
 
 	for (uint32_t i = 0; i < count + FOLLOWING; i++)
 		ids[i] = id_at(prompt, i, answer->vocab);
 	wick_reset(wick);
-	err = wick_eval(wick, ids, count, append, answer, diag);
+	for (uint32_t done = 0; !err && done < count; done += some, some = WICK_MIN(cut->step, count - done))
+		err = wick_eval(wick, ids + done, some, append, answer, diag);
 	for (uint32_t i = 0; !err && i < FOLLOWING; i++)
 		err = wick_eval(wick, &ids[count + i], 1, append, answer, diag);
 	return err;
 }
 
-int answer_take(struct answer *answer, struct wick *wick, uint32_t prompt_max, struct wick_diag *diag)
+int answer_take_cut(struct answer *answer, struct wick *wick, uint32_t prompt_max, const struct answer_cut *cut,
+	struct wick_diag *diag)
 {
+	static const struct answer_cut in_one = { ANSWER_CTX, ANSWER_CTX };
 	int err = 0;
 
 	*answer = (struct answer){ .vocab = wick_report_of(wick)->vocab };
 	for (uint32_t i = 0; !err && i < WICK_COUNT_OF(prompt_lengths) && prompt_lengths[i] <= prompt_max; i++)
-		err = answer_one(answer, wick, i, diag);
+		err = answer_one(answer, wick, i, cut ? cut : &in_one, diag);
 	return err;
+}
+
+int answer_take(struct answer *answer, struct wick *wick, uint32_t prompt_max, struct wick_diag *diag)
+{
+	return answer_take_cut(answer, wick, prompt_max, NULL, diag);
 }
 
 void answer_free(struct answer *answer)

@@ -17,8 +17,15 @@ struct answer {
 	float *logits; /* (rows, vocab) */
 };
 
-/* Evaluates prompts no longer than prompt_max. Returns what wick_eval returned last: 0, or the error that ended it. */
+/* How a prompt is handed over: `first` tokens, then `step` at a time. */
+struct answer_cut {
+	uint32_t first, step;
+};
+
+/* Evaluates prompts no longer than prompt_max, each in one piece or as `cut` says (NULL: in one). Returns what wick_eval returned last: 0, or the error that ended it. */
 int answer_take(struct answer *answer, struct wick *wick, uint32_t prompt_max, struct wick_diag *diag);
+int answer_take_cut(struct answer *answer, struct wick *wick, uint32_t prompt_max, const struct answer_cut *cut,
+	struct wick_diag *diag);
 void answer_free(struct answer *answer);
 
 /* The first row in which a bit differs, or -1. Both have the same shape. */

@@ -22,8 +22,6 @@
 
 #include <cmocka.h>
 
-#define GEMM_TOKENS 32 /* a long batch, as docs/design.md has it */
-
 struct subject {
 	const struct golden_case *its;
 	bool ordered;
@@ -45,13 +43,9 @@ struct comparison {
 	uint32_t worst_position;
 };
 
-/* Long prompts are multiplied in f32; but the head does their last position apart, and what is left of them must still
- * be long. */
-static float allowed_at(const struct comparison *c, uint32_t position)
+static float allowed(const struct comparison *c)
 {
-	bool by_gemm = c->run->prompt_count > GEMM_TOKENS && position + 1 < c->run->prompt_count;
-
-	return (GOLDEN_TOLERANCE + (by_gemm ? 0 : c->tolerance)) * c->run->logit_max;
+	return (GOLDEN_TOLERANCE + c->tolerance) * c->run->logit_max;
 }
 
 static void compare(void *user, uint32_t position, const float *logits)
@@ -64,7 +58,7 @@ static void compare(void *user, uint32_t position, const float *logits)
 		return;
 	want = c->run->logits + (size_t)c->row++ * c->vocab;
 	for (uint32_t i = 0; i < c->vocab; i++) {
-		float difference = fabsf(logits[i] - want[i]) / allowed_at(c, position);
+		float difference = fabsf(logits[i] - want[i]) / allowed(c);
 
 		if (difference <= c->worst)
 			continue; /* a NaN goes on */
@@ -114,8 +108,8 @@ static void check_run(struct wick *wick, const struct golden *golden, const stru
 	if (!(c.worst <= 1))
 		fail_msg("prompt of %u: logits at position %u differ by %.2e of the largest; %.1e is allowed",
 			run->prompt_count, c.worst_position,
-			c.worst * allowed_at(&c, c.worst_position) / run->logit_max,
-			allowed_at(&c, c.worst_position) / run->logit_max);
+			c.worst * allowed(&c) / run->logit_max,
+			allowed(&c) / run->logit_max);
 }
 
 /* What of the oracle's bytes is compared, and where in them we are. */

@@ -392,7 +392,7 @@ struct operation {
 	unsigned slow;  /* one in so many fails; 0: each */
 };
 
-/* What libraries keep for good they take at their first use, and OpenBLAS's threads are ended. */
+/* What libraries keep for good they take at their first use. */
 static struct holdings get_ready(const struct operation *operation)
 {
 	size_t blocks_before = block_count;

@@ -297,6 +297,39 @@ static void without_all_logits(void **state)
 	free(last);
 }
 
+/* A row's bits are those of its own tokens: not of how many were computed with it, nor of where its prompt was cut. */
+static void rows_at_once_and_cuts(void **state)
+{
+	static const struct answer_cut cuts[] = { { 1, 1 }, { 4, 4 }, { 8, 8 }, { 40, 40 }, { 1, ANSWER_CTX },
+		{ 7, ANSWER_CTX }, { 31, ANSWER_CTX }, { 32, ANSWER_CTX }, { 33, ANSWER_CTX } };
+	const struct model *model = *state;
+	struct wick_options options;
+
+	for (unsigned m = 0; m < WICK_COUNT_OF(modes); m++) {
+		struct wick *wick;
+
+		wick_options_init(&options);
+		options.ctx = ANSWER_CTX;
+		options.all_logits = true;
+		options.mode = modes[m];
+		options.threads = 2;
+		set_memory(&options, MEMORY_MIDDLE, model->path);
+		wick = model_open(model->path, &options);
+		for (unsigned c = 0; c < WICK_COUNT_OF(cuts); c++) {
+			struct answer answer;
+			int64_t row;
+
+			assert_int_equal(answer_take_cut(&answer, wick, model->prompt_max, &cuts[c], NULL), 0);
+			row = answer_differs(&answer, &model->truth);
+			if (row >= 0)
+				fail_msg("%s, %u tokens, then %u at a time: other bits in row %lld", modes[m],
+					cuts[c].first, cuts[c].step, (long long)row);
+			answer_free(&answer);
+		}
+		wick_close(wick);
+	}
+}
+
 /* The same engine, used again and with other work in between, answers the same. */
 static void after_a_reset(void **state)
 {
@@ -327,6 +360,10 @@ int main(void)
 		ON_FIXTURE(any_combination, "post-norm-f16"),
 		{ "any_combination, q8_0", any_combination, open_q8_0, close_model, "sharded-f16" },
 		{ "any_combination, q4_0", any_combination, open_q4_0, close_model, "sharded-f16" },
+		ON_FIXTURE(rows_at_once_and_cuts, "sharded-f16"),
+		{ "rows_at_once_and_cuts, q8_0", rows_at_once_and_cuts, open_q8_0, close_model, "sharded-f16" },
+		{ "rows_at_once_and_cuts, q4_0", rows_at_once_and_cuts, open_q4_0, close_model, "sharded-f16" },
+		cmocka_unit_test_setup_teardown(rows_at_once_and_cuts, open_7_mb, close_model),
 		ON_FIXTURE(through_the_page_cache, "sharded-f16"),
 		ON_FIXTURE(without_all_logits, "sharded-f16"),
 		ON_FIXTURE(after_a_reset, "post-norm-f16"),

@@ -12,7 +12,7 @@
 #define POSITIONS_MAX 600
 #define M_MAX 33
 
-enum slots { Q, K, V, WANT, GOT, WANT_SCORES, GOT_SCORES, K_ROW, SEEN };
+enum slots { Q, K, V, WANT, GOT, WANT_SCORES, GOT_SCORES, K_ROW, FROM, TO };
 
 static const size_t head_dims[] = { 1, 8, 24, 32, 40, 64, 80, 128, HEAD_MAX };
 static const size_t lengths[] = { 0, 1, 2, 3, 4, 5, 8, 17, 33, 100, POSITIONS_MAX };
@@ -132,13 +132,14 @@ static void check_shape(struct check *check, const struct shape *shape)
 	check_guards(check);
 }
 
-/* As in a prompt: each vector sees a position more than the last, or as heads that share their keys do, all the same. Two
- * positions beyond what anyone sees, and a half of some others, are no numbers. */
+/* As in a prompt: each vector sees a position more than the last, in a window or not; or as heads that share their keys do,
+ * all the same. Two positions beyond what anyone sees, and a half of some others, are no numbers. */
 static void fill_batch(struct check *check, const struct shape *shape, size_t m, bool prompt)
 {
 	uint8_t *k = check_buffer(check, K, (shape->positions + 2) * shape->stride);
 	uint8_t *v = check_buffer(check, V, (shape->positions + 2) * shape->stride);
-	uint32_t *seen = check_buffer(check, SEEN, m * sizeof(*seen));
+	uint32_t *from = check_buffer(check, FROM, m * sizeof(*from)), *to = check_buffer(check, TO, m * sizeof(*to));
+	uint32_t window = check_random(check, 2) ? 1 + check_random(check, 40) : UINT32_MAX;
 
 	check_floats(check, check_buffer(check, Q, m * (shape->head_dim + 1) * sizeof(float)), m * (shape->head_dim + 1),
 		CHECK_PLAIN);
@@ -149,8 +150,10 @@ static void fill_batch(struct check *check, const struct shape *shape, size_t m,
 			put_half(check_random(check, 2) ? k : v, shape, p, check_random(check, (uint32_t)shape->head_dim),
 				HALF_NAN);
 	}
-	for (size_t i = 0; i < m; i++)
-		seen[i] = (uint32_t)(shape->positions < m - i || !prompt ? shape->positions : shape->positions - (m - 1 - i));
+	for (size_t i = 0; i < m; i++) {
+		to[i] = (uint32_t)(shape->positions < m - i || !prompt ? shape->positions : shape->positions - (m - 1 - i));
+		from[i] = to[i] > window ? to[i] - window : 0;
+	}
 }
 
 static void check_batch(struct check *check, const struct shape *shape, size_t m, bool prompt)
@@ -167,13 +170,16 @@ static void check_batch(struct check *check, const struct shape *shape, size_t m
 	job.q = check_held(check, Q);
 	job.k = check_held(check, K);
 	job.v = check_held(check, V);
-	job.seen = check_held(check, SEEN);
+	job.from = check_held(check, FROM);
+	job.to = check_held(check, TO);
 	memset(want, 0, bytes);
 	memset(got, 0, bytes);
 	for (size_t i = 0; i < m; i++) {
-		scores = check_buffer(check, WANT_SCORES, job.seen[i] * sizeof(*scores));
-		check->kernels->attend(want + i * ld, job.q + i * ld, job.k, job.v, job.stride, job.seen[i], n, job.scale,
-			scores);
+		size_t skipped = job.from[i] * job.stride, count = job.to[i] - job.from[i];
+
+		scores = check_buffer(check, WANT_SCORES, count * sizeof(*scores));
+		check->kernels->attend(want + i * ld, job.q + i * ld, (const uint8_t *)job.k + skipped,
+			(const uint8_t *)job.v + skipped, job.stride, count, n, job.scale, scores);
 	}
 	check->kernels->attend_batch(&job);
 	check_same(check, "each vector alone", want, got, m * ld);

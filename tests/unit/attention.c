@@ -68,15 +68,16 @@ static struct fixture *make(uint32_t kv_heads, uint32_t threads)
 	fixture->shape = (struct wick_shape){ .layers = 2, .d_model = WIDTH, .kinds = 1 };
 	fixture->shape.kind[0].attn = (struct wick_attn_facts){ .heads = HEADS, .kv_heads = kv_heads, .k_dim = DIM,
 		.v_dim = DIM, .scale = 1 / sqrtf(DIM) };
-	fixture->compute = (struct wick_compute){ .kernels = &fixture->kernels, .tile_floats = WICK_TILE_ROWS * DIM };
+	fixture->compute = (struct wick_compute){ .kernels = &fixture->kernels };
 	assert_int_equal(wick_pool_create(&fixture->compute.pool, threads, &diag), 0);
 	assert_int_equal(wick_mem_reserve(&fixture->mem, 8 << 20, &diag), 0);
 	wick_kv_init(&fixture->kv, &fixture->shape, CTX, &fixture->mem);
-	fixture->compute.tile = wick_mem_take(&fixture->mem, threads * fixture->compute.tile_floats * sizeof(float));
 	fixture->attention = (struct wick_attention){ .compute = &fixture->compute, .facts = &fixture->shape.kind[0].attn,
 		.kv = &fixture->kv.layer[1], .ctx = CTX, .q = fixture->q[0], .k = fixture->k[0], .v = fixture->v[0],
-		.out = fixture->out[0],
-		.scores = wick_mem_take(&fixture->mem, threads * wick_attention_scores(CTX) * sizeof(float)) };
+		.out = fixture->out[0] };
+	fixture->attention.scores_floats = wick_attention_scratch_floats(fixture->attention.facts, CTX);
+	fixture->attention.scores =
+		wick_mem_take(&fixture->mem, threads * fixture->attention.scores_floats * sizeof(float));
 	fill(fixture, fixture->queries, &seed);
 	fill(fixture, fixture->keys, &seed);
 	fill(fixture, fixture->values, &seed);
@@ -158,6 +159,34 @@ static void definition(void **state)
 	}
 }
 
+/* The bits of a batch are those of its tokens one by one, whether they see all positions or a window of them. */
+static void batches(void **state)
+{
+	static const uint32_t sizes[] = { 2, 5, 31, 32, 33, TOKENS_MAX }, windows[] = { 0, 1, 20 };
+	float(*alone)[WIDTH] = calloc(TOKENS_MAX, sizeof(*alone));
+
+	(void)state;
+	assert_non_null(alone);
+	for (size_t w = 0; w < WICK_COUNT_OF(windows); w++) {
+		struct fixture *fixture = make(2, 2);
+
+		fixture->shape.kind[0].attn.window = windows[w];
+		for (uint32_t i = 0; i < TOKENS_MAX; i++) {
+			attend(fixture, i, 1);
+			memcpy(alone[i], fixture->out[0], sizeof(*alone));
+		}
+		for (size_t s = 0; s < WICK_COUNT_OF(sizes); s++)
+			for (uint32_t from = 0; from < TOKENS_MAX; from += sizes[s]) {
+				uint32_t count = WICK_MIN(sizes[s], TOKENS_MAX - from);
+
+				attend(fixture, from, count);
+				assert_memory_equal(fixture->out, alone[from], count * sizeof(*alone));
+			}
+		destroy(fixture);
+	}
+	free(alone);
+}
+
 static void threads(void **state)
 {
 	struct fixture *one = make(HEADS, 1), *three = make(HEADS, 3);
@@ -176,10 +205,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(definition),
+		cmocka_unit_test(batches),
 		cmocka_unit_test(threads),
 	};
 
-	if (wick_gemm_init(1, NULL))
-		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -229,7 +229,7 @@ static void units(void **state)
 {
 	struct made *made = calloc(1, sizeof(*made));
 	struct wick_model *model = model_of(&sizes[2]);
-	uint64_t tile_bytes = wick_gemm_rows(&model->shape) * model->shape.stride;
+	uint64_t tile_bytes = wick_tile_rows(&model->shape) * model->shape.stride;
 
 	(void)state;
 	make(made, model, WICK_MODE_HYBRID, (struct wick_memory){ .percent = 52 });

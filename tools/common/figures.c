@@ -145,7 +145,6 @@ static void set_report(json_t *json, const struct wick_report *report)
 	json_object_set_new(json, "verified", json_boolean(report->verified));
 	set_text(json, "profile", report->profile);
 	set_text(json, "kernels", report->kernels);
-	set_text(json, "blas", report->blas);
 	set_text(json, "pages", report->pages);
 	set_text(json, "limit", report->limit);
 	set_text(json, "numa", report->numa);

@@ -115,7 +115,7 @@ static void print_processor(const struct wick_report *report, const struct wick_
 		fprintf(out, " on %u CPU%s", report->cpus, report->cpus == 1 ? "" : "s");
 	if (*report->threads_why)
 		fprintf(out, " (%s)", report->threads_why);
-	fprintf(out, ", OpenBLAS for %s\n", report->blas);
+	fprintf(out, "\n");
 }
 
 void print_start(const struct wick_report *report, const struct wick_plan *plan, bool verbose, FILE *out)

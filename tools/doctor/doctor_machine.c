@@ -106,7 +106,7 @@ static void name_processor(char *name, size_t bytes)
 		fclose(file);
 }
 
-/* An OpenBLAS older than the processor takes it for one without AVX, which shows in prompts alone. */
+/* An OpenBLAS older than the processor takes it for one without AVX, which shows in training alone. */
 static void look_at_blas(struct doctor *doctor, uint32_t flags)
 {
 	static const char *const old[] = { "Prescott", "Core2", "Nehalem", "Sandybridge", "Bulldozer" };
@@ -128,7 +128,7 @@ static void look_at_blas(struct doctor *doctor, uint32_t flags)
 		return;
 	}
 	snprintf(fix, sizeof(fix), "export OPENBLAS_CORETYPE=%s, or a newer OpenBLAS", better);
-	doctor_note(doctor, "OpenBLAS", DOCTOR_NO, fix, "its kernels for %s: it does not know this processor, and prompts take longer",
+	doctor_note(doctor, "OpenBLAS", DOCTOR_NO, fix, "its kernels for %s: it does not know this processor, and training takes longer",
 		core);
 }
 

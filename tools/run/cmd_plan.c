@@ -68,7 +68,7 @@ static void print_memory(const struct wick_plan *plan, FILE *out)
 	fprintf(out, "Of a budget of %s, %s are taken:\n", BYTES(plan->budget_bytes), BYTES(plan->total_bytes));
 	print_free("Free memory", plan, out);
 	fputc('\n', out);
-	print_part("process", plan->process_bytes, out, "code, libraries, buffers of OpenBLAS");
+	print_part("process", plan->process_bytes, out, "code, libraries, stacks");
 	print_part("metadata", plan->metadata_bytes, out, "tokenizer, checksums, directory of the file");
 	print_part("KV cache", plan->kv_bytes, out, "for %u tokens of context%s", plan->ctx,
 		engine_options.ctx ? " (--ctx)" : "; a run takes what it needs");

@@ -7,7 +7,7 @@ write --cpumask 0
 best=$(write)
 [ "$(write --numa local)" = "$best" ] && [ "$(write --numa interleave)" = "$best" ] && echo "the same on every node"
 more=$(($(nproc) + 1))
-[ "$(write --threads $more)" = "$best" ] && sed -nE "s/^cpu .*, $more (threads on) [0-9]+ CPUs?,.*/more \\1 fewer CPUs/p" said
+[ "$(write --threads $more)" = "$best" ] && sed -nE "s/^cpu .*, $more (threads on) [0-9]+ CPUs?\$/more \\1 fewer CPUs/p" said
 misuse run model.gguf -p a --numa near
 refuse run model.gguf -p a --numa 63
 # The bounds of the options are those of the library.
