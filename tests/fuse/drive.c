@@ -13,6 +13,7 @@
 #include "drive.h"
 
 #include "bits.h"
+#include "clock.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -131,6 +132,8 @@ static bool suffers(struct server *server, uint64_t inode, uint64_t offset, uint
 		return false;
 	case DRIVE_ERROR:
 		return k >= orders->read && k - orders->read < orders->times;
+	case DRIVE_BEAT:
+		return true;
 	case DRIVE_DEAD:
 	case DRIVE_SILENT:
 		return atomic_load(&orders->struck);
@@ -160,10 +163,28 @@ static void be_silent(const volatile struct drive_orders *orders)
 		nanosleep(&time, NULL);
 }
 
+/* Waits for the next beat, and counts itself there. */
+static void wait_for_beat(struct drive_orders *orders)
+{
+	const uint64_t beat_ns = orders->late_ms * 1000000ull;
+	const uint64_t beat = wick_now_ns() / beat_ns + 1, then_ns = beat * beat_ns;
+	const struct timespec then = { .tv_sec = (time_t)(then_ns / 1000000000), .tv_nsec = (long)(then_ns % 1000000000) };
+	uint64_t before = atomic_load(&orders->in_beat), count, most;
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL);
+	do
+		count = before >> 32 == (uint32_t)beat ? (uint32_t)before + 1 : 1;
+	while (!atomic_compare_exchange_weak(&orders->in_beat, &before, beat << 32 | count));
+	most = atomic_load(&orders->most);
+	while (most < count && !atomic_compare_exchange_weak(&orders->most, &most, count))
+		;
+	atomic_fetch_add(&orders->served, 1);
+}
+
 static void on_read(fuse_req_t request, fuse_ino_t inode, size_t bytes, off_t offset, struct fuse_file_info *info)
 {
 	struct server *server = server_of(request);
-	const struct drive_orders *orders = server->orders;
+	struct drive_orders *orders = server->orders;
 	bool bad = suffers(server, inode, offset, bytes, count_read(server->orders, inode));
 	uint64_t reach = orders->offset > (uint64_t)offset ? orders->offset - (uint64_t)offset : 0; /* to the bad block */
 	enum drive_fault fault = bad ? orders->fault : DRIVE_WELL;
@@ -182,6 +203,8 @@ static void on_read(fuse_req_t request, fuse_ino_t inode, size_t bytes, off_t of
 		be_late(orders);
 	if (fault == DRIVE_SILENT)
 		be_silent(orders);
+	if (fault == DRIVE_BEAT)
+		wait_for_beat(orders);
 	if (fault == DRIVE_SHORT || fault == DRIVE_CUT)
 		bytes = WICK_MIN(bytes, fault == DRIVE_SHORT ? WICK_MAX(reach, 1u) : reach);
 	got = pread(find_file(server, inode)->fd, data, bytes, offset);
@@ -298,6 +321,8 @@ void drive_order(struct drive *drive, const struct drive_orders *orders)
 	now->uncached = orders->uncached;
 	atomic_store(&now->struck, false);
 	atomic_store(&now->reads, 0);
+	atomic_store(&now->served, 0);
+	atomic_store(&now->most, 0);
 	now->fault = orders->fault;
 	atomic_thread_fence(memory_order_seq_cst);
 }

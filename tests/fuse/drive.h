@@ -29,6 +29,7 @@ enum drive_fault {
 	DRIVE_CUT,    /* from now on the file ends at the bad block */
 	DRIVE_SILENT, /* every one from now on waits, until there are other orders */
 	DRIVE_CRASH,  /* the process that serves it dies */
+	DRIVE_BEAT,   /* it stands still: all that wait are served at each multiple of orders.late_ms, and none between */
 };
 
 struct drive_orders {
@@ -46,6 +47,9 @@ struct drive_orders {
 	atomic_bool struck;
 	_Atomic uint64_t file;   /* in which it struck: its inode */
 	_Atomic uint64_t offset; /* the bad block */
+	atomic_uint_fast64_t served;  /* of DRIVE_BEAT: reads, */
+	atomic_uint_fast64_t in_beat; /* those of the last beat, its number in the upper half, */
+	atomic_uint_fast64_t most;    /* and the most of any */
 };
 
 struct drive {
