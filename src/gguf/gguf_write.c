@@ -128,6 +128,17 @@ void wick_gguf_put_strings(struct wick_gguf_writer *writer, const char *key, cha
 		put_text(writer, &writer->pairs, values[i]);
 }
 
+void wick_gguf_put_f32s(struct wick_gguf_writer *writer, const char *key, const float *values, uint64_t count)
+{
+	put_array(writer, key, WICK_GGUF_F32, count);
+	for (uint64_t i = 0; i < count; i++) {
+		uint32_t bits;
+
+		memcpy(&bits, &values[i], sizeof(bits));
+		put_number(writer, &writer->pairs, bits, 4);
+	}
+}
+
 void wick_gguf_put_i32s(struct wick_gguf_writer *writer, const char *key, const int32_t *values, uint64_t count)
 {
 	put_array(writer, key, WICK_GGUF_I32, count);

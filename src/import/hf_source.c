@@ -83,7 +83,8 @@ static int grow_merges(struct wick_hf_tokenizer *out)
 	return 0;
 }
 
-/* Are both halves and the whole tokens, spelled in the byte alphabet even if they are special? 0, 1 or -ENOMEM. */
+/* Are both halves and the whole tokens, of GPT-2's kind spelled in its alphabet even if they are special? 0, 1 or
+ * -ENOMEM. */
 static int has_merge_tokens(const struct wick_hf_source *source, const char *left, const char *right)
 {
 	char *made;
@@ -92,7 +93,8 @@ static int has_merge_tokens(const struct wick_hf_source *source, const char *lef
 	if (asprintf(&made, "%s%s", left, right) < 0)
 		return -ENOMEM;
 	has = json_object_get(source->vocab, left) && json_object_get(source->vocab, right) &&
-		json_object_get(source->vocab, made) && wick_bytelevel_decode(made, strlen(made), NULL) >= 0;
+		json_object_get(source->vocab, made) &&
+		(source->pieces || wick_bytelevel_decode(made, strlen(made), NULL) >= 0);
 	free(made);
 	return has;
 }
@@ -121,26 +123,26 @@ int wick_hf_add_merge(struct wick_hf_source *source, const char *left, const cha
 	return json_object_set_new(source->merged, merge, json_true()) ? -ENOMEM : 0;
 }
 
-/* Of a token that is looked for in texts: what else its flags may say is not supported. */
-static int check_flags(struct wick_hf_source *source, const char *file, const char *text, const json_t *facts)
+/* White space that a token takes on one side. single_word is not supported. */
+static int read_sides(struct wick_hf_source *source, const char *file, const char *text, const json_t *facts)
 {
-	static const char *const flags[] = { "lstrip", "rstrip", "single_word" };
+	static const char *const sides[] = { "lstrip", "rstrip" };
+	bool single_word = false;
+	int result = wick_hf_flag(source, file, facts, "single_word", &single_word);
 
-	for (size_t i = 0; i < WICK_COUNT_OF(flags); i++) {
+	for (size_t i = 0; i < WICK_COUNT_OF(sides) && !result; i++) {
 		bool on = false;
-		int result = wick_hf_flag(source, file, facts, flags[i], &on);
 
-		if (result)
-			return result;
-		if (on)
-			return wick_hf_refuse(source, file, "added token \"%s\" with %s is not supported",
-				wick_diag_name(text), flags[i]);
+		result = wick_hf_flag(source, file, facts, sides[i], &on);
+		if (!result && on && json_object_set_new(source->strips[i], text, json_true()))
+			result = -ENOMEM;
 	}
-	return 0;
+	return result || !single_word ? result : wick_hf_refuse(source, file,
+		"added token \"%s\" with single_word is not supported", wick_diag_name(text));
 }
 
-/* Those that are normalized are looked for in what the others leave of a text. GPT-2's text is not normalized, so that
- * it matters only where there are both. */
+/* Those that are normalized are looked for in what the others leave of a text. It matters only where there are both, or
+ * where a normaliser puts U+2581 in front of them, too. */
 static int check_normalized(struct wick_hf_source *source, const char *file, const char *text, const json_t *facts)
 {
 	bool normalized = true;
@@ -149,6 +151,9 @@ static int check_normalized(struct wick_hf_source *source, const char *file, con
 	if (!result && json_object_size(source->added) && normalized != source->added_normalized)
 		return wick_hf_refuse(source, file, "added token \"%s\" is %snormalized, unlike others, which is not supported",
 			wick_diag_name(text), normalized ? "" : "not ");
+	if (!result && source->pieces && normalized && source->out->space_prefix != WICK_SPACE_NEVER)
+		return wick_hf_refuse(source, file, "added token \"%s\" is normalized, which is not supported",
+			wick_diag_name(text));
 	source->added_normalized = normalized;
 	return result;
 }
@@ -171,12 +176,10 @@ static int add_looked_for(
 
 	if (json_object_get(source->added, text))
 		return 0;
-	if (!*text || (known && means_other_bytes(text)))
+	if (!*text || (known && !source->pieces && means_other_bytes(text)))
 		return wick_hf_refuse(source, file, "added token \"%s\" %s", wick_diag_name(text),
 			*text ? "is a token of the byte alphabet, too" : "is empty");
-	result = check_flags(source, file, text, facts);
-	if (!result)
-		result = check_normalized(source, file, text, facts);
+	result = check_normalized(source, file, text, facts);
 	if (!result && json_object_set_new(source->added, text, json_true()))
 		result = -ENOMEM;
 	return result;
@@ -191,9 +194,10 @@ int wick_hf_add_token(struct wick_hf_source *source, const char *file, const cha
 	if (known && json_integer_value(known) != id)
 		return wick_hf_refuse(source, file, "token \"%s\" has id %lld here and %lld in the vocabulary",
 			wick_diag_name(text), (long long)id, (long long)json_integer_value(known));
-	if (special)
+	result = read_sides(source, file, text, facts);
+	if (!result && special)
 		result = json_object_set_new(source->control, text, json_true()) ? -EINVAL : 0;
-	else
+	else if (!result)
 		result = add_looked_for(source, file, text, facts, known);
 	if (!result && !known && json_object_set_new(source->vocab, text, json_integer(id)))
 		result = -EINVAL;

@@ -20,8 +20,14 @@ struct wick_hf_source {
 	json_t *added;                            /* texts of tokens that are found in a text before BPE, as keys */
 	bool added_normalized;                    /* all of them, or none */
 	json_t *merged;                           /* merges so far, as keys */
+	json_t *strips[2];                        /* texts of tokens that take white space on a side, as keys */
+	bool bytes, pieces;                       /* which kind: of GPT-2's alphabet, or with U+2581 for a space */
+	json_t *piece_types;                      /* of tokenizer.model: every piece's text -> its type; else NULL */
+	bool byte_fallback;                       /* "<0x0A>" is a byte */
+	bool fuse_unk;                            /* neighbours without a token are one unknown token */
 	bool has_template;                        /* tokenizer.json says what goes before a text: */
 	int64_t template_bos;                     /* -1: nothing */
+	bool any_count;                           /* as many tokens as there are; out->count is none yet */
 	struct wick_hf_tokenizer *out;
 	struct wick_diag *diag;
 };
@@ -49,6 +55,8 @@ int wick_hf_add_merge(struct wick_hf_source *source, const char *left, const cha
 int wick_hf_add_token(struct wick_hf_source *source, const char *file, const char *text, json_int_t id, bool special,
 	const json_t *facts);
 
+/* -ENOENT without a sentence when there is no tokenizer.model. */
+int wick_hf_read_sentencepiece(struct wick_hf_source *source);
 int wick_hf_read_vocab_merges(struct wick_hf_source *source);
 int wick_hf_read_tokenizer_json(struct wick_hf_source *source, json_t *root);
 

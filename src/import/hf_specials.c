@@ -152,7 +152,7 @@ static int find_ids(const struct wick_hf_source *source)
 }
 
 /* tokenizer_config.json overrules the template in tokenizer.json. Where both are silent: OPT was trained with bos
- * before every text, which its older folders do not say. */
+ * before every text, which its older folders do not say, and transformers' classes for SentencePiece put it there. */
 static int find_add_bos(struct wick_hf_source *source)
 {
 	static const char file[] = "tokenizer_config.json";
@@ -161,7 +161,8 @@ static int find_add_bos(struct wick_hf_source *source)
 	bool add_eos = false;
 	int result;
 
-	out->add_bos = source->has_template ? source->template_bos >= 0 : model && !strcmp(model, "opt");
+	out->add_bos = source->has_template ? source->template_bos >= 0 :
+					      source->piece_types || (model && !strcmp(model, "opt"));
 	result = wick_hf_flag(source, file, source->tokenizer_config, "add_bos_token", &out->add_bos);
 	if (!result)
 		result = wick_hf_flag(source, file, source->tokenizer_config, "add_eos_token", &add_eos);
@@ -179,10 +180,14 @@ static int find_prefix_space(struct wick_hf_source *source)
 	static const char file[] = "tokenizer_config.json";
 	const char *class = wick_hf_text(json_object_get(source->tokenizer_config, "tokenizer_class"));
 
-	if (class && strncmp(class, "GPT2Tokenizer", 13))
+	bool prefix = false;
+	int result;
+
+	if (source->pieces || (class && strncmp(class, "GPT2Tokenizer", 13)))
 		return 0;
-	source->out->prefix_space = false;
-	return wick_hf_flag(source, file, source->tokenizer_config, "add_prefix_space", &source->out->prefix_space);
+	result = wick_hf_flag(source, file, source->tokenizer_config, "add_prefix_space", &prefix);
+	source->out->space_prefix = prefix ? WICK_SPACE_PARTS : WICK_SPACE_NEVER;
+	return result;
 }
 
 int wick_hf_read_specials(struct wick_hf_source *source)

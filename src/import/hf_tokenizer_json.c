@@ -5,10 +5,10 @@
  *
  *     text -> normalizer -> pre_tokenizer -> model (vocab, merges) -> post_processor -> ids -> decoder -> text
  *
- * Every stage is checked, since each can change the ids: none but byte-level ones pass. */
+ * Every stage is checked, since each can change the ids. Those around the vocabulary are in hf_pipeline.c. */
 
 #include "bits.h"
-#include "hf_source.h"
+#include "hf_pipeline.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,23 +29,6 @@ static int refuse(const struct wick_hf_source *source, const char *stage, const 
 	return wick_hf_refuse(source, file, "%s \"%s\" is not supported", stage, wick_diag_name(type));
 }
 
-/* GPT-2's pre-tokeniser: ByteLevel with its own regex, which may put a space in front. */
-static int check_pre_tokenizer(const struct wick_hf_source *source, const json_t *stage)
-{
-	bool *prefix_space = &source->out->prefix_space, regex = true;
-	int result;
-
-	if (strcmp(type_of(stage), "ByteLevel"))
-		return refuse(source, "pre_tokenizer", type_of(stage));
-	*prefix_space = true;
-	result = wick_hf_flag(source, file, stage, "add_prefix_space", prefix_space);
-	if (!result)
-		result = wick_hf_flag(source, file, stage, "use_regex", &regex);
-	if (result || regex)
-		return result;
-	return wick_hf_refuse(source, file, "pre_tokenizer ByteLevel without use_regex is not supported");
-}
-
 /* The post-processor may put bos before the text. A template for one text: [SpecialToken bos, Sequence A]. */
 static int check_template(struct wick_hf_source *source, const json_t *stage)
 {
@@ -64,21 +47,52 @@ static int check_template(struct wick_hf_source *source, const json_t *stage)
 	return 0;
 }
 
+/* One, or several in a "Sequence". */
 static int check_post_processor(struct wick_hf_source *source, const json_t *stage)
 {
 	const char *type = type_of(stage);
+	size_t i;
+	json_t *part;
 
 	if (!*type || !strcmp(type, "ByteLevel"))
 		return 0;
 	if (!strcmp(type, "TemplateProcessing"))
 		return check_template(source, stage);
-	return refuse(source, "post_processor", type);
+	if (strcmp(type, "Sequence"))
+		return refuse(source, "post_processor", type);
+	json_array_foreach(json_object_get(stage, "processors"), i, part) {
+		int result = strcmp(type_of(part), "Sequence") ? check_post_processor(source, part) :
+								  refuse(source, "post_processor", "Sequence in a Sequence");
+
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+/* What the model does for itself: which unknown token, bytes in place of unknown characters, whole words. */
+static int read_flags(struct wick_hf_source *source, const json_t *model)
+{
+	const char *unknown = wick_hf_text(json_object_get(model, "unk_token"));
+	const json_t *id = json_object_get(source->vocab, unknown ? unknown : "");
+	bool fuse = false;
+	int result = wick_hf_flag(source, file, model, "byte_fallback", &source->byte_fallback);
+
+	if (!result)
+		result = wick_hf_flag(source, file, model, "ignore_merges", &source->out->whole_words);
+	if (!result)
+		result = wick_hf_flag(source, file, model, "fuse_unk", &fuse);
+	if (!result && unknown && !json_is_integer(id))
+		return wick_hf_refuse(source, file, "unk_token is \"%s\", which the vocabulary lacks", wick_diag_name(unknown));
+	if (id)
+		source->out->unk = json_integer_value(id);
+	source->fuse_unk = fuse;
+	return result;
 }
 
 /* Options of the BPE model that change what it makes of a text. */
-static int check_model(const struct wick_hf_source *source, const json_t *model)
+static int check_model(struct wick_hf_source *source, const json_t *model)
 {
-	static const char *const flags[] = { "byte_fallback", "ignore_merges" };
 	static const char *const affixes[] = { "continuing_subword_prefix", "end_of_word_suffix" };
 	const json_t *dropout = json_object_get(model, "dropout");
 
@@ -86,19 +100,24 @@ static int check_model(const struct wick_hf_source *source, const json_t *model)
 		return refuse(source, "model", type_of(model));
 	if (dropout && !json_is_null(dropout) && json_number_value(dropout) != 0)
 		return refuse(source, "model BPE with", "dropout");
-	for (size_t i = 0; i < WICK_COUNT_OF(flags); i++) {
-		bool on = false;
-		int result = wick_hf_flag(source, file, model, flags[i], &on);
-
-		if (result || on)
-			return result ? result : refuse(source, "model BPE with", flags[i]);
-	}
 	for (size_t i = 0; i < WICK_COUNT_OF(affixes); i++) {
 		const char *affix = wick_hf_text(json_object_get(model, affixes[i]));
 
 		if (affix && *affix)
 			return refuse(source, "model BPE with", affixes[i]);
 	}
+	return 0;
+}
+
+/* What the two kinds of tokenizer cannot have. */
+static int check_kind(const struct wick_hf_source *source)
+{
+	if (source->bytes && source->byte_fallback)
+		return refuse(source, "model byte-level BPE with", "byte_fallback");
+	if (source->pieces && source->out->whole_words)
+		return refuse(source, "model BPE of characters with", "ignore_merges");
+	if (source->pieces && !source->byte_fallback && !source->fuse_unk)
+		return refuse(source, "model BPE of characters without", "byte_fallback and fuse_unk");
 	return 0;
 }
 
@@ -134,6 +153,13 @@ static int read_model(struct wick_hf_source *source, const json_t *model)
 	if (!json_is_object(vocab) || !json_is_array(merges))
 		return wick_hf_refuse(source, file, "model has no vocab object or no merges array");
 	source->vocab = json_incref(vocab);
+	return read_flags(source, model);
+}
+
+static int read_merges(struct wick_hf_source *source, const json_t *merges)
+{
+	int result = 0;
+
 	for (size_t i = 0; i < json_array_size(merges) && !result; i++)
 		result = take_merge(source, json_array_get(merges, i));
 	return result;
@@ -159,17 +185,18 @@ static int read_added(struct wick_hf_source *source, const json_t *added)
 
 int wick_hf_read_tokenizer_json(struct wick_hf_source *source, json_t *root)
 {
-	const json_t *decoder = json_object_get(root, "decoder");
+	json_t *model = json_object_get(root, "model");
 	int result;
 
 	source->file = file;
-	if (*type_of(json_object_get(root, "normalizer")))
-		return refuse(source, "normalizer", type_of(json_object_get(root, "normalizer")));
-	result = check_pre_tokenizer(source, json_object_get(root, "pre_tokenizer"));
-	if (!result && strcmp(type_of(decoder), "ByteLevel"))
-		result = refuse(source, "decoder", type_of(decoder));
+	result = wick_hf_read_pipeline(source, root);
 	if (!result)
-		result = read_model(source, json_object_get(root, "model"));
+		result = read_model(source, model);
+	if (!result)
+		result = check_kind(source);
+	wick_hf_name_pipeline(source);
+	if (!result)
+		result = read_merges(source, json_object_get(model, "merges"));
 	if (!result)
 		result = read_added(source, json_object_get(root, "added_tokens"));
 	return result ? result : check_post_processor(source, json_object_get(root, "post_processor"));

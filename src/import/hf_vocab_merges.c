@@ -157,7 +157,7 @@ int wick_hf_read_vocab_merges(struct wick_hf_source *source)
 
 	if (result == -ENOENT)
 		return wick_diag_say(source->diag, -ENOENT,
-			"%s: has no tokenizer: neither tokenizer.json nor vocab.json", source->folder);
+			"%s: has no tokenizer: neither tokenizer.json nor tokenizer.model nor vocab.json", source->folder);
 	source->file = "vocab.json";
 	if (!result)
 		result = check_class(source);

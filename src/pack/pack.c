@@ -8,7 +8,6 @@
 #include "bits.h"
 #include "device.h"
 #include "gguf_write.h"
-#include "hf_tokenizer.h"
 #include "shape.h"
 #include "synthetic.h"
 
@@ -119,43 +118,6 @@ static int understand(
 	return rc;
 }
 
-static void put_id(struct wick_gguf_writer *writer, const char *key, int64_t id)
-{
-	if (id >= 0)
-		wick_gguf_put_u32(writer, key, id);
-}
-
-static int load_tokenizer(struct wick_hf_tokenizer *tokenizer, const struct wick_pack_job *job, const char *source)
-{
-	uint32_t vocab = job->shape.vocab;
-
-	return wick_synthetic_is(source) ? wick_synthetic_tokenizer(tokenizer, vocab, job->diag) :
-					   wick_hf_tokenizer_load(tokenizer, source, vocab, job->diag);
-}
-
-static int put_tokenizer(struct wick_gguf_writer *writer, const struct wick_pack_job *job, const char *source)
-{
-	struct wick_hf_tokenizer tokenizer;
-	int rc = load_tokenizer(&tokenizer, job, source);
-
-	if (rc)
-		return wick_diag_say(job->diag, rc, "%s: its tokenizer cannot be read: %s", source, strerror(-rc));
-	wick_gguf_put_string(writer, "tokenizer.ggml.model", tokenizer.model);
-	wick_gguf_put_string(writer, "tokenizer.ggml.pre", tokenizer.pre);
-	wick_gguf_put_strings(writer, "tokenizer.ggml.tokens", tokenizer.tokens, tokenizer.count);
-	wick_gguf_put_i32s(writer, "tokenizer.ggml.token_type", tokenizer.types, tokenizer.count);
-	wick_gguf_put_strings(writer, "tokenizer.ggml.merges", tokenizer.merges, tokenizer.merge_count);
-	put_id(writer, "tokenizer.ggml.bos_token_id", tokenizer.bos);
-	put_id(writer, "tokenizer.ggml.eos_token_id", tokenizer.eos);
-	put_id(writer, "tokenizer.ggml.padding_token_id", tokenizer.pad);
-	put_id(writer, "tokenizer.ggml.unknown_token_id", tokenizer.unk);
-	wick_gguf_put_bool(writer, "tokenizer.ggml.add_bos_token", tokenizer.add_bos);
-	wick_gguf_put_bool(writer, "tokenizer.ggml.add_space_prefix", tokenizer.prefix_space);
-	wick_gguf_put_i32s(writer, "wick.stop_token_ids", tokenizer.stops, tokenizer.stop_count);
-	wick_hf_tokenizer_free(&tokenizer);
-	return 0;
-}
-
 struct directory {
 	const struct wick_shape *shape;
 	struct wick_gguf_writer *writer;
@@ -197,7 +159,7 @@ static int make_header(struct wick_pack_job *job, const char *source, uint8_t **
 	if (rc == 0)
 		wick_shape_write(&job->shape, &writer);
 	if (rc == 0)
-		rc = put_tokenizer(&writer, job, source);
+		rc = wick_pack_put_tokenizer(&writer, job, source);
 	if (rc == 0)
 		rc = wick_pack_header(job, &writer, header, header_bytes);
 	wick_gguf_writer_deinit(&writer);

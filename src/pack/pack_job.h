@@ -21,6 +21,8 @@
 
 #include <wick/wick.h>
 
+struct wick_gguf_writer;
+
 struct wick_pack_job {
 	struct wick_shape shape;
 	const struct wick_arch_def *arch;
@@ -90,8 +92,9 @@ int wick_pack_refuse_adapter(const char *folder, struct wick_diag *diag);
 int wick_pack_explain_generation(const char *folder, const struct wick_config *config, const struct wick_notes *notes,
 	struct wick_diag *diag);
 
+/* The tokenizer of the source, which is a folder or synthetic. */
+int wick_pack_put_tokenizer(struct wick_gguf_writer *writer, const struct wick_pack_job *job, const char *source);
 /* Puts general.name. */
-struct wick_gguf_writer;
 int wick_pack_put_name(struct wick_gguf_writer *writer, const char *source, struct wick_diag *diag);
 
 /* Puts the directory behind the pairs in writer; the caller frees the header. */

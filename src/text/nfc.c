@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utf8proc.h>
 
 #define DECOMPOSED_MAX 4 /* characters that one becomes */
@@ -116,16 +117,22 @@ static int compose(struct buffer *buffer, const char *text, size_t bytes)
 	return 0;
 }
 
+/* U+11A7 is the place before the first of Hangul's final letters, and none itself: older versions of utf8proc lose it
+ * behind a syllable, so that it never sees it. */
+static const char no_letter[] = "\xe1\x86\xa7";
+
 static int compose_all(struct buffer *buffer, const char *text, size_t bytes)
 {
 	int result = 0;
 
 	for (size_t at = 0; at < bytes && !result;) {
 		size_t run = wick_utf8_span(text + at, bytes - at);
+		const char *none = memmem(text + at, run, no_letter, strlen(no_letter));
 
+		run = none ? (size_t)(none - text) - at : run;
 		result = compose(buffer, text + at, run);
 		at += run;
-		if (at < bytes)
+		for (size_t kept = none ? strlen(no_letter) : 1; kept && at < bytes; kept--)
 			fputc((uint8_t)text[at++], buffer->out);
 	}
 	return result;

@@ -104,6 +104,16 @@ const struct wick_pre *wick_pre_find(const char *name, size_t length)
 	return NULL;
 }
 
+bool wick_pre_matches_all(const char *expression)
+{
+	const char *const all[] = { BYTE_LEVEL, threes[0], ones[0], with_marks[0], cased_threes[0], cased_ones[0] };
+
+	for (size_t i = 0; i < WICK_COUNT_OF(all); i++)
+		if (!strcmp(all[i], expression))
+			return true;
+	return false;
+}
+
 static bool are_equal(const char *const *some, const char *const *others)
 {
 	size_t i = 0;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #define WICK_PRE_EXPRESSIONS_MAX 8 /* the NULL behind the last included */
+#define WICK_PRE_OWN "wick"        /* the name of one that has none: the file keeps its expressions */
 
 struct wick_pre {
 	const char *name;
@@ -19,6 +20,9 @@ struct wick_pre {
 };
 
 const struct wick_pre *wick_pre_find(const char *name, size_t length); /* NULL: none of this name */
+
+/* Whether every character of every text is in a match of this expression: of some of the table that is known. */
+bool wick_pre_matches_all(const char *expression);
 
 /* One that has these expressions, up to a NULL, and flags; NULL: none has. */
 const struct wick_pre *wick_pre_like(const char *const *expressions, bool nfc, bool whole_words);

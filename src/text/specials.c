@@ -14,15 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Tokens that stay what they are whatever follows, in a vocabulary whose others take the white space (Phi-3's). */
-static const char *const never_strip[] = { "<unk>", "<s>", "<|endoftext|>" };
-
-static bool strips(const struct wick_vocabulary *vocabulary, const char *text, size_t bytes)
+static bool strips(const struct wick_vocabulary *vocabulary, uint32_t id, enum wick_side side)
 {
-	for (size_t i = 0; i < WICK_COUNT_OF(never_strip); i++)
-		if (strlen(never_strip[i]) == bytes && !memcmp(never_strip[i], text, bytes))
-			return false;
-	return vocabulary->strip_right;
+	return vocabulary->strips && vocabulary->strips(vocabulary->from, id, side);
 }
 
 static int compare(const void *a, const void *b)
@@ -49,7 +43,7 @@ static void collect(struct wick_specials *specials, const struct wick_vocabulary
 
 		if (is_special(tokens, id))
 			specials->list[specials->count++] = (struct wick_special){ text, (uint32_t)bytes, id,
-				strips(vocabulary, text, bytes) };
+				strips(vocabulary, id, WICK_LEFT), strips(vocabulary, id, WICK_RIGHT) };
 	}
 	qsort(specials->list, specials->count, sizeof(*specials->list), compare);
 }
@@ -158,6 +152,27 @@ static const struct wick_special *match(const struct wick_special_walk *walk)
 	return longest;
 }
 
+/* Bytes of the text without the white space at its end. */
+static size_t without_end(const char *text, size_t bytes)
+{
+	size_t last = 0;
+
+	for (size_t at = 0, space; at < bytes; at += space ? space : 1) {
+		space = wick_space_bytes(text + at, bytes - at);
+		if (!space)
+			last = at + 1;
+	}
+	return last;
+}
+
+static void pass_spaces(struct wick_special_walk *walk)
+{
+	size_t space;
+
+	while (walk->at < walk->bytes && (space = wick_space_bytes(walk->text + walk->at, walk->bytes - walk->at)))
+		walk->at += space;
+}
+
 const struct wick_special *wick_special_walk_next(struct wick_special_walk *walk, const char **plain,
 	size_t *plain_bytes)
 {
@@ -172,11 +187,10 @@ const struct wick_special *wick_special_walk_next(struct wick_special_walk *walk
 		special = match(walk);
 		if (!special)
 			continue;
-		*plain_bytes = walk->at - from;
+		*plain_bytes = special->strip_left ? without_end(*plain, walk->at - from) : walk->at - from;
 		walk->at += special->bytes;
-		while (special->strip_right && walk->at < walk->bytes &&
-			wick_space_bytes(walk->text + walk->at, walk->bytes - walk->at))
-			walk->at += wick_space_bytes(walk->text + walk->at, walk->bytes - walk->at);
+		if (special->strip_right)
+			pass_spaces(walk);
 		return special;
 	}
 	*plain_bytes = walk->at - from;

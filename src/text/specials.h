@@ -13,7 +13,7 @@
 struct wick_special {
 	const char *text; /* in the tokens' block */
 	uint32_t bytes, id;
-	bool strip_right; /* white space behind it belongs to it */
+	bool strip_left, strip_right; /* white space on that side belongs to it */
 };
 
 struct wick_specials {

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char space_mark[] = "\xe2\x96\x81"; /* U+2581 */
+
 /* A text on its way to ids. */
 struct encoding {
 	const struct wick_tokenizer *tokenizer;
@@ -25,9 +27,12 @@ struct encoding {
 	bool prefix; /* a space goes before the next part, as far as it is about the parts before it */
 };
 
-static bool has_prefix(const struct encoding *encoding)
+static bool has_prefix(const struct encoding *encoding, const char *text, size_t bytes)
 {
-	return encoding->prefix && encoding->tokenizer->space_prefix != WICK_SPACE_NEVER;
+	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
+	bool space = text[0] == ' ' || (tokenizer->model == WICK_MODEL_PIECES && bytes >= 3 && !memcmp(text, space_mark, 3));
+
+	return encoding->prefix && tokenizer->space_prefix != WICK_SPACE_NEVER && !(tokenizer->space_once && space);
 }
 
 static int encode_piece(struct encoding *encoding, const char *piece, size_t bytes)
@@ -70,7 +75,7 @@ static int encode_bytes(struct encoding *encoding, const char *text, size_t byte
 	char *spaced;
 	int result;
 
-	if (!has_prefix(encoding) || text[0] == ' ')
+	if (!has_prefix(encoding, text, bytes))
 		return encode_composed(encoding, text, bytes);
 	spaced = malloc(bytes + 1);
 	if (!spaced)
@@ -108,13 +113,12 @@ static int encode_words(struct encoding *encoding, const char *text, size_t byte
 /* A text as the tokens are kept: with a space for each U+2581, and perhaps one more in front. */
 static size_t take_spaces(char *into, const char *text, size_t bytes, bool prefix)
 {
-	static const char mark[] = "\xe2\x96\x81";
 	size_t count = 0;
 
 	if (prefix)
 		into[count++] = ' ';
 	while (bytes) {
-		const char *next = memmem(text, bytes, mark, 3);
+		const char *next = memmem(text, bytes, space_mark, 3);
 		size_t plain = next ? (size_t)(next - text) : bytes;
 
 		memcpy(into + count, text, plain);
@@ -133,19 +137,35 @@ static int encode_characters(struct encoding *encoding, const char *text, size_t
 	int result = -ENOMEM;
 
 	if (spaced)
-		result = encode_words(encoding, spaced, take_spaces(spaced, text, bytes, has_prefix(encoding)));
+		result = encode_words(encoding, spaced, take_spaces(spaced, text, bytes, has_prefix(encoding, text, bytes)));
 	free(spaced);
 	return result;
 }
 
 static int encode_part(struct encoding *encoding, const char *text, size_t bytes)
 {
+	int result;
+
+	if (!bytes)
+		return 0;
+	result = encoding->tokenizer->model == WICK_MODEL_BYTES ? encode_bytes(encoding, text, bytes) :
+								  encode_characters(encoding, text, bytes);
+	encoding->prefix = false;
+	return result;
+}
+
+/* One that is part of the text comes behind the space that goes in front of it. Behind others a part follows, which may
+ * begin with a space. */
+static int put_special(struct encoding *encoding, const struct wick_special *special)
+{
+	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
+	bool inside = tokenizer->user_inside && tokenizer->tokens.types[special->id] == WICK_TOKEN_USER;
 	int result = 0;
 
-	if (bytes)
-		result = encoding->tokenizer->model == WICK_MODEL_BYTES ? encode_bytes(encoding, text, bytes) :
-									  encode_characters(encoding, text, bytes);
-	encoding->prefix = encoding->tokenizer->space_prefix == WICK_SPACE_PARTS;
+	if (inside && encoding->prefix && tokenizer->space_prefix != WICK_SPACE_NEVER)
+		result = encode_words(encoding, " ", 1);
+	wick_ids_put(&encoding->out, special->id);
+	encoding->prefix = tokenizer->space_prefix == WICK_SPACE_PARTS && !inside;
 	return result;
 }
 
@@ -159,8 +179,8 @@ static int encode_parts(struct encoding *encoding, struct wick_special_walk *wal
 	do {
 		special = wick_special_walk_next(walk, &plain, &plain_bytes);
 		result = encode_part(encoding, plain, plain_bytes);
-		if (special)
-			wick_ids_put(&encoding->out, special->id);
+		if (special && !result)
+			result = put_special(encoding, special);
 	} while (special && !result);
 	return result;
 }

@@ -135,7 +135,10 @@ static int check(const struct wick_vocabulary *vocabulary, struct wick_diag *dia
 
 static int find_pre(struct wick_tokenizer *tokenizer, const struct wick_vocabulary *vocabulary, struct wick_diag *diag)
 {
-	const struct wick_pre *pre = wick_pre_find(vocabulary->pre.bytes, vocabulary->pre.length);
+	const struct wick_pre own = { WICK_PRE_OWN, vocabulary->expressions, .nfc = vocabulary->nfc,
+		.whole_words = vocabulary->whole_words };
+	const struct wick_pre *pre = vocabulary->expressions ? &own :
+		wick_pre_find(vocabulary->pre.bytes, vocabulary->pre.length);
 
 	if (!pre)
 		return wick_diag_say(diag, -EINVAL,
@@ -195,6 +198,8 @@ int wick_tokenizer_build(struct wick_tokenizer **out, const struct wick_vocabula
 		return wick_diag_say(diag, -ENOMEM, "%s: no memory for the tokenizer", vocabulary->whose);
 	tokenizer->model = vocabulary->model;
 	tokenizer->space_prefix = vocabulary->space_prefix;
+	tokenizer->user_inside = vocabulary->user_inside;
+	tokenizer->space_once = vocabulary->space_once || vocabulary->model == WICK_MODEL_BYTES;
 	tokenizer->bos = vocabulary->bos;
 	tokenizer->eos = vocabulary->eos;
 	tokenizer->add_bos = vocabulary->add_bos;

@@ -6,9 +6,10 @@
 #include "bits.h"
 #include "pre.h"
 #include "tokenizer.h"
-#include "vocabulary.h"
+#include "vocabulary_own.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define KEY(name) "tokenizer.ggml." name
@@ -41,27 +42,11 @@ static int64_t type_normal(const void *from, uint32_t i)
 	return WICK_TOKEN_NORMAL;
 }
 
-/* A packed model lists the tokens that end a text. Other files have a key for each kind of end. */
-static const char stop_list[] = "wick.stop_token_ids";
-static const char *const stop_keys[] = { KEY("eos_token_id"), KEY("eot_token_id"), KEY("eom_token_id") };
-
-static int64_t listed_stop(const void *from, uint32_t i)
-{
-	return wick_gguf_array_int(from, stop_list, i);
-}
-
-static int64_t stop_of_key(const void *from, uint32_t i)
-{
-	uint64_t id;
-
-	return wick_gguf_u64(from, stop_keys[i], &id, NULL) ? -1 : (int64_t)WICK_MIN(id, (uint64_t)INT64_MAX);
-}
-
 /* What tokenizer.ggml.model says, and what holds where the file has no key for it. */
 static const struct kind {
 	const char *name;
 	enum wick_tokenizer_model model;
-	bool scores; /* decide what is merged, not a list of merges */
+	bool scores; /* decide what is merged, where there are any, and not a list of merges */
 	bool add_bos;
 	enum wick_space_prefix space_prefix;
 	int64_t bos, eos, unk;
@@ -125,10 +110,14 @@ static int read_types(const struct wick_gguf *gguf, struct wick_vocabulary *voca
 static int read_order(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, const struct kind *kind,
 	struct wick_diag *diag)
 {
-	if (!kind->scores)
+	enum wick_gguf_type element;
+	uint64_t elements;
+	bool scores = kind->scores && wick_gguf_array(gguf, KEY("scores"), &element, &elements, NULL) != -ENOENT;
+
+	if (!scores)
 		return read_count(gguf, vocabulary, KEY("merges"), &vocabulary->merge_count, diag);
 	vocabulary->score = score;
-	return missing(vocabulary, KEY("scores"), check_numbers(gguf, vocabulary, KEY("scores"), true, diag), diag);
+	return check_numbers(gguf, vocabulary, KEY("scores"), true, diag);
 }
 
 static int read_id(const struct wick_gguf *gguf, const char *key, int64_t *id, struct wick_diag *diag)
@@ -186,18 +175,6 @@ static int read_usual(const struct wick_gguf *gguf, struct wick_vocabulary *voca
 	return result;
 }
 
-/* Phi-3's tokenizer.json says of its special tokens that they take the white space behind them; GGUF has no key for
- * it. */
-static int read_strip(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, struct wick_diag *diag)
-{
-	struct wick_gguf_string arch = { 0 };
-	int result = wick_gguf_string(gguf, "general.architecture", &arch, diag);
-
-	vocabulary->strip_right = vocabulary->model == WICK_MODEL_PIECES && arch.length == 4 &&
-		!memcmp(arch.bytes, "phi3", 4);
-	return result == -ENOENT ? 0 : result;
-}
-
 static int read_specials(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, struct wick_diag *diag)
 {
 	bool prefix = vocabulary->space_prefix != WICK_SPACE_NEVER;
@@ -215,33 +192,6 @@ static int read_specials(const struct wick_gguf *gguf, struct wick_vocabulary *v
 		result = read_flag(gguf, KEY("add_space_prefix"), &prefix, diag);
 	if (prefix != (vocabulary->space_prefix != WICK_SPACE_NEVER))
 		vocabulary->space_prefix = prefix ? WICK_SPACE_PARTS : WICK_SPACE_NEVER;
-	return result ? result : read_strip(gguf, vocabulary, diag);
-}
-
-static int read_stop_keys(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, struct wick_diag *diag)
-{
-	int64_t id;
-	int result = 0;
-
-	for (size_t i = 0; i < WICK_COUNT_OF(stop_keys) && !result; i++)
-		result = read_id(gguf, stop_keys[i], &id, diag);
-	vocabulary->stop = stop_of_key;
-	vocabulary->stop_count = WICK_COUNT_OF(stop_keys);
-	return result;
-}
-
-static int read_stops(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, struct wick_diag *diag)
-{
-	enum wick_gguf_type element;
-	uint64_t elements = 0;
-	int result = wick_gguf_array(gguf, stop_list, &element, &elements, diag);
-
-	if (result == -ENOENT)
-		return read_stop_keys(gguf, vocabulary, diag);
-	if (!result && (element != WICK_GGUF_I32 || elements > vocabulary->count))
-		return wick_diag_say(diag, -EINVAL, "%s: %s is not a list of tokens", vocabulary->whose, stop_list);
-	vocabulary->stop = listed_stop;
-	vocabulary->stop_count = (uint32_t)elements;
 	return result;
 }
 
@@ -250,6 +200,7 @@ int wick_tokenizer_create(
 {
 	struct wick_vocabulary vocabulary = { .whose = wick_gguf_path(gguf), .token = token, .type = type,
 		.merge = merge, .from = gguf };
+	char *expressions[WICK_PRE_EXPRESSIONS_MAX] = { NULL };
 	const struct kind *kind = NULL;
 	int result = read_model(gguf, &vocabulary, &kind, diag);
 
@@ -268,6 +219,10 @@ int wick_tokenizer_create(
 	if (!result)
 		result = read_specials(gguf, &vocabulary, diag);
 	if (!result)
-		result = read_stops(gguf, &vocabulary, diag);
-	return result ? result : wick_tokenizer_build(tokenizer, &vocabulary, diag);
+		result = wick_vocabulary_read_own(&vocabulary, gguf, expressions, diag);
+	if (!result)
+		result = wick_tokenizer_build(tokenizer, &vocabulary, diag);
+	for (size_t i = 0; i < WICK_COUNT_OF(expressions); i++)
+		free(expressions[i]);
+	return result;
 }

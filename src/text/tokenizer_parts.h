@@ -17,6 +17,8 @@ struct wick_tokenizer {
 	struct wick_pretokenizer *pretokenizer; /* of WICK_MODEL_BYTES */
 	enum wick_tokenizer_model model;
 	enum wick_space_prefix space_prefix;
+	bool user_inside; /* a token of type USER does not end a part */
+	bool space_once;  /* no space is put in front of another */
 	bool nfc;         /* a text is brought to normal form C */
 	bool whole_words; /* a piece that is a token needs no merges */
 	bool words_apart; /* no token has a space behind another character, so that words can be encoded one by one */

@@ -6,6 +6,7 @@
 
 #include "diag.h"
 #include "gguf.h"
+#include "pre.h"
 #include "tokenizer.h"
 
 enum wick_tokenizer_model {
@@ -13,8 +14,9 @@ enum wick_tokenizer_model {
 	WICK_MODEL_PIECES, /* BPE of characters, U+2581 for a space: SentencePiece's, by scores, or by merges */
 };
 
-/* A space that is put in front of a text, so that its first word is like others. Byte-level BPE puts none in front of
- * another. */
+enum wick_side { WICK_LEFT, WICK_RIGHT };
+
+/* A space that is put in front of a text, so that its first word is like others. */
 enum wick_space_prefix {
 	WICK_SPACE_NEVER,
 	WICK_SPACE_FIRST, /* of the text alone */
@@ -24,15 +26,20 @@ enum wick_space_prefix {
 struct wick_vocabulary {
 	const char *whose; /* the file, for sentences */
 	enum wick_tokenizer_model model;
-	struct wick_gguf_string pre; /* of WICK_MODEL_BYTES: which pre-tokeniser */
+	struct wick_gguf_string pre; /* of WICK_MODEL_BYTES: which pre-tokeniser; WICK_PRE_OWN: */
+	const char *const *expressions; /* its own, a NULL behind the last, and */
+	bool nfc, whole_words;          /* what goes with them (pre.h) */
 	enum wick_space_prefix space_prefix;
-	bool strip_right; /* white space after a control token belongs to it (Phi-3) */
+	bool user_inside; /* a token of type USER does not end a part: SentencePiece's own are words of the text */
+	bool space_once; /* no space is put in front of another; of WICK_MODEL_BYTES always */
 	uint32_t count, merge_count;
 	/* Token i as it is spelled, its WICK_TOKEN_*, merge i as "a b". Asked for in order, repeatedly. */
 	struct wick_gguf_string (*token)(const void *from, uint32_t i);
 	int64_t (*type)(const void *from, uint32_t i);
 	struct wick_gguf_string (*merge)(const void *from, uint32_t i);
 	double (*score)(const void *from, uint32_t i); /* of WICK_MODEL_PIECES without merges: the highest first */
+	/* Whether white space on that side of a special token in a text belongs to it; NULL: of none. */
+	bool (*strips)(const void *from, uint32_t i, enum wick_side side);
 	const void *from;
 	int64_t bos, eos, unk; /* -1: none */
 	uint32_t stop_count;

@@ -137,7 +137,7 @@ static void check_folder(struct folder folder, bool prefix_space)
 
 	if (wick_hf_tokenizer_load(&hf, folder.path, VOCAB, &diag))
 		fail_msg("%s", diag.text);
-	assert_int_equal(hf.prefix_space, prefix_space);
+	assert_int_equal(hf.space_prefix, prefix_space ? WICK_SPACE_PARTS : WICK_SPACE_NEVER);
 	vocabulary = hf_vocabulary(&hf);
 	if (wick_tokenizer_build(&tokenizer, &vocabulary, &diag))
 		fail_msg("%s", diag.text);

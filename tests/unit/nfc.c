@@ -38,6 +38,7 @@ static void of_the_annex(void **state)
 		{ "q\xcc\x87\xcc\xa3", "q\xcc\xa3\xcc\x87" },                /* accents in the order of their class */
 		{ "\xe0\xa5\x98", "\xe0\xa4\x95\xe0\xa4\xbc" },              /* U+0958 is not put together again */
 		{ "\xe1\x84\x80\xe1\x85\xa1\xe1\x86\xa8", "\xea\xb0\x81" },  /* Hangul */
+		{ "\xec\xae\x80\xe1\x86\xa7", "\xec\xae\x80\xe1\x86\xa7" }, /* U+11A7 is no final letter */
 		{ "\xef\xac\x81", "\xef\xac\x81" },                          /* the ligature fi is another letter */
 		{ "\xff" "e\xcc\x81\xc3", "\xff\xc3\xa9\xc3" },              /* bytes that are no UTF-8 */
 		{ "\xcc\x81", "\xcc\x81" },

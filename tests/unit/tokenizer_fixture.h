@@ -11,41 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static inline struct wick_gguf_string hf_token(const void *from, uint32_t i)
-{
-	const struct wick_hf_tokenizer *hf = from;
-
-	return (struct wick_gguf_string){ hf->tokens[i], strlen(hf->tokens[i]) };
-}
-
-static inline struct wick_gguf_string hf_merge(const void *from, uint32_t i)
-{
-	const struct wick_hf_tokenizer *hf = from;
-
-	return (struct wick_gguf_string){ hf->merges[i], strlen(hf->merges[i]) };
-}
-
-static inline int64_t hf_type(const void *from, uint32_t i)
-{
-	const struct wick_hf_tokenizer *hf = from;
-
-	return hf->types[i];
-}
-
-static inline int64_t hf_stop(const void *from, uint32_t i)
-{
-	const struct wick_hf_tokenizer *hf = from;
-
-	return hf->stops[i];
-}
-
 static inline struct wick_vocabulary hf_vocabulary(const struct wick_hf_tokenizer *hf)
 {
-	return (struct wick_vocabulary){ .whose = "fixture", .pre = { hf->pre, strlen(hf->pre) }, .count = hf->count,
-		.merge_count = hf->merge_count, .token = hf_token, .type = hf_type, .merge = hf_merge, .from = hf,
-		.bos = hf->bos, .eos = hf->eos, .add_bos = hf->add_bos, .unk = -1,
-		.space_prefix = hf->prefix_space ? WICK_SPACE_PARTS : WICK_SPACE_NEVER,
-		.stop_count = hf->stop_count, .stop = hf_stop };
+	return wick_hf_vocabulary(hf, "fixture");
 }
 
 /* A path under the source tree, valid until the next call. */

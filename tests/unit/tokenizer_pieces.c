@@ -80,6 +80,13 @@ static struct wick_gguf_string merge(const void *from, uint32_t i)
 	return (struct wick_gguf_string){ source->merges[i], strlen(source->merges[i]) };
 }
 
+/* "</s>" on its right, "<|im_start|>" on its left. */
+static bool strips(const void *from, uint32_t i, enum wick_side side)
+{
+	(void)from;
+	return i == (side == WICK_RIGHT ? 2 : 15);
+}
+
 static struct wick_vocabulary vocabulary_of(struct source *source)
 {
 	memcpy(source->entries, entries, sizeof(entries));
@@ -172,10 +179,11 @@ static void special_tokens(void **state)
 	check(tokenizer, "a<s>b", WICK_ENCODE_SPECIAL, "11 1 7");
 	check(tokenizer, "<s>b", WICK_ENCODE_SPECIAL, "1 7");
 	wick_tokenizer_destroy(tokenizer);
-	vocabulary.strip_right = true;
+	vocabulary.strips = strips;
 	tokenizer = build(&vocabulary);
 	check(tokenizer, "</s> \n\xe3\x80\x80 b", WICK_ENCODE_SPECIAL, "2 7");
-	check(tokenizer, "<s> b", WICK_ENCODE_SPECIAL, "1 5 7"); /* never strips */
+	check(tokenizer, "a \n<|im_start|>b", WICK_ENCODE_SPECIAL, "11 15 7");
+	check(tokenizer, "<s> b", WICK_ENCODE_SPECIAL, "1 5 7");
 	wick_tokenizer_destroy(tokenizer);
 }
 
