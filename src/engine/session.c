@@ -66,12 +66,12 @@ static int hand_over(const struct wick *wick, uint32_t m, wick_logits_fn each, v
 }
 
 /* The first of `left` tokens. */
-static int eval_batch(struct wick *wick, const uint32_t *ids, uint32_t left, const struct wick_heed *heed, uint32_t *m,
-	wick_logits_fn each, void *user, struct wick_diag *diag)
+static int eval_batch(struct wick *wick, const uint32_t *ids, uint32_t left, const struct wick_eval_progress *progress,
+	uint32_t *m, wick_logits_fn each, void *user, struct wick_diag *diag)
 {
 	uint32_t most = wick->forward.batch_tokens;
 	struct wick_batch batch = { .ids = ids, .m = WICK_MIN(left, most), .position = wick->position,
-		.want_head = left <= most || each, .heed = heed->progress ? heed : NULL };
+		.want_head = left <= most || each, .progress = progress->tell ? progress : NULL };
 	int err;
 
 	batch.m_next = left > most ? WICK_MIN(left - most, most) : 1;
@@ -102,7 +102,7 @@ void wick_engine_settle(struct wick *wick)
 int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logits_fn each, void *user,
 	struct wick_diag *diag)
 {
-	struct wick_heed heed = { .progress = wick->settings.eval_progress, .user = wick->settings.eval_user,
+	struct wick_eval_progress progress = { .tell = wick->settings.eval_progress, .user = wick->settings.eval_user,
 		.total = (uint64_t)count * wick->model->shape.layers };
 	uint64_t begun = wick_now_ns(), waited_ns = wick->fetch.wait_ns;
 	int err;
@@ -114,8 +114,8 @@ int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logit
 		return err;
 	wick->logits = NULL;
 	for (uint32_t done = 0, m; !err && done < count; done += m) {
-		heed.done = (uint64_t)done * wick->model->shape.layers;
-		err = eval_batch(wick, ids + done, count - done, &heed, &m, each, user, diag);
+		progress.done = (uint64_t)done * wick->model->shape.layers;
+		err = eval_batch(wick, ids + done, count - done, &progress, &m, each, user, diag);
 	}
 	wick_engine_settle(wick);
 	wick->broken = err;

@@ -323,9 +323,9 @@ const float *wick_forward_last(const struct wick_forward *f, uint32_t m)
 /* How far it is now. */
 static int tell(const struct wick_batch *batch, uint32_t layers, struct wick_diag *diag)
 {
-	const struct wick_heed *heed = batch->heed;
+	const struct wick_eval_progress *progress = batch->progress;
 
-	if (!heed || !heed->progress(heed->user, heed->done + (uint64_t)batch->m * layers, heed->total))
+	if (!progress || !progress->tell(progress->user, progress->done + (uint64_t)batch->m * layers, progress->total))
 		return 0;
 	return wick_diag_say(diag, -ECANCELED, "the evaluation was stopped");
 }

@@ -59,12 +59,12 @@ struct wick_batch {
 	uint32_t m_next;     /* of the batch that follows, as far as is known; else 1 */
 	uint32_t position;   /* of the first */
 	bool want_head;      /* false: no logits at all */
-	const struct wick_heed *heed; /* told after each layer; or NULL */
+	const struct wick_eval_progress *progress; /* told after each layer; or NULL */
 };
 
-/* Whoever wants to know how far an evaluation is, or to end it: token-layers. */
-struct wick_heed {
-	wick_progress_fn progress;
+/* How far an evaluation is, for a caller that shows it, counted in tokens times layers; the callback may cancel. */
+struct wick_eval_progress {
+	wick_progress_fn tell;
 	void *user;
 	uint64_t done, total;
 };
@@ -79,8 +79,8 @@ const float *wick_forward_last(const struct wick_forward *forward, uint32_t m);
 int wick_look_up(struct wick_forward *forward, const struct wick_matrix *table, uint64_t row, float *into,
 	struct wick_diag *diag);
 
-/* The same in steps, for who has residuals of his own: buffer WICK_X (m, d_model) = the tokens' embeddings; it
- * goes through one layer. */
+/* The same in steps, for callers that keep the residual stream themselves (training): buffer WICK_X (m, d_model) =
+ * the tokens' embeddings, which then go through one layer. */
 int wick_forward_embed(struct wick_forward *forward, const uint32_t *ids, uint32_t m, uint32_t position,
 	struct wick_diag *diag);
 int wick_forward_layer(struct wick_forward *forward, uint32_t layer, uint32_t m, uint32_t position,

@@ -120,7 +120,7 @@ static void show(struct measure *m)
 }
 
 /* Ctrl-C ends a chunk in its midst; what its tokens gave until then counts. */
-static int heed_interrupt(struct measure *m, int rc)
+static int note_interrupt(struct measure *m, int rc)
 {
 	if (!interrupted() || (rc && rc != -ECANCELED))
 		return rc;
@@ -142,7 +142,7 @@ static int eval_chunks(struct measure *m, bool ended)
 		some = some - bos_off > m->tokens_left ? m->tokens_left + bos_off : some;
 		rc = eval_chunk(m, m->ids + used, (uint32_t)some);
 		used += some;
-		rc = heed_interrupt(m, rc);
+		rc = note_interrupt(m, rc);
 		show(m);
 	}
 	m->count -= used;

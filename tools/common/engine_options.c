@@ -19,7 +19,7 @@ void engine_options_init(void)
 }
 
 /* Ctrl-C ends an evaluation at the next layer. */
-static int heed(void *user, uint64_t done, uint64_t total)
+static int check_interrupt(void *user, uint64_t done, uint64_t total)
 {
 	(void)user;
 	(void)done;
@@ -36,7 +36,7 @@ int engine_open(struct wick **wick, const char *model_path, const struct wick_op
 	shown.progress = progress_show;
 	shown.user = &progress;
 	if (!shown.eval_progress)
-		shown.eval_progress = heed;
+		shown.eval_progress = check_interrupt;
 	progress_begin(&progress, "loading");
 	rc = wick_open(wick, model_path, &shown, diag);
 	progress_end(&progress);

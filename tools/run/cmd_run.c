@@ -181,7 +181,7 @@ static int run(struct wick_diag *diag)
 	interrupt_catch();
 	engine_options.all_logits = logits_path;
 	engine_options.ctx_enough = enough_ctx(&prompt);
-	generate_heed(&engine_options);
+	generate_progress(&engine_options);
 	rc = engine_open(&wick, model_path, &engine_options, diag);
 	if (!rc) {
 		rc = run_open(wick, &prompt, diag);

@@ -35,7 +35,7 @@ struct generator {
 static struct progress reading;
 static uint32_t reading_tokens; /* 0: that is over */
 
-static int heed(void *user, uint64_t done, uint64_t total)
+static int show_reading(void *user, uint64_t done, uint64_t total)
 {
 	double share = (double)done / (double)total, seconds = (double)(wick_now_ns() - reading.begun_ns) / 1e9;
 
@@ -46,9 +46,9 @@ static int heed(void *user, uint64_t done, uint64_t total)
 	return interrupted();
 }
 
-void generate_heed(struct wick_options *options)
+void generate_progress(struct wick_options *options)
 {
-	options->eval_progress = heed;
+	options->eval_progress = show_reading;
 }
 
 static void write_logits(void *user, uint32_t position, const float *logits)

@@ -22,8 +22,8 @@ struct generate_options {
 	bool keep_text; /* for the caller, instead of writing it to standard output */
 };
 
-/* What makes an engine's evaluations end at Ctrl-C and show how far a long prompt is. Before it is opened. */
-void generate_heed(struct wick_options *options);
+/* Lets Ctrl-C end the evaluations of an engine that is opened with these options, and shows how far a long prompt is. */
+void generate_progress(struct wick_options *options);
 
 /* Writes the text as it comes, until enough tokens, the model's end of text, a stop text, the end of the context or
  * Ctrl-C. */
