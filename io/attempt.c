@@ -47,41 +47,41 @@ void wick_attempt_aim(struct wick_io_request *request, uint64_t arrived)
 	}
 }
 
-enum cure { NONE, TRY_LATER, TRY_MEDIUM };
+enum retry { NO_RETRY, RETRY_LATER, RETRY_MEDIUM };
 
 /* What an error of a read calls for. The second group is how the block layer spells a medium that did not give. */
-static enum cure cure_of(int error)
+static enum retry retry_of(int error)
 {
 	switch (-error) {
 	case EINTR:
 	case EAGAIN:
 	case ENOMEM:
 	case EBUSY:
-		return TRY_LATER;
+		return RETRY_LATER;
 	case EIO:
 	case ENODATA:
 	case EILSEQ:
 	case EREMOTEIO:
 	case ENOLINK:
 	case ETIMEDOUT:
-		return TRY_MEDIUM;
+		return RETRY_MEDIUM;
 	default:
-		return NONE;
+		return NO_RETRY;
 	}
 }
 
 /* Another try later, as long as the bound for this kind of error allows. */
 static int after_error(struct wick_io_request *request, int error, unsigned retries)
 {
-	enum cure cure = cure_of(error);
-	uint32_t spent = cure == TRY_MEDIUM ? request->medium_errors : request->attempts - request->medium_errors;
-	uint32_t allowed = cure == TRY_MEDIUM ? retries : cure == TRY_LATER ? TRANSIENT_TRIES : 0;
+	enum retry retry = retry_of(error);
+	uint32_t spent = retry == RETRY_MEDIUM ? request->medium_errors : request->attempts - request->medium_errors;
+	uint32_t allowed = retry == RETRY_MEDIUM ? retries : retry == RETRY_LATER ? TRANSIENT_TRIES : 0;
 
 	if (spent >= allowed)
-		return cure == TRY_MEDIUM ? -EIO : error;
+		return retry == RETRY_MEDIUM ? -EIO : error;
 	request->retry_ns = WICK_MIN(RETRY_FIRST_NS << WICK_MIN(spent, 20u), RETRY_LAST_NS);
 	request->attempts++;
-	request->medium_errors += cure == TRY_MEDIUM;
+	request->medium_errors += retry == RETRY_MEDIUM;
 	return WICK_ATTEMPT_LATER;
 }
 

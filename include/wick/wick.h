@@ -276,8 +276,7 @@ struct wick_stats {
 	uint64_t bundles_read;       /* drawn from flash */
 	uint64_t bundles_prefetched; /* of them, ahead of the layer that would need them */
 	uint64_t bundles_wasted;     /* of them, not wanted by the token they were drawn for */
-	uint64_t silences;           /* read ahead in vain until the drive was called off; nothing more is then read
-					ahead before a reset */
+	uint64_t prefetch_stops;     /* prefetches that the drive did not answer; there is none after one before a reset */
 	uint64_t gap_switches; /* times that measured time overruled the drive's profile about reading through gaps; */
 	bool gaps;             /* whether small gaps between two bundles are now read through where the profile says so; */
 	double gaps_ratio;     /* what a layer's reads take with them over what they take without; 0: not known yet */

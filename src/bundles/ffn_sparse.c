@@ -154,9 +154,9 @@ static int repair(struct round *round, struct wick_arrival *arrival, struct wick
 	if (!err && wanted)
 		up_rows(round, &arrival->k, 1);
 	if (!wanted && arrival->unanswered)
-		wick_sparse_silence(round->sparse);
+		wick_sparse_stop_prefetch(round->sparse);
 	if (err && !wanted)
-		((struct wick_sparse_layer *)arrival->cache)->poisoned = true;
+		((struct wick_sparse_layer *)arrival->cache)->dirty = true;
 	arrival->bad = err;
 	return wanted ? err : 0;
 }
@@ -306,7 +306,7 @@ int wick_sparse_round(struct wick_sparse *sparse, uint32_t layer, const uint32_t
 		begin_up(&round);
 	if (round.layer->policy) {
 		wick_draw_start(&sparse->demand, round.bundles, &round.layer->cache, absent, WICK_IO_DEMAND);
-		wick_sparse_judge(sparse, round.layer);
+		wick_sparse_score_prefetch(sparse, round.layer);
 	}
 	gather_all(&round);
 	if (look_ahead)
@@ -318,7 +318,7 @@ int wick_sparse_round(struct wick_sparse *sparse, uint32_t layer, const uint32_t
 	err = compute(&round, diag);
 	if (!round.layer->policy)
 		return err;
-	wick_sparse_pace(sparse, sparse->fetch->wait_ns - waited_ns, (uint32_t)(sparse->counters.bundles_useful - useful));
+	wick_sparse_note_wait(sparse, sparse->fetch->wait_ns - waited_ns, (uint32_t)(sparse->counters.bundles_useful - useful));
 	for (uint32_t k = 0; k < n; k++)
 		sparse->place_of[ids[k]] = WICK_NO_ROW;
 	return err;

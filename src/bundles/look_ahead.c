@@ -1,24 +1,24 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Drawing ahead: at layer l the probable neurons of layer l + 1 are sent for, behind l's own, so that they land while l is
- * finished and under the attention of l + 1.
+/* Prefetch: at layer l the probable neurons of layer l + 1 are requested, behind l's own, so that they land while l is finished
+ * and under the attention of l + 1.
  *
  *     drive      | demand l ......| ahead l+1 ...|.slack.| demand l+1 ..
  *     processor  | up, down l ....|waits| down l | attention l+1 | up ..
  *
- * It pays only where both of two things are there: time in which the drive would have nothing to do, and waiting that
- * would be spared. Both are measured all the time, and so is the share of what was drawn ahead that was then wanted; the
- * number drawn follows. Whether it pays at all, on this drive and beside what else the machine does, is tried: now and then a
- * stretch of layers goes without. Where little of it is wanted, it goes down to a few that keep measuring; what was guessed right counts
- * as waiting spared, so that where half is right and there is time it keeps itself up. */
+ * Prefetching pays only where the drive would be idle and the processor would wait. Idle time, waiting, and the share of
+ * prefetched neurons that were then chosen (hits) are measured all the time, and the number to prefetch follows from them.
+ * Where hits are few, it falls to a handful that keeps the measurement going. A hit counts as waiting that was spared: a
+ * prefetch that hides all waiting therefore does not shrink because of its own success. Whether prefetching pays at all, on
+ * this drive and beside the machine's other work, is tried: now and then a stretch of layers goes without. */
 
 #include "sparse.h"
 
 #include "bits.h"
 #include "clock.h"
 
-#define USEFUL_LEAST 0.3 /* below, reading for nothing takes more from the demand than it gives */
+#define USEFUL_LEAST 0.3 /* share of hits below which wasted reads cost the demand reads more than the hits save */
 #define MEMORY 16        /* layers, over which averages move */
 
 static void move(double *average, double value)
@@ -26,15 +26,15 @@ static void move(double *average, double value)
 	*average += (value - *average) / MEMORY;
 }
 
-/* Bundles worth drawing ahead. */
+/* Bundles worth prefetching. */
 static uint32_t how_many(const struct wick_sparse *sparse, const struct wick_cache *cache)
 {
-	const struct wick_pace *pace = &sparse->pace;
-	double worth_ns = WICK_MIN(pace->slack_ns, 2 * pace->need_ns);
-	double count = pace->bundle_ns > 0 ? worth_ns / pace->bundle_ns : WICK_AHEAD_LEAST;
+	const struct wick_prefetch_rates *rates = &sparse->rates;
+	double worth_ns = WICK_MIN(rates->slack_ns, 2 * rates->need_ns);
+	double count = rates->bundle_ns > 0 ? worth_ns / rates->bundle_ns : WICK_AHEAD_LEAST;
 	uint32_t most = WICK_MIN(sparse->ahead[0].most, cache->capacity / WICK_AHEAD_SHARE);
 
-	if (pace->useful < USEFUL_LEAST)
+	if (rates->useful < USEFUL_LEAST)
 		count = WICK_AHEAD_LEAST;
 	return (uint32_t)WICK_MIN(WICK_MAX(count, WICK_AHEAD_LEAST), (double)most);
 }
@@ -46,7 +46,7 @@ void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const fl
 	uint64_t begun = wick_now_ns(), guessed;
 	uint32_t count, admitted;
 
-	if (sparse->silent || !next->policy || !wick_trial_way(&sparse->pace.trial) || !wick_choose_ahead(&sparse->chooser, layer))
+	if (sparse->prefetch_stopped || !next->policy || !wick_trial_way(&sparse->rates.trial) || !wick_choose_ahead(&sparse->chooser, layer))
 		return;
 	count = wick_choose_likely(&sparse->chooser, layer, x, sparse->likely, sparse->probability, sparse->likely_sorted);
 	guessed = wick_now_ns();
@@ -63,14 +63,14 @@ void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const fl
 	sparse->counters.bundles_prefetched += admitted;
 }
 
-void wick_sparse_silence(struct wick_sparse *sparse)
+void wick_sparse_stop_prefetch(struct wick_sparse *sparse)
 {
-	sparse->counters.silences += !sparse->silent;
-	sparse->silent = true;
+	sparse->counters.prefetch_stops += !sparse->prefetch_stopped;
+	sparse->prefetch_stopped = true;
 }
 
-/* Of what was drawn, sorted, as much as was then chosen, in whatever round. */
-static uint32_t came_true(const struct wick_sparse *sparse, const struct wick_draw *draw)
+/* Counts the bundles of a draw (ascending) that were then chosen, in whatever round. */
+static uint32_t prefetch_hits(const struct wick_sparse *sparse, const struct wick_draw *draw)
 {
 	uint32_t useful = 0, k = 0;
 
@@ -82,45 +82,45 @@ static uint32_t came_true(const struct wick_sparse *sparse, const struct wick_dr
 	return useful;
 }
 
-void wick_sparse_judge(struct wick_sparse *sparse, struct wick_sparse_layer *layer)
+void wick_sparse_score_prefetch(struct wick_sparse *sparse, struct wick_sparse_layer *layer)
 {
-	struct wick_pace *pace = &sparse->pace;
+	struct wick_prefetch_rates *rates = &sparse->rates;
 	uint32_t useful = 0;
 
-	if (pace->demand_back_ns && sparse->demand.sent_ns > pace->demand_back_ns)
-		move(&pace->slack_ns, (double)(sparse->demand.sent_ns - pace->demand_back_ns));
+	if (rates->demand_back_ns && sparse->demand.sent_ns > rates->demand_back_ns)
+		move(&rates->slack_ns, (double)(sparse->demand.sent_ns - rates->demand_back_ns));
 	for (unsigned i = 0; layer->guessed && i < WICK_COUNT_OF(sparse->ahead); i++) {
 		const struct wick_draw *draw = &sparse->ahead[i];
 
 		if (draw->cache != &layer->cache)
 			continue;
-		useful = came_true(sparse, draw);
-		move(&pace->useful, (double)useful / draw->count);
+		useful = prefetch_hits(sparse, draw);
+		move(&rates->useful, (double)useful / draw->count);
 	}
 	layer->guessed = false;
 	sparse->counters.bundles_useful += useful;
 }
 
-/* A layer that took so long had to have so many bundles brought, whenever that was. */
+/* Learns the time of a layer against the number of bundles that were read for it, now or ahead. */
 static void learn_ahead(struct wick_sparse *sparse, uint32_t bundles)
 {
-	struct wick_pace *pace = &sparse->pace;
+	struct wick_prefetch_rates *rates = &sparse->rates;
 	uint64_t now = wick_now_ns();
 
-	if (sparse->lookahead && pace->layer_back_ns)
-		wick_trial_learn(&pace->trial, bundles, bundles, (double)(now - pace->layer_back_ns) / 1e3);
-	pace->layer_back_ns = now;
+	if (sparse->lookahead && rates->layer_back_ns)
+		wick_trial_learn(&rates->trial, bundles, bundles, (double)(now - rates->layer_back_ns) / 1e3);
+	rates->layer_back_ns = now;
 }
 
-void wick_sparse_pace(struct wick_sparse *sparse, uint64_t waited_ns, uint32_t useful)
+void wick_sparse_note_wait(struct wick_sparse *sparse, uint64_t waited_ns, uint32_t useful)
 {
 	struct wick_draw *demand = &sparse->demand;
-	struct wick_pace *pace = &sparse->pace;
+	struct wick_prefetch_rates *rates = &sparse->rates;
 
 	wick_draw_learn(demand);
 	if (wick_draw_is_timed(demand))
-		move(&pace->bundle_ns, (double)(demand->back_ns - demand->sent_ns) / demand->count);
-	move(&pace->need_ns, (double)waited_ns + useful * pace->bundle_ns);
-	pace->demand_back_ns = demand->back_ns;
+		move(&rates->bundle_ns, (double)(demand->back_ns - demand->sent_ns) / demand->count);
+	move(&rates->need_ns, (double)waited_ns + useful * rates->bundle_ns);
+	rates->demand_back_ns = demand->back_ns;
 	learn_ahead(sparse, demand->count + useful);
 }

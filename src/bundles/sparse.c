@@ -92,8 +92,8 @@ void wick_sparse_init(struct wick_sparse *sparse, const struct wick_sparse_shape
 	sparse->lookahead = size->lookahead;
 	sparse->layer = wick_mem_take(mem, shape->layers * sizeof(*sparse->layer));
 	init_arrays(sparse, size, mem);
-	sparse->pace.useful = 1;
-	wick_trial_init(&sparse->pace.trial, WICK_TRIAL_AHEAD);
+	sparse->rates.useful = 1;
+	wick_trial_init(&sparse->rates.trial, WICK_TRIAL_AHEAD);
 	sparse->drawing.halves = size->halves;
 	wick_drawing_init(&sparse->drawing, sparse->fetch, shape->stride, mem);
 	wick_draw_init(&sparse->demand, &sparse->drawing, round_most(shape), mem);
@@ -115,7 +115,7 @@ void wick_sparse_drain(struct wick_sparse *sparse, struct wick_draw *draw)
 		wick_fetch_wait(sparse->fetch);
 	while ((read = wick_draw_back(draw)))
 		if (read->request.result == -ETIMEDOUT)
-			wick_sparse_silence(sparse);
+			wick_sparse_stop_prefetch(sparse);
 }
 
 static void empty(struct wick_sparse_layer *layer)
@@ -123,7 +123,7 @@ static void empty(struct wick_sparse_layer *layer)
 	memset(layer->cache.in_flight, 0, layer->cache.used);
 	wick_cache_clear(&layer->cache);
 	wick_policy_reset(layer->policy);
-	layer->poisoned = false;
+	layer->dirty = false;
 }
 
 void wick_sparse_reset(struct wick_sparse *sparse)
@@ -136,12 +136,12 @@ void wick_sparse_reset(struct wick_sparse *sparse)
 	for (uint32_t i = 0; i < sparse->model->shape.layers; i++)
 		if (sparse->layer[i].policy)
 			empty(&sparse->layer[i]);
-	sparse->silent = false;
+	sparse->prefetch_stopped = false;
 }
 
-void wick_sparse_cure(struct wick_sparse *sparse, struct wick_sparse_layer *layer)
+void wick_sparse_clean(struct wick_sparse *sparse, struct wick_sparse_layer *layer)
 {
-	if (!layer->poisoned)
+	if (!layer->dirty)
 		return;
 	for (unsigned i = 0; i < WICK_COUNT_OF(sparse->ahead); i++)
 		if (sparse->ahead[i].cache == &layer->cache)
@@ -149,7 +149,7 @@ void wick_sparse_cure(struct wick_sparse *sparse, struct wick_sparse_layer *laye
 	empty(layer);
 }
 
-/* Rows in flight for neurons that nobody may want: what cannot be had by a round. */
+/* Rows in flight for prefetched neurons that may not be wanted: a round cannot have them. */
 static uint32_t spoken_for(const struct wick_cache *cache)
 {
 	uint32_t count = 0;
@@ -193,9 +193,9 @@ int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, uint32_t positio
 	int err = 0;
 
 	if (!layer)
-		sparse->pace.layer_back_ns = 0; /* what came before it was no layer */
+		sparse->rates.layer_back_ns = 0; /* the time since the last token is no layer's */
 	for (uint32_t done = 0; !err && done < count; done += n) {
-		wick_sparse_cure(sparse, at);
+		wick_sparse_clean(sparse, at);
 		n = WICK_MIN(round_size(sparse, at), count - done);
 		err = wick_sparse_round(sparse, layer, sparse->chosen + done, n, x, y, look_ahead && !done, diag);
 	}

@@ -43,9 +43,9 @@ struct wick_sparse_shape {
 
 struct wick_sparse_layer {
 	struct wick_cache cache;
-	struct wick_policy *policy; /* NULL: all bundles are resident, at the place's base */
-	bool poisoned;              /* rows wait for bytes that will not come: cleared before the next use */
-	bool guessed;               /* something was drawn ahead for the token at hand */
+	struct wick_policy *policy; /* NULL: all bundles are resident, at the matrix's base */
+	bool dirty;                 /* rows wait for bytes that will not come: cleared before the next use */
+	bool guessed;               /* neurons were prefetched for the current token */
 };
 
 /* A bundle that has landed, or could not. */
@@ -53,17 +53,17 @@ struct wick_arrival {
 	const struct wick_tensor *bundles;
 	struct wick_cache *cache;
 	uint32_t bundle, row;
-	uint32_t k; /* its place among the neurons being computed, or WICK_NO_ROW */
+	uint32_t k; /* its index in the round, or WICK_NO_ROW */
 	bool bad;
-	bool unanswered; /* bad, and that took long to find out */
+	bool unanswered; /* bad, because the drive did not answer */
 };
 
-/* How much is drawn ahead: what has been seen to be worth it (see look_ahead.c). Moving averages over layers. */
-struct wick_pace {
+/* Measured rates, from which the number of bundles to prefetch follows (look_ahead.c). Moving averages over layers. */
+struct wick_prefetch_rates {
 	double bundle_ns; /* from one bundle to the next while the drive is busy with a layer's */
 	double slack_ns;  /* from the last read of a layer to the first of the next: the drive's idle time */
-	double need_ns;   /* a layer's waiting, and what it did not wait because it was drawn ahead */
-	double useful;    /* the share of what was drawn ahead that was wanted */
+	double need_ns;   /* a layer's waiting, and the waiting that prefetched bundles spared it */
+	double useful;    /* the share of prefetched bundles that were then chosen */
 	struct wick_trial trial; /* on: drawn ahead at all; by the time of a layer for each bundle that it did not have */
 	uint64_t layer_back_ns;  /* when the layer before was done; 0: there was none */
 	uint64_t demand_back_ns; /* when the last demand read of the layer before came back */
@@ -71,7 +71,7 @@ struct wick_pace {
 
 struct wick_sparse {
 	bool on, lookahead;
-	bool silent;  /* the drive did not answer a guess: no more are made before a reset */
+	bool prefetch_stopped;  /* the drive did not answer a prefetch: there is none before a reset */
 	bool overlap; /* else a layer's reads are waited for before anything of it is computed */
 	const struct wick_model *model;
 	const struct wick_compute *compute;
@@ -83,15 +83,15 @@ struct wick_sparse {
 	struct wick_sparse_layer *layer; /* (layers) */
 	struct wick_drawing drawing;
 	struct wick_draw demand, ahead[2];
-	struct wick_pace pace;
+	struct wick_prefetch_rates rates;
 	uint32_t round;          /* neurons computed at once, at most */
 	uint32_t *chosen;        /* (n_ff), ascending */
 	uint32_t chosen_count;
 	uint32_t *likely, *likely_sorted; /* (n_ff) */
 	float *probability;      /* (n_ff) */
-	uint32_t *place_of;      /* (n_ff): of a neuron in the round, else WICK_NO_ROW */
+	uint32_t *place_of;      /* (n_ff): a neuron's index in the round, else WICK_NO_ROW */
 	uint32_t *row;           /* (round) */
-	uint32_t *todo;          /* (round): places of those resident, to be computed */
+	uint32_t *todo;          /* (round): indices of the resident neurons still to be computed */
 	uint8_t *ready;          /* (round) */
 	float *h;                /* (round) */
 	struct wick_arrival *arrival; /* (round + 3 ahead): a round's, and what was drawn ahead before and after */
@@ -102,7 +102,7 @@ struct wick_sparse {
 		uint64_t bundles_read;       /* drawn, ahead or not */
 		uint64_t bundles_prefetched; /* of them, drawn ahead */
 		uint64_t bundles_useful;     /* of them, wanted by the token they were drawn for */
-		uint64_t silences;           /* guesses after which none was made for want of an answer */
+		uint64_t prefetch_stops;           /* prefetches that the drive did not answer, after which there was none */
 		uint64_t predict_ns, manage_ns;
 	} counters;
 };
@@ -135,15 +135,16 @@ int wick_sparse_round(struct wick_sparse *sparse, uint32_t layer, const uint32_t
 	float *y, bool look_ahead, struct wick_diag *diag);
 /* look_ahead.c */
 void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const float *x);
-/* The drive did not answer. To wait for that once is enough where nobody needs the bytes: nothing is drawn ahead any more. */
-void wick_sparse_silence(struct wick_sparse *sparse);
-/* Before a layer's first round: how much of what was drawn ahead is among sparse->chosen. After a round: how long it
- * waited. */
-void wick_sparse_judge(struct wick_sparse *sparse, struct wick_sparse_layer *layer);
-void wick_sparse_pace(struct wick_sparse *sparse, uint64_t waited_ns, uint32_t useful);
+/* The drive did not answer a prefetch. One such wait for bytes that nobody needs yet is enough: there is no prefetch until a
+ * reset. */
+void wick_sparse_stop_prefetch(struct wick_sparse *sparse);
+/* Before a layer's first round: counts how many of its prefetched bundles are among sparse->chosen. After a round: how long
+ * it waited. */
+void wick_sparse_score_prefetch(struct wick_sparse *sparse, struct wick_sparse_layer *layer);
+void wick_sparse_note_wait(struct wick_sparse *sparse, uint64_t waited_ns, uint32_t useful);
 /* -> chosen */
 uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x);
 /* Waits for the reads of a draw and forgets what they brought: their rows stay in flight. */
 void wick_sparse_drain(struct wick_sparse *sparse, struct wick_draw *draw);
-/* A layer with rows that nothing will fill any more begins anew. */
-void wick_sparse_cure(struct wick_sparse *sparse, struct wick_sparse_layer *layer);
+/* Empties the cache of a layer with rows that nothing will fill any more. */
+void wick_sparse_clean(struct wick_sparse *sparse, struct wick_sparse_layer *layer);

@@ -16,7 +16,7 @@ static void take_over(struct wick_sparse *sparse, struct wick_sparse_layer *laye
 {
 	struct wick_cache *cache = &layer->cache;
 
-	wick_sparse_cure(sparse, layer);
+	wick_sparse_clean(sparse, layer);
 	for (uint32_t i = 0; i < WICK_COUNT_OF(sparse->ahead); i++)
 		if (sparse->ahead[i].cache == cache)
 			wick_sparse_drain(sparse, &sparse->ahead[i]);

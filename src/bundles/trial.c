@@ -57,9 +57,9 @@ static void switch_ways(struct wick_trial *trial)
 }
 
 /* A stretch went the other way. */
-static void end_trial(struct wick_trial *trial, double pace)
+static void end_trial(struct wick_trial *trial, double cost)
 {
-	double slower = WICK_MIN(WICK_MAX(pace / trial->pace, 1.0 / STALL), (double)STALL);
+	double slower = WICK_MIN(WICK_MAX(cost / trial->cost, 1.0 / STALL), (double)STALL);
 	double other = log(trial->own_work / trial->other_work * slower);
 
 	note_ratio(trial, trial->on ? -other : other);
@@ -72,12 +72,12 @@ static void end_trial(struct wick_trial *trial, double pace)
 
 static void end_stretch(struct wick_trial *trial)
 {
-	double pace = trial->took_us / trial->own_work;
+	double cost = trial->took_us / trial->own_work;
 
 	if (trial->other)
-		end_trial(trial, pace);
+		end_trial(trial, cost);
 	else
-		trial->pace = pace;
+		trial->cost = cost;
 	trial->other = --trial->until_trial == 0;
 	trial->draws = 0;
 	trial->own_work = trial->other_work = trial->took_us = 0;

@@ -25,7 +25,7 @@ struct wick_trial {
 	double own_work, other_work, took_us;
 	uint32_t until_trial; /* stretches before the next one, */
 	uint32_t interval;    /* and from one to the next: longer and longer while nothing changes */
-	double pace;          /* time over work in the stretch before */
+	double cost;          /* time over work in the stretch before */
 	double log_ratio;     /* of time on over time off: the mean over trials, */
 	double log_square;    /* that of its square, */
 	uint32_t trials;      /* and as many as count */

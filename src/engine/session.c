@@ -220,7 +220,7 @@ static struct wick_stats counters(const struct wick *wick)
 {
 	const struct wick_io_counters *io = wick_io_counters(wick->io);
 	const struct wick_sparse_counters *sparse = &wick->forward.sparse.counters;
-	const struct wick_trial *gaps = &wick->forward.sparse.drawing.gaps, *ahead = &wick->forward.sparse.pace.trial;
+	const struct wick_trial *gaps = &wick->forward.sparse.drawing.gaps, *ahead = &wick->forward.sparse.rates.trial;
 	struct wick_stats stats = wick->stats;
 
 	stats.io_wait_ns = wick->fetch.wait_ns;
@@ -235,7 +235,7 @@ static struct wick_stats counters(const struct wick *wick)
 	stats.bundles_read = sparse->bundles_read;
 	stats.bundles_prefetched = sparse->bundles_prefetched;
 	stats.bundles_wasted = sparse->bundles_prefetched - sparse->bundles_useful;
-	stats.silences = sparse->silences;
+	stats.prefetch_stops = sparse->prefetch_stops;
 	stats.gap_switches = gaps->switches;
 	stats.gaps = wick->settings.bridge && gaps->on;
 	stats.gaps_ratio = wick_trial_ratio(gaps);
@@ -253,7 +253,7 @@ static const size_t sums[] = {
 #define SUM(name) offsetof(struct wick_stats, name)
 	SUM(tokens), SUM(passes), SUM(eval_ns), SUM(io_wait_ns), SUM(io_busy_ns), SUM(compute_ns), SUM(flash_bytes),
 	SUM(reads), SUM(retries), SUM(resumed), SUM(repaired), SUM(bundles_active), SUM(bundles_read),
-	SUM(bundles_prefetched), SUM(bundles_wasted), SUM(silences), SUM(gap_switches), SUM(ahead_switches),
+	SUM(bundles_prefetched), SUM(bundles_wasted), SUM(prefetch_stops), SUM(gap_switches), SUM(ahead_switches),
 	SUM(predict_ns), SUM(manage_ns), SUM(bundles_ns),
 #undef SUM
 };

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What sparse mode would read (see rehearse.h). */
+/* Simulates the reads of sparse mode (see rehearse.h). */
 
 #include "rehearse.h"
 
@@ -15,18 +15,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROW_BYTES 8 /* of rows that nobody reads */
+#define ROW_BYTES 8 /* of cache rows: nothing is ever stored in them */
 
-/* A layer's matrix. */
-struct actor {
+/* A simulated layer: its bundle cache, without bundles. */
+struct layer {
 	struct wick_cache cache;
 	struct wick_policy *policy;
 };
 
-struct play {
+struct simulation {
 	const struct wick_rehearsal *rehearsal;
-	uint32_t layers; /* that are played */
-	struct actor *actors;
+	uint32_t layers; /* simulated: with a trace all, else one for all */
+	struct layer *layer; /* (layers) */
 	struct wick_rehearsed *into;
 	struct wick_synth_layer *synth;
 	struct wick_synth_token token;
@@ -40,183 +40,183 @@ struct play {
 	bool counts;
 };
 
-/* All matrices and the scratch, in one reservation of which only what is used becomes memory. */
-static int reserve(struct play *play, struct wick_diag *diag)
+/* All caches and the scratch in one reservation; only the part that is used becomes memory. */
+static int reserve(struct simulation *sim, struct wick_diag *diag)
 {
-	const struct wick_rehearsal *rehearsal = play->rehearsal;
+	const struct wick_rehearsal *rehearsal = sim->rehearsal;
 	uint32_t n_ff = rehearsal->shape->n_ff, capacity = rehearsal->sparse->capacity;
 	uint64_t n = n_ff, lists = 3 * wick_mem_cost(n * sizeof(uint32_t)) + 2 * wick_mem_cost(n * sizeof(float)) + wick_mem_cost(n) +
 		wick_mem_cost(n * sizeof(struct wick_wanted)) + wick_mem_cost(n * sizeof(struct wick_extent)) +
 		wick_mem_cost(2 * n * sizeof(struct iovec)) + wick_mem_cost((n + 1) * sizeof(double)) +
 		wick_mem_cost((n + 1) * sizeof(uint32_t));
 	uint64_t matrix = wick_cache_bytes(n_ff, capacity, ROW_BYTES) + wick_policy_bytes(n_ff, capacity);
-	int rc = wick_mem_reserve(&play->mem, lists + play->layers * matrix, diag);
+	int rc = wick_mem_reserve(&sim->mem, lists + sim->layers * matrix, diag);
 
-	return rc ? rc : wick_mem_reserve(&play->space, (uint64_t)n_ff * rehearsal->shape->stride, diag);
+	return rc ? rc : wick_mem_reserve(&sim->space, (uint64_t)n_ff * rehearsal->shape->stride, diag);
 }
 
-static void take_lists(struct play *play)
+static void take_lists(struct simulation *sim)
 {
-	struct wick_mem *mem = &play->mem;
-	uint64_t n = play->rehearsal->shape->n_ff;
+	struct wick_mem *mem = &sim->mem;
+	uint64_t n = sim->rehearsal->shape->n_ff;
 
-	play->token.ids = wick_mem_take(mem, n * sizeof(uint32_t));
-	play->token.likely = wick_mem_take(mem, n * sizeof(uint32_t));
-	play->token.probability = wick_mem_take(mem, n * sizeof(float));
-	play->sorted = wick_mem_take(mem, n * sizeof(uint32_t));
-	play->scores = wick_mem_take(mem, n * sizeof(float));
-	play->wanted_ahead = wick_mem_take(mem, n);
-	play->wanted = wick_mem_take(mem, n * sizeof(struct wick_wanted));
-	play->arrays.extents = wick_mem_take(mem, n * sizeof(struct wick_extent));
-	play->arrays.iov = wick_mem_take(mem, 2 * n * sizeof(struct iovec));
-	play->arrays.cost_us = wick_mem_take(mem, (n + 1) * sizeof(double));
-	play->arrays.begin = wick_mem_take(mem, (n + 1) * sizeof(uint32_t));
+	sim->token.ids = wick_mem_take(mem, n * sizeof(uint32_t));
+	sim->token.likely = wick_mem_take(mem, n * sizeof(uint32_t));
+	sim->token.probability = wick_mem_take(mem, n * sizeof(float));
+	sim->sorted = wick_mem_take(mem, n * sizeof(uint32_t));
+	sim->scores = wick_mem_take(mem, n * sizeof(float));
+	sim->wanted_ahead = wick_mem_take(mem, n);
+	sim->wanted = wick_mem_take(mem, n * sizeof(struct wick_wanted));
+	sim->arrays.extents = wick_mem_take(mem, n * sizeof(struct wick_extent));
+	sim->arrays.iov = wick_mem_take(mem, 2 * n * sizeof(struct iovec));
+	sim->arrays.cost_us = wick_mem_take(mem, (n + 1) * sizeof(double));
+	sim->arrays.begin = wick_mem_take(mem, (n + 1) * sizeof(uint32_t));
 }
 
-static int begin(struct play *play, struct wick_diag *diag)
+static int begin(struct simulation *sim, struct wick_diag *diag)
 {
-	const struct wick_rehearsal *rehearsal = play->rehearsal;
+	const struct wick_rehearsal *rehearsal = sim->rehearsal;
 	const struct wick_sparse_shape *sparse = rehearsal->sparse;
 	uint32_t n_ff = rehearsal->shape->n_ff;
 	int rc;
 
-	play->actors = calloc(play->layers, sizeof(*play->actors));
+	sim->layer = calloc(sim->layers, sizeof(*sim->layer));
 	if (!rehearsal->trace)
-		play->synth = wick_synth_layer_create(&rehearsal->synthesis, 0, n_ff);
-	if (!play->actors || (!rehearsal->trace && !play->synth))
+		sim->synth = wick_synth_layer_create(&rehearsal->synthesis, 0, n_ff);
+	if (!sim->layer || (!rehearsal->trace && !sim->synth))
 		return wick_diag_say(diag, -ENOMEM, "no memory to foresee what a token reads");
-	rc = reserve(play, diag);
+	rc = reserve(sim, diag);
 	if (rc)
 		return rc;
-	take_lists(play);
-	for (uint32_t i = 0; i < play->layers; i++) {
-		wick_cache_init(&play->actors[i].cache, n_ff, sparse->capacity, ROW_BYTES, &play->mem);
-		play->actors[i].policy = wick_policy_init(sparse->policy, n_ff, sparse->capacity, sparse->window, &play->mem);
+	take_lists(sim);
+	for (uint32_t i = 0; i < sim->layers; i++) {
+		wick_cache_init(&sim->layer[i].cache, n_ff, sparse->capacity, ROW_BYTES, &sim->mem);
+		sim->layer[i].policy = wick_policy_init(sparse->policy, n_ff, sparse->capacity, sparse->window, &sim->mem);
 	}
 	return 0;
 }
 
-static void end(struct play *play)
+static void end(struct simulation *sim)
 {
-	wick_synth_layer_destroy(play->synth);
-	wick_mem_release(&play->mem);
-	wick_mem_release(&play->space);
-	free(play->actors);
+	wick_synth_layer_destroy(sim->synth);
+	wick_mem_release(&sim->mem);
+	wick_mem_release(&sim->space);
+	free(sim->layer);
 }
 
-/* Plans the reads and lets the bundles arrive. */
-static void read_all(struct play *play, struct actor *actor, uint32_t count, double *reads, double *bytes)
+/* Plans the reads of sim->wanted, counts them, and marks the bundles as arrived. */
+static void read_all(struct simulation *sim, struct layer *layer, uint32_t count, double *reads, double *bytes)
 {
-	const struct wick_rehearsal *rehearsal = play->rehearsal;
+	const struct wick_rehearsal *rehearsal = sim->rehearsal;
 	uint64_t stride = rehearsal->shape->stride;
 	struct wick_extent_layout layout = { .stride = stride, .chunk_bytes = WICK_MAX(rehearsal->chunk_bytes, stride),
-		.rows = play->space.base, .scratch = play->space.base, .scratch_bytes = rehearsal->bridge ? wick_drawing_gap_bytes(stride) : 0 };
-	uint32_t extents = count ? wick_extent_plan(&layout, &rehearsal->price, play->wanted, count, &play->arrays) : 0;
+		.rows = sim->space.base, .scratch = sim->space.base, .scratch_bytes = rehearsal->bridge ? wick_drawing_gap_bytes(stride) : 0 };
+	uint32_t extents = count ? wick_extent_plan(&layout, &rehearsal->price, sim->wanted, count, &sim->arrays) : 0;
 
 	for (uint32_t i = 0; i < count; i++)
-		actor->cache.in_flight[play->wanted[i].row] = 0;
+		layer->cache.in_flight[sim->wanted[i].row] = 0;
 	*reads += extents;
 	for (uint32_t i = 0; i < extents; i++)
-		*bytes += (double)(play->arrays.extents[i].count * stride);
+		*bytes += (double)(sim->arrays.extents[i].count * stride);
 }
 
-/* Draws ahead what is likely. */
-static void look_ahead(struct play *play, struct actor *actor, struct wick_rehearsed *seen)
+/* Prefetches the likely neurons. */
+static void look_ahead(struct simulation *sim, struct layer *layer, struct wick_rehearsed *seen)
 {
-	const struct wick_rehearsal *rehearsal = play->rehearsal;
-	struct wick_synth_token *token = &play->token;
+	const struct wick_rehearsal *rehearsal = sim->rehearsal;
+	struct wick_synth_token *token = &sim->token;
 	uint32_t likely = token->likely_count, count;
 
 	if (!rehearsal->ahead || !likely)
 		return;
-	count = wick_policy_admit_probable(actor->policy, &actor->cache, token->likely, token->probability, likely,
-		rehearsal->ahead, play->sorted, likely, play->wanted);
-	wick_extent_sort(play->wanted, count);
+	count = wick_policy_admit_probable(layer->policy, &layer->cache, token->likely, token->probability, likely,
+		rehearsal->ahead, sim->sorted, likely, sim->wanted);
+	wick_extent_sort(sim->wanted, count);
 	for (uint32_t i = 0; i < count; i++)
-		play->wanted_ahead[play->wanted[i].bundle] = 1;
-	read_all(play, actor, count, &seen->ahead_reads, &seen->ahead_bytes);
+		sim->wanted_ahead[sim->wanted[i].bundle] = 1;
+	read_all(sim, layer, count, &seen->ahead_reads, &seen->ahead_bytes);
 	seen->ahead += count;
 	seen->wasted += count;
 }
 
-/* In rounds that the matrix has room for, as the engine does. */
-static void draw(struct play *play, struct actor *actor, struct wick_rehearsed *seen)
+/* Draws the chosen neurons in rounds of as many as the cache holds, as the engine does. */
+static void draw(struct simulation *sim, struct layer *layer, struct wick_rehearsed *seen)
 {
-	const struct wick_synth_token *token = &play->token;
+	const struct wick_synth_token *token = &sim->token;
 	uint32_t n;
 
 	for (uint32_t done = 0; done < token->count; done += n) {
 		uint32_t absent;
 
-		n = WICK_MIN(actor->cache.capacity, token->count - done);
-		absent = wick_policy_admit(actor->policy, &actor->cache, token->ids + done, n, play->wanted);
-		read_all(play, actor, absent, &seen->reads, &seen->bytes);
+		n = WICK_MIN(layer->cache.capacity, token->count - done);
+		absent = wick_policy_admit(layer->policy, &layer->cache, token->ids + done, n, sim->wanted);
+		read_all(sim, layer, absent, &seen->reads, &seen->bytes);
 		seen->drawn += absent;
 		seen->rounds++;
 	}
 	for (uint32_t i = 0; i < token->count; i++)
-		seen->wasted -= play->wanted_ahead[token->ids[i]];
-	memset(play->wanted_ahead, 0, play->rehearsal->shape->n_ff);
-	wick_policy_touch(actor->policy, &actor->cache, token->ids, token->count);
+		seen->wasted -= sim->wanted_ahead[token->ids[i]];
+	memset(sim->wanted_ahead, 0, sim->rehearsal->shape->n_ff);
+	wick_policy_touch(layer->policy, &layer->cache, token->ids, token->count);
 	seen->active += token->count;
 }
 
-static void play_layer(struct play *play, uint32_t layer)
+static void simulate_layer(struct simulation *sim, uint32_t layer)
 {
-	struct wick_rehearsed unseen, *seen = play->counts ? &play->into[layer] : &unseen;
+	struct wick_rehearsed unseen, *seen = sim->counts ? &sim->into[layer] : &unseen;
 	uint64_t begun_ns = wick_now_ns();
 
 	unseen = (struct wick_rehearsed){ 0 };
-	look_ahead(play, &play->actors[layer], seen);
-	draw(play, &play->actors[layer], seen);
+	look_ahead(sim, &sim->layer[layer], seen);
+	draw(sim, &sim->layer[layer], seen);
 	seen->manage_us += (double)(wick_now_ns() - begun_ns) / 1e3;
 }
 
-/* As a trace has them. The first layer has none before it that could guess. */
-static void learn_from_trace(struct play *play, uint32_t layer)
+/* The neurons of a trace. No layer comes before the first that could predict its neurons. */
+static void take_from_trace(struct simulation *sim, uint32_t layer)
 {
-	struct wick_synth_token *token = &play->token;
-	struct wick_chooser chooser = { .trace = play->rehearsal->trace, .layers = play->rehearsal->shape->layers,
-		.n_ff = play->rehearsal->shape->n_ff, .scores = play->scores };
+	struct wick_synth_token *token = &sim->token;
+	struct wick_chooser chooser = { .trace = sim->rehearsal->trace, .layers = sim->rehearsal->shape->layers,
+		.n_ff = sim->rehearsal->shape->n_ff, .scores = sim->scores };
 
 	token->count = wick_choose(&chooser, layer, NULL, token->ids);
 	token->likely_count = 0;
-	if (layer && play->rehearsal->ahead && wick_choose_ahead(&chooser, layer - 1))
+	if (layer && sim->rehearsal->ahead && wick_choose_ahead(&chooser, layer - 1))
 		token->likely_count = wick_choose_likely(
-			&chooser, layer - 1, NULL, token->likely, token->probability, play->sorted);
+			&chooser, layer - 1, NULL, token->likely, token->probability, sim->sorted);
 }
 
-static void make_up(struct play *play)
+static void synthesize(struct simulation *sim)
 {
-	struct wick_synth_token *token = &play->token;
+	struct wick_synth_token *token = &sim->token;
 	uint32_t kept = 0;
 
-	wick_synth_layer_next(play->synth, token);
+	wick_synth_layer_next(sim->synth, token);
 	for (uint32_t i = 0; i < token->likely_count; i++)
 		if (token->probability[i] >= WICK_LIKELY) {
-			play->sorted[kept] = token->likely[kept] = token->likely[i];
+			sim->sorted[kept] = token->likely[kept] = token->likely[i];
 			token->probability[kept++] = token->probability[i];
 		}
 	token->likely_count = kept;
 	wick_choose_likeliest_first(token->likely, token->probability, kept);
 }
 
-static int play_token(struct play *play, uint32_t token, struct wick_diag *diag)
+static int simulate_token(struct simulation *sim, uint32_t token, struct wick_diag *diag)
 {
-	struct wick_trace *trace = play->rehearsal->trace;
+	struct wick_trace *trace = sim->rehearsal->trace;
 	int rc = trace ? wick_trace_seek(trace, token, diag) : 0;
 
-	for (uint32_t layer = 0; !rc && layer < play->layers; layer++) {
+	for (uint32_t layer = 0; !rc && layer < sim->layers; layer++) {
 		if (trace)
-			learn_from_trace(play, layer);
+			take_from_trace(sim, layer);
 		else
-			make_up(play);
-		play_layer(play, layer);
+			synthesize(sim);
+		simulate_layer(sim, layer);
 	}
 	return rc;
 }
 
-/* A sum over tokens becomes a mean. */
+/* Turns sums over tokens into means. */
 static void divide(struct wick_rehearsed *seen, double by)
 {
 	double *figures = (double *)seen;
@@ -230,18 +230,18 @@ int wick_rehearse(const struct wick_rehearsal *rehearsal, struct wick_rehearsed 
 	uint32_t all = rehearsal->shape->layers;
 	uint32_t tokens = rehearsal->trace ? WICK_MIN(wick_trace_shape(rehearsal->trace)->tokens, WICK_REHEARSAL_TOKENS) :
 		WICK_REHEARSAL_TOKENS;
-	struct play play = { .rehearsal = rehearsal, .layers = rehearsal->trace ? all : 1, .into = layers };
-	int rc = begin(&play, diag);
+	struct simulation sim = { .rehearsal = rehearsal, .layers = rehearsal->trace ? all : 1, .into = layers };
+	int rc = begin(&sim, diag);
 
 	memset(layers, 0, all * sizeof(*layers));
 	for (uint32_t token = 0; !rc && token < tokens; token++) {
-		play.counts = token >= tokens / 2;
-		rc = play_token(&play, token, diag);
+		sim.counts = token >= tokens / 2;
+		rc = simulate_token(&sim, token, diag);
 	}
-	end(&play);
-	for (uint32_t layer = 0; layer < play.layers; layer++)
+	end(&sim);
+	for (uint32_t layer = 0; layer < sim.layers; layer++)
 		divide(&layers[layer], tokens - tokens / 2);
-	for (uint32_t layer = play.layers; layer < all; layer++)
+	for (uint32_t layer = sim.layers; layer < all; layer++)
 		layers[layer] = layers[0];
 	return rc;
 }

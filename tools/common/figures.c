@@ -55,7 +55,7 @@ static void print_flash(const struct run_figures *run, FILE *out)
 			100 * per((double)stats->io_wait_ns, (double)run->decode_ns));
 	else
 		fprintf(out, "flash   nothing read\n");
-	if (run->prompt.silences + stats->silences)
+	if (run->prompt.prefetch_stops + stats->prefetch_stops)
 		fprintf(out, "        the drive did not answer a prefetch, and nothing was prefetched after it\n");
 	print_switches(run, out);
 	if (stats->retries || stats->repaired)
@@ -190,7 +190,7 @@ json_t *run_json(const struct run_figures *run, const struct wick_report *report
 	set_count(json, "retries", run->prompt.retries + stats->retries);
 	set_count(json, "resumed", run->prompt.resumed + stats->resumed);
 	set_count(json, "repaired", run->prompt.repaired + stats->repaired);
-	set_count(json, "silences", run->prompt.silences + stats->silences);
+	set_count(json, "prefetch_stops", run->prompt.prefetch_stops + stats->prefetch_stops);
 	json_object_set_new(json, "gaps_read_through", json_boolean(stats->gaps));
 	set_real(json, "gaps_ratio", stats->gaps_ratio);
 	set_count(json, "gap_switches", run->prompt.gap_switches + stats->gap_switches);
