@@ -6,14 +6,15 @@
  *
  * The caller fills a request (file, offset, where the bytes go) and submits it; from then until wick_io_wait() or
  * wick_io_poll() hands it back, request, iovecs and memory belong to this room. A request comes back once, DONE with
- * every byte in place or FAILED with a negative errno and never with part of the bytes unsaid:
+ * every byte in place or FAILED with a negative errno; no partial read is reported as success:
  *
  *   a short read                     is resumed, from the last aligned boundary it passed
  *   EINTR, EAGAIN, ENOMEM, EBUSY     are tried again, 20 times within about a second, waiting longer each time
- *   EIO and the medium's other words are tried again options.retries times, likewise, and come back as EIO
+ *   EIO and other medium errors      (ENODATA, EILSEQ, EREMOTEIO, ...) are tried again options.retries times, likewise, and
+ *                                    come back as EIO
  *   the end of the file              before the last byte asked for: -ENODATA; bytes_done says how far it came
- *   no answer at all                 nothing of what is in the kernel ends while wick_io_wait() waits patience_ms for
- *                                    it: all of that is called off and fails with -ETIMEDOUT
+ *   no answer at all                 if no read ends while wick_io_wait() waits patience_ms, all reads in the kernel are
+ *                                    cancelled and fail with -ETIMEDOUT
  *   more than WICK_IO_IOV_MAX iovecs or a range beyond 2^63: -EINVAL, as for a read the file's alignment forbids
  *   anything else                    comes back as it is
  *
@@ -26,9 +27,9 @@
  *     while ((back = wick_io_wait(io)))              // sends everything, sleeps until one is back
  *             use(back);                             // it may be filled and submitted again
  *
- * A read that was called off may still be the kernel's: it lets go of one that it keeps trying, not of one that waits for a
- * device. Then the queue is lost. What it had comes back FAILED as well, and what is submitted later fails at once with
- * -ETIMEDOUT, for the kernel may write to that memory until the process ends; wick_io_destroy() says so.
+ * The kernel may keep a cancelled read: it gives back one that it keeps retrying, not one that waits for a device. Then the
+ * queue is lost: its requests come back FAILED as well, and later ones fail at once with -ETIMEDOUT, because the kernel may
+ * write to that memory until the process ends; wick_io_destroy() says so.
  *
  * Not thread-safe: one thread at a time submits and reaps, and takes over from another only while nothing is
  * outstanding. Nothing is allocated after wick_io_create() but by the kernel.
@@ -42,7 +43,7 @@
 #include <sys/uio.h>
 
 #define WICK_IO_IOV_MAX 1024 /* the kernel's UIO_MAXIOV */
-#define WICK_IO_RETRIES 4    /* of an error of the medium: what weights and directories are read with */
+#define WICK_IO_RETRIES 4    /* after an error of the medium, for weights and directories */
 #define WICK_IO_PATIENCE_MS 60000 /* the kernel gives up on an NVMe drive after 30 s, resets it and tries again */
 
 struct wick_file;
@@ -80,7 +81,7 @@ struct wick_io_request {
 	struct wick_io_request *next;
 	void *method_data;
 
-	/* What the method reads now: all of it, or after a short read the rest of one iovec, then those behind it. */
+	/* The part that the method reads now: the whole request, or after a short read the rest of one iovec and those behind it. */
 	uint64_t left_offset;
 	uint64_t left_bytes;
 	const struct iovec *left; /* into iov, or &rest */

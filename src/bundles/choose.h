@@ -2,14 +2,14 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Which neurons a layer computes: what its predictor says or, when a trace is replayed, what the trace has for that
+/* Which neurons a layer computes: those that its predictor chooses or, when a trace is replayed, those of the trace for that
  * token. The predictor is multiplied in either case, so that a replay takes the time that a run would. */
 
 #include "compute.h"
 #include "predict.h"
 #include "trace.h"
 
-/* Fewer are not worth the choice: a neuron less likely than this is more often read for nothing than not. */
+/* A neuron less likely than this is not worth a prefetch: more often than not it would be wasted. */
 #define WICK_LIKELY 0.5f
 
 struct wick_chooser {

@@ -27,7 +27,7 @@
 
 #define TASK_ROWS 32    /* bundles in a task, at most */
 #define TASK_ARRIVALS 8 /* bundles checked and computed in a task, at most */
-#define TASK_SHARE 4    /* tasks a thread, at least: whoever comes late takes fewer */
+#define TASK_SHARE 4    /* tasks a thread, at least, for dynamic load balancing */
 #define DOWN_LEAST 128  /* neurons worth a job of their own, while there is something else to do */
 
 struct round {

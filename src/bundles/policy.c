@@ -1,17 +1,17 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Who goes (see policy.h). A policy is a key for each resident neuron, the smallest of which go first:
+/* Which neurons are evicted (see policy.h). A policy is a key for each cached neuron; those of the smallest keys go first:
  *
  *     window    when it was last used; those not used by the last `window` tokens go even while there is room
  *     lru       when it was last used
  *     decay     how often it was used, a use counting half as much for every HALF_LIFE tokens since
  *
- * What has a row and must keep it (used now, or in flight) is left out of the candidates; of the rest the least are
- * selected without sorting (select.h), so a layer costs a few passes over its rows, whatever is missing.
+ * Neurons that are used now or in flight are no candidates; of the rest the smallest keys are selected without sorting
+ * (select.h), so a layer costs a few passes over its rows, however many neurons are missing.
  *
- * Rates are kept inflated: rather than to shrink every neuron's at each token, what a use adds grows, and all are scaled
- * down together once in a long while. */
+ * Rates are kept inflated: instead of shrinking every neuron's rate at each token, the amount that a use adds grows, and once
+ * in a long while all rates are scaled down together. */
 
 #include "policy.h"
 
@@ -24,7 +24,7 @@
 #include <string.h>
 
 #define HALF_LIFE 512.0 /* tokens */
-#define STEP_MAX 0x1p40 /* of what a use adds, before all are scaled down */
+#define STEP_MAX 0x1p40 /* a use adds no more before all rates are scaled down */
 
 struct wick_policy_ops {
 	const char *name;

@@ -9,8 +9,8 @@
 #include "matrix.h"
 #include "pool.h"
 
-#define TASK_BYTES (128u << 10) /* of weights that a vector alone meets */
-#define TASKS_A_THREAD 4        /* so that a thread that comes late takes fewer */
+#define TASK_BYTES (128u << 10) /* of weights, for one vector */
+#define TASKS_A_THREAD 4        /* tasks small enough for dynamic load balancing */
 #define TASK_ROWS_MIN 16        /* of a batch: each task reads all of it */
 #define PACK_VECTORS 8          /* a task */
 

@@ -10,8 +10,8 @@
  *     memory   node 0     node 1                done its node's share helps the others
  *     threads  on node 0  on node 1
  *
- * The calling thread is nobody's to move: it begins with the share of the node that it is on. With one node there is
- * nothing to place. */
+ * The calling thread is never migrated: it begins with the share of the node that it runs on. With one node nothing is
+ * moved or bound. */
 
 #include "diag.h"
 

@@ -133,7 +133,7 @@ enum wick_type wick_pack_predictor_type(const struct wick_shape *shape);
 /* Makes a layer's predictor without text and writes its rows; leaves its bias in job->pred_bias. */
 int wick_pack_predictor(struct wick_pack_job *job, uint32_t layer, const struct wick_tensor *tensor);
 
-/* Says how far it is. -ECANCELED with a sentence when somebody has had enough. */
+/* Reports progress. -ECANCELED with a sentence when the progress callback cancelled. */
 int wick_pack_go_on(struct wick_pack_job *job);
 
 /* Everything that is written passes through put. */

@@ -45,8 +45,8 @@ struct wick_sparse_outlook {
 	bool overlap;
 };
 
-/* A token of sparse mode. flash_ms has what is drawn ahead, too. */
+/* A token of sparse mode. flash_ms includes prefetched bundles. */
 void wick_forecast_sparse(struct wick_forecast *forecast, const struct wick_sparse_outlook *outlook);
-/* How many bundles the engine would draw ahead for a layer, when the rehearsal drew none: as many as the slack has room
- * for. Something is always waited for, and what was guessed right counts there as waiting spared, so it keeps itself up. */
+/* How many bundles the engine would prefetch for a layer, by a rehearsal without prefetch: as many as the drive's idle time
+ * has room for. A layer always waits for some reads, and hits count as waiting spared, so the number stays up. */
 uint32_t wick_forecast_ahead(const struct wick_sparse_outlook *outlook);

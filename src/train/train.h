@@ -81,8 +81,8 @@ static inline uint32_t wick_train_tokens(const struct wick_train *train)
 	return train->chunks * train->chunk;
 }
 
-/* Tells how far it is; other than 0: stop. part: of learning the predictor at hand. Before anything can be kept it is
- * the census that goes through the layers, and none of them counts as reached. */
+/* Reports progress; other than 0: stop. part: the finished share of the current predictor. During the census, the pass over
+ * all layers that comes before any predictor is learned, no layer counts as reached. */
 int wick_train_say(struct wick_train *train, uint32_t layer, const char *what, double part);
 
 int wick_train_read_text(struct wick_train *train);

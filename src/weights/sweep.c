@@ -142,8 +142,8 @@ void wick_sweep_fill(struct wick_sweep *sweep)
 	}
 }
 
-/* Drops units in front of the one that is wanted: the caller had no use for their matrix this time. It will have at the end
- * of the prompt, so a drive that does not answer is reported now and not waited for once a batch. */
+/* Drops the units before the wanted one: this batch of a prompt does not need their matrix (the head). The prompt's last batch
+ * will, so a drive that does not answer is reported now instead of being waited for in every batch. */
 static int pass_over(struct wick_sweep *sweep, uint32_t matrix, struct wick_diag *diag)
 {
 	for (;;) {
