@@ -271,6 +271,7 @@ static struct wick_io_request *hand_back(struct wick_io *io)
 	io->counters.reads++;
 	io->counters.bytes += request->bytes;
 	io->counters.failed += request->result < 0;
+	io->counters.latency_ns += request->completed_ns - request->submitted_ns;
 	set_state(request, request->result < 0 ? WICK_IO_FAILED : WICK_IO_DONE);
 	return request;
 }

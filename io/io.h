@@ -110,6 +110,7 @@ struct wick_io_counters {
 	uint64_t retries; /* after errors */
 	uint64_t resumed; /* short reads continued */
 	uint64_t failed;
+	uint64_t latency_ns; /* of all reads together, from when each first went to the kernel until it was seen back */
 	uint64_t wait_ns; /* spent blocked in wick_io_wait */
 };
 

@@ -225,6 +225,13 @@ unsigned wick_profile_few(const struct wick_profile *profile)
 	return few;
 }
 
+double wick_profile_turn_us(const struct wick_profile *profile, uint64_t bytes, double depth)
+{
+	double deepest = profile->depths[profile->depth_count - 1];
+
+	return look_up(profile, profile->turn_us, bytes, depth) * WICK_MAX(depth / deepest, 1.0);
+}
+
 double wick_profile_read_us(const struct wick_profile *profile, uint64_t bytes, uint32_t depth)
 {
 	uint32_t known = known_depth(profile, depth);

@@ -39,11 +39,20 @@ struct wick_profile_key {
 	bool direct;
 };
 
+/* How fast the drive was in a run, whose reads were of so many bytes, and so many in flight, on average. */
+struct wick_profile_run {
+	int64_t at_s; /* since the epoch; 0: there was none */
+	uint64_t reads;
+	double mb_per_s;          /* while at least one read was in flight */
+	double expected_mb_per_s; /* of such reads by the profile */
+};
+
 struct wick_profile {
 	struct wick_profile_key key;
 	char model[96];     /* of the drive, for people; "" unknown */
 	int64_t measured_s; /* since the epoch */
 	bool quick;         /* by wick_profile_probe(), not by a sweep */
+	struct wick_profile_run last_run;
 	unsigned size_count, depth_count;
 	uint64_t bytes[WICK_PROFILE_SIZES];   /* ascending */
 	uint32_t depths[WICK_PROFILE_DEPTHS]; /* ascending */
@@ -79,7 +88,10 @@ unsigned wick_profile_few(const struct wick_profile *profile);
 /* The price of one more read while the queue is kept full, microseconds. Grows with bytes, never falls. */
 double wick_profile_read_us(const struct wick_profile *profile, uint64_t bytes, uint32_t depth);
 
-/* The same for every length, as the planner of extents takes it. */
+/* How long a read is under way while so many are in flight, on average, microseconds. */
+double wick_profile_turn_us(const struct wick_profile *profile, uint64_t bytes, double depth);
+
+/* The price for every length, as the planner of extents takes it. */
 struct wick_extent_price wick_profile_price(const struct wick_profile *profile, uint32_t depth);
 
 /* The time of reading all extents, handed over together to a queue of this depth, microseconds. */
@@ -102,6 +114,9 @@ int wick_profile_check(const struct wick_profile_key *key, struct wick_diag *dia
 
 /* Saves it in place of an earlier one, all or nothing. path, of at least 512 bytes, says where; may be NULL. */
 int wick_profile_save(const struct wick_profile *profile, char *path, struct wick_diag *diag);
+
+/* Notes a run in the profile that was kept, if it is still this one. */
+int wick_profile_note(const struct wick_profile *profile, const struct wick_profile_run *run, struct wick_diag *diag);
 
 /* Measures the drive under an open file with the method (NULL: the best there is) and fits what came out, as well as
  * can be done in limit_ns; WICK_PROFILE_PROBE_NS is enough to plan with. Saves nothing. stop may be NULL; -ECANCELED

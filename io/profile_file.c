@@ -19,6 +19,7 @@
 #define FORMAT "wick-profile-1"
 #define PATH_BYTES 512
 #define FILE_BYTES_MAX (256 * 1024) /* four times the largest that is ever saved */
+#define MB_PER_S_MAX 1e6
 #define CELLS (WICK_PROFILE_SIZES * WICK_PROFILE_DEPTHS)
 
 /* The folder of the profiles. By the rules of XDG a path that is not absolute counts as none. */
@@ -69,7 +70,8 @@ static int make_folders(char *path, struct wick_diag *diag)
 
 static json_t *to_json(const struct wick_profile *profile)
 {
-	json_t *cells = json_array();
+	const struct wick_profile_run *run = &profile->last_run;
+	json_t *cells = json_array(), *json;
 
 	for (unsigned size = 0; size < profile->size_count; size++)
 		for (unsigned depth = 0; depth < profile->depth_count; depth++)
@@ -77,9 +79,14 @@ static json_t *to_json(const struct wick_profile *profile)
 				(json_int_t)profile->bytes[size], "depth", (int)profile->depths[depth], "interval_us",
 				profile->turn_us[size][depth] / profile->depths[depth], "burst_us",
 				profile->burst_us[size][depth], "reads", (json_int_t)profile->reads[size][depth]));
-	return json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:b, s:o}", "format", FORMAT, "device", profile->key.device,
-		"method", profile->key.method, "direct", profile->key.direct, "model", profile->model, "measured_s",
-		(json_int_t)profile->measured_s, "quick", profile->quick, "cells", cells);
+	json = json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:b}", "format", FORMAT, "device", profile->key.device, "method",
+		profile->key.method, "direct", profile->key.direct, "model", profile->model, "measured_s",
+		(json_int_t)profile->measured_s, "quick", profile->quick);
+	if (run->at_s)
+		json_object_set_new(json, "last_run", json_pack("{s:I, s:I, s:f, s:f}", "at_s", (json_int_t)run->at_s, "reads",
+			(json_int_t)run->reads, "mb_per_s", run->mb_per_s, "expected_mb_per_s", run->expected_mb_per_s));
+	json_object_set_new(json, "cells", cells);
+	return json;
 }
 
 /* Writes beside the path and moves into place; synced first, since after a power cut an empty file could be there. */
@@ -165,6 +172,18 @@ static int take_cells(struct wick_profile *profile, const json_t *array, struct 
 	return wick_profile_fit(profile, cells, (unsigned)count, diag);
 }
 
+/* A run that says how fast it was, and how fast it should have been; any other is none. */
+static void take_run(struct wick_profile_run *run, const json_t *json)
+{
+	double mb_per_s = json_number_value(json_object_get(json, "mb_per_s"));
+	double expected = json_number_value(json_object_get(json, "expected_mb_per_s"));
+
+	if (mb_per_s > 0 && mb_per_s < MB_PER_S_MAX && expected > 0 && expected < MB_PER_S_MAX)
+		*run = (struct wick_profile_run){ .at_s = json_integer_value(json_object_get(json, "at_s")), .mb_per_s = mb_per_s,
+			.reads = (uint64_t)WICK_MAX(json_integer_value(json_object_get(json, "reads")), 0),
+			.expected_mb_per_s = expected };
+}
+
 static bool says(const json_t *json, const char *name, const char *text)
 {
 	const char *value = json_string_value(json_object_get(json, name));
@@ -184,6 +203,7 @@ static int from_json(struct wick_profile *profile, const json_t *json, struct wi
 	snprintf(profile->model, sizeof(profile->model), "%s", model ? model : "");
 	profile->measured_s = json_integer_value(json_object_get(json, "measured_s"));
 	profile->quick = json_is_true(json_object_get(json, "quick"));
+	take_run(&profile->last_run, json_object_get(json, "last_run"));
 	return take_cells(profile, json_object_get(json, "cells"), diag);
 }
 
@@ -240,4 +260,16 @@ int wick_profile_load(struct wick_profile *profile, const struct wick_profile_ke
 			path, reason.text);
 	*profile = read;
 	return 0;
+}
+
+/* Two runs that end together may each note itself; the later stays. */
+int wick_profile_note(const struct wick_profile *profile, const struct wick_profile_run *run, struct wick_diag *diag)
+{
+	struct wick_profile kept;
+	int rc = wick_profile_load(&kept, &profile->key, diag);
+
+	if (rc || kept.measured_s != profile->measured_s)
+		return rc < 0 ? rc : 0;
+	kept.last_run = *run;
+	return wick_profile_save(&kept, NULL, diag);
 }

@@ -224,6 +224,30 @@ static int load(struct wick *wick, const struct wick_layout *layout, const struc
 	return err;
 }
 
+/* What has been read so far. */
+static struct wick_drive_load load_of(const struct wick *wick)
+{
+	const struct wick_io_counters *io = wick_io_counters(wick->io);
+
+	return (struct wick_drive_load){ io->reads, io->bytes, io->latency_ns, wick->fetch.busy_ns };
+}
+
+/* Leaves with the drive's profile how fast the drive was, where it is kept at all. */
+static void note_speed(const struct wick *wick)
+{
+	const struct wick_drive_load *from = &wick->load_from;
+	struct wick_drive_load load;
+
+	if (!wick->io || !wick->settings.measure || !from->reads)
+		return;
+	load = load_of(wick);
+	load.reads -= from->reads;
+	load.bytes -= from->bytes;
+	load.latency_ns -= from->latency_ns;
+	load.busy_ns -= from->busy_ns;
+	wick_drive_note(&wick->drive, &load);
+}
+
 static int open_all(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag)
 {
 	struct wick_layout layout;
@@ -246,6 +270,7 @@ static int open_all(struct wick *wick, const char *path, const struct wick_optio
 	wick_mem_look(&wick->mem);
 	wick_engine_report(wick, path);
 	wick_stats_reset(wick);
+	wick->load_from = load_of(wick);
 	return err;
 }
 
@@ -274,6 +299,7 @@ void wick_close(struct wick *wick)
 
 	if (!wick)
 		return;
+	note_speed(wick);
 	kept = wick_io_destroy(wick->io); /* before the memory that reads in flight land in */
 	wick_pool_destroy(wick->pool);
 	if (kept) { /* reads that nobody waits for may still need file and memory */

@@ -27,6 +27,7 @@ struct wick {
 	struct wick_file file;
 	struct wick_io *io;
 	struct wick_drive drive;
+	struct wick_drive_load load_from; /* what opening read */
 	struct wick_pool *pool;
 	struct wick_kernels kernels;
 	struct wick_fetch fetch;

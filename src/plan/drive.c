@@ -17,6 +17,8 @@
 
 #define FOLDER_SHOWN_MAX 800
 
+#define DISAGREE 2 /* times as fast, or as slow: more than the difference between a token and a sweep of one size */
+
 /* Of a drive that nobody has measured: 4 us a read, and 3 GB/s. */
 static const struct wick_extent_price guess = { 2, { 4096, 1 << 20 }, { 4 + 4096 / 3e3, 4 + (1 << 20) / 3e3 } };
 
@@ -32,17 +34,66 @@ static void say_few(struct wick_drive *drive)
 			profile->size_count * profile->depth_count, WICK_PROBE_READS_MIN);
 }
 
+struct day {
+	char text[16];
+};
+
+static struct day day_of(int64_t s)
+{
+	struct day day = { "an unknown day" };
+	time_t time = (time_t)s;
+	struct tm when;
+
+	if (gmtime_r(&time, &when))
+		strftime(day.text, sizeof(day.text), "%Y-%m-%d", &when);
+	return day;
+}
+
+/* Adds that the drive was another one in the last run. */
+static void say_last_run(struct wick_drive *drive)
+{
+	const struct wick_profile_run *run = &drive->profile.last_run;
+	size_t used = strlen(drive->said);
+
+	if (!run->at_s || (run->mb_per_s < run->expected_mb_per_s * DISAGREE && run->expected_mb_per_s < run->mb_per_s * DISAGREE))
+		return;
+	snprintf(drive->said + used, sizeof(drive->said) - used, ", but the last run, of %s, read at %.0f MB/s where it promises %.0f; "
+		"wick flashbench --save-profile measures again", day_of(run->at_s).text, run->mb_per_s, run->expected_mb_per_s);
+}
+
 /* "profile of 2026-11-21", "quick profile of 2026-11-21". */
 static void say_profile(struct wick_drive *drive)
 {
-	time_t measured = (time_t)drive->profile.measured_s;
-	char day[16] = "an unknown day";
-	struct tm when;
-
-	if (gmtime_r(&measured, &when))
-		strftime(day, sizeof(day), "%Y-%m-%d", &when);
-	snprintf(drive->said, sizeof(drive->said), "%sprofile of %s", drive->profile.quick ? "quick " : "", day);
+	snprintf(drive->said, sizeof(drive->said), "%sprofile of %s", drive->profile.quick ? "quick " : "",
+		day_of(drive->profile.measured_s).text);
 	say_few(drive);
+	say_last_run(drive);
+}
+
+/* By Little's law as many reads are in flight on average as their latencies are longer than the time; and the latency of a
+ * read among so many is what the profile has. So the two compare whatever kept the queue from being full. */
+struct wick_profile_run wick_drive_speed(const struct wick_drive *drive, const struct wick_drive_load *load)
+{
+	struct wick_profile_run run = { .reads = load->reads };
+	double depth, latency_us;
+
+	if (!drive->known || load->reads < WICK_DRIVE_READS_MIN || !load->busy_ns || !load->latency_ns)
+		return run;
+	depth = WICK_MAX((double)load->latency_ns / (double)load->busy_ns, 1.0);
+	latency_us = depth * (double)load->busy_ns / 1e3 / (double)load->reads;
+	run.at_s = time(NULL);
+	run.mb_per_s = (double)load->bytes / ((double)load->busy_ns / 1e3);
+	run.expected_mb_per_s = run.mb_per_s * latency_us /
+		wick_profile_turn_us(&drive->profile, load->bytes / load->reads, depth);
+	return run;
+}
+
+void wick_drive_note(const struct wick_drive *drive, const struct wick_drive_load *load)
+{
+	struct wick_profile_run run = wick_drive_speed(drive, load);
+
+	if (run.at_s)
+		wick_profile_note(&drive->profile, &run, NULL);
 }
 
 static void say_why_none(struct wick_drive *drive, const struct wick_diag *why)

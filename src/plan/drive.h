@@ -27,5 +27,19 @@ struct wick_drive {
  * damaged, is made in two seconds and kept. That nothing is known is no error: drive->said has the reason. */
 void wick_drive_find(struct wick_drive *drive, const struct wick_file *file, const char *method, bool measure);
 
+/* What a run read. */
+struct wick_drive_load {
+	uint64_t reads, bytes;
+	uint64_t latency_ns; /* of all reads together */
+	uint64_t busy_ns;    /* with at least one in flight */
+};
+
+/* How fast the drive was, beside the profile. Reads too few to say that (WICK_DRIVE_READS_MIN) have an at_s of 0. */
+#define WICK_DRIVE_READS_MIN 1000
+struct wick_profile_run wick_drive_speed(const struct wick_drive *drive, const struct wick_drive_load *load);
+
+/* Notes that in the profile. What cannot be kept is left: the next run says it again. */
+void wick_drive_note(const struct wick_drive *drive, const struct wick_drive_load *load);
+
 /* Of one more read among many; a guess in the middle of today's drives when nothing is known. */
 struct wick_extent_price wick_drive_price(const struct wick_drive *drive, uint32_t depth);

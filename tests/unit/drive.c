@@ -75,6 +75,67 @@ static void a_kept_profile_is_found(void **state)
 	wick_file_close(&file);
 }
 
+/* By hand, of reads of 4096 bytes: 10 in flight are under way for 200 us each and one ends every 20, which is 204.8 MB/s; 20
+ * are no faster, and one alone takes 100 us. */
+static void a_run_is_held_against_the_profile(void **state)
+{
+	static const struct {
+		struct wick_drive_load load;
+		double mb_per_s, expected_mb_per_s;
+	} runs[] = {
+		{ { 1000, 4096000, 200000000, 20000000 }, 204.8, 204.8 },
+		{ { 1000, 4096000, 1000000000, 100000000 }, 40.96, 204.8 },
+		{ { 2000, 8192000, 4000000000, 200000000 }, 40.96, 204.8 },
+		{ { 1000, 4096000, 50000000, 50000000 }, 81.92, 40.96 },
+	};
+	static const struct wick_drive_load few = { 999, 4096000, 200000000, 20000000 }, idle = { 1000, 4096000, 0, 0 };
+	struct wick_drive drive = { .profile = flat_profile(), .known = true };
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct wick_profile_run run = wick_drive_speed(&drive, &runs[i].load);
+
+		assert_true(run.at_s > 1700000000);
+		assert_int_equal(run.reads, runs[i].load.reads);
+		assert_float_equal(run.mb_per_s, runs[i].mb_per_s, 1e-6);
+		assert_float_equal(run.expected_mb_per_s, runs[i].expected_mb_per_s, 1e-6);
+	}
+	assert_int_equal(wick_drive_speed(&drive, &few).at_s, 0);
+	assert_int_equal(wick_drive_speed(&drive, &idle).at_s, 0);
+	drive.known = false;
+	assert_int_equal(wick_drive_speed(&drive, &runs[0].load).at_s, 0);
+}
+
+/* It is kept with the profile, and said where the two disagree; a profile made meanwhile is another one. */
+static void a_run_that_disagrees_is_said(void **state)
+{
+	static const struct wick_drive_load as_it_is = { 1000, 4096000, 200000000, 20000000 };
+	static const struct wick_drive_load slow = { 1000, 4096000, 1000000000, 100000000 };
+	static const struct wick_drive_load fast = { 1000, 4096000, 40000000, 4000000 };
+	struct wick_file file = open_model();
+	struct wick_drive drive;
+
+	(void)state;
+	keep_profile(&file, false);
+	wick_drive_find(&drive, &file, "pread", false);
+	wick_drive_note(&drive, &slow);
+	wick_drive_find(&drive, &file, "pread", false);
+	assert_non_null(strstr(drive.said, "profile of 2026-11-21, 2 of its"));
+	assert_non_null(strstr(drive.said, " read at 41 MB/s where it promises 205; wick flashbench --save-profile measures again"));
+	wick_drive_note(&drive, &as_it_is);
+	wick_drive_find(&drive, &file, "pread", false);
+	assert_null(strstr(drive.said, "last run"));
+	assert_float_equal(drive.profile.last_run.mb_per_s, 204.8, 1e-6);
+	wick_drive_note(&drive, &fast);
+	wick_drive_find(&drive, &file, "pread", false);
+	assert_non_null(strstr(drive.said, " read at 1024 MB/s where it promises 205;"));
+	drive.profile.measured_s++;
+	wick_drive_note(&drive, &as_it_is);
+	wick_drive_find(&drive, &file, "pread", false);
+	assert_non_null(strstr(drive.said, " read at 1024 MB/s where it promises 205;"));
+	wick_file_close(&file);
+}
+
 /* Anything from an old board to a server: megabytes, not bytes or gigabytes. */
 static void memory_has_a_rate(void **state)
 {
@@ -212,6 +273,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_kept_profile_is_found),
+		cmocka_unit_test(a_run_is_held_against_the_profile),
+		cmocka_unit_test(a_run_that_disagrees_is_said),
 		cmocka_unit_test(nothing_known_is_said),
 		cmocka_unit_test(a_large_file_is_measured_once),
 		cmocka_unit_test(a_broken_profile_is_said),
