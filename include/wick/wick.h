@@ -110,9 +110,9 @@ struct wick_plan {
 	uint64_t swept_bytes;      /* weight matrices read again for every token */
 	uint64_t weight_bytes;     /* resident_bytes + swept_bytes + drawn_bytes */
 	uint64_t predictor_bytes;  /* sparse: always resident */
-	uint64_t cache_bytes;      /* sparse: the neuron matrices, with their maps and policies */
+	uint64_t cache_bytes;      /* sparse: the bundle caches, with their maps and policies */
 	uint64_t drawn_bytes;      /* sparse: bundles outside of memory at open, read when they are wanted */
-	uint32_t cache_rows;       /* sparse: of each layer's neuron matrix */
+	uint32_t cache_rows;       /* sparse: of each layer's bundle cache */
 	uint32_t window;           /* sparse: tokens whose neurons stay; 0: as many as there is room for */
 	uint64_t source_bytes;     /* the unpadded weights: what a percentage is of */
 	uint64_t minimum_bytes;    /* the smallest budget that works with these options in this process; in another it */
@@ -284,7 +284,7 @@ struct wick_stats {
 	bool ahead;
 	double ahead_ratio;
 	uint64_t predict_ns;  /* choosing the active neurons and guessing the next layer's */
-	uint64_t manage_ns;   /* neuron matrices: maps and policies. Sending reads is not in it */
+	uint64_t manage_ns;   /* bundle caches: maps and policies. Sending reads is not in it */
 	uint64_t bundles_ns;  /* that the drive needs, by its profile, for all that were drawn; 0: no profile */
 	/* What cannot be avoided, whatever else is done beside: */
 	uint64_t flash_floor_ns; /* the same for what is swept and the bundles that were drawn and wanted */

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The neuron matrix of one layer (paper section 3.3): which bundles are in memory, and where. Ids and rows, no files.
+/* The bundle cache of one layer (the paper's neuron matrix, section 3.3): which bundles are in memory, and where. Ids and rows, no files.
  *
  *     rows            [ bundle 7 | bundle 2 | bundle 9 | ........ free ........ ]
  *     neuron_of_row       7          2          9

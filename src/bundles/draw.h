@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Drawing bundles: the neurons that a layer wants, as reads straight into the rows of its neuron matrix.
+/* Drawing bundles: the neurons that a layer wants, as reads straight into the rows of its bundle cache.
  *
  *     wanted (bundle, row)  ->  extents, by the drive's price  ->  reads in flight  ->  reads that are back
  *

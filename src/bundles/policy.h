@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What stays in a layer's neuron matrix. Decides, reads nothing; allocates nothing after init.
+/* What stays in a layer's bundle cache. Decides, reads nothing; allocates nothing after init.
  *
  * A token's life with it:
  *     count = wick_policy_admit(policy, cache, active, n, wanted);   rows for those absent; nothing active is evicted

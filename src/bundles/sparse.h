@@ -6,7 +6,7 @@
  *
  * For one token and layer:
  *
- *     x -> chosen -> rows in the neuron matrix; the absent are drawn
+ *     x -> chosen -> rows in the bundle cache; the absent are drawn
  *          resident    up-projection and ReLU                    while reads are sent
  *          arrivals    checksum, up-projection and ReLU          while the next are taken back
  *          all         down-projection, ascending                as far as everything before has been computed
@@ -26,9 +26,9 @@ struct wick_watch;
 /* Bundles drawn ahead at once, beside what is worth it: the plan foresees the same. */
 #define WICK_AHEAD_MOST 512
 #define WICK_AHEAD_LEAST 4 /* enough to see whether more would pay */
-#define WICK_AHEAD_SHARE 4 /* of the neuron matrix, a quarter at most */
+#define WICK_AHEAD_SHARE 4 /* of the bundle cache, a quarter at most */
 
-#define WICK_SPARSE_ROWS_MIN 64 /* of a layer's neuron matrix: a smaller one is more bookkeeping than cache */
+#define WICK_SPARSE_ROWS_MIN 64 /* of a layer's bundle cache: a smaller one is more bookkeeping than cache */
 
 struct wick_sparse_shape {
 	bool on;
@@ -107,7 +107,7 @@ struct wick_sparse {
 	} counters;
 };
 
-/* Memory that the init function takes: for working, and for the neuron matrices with their policies. */
+/* Memory that the init function takes: for working, and for the bundle caches with their policies. */
 uint64_t wick_sparse_bytes(const struct wick_shape *shape, const struct wick_sparse_shape *sparse);
 uint64_t wick_sparse_matrix_bytes(const struct wick_shape *shape, uint32_t capacity); /* of one layer */
 
@@ -124,7 +124,7 @@ const uint64_t *wick_sparse_mask(struct wick_sparse *sparse, uint32_t layer, uin
 /* Bundles as they pass: those that have a row by now are put into it. */
 void wick_sparse_warm(struct wick_sparse *sparse, uint32_t layer, const struct wick_rows *rows);
 
-/* After an error or for a new beginning: waits for what is in flight and empties the neuron matrices. */
+/* After an error or for a new beginning: waits for what is in flight and empties the bundle caches. */
 void wick_sparse_reset(struct wick_sparse *sparse);
 
 /* Private to sparse.c, sparse_batch.c and ffn_sparse.c: */

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 /* Long batches in sparse mode: every bundle is swept and computed for all tokens at once, and the predictor is a mask on
- * what comes out. On the way the neuron matrix is filled as if the tokens had come one by one, so that the first token
+ * what comes out. On the way the bundle cache is filled as if the tokens had come one by one, so that the first token
  * after a prompt finds what the last ones of it used. */
 
 #include "sparse.h"

@@ -6,15 +6,15 @@
  *     budget = process + metadata + vectors + KV + activations     fixed by the model and the options
  *            + staging                                             only when something is swept
  *            + resident weights                                    as many as are left room for
- *            + neuron matrices                                     sparse mode: instead of resident bundles
+ *            + bundle caches                                     sparse mode: instead of resident bundles
  *            + page tables                                         a 512th of all that; counted with the process
  *
  * Every byte kept saves one byte of reading a token, whichever it is, so the order of keeping is for the others' sake:
  * tables first (else each token waits for a row), then what is small, then the matrices outside the FFN, then bundles,
  * evenly over layers so that every layer has arithmetic to hide its reads under.
  *
- * Sparse mode keeps in the same order, but for the smallest neuron matrices, which come before everything: a byte of a
- * matrix outside the FFN saves a byte a token for certain, a byte of a neuron matrix only when its neuron is wanted.
+ * Sparse mode keeps in the same order, but for the smallest bundle caches, which come before everything: a byte of a
+ * matrix outside the FFN saves a byte a token for certain, a byte of a bundle cache only when its neuron is wanted.
  */
 
 #include "plan.h"
@@ -46,7 +46,7 @@ struct planner {
 	const struct wick_plan_input *input;
 	struct wick_matrices *matrices;
 	uint64_t fixed_bytes;
-	uint32_t cache_rows; /* of a neuron matrix; n_ff: bundles are resident */
+	uint32_t cache_rows; /* of a bundle cache; n_ff: bundles are resident */
 	uint64_t cache_bytes;
 };
 
@@ -136,7 +136,7 @@ static void keep_evenly(struct planner *planner, uint64_t *left_bytes)
 	}
 }
 
-/* The largest neuron matrix that fits `bytes` in each layer; n_ff: all bundles may be resident instead. */
+/* The largest bundle cache that fits `bytes` in each layer; n_ff: all bundles may be resident instead. */
 static uint32_t matrix_rows(const struct wick_shape *shape, const struct wick_matrix *bundles, uint64_t bytes)
 {
 	uint32_t least = 0, most = shape->n_ff; /* of what fits, below what does not */
@@ -166,7 +166,7 @@ static uint64_t matrices_min_bytes(const struct planner *planner)
 	return shape->layers * wick_sparse_matrix_bytes(shape, matrix_rows_min(shape));
 }
 
-/* Neuron matrices as large as what is left of room that already had the smallest ones taken off. */
+/* Bundle caches as large as what is left of room that already had the smallest ones taken off. */
 static void keep_neurons(struct planner *planner, uint64_t *left_bytes)
 {
 	const struct wick_shape *shape = &planner->input->model->shape;

@@ -43,7 +43,7 @@ int wick_read_cost(
 {
 	uint64_t each = wick_align_up(bytes, WICK_FILE_ALIGN);
 	struct wick_io_request *requests;
-	struct wick_mem into = { 0 }; /* as the neuron matrices': what huge pages spare a read is spared here, too */
+	struct wick_mem into = { 0 }; /* as the bundle caches': what huge pages spare a read is spared here, too */
 	int err;
 
 	*cpu_us = 0;

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The neuron matrix against a plain list of (neuron, bytes, in flight), over random operations. */
+/* The bundle cache against a plain list of (neuron, bytes, in flight), over random operations. */
 
 #include "cache.h"
 

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What always holds of a neuron matrix, whoever changed it. */
+/* What always holds of a bundle cache, whoever changed it. */
 
 #include "cache.h"
 

@@ -140,7 +140,7 @@ int bench_run(struct bench_row *row, const struct bench_way *way, const struct b
 		options.trace = job->ordered->trace;
 	}
 	rc = wick_plan(model_path, &options, &predicted, job->diag);
-	row->warm_up = predicted.cache_rows ? job->tokens : 1; /* sparse mode has neuron matrices to fill */
+	row->warm_up = predicted.cache_rows ? job->tokens : 1; /* sparse mode has bundle caches to fill */
 	if (!rc && row->warm_up + job->tokens > predicted.ctx)
 		rc = wick_diag_say(job->diag, -ENOSPC, "--tokens %u: with %u before them they need a context of %u, and it is "
 			"%u (--ctx)", job->tokens, row->warm_up, row->warm_up + job->tokens, predicted.ctx);
@@ -158,7 +158,7 @@ int bench_run(struct bench_row *row, const struct bench_way *way, const struct b
 	return rc;
 }
 
-/* Weights that stay, with predictors and neuron matrices. */
+/* Weights that stay, with predictors and bundle caches. */
 static uint64_t dram_bytes(const struct wick_plan *plan)
 {
 	return plan->vector_bytes + plan->resident_bytes + plan->predictor_bytes + plan->cache_bytes;

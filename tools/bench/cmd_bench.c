@@ -285,7 +285,7 @@ const struct command cmd_bench = {
 	.operand = "MODEL",
 	.operand_into = &model_path,
 	.about = "Writes tokens one by one and says what one took: medians. DRAM is the weights\n"
-		 "that stay, with predictors and neuron matrices; flash and reads are what came\n"
+		 "that stay, with predictors and bundle caches; flash and reads are what came\n"
 		 "off the drive, GB/s what it gave over the whole time; wait is the time spent\n"
 		 "waiting for the drive, comp the rest of the total, plan what wick plan expects.\n"
 		 "\n"
