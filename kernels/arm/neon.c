@@ -143,10 +143,21 @@ static inline void pack_q8_0(int16_t *x, const vec *levels)
 		vst1_s16(x + 4 * i, low_words(levels[i]));
 }
 
-/* Sixteen products: at most 4 a lane, of 2^7 * 2^14. */
-static inline int32x4_t add_products(int32x4_t sum, int8x16_t levels, const int16_t *x)
+struct words {
+	int16x8_t eight[4];
+};
+
+static inline struct words words_q8_0(const uint8_t *block)
 {
-	int16x8_t low = vmovl_s8(vget_low_s8(levels)), high = vmovl_high_s8(levels);
+	int8x16_t first = vreinterpretq_s8_u8(vld1q_u8(block + 2)), second = vreinterpretq_s8_u8(vld1q_u8(block + 18));
+
+	return (struct words){ { vmovl_s8(vget_low_s8(first)), vmovl_high_s8(first), vmovl_s8(vget_low_s8(second)),
+		vmovl_high_s8(second) } };
+}
+
+/* Sixteen products: at most 4 a lane, of 2^7 * 2^14. */
+static inline int32x4_t add_products(int32x4_t sum, int16x8_t low, int16x8_t high, const int16_t *x)
+{
 	int16x8_t x_low = vld1q_s16(x), x_high = vld1q_s16(x + 8);
 
 	sum = vmlal_s16(sum, vget_low_s16(low), vget_low_s16(x_low));
@@ -155,11 +166,11 @@ static inline int32x4_t add_products(int32x4_t sum, int8x16_t levels, const int1
 	return vmlal_high_s16(sum, high, x_high);
 }
 
-static inline vec dot_q8_0(vec sum, const uint8_t *block, const int16_t *x, float scale)
+static inline vec dot_words(vec sum, struct words words, const int16_t *x, float scale)
 {
-	int32x4_t sums = add_products(vdupq_n_s32(0), vreinterpretq_s8_u8(vld1q_u8(block + 2)), x);
+	int32x4_t sums = add_products(vdupq_n_s32(0), words.eight[0], words.eight[1], x);
 
-	sums = add_products(sums, vreinterpretq_s8_u8(vld1q_u8(block + 18)), x + 16);
+	sums = add_products(sums, words.eight[2], words.eight[3], x + 16);
 	return vec_fma(vec_set(scale), vcvtq_f32_s32(sums), sum);
 }
 
@@ -288,13 +299,14 @@ static inline vec dot_q2(vec sum, const uint8_t *blocks, const struct x_q2 *x, c
 #include "../vector/accumulate.h"
 #include "../vector/attend.h"
 #include "../vector/convert.h"
-#include "../vector/matmul.h"
+#include "../vector/matmul_fixed.h"
 #include "../vector/norm.h"
 
 static void set_all(struct wick_kernels *kernels)
 {
 	set_matvec(kernels);
 	set_matmul(kernels);
+	set_matmul_fixed(kernels);
 	set_ffn(kernels);
 	set_accumulate(kernels);
 	set_convert(kernels);

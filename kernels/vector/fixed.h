@@ -157,7 +157,8 @@ INLINE void fixed_group_q8_0(int rows, size_t count, vec *sums, const uint8_t *c
 		fetch_ahead(rows, next, at, 34);
 #pragma GCC unroll 4
 		for (int r = 0; r < rows; r++)
-			sums[r] = dot_q8_0(sums[r], w[r] + at, x->words + (first + b) * WICK_BLOCK, scales[r][b]);
+			sums[r] = dot_words(sums[r], words_q8_0(w[r] + at), x->words + (first + b) * WICK_BLOCK,
+				scales[r][b]);
 	}
 }
 

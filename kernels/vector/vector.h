@@ -20,11 +20,12 @@
  *     vec_q2(block, i)               numbers i * LANES and on
  *     scale_of(block)                what a block of q8_0 or q4_0 starts with
  *     group_scales(scales, type, blocks, steps)  those of a GROUP of blocks, times steps
- *     pack_q8_0(x, levels)           the low 16 bits of a block's lanes, where dot_q8_0 wants them
+ *     pack_q8_0(x, levels)           the low 16 bits of a block's lanes, where dot_words wants them
  *     pack_q4_0(x, b, levels)        the low 8 bits, for block b of a group, which is a struct x_q4_0
  *     pack_q2(x, b, levels)          or a struct x_q2
  *     pack_block(x, levels)          or of a block alone, in their order
- *     dot_q8_0(sum, block, x, scale) sum + what a block adds to a dot product with x in fixed point: see fixed.h;
+ *     words_q8_0(block)              its levels as words, a struct words
+ *     dot_words(sum, words, x, scale)  sum + what they add to a dot product with x in fixed point: see fixed.h;
  *     dot_q4_0(sum, blocks, x, scales)  of q4_0 a GROUP at a time,
  *     dot_q2(sum, blocks, x, steps)  and of q2;
  *     dot_block_q4_0(sum, block, x, scale), dot_block_q2(sum, block, x, step)  of a block alone

@@ -129,12 +129,20 @@ static inline void pack_q8_0(int16_t *x, const vec *levels)
 	}
 }
 
-static inline vec dot_q8_0(vec sum, const uint8_t *block, const int16_t *x, float scale)
+struct words {
+	__m256i low, high;
+};
+
+static inline struct words words_q8_0(const uint8_t *block)
 {
-	__m256i low = _mm256_cvtepi8_epi16(_mm_loadu_si128((const void *)(block + 2)));
-	__m256i high = _mm256_cvtepi8_epi16(_mm_loadu_si128((const void *)(block + 18)));
-	__m256i first = _mm256_madd_epi16(low, _mm256_loadu_si256((const void *)x));
-	__m256i second = _mm256_madd_epi16(high, _mm256_loadu_si256((const void *)(x + 16)));
+	return (struct words){ _mm256_cvtepi8_epi16(_mm_loadu_si128((const void *)(block + 2))),
+		_mm256_cvtepi8_epi16(_mm_loadu_si128((const void *)(block + 18))) };
+}
+
+static inline vec dot_words(vec sum, struct words words, const int16_t *x, float scale)
+{
+	__m256i first = _mm256_madd_epi16(words.low, _mm256_loadu_si256((const void *)x));
+	__m256i second = _mm256_madd_epi16(words.high, _mm256_loadu_si256((const void *)(x + 16)));
 
 	return vec_fma(vec_set(scale), _mm256_cvtepi32_ps(_mm256_add_epi32(first, second)), sum);
 }
@@ -284,7 +292,7 @@ static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, f
 #include "../vector/accumulate.h"
 #include "../vector/attend.h"
 #include "../vector/convert.h"
-#include "../vector/matmul.h"
+#include "../vector/matmul_fixed.h"
 #include "../vector/norm.h"
 
 void wick_kernels_avx2(struct wick_kernels *kernels)
@@ -292,6 +300,7 @@ void wick_kernels_avx2(struct wick_kernels *kernels)
 	kernels->name = "avx2";
 	set_matvec(kernels);
 	set_matmul(kernels);
+	set_matmul_fixed(kernels);
 	set_ffn(kernels);
 	set_accumulate(kernels);
 	set_convert(kernels);

@@ -121,11 +121,18 @@ static inline void pack_q8_0(int16_t *x, const vec *levels)
 		_mm256_storeu_si256((void *)(x + 16 * i), _mm512_cvtepi32_epi16(_mm512_castps_si512(levels[i])));
 }
 
-static inline vec dot_q8_0(vec sum, const uint8_t *block, const int16_t *x, float scale)
-{
-	__m512i words = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)(block + 2)));
+struct words {
+	__m512i all;
+};
 
-	return vec_fma(vec_set(scale), _mm512_cvtepi32_ps(_mm512_madd_epi16(words, _mm512_loadu_si512(x))), sum);
+static inline struct words words_q8_0(const uint8_t *block)
+{
+	return (struct words){ _mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)(block + 2))) };
+}
+
+static inline vec dot_words(vec sum, struct words words, const int16_t *x, float scale)
+{
+	return vec_fma(vec_set(scale), _mm512_cvtepi32_ps(_mm512_madd_epi16(words.all, _mm512_loadu_si512(x))), sum);
 }
 
 /* x for a group of q4_0, two blocks a vector. */
@@ -246,13 +253,14 @@ static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, f
 #include "../vector/accumulate.h"
 #include "../vector/attend.h"
 #include "../vector/convert.h"
-#include "../vector/matmul.h"
+#include "../vector/matmul_fixed.h"
 #include "../vector/norm.h"
 
 static void set_all(struct wick_kernels *kernels)
 {
 	set_matvec(kernels);
 	set_matmul(kernels);
+	set_matmul_fixed(kernels);
 	set_ffn(kernels);
 	set_accumulate(kernels);
 	set_convert(kernels);
