@@ -46,12 +46,12 @@ static inline void fuzz_read_tensor(const struct wick_source_format *format, str
 	for (unsigned i = 0; i < tensor->dims; i++)
 		numbers *= tensor->shape[i];
 	wick_require(tensor->bytes == wick_type_bytes(tensor->type, numbers));
-	fuzz_check(format->read(file, tensor, 0, into, bytes, &diag), &diag);
+	fuzz_check(wick_source_read(format, file, tensor, 0, into, bytes, &diag), &diag);
 	diag.text[0] = 0;
-	fuzz_check(format->read(file, tensor, tensor->bytes - bytes, into, bytes, &diag), &diag);
+	fuzz_check(wick_source_read(format, file, tensor, tensor->bytes - bytes, into, bytes, &diag), &diag);
 }
 
-/* A folder whose files are in memory: links to descriptors, of which one that is closed is a file that is missing. */
+/* A folder whose files are in memory: links to descriptors, but for files that are missing. */
 struct fuzz_folder {
 	char path[256];
 	const char *const *names; /* (count) */
@@ -74,26 +74,32 @@ static inline void fuzz_folder_remove(void)
 static inline void fuzz_folder_make(struct fuzz_folder *folder, const char *const *names, unsigned count)
 {
 	const char *tmp = getenv("TMPDIR");
-	char path[512], target[64];
 
 	*folder = (struct fuzz_folder){ .names = names, .count = count };
 	snprintf(folder->path, sizeof(folder->path), "%s/wick-fuzz-XXXXXX", tmp ? tmp : "/tmp");
 	wick_require(mkdtemp(folder->path));
-	for (unsigned i = 0; i < count; i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder->path, names[i]);
-		snprintf(target, sizeof(target), "/proc/self/fd/%u", FUZZ_FIRST_FD + i);
-		wick_require(!symlink(target, path));
-	}
 	fuzz_made = folder;
 	atexit(fuzz_folder_remove);
 }
 
-/* What file i holds from now on; NULL: it is missing. */
+/* File i of the folder made last: whatever its descriptor is, or nothing. */
+static inline void fuzz_folder_link(unsigned i, bool is_there)
+{
+	char path[512], target[64];
+
+	snprintf(path, sizeof(path), "%s/%s", fuzz_made->path, fuzz_made->names[i]);
+	snprintf(target, sizeof(target), "/proc/self/fd/%u", FUZZ_FIRST_FD + i);
+	unlink(path);
+	wick_require(!is_there || !symlink(target, path));
+}
+
+/* What it holds from now on; NULL: it is missing. */
 static inline void fuzz_folder_put(unsigned i, const void *data, size_t size)
 {
 	int memory, fd = FUZZ_FIRST_FD + (int)i;
 
 	close(fd);
+	fuzz_folder_link(i, data);
 	if (!data)
 		return;
 	memory = memfd_create("fuzz", MFD_CLOEXEC);

@@ -55,6 +55,7 @@ static void make_folder(struct fuzz_folder *folder)
 	fuzz_folder_make(folder, names, WICK_COUNT_OF(names));
 	self = open(folder->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	wick_require(self >= 0 && dup2(self, FUZZ_FIRST_FD + 1) >= 0 && !close(self));
+	fuzz_folder_link(1, true);
 	wick_require(!setenv("XDG_CACHE_HOME", folder->path, 1));
 }
 

@@ -81,6 +81,43 @@ def make_safetensors():
         write("safetensors", name, blob)
 
 
+def checkpoint(shapes, metadata=None, dtypes=None):
+    """A safetensors file with small numbers, no two of them alike."""
+    header, data = {"__metadata__": metadata or {"format": "pt"}}, b""
+    for i, (name, shape) in enumerate(shapes.items()):
+        dtype = (dtypes or {}).get(name, "F16")
+        count = shape[0] * shape[1] if shape else 1
+        pack = {"F16": "e", "F32": "f", "F64": "d"}[dtype]
+        numbers = struct.pack(f"<{count}{pack}", *[(i + 1) / 8 + k / 512 for k in range(count)])
+        header[name] = tensor(dtype, shape, len(data), len(data) + len(numbers))
+        data += numbers
+    return safetensors(header, data)
+
+
+def make_pack():
+    """Checkpoints of the OPT model that fuzz_pack.c describes."""
+    layer = "model.decoder.layers.0."
+    embed, head = "model.decoder.embed_tokens.weight", "lm_head.weight"
+    plain = {embed: [6, 8], "model.decoder.embed_positions.weight": [4, 8]}
+    plain |= {f"{layer}self_attn.{p}_proj.weight": [8, 8] for p in ("q", "k", "v", "out")}
+    plain |= {f"{layer}fc1.weight": [4, 8], f"{layer}fc2.weight": [8, 4]}
+    only_head = {head if name == embed else name: shape for name, shape in plain.items()}
+    for name, blob in {
+        "plain": checkpoint(plain),
+        "head-only": checkpoint(only_head),
+        "head-alias": checkpoint(only_head, {embed: head, "format": "pt"}),
+        "head-differs": checkpoint(plain | {head: [6, 8]}),
+        "head-of-another-shape": checkpoint(plain | {head: [8, 6]}),
+        "doubles": checkpoint(plain, None, dict.fromkeys(plain, "F64")),
+        "wrapped": checkpoint({"state_dict.module." + name: shape for name, shape in plain.items()}),
+        "base-model": checkpoint({name.removeprefix("model."): shape for name, shape in plain.items()}),
+        "left-over": checkpoint(plain | {f"{layer}self_attn.masked_bias": [], "score.weight": [2, 8]}),
+        "another-layer": checkpoint(plain | {"model.decoder.layers.1.fc1.weight": [4, 8]}),
+        "twice": checkpoint(plain | {"decoder.embed_tokens.weight": [6, 8]}),
+    }.items():
+        write("pack", name, blob)
+
+
 def make_pickles():
     for fixture in ("protocol2", "protocol5", "types", "views", "nested", "sparse", "evil2", "evil4"):
         with zipfile.ZipFile(FIXTURES / fixture / "pytorch_model.bin") as archive:
@@ -133,5 +170,6 @@ def make_torch():
 if __name__ == "__main__":
     make_json()
     make_safetensors()
+    make_pack()
     make_pickles()
     make_torch()

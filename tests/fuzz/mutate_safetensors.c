@@ -29,7 +29,7 @@ struct header {
 static const struct {
 	const char *name;
 	unsigned bits;
-} dtypes[] = { { "F32", 32 }, { "F16", 16 }, { "BF16", 16 }, { "I64", 64 }, { "U8", 8 }, { "F4", 4 }, { "F6_E2M3", 6 },
+} dtypes[] = { { "F32", 32 }, { "F16", 16 }, { "BF16", 16 }, { "F64", 64 }, { "I64", 64 }, { "U8", 8 }, { "F4", 4 }, { "F6_E2M3", 6 },
 	{ "F8_E4M3", 8 }, { "F31", 32 } };
 
 static void add(struct header *header, const char *text)
