@@ -4,6 +4,7 @@
 /* Profiles on disk: JSON, so that any tool can read and plot them, and a parser hardened by others reads them back. What
  * was read goes through wick_profile_fit() as a measurement does: a file can be wrong, never dangerous. */
 
+#include "cache_folder.h"
 #include "bits.h"
 #include "profile.h"
 
@@ -17,29 +18,14 @@
 #include <unistd.h>
 
 #define FORMAT "wick-profile-1"
-#define PATH_BYTES 512
+#define PATH_BYTES WICK_CACHE_FOLDER_BYTES
 #define FILE_BYTES_MAX (256 * 1024) /* four times the largest that is ever saved */
 #define MB_PER_S_MAX 1e6
 #define CELLS (WICK_PROFILE_SIZES * WICK_PROFILE_DEPTHS)
 
-/* The folder of the profiles. By the rules of XDG a path that is not absolute counts as none. */
-static int find_folder(char *path, struct wick_diag *diag)
-{
-	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	int length;
-
-	if (cache && cache[0] == '/')
-		length = snprintf(path, PATH_BYTES, "%s/wick", cache);
-	else if (home && home[0] == '/')
-		length = snprintf(path, PATH_BYTES, "%s/.cache/wick", home);
-	else
-		return wick_diag_say(diag, -ENOENT, "no place for profiles: neither XDG_CACHE_HOME nor HOME is set");
-	return length < PATH_BYTES ? 0 : wick_diag_say(diag, -ENAMETOOLONG, "the cache folder's path is too long: %s", path);
-}
-
 static int find_path(char *path, const struct wick_profile_key *key, struct wick_diag *diag)
 {
-	int rc = find_folder(path, diag);
+	int rc = wick_cache_folder(path, diag);
 	size_t used;
 
 	if (rc < 0)
@@ -48,23 +34,6 @@ static int find_path(char *path, const struct wick_profile_key *key, struct wick
 	if ((size_t)snprintf(path + used, PATH_BYTES - used, "/%s.%s.%s.json", key->device, key->method,
 		key->direct ? "direct" : "buffered") >= PATH_BYTES - used)
 		return wick_diag_say(diag, -ENAMETOOLONG, "the cache folder's path is too long: %s", path);
-	return 0;
-}
-
-/* Makes the folders of a path that are missing. */
-static int make_folders(char *path, struct wick_diag *diag)
-{
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		int rc;
-
-		*slash = 0;
-		rc = mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
-		if (rc < 0)
-			wick_diag_say(diag, rc, "%s: %s", path, strerror(-rc));
-		*slash = '/';
-		if (rc < 0)
-			return rc;
-	}
 	return 0;
 }
 
@@ -118,7 +87,7 @@ static int make_place(char *path, const struct wick_profile_key *key, struct wic
 {
 	int rc = find_path(path, key, diag);
 
-	return rc ? rc : make_folders(path, diag);
+	return rc ? rc : wick_cache_folders_make(path, diag);
 }
 
 int wick_profile_check(const struct wick_profile_key *key, struct wick_diag *diag)

@@ -150,6 +150,7 @@ struct wick_report {
 	bool direct;
 	const char *direct_why; /* why not direct; "" */
 	bool verified;         /* what is read is checked before it is used */
+	const char *sums;      /* of a stock file: how many checksums were known, and from where; "" */
 	const char *profile;   /* of the drive: how old, or why there is none */
 	const char *kernels;   /* "avx2" */
 	const char *pages;     /* what backs the memory */
@@ -345,10 +346,15 @@ WICK_API int wick_train(
 WICK_API int wick_import_predictors(const char *model, const char *folder, wick_progress_fn progress, void *user,
 	char **json, struct wick_diag *diag);
 
-/* Reads a packed model and the predictors beside it, if there are any, and compares every checksum. -EBADMSG, the block
- * named. *blocks (may be NULL) counts them. */
-WICK_API int wick_verify(
-	const char *path, wick_progress_fn progress, void *user, uint64_t *blocks, struct wick_diag *diag);
+struct wick_verified {
+	uint64_t blocks;  /* read */
+	uint64_t learned; /* of them, of a stock file: had no checksum before, and have one now */
+};
+
+/* Reads a model and the predictors beside it, if there are any, and compares every checksum; those that a stock file has not
+ * got yet are learned, and kept. -EBADMSG, the block named. verified may be NULL. */
+WICK_API int wick_verify(const char *path, wick_progress_fn progress, void *user, struct wick_verified *verified,
+	struct wick_diag *diag);
 
 /* What a packed model is, as JSON text (keys with units); the caller frees it. */
 WICK_API int wick_info(const char *path, char **json, struct wick_diag *diag);

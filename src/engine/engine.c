@@ -45,6 +45,8 @@ static int open_model(struct wick *wick, const char *path, const struct wick_opt
 	int err = wick_model_open(&wick->model, path, diag);
 
 	if (!err)
+		err = wick_sums_open(&wick->sums, wick->model, diag);
+	if (!err)
 		err = wick_tokenizer_create(&wick->tokenizer, wick->model->gguf, wick->model->shape.vocab, diag);
 	if (!err)
 		err = wick_settings_from(&wick->settings, options, wick->model, diag);
@@ -311,6 +313,8 @@ void wick_close(struct wick *wick)
 	wick_trace_close(wick->trace);
 	wick_tokenizer_destroy(wick->tokenizer);
 	wick_predictor_set_close(wick->predictors);
+	wick_sums_save(&wick->sums, NULL); /* what could not be kept is learned again */
+	wick_sums_close(&wick->sums);
 	wick_model_close(wick->model);
 	wick_matrices_free(&wick->matrices);
 	free(wick);

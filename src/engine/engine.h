@@ -11,6 +11,7 @@
 #include "options.h"
 #include "plan.h"
 #include "sample.h"
+#include "sums.h"
 #include "topo.h"
 
 #include <wick/wick.h>
@@ -21,6 +22,7 @@ struct wick_trace;
 
 struct wick {
 	struct wick_model *model;
+	struct wick_sums sums; /* of a stock file */
 	struct wick_tokenizer *tokenizer;
 	struct wick_trace *trace; /* replayed; or NULL */
 	struct wick_settings settings;

@@ -123,7 +123,7 @@ int wick_engine_plan(
 		.limit_bytes = wick_cgroup_limit_bytes(), .varies_bytes = VARIES_BYTES,
 		.process_bytes = wick->process_bytes + settings->threads * PROCESS_BYTES_A_THREAD +
 			(uint64_t)wick_io_threads(wick->io) * THREAD_BYTES + mapped_bytes(wick),
-		.metadata_bytes = wick->model->memory_bytes + wick_tokenizer_bytes(wick->tokenizer) + trace_bytes(wick) +
+		.metadata_bytes = wick->model->memory_bytes + wick_sums_bytes(&wick->sums) + wick_tokenizer_bytes(wick->tokenizer) + trace_bytes(wick) +
 			(wick->predictors ? wick->predictors->memory_bytes : 0) + options->beside_bytes,
 		.mode = settings->mode, .chunk_bytes = settings->chunk_bytes,
 		.size = { .ctx = settings->ctx, .threads = settings->threads, .all_logits = settings->all_logits },

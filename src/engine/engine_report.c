@@ -69,7 +69,7 @@ void wick_engine_report(struct wick *wick, const char *path)
 	wick->report = (struct wick_report){ .model = wick->name, .arch = shape->name,
 		.type = wick_types[shape->type].name, .mode = wick_mode_names[wick->settings.mode],
 		.io = wick_io_method(wick->io), .io_why = wick_io_why(wick->io), .direct = wick->file.direct,
-		.verified = !wick->settings.no_verify,
+		.verified = !wick->settings.no_verify, .sums = wick->sums.said,
 		.direct_why = wick->settings.buffered ? "buffered was asked for" : wick->file.why, .profile = wick->drive.said,
 		.kernels = wick->kernels.name, .pages = wick->mem.pages, .limit = wick->limit, .threads_why = wick->threads_why,
 		.numa = wick->numa, .cpus = wick->topo.cpu_count,

@@ -118,6 +118,7 @@ int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logit
 		err = eval_batch(wick, ids + done, count - done, &progress, &m, each, user, diag);
 	}
 	wick_engine_settle(wick);
+	wick_sums_save_now_and_then(&wick->sums, NULL);
 	wick->broken = err;
 	if (err) /* of which some may be there */
 		wick->logits = NULL;

@@ -10,6 +10,7 @@
 #include "kernels.h"
 #include "model.h"
 #include "predictor_set.h"
+#include "sums.h"
 #include "tensors.h"
 
 #include <wick/wick.h>
@@ -125,7 +126,7 @@ static int check_block(struct sweep *sweep, const struct wick_tensor *tensor, ui
 		crc = sweep->crc32c(crc, bytes, count);
 	}
 	sweep->blocks++;
-	if (crc == tensor->crcs[row / tensor->check_rows])
+	if (wick_sums_agree(tensor, row / tensor->check_rows, crc))
 		return 0;
 	name_block(where, tensor, row, rows);
 	return wick_diag_say(sweep->diag, -EBADMSG,
@@ -161,9 +162,48 @@ static int check_entry(enum wick_tensor_id id, uint32_t layer, void *user)
 	return wick_tensor_is_numbers(id) ? check_tensor(sweep, tensor) : pass_checksums(sweep, tensor->name);
 }
 
+static int by_offset(const void *a, const void *b)
+{
+	const struct wick_tensor *const *x = a, *const *y = b;
+
+	return ((*x)->offset > (*y)->offset) - ((*x)->offset < (*y)->offset);
+}
+
+/* The tensors of a stock file in the order of the file, a tied head once. How many. */
+static uint64_t list_stock(const struct wick_model *model, const struct wick_tensor **list)
+{
+	uint64_t count = 0;
+
+	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++) {
+		bool again = model->shape.tied && i == wick_tensor_index(0, WICK_T_HEAD);
+
+		if (model->tensors[i].rows && !again)
+			list[count++] = &model->tensors[i];
+	}
+	qsort(list, count, sizeof(*list), by_offset);
+	return count;
+}
+
+/* What lies between the tensors of others is theirs. */
+static int check_stock(struct sweep *sweep)
+{
+	const struct wick_tensor **list = calloc(wick_tensors_count(sweep->model->shape.layers), sizeof(*list));
+	uint64_t count = list ? list_stock(sweep->model, list) : 0;
+	int rc = list ? 0 : wick_diag_say(sweep->diag, -ENOMEM, "%s: no memory to verify it", path_of(sweep));
+
+	for (uint64_t i = 0; rc == 0 && i < count; i++) {
+		sweep->at = list[i]->offset;
+		rc = check_tensor(sweep, list[i]);
+	}
+	if (rc == 0)
+		sweep->at = wick_gguf_file_bytes(sweep->gguf);
+	free(list);
+	return rc;
+}
+
 static int check_model(struct sweep *sweep)
 {
-	return wick_tensors_each(&sweep->model->shape, check_entry, sweep);
+	return sweep->model->stock ? check_stock(sweep) : wick_tensors_each(&sweep->model->shape, check_entry, sweep);
 }
 
 /* In the order of wick_sidecar_each(). */
@@ -227,12 +267,15 @@ static int sweep_all(struct sweep *sweep)
 	return rc;
 }
 
-int wick_verify(const char *path, wick_progress_fn progress, void *user, uint64_t *blocks, struct wick_diag *diag)
+int wick_verify(const char *path, wick_progress_fn progress, void *user, struct wick_verified *verified,
+	struct wick_diag *diag)
 {
 	struct sweep sweep = { .progress = progress, .user = user, .diag = diag };
 	struct wick_predictor_set *predictors = NULL;
+	struct wick_sums sums = { 0 };
 	struct wick_kernels kernels;
 	struct wick_model *model;
+	uint64_t known;
 	int rc;
 
 	if (diag)
@@ -243,12 +286,18 @@ int wick_verify(const char *path, wick_progress_fn progress, void *user, uint64_
 	wick_kernels_init(&kernels, ~0u);
 	sweep.crc32c = kernels.crc32c;
 	sweep.model = model;
-	rc = wick_predictor_set_open(&predictors, model, path, diag);
+	rc = wick_sums_open(&sums, model, diag);
+	known = wick_sums_known(&sums);
+	if (rc == 0)
+		rc = wick_predictor_set_open(&predictors, model, path, diag);
 	sweep.predictors = predictors;
 	if (rc == 0)
 		rc = sweep_all(&sweep);
-	if (blocks)
-		*blocks = sweep.blocks;
+	if (rc == 0)
+		rc = wick_sums_save(&sums, diag);
+	if (verified)
+		*verified = (struct wick_verified){ .blocks = sweep.blocks, .learned = wick_sums_known(&sums) - known };
+	wick_sums_close(&sums);
 	wick_predictor_set_close(predictors);
 	wick_model_close(model);
 	return rc;

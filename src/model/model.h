@@ -52,6 +52,8 @@ struct wick_tensor {
 	uint32_t check_rows;
 	bool vector; /* a norm or a bias: f32, one row, always in memory */
 	const uint32_t *crcs; /* ceil(rows / check_rows); owned by the model; NULL: the file has none */
+	uint8_t *learned;       /* (likewise) of a stock file: not 0: the checksum is known; NULL: all are */
+	uint32_t *learned_crcs; /* crcs, to be written to; see sums.h */
 };
 
 static inline uint64_t wick_tensor_bytes(const struct wick_tensor *tensor)

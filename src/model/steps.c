@@ -110,7 +110,7 @@ static void add_ffn(struct composer *c, const struct wick_layer_facts *facts, en
 		return;
 	}
 	if (facts->ffn.gated)
-		add_linear(c, WICK_T_GATE, WICK_KEEP_FFN, in, WICK_GATE, WICK_NO_VECTOR);
+		add_linear(c, WICK_T_GATE, WICK_KEEP_FFN, in, WICK_GATE, vector(c, WICK_T_GATE_BIAS));
 	add_linear(c, WICK_T_UP, WICK_KEEP_FFN, in, WICK_UP, vector(c, WICK_T_UP_BIAS));
 	if (facts->ffn.gated)
 		add_plain(c, WICK_OP_GLU, WICK_UP, WICK_GATE);

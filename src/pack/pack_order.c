@@ -257,6 +257,8 @@ static int open_source(struct reordering *r, const char *source, const struct wi
 		return wick_diag_say(diag, -EINVAL,
 			"a packed model is ordered as it is: its type and its alignment cannot be chosen");
 	rc = wick_model_open(&r->model, source, diag);
+	if (rc == 0 && r->model->stock)
+		rc = wick_diag_say(diag, -EINVAL, "%s: not a packed model: it has no neurons to put in order", source);
 	if (rc)
 		return rc;
 	r->job.shape = r->model->shape;

@@ -18,6 +18,7 @@
 #include "file.h"
 #include "kernels.h"
 #include "pool.h"
+#include "sums.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -158,9 +159,9 @@ static bool block_matches(const struct check *check, uint64_t row, uint64_t end)
 {
 	const struct wick_tensor *tensor = check->tensor;
 	const uint8_t *data = check->data + (row - check->first_row) * tensor->row_bytes;
+	uint32_t crc = check->fetch->kernels->crc32c(0, data, (end - row) * tensor->row_bytes);
 
-	return !tensor->crcs || check->fetch->kernels->crc32c(0, data, (end - row) * tensor->row_bytes) ==
-		tensor->crcs[row / tensor->check_rows];
+	return wick_sums_agree(tensor, row / tensor->check_rows, crc);
 }
 
 static void check_task(void *arg, uint32_t task, uint32_t thread)

@@ -125,11 +125,11 @@ static void verify_finds_a_flipped_byte_in_every_tensor(void **state)
 	struct wick_model *opened;
 	struct wick_diag diag = { 0 };
 	unsigned tensors = 0;
-	uint64_t blocks = 0;
+	struct wick_verified verified = { 0 };
 
 	(void)state;
-	assert_int_equal(wick_verify(model, NULL, NULL, &blocks, &diag), 0);
-	assert_int_not_equal(blocks, 0);
+	assert_int_equal(wick_verify(model, NULL, NULL, &verified, &diag), 0);
+	assert_int_not_equal(verified.blocks, 0);
 	assert_int_equal(wick_model_open(&opened, model, &diag), 0);
 	wick_model_each(opened, check_tensor, &tensors);
 	wick_model_close(opened);

@@ -179,16 +179,16 @@ static void every_number_in_its_place(void **state)
 		for (size_t t = 0; t < 2 * WICK_COUNT_OF(types); t++) {
 			const char *type = types[t % 3], *attention = t < 3 ? NULL : types[(t + 1) % 3];
 			struct packed p;
-			uint64_t blocks = 0;
+			struct wick_verified verified = { 0 };
 
 			pack_well(fixture_path(fixtures[f]), out,
 				&(struct wick_pack_options){ .type = type, .attention_type = attention });
-			assert_int_equal(wick_verify(out, NULL, NULL, &blocks, NULL), 0);
+			assert_int_equal(wick_verify(out, NULL, NULL, &verified, NULL), 0);
 			p.model = open_model(out);
 			p.checkpoint = open_checkpoint(fixtures[f]);
 			p.file = blob_load(out);
 			/* every checksum but the copy in ffn_crc, and the tables themselves */
-			assert_int_equal(blocks, p.model->crc_count);
+			assert_int_equal(verified.blocks, p.model->crc_count);
 			assert_string_equal(wick_types[wick_tensor_at(p.model, 0, WICK_T_BUNDLES)->type].name, type);
 			assert_string_equal(wick_types[wick_tensor_at(p.model, 0, WICK_T_Q)->type].name, attention ? attention : type);
 			expect_model(&p);

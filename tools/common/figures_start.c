@@ -101,6 +101,8 @@ static void print_method(const struct wick_report *report, bool verbose, FILE *o
 {
 	if (!report->verified)
 		fprintf(out, "        not verified: damage goes unnoticed\n");
+	else if (verbose && report->sums[0])
+		fprintf(out, "        %s\n", SHOWN(report->sums));
 	print_why("uring", report->io_why, out);
 	print_why("direct", report->direct_why, out);
 	if (verbose)

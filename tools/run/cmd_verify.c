@@ -16,15 +16,18 @@ static const struct opt options[] = { { OPT_END } };
 static int run(struct wick_diag *diag)
 {
 	struct progress progress;
-	uint64_t blocks;
+	struct wick_verified verified;
 	int rc;
 
 	interrupt_catch();
 	progress_begin(&progress, "verifying");
-	rc = wick_verify(model_path, progress_show, &progress, &blocks, diag);
+	rc = wick_verify(model_path, progress_show, &progress, &verified, diag);
 	progress_end(&progress);
-	if (!rc)
-		printf("%s: all %" PRIu64 " checksums match\n", SHOWN(model_path), blocks);
+	if (!rc && verified.learned)
+		printf("%s: of %" PRIu64 " blocks %" PRIu64 " had no checksum and have one now; the others match\n",
+			SHOWN(model_path), verified.blocks, verified.learned);
+	else if (!rc)
+		printf("%s: all %" PRIu64 " checksums match\n", SHOWN(model_path), verified.blocks);
 	return rc;
 }
 
@@ -34,8 +37,10 @@ const struct command cmd_verify = {
 	.synopsis = "MODEL",
 	.operand = "MODEL",
 	.operand_into = &model_path,
-	.about = "Reads the packed model from end to end and compares every checksum in it; and\n"
-		 "likewise the predictors beside it that were trained for it, MODEL.pred.gguf.",
+	.about = "Reads the model from end to end and compares every checksum of it; and\n"
+		 "likewise the predictors beside it that were trained for it, MODEL.pred.gguf. A stock GGUF\n"
+		 "file has no checksums: they are learned, and kept in MODEL.sums beside it, so\n"
+		 "that the next time shows whether the drive still gives the same.",
 	.options = options,
 	.run = run,
 };

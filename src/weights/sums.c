@@ -1,0 +1,305 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Learned checksums (see sums.h). The file: a head of 48 bytes, little-endian, then a bit a block that is known, then all
+ * checksums, then the checksum of everything before. */
+
+#include "sums.h"
+
+#include "bits.h"
+#include "cache_folder.h"
+#include "clock.h"
+#include "fileio.h"
+#include "gguf.h"
+#include "kernels.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SUMS_VERSION 1
+
+struct head {
+	char magic[8]; /* "WICKSUMS" */
+	uint32_t version, header_crc;
+	uint64_t file_bytes;
+	int64_t changed_ns;
+	uint64_t blocks, check_rows;
+};
+
+_Static_assert(sizeof(struct head) == 48, "the head is written as it is in memory");
+
+static uint32_t crc_of(const void *data, uint64_t bytes)
+{
+	struct wick_kernels kernels;
+
+	wick_kernels_init(&kernels, ~0u);
+	return kernels.crc32c(0, data, bytes);
+}
+
+/* What the sums of a file are bound to. */
+static int head_of(struct head *head, const struct wick_sums *sums, struct wick_diag *diag)
+{
+	const struct wick_gguf *gguf = sums->model->gguf;
+	uint64_t header_bytes;
+	const void *header = wick_gguf_header(gguf, &header_bytes);
+	struct stat status;
+
+	if (fstat(wick_gguf_fd(gguf), &status))
+		return wick_diag_say(diag, -errno, "%s: %s", wick_gguf_path(gguf), strerror(errno));
+	*head = (struct head){ .magic = { 'W', 'I', 'C', 'K', 'S', 'U', 'M', 'S' }, .version = SUMS_VERSION,
+		.header_crc = crc_of(header, header_bytes), .file_bytes = wick_gguf_file_bytes(gguf),
+		.changed_ns = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec, .blocks = sums->blocks,
+		.check_rows = WICK_CHECK_ROWS };
+	return 0;
+}
+
+static uint64_t bitmap_bytes(const struct wick_sums *sums)
+{
+	return wick_div_up(sums->blocks, 8);
+}
+
+static uint64_t image_bytes(const struct wick_sums *sums)
+{
+	return sizeof(struct head) + bitmap_bytes(sums) + sums->blocks * sizeof(uint32_t) + sizeof(uint32_t);
+}
+
+/* The whole file, into sums->image. */
+static int make_image(struct wick_sums *sums, struct wick_diag *diag)
+{
+	uint8_t *bitmap = sums->image + sizeof(struct head);
+	uint64_t bytes = image_bytes(sums);
+	struct head head;
+	uint32_t crc;
+	int err = head_of(&head, sums, diag);
+
+	if (err)
+		return err;
+	memset(sums->image, 0, bytes);
+	memcpy(sums->image, &head, sizeof(head));
+	for (uint64_t i = 0; i < sums->blocks; i++)
+		bitmap[i / 8] |= (uint8_t)(!!sums->known[i] << i % 8);
+	memcpy(bitmap + bitmap_bytes(sums), sums->crcs, sums->blocks * sizeof(uint32_t));
+	crc = crc_of(sums->image, bytes - sizeof(crc));
+	memcpy(sums->image + bytes - sizeof(crc), &crc, sizeof(crc));
+	return 0;
+}
+
+/* Takes what a file has; false: it is of another file, or damaged. */
+static bool take_image(struct wick_sums *sums, const uint8_t *image)
+{
+	const uint8_t *bitmap = image + sizeof(struct head);
+	uint64_t bytes = image_bytes(sums);
+	struct head head;
+	uint32_t crc;
+
+	memcpy(&crc, image + bytes - sizeof(crc), sizeof(crc));
+	if (head_of(&head, sums, NULL) || memcmp(image, &head, sizeof(head)) || crc != crc_of(image, bytes - sizeof(crc)))
+		return false;
+	for (uint64_t i = 0; i < sums->blocks; i++)
+		sums->known[i] = bitmap[i / 8] >> i % 8 & 1;
+	memcpy(sums->crcs, bitmap + bitmap_bytes(sums), sums->blocks * sizeof(uint32_t));
+	sums->saved = wick_sums_known(sums);
+	return true;
+}
+
+/* 0: taken; -ENOENT: there is no such file; -ESTALE: it is not for this one. */
+static int read_sums(struct wick_sums *sums, const char *path)
+{
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1, err = -ESTALE;
+	uint64_t bytes = image_bytes(sums);
+	struct stat status;
+
+	if (fd < 0)
+		return -ENOENT;
+	if (!fstat(fd, &status) && (uint64_t)status.st_size == bytes &&
+		!wick_read_at(fd, path, sums->image, bytes, 0, NULL) && take_image(sums, sums->image))
+		err = 0;
+	close(fd);
+	return err;
+}
+
+/* Whether entry i of the table has checksums of its own: a tied head is the embedding once more. */
+static bool is_counted(const struct wick_model *model, uint64_t i)
+{
+	bool again = model->shape.tied && i == wick_tensor_index(0, WICK_T_HEAD);
+
+	return model->tensors[i].rows && !again;
+}
+
+static uint64_t count_blocks(const struct wick_model *model)
+{
+	uint64_t blocks = 0;
+
+	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++)
+		if (is_counted(model, i))
+			blocks += wick_div_up(model->tensors[i].rows, model->tensors[i].check_rows);
+	return blocks;
+}
+
+static void hand_out(struct wick_sums *sums, struct wick_model *model)
+{
+	uint64_t at = 0;
+
+	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++) {
+		struct wick_tensor *tensor = &model->tensors[i];
+
+		if (!is_counted(model, i))
+			continue;
+		tensor->crcs = tensor->learned_crcs = sums->crcs + at;
+		tensor->learned = sums->known + at;
+		at += wick_div_up(tensor->rows, tensor->check_rows);
+	}
+	if (model->shape.tied)
+		*wick_tensor_at(model, 0, WICK_T_HEAD) = *wick_tensor_at(model, 0, WICK_T_EMBED);
+}
+
+static int make_paths(struct wick_sums *sums, const char *path)
+{
+	char folder[WICK_CACHE_FOLDER_BYTES];
+	uint64_t bytes = strlen(path);
+
+	if (asprintf(&sums->beside, "%s.sums", path) < 0) {
+		sums->beside = NULL;
+		return -ENOMEM;
+	}
+	if (wick_cache_folder(folder, NULL))
+		return 0;
+	if (asprintf(&sums->cached, "%s/%08x.sums", folder, crc_of(path, bytes)) < 0) {
+		sums->cached = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void look_for_sums(struct wick_sums *sums)
+{
+	int beside = read_sums(sums, sums->beside), cached = beside ? read_sums(sums, sums->cached) : -ENOENT;
+	const char *path = beside ? sums->cached : sums->beside;
+
+	if (!beside || !cached)
+		snprintf(sums->said, sizeof(sums->said), "checksums of %.0f%% are known, from %.180s",
+			100.0 * (double)sums->saved / (double)WICK_MAX(sums->blocks, 1u), path);
+	else if (beside == -ESTALE || cached == -ESTALE)
+		snprintf(sums->said, sizeof(sums->said), "the checksums that were kept are of another file, and were dropped");
+	else
+		snprintf(sums->said, sizeof(sums->said), "no checksums are known yet: they are learned as the file is read");
+}
+
+int wick_sums_open(struct wick_sums *sums, struct wick_model *model, struct wick_diag *diag)
+{
+	*sums = (struct wick_sums){ .model = model };
+	if (!model->stock)
+		return 0;
+	sums->blocks = count_blocks(model);
+	sums->crcs = calloc(sums->blocks, sizeof(*sums->crcs));
+	sums->known = calloc(sums->blocks, sizeof(*sums->known));
+	sums->image = malloc(image_bytes(sums));
+	if (!sums->crcs || !sums->known || !sums->image || make_paths(sums, wick_gguf_path(model->gguf))) {
+		wick_sums_close(sums);
+		return wick_diag_say(diag, -ENOMEM, "no memory for %llu checksums", (unsigned long long)sums->blocks);
+	}
+	sums->saved_ns = wick_now_ns();
+	look_for_sums(sums);
+	hand_out(sums, model);
+	return 0;
+}
+
+void wick_sums_close(struct wick_sums *sums)
+{
+	free(sums->crcs);
+	free(sums->known);
+	free(sums->image);
+	free(sums->beside);
+	free(sums->cached);
+	*sums = (struct wick_sums){ 0 };
+}
+
+bool wick_sums_agree(const struct wick_tensor *tensor, uint64_t block, uint32_t crc)
+{
+	if (tensor->learned && !tensor->learned[block]) {
+		tensor->learned_crcs[block] = crc;
+		tensor->learned[block] = 1;
+	}
+	return crc == tensor->crcs[block];
+}
+
+uint64_t wick_sums_bytes(const struct wick_sums *sums)
+{
+	return sums->blocks ? sums->blocks * (sizeof(*sums->crcs) + sizeof(*sums->known)) + image_bytes(sums) : 0;
+}
+
+uint64_t wick_sums_known(const struct wick_sums *sums)
+{
+	uint64_t known = 0;
+
+	for (uint64_t i = 0; i < sums->blocks; i++)
+		known += !!sums->known[i];
+	return known;
+}
+
+static int write_all(int fd, const uint8_t *bytes, uint64_t count)
+{
+	while (count) {
+		ssize_t wrote = write(fd, bytes, count);
+
+		if (wrote < 0 && errno != EINTR)
+			return -errno;
+		bytes += wrote < 0 ? 0 : wrote;
+		count -= wrote < 0 ? 0 : (uint64_t)wrote;
+	}
+	return fsync(fd) ? -errno : 0;
+}
+
+/* The file appears whole, or stays what it was. */
+static int write_image(const struct wick_sums *sums, const char *path, struct wick_diag *diag)
+{
+	char part[PATH_MAX];
+	int fd = -1, err = 0;
+
+	if (snprintf(part, sizeof(part), "%s.%d.part", path, (int)getpid()) >= (int)sizeof(part))
+		return wick_diag_say(diag, -ENAMETOOLONG, "%s: the name is too long", path);
+	fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return wick_diag_say(diag, -errno, "%s: %s", part, strerror(errno));
+	err = write_all(fd, sums->image, image_bytes(sums));
+	close(fd);
+	if (!err && rename(part, path))
+		err = -errno;
+	if (err)
+		unlink(part);
+	return err ? wick_diag_say(diag, err, "%s: %s", path, strerror(-err)) : 0;
+}
+
+int wick_sums_save(struct wick_sums *sums, struct wick_diag *diag)
+{
+	uint64_t known = wick_sums_known(sums);
+	int err;
+
+	if (known == sums->saved)
+		return 0;
+	err = make_image(sums, diag);
+	if (err)
+		return err;
+	err = write_image(sums, sums->beside, diag);
+	if (err && sums->cached) {
+		err = wick_cache_folders_make(sums->cached, diag);
+		if (!err)
+			err = write_image(sums, sums->cached, diag);
+	}
+	sums->saved = err ? sums->saved : known;
+	sums->saved_ns = wick_now_ns();
+	return err;
+}
+
+int wick_sums_save_now_and_then(struct wick_sums *sums, struct wick_diag *diag)
+{
+	if (!sums->blocks || wick_now_ns() - sums->saved_ns < WICK_SUMS_EVERY_NS)
+		return 0;
+	return wick_sums_save(sums, diag);
+}
