@@ -195,6 +195,22 @@ WICK_API const char *wick_token_text(const struct wick *wick, uint32_t id, size_
 WICK_API int64_t wick_eos(const struct wick *wick);
 WICK_API bool wick_stops(const struct wick *wick, uint32_t id);
 
+/* A conversation as the prompt that the model was trained on. */
+struct wick_chat_prompt {
+	char *text; /* (bytes), for wick_tokenize_marked: complete, with no beginning of text to go in front */
+	size_t bytes;
+	struct wick_mark *marks; /* (mark_count): which bytes are the template's own, and may be special tokens */
+	size_t mark_count;
+	char template[256]; /* which was taken: "tokenizer.chat_template of model.gguf" */
+};
+
+/* messages: a JSON array of objects, as OpenAI's API has them. template: the path of a Jinja template, or the name of a form that
+ * is built in ("chatml", "llama3", ...); NULL: the model's own. The prompt ends where the answer begins.
+ * -ENOENT: the model has no template. -EINVAL: the template or the messages, with the reason. The caller frees the prompt. */
+WICK_API int wick_chat_prompt(const struct wick *wick, const char *template, const char *messages,
+	struct wick_chat_prompt *prompt, struct wick_diag *diag);
+WICK_API void wick_chat_prompt_free(struct wick_chat_prompt *prompt); /* a zeroed one is fine */
+
 /* Called for each evaluated position in order with its logits (vocab floats, valid during the call). */
 typedef void (*wick_logits_fn)(void *user, uint32_t position, const float *logits);
 

@@ -59,6 +59,10 @@ static const struct opt options[] = {
 		.help = "never choose a token that ends a text" },
 	{ OPT_FLAG, .name = "special", .into.flag = &generate.special,
 		.help = "special tokens in the prompt, <|im_end|>, are those tokens and not text; those in the text are shown" },
+	{ OPT_FLAG, .name = "chat", .into.flag = &generate.chat,
+		.help = "the prompt is what a user says in a conversation, and the text is the answer" },
+	{ OPT_TEXT, .name = "template", .value = "FILE", .into.text = &generate.template,
+		.help = "of conversations, in place of the model's own: a Jinja file, or chatml, llama3 and others (with --chat)" },
 	{ OPT_SEED, .name = "seed", .value = "S", .into.seed = &seed,
 		.help = "the same seed writes the same text (a random one)" },
 
@@ -96,6 +100,8 @@ static int check(struct wick_diag *diag)
 		prompt_path = "-";
 	if (!prompt_text && !prompt_path)
 		return wick_diag_say(diag, -EINVAL, "a prompt is missing: -p TEXT, -f FILE or text piped in");
+	if (generate.template && !generate.chat)
+		return wick_diag_say(diag, -EINVAL, "--template is for --chat");
 	if (prompt_text && prompt_path)
 		return wick_diag_say(diag, -EINVAL, "-p and -f exclude each other");
 	return engine_options_check(diag);
@@ -166,6 +172,9 @@ static uint32_t enough_ctx(const struct prompt *prompt)
 {
 	uint64_t most = prompt->bytes + (uint64_t)generate.tokens + TOKENS_IN_FRONT;
 
+	if (generate.chat) /* and what its template adds */
+		return 0;
+
 	return most < UINT32_MAX ? (uint32_t)most : 0;
 }
 
@@ -202,7 +211,8 @@ const struct command cmd_run = {
 		 "Ctrl-C ends the text; the figures still come.",
 	.examples = "wick run model.gguf -p 'The old man looked at the sea and'\n"
 		    "echo 'The old man looked at the sea and' | wick run model.gguf\n"
-		    "wick run model.gguf --memory 2G -f letter.txt -n 500 --seed 1",
+		    "wick run model.gguf --memory 2G -f letter.txt -n 500 --seed 1\n"
+		    "wick run model.gguf --chat -p 'Why is the sea salty?'",
 	.options = options,
 	.shared = engine_opts,
 	.init = init,

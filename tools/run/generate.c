@@ -125,13 +125,28 @@ static int check_length(const struct generator *gen, const struct prompt *prompt
 		ctx, (unsigned long long)longest);
 }
 
-static int eval_prompt(struct generator *gen, const struct prompt *prompt)
+/* A text and whose its bytes are; no marks: all of it is the caller's. */
+struct source {
+	const char *text;
+	size_t bytes;
+	const struct wick_mark *marks;
+	size_t mark_count;
+	unsigned flags;
+};
+
+static int64_t tokenize(const struct generator *gen, const struct source *source, uint32_t *ids, size_t capacity)
 {
-	uint64_t begun_ns = wick_now_ns();
-	unsigned flags = WICK_TOKENIZE_BOS | (gen->options->special ? WICK_TOKENIZE_SPECIAL : 0);
-	int rc = check_length(gen, prompt);
-	int64_t count = rc ? rc : wick_tokenize(gen->wick, prompt->text, prompt->bytes, flags, NULL, 0);
+	if (source->marks)
+		return wick_tokenize_marked(
+			gen->wick, source->text, source->bytes, source->marks, source->mark_count, source->flags, ids, capacity);
+	return wick_tokenize(gen->wick, source->text, source->bytes, source->flags, ids, capacity);
+}
+
+static int eval_source(struct generator *gen, const struct source *source)
+{
+	int64_t count = tokenize(gen, source, NULL, 0);
 	uint32_t *ids;
+	int rc = -ENOMEM;
 
 	if (count == -EINVAL)
 		return wick_diag_say(gen->diag, -EINVAL, "the prompt is not UTF-8 text");
@@ -142,10 +157,40 @@ static int eval_prompt(struct generator *gen, const struct prompt *prompt)
 	ids = malloc((size_t)count * sizeof(*ids));
 	if (!ids)
 		return -ENOMEM;
-	rc = -ENOMEM;
-	if (wick_tokenize(gen->wick, prompt->text, prompt->bytes, flags, ids, (size_t)count) == count)
+	if (tokenize(gen, source, ids, (size_t)count) == count)
 		rc = eval_shown(gen, ids, (uint32_t)count);
 	free(ids);
+	return rc;
+}
+
+/* The prompt is what a user says. */
+static int eval_chat(struct generator *gen, const struct prompt *prompt)
+{
+	json_t *messages = json_pack("[{s:s, s:s%}]", "role", "user", "content", prompt->text, prompt->bytes);
+	char *text = messages ? json_dumps(messages, JSON_COMPACT) : NULL;
+	struct wick_chat_prompt chat = { 0 };
+	int rc = text ? wick_chat_prompt(gen->wick, gen->options->template, text, &chat, gen->diag) :
+			wick_diag_say(gen->diag, -EINVAL, "the prompt is not UTF-8 text");
+	const struct source source = { .text = chat.text, .bytes = chat.bytes, .marks = chat.marks,
+		.mark_count = chat.mark_count };
+
+	if (!rc)
+		rc = eval_source(gen, &source);
+	wick_chat_prompt_free(&chat);
+	free(text);
+	json_decref(messages);
+	return rc;
+}
+
+static int eval_prompt(struct generator *gen, const struct prompt *prompt)
+{
+	const struct source source = { .text = prompt->text, .bytes = prompt->bytes,
+		.flags = WICK_TOKENIZE_BOS | (gen->options->special ? WICK_TOKENIZE_SPECIAL : 0) };
+	uint64_t begun_ns = wick_now_ns();
+	int rc = check_length(gen, prompt);
+
+	if (!rc)
+		rc = gen->options->chat ? eval_chat(gen, prompt) : eval_source(gen, &source);
 	gen->figures->prompt_tokens = wick_position(gen->wick);
 	gen->figures->prompt_ns = wick_now_ns() - begun_ns;
 	wick_stats(gen->wick, &gen->figures->prompt);

@@ -16,6 +16,8 @@ struct generate_options {
 	uint32_t tokens; /* to write, at most */
 	struct wick_sampling sampling;
 	struct opt_texts stops; /* that end it */
+	bool chat;            /* the prompt is what a user says, see wick_chat_prompt() */
+	const char *template; /* of that; NULL: the model's own */
 	bool special;           /* special tokens in the prompt are special, and those in the text are shown */
 	FILE *logits;   /* a row for each position evaluated; NULL: none */
 	const char *logits_path;
