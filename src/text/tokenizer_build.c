@@ -5,6 +5,7 @@
 
 #include "bits.h"
 #include "bytelevel.h"
+#include "stops.h"
 #include "tokenizer_parts.h"
 
 #include <errno.h>
@@ -149,23 +150,6 @@ static int find_pre(struct wick_tokenizer *tokenizer, const struct wick_vocabula
 	return wick_pretokenizer_create(&tokenizer->pretokenizer, pre->expressions, vocabulary->whose, diag);
 }
 
-static int add_stops(struct wick_tokenizer *tokenizer, const struct wick_vocabulary *vocabulary, struct wick_diag *diag)
-{
-	tokenizer->stops = calloc(1, wick_div_up(vocabulary->count, 8));
-	if (!tokenizer->stops)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < vocabulary->stop_count; i++) {
-		int64_t id = vocabulary->stop(vocabulary->from, i);
-
-		if (id >= vocabulary->count)
-			return wick_diag_say(diag, -EINVAL, "%s: token %lld ends a text, and there are %u", vocabulary->whose,
-				(long long)id, vocabulary->count);
-		if (id >= 0)
-			tokenizer->stops[id / 8] |= (uint8_t)(1 << id % 8);
-	}
-	return 0;
-}
-
 static int build(struct wick_tokenizer *tokenizer, const struct wick_vocabulary *vocabulary, struct wick_diag *diag)
 {
 	int result = wick_tokens_build(&tokenizer->tokens, vocabulary, diag);
@@ -178,7 +162,7 @@ static int build(struct wick_tokenizer *tokenizer, const struct wick_vocabulary 
 	if (!result && vocabulary->model == WICK_MODEL_BYTES)
 		result = find_pre(tokenizer, vocabulary, diag);
 	if (!result)
-		result = add_stops(tokenizer, vocabulary, diag);
+		result = wick_stops_build(&tokenizer->stops, &tokenizer->tokens, vocabulary, diag);
 	tokenizer->bpe.characters = vocabulary->model == WICK_MODEL_PIECES;
 	tokenizer->bpe.unknown = vocabulary->unk;
 	tokenizer->words_apart = are_words_apart(&tokenizer->tokens);

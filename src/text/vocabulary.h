@@ -42,6 +42,7 @@ struct wick_vocabulary {
 	bool (*strips)(const void *from, uint32_t i, enum wick_side side);
 	const void *from;
 	int64_t bos, eos, unk; /* -1: none */
+	bool stops_by_text; /* special tokens that are spelled as ends of a turn end a text, too (stops.h) */
 	uint32_t stop_count;
 	int64_t (*stop)(const void *from, uint32_t i); /* a token that ends a text, or -1 */
 	bool add_bos, add_eos;

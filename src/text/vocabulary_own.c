@@ -13,7 +13,7 @@
 
 #define STRIPS_MAX 4096 /* each special token is looked for in the list */
 
-/* A packed model lists the tokens that end a text. Other files have a key for each kind of end. */
+/* A packed model lists the tokens that end a text. Other files have a key for each kind of end, and chat formats others. */
 static const char stop_list[] = "wick.stop_token_ids";
 static const char *const stop_keys[] = { "tokenizer.ggml.eos_token_id",
 	"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id" };
@@ -39,6 +39,7 @@ static int read_stop_keys(const struct wick_gguf *gguf, struct wick_vocabulary *
 		if (result && result != -ENOENT)
 			return result;
 	}
+	vocabulary->stops_by_text = true;
 	vocabulary->stop = stop_of_key;
 	vocabulary->stop_count = WICK_COUNT_OF(stop_keys);
 	return 0;

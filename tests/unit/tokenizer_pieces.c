@@ -87,6 +87,12 @@ static bool strips(const void *from, uint32_t i, enum wick_side side)
 	return i == (side == WICK_RIGHT ? 2 : 15);
 }
 
+static int64_t stop(const void *from, uint32_t i)
+{
+	(void)from;
+	return i ? 7 : -1;
+}
+
 static struct wick_vocabulary vocabulary_of(struct source *source)
 {
 	memcpy(source->entries, entries, sizeof(entries));
@@ -303,6 +309,60 @@ static void texts_of_tokens(void **state)
 	wick_tokenizer_destroy(tokenizer);
 }
 
+/* Named by the file, and special tokens by their text; but <|end|> only where a message is a whole turn. */
+static void ends_of_a_text(void **state)
+{
+	static const struct {
+		const char *instead; /* of <|im_start|>a, a control token */
+		const char *user;    /* of ===, a token of the user's */
+		bool by_text;
+		const char *stops;
+	} cases[] = {
+		{ "<|im_end|>", "===", true, "2 7 16" },
+		{ "<|im_end|>", "===", false, "7" },
+		{ "<|end|>", "<|call|>", true, "2 7 16 18" },
+		{ "<|return|>", "<|end|>", true, "2 7 16 18" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(cases); i++) {
+		struct source source;
+		struct wick_vocabulary vocabulary = vocabulary_of(&source);
+		struct wick_tokenizer *tokenizer;
+		char line[64] = "";
+
+		source.entries[16].text = cases[i].instead;
+		source.entries[18].text = cases[i].user;
+		vocabulary.stops_by_text = cases[i].by_text;
+		vocabulary.stop = stop;
+		vocabulary.stop_count = 2;
+		tokenizer = build(&vocabulary);
+		for (uint32_t id = 0; id < COUNT; id++)
+			if (wick_tokenizer_stops(tokenizer, id))
+				snprintf(line + strlen(line), sizeof(line) - strlen(line), *line ? " %u" : "%u", id);
+		assert_string_equal(line, cases[i].stops);
+		wick_tokenizer_destroy(tokenizer);
+	}
+}
+
+static void an_end_of_a_message(void **state)
+{
+	struct source source;
+	struct wick_vocabulary vocabulary = vocabulary_of(&source);
+	struct wick_tokenizer *tokenizer;
+
+	(void)state;
+	source.entries[15].text = "<|return|>";
+	source.entries[16].text = "<|call|>";
+	source.entries[18].text = "<|end|>";
+	source.entries[9].text = "<|eot_id|>"; /* an ordinary token: text */
+	vocabulary.stops_by_text = true;
+	tokenizer = build(&vocabulary);
+	assert_true(wick_tokenizer_stops(tokenizer, 15) && wick_tokenizer_stops(tokenizer, 16));
+	assert_false(wick_tokenizer_stops(tokenizer, 18) || wick_tokenizer_stops(tokenizer, 9));
+	wick_tokenizer_destroy(tokenizer);
+}
+
 /* One thing at a time is wrong. */
 static void refused_vocabularies(void **state)
 {
@@ -381,6 +441,8 @@ int main(void)
 		cmocka_unit_test(marks_decide),
 		cmocka_unit_test(same_as_the_plain_algorithm),
 		cmocka_unit_test(texts_of_tokens),
+		cmocka_unit_test(ends_of_a_text),
+		cmocka_unit_test(an_end_of_a_message),
 		cmocka_unit_test(refused_vocabularies),
 		cmocka_unit_test(nothing_for_a_character),
 		cmocka_unit_test(a_megabyte_without_a_break),

@@ -133,20 +133,27 @@ static int print_json(const struct wick_tokenizer *tokenizer, const uint32_t *id
 	return rc;
 }
 
-static int print_one(const struct wick_tokenizer *tokenizer, const char *bytes, size_t count, struct wick_diag *diag)
+/* All ids of a text, which the caller frees. Returns how many they are. */
+static int64_t encode(const struct wick_tokenizer *tokenizer, const char *bytes, size_t count, uint32_t **ids)
 {
 	unsigned flags = (no_bos ? 0 : WICK_ENCODE_BOS) | (special ? WICK_ENCODE_SPECIAL : 0);
-	int64_t tokens = wick_tokenizer_encode(tokenizer, bytes, count, flags, NULL, 0);
-	uint32_t *ids = tokens < 0 ? NULL : malloc(((size_t)tokens + 1) * sizeof(*ids));
+	size_t capacity = WICK_TOKENS_MAX(count);
+
+	*ids = malloc(capacity * sizeof(**ids));
+	return *ids ? wick_tokenizer_encode(tokenizer, bytes, count, flags, *ids, capacity) : -ENOMEM;
+}
+
+static int print_one(const struct wick_tokenizer *tokenizer, const char *bytes, size_t count, struct wick_diag *diag)
+{
+	uint32_t *ids;
+	int64_t tokens = encode(tokenizer, bytes, count, &ids);
 	int rc = 0;
 
-	if (tokens == -EINVAL)
-		return wick_diag_say(diag, -EINVAL, "the text has a character or byte for which the vocabulary has no token");
-	if (tokens < 0)
-		return wick_diag_say(diag, (int)tokens, "the text cannot be tokenized: %s", strerror((int)-tokens));
-	if (!ids)
-		return -ENOMEM;
-	wick_tokenizer_encode(tokenizer, bytes, count, flags, ids, (size_t)tokens);
+	if (tokens < 0) {
+		free(ids);
+		return wick_diag_say(diag, (int)tokens, "the text cannot be tokenized: %s", tokens == -EINVAL ?
+			"it has a character or byte for which the vocabulary has no token" : strerror((int)-tokens));
+	}
 	if (ids_only || many)
 		print_ids(ids, (size_t)tokens);
 	else if (as_json)
