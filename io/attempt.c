@@ -16,8 +16,8 @@
 #define RETRY_FIRST_NS 50000ull /* doubled at every further try */
 #define RETRY_LAST_NS 100000000ull
 
-/* What is left of an iovec goes alone, and those behind it after it, so that the caller's array is used as it is and
- * none is made here:
+/* The rest of an iovec is read alone, and the iovecs behind it after it, so that the caller's array is used as it is
+ * and none is made here:
  *
  *     iov     [=====][==xxx][xxxxx]     = arrived, x missing
  *     next             [xxx]            the rest of one
@@ -49,7 +49,7 @@ void wick_attempt_aim(struct wick_io_request *request, uint64_t arrived)
 
 enum retry { NO_RETRY, RETRY_LATER, RETRY_MEDIUM };
 
-/* What an error of a read calls for. The second group is how the block layer spells a medium that did not give. */
+/* Whether a read is tried again after an error. The second group are the block layer's errors for a failed medium. */
 static enum retry retry_of(int error)
 {
 	switch (-error) {

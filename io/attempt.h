@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What an attempt to read leaves to be done: the policy of io.h on short reads and errors, as functions of the request
+/* The next step after an attempt to read: the policy of io.h on short reads and errors, as functions of the request
  * alone. Private to this room. */
 
 #include "io.h"
@@ -17,6 +17,6 @@ enum {
  * alignment asks for it. */
 void wick_attempt_aim(struct wick_io_request *request, uint64_t arrived);
 
-/* What follows from the result of an attempt: bytes, or a negative errno. retries is how often an error of the medium
- * is tried again. */
+/* The next step by the result of an attempt: bytes, or a negative errno. retries is how often an error of the medium is
+ * tried again. */
 int wick_attempt_judge(struct wick_io_request *request, int64_t result, unsigned retries);

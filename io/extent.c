@@ -3,13 +3,13 @@
 
 /* The cheapest extents (see extent.h).
  *
- * Let cost(i) be the least that the first i wanted bundles can cost. The last extent of the cheapest way ends with bundle
- * i - 1 and begins with some bundle j, and what lies before it is read in the cheapest way, too:
+ * Let cost(i) be the least that the first i wanted bundles can cost. The last extent of the cheapest way ends with
+ * bundle i - 1 and begins with some bundle j, and what lies before it is read in the cheapest way, too:
  *
  *     cost(i) = min over j of  cost(j) + price(bytes from j to i - 1)
  *
- * What is allowed for j (chunk, iovecs, gaps that fit the scratch area) is a window whose ends only move forward. All of
- * it is tried: the price is any curve, so nothing short of that finds the minimum.
+ * The j that are allowed (by chunk, iovecs, gaps that fit the scratch area) are a window whose ends only move forward.
+ * All are tried: the price is any curve, so nothing less finds the minimum.
  */
 
 #include "extent.h"
@@ -43,7 +43,7 @@ void wick_extent_sort(struct wick_wanted *wanted, uint32_t count)
 	wick_heap_sort(&heap, count);
 }
 
-/* Bundles that nobody wants between wanted k - 1 and k. */
+/* The gap before wanted bundle k: unwanted bundles between it and k - 1. */
 static uint32_t gap_before(const struct wick_wanted *wanted, uint32_t k)
 {
 	return wanted[k].bundle - wanted[k - 1].bundle - 1;
@@ -57,7 +57,7 @@ static uint32_t iovecs_of(const struct wick_wanted *wanted, uint32_t k)
 	return wanted[k].row != wanted[k - 1].row + 1;
 }
 
-/* A stretch of the price between two points, or beyond all: what a read of up to so many bytes costs. */
+/* A stretch of the price curve between two points, or beyond all: the cost of reads up to a number of bytes. */
 struct stretch {
 	uint64_t bytes_to;
 	double us, us_per_byte; /* us: of none, going back on the same line */
@@ -112,7 +112,7 @@ static void choose(const struct wick_extent_layout *layout, const struct wick_ex
 {
 	const uint64_t chunk = layout->chunk_bytes / layout->stride, gap_max = layout->scratch_bytes / layout->stride;
 	struct stretch stretches[WICK_EXTENT_POINTS + 1];
-	uint32_t left = 0, iovecs = 1; /* the window's first, and what an extent from there would need */
+	uint32_t left = 0, iovecs = 1; /* the window's first bundle, and the needs of an extent that begins there */
 
 	stretch_price(price, stretches);
 	arrays->cost_us[0] = 0;

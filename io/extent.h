@@ -21,8 +21,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-/* What a read costs on this drive, among others at the depth in use: a curve that goes straight from point to point. A
- * shorter read costs as much as the first point's, a longer one in proportion to the last point's. */
+/* The price of a read on this drive, among others at the depth in use: a curve, linear between its points. A shorter
+ * read costs as much as the first point's, a longer one in proportion to the last point's. */
 #define WICK_EXTENT_POINTS 16
 struct wick_extent_price {
 	unsigned count;                     /* of points, 1 at least */
@@ -34,7 +34,7 @@ struct wick_extent_layout {
 	uint64_t stride;        /* bytes of a bundle in the file and of a row; a multiple of the file's offset_align */
 	uint64_t chunk_bytes;   /* no extent is longer; at least stride */
 	uint8_t *rows;          /* (capacity, stride) */
-	uint8_t *scratch;       /* where the bytes go that nobody wants; any number of reads may share it */
+	uint8_t *scratch;       /* where the bytes of gaps go; any number of reads may share it */
 	uint64_t scratch_bytes; /* gaps longer than this are not read through; 0: none is */
 };
 
@@ -69,5 +69,5 @@ void wick_extent_sort(struct wick_wanted *wanted, uint32_t count);
 uint32_t wick_extent_plan(const struct wick_extent_layout *layout, const struct wick_extent_price *price,
 	const struct wick_wanted *wanted, uint32_t count, const struct wick_extent_arrays *arrays);
 
-/* What one read costs. */
+/* The price of one read. */
 double wick_extent_read_us(const struct wick_extent_price *price, uint64_t bytes);

@@ -162,7 +162,8 @@ static int open_direct(struct wick_file *file)
 	return -1;
 }
 
-/* Tells who would overwrite the file that it is being read. Nothing depends on it, and not every file system has locks. */
+/* Tells who would overwrite the file that it is being read. Nothing depends on it, and not every file system has
+ * locks. */
 static void lock_for_reading(int fd)
 {
 	while (flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EINTR)
@@ -186,7 +187,7 @@ int wick_file_open(struct wick_file *file, const char *path, bool want_direct, s
 		return 0;
 	}
 	file->offset_align = file->memory_align = 1;
-	/* No readahead: pages that nobody asked for would stay. */
+	/* No readahead: pages read ahead by the kernel would stay. */
 	posix_fadvise(file->fd, 0, 0, POSIX_FADV_RANDOM);
 	lock_for_reading(file->fd);
 	return 0;

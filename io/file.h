@@ -32,7 +32,7 @@ int wick_file_open_grained(
 	struct wick_file *file, const char *path, bool want_direct, uint32_t grain, struct wick_diag *diag);
 void wick_file_close(struct wick_file *file); /* a zeroed or closed file is fine */
 
-/* The same after a queue was lost (wick_io_destroy): reads that nobody waits for may still need the descriptor, so it
+/* The same after a queue was lost (wick_io_destroy): reads that were given up may still need the descriptor, so it
  * stays open until the process ends. */
 void wick_file_abandon(struct wick_file *file);
 

@@ -9,8 +9,8 @@
  *                    |  `-- due ----|-- later <-----------------  error worth another try
  *                    `---- front ---'
  *
- * When nothing comes back, all that is in flight is called off; and when the kernel keeps some of it, the queue is lost:
- * everything fails, now and later.
+ * When nothing comes back, all that is in flight is called off; and when the kernel keeps some of it, the queue is
+ * lost: everything fails, now and later.
  *
  * All lists are threaded through request->next. Every change of state goes through set_state().
  */
@@ -223,8 +223,8 @@ static bool hear(struct wick_io *io, uint64_t most_ns)
 	return io->seen_ns;
 }
 
-/* One sleep, and what is waited for in vain is called off. A process that was stopped meanwhile finds its patience gone
- * before anything can be heard, so a silence must last a little longer than that. */
+/* Sleeps once, and cancels the reads in flight when none has ended within the patience. A process that was stopped
+ * meanwhile finds its patience gone before it can see completions, so it waits a little longer than that. */
 static void hear_patiently(struct wick_io *io, uint64_t most_ns)
 {
 	if (hear(io, WICK_MIN(most_ns, io->patience_ns)) || !io->ops->call_off)

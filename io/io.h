@@ -27,9 +27,9 @@
  *     while ((back = wick_io_wait(io)))              // sends everything, sleeps until one is back
  *             use(back);                             // it may be filled and submitted again
  *
- * The kernel may keep a cancelled read: it gives back one that it keeps retrying, not one that waits for a device. Then the
- * queue is lost: its requests come back FAILED as well, and later ones fail at once with -ETIMEDOUT, because the kernel may
- * write to that memory until the process ends; wick_io_destroy() says so.
+ * The kernel may keep a cancelled read: it gives back one that it keeps retrying, not one that waits for a device. Then
+ * the queue is lost: its requests come back FAILED as well, and later ones fail at once with -ETIMEDOUT, because the
+ * kernel may write to that memory until the process ends; wick_io_destroy() says so.
  *
  * Not thread-safe: one thread at a time submits and reaps, and takes over from another only while nothing is
  * outstanding. Nothing is allocated after wick_io_create() but by the kernel.
@@ -81,7 +81,8 @@ struct wick_io_request {
 	struct wick_io_request *next;
 	void *method_data;
 
-	/* The part that the method reads now: the whole request, or after a short read the rest of one iovec and those behind it. */
+	/* The part that the method reads now: the whole request, or after a short read the rest of one iovec and those
+	 * behind it. */
 	uint64_t left_offset;
 	uint64_t left_bytes;
 	const struct iovec *left; /* into iov, or &rest */
@@ -124,7 +125,7 @@ int wick_io_create(struct wick_io **io, const struct wick_io_options *options, s
  * the reads that were in flight must be neither freed nor used again. */
 int wick_io_destroy(struct wick_io *io);
 
-/* What a request's result means, as the end of a sentence. */
+/* The meaning of a request's result, as the end of a sentence. */
 const char *wick_io_error(int error);
 
 const char *wick_io_method(const struct wick_io *io);
@@ -142,8 +143,9 @@ int wick_io_register(struct wick_io *io, const struct iovec *ranges, unsigned co
 void wick_io_submit(struct wick_io *io, struct wick_io_request *request);
 void wick_io_kick(struct wick_io *io); /* sends what fits, does not wait */
 
-/* The next one back. While some are at hand, both send what is queued only when a quarter of the depth is free: often
- * enough to keep the drive busy while the caller works, seldom enough that many go in one call. */
+/* The next request that is back. While some are back already, both functions send queued reads only when a quarter of
+ * the depth is free: often enough to keep the drive busy while the caller works, seldom enough that many go in one
+ * call. */
 struct wick_io_request *wick_io_wait(struct wick_io *io); /* blocking; NULL: none outstanding */
 struct wick_io_request *wick_io_poll(struct wick_io *io); /* likewise, NULL also when none has come back yet */
 unsigned wick_io_outstanding(const struct wick_io *io);   /* submitted and not yet handed back */

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What a way of reading must do, private to this room. io.c owns queues, order, retries and counters; a method takes
+/* The contract of a way of reading, private to this room. io.c owns queues, order, retries and counters; a method takes
  * one attempt at a time to the kernel and says how it ended.
  *
  *     io.c                              method
@@ -36,15 +36,16 @@ struct wick_io_method_ops {
 	 * the attempt. Until then request->next and method_data are the method's. */
 	void (*start)(void *method, struct wick_io_request *request);
 
-	/* Sends what was started and ends what has come back. With patience it sleeps until at least one attempt has ended
-	 * or so many milliseconds have passed, and may return earlier when a signal arrives; without, it does not sleep.
-	 * Something is in flight. A buffered file's pages are dropped (wick_file_forget) before the attempt ends. */
+	/* Sends what was started and ends what has come back. With patience it sleeps until at least one attempt has
+	 * ended or that many milliseconds have passed, and may return earlier when a signal arrives; without, it does
+	 * not sleep. Something is in flight. A buffered file's pages are dropped (wick_file_forget) before the attempt
+	 * ends. */
 	void (*drive)(void *method, unsigned patience_ms);
 
-	/* Nothing has come back for too long. Asks the kernel for all that is in flight, for a second or so, and ends what
-	 * comes back. 0 also when something has come back after all, for the next drive to end. -EBUSY when the kernel kept
-	 * some: of those nothing is touched or ended any more, and nothing but destroy, now_ns and sleep_until_ns is called.
-	 * NULL: drive with patience always ends something. */
+	/* Nothing has come back for too long. Asks the kernel for all that is in flight, for a second or so, and ends
+	 * what comes back. 0 also when something has come back after all, for the next drive to end. -EBUSY when the
+	 * kernel kept some: of those nothing is touched or ended any more, and nothing but destroy, now_ns and
+	 * sleep_until_ns is called. NULL: drive with patience always ends something. */
 	int (*call_off)(void *method);
 
 	/* That read. NULL: none are the method's own. */

@@ -121,7 +121,8 @@ static bool in_memory(const struct mapper *mapper, const struct pages *pages)
 	return true;
 }
 
-/* What an attempt has that found a page missing: nothing where the file ends by now, else an error of the medium. */
+/* The result of an attempt that found a page missing: 0 bytes where the file ends by now, else an error of the
+ * medium. */
 static int64_t missing(const struct wick_io_request *request)
 {
 	struct stat now;

@@ -44,10 +44,10 @@ struct pool {
 	unsigned idle;    /* workers waiting for work */
 	unsigned holders; /* of the pool: its owner and every worker; the last frees it */
 	bool stop;
-	bool abandoned;   /* what workers are reading is nobody's any more */
+	bool abandoned;   /* reads that workers have at this moment are given up */
 };
 
-/* What a worker reads, in a copy of its own: of a request that is given up meanwhile the caller may make another. */
+/* The read of a worker, as a copy: the caller may reuse a request that was given up meanwhile. */
 struct attempt {
 	int fd, count;
 	off_t offset;

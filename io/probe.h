@@ -2,11 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Reading for the sake of timing it, in the two ways that say what a drive can do:
+/* Timed reads, in two patterns that show what a drive can do:
  *
  *   steady   `depth` reads are always in flight. The time goes from the first submission to the last completion that
  *            counts, and a drive that comes in bursts, or stands still for a while, has both in it
- *   burst    so many reads are handed over at once, as the engine does for a layer; the time until the last is back
+ *   burst    a number of reads is handed over at once, as the engine does for a layer; the time until the last is back
  *
  * The bytes are thrown away. A load belongs to one thread, as its queue does. */
 
@@ -45,9 +45,9 @@ struct wick_steady {
 };
 
 /* Takes memory for depth reads or land_bytes, in huge pages where there are some, and touches it; reads go around in
- * it. A few buffers over and over stay in the processor's cache, which flatters a drive: an engine's reads land where
- * nobody has been for a while. -EINVAL, with a sentence, for chunks that the file's alignment forbids or that are
- * larger than the part to read; -ENOMEM.
+ * it. A few buffers over and over stay in the processor's cache, which flatters a drive: an engine's reads land in
+ * memory that was not touched for a while. -EINVAL, with a sentence, for chunks that the file's alignment forbids or
+ * that are larger than the part to read; -ENOMEM.
  *
  * The memory is registered with the queue where that works, as the engine's own is: so the queue goes first, or forgets
  * it (wick_io_register) before the probe goes. */
@@ -66,7 +66,7 @@ int wick_probe_steady(struct wick_probe *probe, const struct wick_probe_load *lo
 int wick_probe_burst(struct wick_probe *probe, uint64_t chunk_bytes, unsigned reads, uint64_t *ns,
 	struct wick_diag *diag);
 
-/* The mean of several bursts, microseconds: `times` of them, fewer where those take longer than limit_ns. Not the median:
- * a token waits for one burst after the other, the late ones too. */
+/* The mean of several bursts, microseconds: `times` of them, fewer where those take longer than limit_ns. Not the
+ * median: a token waits for one burst after the other, the late ones too. */
 int wick_probe_bursts(struct wick_probe *probe, uint64_t chunk_bytes, unsigned reads, unsigned times, uint64_t limit_ns,
 	double *us, struct wick_diag *diag);

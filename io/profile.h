@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What a drive can do, measured once, and what reading will therefore take.
+/* The speed of a drive, measured once, and the time that reading will therefore take.
  *
  * The model has two tables over read size and queue depth, both in microseconds:
  *
@@ -14,7 +14,7 @@
  *
  *     time(n, d) = burst(min(n, d)) + max(n - d, 0) * turn(d) / d
  *
- * Between what was measured both tables go straight, in bytes and in depth: right where latency rules (they are flat),
+ * Between measured points both tables are linear, in bytes and in depth: right where latency rules (they are flat),
  * and where bandwidth does (they are proportional). Outside: a smaller read or a shallower queue takes as long as the
  * smallest measured, a larger read in proportion to the largest, a deeper queue is as fast as the deepest.
  * docs/flash.md has the reasons and the error. */
@@ -32,14 +32,14 @@ struct wick_file;
 #define WICK_PROFILE_DEPTH_MAX 4096
 #define WICK_PROFILE_BYTES_MAX (1ull << 40)
 
-/* What it holds for. */
+/* The drive, method and mode that it was measured for. */
 struct wick_profile_key {
 	char device[192]; /* of wick_device.key */
 	char method[16];  /* of wick_io_method() */
 	bool direct;
 };
 
-/* How fast the drive was in a run, whose reads were of so many bytes, and so many in flight, on average. */
+/* The drive's speed in a run: the mean bytes of its reads and the mean number in flight. */
 struct wick_profile_run {
 	int64_t at_s; /* since the epoch; 0: there was none */
 	uint64_t reads;
@@ -56,7 +56,7 @@ struct wick_profile {
 	unsigned size_count, depth_count;
 	uint64_t bytes[WICK_PROFILE_SIZES];   /* ascending */
 	uint32_t depths[WICK_PROFILE_DEPTHS]; /* ascending */
-	uint64_t reads[WICK_PROFILE_SIZES][WICK_PROFILE_DEPTHS]; /* that turn_us is of; 0: nobody noted it */
+	uint64_t reads[WICK_PROFILE_SIZES][WICK_PROFILE_DEPTHS]; /* that turn_us is of; 0: not noted */
 	double turn_us[WICK_PROFILE_SIZES][WICK_PROFILE_DEPTHS];
 	double burst_us[WICK_PROFILE_SIZES][WICK_PROFILE_DEPTHS];
 };
@@ -77,8 +77,8 @@ struct wick_profile_extents {
 
 /* Makes the tables from one cell for every pair of size and depth, in any order, and smooths what noise has turned
  * upside down: a larger read is never cheaper. The rest of the profile is left alone. -EINVAL, with a sentence, when a
- * pair is missing or there twice, or a figure is none or more than memory can take; -EBADMSG when one of unknown reads says
- * that they are many times faster for being longer or more. */
+ * pair is missing or there twice, or a figure is none or more than memory can take; -EBADMSG when one of unknown reads
+ * says that they are many times faster for being longer or more. */
 int wick_profile_fit(struct wick_profile *profile, const struct wick_profile_cell *cells, unsigned count,
 	struct wick_diag *diag);
 
@@ -88,7 +88,7 @@ unsigned wick_profile_few(const struct wick_profile *profile);
 /* The price of one more read while the queue is kept full, microseconds. Grows with bytes, never falls. */
 double wick_profile_read_us(const struct wick_profile *profile, uint64_t bytes, uint32_t depth);
 
-/* How long a read is under way while so many are in flight, on average, microseconds. */
+/* The mean time of a read while that many are in flight, microseconds. */
 double wick_profile_turn_us(const struct wick_profile *profile, uint64_t bytes, double depth);
 
 /* The price for every length, as the planner of extents takes it. */

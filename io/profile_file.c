@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Profiles on disk: JSON, so that any tool can read and plot them, and a parser hardened by others reads them back. What
- * was read goes through wick_profile_fit() as a measurement does: a file can be wrong, never dangerous. */
+/* Profiles on disk: JSON, so that any tool can read and plot them, and a parser hardened by others reads them back. The
+ * figures go through wick_profile_fit() as a measurement does: a file can be wrong, never dangerous. */
 
 #include "cache_folder.h"
 #include "bits.h"

@@ -1,8 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* A quick profile, for the first run on a drive that nobody has measured: few sizes and depths, and little time
- * for each. */
+/* A quick profile, for the first run on a drive without one: few sizes and depths, and little time for each. */
 
 #include "bits.h"
 #include "clock.h"
@@ -28,7 +27,7 @@ static const uint32_t depths[] = { 1, 4, 16, 32, 128 };
 
 #define CELLS (WICK_COUNT_OF(sizes) * WICK_COUNT_OF(depths))
 
-/* How many of the sizes this file has room and alignment for: the first so many. */
+/* How many of the sizes, from the first on, this file has room and alignment for. */
 static unsigned usable_sizes(const struct wick_file *file)
 {
 	unsigned count = 0;
@@ -49,7 +48,7 @@ struct survey {
 	char used_method[16];
 };
 
-/* What is left of the time is shared by the cells that are left. Where the drive took it all, each has a little, so that no
+/* The remaining time is shared by the remaining cells. Where the drive took it all, each has a little, so that no
  * figure is of one read, which anything may delay. */
 static double cell_ns(const struct survey *survey)
 {

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The seeded faulty drive (see sim.h). What becomes of an attempt is drawn when it is started; the bytes move when it
+/* The seeded faulty drive (see sim.h). The fate of an attempt is drawn when it is started; the bytes move when it
  * ends. */
 
 #include "sim.h"
@@ -121,7 +121,7 @@ static bool strikes(struct wick_sim *sim, const struct wick_io_request *request)
 	return true;
 }
 
-/* What the fault makes of an attempt that would have had this result. */
+/* The result of an attempt under its fault, given the result without. */
 static void strike(struct wick_sim *sim, const struct wick_io_request *request, struct flight *flight)
 {
 	bool now = strikes(sim, request), lasting = now || touches(sim, request);
@@ -167,7 +167,7 @@ static void strike(struct wick_sim *sim, const struct wick_io_request *request, 
 	}
 }
 
-/* What becomes of an attempt; `available` bytes of it exist. */
+/* Decides the fate of an attempt, of which `available` bytes exist. */
 static int64_t draw_result(struct wick_sim *sim, const struct wick_io_request *request, uint64_t available)
 {
 	static const int passing[] = { -EINTR, -EAGAIN, -ENOMEM, -EBUSY };
@@ -261,7 +261,7 @@ static void sim_drive(void *method, unsigned patience_ms)
 		end(sim, earliest(sim));
 }
 
-/* What would never end has delivered nothing. */
+/* An attempt that never ends has delivered nothing. */
 static int sim_call_off(void *method)
 {
 	struct wick_sim *sim = method;

@@ -21,7 +21,7 @@
 #include "file.h"
 #include "method.h"
 
-/* What becomes of one read, chosen by its number; and of others, where it does not pass. */
+/* The fault of one read, chosen by its number; and of others, where it does not pass. */
 enum wick_sim_fault {
 	WICK_SIM_NO_FAULT,
 	/* once */

@@ -7,7 +7,7 @@
  *     start ---> SQE in the ring --+--drive: one io_uring_enter sends them all and waits--> CQEs ---> wick_io_ended
  *     start ---> SQE in the ring --'
  *
- * What makes a read cheap, and what is given up quietly where the kernel is older, since it changes nothing else:
+ * Three things make a read cheap. An older kernel lacks some of them, which changes nothing else and is not reported:
  *   deferred task run  completions are posted when we enter the kernel to wait, not by interrupting the compute (6.1)
  *   registered files   looked up once, for the first 16 files read; each stays open until the ring is gone
  *   registered memory  see wick_io_register(): pages are pinned once
@@ -88,7 +88,7 @@ static void uring_start(void *method, struct wick_io_request *request)
 		return;
 	}
 	sqe = io_uring_get_sqe(&uring->ring);
-	wick_require(sqe); /* a place for each of depth, and what has ended has left its own */
+	wick_require(sqe); /* there is a place for each of depth, and ended reads have left theirs */
 	prepare(uring, sqe, request);
 }
 
@@ -117,8 +117,8 @@ static unsigned reap(struct wick_uring *uring)
 	return count;
 }
 
-/* The kernel takes no more and has nothing of ours, whose memory it might still write to: what it has not taken ends with
- * the error, and a new ring is for what comes later. */
+/* The kernel takes no more and has nothing of ours, whose memory it might still write to: what it has not taken ends
+ * with the error, and a new ring is for what comes later. */
 static void give_up(struct wick_uring *uring, int error)
 {
 	const struct io_uring_sq *sq = &uring->ring.sq;
@@ -129,8 +129,8 @@ static void give_up(struct wick_uring *uring, int error)
 	uring->broken = wick_uring_take_over(uring);
 }
 
-/* io_uring_enter did not do as told. Lacking memory or room it may later, and completions make room. Until the kernel has
- * given back what it has there is no giving up; should it keep that, patience ends. */
+/* io_uring_enter did not do as told. Lacking memory or room it may later, and completions make room. Until the kernel
+ * has given back what it has there is no giving up; should it keep that, patience ends. */
 static void after_refusal(struct wick_uring *uring, int error)
 {
 	const bool passes = error == -EAGAIN || error == -EBUSY || error == -ENOMEM;
@@ -147,7 +147,7 @@ static void after_refusal(struct wick_uring *uring, int error)
 		nanosleep(&millisecond, NULL);
 }
 
-/* Sends, and sleeps until there are so many completions or so long. Kernels before 5.11 take no time to wake up at. */
+/* Sends, and sleeps until there are `count` completions or the time is over. Kernels before 5.11 take no timeout. */
 static int send_and_wait(struct io_uring *ring, unsigned count, unsigned patience_ms)
 {
 	struct __kernel_timespec patience = { .tv_sec = patience_ms / 1000, .tv_nsec = patience_ms % 1000 * 1000000 };

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The ring of uring.c, and what becomes of it. */
+/* The ring of uring.c: making it and giving it up. */
 
 #include "method.h"
 

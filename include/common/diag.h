@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* An error is 0 or a negative errno, forwarded unchanged. The one sentence for people is written here by whoever has
- * the facts, and nobody above rewrites it. */
+/* An error is 0 or a negative errno, forwarded unchanged. The one sentence for people is written here where the facts
+ * are known, and is not rewritten above. */
 
 #include <stdarg.h>
 #include <stdio.h>

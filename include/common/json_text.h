@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-/* What is not UTF-8 becomes U+FFFD. NULL: no memory. */
+/* Bytes that are not UTF-8 become U+FFFD. NULL: no memory. */
 static inline json_t *wick_json_text(const char *bytes, size_t count)
 {
 	char *repaired = malloc(WICK_UTF8_REPAIRED_MAX(count) + 1);

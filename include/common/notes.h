@@ -2,13 +2,13 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What people should know of an input though nothing is wrong with it: which of two sources was taken, what of it was
- * left out and why. One sentence each, to whoever wants to hear them. */
+/* Notes on an input with which nothing is wrong: which of two sources was taken, which part was left out and why. One
+ * sentence each, passed to a callback. */
 
 #include "diag.h"
 
 struct wick_notes {
-	void (*say)(void *user, const char *sentence); /* without a newline. NULL: nobody listens */
+	void (*say)(void *user, const char *sentence); /* without a newline. NULL: not wanted */
 	void *user;
 };
 

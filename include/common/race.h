@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Memory that several reads land in at once, and of which nobody looks at a byte: told to the thread sanitizer, which
- * else takes it for the race that it would be anywhere else. */
+/* Marks memory that several reads land in at once and that is never looked at, for the thread sanitizer: anywhere else
+ * this would be a race. */
 
 #include <stddef.h>
 

@@ -66,7 +66,7 @@ struct wick_memory {
 
 struct wick_options {
 	struct wick_memory memory;
-	uint64_t beside_bytes;    /* of that memory, what the caller takes beside the engine */
+	uint64_t beside_bytes;    /* the part of that memory that the caller takes beside the engine */
 	uint32_t ctx;             /* tokens; 0: the smaller of WICK_CTX_DEFAULT and the model's own, */
 	uint32_t ctx_enough;      /* and no more than this, which the caller knows to be enough; 0: not known */
 	const char *mode;         /* "dense", "hybrid", "naive", "sparse"; NULL: sparse where possible, else dense */
@@ -86,8 +86,8 @@ struct wick_options {
 	uint32_t cpu_mask;        /* instruction sets allowed; ~0: all */
 	const char *numa;         /* "local": each node its own rows and threads; "interleave"; a number; NULL: local */
 	bool all_logits;          /* room for the logits of a whole batch, for wick_eval with `each` */
-	bool measure;             /* a drive that nobody has measured yet is measured for two seconds, if weights are
-	                             read from it in a run; what came out is kept in XDG_CACHE_HOME/wick */
+	bool measure;             /* a drive without a profile is measured for two seconds, if weights are read from
+	                             it in a run; the profile is kept in XDG_CACHE_HOME/wick */
 	wick_progress_fn progress; /* of loading; may be NULL */
 	void *user;
 	wick_progress_fn eval_progress; /* of each wick_eval, after every layer, in tokens times layers; may be NULL */
@@ -96,7 +96,7 @@ struct wick_options {
 
 WICK_API void wick_options_init(struct wick_options *options);
 
-/* What a budget buys. Bytes, unless the name says otherwise. */
+/* How a budget is spent. Bytes, unless the name says otherwise. */
 struct wick_plan {
 	uint64_t budget_bytes;
 	uint64_t total_bytes;      /* all that follow; never more than the budget */
@@ -124,7 +124,7 @@ struct wick_plan {
 	uint32_t unit_count;       /* staging buffers */
 	uint64_t unit_bytes;       /* size of one */
 
-	/* What a token will take, by wick_plan() only; 0: nothing is known of the drive, and a run needs it. */
+	/* The expected time of a token, by wick_plan() only; 0: nothing is known of the drive, and a run needs it. */
 	double predicted_ms_per_token;
 	double predicted_flash_ms;   /* of reading, some or all of which runs beside */
 	double predicted_compute_ms; /* of computing */
@@ -139,7 +139,7 @@ struct wick_plan {
 WICK_API int wick_plan(
 	const char *path, const struct wick_options *options, struct wick_plan *plan, struct wick_diag *diag);
 
-/* What is really in use, and why not something better. Strings live as long as the engine. */
+/* The methods really in use, and why better ones are not. Strings live as long as the engine. */
 struct wick_report {
 	const char *model;     /* general.name, or the file's name */
 	const char *arch;      /* "opt" */
@@ -162,7 +162,7 @@ struct wick_report {
 	bool lookahead;        /* the next layer's probable neurons are read ahead */
 	const char *lookahead_why; /* why not; "" */
 	uint32_t cpus;         /* that this process may use */
-	const char *threads_why; /* why fewer threads than CPUs, where nobody asked for that; "" */
+	const char *threads_why; /* why fewer threads than CPUs, where that was not asked for; "" */
 	uint32_t vocab, layers, d_model, n_ff, ctx_max;
 };
 
@@ -263,8 +263,8 @@ WICK_API uint32_t wick_sample(struct wick *wick, const struct wick_sampling *sam
 /* Text that appears token by token: whole characters only, and nothing of what may turn out to be a stop text.
  *
  * wick_stream_create copies the stop texts, none of which is empty (-EINVAL). wick_stream_put takes the next token and
- * says what can be shown of all so far, in bytes that are the stream's own until its next call; it returns 0, 1 when the
- * text ends with that token (one that ends a text, or the last of a stop text; neither is shown), or -ENOMEM.
+ * says what can be shown of all so far, in bytes that are the stream's own until its next call; it returns 0, 1 when
+ * the text ends with that token (one that ends a text, or the last of a stop text; neither is shown), or -ENOMEM.
  * wick_stream_end: what was held back, when the text is over. wick_stream_stopped_by: the token or stop text that ended
  * it, as it is spelled; NULL: nothing has. special: other special tokens are shown, as they are spelled. */
 struct wick_stream;
@@ -303,7 +303,7 @@ struct wick_stats {
 	uint64_t predict_ns;  /* choosing the active neurons and guessing the next layer's */
 	uint64_t manage_ns;   /* bundle caches: maps and policies. Sending reads is not in it */
 	uint64_t bundles_ns;  /* that the drive needs, by its profile, for all that were drawn; 0: no profile */
-	/* What cannot be avoided, whatever else is done beside: */
+	/* Floors, which no overlap can beat: */
 	uint64_t flash_floor_ns; /* the same for what is swept and the bundles that were drawn and wanted */
 	uint64_t memory_bytes;   /* of weights and predictors that arithmetic takes from memory; wick_memory_rate() */
 	uint64_t load_ns;     /* in wick_open, kept by a reset */
@@ -372,7 +372,7 @@ struct wick_verified {
 WICK_API int wick_verify(const char *path, wick_progress_fn progress, void *user, struct wick_verified *verified,
 	struct wick_diag *diag);
 
-/* What a packed model is, as JSON text (keys with units); the caller frees it. */
+/* Describes a packed model as JSON text (keys with units); the caller frees it. */
 WICK_API int wick_info(const char *path, char **json, struct wick_diag *diag);
 
 /* Memory, in bytes: free for a new process (the limits of its cgroups included; 0 when it cannot be read), and the

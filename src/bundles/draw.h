@@ -6,8 +6,8 @@
  *
  *     wanted (bundle, row)  ->  extents, by the drive's price  ->  reads in flight  ->  reads that are back
  *
- * One draw is one layer's bundles, sent together. Its reads come back in any order, one by one; whoever takes them back
- * (wick_draw_back) compares the checksums, computes, and repairs what is not right. */
+ * One draw is one layer's bundles, sent together. Its reads come back in any order, one by one; the caller that takes
+ * them back (wick_draw_back) compares the checksums, computes, and repairs damaged bundles. */
 
 #include "cache.h"
 #include "extent.h"
@@ -16,12 +16,12 @@
 
 struct wick_mem;
 
-/* Stretches of draws before the first trial without reading through gaps, and without drawing ahead: never the same one,
- * nor one after the other. */
+/* Stretches of draws before the first trial without reading through gaps, and without drawing ahead: never the same
+ * one, nor one after the other. */
 #define WICK_TRIAL_GAPS 4
 #define WICK_TRIAL_AHEAD 6
 
-/* What all draws share. */
+/* Shared by all draws. */
 struct wick_drawing {
 	struct wick_fetch *fetch;
 	struct wick_extent_price price; /* of a read on this drive: what decides which gaps are read through */
@@ -77,7 +77,7 @@ uint32_t wick_draw_start(struct wick_draw *draw, const struct wick_tensor *bundl
 /* The next read that is back, or NULL. Its bundles are in their rows unless request.state says it failed. */
 struct wick_draw_read *wick_draw_back(struct wick_draw *draw);
 
-/* The time of so many bundles says something about the drive. */
+/* The fewest bundles whose time says something about the drive. */
 #define WICK_DRAW_TIMED 8
 static inline bool wick_draw_is_timed(const struct wick_draw *draw)
 {

@@ -8,8 +8,8 @@
  *     ready        x   x   x   x   .   x   x         up-projection done; 1 and 5 have arrived, 4 has not
  *     down         ------------->|                   y has the sum of 0..3
  *
- * The one thread that may talk to the drive is this one. The others have a job meanwhile: resident neurons while reads
- * are sent, what has arrived while the next arrivals are taken back; and this one helps when it has done its part.
+ * Only this thread may talk to the drive. The others have a job meanwhile: resident neurons while reads are sent,
+ * arrived ones while the next arrivals are taken back; and this thread helps when it has done its part.
  *
  *     this one     send demand | send ahead | up ..| take back | check | take back | down ..
  *     the others   up ............................ | check ........... | down .............
@@ -141,8 +141,8 @@ static void arrive_task(void *arg, uint32_t task, uint32_t thread)
 		up_rows(round, places, count);
 }
 
-/* One that did not match or could not be read, perhaps for the sake of its neighbours in the read: once more, alone. What
- * nobody wants now may stay broken until somebody does, and is not waited for twice. */
+/* Reads a bundle again, alone, whose checksum did not match or whose read failed: the failure may lie in its neighbours
+ * of that read. A bundle that no token wants now may stay broken until one does, and is not waited for twice. */
 static int repair(struct round *round, struct wick_arrival *arrival, struct wick_diag *diag)
 {
 	bool wanted = arrival->k != WICK_NO_ROW;

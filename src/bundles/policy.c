@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Which neurons are evicted (see policy.h). A policy is a key for each cached neuron; those of the smallest keys go first:
+/* Which neurons are evicted (see policy.h). A policy is a key for each cached neuron; those of the smallest keys go
+ * first:
  *
  *     window    when it was last used; those not used by the last `window` tokens go even while there is room
  *     lru       when it was last used
@@ -10,8 +11,8 @@
  * Neurons that are used now or in flight are no candidates; of the rest the smallest keys are selected without sorting
  * (select.h), so a layer costs a few passes over its rows, however many neurons are missing.
  *
- * Rates are kept inflated: instead of shrinking every neuron's rate at each token, the amount that a use adds grows, and once
- * in a long while all rates are scaled down together. */
+ * Rates are kept inflated: instead of shrinking every neuron's rate at each token, the amount that a use adds grows,
+ * and once in a long while all rates are scaled down together. */
 
 #include "policy.h"
 
@@ -116,8 +117,8 @@ void wick_policy_reset(struct wick_policy *policy)
 	memset(policy->rate, 0, policy->neurons * sizeof(float));
 }
 
-/* Holds the rows of ids; those that have none come into wanted. Returns how many. The loop does not branch: which neurons
- * are absent cannot be foreseen, and a branch would be missed for each of them. */
+/* Holds the rows of ids; those that have none come into wanted. Returns how many. The loop does not branch: which
+ * neurons are absent cannot be foreseen, and a branch would be missed for each of them. */
 static uint32_t hold(struct wick_policy *policy, const struct wick_cache *cache, const uint32_t *ids, uint32_t n,
 	struct wick_wanted *wanted)
 {
@@ -185,8 +186,8 @@ static void place(const struct wick_policy *policy, struct wick_cache *cache, ui
 		wanted[i].row = wick_cache_append(cache, wanted[i].bundle);
 }
 
-/* Takes the rows away that the window has left behind and nobody was given; from the last one on, so that whatever moves
- * has been looked at. A last row in flight ends it: the rest goes at the next token. */
+/* Frees the rows of neurons that the window has left behind and that were not given away; from the last row on, so that
+ * a row that moves has been looked at. A last row in flight ends it: the rest goes at the next token. */
 static void shrink(const struct wick_policy *policy, struct wick_cache *cache, const uint32_t *ids, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
@@ -220,7 +221,7 @@ uint32_t wick_policy_admit(struct wick_policy *policy, struct wick_cache *cache,
 	return absent;
 }
 
-/* What turns a rate into the chance that the next token uses the neuron. */
+/* The factor from a rate to the chance that the next token uses the neuron. */
 static double chance_per_rate(const struct wick_policy *policy)
 {
 	double decay = exp2(-1 / HALF_LIFE);

@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What stays in a layer's bundle cache. Decides, reads nothing; allocates nothing after init.
+/* Which bundles stay in a layer's cache. Decides, reads nothing; allocates nothing after init.
  *
- * A token's life with it:
+ * For each token:
  *     count = wick_policy_admit(policy, cache, active, n, wanted);   rows for those absent; nothing active is evicted
  *     ... the wanted are read into their rows ...
  *     wick_policy_touch(policy, cache, active, n);                    they were used now; time goes on by one token

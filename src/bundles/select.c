@@ -46,7 +46,8 @@ static void count_keys(const uint32_t *keys, uint32_t count, uint32_t low, unsig
 		buckets[i] += odd[i];
 }
 
-/* One round: what is below the border is chosen, what is in its bucket comes to the front. Returns how many those are. */
+/* One round: keys below the border are chosen, keys in the border's bucket come to the front. Returns how many those
+ * are. */
 static uint32_t part(uint32_t *keys, uint32_t *values, uint32_t count, uint32_t low, unsigned shift, uint32_t border,
 	uint32_t *chosen)
 {

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The sparse FFN of a layer as rounds, and what is drawn ahead for the next one (see sparse.h). */
+/* The sparse FFN of a layer as rounds, and the prefetch for the next one (see sparse.h). */
 
 #include "sparse.h"
 

@@ -94,7 +94,7 @@ struct wick_sparse {
 	uint32_t *todo;          /* (round): indices of the resident neurons still to be computed */
 	uint8_t *ready;          /* (round) */
 	float *h;                /* (round) */
-	struct wick_arrival *arrival; /* (round + 3 ahead): a round's, and what was drawn ahead before and after */
+	struct wick_arrival *arrival; /* (round + 3 ahead): a round's, and those prefetched before and after */
 	uint8_t *fill;           /* (n_ff): has a row whose bytes come with the sweep */
 	uint64_t *mask;          /* (batch_tokens, n_ff / 64) */
 	struct wick_sparse_counters {
@@ -135,11 +135,11 @@ int wick_sparse_round(struct wick_sparse *sparse, uint32_t layer, const uint32_t
 	float *y, bool look_ahead, struct wick_diag *diag);
 /* look_ahead.c */
 void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const float *x);
-/* The drive did not answer a prefetch. One such wait for bytes that nobody needs yet is enough: there is no prefetch until a
- * reset. */
+/* The drive did not answer a prefetch. One such wait for bytes that are not needed yet is enough: there is no prefetch
+ * until a reset. */
 void wick_sparse_stop_prefetch(struct wick_sparse *sparse);
-/* Before a layer's first round: counts how many of its prefetched bundles are among sparse->chosen. After a round: how long
- * it waited. */
+/* Before a layer's first round: counts how many of its prefetched bundles are among sparse->chosen. After a round: how
+ * long it waited. */
 void wick_sparse_score_prefetch(struct wick_sparse *sparse, struct wick_sparse_layer *layer);
 void wick_sparse_note_wait(struct wick_sparse *sparse, uint64_t waited_ns, uint32_t useful);
 /* -> chosen */

@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Long batches in sparse mode: every bundle is swept and computed for all tokens at once, and the predictor is a mask on
- * what comes out. On the way the bundle cache is filled as if the tokens had come one by one, so that the first token
- * after a prompt finds what the last ones of it used. */
+/* Long batches in sparse mode: every bundle is swept and computed for all tokens at once, and the predictor is a mask
+ * on what comes out. On the way the bundle cache is filled as if the tokens had come one by one, so that the first
+ * token after a prompt finds what the last ones of it used. */
 
 #include "sparse.h"
 
@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-/* What was drawn ahead for this layer comes with the sweep now. */
+/* The bundles that were prefetched for this layer come with the sweep now. */
 static void take_over(struct wick_sparse *sparse, struct wick_sparse_layer *layer)
 {
 	struct wick_cache *cache = &layer->cache;

@@ -4,24 +4,25 @@
 
 /* Two ways to do the same work, one of them thought to be the faster: is it?
  *
- * A price or a model says so first, but that is of another hour and of simpler reads. So now and then a stretch of the work
- * goes the other way, and what it took is held against the stretch before, each by how much work it was, so that a
- * drive which gets slower does so for both. A stretch and not a single draw, since a drive that limits reads and bytes
- * apart is fast for a moment at whichever it was spared:
+ * A price or a model says so first, but prices are of another hour and of simpler reads. So now and then a stretch of
+ * the work goes the other way, and its time is compared with that of the stretch before, each divided by its work, so
+ * that a drive which gets slower does so for both. A stretch and not a single draw, since a drive that limits reads and
+ * bytes apart is fast for a moment at whichever it was spared:
  *
  *     draws    | usual | usual | usual | other | usual | ...
  *     time on / time off  =  work on / work off * (time / work) on / (time / work) off
  *
- * The mean of such trials decides once it is surer than their scatter. On is what costs more bytes (reading through gaps,
- * reading ahead), and must earn them: it is given up when it saves nothing, and taken up again when it saves 7%. */
+ * The mean of such trials decides once it is surer than their scatter. On is what costs more bytes (reading through
+ * gaps, reading ahead), and must earn them: it is given up when it saves nothing, and taken up again when it saves
+ * 7%. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct wick_trial {
 	bool on;              /* the usual way is the one that costs more bytes; */
-	bool other;           /* the stretch at hand goes the other way */
-	uint32_t draws;       /* of that stretch so far; their work this way and the other, and what they took: */
+	bool other;           /* the current stretch goes the other way */
+	uint32_t draws;       /* of that stretch so far; their work this way and the other, and their time: */
 	double own_work, other_work, took_us;
 	uint32_t until_trial; /* stretches before the next one, */
 	uint32_t interval;    /* and from one to the next: longer and longer while nothing changes */
@@ -32,8 +33,8 @@ struct wick_trial {
 	uint64_t switches;
 };
 
-/* On until it is known better. first: stretches before the first trial, from 2 on; two questions about the same draws are
- * asked at different times. */
+/* On until it is known better. first: stretches before the first trial, from 2 on; two questions about the same draws
+ * are asked at different times. */
 void wick_trial_init(struct wick_trial *trial, uint32_t first);
 
 /* Whether the next draw goes the way that costs more bytes. */
@@ -42,8 +43,9 @@ static inline bool wick_trial_way(const struct wick_trial *trial)
 	return trial->on != trial->other;
 }
 
-/* What that draw took, and its work in any unit: this way and, of a stretch that goes the other way, the usual way, too. */
+/* The time of that draw, and its work in any unit: this way and, of a stretch that goes the other way, the usual way,
+ * too. */
 void wick_trial_learn(struct wick_trial *trial, double own_work, double other_work, double took_us);
 
-/* What work takes on over what it takes off, by what was measured; 0: not known yet. */
+/* The time of work on over its time off, as measured; 0: not known yet. */
 double wick_trial_ratio(const struct wick_trial *trial);

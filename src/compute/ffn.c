@@ -126,7 +126,7 @@ static uint32_t slice_columns(const struct wick_ffn *ffn)
 	return (uint32_t)wick_align_up(share, wick_column_tile(ffn->shape->type));
 }
 
-/* What was not chosen, of the neurons of one word of the mask, as if it had not been computed. */
+/* Sets the neurons of one word of the mask that were not chosen to 0, as if they had not been computed. */
 static void mask_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct job *job = arg;

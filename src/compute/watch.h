@@ -2,10 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Looking on while a model computes: what each FFN was given, what was chosen for it and what fired. Traces are
- * recorded, predictors trained and their recall measured with it. Everything is called by the thread in wick_eval;
- * pointers are valid during the call; any function may be NULL. Of one layer come first the inputs, then what was
- * chosen, then what fired; the layers of a batch come in order. */
+/* Observer hooks: the input of each FFN, the neurons chosen for it, and those that fired. They serve to record traces,
+ * train predictors and measure recall. All are called by the thread in wick_eval; pointers are valid during the call;
+ * any function may be NULL. For each layer the inputs come first, then the chosen, then the fired; the layers of a
+ * batch come in order. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,9 +21,9 @@ struct wick_watch {
 	/* Sparse mode: the neurons to be computed for one token, ascending. */
 	void (*chosen)(void *user, uint32_t layer, uint32_t position, const uint32_t *ids, uint32_t count);
 
-	/* What came out of the up-projections and ReLU (or gelu) of neurons first .. first + count - 1: h[i * ldh + k]
+	/* The activations (after up-projection and ReLU or gelu) of neurons first .. first + count - 1: h[i * ldh + k]
 	 * for token i and neuron first + k, whether it was chosen or not. The pieces of a layer come in ascending
-	 * order. Not called for the batches of sparse mode that compute only what was chosen: those below
+	 * order. Not called for the batches of sparse mode that compute only chosen neurons: those below
 	 * WICK_SWEEP_TOKENS. */
 	void (*fired)(void *user, uint32_t layer, uint32_t position, uint32_t m, uint32_t first, uint32_t count,
 		const float *h, size_t ldh);

@@ -226,7 +226,7 @@ static int load(struct wick *wick, const struct wick_layout *layout, const struc
 	return err;
 }
 
-/* What has been read so far. */
+/* Bytes read so far. */
 static struct wick_drive_load load_of(const struct wick *wick)
 {
 	const struct wick_io_counters *io = wick_io_counters(wick->io);
@@ -304,7 +304,7 @@ void wick_close(struct wick *wick)
 	note_speed(wick);
 	kept = wick_io_destroy(wick->io); /* before the memory that reads in flight land in */
 	wick_pool_destroy(wick->pool);
-	if (kept) { /* reads that nobody waits for may still need file and memory */
+	if (kept) { /* reads that were given up may still need file and memory */
 		wick_file_abandon(&wick->file);
 	} else {
 		wick_file_close(&wick->file);

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What an engine asks of a plan, and whether the machine lets it have that. */
+/* The engine's input to the plan, and whether the machine has the memory that it asks for. */
 
 #include "engine.h"
 
@@ -20,9 +20,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What the process takes beside everything that the plan counts: what it takes when the first engine is opened, measured,
- * for it is another sum with each system's libraries (4 to 7 MB); and what it will touch later: code, the rest of a stack,
- * the ring, and some room, since all of these differ a little from run to run. For each thread its stack.
+/* Memory of the process beside all that the plan counts: the sum when the first engine is opened, which is measured
+ * because it differs with each system's libraries (4 to 7 MB); and the part that is touched later: code, the rest of a
+ * stack, the ring, and some room, since all of these differ a little from run to run. For each thread its stack.
  * docs/measurements.md. */
 #define PROCESS_UNKNOWN_BYTES (26u << 18) /* where nothing can be measured */
 #define PROCESS_LATER_BYTES (7u << 18)
@@ -43,7 +43,7 @@ uint64_t wick_engine_process_bytes(void)
 	return measured + PROCESS_LATER_BYTES;
 }
 
-/* What a mapping of the file shows while a read is copied from it: the pages that hold the read. */
+/* Memory of a mapping of the file while a read is copied from it: the pages that hold the read. */
 static uint64_t mapped_bytes(const struct wick *wick)
 {
 	bool mapped = !strcmp(wick_io_method(wick->io), "mmap");
@@ -101,8 +101,8 @@ static int exceeds(struct wick *wick, const struct wick_plan_input *input, struc
 		(double)wick->plan.total_bytes / 0x1p20, (unsigned long long)input->limit_bytes);
 }
 
-/* A cgroup that has less than the plan takes would have the process killed; one below the budget is said. The kernel cuts
- * a limit down to whole pages. */
+/* A cgroup that has less than the plan takes would have the process killed; one below the budget is said. The kernel
+ * cuts a limit down to whole pages. */
 static int check_limit(struct wick *wick, const struct wick_plan_input *input, struct wick_diag *diag)
 {
 	uint64_t limit = input->limit_bytes, page = (uint64_t)sysconf(_SC_PAGESIZE);

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What is really in use, for people. */
+/* The methods really in use, for people. */
 
 #include "engine.h"
 
@@ -42,7 +42,7 @@ static const char *lookahead_why(const struct wick *wick)
 		: "these predictors were made without";
 }
 
-/* Who chooses the neurons. */
+/* Which predictors or trace choose the neurons. */
 static void report_choice(struct wick *wick)
 {
 	struct wick_report *report = &wick->report;

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* A plan without a run, and what to expect of a token that follows it. */
+/* A plan without a run, and the expected time of a token that follows it. */
 
 #include "engine.h"
 

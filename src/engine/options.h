@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What the user asked for, with every default filled in and every number checked. */
+/* The options, with every default filled in and every number checked. */
 
 #include "plan.h"
 

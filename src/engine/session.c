@@ -39,8 +39,8 @@ static int check_tokens(const struct wick *wick, const uint32_t *ids, uint32_t c
 	return 0;
 }
 
-/* The weights of a file whose checksums are right may still be no numbers, or too large for the arithmetic; nothing can be
- * chosen by what they give. */
+/* The weights of a file whose checksums are right may still be no numbers, or too large for the arithmetic; nothing can
+ * be chosen by what they give. */
 static int check_logits(const struct wick *wick, uint32_t position, const float *logits, struct wick_diag *diag)
 {
 	if (wick_all_below(logits, wick->model->shape.vocab, INFINITY))
@@ -50,7 +50,7 @@ static int check_logits(const struct wick *wick, uint32_t position, const float 
 		wick_gguf_path(wick->model->gguf), position);
 }
 
-/* What a batch has come to, position by position. */
+/* Passes the logits of a batch on, position by position. */
 static int hand_over(const struct wick *wick, uint32_t m, wick_logits_fn each, void *user, struct wick_diag *diag)
 {
 	int err = 0;
@@ -92,7 +92,7 @@ static int eval_batch(struct wick *wick, const uint32_t *ids, uint32_t left, con
 }
 
 /* Nothing stays in flight between two calls, so that the next may be another thread's: reads belong to the thread that
- * sent them. What was read ahead is there, and the drive is not missed: it had no more room to read into. */
+ * sent them. Units read ahead are there by then, and the drive loses nothing: it had no more room to read into. */
 void wick_engine_settle(struct wick *wick)
 {
 	while (wick_io_outstanding(wick->io))
@@ -249,7 +249,7 @@ static struct wick_stats counters(const struct wick *wick)
 	return stats;
 }
 
-/* What a reset sets to 0: sums of 64 bits all. */
+/* The figures that a reset sets to 0: 64-bit sums all. */
 static const size_t sums[] = {
 #define SUM(name) offsetof(struct wick_stats, name)
 	SUM(tokens), SUM(passes), SUM(eval_ns), SUM(io_wait_ns), SUM(io_busy_ns), SUM(compute_ns), SUM(flash_bytes),
@@ -259,7 +259,7 @@ static const size_t sums[] = {
 #undef SUM
 };
 
-/* What the passes and tokens that are counted could not do without. */
+/* The floors of the passes and tokens that are counted. */
 static void add_floors(const struct wick *wick, struct wick_stats *stats)
 {
 	const struct wick_shape *shape = &wick->model->shape;

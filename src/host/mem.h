@@ -28,7 +28,7 @@ void wick_mem_release(struct wick_mem *mem); /* a zeroed one is fine */
 /* The next `bytes`, zeroed, aligned to WICK_MEM_ALIGN; the plan reserved enough, so running out is a mistake of
  * ours. */
 void *wick_mem_take(struct wick_mem *mem, uint64_t bytes);
-/* What wick_mem_take(bytes) will use up. */
+/* The bytes that wick_mem_take(bytes) will use up. */
 uint64_t wick_mem_cost(uint64_t bytes);
 
 /* Asks the kernel what backs the memory that has been touched so far, and sets mem->pages. */

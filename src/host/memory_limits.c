@@ -71,8 +71,8 @@ static void look_at_cgroups(uint64_t *limit, uint64_t *room)
 	} while (wick_cgroup_up(&cgroup));
 }
 
-/* Where /proc does not tell (some containers, systemd's ProcSubset=pid): memory that nobody uses, without what the kernel
- * would give back of the page cache. */
+/* Where /proc does not tell (some containers, systemd's ProcSubset=pid): unused memory, without the part of the page
+ * cache that the kernel would give back. */
 static uint64_t unused_bytes(void)
 {
 	struct sysinfo info;
@@ -103,8 +103,8 @@ uint64_t wick_resident_bytes(void)
 	return proc_bytes("/proc/self/smaps_rollup", "Rss");
 }
 
-/* The kernel's other count needs no file, which may be one more than may be open, but begins with the peak of whoever
- * started the program. */
+/* The kernel's other count needs no file, which may be one more than may be open, but begins with the peak of the
+ * program that started this one. */
 uint64_t wick_peak_bytes(void)
 {
 	uint64_t bytes = proc_bytes("/proc/self/status", "VmHWM");

@@ -26,8 +26,8 @@ static int fail(const struct wick_outfile *out, const char *doing, struct wick_d
 	return wick_diag_say(diag, -code, "%s: %s: %s", out->path, doing, strerror(code));
 }
 
-/* Whether a run has it open: wick_file_open holds a shared lock on what it reads. It would go on with the old file, which
- * keeps its room on the drive until then, while new runs get another; so that is refused. */
+/* Whether a run has it open: wick_file_open holds a shared lock on what it reads. It would go on with the old file,
+ * which keeps its room on the drive until then, while new runs get another; so that is refused. */
 static int check_unused(const char *path, struct wick_diag *diag)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
@@ -40,7 +40,7 @@ static int check_unused(const char *path, struct wick_diag *diag)
 	return rc;
 }
 
-/* What has no file behind it: a name that is free, and not a link, which the new file would take the place of. */
+/* Whether no file is behind the name: it is free, and not a link, which the new file would replace. */
 static int settle_free(struct wick_outfile *out, struct wick_diag *diag)
 {
 	struct stat status;
@@ -145,8 +145,8 @@ static int take_name(struct wick_outfile *out, int (*put)(struct wick_outfile *o
 	return rc;
 }
 
-/* It is for whom the old one was, from the beginning. Its owner is kept where that is allowed, as it is to root; a file
- * system that has no permissions of files gives both the same. */
+/* The new file has the permissions of the old one from the beginning. Its owner is kept where that is allowed, as it is
+ * to root; a file system that has no permissions of files gives both the same. */
 static int keep_access(const struct wick_outfile *out, struct wick_diag *diag)
 {
 	struct stat new;
@@ -277,8 +277,8 @@ int wick_outfile_pad(struct wick_outfile *out, uint32_t align, struct wick_diag 
 	return rc;
 }
 
-/* The rename lasts only when the folder is synced too. Whatever can fail but that comes before; if that fails, the file is
- * in place all the same, and only that it stays there is not certain. */
+/* The rename lasts only when the folder is synced too. Whatever can fail but that comes before; if that fails, the file
+ * is in place all the same, and only that it stays there is not certain. */
 static int put_in_place(struct wick_outfile *out, struct wick_diag *diag)
 {
 	int rc = check_unused(out->path, diag);
@@ -296,8 +296,9 @@ static int put_in_place(struct wick_outfile *out, struct wick_diag *diag)
 	return 0;
 }
 
-/* What is left in the buffer goes out rounded up to what a direct write takes; the file is cut to its length. Whether a
- * run has begun meanwhile is asked here too, before the caller puts into place what belongs to this file. */
+/* The rest of the buffer goes out rounded up to a multiple that direct writes take; then the file is cut to its length.
+ * Whether a run has begun meanwhile is asked here too, before the caller puts files into place that belong to this
+ * one. */
 int wick_outfile_finish(struct wick_outfile *out, struct wick_diag *diag)
 {
 	uint64_t held = out->bytes - out->flushed, rounded = wick_align_up(held, DIRECT_ALIGN);

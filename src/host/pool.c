@@ -3,20 +3,21 @@
 
 /* Threads that compute.
  *
- * One job at a time. The caller writes it down, raises the ticket and takes tasks like everybody else:
+ * One job at a time. The caller writes it down, raises the ticket and takes tasks as the helpers do:
  *
  *     ticket   [ number of the job | tasks left ]      a task is had by lowering it, in one compare-and-swap
  *
- * A job is over when its tasks are done, whoever did them: a helper that comes late finds nothing left, or takes a task
- * of the next job, and nobody waits for it. What a thread reads of a job after it has got a task stays as it is until
- * that task is done. On a machine of several nodes each has a ticket of its own for its share of the tasks.
+ * A job is over when its tasks are done, by whichever thread: a helper that comes late finds none left, or takes a task
+ * of the next job, and is not waited for. The fields of a job that a thread reads after it has taken a task do not
+ * change until that task is done. On a machine of several nodes each has a ticket of its own for its share of the
+ * tasks.
  *
  * The caller may come late, too: it is the one that talks to the drive, and the others do tasks meanwhile.
  *
  * A token is hundreds of jobs some microseconds apart, and between them it waits for flash. Waking a thread costs tens
- * of microseconds on a virtual machine, so helpers look out for the next job for about that long and sleep after it: that
- * never costs more than twice what the better of the two would have. Where there are more threads than CPUs, or than a
- * cgroup's quota gives time for, nobody looks out, for it would be in the way of those that work.
+ * of microseconds on a virtual machine, so helpers look out for the next job for about that long and sleep after it:
+ * that never costs more than twice what the better of the two would have. Where there are more threads than CPUs, or
+ * than a cgroup's quota gives time for, helpers sleep at once: a spinning one would take time from those that work.
  */
 
 #include "pool.h"

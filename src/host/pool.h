@@ -31,5 +31,5 @@ void wick_pool_run(struct wick_pool *pool, wick_task_fn fn, void *arg, uint32_t 
 void wick_pool_begin(struct wick_pool *pool, wick_task_fn fn, void *arg, uint32_t tasks);
 void wick_pool_finish(struct wick_pool *pool);
 
-/* What the caller of every job does after each of its own tasks; it must leave the pool alone. */
+/* Called by the caller of every job after each of its own tasks; it must leave the pool alone. */
 void wick_pool_meanwhile(struct wick_pool *pool, void (*fn)(void *arg), void *arg);

@@ -19,7 +19,7 @@
 
 #define DISAGREE 2 /* times as fast, or as slow: more than the difference between a token and a sweep of one size */
 
-/* Of a drive that nobody has measured: 4 us a read, and 3 GB/s. */
+/* For a drive without a profile: 4 us a read, and 3 GB/s. */
 static const struct wick_extent_price guess = { 2, { 4096, 1 << 20 }, { 4 + 4096 / 3e3, 4 + (1 << 20) / 3e3 } };
 
 /* Adds to a sentence how much of the profile rests on little. */
@@ -70,8 +70,9 @@ static void say_profile(struct wick_drive *drive)
 	say_last_run(drive);
 }
 
-/* By Little's law as many reads are in flight on average as their latencies are longer than the time; and the latency of a
- * read among so many is what the profile has. So the two compare whatever kept the queue from being full. */
+/* By Little's law as many reads are in flight on average as their latencies are longer than the time; and the latency
+ * of a read among so many is what the profile has. So the two can be compared even where something kept the queue from
+ * being full. */
 struct wick_profile_run wick_drive_speed(const struct wick_drive *drive, const struct wick_drive_load *load)
 {
 	struct wick_profile_run run = { .reads = load->reads };

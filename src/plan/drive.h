@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What is known of the drive under the model, for whoever decides how to read: prices of reads and times to expect. */
+/* The drive under the model, as far as it is known: prices of reads and expected times, for decisions about reading. */
 
 #include "diag.h"
 #include "profile.h"
@@ -27,7 +27,7 @@ struct wick_drive {
  * damaged, is made in two seconds and kept. That nothing is known is no error: drive->said has the reason. */
 void wick_drive_find(struct wick_drive *drive, const struct wick_file *file, const char *method, bool measure);
 
-/* What a run read. */
+/* The reads of a run. */
 struct wick_drive_load {
 	uint64_t reads, bytes;
 	uint64_t latency_ns; /* of all reads together */
@@ -38,7 +38,7 @@ struct wick_drive_load {
 #define WICK_DRIVE_READS_MIN 1000
 struct wick_profile_run wick_drive_speed(const struct wick_drive *drive, const struct wick_drive_load *load);
 
-/* Notes that in the profile. What cannot be kept is left: the next run says it again. */
+/* Notes that in the profile. If it cannot be saved, that is no error: the next run notes it again. */
 void wick_drive_note(const struct wick_drive *drive, const struct wick_drive_load *load);
 
 /* Of one more read among many; a guess in the middle of today's drives when nothing is known. */

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What a token cannot take less than, however well everything else hides behind it: the drive's time for what has to be
- * read, and the bytes that arithmetic has to take from memory. Of figures and plans. */
+/* The floors of a token's time, however well everything else is hidden: the drive's time for the bytes that must be
+ * read, and the bytes that arithmetic must take from memory. For figures and plans. */
 
 #include "drive.h"
 #include "matrix.h"
@@ -15,7 +15,7 @@
 double wick_floor_sweep_us(
 	const struct wick_drive *drive, const struct wick_plan *plan, uint64_t chunk_bytes, uint32_t queue_depth);
 
-/* What one pass multiplies with whatever the token: matrices, predictors, and of bundles that are not chosen one by one
- * the part that is always read (of a ReLU model the up-projections). */
+/* Bytes that one pass multiplies with, whatever the token: matrices, predictors, and of bundles that are not chosen one
+ * by one the part that is always read (of a ReLU model the up-projections). */
 uint64_t wick_floor_pass_bytes(const struct wick_shape *shape, const struct wick_matrices *matrices,
 	const struct wick_plan *plan, bool sparse);

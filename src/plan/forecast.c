@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What a token will take (see forecast.h). */
+/* The expected time of a token (see forecast.h). */
 
 #include "forecast.h"
 
@@ -18,7 +18,7 @@
 #define UNIT_BYTES (1u << 20)   /* as the sweep's */
 #define ACTIVE_SHARE 0.1        /* of a ReLU model's neurons, in a token */
 
-/* A matrix to measure by, and what becomes of it. */
+/* A matrix to measure by, and its product. */
 struct trial {
 	const struct wick_compute *compute;
 	enum wick_type type;
@@ -72,7 +72,8 @@ static void pass_swept(struct trial *trial)
 }
 
 /* Bytes a microsecond; the first pass warms up. Over all passes together, as a token sums up what its layers take, the
- * slow ones too. A cgroup's quota may be left for this while, and not for longer: what it gives in the end is counted. */
+ * slow ones too. A cgroup's quota may be left for this while, and not for longer: what it gives in the end is
+ * counted. */
 static double rate_of(struct trial *trial, void (*pass)(struct trial *trial))
 {
 	uint64_t bytes = 0, begun_ns, begun_cpu_ns;

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What a token will take, before anything runs: the drive's time by its profile, the processor's by rates measured for
- * a moment on this machine. */
+/* The expected time of a token, before anything runs: the drive's time by its profile, the processor's by rates
+ * measured for a moment on this machine. */
 
 #include "compute.h"
 #include "drive.h"
@@ -47,6 +47,6 @@ struct wick_sparse_outlook {
 
 /* A token of sparse mode. flash_ms includes prefetched bundles. */
 void wick_forecast_sparse(struct wick_forecast *forecast, const struct wick_sparse_outlook *outlook);
-/* How many bundles the engine would prefetch for a layer, by a rehearsal without prefetch: as many as the drive's idle time
- * has room for. A layer always waits for some reads, and hits count as waiting spared, so the number stays up. */
+/* How many bundles the engine would prefetch for a layer, by a rehearsal without prefetch: as many as the drive's idle
+ * time has room for. A layer always waits for some reads, and hits count as waiting spared, so the number stays up. */
 uint32_t wick_forecast_ahead(const struct wick_sparse_outlook *outlook);

@@ -1,14 +1,14 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What a token of sparse mode will take, layer by layer:
+/* The expected time of a token of sparse mode, layer by layer:
  *
  *     processor  | before: attention, predictor, policy | during: up, or waiting | after: down |
- *     drive      | ......... drawn ahead, slack ........| on demand .............|.............|
+ *     drive      | ......... prefetch, slack ...........| on demand .............|.............|
  *
- * What is drawn ahead costs nothing as long as it fits the slack; what a layer draws on demand hides under its own
+ * Prefetched bundles cost nothing as long as they fit the slack. Bundles drawn on demand hide under their layer's
  * up-projections and under nothing else, since the down-projection sums in the neurons' order and one of the first is
- * always among the absent. Computing goes at the rates that were measured, reading by the drive's profile. */
+ * always among the absent. Computing goes at the measured rates, reading by the drive's profile. */
 
 #include "forecast.h"
 
@@ -36,7 +36,7 @@ static double matrices_us(const struct wick_sparse_outlook *outlook, uint32_t fi
 	return us;
 }
 
-/* So many reads of so many bytes together, sent in rounds; a mean of less than one read is a share of one. */
+/* The time of `reads` reads of `bytes` together, sent in rounds; a mean of less than one read is a share of one. */
 static double demand_us(const struct wick_sparse_outlook *outlook, const struct wick_rehearsed *seen)
 {
 	double rounds = WICK_MAX(seen->rounds, 1.0), reads = seen->reads / rounds, bytes = seen->bytes / rounds;

@@ -1,16 +1,16 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What a budget buys (see plan.h).
+/* How a budget is spent (see plan.h).
  *
  *     budget = process + metadata + vectors + KV + activations     fixed by the model and the options
  *            + staging                                             only when something is swept
  *            + resident weights                                    as many as are left room for
- *            + bundle caches                                     sparse mode: instead of resident bundles
+ *            + bundle caches                                       sparse mode: instead of resident bundles
  *            + page tables                                         a 512th of all that; counted with the process
  *
- * Every byte kept saves one byte of reading a token, whichever it is, so the order of keeping is for the others' sake:
- * tables first (else each token waits for a row), then what is small, then the matrices outside the FFN, then bundles,
+ * Every byte kept saves one byte of reading a token, whichever it is, so the order of keeping has other reasons: tables
+ * first (else each token waits for a row), then small tensors, then the matrices outside the FFN, then bundles,
  * evenly over layers so that every layer has arithmetic to hide its reads under.
  *
  * Sparse mode keeps in the same order, but for the smallest bundle caches, which come before everything: a byte of a
@@ -50,7 +50,7 @@ struct planner {
 	uint64_t cache_bytes;
 };
 
-/* The kernel's page tables for so much memory in 4 KiB pages, and what they leave of a budget for the rest. */
+/* The kernel's page tables for memory in 4 KiB pages, and the rest of a budget that they leave. */
 static uint64_t table_bytes(uint64_t used_bytes)
 {
 	return wick_div_up(used_bytes, 512);

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What a budget buys: every size, decided before anything is loaded. A pure function. */
+/* How a budget is spent: every size, decided before anything is loaded. A pure function. */
 
 #include "diag.h"
 #include "forward.h"
@@ -32,7 +32,7 @@ struct wick_plan_input {
 	struct wick_sparse_shape sparse; /* likewise; all but the capacity */
 };
 
-/* What the engine needs to know beside the public plan. */
+/* The engine's part of a plan, beside the public one. */
 struct wick_layout {
 	uint64_t reserve_bytes; /* of the one reservation */
 	struct wick_sweep_shape sweep;

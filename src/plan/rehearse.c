@@ -32,7 +32,7 @@ struct simulation {
 	struct wick_synth_token token;
 	uint32_t *sorted;           /* (n_ff), the likely ascending */
 	float *scores;              /* (n_ff), scratch */
-	uint8_t *wanted_ahead;      /* (n_ff), drawn ahead for the token at hand */
+	uint8_t *wanted_ahead;      /* (n_ff), prefetched for the current token */
 	struct wick_wanted *wanted; /* (n_ff) */
 	struct wick_extent_arrays arrays;
 	struct wick_mem mem;

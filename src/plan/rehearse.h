@@ -28,10 +28,10 @@ struct wick_rehearsal {
 /* Of one layer, per token. */
 struct wick_rehearsed {
 	double active;
-	double drawn, reads, bytes;              /* bundles on demand, in so many reads of so many bytes together, */
-	double rounds;                           /* sent in so many goes */
+	double drawn, reads, bytes;              /* bundles on demand, in this many reads of this many bytes together, */
+	double rounds;                           /* sent in this many rounds */
 	double ahead, ahead_reads, ahead_bytes;  /* the same ahead of the layer */
-	double wasted;                           /* of those, what the layer then does not want */
+	double wasted;                           /* of those, bundles that the layer then does not want */
 	double manage_us;                        /* what deciding all that took here */
 };
 

@@ -48,8 +48,8 @@ struct wick_predictor_set {
 /* "model.gguf" has its predictors in "model.pred.gguf"; the caller frees the name. NULL: no memory. */
 char *wick_predictor_set_path(const char *model_path);
 
-/* While model and predictors are replaced together, those of the model with this identity are in "model.pred.1234abcd.gguf";
- * there they are found when model.pred.gguf is missing, or another model's. */
+/* While model and predictors are replaced together, those of the model with this identity are in
+ * "model.pred.1234abcd.gguf"; there they are found when model.pred.gguf is missing, or another model's. */
 char *wick_predictor_set_path_meanwhile(const char *model_path, uint32_t identity);
 
 /* -EINVAL, -EBADMSG: there is a file of predictors, but it belongs to another model, or is damaged. Having none is no
@@ -61,6 +61,6 @@ void wick_predictor_set_close(struct wick_predictor_set *predictors); /* NULL is
 /* Memory that wick_predictor_set_load() takes from mem. */
 uint64_t wick_predictor_set_bytes(const struct wick_predictor_set *predictors);
 
-/* Reads them all, with so many reads in flight; fetch is that of the model's file. As wick_load_all(). */
+/* Reads them all, with `depth` reads in flight; fetch is that of the model's file. As wick_load_all(). */
 int wick_predictor_set_load(struct wick_predictor_set *predictors, const struct wick_fetch *fetch, uint32_t depth,
 	struct wick_mem *mem, wick_progress_fn progress, void *user, struct wick_diag *diag);

@@ -109,7 +109,8 @@ static int do_head_norm(struct pass *pass, const struct wick_step *step)
 	return 0;
 }
 
-/* The rows of a matrix that are here next: what is resident, then unit after unit. 1: there are some; 0: none is left. */
+/* The rows of a matrix that are here next: what is resident, then unit after unit. 1: there are some; 0: none is
+ * left. */
 static int next_rows(struct wick_forward *f, uint32_t matrix, struct wick_rows *rows, struct wick_diag *diag)
 {
 	const struct wick_matrix *at = &f->matrices->at[matrix];
@@ -372,7 +373,7 @@ int wick_forward_layer(struct wick_forward *f, uint32_t layer, uint32_t m, uint3
 	return run_layer(&pass, layer);
 }
 
-/* What the steps need beside their buffers, and its size, in one table for the plan and for init. */
+/* Memory of the steps beside their buffers, with sizes, in one table for the plan and for init. */
 enum { H, SCORES, PACKED, SCRATCH, TURNS, FREQUENCIES, SCRATCHES };
 
 static uint32_t batch_of(const struct wick_model *model, const struct wick_forward_shape *size)
@@ -389,7 +390,7 @@ static uint32_t rope_dim_most(const struct wick_shape *shape)
 	return most;
 }
 
-/* What attention of any layer needs for each thread. */
+/* Scratch of attention for each thread, the most of any layer. */
 static size_t attention_floats(const struct wick_shape *shape, uint32_t ctx)
 {
 	size_t most = 0;

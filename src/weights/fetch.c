@@ -44,7 +44,7 @@ void wick_fetch_submit(struct wick_fetch *fetch, struct wick_io_request *request
 	wick_io_submit(fetch->io, request);
 }
 
-/* The last block of a file need not be whole: nobody wants the bytes behind its end. */
+/* The last block of a file need not be whole: no bytes behind its end are wanted. */
 static bool is_enough(const struct wick_landing *landing, const struct wick_io_request *request)
 {
 	const struct wick_tensor *tensor = landing->tensor;
@@ -235,7 +235,7 @@ static int say_failed(struct wick_fetch *fetch, const struct wick_landing *landi
 		tensor->name, block, (unsigned long long)landing->err_offset, wick_io_error(landing->err));
 }
 
-/* What finish does in the first round and repair in those that follow. 1: does not match. */
+/* Checks a block: finish does so in the first round, repair in those that follow. 1: does not match. */
 static int finish_round(struct wick_fetch *fetch, struct wick_landing *landing, uint64_t *bad, struct wick_diag *diag)
 {
 	wick_fetch_drain(fetch, landing);

@@ -19,7 +19,7 @@ struct wick_pool;
  * happened on the way. */
 #define WICK_REREADS 2
 
-/* Who a read is for; request->user of all reads that go through here. */
+/* The receiver of a read; request->user of all reads that go through here. */
 struct wick_receiver {
 	void (*receive)(struct wick_receiver *receiver, struct wick_io_request *request);
 };
@@ -75,11 +75,11 @@ void wick_fetch_drain(struct wick_fetch *fetch, struct wick_landing *landing);
 /* Sends a read whose user is a wick_receiver. */
 void wick_fetch_submit(struct wick_fetch *fetch, struct wick_io_request *request);
 
-/* Takes back what has arrived, whoever's it is, and keeps the drive's queue full; does not wait. */
+/* Takes back the reads that have arrived, of all receivers, and keeps the drive's queue full; does not wait. */
 void wick_fetch_poll(struct wick_fetch *fetch);
 /* The same for between two tasks of the pool: not more often than it pays. */
 void wick_fetch_look(void *fetch);
-/* Waits for one read, whoever's it is; something is outstanding. */
+/* Waits for one read of any receiver; something is outstanding. */
 void wick_fetch_wait(struct wick_fetch *fetch);
 
 /* Compares the checksums of rows that lie at data, row_bytes apart; first_row begins a block. Returns the first row of

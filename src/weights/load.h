@@ -16,7 +16,7 @@ struct wick_load {
 	uint8_t *base;
 };
 
-/* Bytes of memory for so many bytes of a tensor that begins at an offset of the file: the reads bring the blocks that
+/* Bytes of memory for `bytes` of a tensor that begins at an offset of the file: the reads bring the blocks that
  * surround them. */
 uint64_t wick_load_bytes(uint64_t offset, uint64_t bytes);
 /* Where in them the first row will be. */

@@ -142,8 +142,8 @@ void wick_sweep_fill(struct wick_sweep *sweep)
 	}
 }
 
-/* Drops the units before the wanted one: this batch of a prompt does not need their matrix (the head). The prompt's last batch
- * will, so a drive that does not answer is reported now instead of being waited for in every batch. */
+/* Drops the units before the wanted one: this batch of a prompt does not need their matrix (the head). The prompt's
+ * last batch will, so a drive that does not answer is reported now instead of being waited for in every batch. */
 static int pass_over(struct wick_sweep *sweep, uint32_t matrix, struct wick_diag *diag)
 {
 	for (;;) {
@@ -191,7 +191,7 @@ void wick_sweep_rewind(struct wick_sweep *sweep)
 	go_to_first(sweep);
 }
 
-/* What was read ahead is kept if it is what this batch needs. */
+/* Units read ahead are kept if this batch needs them. */
 void wick_sweep_begin(struct wick_sweep *sweep, bool drawn, bool drawn_next)
 {
 	bool as_thought = sweep->ahead && sweep->drawn[1] == drawn;

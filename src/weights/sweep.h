@@ -5,18 +5,19 @@
 /* The sweep: weights that are not resident, read again for every token in big sequential pieces, always some pieces
  * ahead of the arithmetic.
  *
- * What a token needs and in which order is the same every time, so the sweep is a cycle over the matrices, and reading
- * runs ahead past the end of one token into the next:
+ * Every token needs the same matrices in the same order, so the sweep is a cycle over them, and reading runs ahead past
+ * the end of one token into the next:
  *
  *     matrices q0 k0 v0 o0 ffn0 q1 ... head | q0 k0 ...
  *     units           [ 7 ][ 8 ][ 9 ][10 ][11 ]
  *     ring             ^ in use  ^ landed ^ in flight
  *
- * A unit is some whole tiles of one matrix. The caller asks for the units of the matrix it is at, in order; units that it
- * passes over (a head nobody needed) are dropped.
+ * A unit is some whole tiles of one matrix. The caller asks for the units of the matrix it is at, in order; units that
+ * it passes over (a head that was not needed) are dropped.
  *
- * Not every cycle is the same: drawn matrices (the bundles of sparse mode) are swept only for long batches. So the caller
- * says at the beginning of each what it and probably the next one sweep, and reading goes no further than that.
+ * Not every cycle is the same: drawn matrices (the bundles of sparse mode) are swept only for long batches. So the
+ * caller says at the beginning of each cycle which matrices it and probably the next one sweep, and reading goes no
+ * further.
  */
 
 #include "fetch.h"
@@ -26,7 +27,7 @@
 
 struct wick_mem;
 
-/* Batches from so many tokens on sweep drawn places: together they choose most of the bundles. */
+/* Batches of this many tokens and more sweep drawn matrices: together they choose most of the bundles. */
 #define WICK_SWEEP_TOKENS 32
 
 struct wick_sweep_shape {
@@ -47,7 +48,7 @@ struct wick_sweep {
 	bool any; /* something is swept */
 	/* Of sweeps with drawn matrices: */
 	bool two_kinds; /* there are some */
-	bool drawn[2];  /* whether they are swept: by the batch at hand, and by the next */
+	bool drawn[2];  /* whether they are swept: by the current batch, and by the next */
 	bool ahead;     /* reading is in the cycle of the next batch */
 	bool ended;     /* reading has come to its end */
 };
