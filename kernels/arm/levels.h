@@ -64,37 +64,37 @@ static inline void levels_store(uint8_t *to, bytes32 levels)
 	vst1q_u8(to + 16, levels.val[1]);
 }
 
-static inline void four_products(float *to, int32x4_t whole, float unit, const float *times)
+static inline void four_products(float *to, int32x4_t whole, float unit)
 {
-	vst1q_f32(to, vmulq_f32(vmulq_n_f32(vcvtq_f32_s32(whole), unit), vld1q_f32(times)));
+	vst1q_f32(to, vmulq_n_f32(vcvtq_f32_s32(whole), unit));
 }
 
-static inline void eight_products(float *to, int16x8_t whole, float unit, const float *times)
+static inline void eight_products(float *to, int16x8_t whole, float unit)
 {
-	four_products(to, vmovl_s16(vget_low_s16(whole)), unit, times);
-	four_products(to + 4, vmovl_s16(vget_high_s16(whole)), unit, times + 4);
+	four_products(to, vmovl_s16(vget_low_s16(whole)), unit);
+	four_products(to + 4, vmovl_s16(vget_high_s16(whole)), unit);
 }
 
-static inline void eight_whole(float *to, uint64_t bytes, float unit, const float *times)
+static inline void eight_whole(float *to, uint64_t bytes, float unit)
 {
-	eight_products(to, vreinterpretq_s16_u16(vmovl_u8(vcreate_u8(bytes))), unit, times);
+	eight_products(to, vreinterpretq_s16_u16(vmovl_u8(vcreate_u8(bytes))), unit);
 }
 
-static inline void eight_signed(float *to, uint64_t bytes, float unit, const float *times)
+static inline void eight_signed(float *to, uint64_t bytes, float unit)
 {
-	eight_products(to, vmovl_s8(vcreate_s8(bytes)), unit, times);
+	eight_products(to, vmovl_s8(vcreate_s8(bytes)), unit);
 }
 
-static inline void eight_halves(float *to, const uint8_t *from, size_t stride, const float *times)
+static inline void eight_halves(float *to, const uint8_t *from, size_t stride)
 {
 	for (size_t j = 0; j < 8; j++)
-		to[j] = scale_of(from + j * stride) * times[j];
+		to[j] = scale_of(from + j * stride);
 }
 
-static inline void eight_exponents(float *to, const uint8_t *from, size_t stride, const float *times)
+static inline void eight_exponents(float *to, const uint8_t *from, size_t stride)
 {
 	for (size_t j = 0; j < 8; j++)
-		to[j] = wick_scale_mxfp4(from[j * stride]) * times[j];
+		to[j] = wick_scale_mxfp4(from[j * stride]);
 }
 
 /* Four sums of four products, of at most 127 * 127 each: without dot products a pair of them is in 16 bits. */
@@ -122,6 +122,12 @@ static inline vec dot_halves(vec sum, bytes32 levels, const int8_t *x, const flo
 {
 	sum = vfmaq_n_f32(sum, vcvtq_f32_s32(products_of(levels.val[0], x, over)), scales[0]);
 	return vfmaq_n_f32(sum, vcvtq_f32_s32(products_of(levels.val[1], x + 16, over)), scales[1]);
+}
+
+static inline vec add_eight(vec sum, const float *a, const float *b)
+{
+	sum = vfmaq_f32(sum, vld1q_f32(a), vld1q_f32(b));
+	return vfmaq_f32(sum, vld1q_f32(a + 4), vld1q_f32(b + 4));
 }
 
 static inline vec less_eight(vec sum, const float *a, const float *b)

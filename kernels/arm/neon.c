@@ -299,6 +299,7 @@ static inline vec dot_q2(vec sum, const uint8_t *blocks, const struct x_q2 *x, c
 #include "../vector/accumulate.h"
 #include "../vector/attend.h"
 #include "../vector/convert.h"
+#include "../vector/matmul_blocks.h"
 #include "../vector/matmul_fixed.h"
 #include "../vector/norm.h"
 
@@ -307,6 +308,7 @@ static void set_all(struct wick_kernels *kernels)
 	set_matvec(kernels);
 	set_matmul(kernels);
 	set_matmul_fixed(kernels);
+	set_matmul_blocks(kernels);
 	set_ffn(kernels);
 	set_accumulate(kernels);
 	set_convert(kernels);

@@ -12,71 +12,107 @@
  *     dot_part(sum, levels, x, scale, over)      sum + scale * ((levels - over) . x), 32 bytes of each;
  *                                                over SIGNED_LEVELS: levels have a sign
  *     dot_halves(sum, levels, x, scales, over)   with a scale of its own for each 16 of them
- *     less_eight(sum, a, b)                      sum - a[j] * b[j], j < 8, in any lanes
+ *     add_eight(sum, a, b)                       sum + a[j] * b[j], j < 8, in any lanes; less_eight takes it off
  *
- * and dot_group(), where a set is wide enough for another way with whole groups, and then defines WIDE_GROUPS.
- */
+ * and, where a set is wide enough for another way with whole groups, WIDE_GROUPS, dot_group() and, for the many vectors
+ * of a batch, what a group of a row is made ready to be: struct ready_group, make_ready() and dot_ready(). */
 
 #include "fixed.h"
 #include "levels.h"
 
-/* The blocks of a group that are left at the end of a row, or all. */
+INLINE vec add_minima(enum wick_type type, vec sum, const struct parts *parts, const struct x_group *x)
+{
+	if (has_least(type))
+		return add_eight(sum, parts->minimum, x->sums);
+	if (!has_halves(type))
+		return less_eight(sum, parts->minimum, x->sums);
+	sum = less_eight(sum, parts->minimum, x->half_sums);
+	return less_eight(sum, parts->minimum + 8, x->half_sums + 8);
+}
+
+/* Scales times steps of x. */
+INLINE void scale_steps(enum wick_type type, float *scales, const struct parts *parts, const struct x_group *x)
+{
+	const float *steps = has_halves(type) ? x->half_steps : x->steps;
+
+	for (size_t j = 0; j < (has_halves(type) ? GROUP_PARTS : GROUP); j++)
+		scales[j] = parts->scale[j] * steps[j];
+}
+
+INLINE vec dot_levels(enum wick_type type, vec sum, bytes32 levels, const float *scales, const struct x_group *x, size_t j)
+{
+	const int8_t *x_levels = x->levels + j * WICK_BLOCK;
+
+	return has_halves(type) ? dot_halves(sum, levels, x_levels, scales + 2 * j, too_large(type))
+				: dot_part(sum, levels, x_levels, scales[j], too_large(type));
+}
+
+/* Straight from the row: no levels wait for others. */
 INLINE vec dot_blocks(enum wick_type type, vec sum, const uint8_t *group, const struct x_group *x, size_t count)
 {
+	float scales[GROUP_PARTS];
 	struct parts parts;
 
-	find_parts(type, &parts, group, count, x->steps, x->half_steps);
-	if (has_minima(type) && has_halves(type)) {
-		sum = less_eight(sum, parts.minimum, x->half_sums);
-		sum = less_eight(sum, parts.minimum + 8, x->half_sums + 8);
-	} else if (has_minima(type)) {
-		sum = less_eight(sum, parts.minimum, x->sums);
-	}
+	find_parts(type, &parts, group, count);
+	scale_steps(type, scales, &parts, x);
+	if (has_minima(type))
+		sum = add_minima(type, sum, &parts, x);
 #pragma GCC unroll 8
-	for (size_t j = 0; j < count; j++) {
-		bytes32 levels = levels_of(type, group, j);
-		const int8_t *x_levels = x->levels + j * WICK_BLOCK;
-
-		sum = has_halves(type) ? dot_halves(sum, levels, x_levels, parts.scale + 2 * j, too_large(type))
-				       : dot_part(sum, levels, x_levels, parts.scale[j], too_large(type));
-	}
+	for (size_t j = 0; j < count; j++)
+		sum = dot_levels(type, sum, levels_of(type, group, j), scales, x, j);
 	return sum;
 }
 
 #ifndef WIDE_GROUPS
+struct ready_group {
+	bytes32 levels[GROUP];
+	struct parts parts;
+};
+
+INLINE void make_ready(enum wick_type type, struct ready_group *ready, const uint8_t *group)
+{
+	find_parts(type, &ready->parts, group, GROUP);
+	for (size_t j = 0; j < GROUP; j++)
+		ready->levels[j] = levels_of(type, group, j);
+}
+
+INLINE vec dot_ready(enum wick_type type, vec sum, const struct ready_group *ready, const struct x_group *x)
+{
+	float scales[GROUP_PARTS];
+
+	scale_steps(type, scales, &ready->parts, x);
+	if (has_minima(type))
+		sum = add_minima(type, sum, &ready->parts, x);
+#pragma GCC unroll 8
+	for (size_t j = 0; j < GROUP; j++)
+		sum = dot_levels(type, sum, ready->levels[j], scales, x, j);
+	return sum;
+}
+
 INLINE vec dot_group(enum wick_type type, vec sum, const uint8_t *group, const struct x_group *x)
 {
 	return dot_blocks(type, sum, group, x, GROUP);
 }
 #endif
 
-INLINE struct x_group x_group(const struct fixed *x, size_t b)
-{
-	return (struct x_group){ x->bytes + b * WICK_BLOCK, x->steps + b, x->sums + b, x->pairs + 2 * b,
-		x->half_steps + 2 * b, x->half_sums + 2 * b };
-}
-
 /* y[r * step] += or = row r . x, for columns that fit into `x`. */
 INLINE void block_rows(enum wick_type type, int rows, float *y, size_t step, const uint8_t *const *w,
-	const uint8_t *const *next, const struct fixed *x, size_t cols, int add)
+	const uint8_t *const *next, const struct x_group *x, size_t cols, int add)
 {
-	size_t blocks = cols / WICK_BLOCK, b = 0, at = 0;
-	struct x_group some;
+	size_t left = cols / WICK_BLOCK, at = 0;
 	vec sums[ROWS];
 
 	for (int r = 0; r < rows; r++)
 		sums[r] = vec_set(0);
-	for (; b + GROUP <= blocks; b += GROUP, at += group_bytes(type, GROUP)) {
-		some = x_group(x, b);
+	for (; left >= GROUP; left -= GROUP, at += group_bytes(type, GROUP), x++) {
 #pragma GCC unroll 4
 		for (int r = 0; r < rows; r++) {
 			fetch_ahead(1, next + r, at, group_bytes(type, GROUP));
-			sums[r] = dot_group(type, sums[r], w[r] + at, &some);
+			sums[r] = dot_group(type, sums[r], w[r] + at, x);
 		}
 	}
-	some = x_group(x, b);
-	for (int r = 0; r < rows && b < blocks; r++)
-		sums[r] = dot_blocks(type, sums[r], w[r] + at, &some, blocks - b);
+	for (int r = 0; r < rows && left; r++)
+		sums[r] = dot_blocks(type, sums[r], w[r] + at, x, left);
 	for (size_t r = 0; r < (size_t)rows; r++)
 		y[r * step] = vec_sum(sums[r]) + (add ? y[r * step] : 0);
 }

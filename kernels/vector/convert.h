@@ -29,7 +29,7 @@ INLINE void decode_groups(enum wick_type type, float *y, const uint8_t *x, size_
 
 	for (size_t blocks = count / WICK_BLOCK, some; blocks; blocks -= some, x += group_bytes(type, some)) {
 		some = WICK_MIN(blocks, (size_t)GROUP);
-		find_parts(type, &parts, x, some, times_one, times_one);
+		find_parts(type, &parts, x, some);
 		for (size_t j = 0; j < some; j++, y += WICK_BLOCK) {
 			group_numbers(type, numbers, x, j, &parts);
 			memcpy(y, numbers, sizeof(numbers));

@@ -57,7 +57,7 @@ INLINE void accumulate_blocks(
 	vec numbers[TILE_VECS], sums[TILE_VECS];
 
 	for (int r = 0; r < rows; r++)
-		find_parts(type, &parts[r], w[r] + at, count, times_one, times_one);
+		find_parts(type, &parts[r], w[r] + at, count);
 	for (size_t j = 0; j < count; j++, y += WICK_BLOCK) {
 		memcpy(sums, y, sizeof(sums));
 		for (int r = 0; r < rows; r++) {

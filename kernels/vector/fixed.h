@@ -28,11 +28,7 @@ struct fixed {
 			};
 			int8_t rest[GROUP][WICK_BLOCK]; /* the blocks after the last whole group */
 		};
-		struct { /* block types: what lies in the order of the columns, and sums of numbers in steps */
-			int8_t bytes[FIXED_COLS];
-			float sums[FIXED_COLS / WICK_BLOCK], pairs[2 * FIXED_COLS / WICK_BLOCK];
-			float half_sums[2 * FIXED_COLS / WICK_BLOCK], half_steps[2 * FIXED_COLS / WICK_BLOCK];
-		};
+		struct x_group groups[FIXED_COLS / GROUP_COLS]; /* block types */
 	};
 	float steps[FIXED_COLS / WICK_BLOCK];
 };
@@ -115,30 +111,33 @@ INLINE float half_sum(const vec *levels)
 	return vec_sum(sum);
 }
 
-/* Sums are zero up to the end of a group, since they are taken eight at a time. */
-INLINE void fix_bytes(struct fixed *fixed, const float *x, size_t cols)
+/* Block j of a group. */
+INLINE void fix_part(struct x_group *group, size_t j, const float *x, float step, float steps_of_one)
 {
-	size_t blocks = cols / WICK_BLOCK, rest = wick_align_up(blocks, GROUP) - blocks;
-	float steps_of_one[FIXED_COLS / WICK_BLOCK];
 	vec levels[TILE_VECS];
+	float first, second;
 
-	find_steps(fixed->steps, steps_of_one, x, cols, 127);
-	memset(fixed->sums + blocks, 0, rest * sizeof(float));
-	memset(fixed->half_sums + 2 * blocks, 0, 2 * rest * sizeof(float));
-	for (size_t b = 0; b < blocks; b++) {
-		float step = fixed->steps[b], first, second;
+	block_levels(levels, x, steps_of_one);
+	pack_block(group->levels + j * WICK_BLOCK, levels);
+	first = half_sum(levels);
+	second = half_sum(levels + TILE_VECS / 2);
+	group->steps[j] = group->pairs[2 * j] = group->half_steps[2 * j] = group->half_steps[2 * j + 1] = step;
+	group->sums[j] = group->pairs[2 * j + 1] = (first + second) * step;
+	group->half_sums[2 * j] = first * step;
+	group->half_sums[2 * j + 1] = second * step;
+}
 
-		block_levels(levels, x + b * WICK_BLOCK, steps_of_one[b]);
-		pack_block(fixed->bytes + b * WICK_BLOCK, levels);
-		first = half_sum(levels);
-		second = half_sum(levels + TILE_VECS / 2);
-		fixed->sums[b] = (first + second) * step;
-		fixed->pairs[2 * b] = step;
-		fixed->pairs[2 * b + 1] = fixed->sums[b];
-		fixed->half_sums[2 * b] = first * step;
-		fixed->half_sums[2 * b + 1] = second * step;
-		fixed->half_steps[2 * b] = fixed->half_steps[2 * b + 1] = step;
-	}
+/* Up to FIXED_COLS numbers; what is missing of the last group is zero. */
+INLINE void fix_x_groups(struct x_group *groups, const float *x, size_t cols)
+{
+	float steps[FIXED_COLS / WICK_BLOCK], steps_of_one[FIXED_COLS / WICK_BLOCK];
+	size_t blocks = cols / WICK_BLOCK;
+
+	find_steps(steps, steps_of_one, x, cols, 127);
+	if (blocks % GROUP)
+		memset(&groups[blocks / GROUP], 0, sizeof(*groups));
+	for (size_t b = 0; b < blocks; b++)
+		fix_part(&groups[b / GROUP], b % GROUP, x + b * WICK_BLOCK, steps[b], steps_of_one[b]);
 }
 
 /* A group of q8_0, or the blocks at the end that are fewer. */

@@ -6,9 +6,9 @@
  *
  *     number = scale * (level - too_large) - minimum
  *
- * A level is a byte below 128, or a signed one; scales and minima are those of 16 or 32 numbers side by side, a part. All is done for a
- * group of 256 numbers: one block of the types with 256, eight blocks of those with 32, or the fewer that are left at the
- * end of a row. What it takes of an instruction set, beside what vector.h lists:
+ * A level is a byte below 128, or a signed one; scales and minima are those of 16 or 32 numbers side by side, a part.
+ * All is done for a group of 256 numbers: one block of the types with 256, eight blocks of those with 32, or the fewer
+ * that are left at the end of a row. What it takes of an instruction set, beside what vector.h lists:
  *
  *     bytes32                             that many levels
  *     levels_nibbles(from)                of 16 bytes the low halves, then the high halves
@@ -18,20 +18,17 @@
  *     levels_table(table, levels)         for each of 32 levels below 16 its byte in a table
  *     levels_store(to, levels)            32 bytes
  *     vec_int8(from)                      LANES signed bytes as floats
- *     eight_whole(to, bytes, unit, times) to[j] = unit * byte j * times[j], j < 8; eight_signed for signed bytes
- *     eight_halves(to, from, stride, times)     to[j] = half at from + j * stride, * times[j]
- *     eight_exponents(to, from, stride, times)  to[j] = wick_scale_mxfp4(byte at from + j * stride) * times[j]
- *
- * Products with times are rounded once: a unit has 11 significant bits, a byte 7. */
+ *     eight_whole(to, bytes, unit)        to[j] = unit * byte j, j < 8: exactly; eight_signed for signed bytes
+ *     eight_halves(to, from, stride)      to[j] = half at from + j * stride
+ *     eight_exponents(to, from, stride)   to[j] = wick_scale_mxfp4(byte at from + j * stride)
+ */
 
 #include "vector.h"
 #include "x_group.h"
 
 #define GROUP_PARTS 16 /* at most */
 
-static const float times_one[GROUP_PARTS] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
-static const float times_minus_one[GROUP] = { -1, -1, -1, -1, -1, -1, -1, -1 };
-
+/* A minimum of q4_1 and q5_1 is their least number, which has the other sign. */
 struct parts {
 	float scale[GROUP_PARTS], minimum[GROUP_PARTS];
 };
@@ -41,7 +38,7 @@ INLINE int has_minima(enum wick_type type)
 	return type == WICK_Q4_1 || type == WICK_Q5_1 || type == WICK_Q2_K || type == WICK_Q4_K || type == WICK_Q5_K;
 }
 
-/* Whether a minimum is stored as the least number: with its sign turned. */
+/* Whether a minimum is stored as the least number. */
 INLINE int has_least(enum wick_type type)
 {
 	return type == WICK_Q4_1 || type == WICK_Q5_1;
@@ -94,24 +91,24 @@ INLINE uint64_t load_u64(const void *from)
 }
 
 /* Halves of `count` blocks of 32, the others of eight being zero. */
-INLINE void block_halves(float *to, const uint8_t *from, size_t stride, size_t count, const float *times)
+INLINE void block_halves(float *to, const uint8_t *from, size_t stride, size_t count)
 {
 	if (count == GROUP) {
-		eight_halves(to, from, stride, times);
+		eight_halves(to, from, stride);
 		return;
 	}
 	for (size_t j = 0; j < GROUP; j++)
-		to[j] = j < count ? scale_of(from + j * stride) * times[j] : 0;
+		to[j] = j < count ? scale_of(from + j * stride) : 0;
 }
 
-INLINE void block_exponents(float *to, const uint8_t *from, size_t stride, size_t count, const float *times)
+INLINE void block_exponents(float *to, const uint8_t *from, size_t stride, size_t count)
 {
 	if (count == GROUP) {
-		eight_exponents(to, from, stride, times);
+		eight_exponents(to, from, stride);
 		return;
 	}
 	for (size_t j = 0; j < GROUP; j++)
-		to[j] = j < count ? wick_scale_mxfp4(from[j * stride]) * times[j] : 0;
+		to[j] = j < count ? wick_scale_mxfp4(from[j * stride]) : 0;
 }
 
 /* Of 12 bytes, as decode_blocks.h describes them, eight scales and eight minima of 6 bits, a byte each. */
@@ -125,21 +122,21 @@ INLINE void unpack_scales(uint64_t *scales, uint64_t *minima, const uint8_t *pac
 	*minima = (second & 0x3f3f3f3f) | (uint64_t)minima_high << 32;
 }
 
-INLINE void parts_q4_k(struct parts *parts, const uint8_t *block, const float *times)
+INLINE void parts_q4_k(struct parts *parts, const uint8_t *block)
 {
 	uint64_t scales, minima;
 
 	unpack_scales(&scales, &minima, block + 4);
-	eight_whole(parts->scale, scales, scale_of(block), times);
-	eight_whole(parts->minimum, minima, scale_of(block + 2), times_one);
+	eight_whole(parts->scale, scales, scale_of(block));
+	eight_whole(parts->minimum, minima, scale_of(block + 2));
 }
 
-INLINE void parts_q6_k(struct parts *parts, const uint8_t *block, const float *half_times)
+INLINE void parts_q6_k(struct parts *parts, const uint8_t *block)
 {
 	float unit = scale_of(block + 208);
 
-	eight_signed(parts->scale, load_u64(block + 192), unit, half_times);
-	eight_signed(parts->scale + 8, load_u64(block + 200), unit, half_times + 8);
+	eight_signed(parts->scale, load_u64(block + 192), unit);
+	eight_signed(parts->scale + 8, load_u64(block + 200), unit);
 }
 
 /* Bytes of 6 bits less 32 each, with nothing borrowed from one to the next. */
@@ -149,16 +146,16 @@ INLINE uint64_t less_32(uint64_t bytes)
 }
 
 /* Sixteen scales and minima of 4 bits. */
-INLINE void parts_q2_k(struct parts *parts, const uint8_t *block, const float *half_times)
+INLINE void parts_q2_k(struct parts *parts, const uint8_t *block)
 {
 	const uint64_t low = 0x0f0f0f0f0f0f0f0f;
 	uint64_t first = load_u64(block), second = load_u64(block + 8);
 	float unit = scale_of(block + 80), minimum = scale_of(block + 82);
 
-	eight_whole(parts->scale, first & low, unit, half_times);
-	eight_whole(parts->scale + 8, second & low, unit, half_times + 8);
-	eight_whole(parts->minimum, first >> 4 & low, minimum, times_one);
-	eight_whole(parts->minimum + 8, second >> 4 & low, minimum, times_one);
+	eight_whole(parts->scale, first & low, unit);
+	eight_whole(parts->scale + 8, second & low, unit);
+	eight_whole(parts->minimum, first >> 4 & low, minimum);
+	eight_whole(parts->minimum + 8, second >> 4 & low, minimum);
 }
 
 /* As decode_blocks.h describes them. */
@@ -170,14 +167,14 @@ INLINE void unpack_scales_q3_k(uint64_t *first, uint64_t *second, const uint8_t 
 	*second = less_32((low >> 4 & 0x0f0f0f0f0f0f0f0f) | (twice >> 4 & 0x0303030303030303) << 4);
 }
 
-INLINE void parts_q3_k(struct parts *parts, const uint8_t *block, const float *half_times)
+INLINE void parts_q3_k(struct parts *parts, const uint8_t *block)
 {
 	float unit = scale_of(block + 108);
 	uint64_t first, second;
 
 	unpack_scales_q3_k(&first, &second, block + 96);
-	eight_signed(parts->scale, first, unit, half_times);
-	eight_signed(parts->scale + 8, second, unit, half_times + 8);
+	eight_signed(parts->scale, first, unit);
+	eight_signed(parts->scale + 8, second, unit);
 }
 
 /* Nibbles and pairs of bits are drawn apart, to a byte each. */
@@ -194,36 +191,35 @@ INLINE uint64_t unpack_scales_iq4_xs(const uint8_t *block)
 	return less_32(low | high << 4);
 }
 
-/* Scales times what they are to be multiplied by, for each 32 numbers or each 16, and minima. */
-INLINE void find_parts(enum wick_type type, struct parts *parts, const uint8_t *group, size_t count, const float *times,
-	const float *half_times)
+/* Scales and minima, for each 32 numbers or each 16. */
+INLINE void find_parts(enum wick_type type, struct parts *parts, const uint8_t *group, size_t count)
 {
 	size_t stride = wick_types[type].block_bytes;
 
 	switch (type) {
 	case WICK_Q4_K:
 	case WICK_Q5_K:
-		parts_q4_k(parts, group, times);
+		parts_q4_k(parts, group);
 		break;
 	case WICK_Q2_K:
-		parts_q2_k(parts, group, half_times);
+		parts_q2_k(parts, group);
 		break;
 	case WICK_Q3_K:
-		parts_q3_k(parts, group, half_times);
+		parts_q3_k(parts, group);
 		break;
 	case WICK_Q6_K:
-		parts_q6_k(parts, group, half_times);
+		parts_q6_k(parts, group);
 		break;
 	case WICK_IQ4_XS:
-		eight_signed(parts->scale, unpack_scales_iq4_xs(group), scale_of(group), times);
+		eight_signed(parts->scale, unpack_scales_iq4_xs(group), scale_of(group));
 		break;
 	case WICK_MXFP4:
-		block_exponents(parts->scale, group, stride, count, times);
+		block_exponents(parts->scale, group, stride, count);
 		break;
 	default:
-		block_halves(parts->scale, group, stride, count, times);
+		block_halves(parts->scale, group, stride, count);
 		if (has_minima(type))
-			block_halves(parts->minimum, group + 2, stride, count, times_minus_one);
+			block_halves(parts->minimum, group + 2, stride, count);
 	}
 }
 
@@ -282,7 +278,9 @@ INLINE void group_numbers(enum wick_type type, vec *numbers, const uint8_t *grou
 		vec level = vec_int8(bytes + i * LANES) - vec_set((float)over);
 
 		numbers[i] = level * vec_set(parts->scale[part]);
-		if (has_minima(type))
+		if (has_least(type))
+			numbers[i] = numbers[i] + vec_set(parts->minimum[part]);
+		else if (has_minima(type))
 			numbers[i] = numbers[i] - vec_set(parts->minimum[part]);
 	}
 }

@@ -107,7 +107,7 @@ INLINE void dot_some(enum wick_type type, int some, float *y, size_t step, const
 	const uint8_t *const *next, const float *x, const struct fixed *fixed, size_t cols, int add)
 {
 	if (is_block_type(type))
-		block_rows(type, some, y, step, w, next, fixed, cols, add);
+		block_rows(type, some, y, step, w, next, fixed->groups, cols, add);
 	else if (in_steps(type))
 		fixed_rows(type, some, y, step, w, next, fixed, cols, add);
 	else
@@ -143,7 +143,7 @@ INLINE void dot_slices(enum wick_type type, float *y, struct rows rows, const fl
 		size_t some = WICK_MIN(cols - c, (size_t)FIXED_COLS);
 
 		if (is_block_type(type))
-			fix_bytes(&fixed, x + c, some);
+			fix_x_groups(fixed.groups, x + c, some);
 		else if (type == WICK_Q8_0)
 			fix_words(&fixed, x + c, some);
 		else

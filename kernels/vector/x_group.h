@@ -9,11 +9,10 @@
 #define SIGNED_LEVELS 128 /* in place of what levels are too large by: none, they have a sign */
 
 /* 256 numbers of x in steps, for a group of a block type. */
-
 struct x_group {
-	const int8_t *levels; /* (256), in the order of the columns */
-	const float *steps;   /* (8), one for each 32 numbers */
-	const float *sums;    /* (8), of those 32 */
-	const float *pairs;   /* (8, 2), step and sum */
-	const float *half_steps, *half_sums; /* (16), for each 16 numbers */
+	int8_t levels[256]; /* in the order of the columns */
+	float steps[8];     /* one for each 32 numbers */
+	float sums[8];      /* of those 32 */
+	float pairs[16];    /* step and sum of the first, of the second, ... */
+	float half_steps[16], half_sums[16]; /* for each 16 numbers */
 };

@@ -292,6 +292,7 @@ static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, f
 #include "../vector/accumulate.h"
 #include "../vector/attend.h"
 #include "../vector/convert.h"
+#include "../vector/matmul_blocks.h"
 #include "../vector/matmul_fixed.h"
 #include "../vector/norm.h"
 
@@ -301,6 +302,7 @@ void wick_kernels_avx2(struct wick_kernels *kernels)
 	set_matvec(kernels);
 	set_matmul(kernels);
 	set_matmul_fixed(kernels);
+	set_matmul_blocks(kernels);
 	set_ffn(kernels);
 	set_accumulate(kernels);
 	set_convert(kernels);

@@ -53,21 +53,19 @@ static inline void levels_store(uint8_t *to, bytes32 levels)
 	_mm256_storeu_si256((void *)to, levels);
 }
 
-static inline void eight_products(float *to, __m256i whole, float unit, const float *times)
+static inline void eight_products(float *to, __m256i whole, float unit)
 {
-	__m256 exact = _mm256_cvtepi32_ps(whole) * _mm256_set1_ps(unit);
-
-	_mm256_storeu_ps(to, exact * _mm256_loadu_ps(times));
+	_mm256_storeu_ps(to, _mm256_cvtepi32_ps(whole) * _mm256_set1_ps(unit));
 }
 
-static inline void eight_whole(float *to, uint64_t bytes, float unit, const float *times)
+static inline void eight_whole(float *to, uint64_t bytes, float unit)
 {
-	eight_products(to, _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)bytes)), unit, times);
+	eight_products(to, _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)bytes)), unit);
 }
 
-static inline void eight_signed(float *to, uint64_t bytes, float unit, const float *times)
+static inline void eight_signed(float *to, uint64_t bytes, float unit)
 {
-	eight_products(to, _mm256_cvtepi8_epi32(_mm_cvtsi64_si128((long long)bytes)), unit, times);
+	eight_products(to, _mm256_cvtepi8_epi32(_mm_cvtsi64_si128((long long)bytes)), unit);
 }
 
 /* The half at from + j * stride is word j of the 16 bytes that begin 2 * j before it: none of them lies outside of the
@@ -82,13 +80,13 @@ static inline __m128i eight_words(const uint8_t *from, size_t stride)
 	return words;
 }
 
-static inline void eight_halves(float *to, const uint8_t *from, size_t stride, const float *times)
+static inline void eight_halves(float *to, const uint8_t *from, size_t stride)
 {
-	_mm256_storeu_ps(to, _mm256_cvtph_ps(eight_words(from, stride)) * _mm256_loadu_ps(times));
+	_mm256_storeu_ps(to, _mm256_cvtph_ps(eight_words(from, stride)));
 }
 
 /* The two smallest powers are subnormal floats: 2^21 and 2^22 units. */
-static inline void eight_exponents(float *to, const uint8_t *from, size_t stride, const float *times)
+static inline void eight_exponents(float *to, const uint8_t *from, size_t stride)
 {
 	const __m256i one = _mm256_set1_epi32(1);
 	__m256i words = _mm256_cvtepu16_epi32(eight_words(from, stride));
@@ -97,7 +95,7 @@ static inline void eight_exponents(float *to, const uint8_t *from, size_t stride
 	__m256i subnormal = _mm256_sllv_epi32(_mm256_set1_epi32(1 << 21), exponents);
 	__m256i bits = _mm256_blendv_epi8(subnormal, normal, _mm256_cmpgt_epi32(exponents, one));
 
-	_mm256_storeu_ps(to, _mm256_castsi256_ps(bits) * _mm256_loadu_ps(times));
+	_mm256_storeu_ps(to, _mm256_castsi256_ps(bits));
 }
 
 /* Eight lanes of sixteen. */
@@ -152,6 +150,11 @@ static inline vec dot_halves(vec sum, bytes32 levels, const int8_t *x, const flo
 	lanes = _mm256_permutevar_ps(
 		_mm256_castsi256_ps(_mm256_set1_epi64x(pair)), _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
 	return vec_fma(widened(lanes), widened(_mm256_cvtepi32_ps(products_of(levels, x, over))), sum);
+}
+
+static inline vec add_eight(vec sum, const float *a, const float *b)
+{
+	return vec_fma(widened(_mm256_loadu_ps(a)), widened(_mm256_loadu_ps(b)), sum);
 }
 
 static inline vec less_eight(vec sum, const float *a, const float *b)

@@ -3,7 +3,7 @@
 #pragma once
 
 /* Whole groups of the block types with AVX-512: 64 numbers are a vector, and sixteen sums of four products each. Scales
- * of a group are one vector, times steps of x already, from which each 64 numbers get theirs:
+ * of a group are one vector, from which, times steps of x, each 64 numbers get theirs:
  *
  *     pairs    scale and minimum of part 0, of part 1, ...
  *     eight    scales of eight parts
@@ -113,7 +113,7 @@ INLINE __m512i wide_levels(enum wick_type type, const uint8_t *group, size_t c)
 
 /* Scale and least number of eight blocks, at the start of each: double word j of the 32 bytes that begin 4 * j before
  * block j. */
-static inline __m512 wide_pairs(const uint8_t *blocks, size_t stride, const float *pairs)
+static inline __m512 wide_pairs(const uint8_t *blocks, size_t stride)
 {
 	__m256i halves = _mm256_loadu_si256((const void *)blocks);
 
@@ -121,11 +121,11 @@ static inline __m512 wide_pairs(const uint8_t *blocks, size_t stride, const floa
 	halves = _mm256_blend_epi32(halves, _mm256_loadu_si256((const void *)(blocks + j * (stride - 4))), 1 << j)
 	BLEND(1), BLEND(2), BLEND(3), BLEND(4), BLEND(5), BLEND(6), BLEND(7);
 #undef BLEND
-	return _mm512_cvtph_ps(halves) * _mm512_loadu_ps(pairs);
+	return _mm512_cvtph_ps(halves);
 }
 
 /* Of q4_k and q5_k, from the 16 bytes that a block starts with: see decode_blocks.h. */
-static inline __m512 wide_pairs_q4_k(const uint8_t *block, const float *pairs)
+static inline __m512 wide_pairs_q4_k(const uint8_t *block)
 {
 	const __m128i low_bytes = _mm_setr_epi8(4, 8, 5, 9, 6, 10, 7, 11, 12, 12, 13, 13, 14, 14, 15, 15);
 	const __m128i high_bytes = _mm_setr_epi8(-1, -1, -1, -1, -1, -1, -1, -1, 4, 8, 5, 9, 6, 10, 7, 11);
@@ -138,23 +138,21 @@ static inline __m512 wide_pairs_q4_k(const uint8_t *block, const float *pairs)
 
 	low = _mm512_and_si512(_mm512_srlv_epi32(low, low_shifts), low_mask);
 	high = _mm512_and_si512(_mm512_srli_epi32(high, 2), _mm512_set1_epi32(0x30));
-	return _mm512_cvtepi32_ps(_mm512_or_si512(low, high)) * units * _mm512_loadu_ps(pairs);
+	return _mm512_cvtepi32_ps(_mm512_or_si512(low, high)) * units;
 }
 
-/* Sixteen signed bytes times a unit and x. */
-static inline __m512 wide_sixteen(__m128i bytes, const uint8_t *unit, const float *times)
+/* Sixteen signed bytes times a half. */
+static inline __m512 wide_sixteen(__m128i bytes, const uint8_t *unit)
 {
-	__m512 whole = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
-
-	return whole * _mm512_set1_ps(scale_of(unit)) * _mm512_loadu_ps(times);
+	return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)) * _mm512_set1_ps(scale_of(unit));
 }
 
-static inline __m512 wide_sixteen_q3_k(const uint8_t *block, const float *half_steps)
+static inline __m512 wide_sixteen_q3_k(const uint8_t *block)
 {
 	uint64_t first, second;
 
 	unpack_scales_q3_k(&first, &second, block + 96);
-	return wide_sixteen(_mm_set_epi64x((long long)second, (long long)first), block + 108, half_steps);
+	return wide_sixteen(_mm_set_epi64x((long long)second, (long long)first), block + 108);
 }
 
 /* The low or the high halves of 16 bytes. */
@@ -164,28 +162,35 @@ static inline __m128i sixteen_nibbles(const uint8_t *from, int shift)
 }
 
 /* The scales of a group. */
-INLINE __m512 wide_scales(
-	enum wick_type type, const uint8_t *group, const struct x_group *x)
+INLINE __m512 wide_scales(enum wick_type type, const uint8_t *group)
 {
 	struct parts parts;
 
 	switch (type) {
 	case WICK_Q4_1:
 	case WICK_Q5_1:
-		return wide_pairs(group, wick_types[type].block_bytes, x->pairs);
+		return wide_pairs(group, wick_types[type].block_bytes);
 	case WICK_Q4_K:
 	case WICK_Q5_K:
-		return wide_pairs_q4_k(group, x->pairs);
+		return wide_pairs_q4_k(group);
 	case WICK_Q2_K:
-		return wide_sixteen(sixteen_nibbles(group, 0), group + 80, x->half_steps);
+		return wide_sixteen(sixteen_nibbles(group, 0), group + 80);
 	case WICK_Q3_K:
-		return wide_sixteen_q3_k(group, x->half_steps);
+		return wide_sixteen_q3_k(group);
 	case WICK_Q6_K:
-		return wide_sixteen(_mm_loadu_si128((const void *)(group + 192)), group + 208, x->half_steps);
+		return wide_sixteen(_mm_loadu_si128((const void *)(group + 192)), group + 208);
 	default:
-		find_parts(type, &parts, group, GROUP, x->steps, x->half_steps);
+		find_parts(type, &parts, group, GROUP);
 		return _mm512_zextps256_ps512(_mm256_loadu_ps(parts.scale));
 	}
+}
+
+/* What they are multiplied by. */
+INLINE __m512 wide_steps(enum wick_type type, const struct x_group *x)
+{
+	if (has_halves(type))
+		return _mm512_loadu_ps(x->half_steps);
+	return has_minima(type) ? _mm512_loadu_ps(x->pairs) : _mm512_zextps256_ps512(_mm256_loadu_ps(x->steps));
 }
 
 /* For each of sixteen lanes the place of its scale, for numbers 64 * c and on. */
@@ -226,28 +231,51 @@ static inline __m512i wide_products(__m512i levels, const int8_t *x, int over)
 #endif
 }
 
-INLINE __m512 wide_less_minima(
-	enum wick_type type, __m512 sum, __m512 scales, const uint8_t *group, const struct x_group *x)
+struct ready_group {
+	__m512i levels[4];
+	__m512 scales, minima; /* minima of q2_k only */
+};
+
+INLINE void make_ready(enum wick_type type, struct ready_group *ready, const uint8_t *group)
+{
+	ready->scales = wide_scales(type, group);
+	if (type == WICK_Q2_K)
+		ready->minima = wide_sixteen(sixteen_nibbles(group, 4), group + 82);
+#pragma GCC unroll 4
+	for (size_t c = 0; c < 4; c++)
+		ready->levels[c] = wide_levels(type, group, c);
+}
+
+INLINE __m512 wide_minima(
+	enum wick_type type, __m512 sum, __m512 scales, const struct ready_group *ready, const struct x_group *x)
 {
 	if (type == WICK_Q2_K)
-		return sum - wide_sixteen(sixteen_nibbles(group, 4), group + 82, x->half_sums);
+		return sum - ready->minima * _mm512_loadu_ps(x->half_sums);
 	if (!has_minima(type))
 		return sum;
 	return has_least(type) ? _mm512_mask_add_ps(sum, MINIMA, sum, scales)
 			       : _mm512_mask_sub_ps(sum, MINIMA, sum, scales);
 }
 
-INLINE vec dot_group(enum wick_type type, vec sum, const uint8_t *group, const struct x_group *x)
+INLINE vec dot_ready(enum wick_type type, vec sum, const struct ready_group *ready, const struct x_group *x)
 {
-	__m512 scales = wide_scales(type, group, x);
+	__m512 scales = ready->scales * wide_steps(type, x);
 
-	sum = wide_less_minima(type, sum, scales, group, x);
+	sum = wide_minima(type, sum, scales, ready, x);
 #pragma GCC unroll 4
 	for (int c = 0; c < 4; c++) {
-		__m512i products = wide_products(wide_levels(type, group, (size_t)c), x->levels + 64 * c, too_large(type));
-		__m512 own = _mm512_permutexvar_ps(wide_places(type, c), scales);
+		__m512i products = wide_products(ready->levels[c], x->levels + 64 * c, too_large(type));
 
-		sum = vec_fma(own, _mm512_cvtepi32_ps(products), sum);
+		sum = vec_fma(
+			_mm512_permutexvar_ps(wide_places(type, c), scales), _mm512_cvtepi32_ps(products), sum);
 	}
 	return sum;
+}
+
+INLINE vec dot_group(enum wick_type type, vec sum, const uint8_t *group, const struct x_group *x)
+{
+	struct ready_group ready;
+
+	make_ready(type, &ready, group);
+	return dot_ready(type, sum, &ready, x);
 }

@@ -14,7 +14,8 @@
 
 enum slots { W, X, PACKED, SCRATCH, WANT, GOT, START };
 
-static const size_t lengths[] = { 0, 1, 8, 17, 31, 32, 33, 64, 96, 128, 160, 288, 320, 1000, 1024, 8288 };
+static const size_t lengths[] = { 0, 1, 8, 17, 31, 32, 33, 64, 96, 128, 160, 288, 320, 576, 768, 1000,
+	1024, 8288, 8448 };
 static const size_t row_counts[] = { 0, 1, 2, 3, 4, 5, 7, 8, 9, 13, ROWS_MAX };
 static const size_t batches[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 31, M_MAX };
 static const size_t gaps[] = { 0, 1, 46 }; /* bytes between rows of w; also numbers between those of x and y */
