@@ -6,7 +6,10 @@
  *     tokenizer_config.json    bos_token, ..., added_tokens_decoder (id -> text, special or not), add_bos_token
  *     special_tokens_map.json  bos_token, ... (older)
  *     added_tokens.json        text -> id (older)
- *     config.json              bos_token_id, ... (of the model) */
+ *     config.json              bos_token_id, ... (of the model)
+ *
+ * As in transformers 5 (tokenization_utils_base, _from_pretrained) the two older files overrule tokenizer_config.json, but
+ * count for nothing where that has an added_tokens_decoder. */
 
 #include "bits.h"
 #include "hf_source.h"
@@ -22,6 +25,11 @@ static const char *const name_keys[] = { "bos_token", "eos_token", "unk_token", 
 static const char *name_of(const json_t *member)
 {
 	return wick_hf_text(json_is_object(member) ? json_object_get(member, "content") : member);
+}
+
+static bool has_decoder(const struct wick_hf_source *source)
+{
+	return json_object_get(source->tokenizer_config, "added_tokens_decoder");
 }
 
 static int mark(struct wick_hf_source *source, const char *file, const char *key, const json_t *member)
@@ -79,8 +87,11 @@ static int read_added(struct wick_hf_source *source)
 	static const char file[] = "added_tokens.json";
 	const char *text;
 	json_t *added, *id;
-	int result = wick_hf_read(source, file, &wick_json_config, WICK_JSON_UNIQUE_KEYS, &added);
+	int result;
 
+	if (has_decoder(source))
+		return 0;
+	result = wick_hf_read(source, file, &wick_json_config, WICK_JSON_UNIQUE_KEYS, &added);
 	if (result)
 		return result == -ENOENT ? 0 : result;
 	json_object_foreach(added, text, id) {
@@ -101,11 +112,13 @@ static int read_added(struct wick_hf_source *source)
  * vocabulary lacks: no text leads to it, and the model has no row for it. */
 static void id_by_name(const struct wick_hf_source *source, const char *key, int64_t *id)
 {
-	const char *name = name_of(json_object_get(source->tokenizer_config, key));
-	const json_t *value;
+	bool newer_first = has_decoder(source);
+	const json_t *first = newer_first ? source->tokenizer_config : source->special_map;
+	const json_t *second = newer_first ? source->special_map : source->tokenizer_config, *value;
+	const char *name = name_of(json_object_get(first, key));
 
 	if (!name)
-		name = name_of(json_object_get(source->special_map, key));
+		name = name_of(json_object_get(second, key));
 	if (!name)
 		return;
 	value = json_object_get(source->vocab, name);
@@ -151,8 +164,9 @@ static int find_ids(const struct wick_hf_source *source)
 	return result;
 }
 
-/* tokenizer_config.json overrules the template in tokenizer.json. Where both are silent: OPT was trained with bos
- * before every text, which its older folders do not say, and transformers' classes for SentencePiece put it there. */
+/* A template in tokenizer.json overrules tokenizer_config.json, as in transformers 5 (tokenization_utils_base). Where both
+ * are silent: OPT was trained with bos before every text, which its older folders do not say, and transformers' classes for
+ * SentencePiece put it there. */
 static int find_add_bos(struct wick_hf_source *source)
 {
 	static const char file[] = "tokenizer_config.json";
@@ -163,6 +177,8 @@ static int find_add_bos(struct wick_hf_source *source)
 
 	out->add_bos = source->has_template ? source->template_bos >= 0 :
 					      source->piece_types || (model && !strcmp(model, "opt"));
+	if (source->has_template)
+		return 0;
 	result = wick_hf_flag(source, file, source->tokenizer_config, "add_bos_token", &out->add_bos);
 	if (!result)
 		result = wick_hf_flag(source, file, source->tokenizer_config, "add_eos_token", &add_eos);

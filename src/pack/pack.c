@@ -111,6 +111,8 @@ static int understand(
 	if (rc == 0)
 		rc = wick_pack_check_sources(job);
 	if (rc == 0 && !wick_synthetic_is(source))
+		rc = wick_pack_explain_tokenizer(source, &job->notes, job->diag);
+	if (rc == 0 && !wick_synthetic_is(source))
 		rc = wick_pack_explain_generation(source, &config, &job->notes, job->diag);
 	if (rc == 0)
 		rc = wick_shape_complete(&job->shape, align, config.path, job->diag);

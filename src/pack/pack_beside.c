@@ -20,16 +20,40 @@ static const char *const choosing[] = { "do_sample", "temperature", "top_k", "to
 	"min_length", "min_new_tokens", "max_length", "max_new_tokens", "max_time", "stop_strings", "num_beams",
 	"penalty_alpha", "guidance_scale" };
 
-int wick_pack_refuse_adapter(const char *folder, struct wick_diag *diag)
+/* 1: the folder has the file; 0, or -ENOMEM with its sentence. */
+static int has_file(const char *folder, const char *name, struct wick_diag *diag)
 {
 	char *path;
-	bool is_there;
+	int is_there;
 
-	if (asprintf(&path, "%s/adapter_config.json", folder) < 0)
+	if (asprintf(&path, "%s/%s", folder, name) < 0)
 		return wick_diag_say(diag, -ENOMEM, "%s: out of memory", folder);
 	is_there = access(path, F_OK) == 0;
 	free(path);
-	return !is_there ? 0 : wick_diag_say(diag, -EINVAL, "%s/adapter_config.json: an adapter (LoRA) is added to the model's "
+	return is_there;
+}
+
+int wick_pack_explain_tokenizer(const char *folder, const struct wick_notes *notes, struct wick_diag *diag)
+{
+	static const char *const others[] = { "vocab.json", "tokenizer.model" };
+	int rc = has_file(folder, "tokenizer.json", diag);
+
+	if (rc <= 0)
+		return rc;
+	for (size_t i = 0; rc >= 0 && i < WICK_COUNT_OF(others); i++) {
+		rc = has_file(folder, others[i], diag);
+		if (rc > 0)
+			wick_notes_say(notes, "%s: the tokenizer is read from tokenizer.json, as transformers does, and not from %s",
+				folder, others[i]);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+int wick_pack_refuse_adapter(const char *folder, struct wick_diag *diag)
+{
+	int is_there = has_file(folder, "adapter_config.json", diag);
+
+	return is_there <= 0 ? is_there : wick_diag_say(diag, -EINVAL, "%s/adapter_config.json: an adapter (LoRA) is added to the model's "
 		"weights, which is not supported: merge it into them and save the whole model", folder);
 }
 

@@ -87,6 +87,8 @@ int wick_pack_read(struct wick_pack_job *job, const struct wick_source_tensor *s
 
 /* -EINVAL where the folder has an adapter, which transformers would add to the weights. */
 int wick_pack_refuse_adapter(const char *folder, struct wick_diag *diag);
+/* Says which of the folder's tokenizers is read, where it has several. */
+int wick_pack_explain_tokenizer(const char *folder, const struct wick_notes *notes, struct wick_diag *diag);
 /* Names what generation_config.json says of how tokens are chosen: a packed model keeps none of it but the stops, which
  * may not be those of config.json. */
 int wick_pack_explain_generation(const char *folder, const struct wick_config *config, const struct wick_notes *notes,

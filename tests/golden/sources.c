@@ -255,6 +255,12 @@ static void keys_of_no_effect(const char *folder)
 	write_text(folder, "generation_config.json", "{\"eos_token_id\":[2,3],\"top_p\":0.9,\"temperature\":0.6,\"top_k\":null}");
 }
 
+static void tokenizer_in_two_forms(const char *folder)
+{
+	write_text(folder, "vocab.json", "{}");
+	write_text(folder, "merges.txt", "");
+}
+
 static const struct form {
 	void (*make)(const char *folder); /* of a copy of the fixture */
 	const char *name, *fixture;
@@ -280,6 +286,8 @@ static const struct form {
 	FORM(wrapped_in_a_module, "plain-f32", 1, "tensors are taken out of \"module\""),
 	FORM(wrapped_in_a_state_dict, "plain-f32", 1, "tensors are taken out of \"state_dict"),
 	FORM(prefixes_of_all_kinds, "plain-f32", 1, NULL),
+	FORM(tokenizer_in_two_forms, "odd-head-bf16", 1,
+		"the tokenizer is read from tokenizer.json, as transformers does, and not from vocab.json"),
 	FORM(index_forgets_a_tensor, "sharded-f16", 1, NULL),
 	FORM(index_names_the_wrong_shard, "sharded-f16", 1, NULL),
 	FORM(tensor_in_two_shards, "sharded-f16", 1, "tensor model.decoder.layers.1.fc1.weight is there, too, and is taken"),

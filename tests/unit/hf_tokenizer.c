@@ -190,6 +190,37 @@ static void stops(void **state)
 	}
 }
 
+/* Files that contradict each other: what goes before a text is what transformers 5.24 puts there. */
+static void which_file_counts(void **state)
+{
+	static const struct {
+		struct file changes[3];
+		int64_t bos; /* before every text; -1: nothing */
+	} cases[] = {
+		{ { { "tokenizer_config.json", "{\"add_bos_token\":true,\"bos_token\":\"</s>\",\"tokenizer_class\":\"GPT2Tokenizer\"}" },
+			{ "special_tokens_map.json", "{\"bos_token\":\"<pad>\"}" } }, 1 },
+		{ { { "tokenizer_config.json", "{\"add_bos_token\":true,\"bos_token\":\"</s>\",\"tokenizer_class\":\"GPT2Tokenizer\","
+			"\"added_tokens_decoder\":{\"2\":{\"content\":\"</s>\",\"special\":true}}}" },
+			{ "special_tokens_map.json", "{\"bos_token\":\"<pad>\"}" },
+			{ "added_tokens.json", "{\"not read\":\"9\"}" } }, 2 },
+		{ { { "tokenizer.json", "{" PIPELINE "," MODEL "," TEMPLATE BOS("</s>") "," TEXT_A "]}}" },
+			{ "tokenizer_config.json", "{\"add_bos_token\":false}" } }, 2 },
+		{ { { "tokenizer.json", "{" PIPELINE "," MODEL "," TEMPLATE TEXT_A "]}}" },
+			{ "tokenizer_config.json", "{\"add_bos_token\":true,\"add_eos_token\":true}" } }, -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(cases); i++) {
+		struct wick_hf_tokenizer hf;
+		struct wick_diag diag = { 0 };
+
+		if (load(&hf, cases[i].changes, 3, 11, &diag))
+			fail_msg("case %zu: %s", i, diag.text);
+		assert_int_equal(hf.add_bos ? hf.bos : -1, cases[i].bos);
+		wick_hf_tokenizer_free(&hf);
+	}
+}
+
 static const struct refused {
 	struct file changes[3];
 	const char *says;
@@ -385,6 +416,7 @@ int main(void)
 		cmocka_unit_test(forms),
 		cmocka_unit_test(added_tokens),
 		cmocka_unit_test(stops),
+		cmocka_unit_test(which_file_counts),
 		cmocka_unit_test(refuses_by_name),
 		cmocka_unit_test(merges_that_are_no_merges),
 		cmocka_unit_test(small_files_stay_small),
