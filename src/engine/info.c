@@ -68,7 +68,7 @@ static int set_numbers(json_t *info, const struct wick_model *model, uint64_t fi
 	};
 
 	for (size_t i = 0; i < WICK_COUNT_OF(numbers); i++)
-		if (json_object_set_new(info, numbers[i].key, json_integer((json_int_t)numbers[i].value)))
+		if ((numbers[i].value || !model->stock) && json_object_set_new(info, numbers[i].key, json_integer((json_int_t)numbers[i].value)))
 			return -ENOMEM;
 	return 0;
 }
@@ -87,6 +87,23 @@ static int set_switches(json_t *info, const struct wick_shape *shape)
 	return failed ? -ENOMEM : 0;
 }
 
+/* Bytes of each type of numbers that the file has. */
+static int set_types(json_t *info, const struct wick_model *model)
+{
+	uint64_t bytes[WICK_TYPE_COUNT] = { 0 };
+	json_t *types = json_object();
+	int failed = json_object_set_new(info, "types_bytes", types);
+
+	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++)
+		bytes[model->tensors[i].type] += wick_tensor_bytes(&model->tensors[i]);
+	if (model->shape.tied) /* the head is the embedding once more */
+		bytes[wick_tensor_at(model, 0, WICK_T_HEAD)->type] -= wick_tensor_bytes(wick_tensor_at(model, 0, WICK_T_HEAD));
+	for (unsigned type = 0; !failed && type < WICK_TYPE_COUNT; type++)
+		if (bytes[type])
+			failed = json_object_set_new(types, wick_types[type].name, json_integer((json_int_t)bytes[type]));
+	return failed ? -ENOMEM : 0;
+}
+
 static int describe(json_t *info, const struct wick_model *model, const char *path, struct wick_diag *diag)
 {
 	int err = json_object_set_new(info, "path", wick_json_name(path)) ? -ENOMEM : 0;
@@ -98,6 +115,8 @@ static int describe(json_t *info, const struct wick_model *model, const char *pa
 		err = set_string(info, model->gguf, "order", "wick.order", diag);
 	if (!err)
 		err = set_switches(info, &model->shape);
+	if (!err && model->stock)
+		err = set_types(info, model);
 	if (!err)
 		err = set_numbers(info, model, wick_gguf_file_bytes(model->gguf));
 	return err;
