@@ -191,29 +191,36 @@ static struct wick_tpl_value stepped(
 	return items;
 }
 
+/* The numbers of a slice that were given. */
+static void read_bounds(
+	struct wick_tpl_render *render, const struct wick_tpl_value bounds[3], int64_t numbers[3], bool given[3])
+{
+	for (unsigned i = 0; i < 3; i++) {
+		given[i] = bounds[i].kind != WICK_TPL_NONE;
+		if (bounds[i].kind == WICK_TPL_INT || bounds[i].kind == WICK_TPL_BOOL)
+			numbers[i] = WICK_MAX(WICK_MIN(wick_tpl_integer(bounds[i]), INT32_MAX), -INT32_MAX);
+		else if (given[i])
+			wick_tpl_fail_kind(render, "a slice is bounded by integers, not by", bounds[i]);
+	}
+	if (!numbers[2])
+		wick_tpl_fail(render, "the step of a slice is 0");
+}
+
 struct wick_tpl_value wick_tpl_slice(
 	struct wick_tpl_render *render, struct wick_tpl_value of, const struct wick_tpl_value bounds[3])
 {
 	int64_t numbers[3] = { 0, 0, 1 }, count, from, end;
 	bool given[3], backwards;
 
-	if (of.kind == WICK_TPL_UNDEFINED)
-		return wick_tpl_fail_kind(render, "", of);
-	for (unsigned i = 0; i < 3; i++) {
-		given[i] = bounds[i].kind == WICK_TPL_INT || bounds[i].kind == WICK_TPL_BOOL;
-		if (given[i])
-			numbers[i] = WICK_MAX(WICK_MIN(wick_tpl_integer(bounds[i]), INT32_MAX), -INT32_MAX);
-		else if (bounds[i].kind != WICK_TPL_NONE)
-			return undefined(WICK_TPL_TEXT("a slice"));
-	}
+	read_bounds(render, bounds, numbers, given);
 	if (!is_indexed(of))
-		return undefined(WICK_TPL_TEXT("a slice"));
-	if (!numbers[2])
-		return wick_tpl_fail(render, "the step of a slice is 0");
+		return wick_tpl_fail_kind(render, "there are no slices of", of);
 	count = count_of(render, of);
 	backwards = numbers[2] < 0;
 	from = given[0] ? place(numbers[0], count, backwards) : backwards ? count - 1 : 0;
 	end = given[1] ? place(numbers[1], count, backwards) : backwards ? -1 : count;
+	if (render->ret)
+		return of;
 	if (numbers[2] != 1)
 		return stepped(render, of, from, end, numbers[2]);
 	return part_of(of, (uint32_t)from, (uint32_t)WICK_MAX(from, end));

@@ -125,14 +125,22 @@ struct sorted {
 	struct wick_tpl_value key, item;
 };
 
-static bool is_after(struct wick_tpl_render *render, struct wick_tpl_value a, struct wick_tpl_value b, bool reverse)
+struct order {
+	bool case_sensitive, reverse;
+	bool as_lists; /* keys are compared as lists of one, where equal ones need no order */
+};
+
+static bool is_after(
+	struct wick_tpl_render *render, struct wick_tpl_value a, struct wick_tpl_value b, const struct order *order)
 {
-	return wick_tpl_step(render, 1) && wick_tpl_compare(render, reverse ? WICK_OP_LT : WICK_OP_GT, a, b);
+	if (!wick_tpl_step(render, 1) || (order->as_lists && wick_tpl_equal(render, a, b)))
+		return false;
+	return wick_tpl_compare(render, order->reverse ? WICK_OP_LT : WICK_OP_GT, a, b);
 }
 
 /* Merges neighbouring runs of `run` pairs: equal ones keep their order. */
 static void merge(struct wick_tpl_render *render, struct sorted *into, const struct sorted *from, uint32_t count,
-	uint32_t run, bool reverse)
+	uint32_t run, const struct order *order)
 {
 	for (uint32_t begin = 0; begin < count; begin += WICK_MIN(2 * run, count - begin)) {
 		uint32_t middle = begin + WICK_MIN(run, count - begin), end = middle + WICK_MIN(run, count - middle);
@@ -140,7 +148,7 @@ static void merge(struct wick_tpl_render *render, struct sorted *into, const str
 
 		for (uint32_t i = begin; i < end; i++)
 			if (right == end ||
-				(left < middle && !is_after(render, from[left].key, from[right].key, reverse)))
+				(left < middle && !is_after(render, from[left].key, from[right].key, order)))
 				into[i] = from[left++];
 			else
 				into[i] = from[right++];
@@ -149,7 +157,7 @@ static void merge(struct wick_tpl_render *render, struct sorted *into, const str
 
 /* path: of the attribute to compare by, or absent. */
 static struct wick_tpl_value sorted_list(struct wick_tpl_render *render, struct wick_tpl_value items,
-	struct wick_tpl_value path, bool case_sensitive, bool reverse)
+	struct wick_tpl_value path, const struct order *order)
 {
 	struct sorted *from = wick_tpl_take(render, wick_mul(items.length, sizeof(*from)));
 	struct sorted *into = wick_tpl_take(render, wick_mul(items.length, sizeof(*into))), *swap;
@@ -159,9 +167,9 @@ static struct wick_tpl_value sorted_list(struct wick_tpl_render *render, struct 
 	if (!from || !into || keys.length != items.length)
 		return (struct wick_tpl_value){ 0 };
 	for (uint32_t i = 0; i < items.length; i++)
-		from[i] = (struct sorted){ key_of(render, keys.items[i], case_sensitive), items.items[i] };
+		from[i] = (struct sorted){ key_of(render, keys.items[i], order->case_sensitive), items.items[i] };
 	for (uint32_t run = 1; run < items.length && !render->ret; run *= 2) {
-		merge(render, into, from, items.length, run, reverse);
+		merge(render, into, from, items.length, run, order);
 		swap = from;
 		from = into;
 		into = swap;
@@ -173,15 +181,20 @@ static struct wick_tpl_value sorted_list(struct wick_tpl_render *render, struct 
 
 FILTER(sort)
 {
+	struct order order = { .case_sensitive = wick_tpl_truth_arg(args[1], false),
+		.reverse = wick_tpl_truth_arg(args[0], false),
+		.as_lists = true };
+
 	if (args[2].kind == WICK_TPL_STRING && memchr(args[2].bytes, ',', args[2].length))
 		return wick_tpl_refuse(render, "the filter", WICK_TPL_TEXT("sort by several attributes"));
-	return sorted_list(render, wick_tpl_walk(render, self), args[2], wick_tpl_truth_arg(args[1], false),
-		wick_tpl_truth_arg(args[0], false));
+	return sorted_list(render, wick_tpl_walk(render, self), args[2], &order);
 }
 
 FILTER(dictsort)
 {
 	struct wick_tpl_value by = wick_tpl_string_arg(render, args[1], WICK_TPL_TEXT("key")), items;
+	struct order order = { .case_sensitive = wick_tpl_truth_arg(args[0], false),
+		.reverse = wick_tpl_truth_arg(args[2], false) };
 	struct wick_tpl_list pairs;
 	int64_t place = wick_tpl_equal(render, by, WICK_TPL_TEXT("value"));
 
@@ -191,8 +204,7 @@ FILTER(dictsort)
 		return wick_tpl_fail(render, "dictsort sorts by \"key\" or \"value\"");
 	pairs = wick_tpl_view(render, self, WICK_TPL_ITEMS);
 	items = wick_tpl_list_value(&pairs, WICK_TPL_LIST);
-	return sorted_list(render, items, wick_tpl_int(place), wick_tpl_truth_arg(args[0], false),
-		wick_tpl_truth_arg(args[2], false));
+	return sorted_list(render, items, wick_tpl_int(place), &order);
 }
 
 FILTER(unique)
@@ -203,10 +215,11 @@ FILTER(unique)
 	struct wick_tpl_space seen = { 0 };
 
 	for (uint32_t i = 0; i < items.length && i < keys.length && !render->ret; i++) {
+		struct wick_tpl_value key = key_of(render, keys.items[i], case_sensitive);
 		uint32_t count = seen.count;
 
-		wick_tpl_put_pair(
-			render, &seen, (struct wick_tpl_pair){ .key = key_of(render, keys.items[i], case_sensitive) });
+		if (wick_tpl_can_be_key(render, key))
+			wick_tpl_put_pair(render, &seen, (struct wick_tpl_pair){ .key = key });
 		if (seen.count > count)
 			wick_tpl_push(render, &list, items.items[i]);
 	}

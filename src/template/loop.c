@@ -33,6 +33,10 @@ bool wick_tpl_loop_has(struct wick_tpl_render *render, struct wick_tpl_loop *loo
 	while (loop->turns.count <= turn && loop->looked_at < loop->items.length && wick_tpl_step(render, 1)) {
 		struct wick_tpl_value item = loop->items.items[loop->looked_at++];
 
+		if (loop->node->third && loop->node->first->kind == WICK_NODE_TUPLE) { /* its targets, packed again */
+			item = wick_tpl_walk(render, item);
+			item.kind = WICK_TPL_TUPLE;
+		}
 		if (passes(render, loop, item))
 			wick_tpl_push(render, &loop->turns, item);
 	}

@@ -15,6 +15,7 @@ struct wick_tpl_loop {
 	uint32_t looked_at;          /* of items */
 	struct wick_tpl_list turns;  /* the items that passed */
 	uint32_t turn;               /* the current one */
+	bool completed;              /* was a turn, without break or continue: else is left out */
 	struct wick_tpl_value shown; /* by changed(): its last arguments */
 };
 

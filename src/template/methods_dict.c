@@ -15,7 +15,8 @@ METHOD(get)
 	struct wick_tpl_value value =
 		wick_tpl_is_absent(args[1]) ? (struct wick_tpl_value){ .kind = WICK_TPL_NONE } : args[1];
 
-	wick_tpl_find(render, self.pairs, self.length, args[0], &value);
+	if (wick_tpl_can_be_key(render, args[0]))
+		wick_tpl_find(render, self.pairs, self.length, args[0], &value);
 	return value;
 }
 

@@ -192,7 +192,7 @@ static bool contains(struct wick_tpl_render *render, struct wick_tpl_value item,
 	uint32_t i = 0;
 
 	if (in.kind == WICK_TPL_DICT)
-		return wick_tpl_find(render, in.pairs, in.length, item, &ignored);
+		return wick_tpl_can_be_key(render, item) && wick_tpl_find(render, in.pairs, in.length, item, &ignored);
 	if (in.kind == WICK_TPL_STRING && item.kind != WICK_TPL_STRING) {
 		wick_tpl_fail_kind(render, "a string cannot contain", item);
 		return false;
@@ -200,6 +200,8 @@ static bool contains(struct wick_tpl_render *render, struct wick_tpl_value item,
 	if (in.kind == WICK_TPL_STRING)
 		return !item.length || memmem(in.bytes, in.length, item.bytes, item.length);
 	items = wick_tpl_walk(render, in);
+	if (in.kind == WICK_TPL_VIEW && !wick_tpl_can_be_key(render, item))
+		return false;
 	while (i < items.length && wick_tpl_step(render, 1) && !wick_tpl_equal(render, items.items[i], item))
 		i++;
 	return i < items.length;

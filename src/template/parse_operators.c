@@ -33,6 +33,13 @@ static struct wick_tpl_node *parse_tighter(struct wick_tpl_parser *parser, enum 
 	return level == PRODUCT ? parse_binary(parser, POWER) : parse_concat(parser);
 }
 
+/* -1 ** x: Jinja writes that as Python, where the sign is of the result, but for numbers that it computes itself. */
+static bool has_wrong_sign(const struct wick_tpl_node *power)
+{
+	return power->first && power->first->kind == WICK_NODE_NEGATE && power->second &&
+		power->second->kind != WICK_NODE_CONST;
+}
+
 static struct wick_tpl_node *parse_binary(struct wick_tpl_parser *parser, enum level level)
 {
 	struct wick_tpl_node *left = parse_tighter(parser, level);
@@ -45,6 +52,8 @@ static struct wick_tpl_node *parse_binary(struct wick_tpl_parser *parser, enum l
 		node->op = parser->token->op;
 		wick_tpl_next(parser);
 		node->second = parse_tighter(parser, level);
+		if (level == POWER && has_wrong_sign(node))
+			wick_tpl_parse_refuse(parser, "a power of a negative number", WICK_TPL_TEXT("**"));
 		left = node;
 	}
 	return left;

@@ -64,6 +64,8 @@ static struct wick_tpl_node *parse_name(struct wick_tpl_parser *parser)
 			node->kind = WICK_NODE_CONST;
 			node->value = constants[i].value;
 		}
+	if (node->kind == WICK_NODE_NAME)
+		wick_tpl_see(parser, node->value, false);
 	if (wick_tpl_is_text(node->value, "varargs"))
 		parser->uses |= WICK_USES_VARARGS;
 	if (wick_tpl_is_text(node->value, "kwargs"))

@@ -18,23 +18,25 @@ static void expect_kind(struct wick_tpl_parser *parser, enum wick_tpl_token_kind
 
 static struct wick_tpl_node *parse_until(struct wick_tpl_parser *parser, const char *const *ends);
 
-/* A body up to one of the ends, which is the name after "{%". */
-static struct wick_tpl_node *parse_body(struct wick_tpl_parser *parser, const char *const *ends)
+/* A body up to one of the ends, which is the name after "{%". around counts bodies of its kind. */
+static struct wick_tpl_node *parse_body(struct wick_tpl_parser *parser, unsigned *around, const char *const *ends)
 {
 	struct wick_tpl_node *body;
 
 	expect_kind(parser, WICK_TPL_TOKEN_BLOCK_END, "%}");
 	if (!wick_tpl_parse_enter(parser))
 		return NULL;
+	++*around;
 	body = parse_until(parser, ends);
+	--*around;
 	wick_tpl_parse_leave(parser);
 	return body;
 }
 
 /* A body that only one end can close, which is passed over. */
-static struct wick_tpl_node *parse_whole_body(struct wick_tpl_parser *parser, const char *end)
+static struct wick_tpl_node *parse_whole_body(struct wick_tpl_parser *parser, unsigned *around, const char *end)
 {
-	struct wick_tpl_node *body = parse_body(parser, (const char *const[]){ end, NULL });
+	struct wick_tpl_node *body = parse_body(parser, around, (const char *const[]){ end, NULL });
 
 	wick_tpl_expect_name(parser, end);
 	return body;
@@ -96,7 +98,7 @@ static void parse_if(struct wick_tpl_parser *parser, struct wick_tpl_node *node)
 
 	for (;;) {
 		node->first = wick_tpl_parse_tuple(parser, false);
-		node->items = parse_body(parser, ends);
+		node->items = parse_body(parser, &parser->conditions, ends);
 		if (!wick_tpl_skip_name(parser, "elif"))
 			break;
 		node->otherwise = wick_tpl_node(parser, WICK_NODE_IF);
@@ -105,7 +107,7 @@ static void parse_if(struct wick_tpl_parser *parser, struct wick_tpl_node *node)
 		node = node->otherwise;
 	}
 	if (wick_tpl_skip_name(parser, "else"))
-		node->otherwise = parse_whole_body(parser, "endif");
+		node->otherwise = parse_whole_body(parser, &parser->conditions, "endif");
 	else
 		wick_tpl_expect_name(parser, "endif");
 }
@@ -117,15 +119,17 @@ static void parse_for(struct wick_tpl_parser *parser, struct wick_tpl_node *node
 	node->first = parse_target(parser, false);
 	wick_tpl_expect_name(parser, "in");
 	node->second = wick_tpl_parse_tuple(parser, false);
+	parser->inside++;
 	if (wick_tpl_skip_name(parser, "if"))
 		node->third = wick_tpl_parse_expression(parser);
+	parser->inside--;
 	if (wick_tpl_at_name(parser, "recursive"))
 		wick_tpl_parse_refuse(parser, "a loop that calls itself", parser->token->value);
 	parser->loops++;
-	node->items = parse_body(parser, ends);
+	node->items = parse_body(parser, &parser->inside, ends);
 	parser->loops--;
 	if (wick_tpl_skip_name(parser, "else"))
-		node->otherwise = parse_whole_body(parser, "endfor");
+		node->otherwise = parse_whole_body(parser, &parser->inside, "endfor");
 	else
 		wick_tpl_expect_name(parser, "endfor");
 }
@@ -136,16 +140,30 @@ static struct wick_tpl_node *parse_block_filters(struct wick_tpl_parser *parser,
 	return wick_tpl_parse_filters(parser, wick_tpl_node(parser, WICK_NODE_HELD), begun);
 }
 
+/* A target's names, once its value has been read. */
+static void see_target(struct wick_tpl_parser *parser, const struct wick_tpl_node *target)
+{
+	if (target && target->kind == WICK_NODE_TUPLE)
+		for (const struct wick_tpl_node *part = target->items; part; part = part->next)
+			see_target(parser, part);
+	else if (target && target->kind == WICK_NODE_ATTRIBUTE)
+		wick_tpl_see(parser, target->first->value, false);
+	else if (target)
+		wick_tpl_see(parser, target->value, true);
+}
+
 static void parse_set(struct wick_tpl_parser *parser, struct wick_tpl_node *node)
 {
 	node->first = parse_target(parser, true);
 	if (wick_tpl_skip_op(parser, WICK_OP_ASSIGN)) {
 		node->second = wick_tpl_parse_tuple(parser, true);
+		see_target(parser, node->first);
 		return;
 	}
 	node->kind = WICK_NODE_SET_BLOCK;
+	see_target(parser, node->first);
 	node->second = parse_block_filters(parser, false);
-	node->items = parse_whole_body(parser, "endset");
+	node->items = parse_whole_body(parser, &parser->inside, "endset");
 }
 
 static struct wick_tpl_node *parse_parameter(struct wick_tpl_parser *parser, bool *has_default)
@@ -184,8 +202,11 @@ static void parse_macro(struct wick_tpl_parser *parser, struct wick_tpl_node *no
 
 	parser->loops = parser->uses = 0;
 	node->value = wick_tpl_expect_any_name(parser);
+	wick_tpl_see(parser, node->value, true);
+	parser->inside++;
 	node->first = parse_parameters(parser);
-	node->items = parse_whole_body(parser, "endmacro");
+	parser->inside--;
+	node->items = parse_whole_body(parser, &parser->inside, "endmacro");
 	node->op = (uint8_t)parser->uses;
 	parser->loops = loops;
 	parser->uses = uses;
@@ -194,7 +215,7 @@ static void parse_macro(struct wick_tpl_parser *parser, struct wick_tpl_node *no
 static void parse_filter_block(struct wick_tpl_parser *parser, struct wick_tpl_node *node)
 {
 	node->second = parse_block_filters(parser, true);
-	node->items = parse_whole_body(parser, "endfilter");
+	node->items = parse_whole_body(parser, &parser->inside, "endfilter");
 }
 
 static void parse_with(struct wick_tpl_parser *parser, struct wick_tpl_node *node)
@@ -214,7 +235,7 @@ static void parse_with(struct wick_tpl_parser *parser, struct wick_tpl_node *nod
 			break;
 	}
 	node->first = list.first;
-	node->items = parse_whole_body(parser, "endwith");
+	node->items = parse_whole_body(parser, &parser->inside, "endwith");
 }
 
 /* Its body is a macro's in Jinja: no loop around it can be left from within. */
@@ -223,7 +244,7 @@ static void parse_generation(struct wick_tpl_parser *parser, struct wick_tpl_nod
 	unsigned loops = parser->loops;
 
 	parser->loops = 0;
-	node->items = parse_whole_body(parser, "endgeneration");
+	node->items = parse_whole_body(parser, &parser->inside, "endgeneration");
 	parser->loops = loops;
 }
 
@@ -326,7 +347,7 @@ static struct wick_tpl_node *parse_until(struct wick_tpl_parser *parser, const c
 	return list.first;
 }
 
-int wick_tpl_parse(struct wick_tpl_node **tree, struct wick_arena *arena, const struct wick_tpl_tokens *tokens,
+int wick_tpl_parse(struct wick_tpl_tree *tree, struct wick_arena *arena, const struct wick_tpl_tokens *tokens,
 	const char *name, struct wick_diag *diag)
 {
 	struct wick_tpl_parser parser = { .arena = arena,
@@ -335,6 +356,7 @@ int wick_tpl_parse(struct wick_tpl_node **tree, struct wick_arena *arena, const 
 		.name = name,
 		.diag = diag };
 
-	*tree = parse_until(&parser, NULL);
+	tree->statements = parse_until(&parser, NULL);
+	tree->late = parser.late;
 	return parser.ret;
 }

@@ -5,6 +5,7 @@
 #include "parser.h"
 
 #include "bits.h"
+#include "parse_tree.h"
 
 #include <errno.h>
 #include <string.h>
@@ -44,6 +45,36 @@ void wick_tpl_append(struct wick_tpl_list_end *list, struct wick_tpl_node *node)
 	else
 		list->first = node;
 	list->end = &node->next;
+}
+
+static void go_beyond(struct wick_tpl_parser *parser, enum wick_template_limit limit)
+{
+	if (!parser->ret)
+		parser->ret = wick_tpl_beyond(limit, 0, parser->name, parser->token->line, parser->diag);
+	parser->token = parser->end;
+}
+
+bool wick_tpl_is_listed(const struct wick_tpl_node *list, struct wick_tpl_value name)
+{
+	while (list && (list->value.length != name.length || memcmp(list->value.bytes, name.bytes, name.length)))
+		list = list->next;
+	return list;
+}
+
+void wick_tpl_see(struct wick_tpl_parser *parser, struct wick_tpl_value name, bool is_set)
+{
+	struct wick_tpl_node **list = is_set && !parser->conditions ? &parser->late : &parser->seen, *node;
+
+	if (parser->inside || wick_tpl_is_listed(parser->seen, name) || wick_tpl_is_listed(parser->late, name))
+		return;
+	if (++parser->names > wick_tpl_limits[WICK_TEMPLATE_NAMES].usual)
+		go_beyond(parser, WICK_TEMPLATE_NAMES);
+	node = wick_tpl_node(parser, WICK_NODE_NAME);
+	if (!node)
+		return;
+	node->value = name;
+	node->next = *list;
+	*list = node;
 }
 
 void wick_tpl_parse_fail(struct wick_tpl_parser *parser, const char *format, ...)

@@ -15,6 +15,10 @@ struct wick_tpl_parser {
 	unsigned depth;
 	unsigned loops;  /* around the current place, within the macro */
 	unsigned uses;   /* WICK_USES_ of the macro that is being parsed */
+	unsigned inside, conditions; /* bodies around the current place: with names of their own, and of if */
+	struct wick_tpl_node *seen; /* names that the template's own level read so far, by next */
+	unsigned names;             /* in both lists */
+	struct wick_tpl_node *late; /* names that it sets, and did not read before */
 	const char *name;
 	struct wick_diag *diag;
 	int ret;
@@ -29,6 +33,10 @@ struct wick_tpl_node *wick_tpl_node(struct wick_tpl_parser *parser, enum wick_tp
 struct wick_tpl_node *wick_tpl_node_of(struct wick_tpl_parser *parser, enum wick_tpl_node_kind kind,
 	struct wick_tpl_node *first, struct wick_tpl_node *second);
 void wick_tpl_append(struct wick_tpl_list_end *list, struct wick_tpl_node *node);
+
+/* A name is read or set. Jinja knows from the start which names the template's own level sets, and takes them from the
+ * input only where that level reads one first, or sets it under a condition. */
+void wick_tpl_see(struct wick_tpl_parser *parser, struct wick_tpl_value name, bool is_set);
 
 /* An error at the current token. */
 __attribute__((format(printf, 2, 3))) void wick_tpl_parse_fail(struct wick_tpl_parser *parser, const char *format, ...);

@@ -6,12 +6,15 @@
 
 #include "bits.h"
 #include "operators.h"
+#include "parse_tree.h"
 #include "sequence.h"
 #include "template_limits.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+
+#define NAMES_OF_STEP 8u
 
 struct wick_tpl_value wick_tpl_fail(struct wick_tpl_render *render, const char *format, ...)
 {
@@ -85,18 +88,21 @@ static bool is_same_name(struct wick_tpl_value a, struct wick_tpl_value b)
 	return a.length == b.length && !memcmp(a.bytes, b.bytes, a.length);
 }
 
-static struct wick_tpl_binding *find(struct wick_tpl_scope *scope, struct wick_tpl_value name)
+static struct wick_tpl_binding *find(
+	struct wick_tpl_render *render, struct wick_tpl_scope *scope, struct wick_tpl_value name)
 {
 	struct wick_tpl_binding *binding = scope->newest;
+	uint64_t passed = 0;
 
-	while (binding && !is_same_name(binding->name, name))
+	for (; binding && !is_same_name(binding->name, name); passed++)
 		binding = binding->before;
+	wick_tpl_step(render, passed / NAMES_OF_STEP);
 	return binding;
 }
 
 void wick_tpl_bind(struct wick_tpl_render *render, struct wick_tpl_value name, struct wick_tpl_value value)
 {
-	struct wick_tpl_binding *binding = find(render->scope, name);
+	struct wick_tpl_binding *binding = find(render, render->scope, name);
 
 	if (binding) {
 		binding->value = value;
@@ -109,17 +115,24 @@ void wick_tpl_bind(struct wick_tpl_render *render, struct wick_tpl_value name, s
 	render->scope->newest = binding;
 }
 
+/* A name of the input, or of a function. */
+static bool find_outside(struct wick_tpl_render *render, struct wick_tpl_value name, struct wick_tpl_value *value)
+{
+	return wick_tpl_find(render, render->variables.pairs, render->variables.count, name, value) ||
+		wick_tpl_find_global(name, value);
+}
+
 struct wick_tpl_value wick_tpl_lookup(struct wick_tpl_render *render, struct wick_tpl_value name)
 {
 	struct wick_tpl_value value = { .bytes = name.bytes, .length = name.length };
 
 	for (struct wick_tpl_scope *scope = render->scope; scope; scope = scope->around) {
-		struct wick_tpl_binding *binding = find(scope, name);
+		struct wick_tpl_binding *binding = find(render, scope, name);
 
 		if (binding)
 			return binding->value;
 	}
-	if (!wick_tpl_find(render, render->variables.pairs, render->variables.count, name, &value))
-		wick_tpl_find_global(name, &value);
+	if (find_outside(render, name, &value) && wick_tpl_is_listed(render->late, name))
+		return (struct wick_tpl_value){ .bytes = name.bytes, .length = name.length };
 	return value;
 }

@@ -33,6 +33,7 @@ struct wick_tpl_render {
 	struct wick_tpl_value held; /* of the filters of a block */
 	enum wick_tpl_flow flow;
 	struct wick_tpl_space variables; /* the input */
+	const struct wick_tpl_node *late;  /* names that are not looked for in the input: see parse_tree.h */
 	struct tm now;
 	uint64_t limits[WICK_TEMPLATE_LIMITS];
 	uint64_t steps, depth;

@@ -103,6 +103,19 @@ struct wick_tpl_value wick_tpl_dict_value(const struct wick_tpl_space *space)
 	return (struct wick_tpl_value){ .kind = WICK_TPL_DICT, .length = space->count, .pairs = space->pairs };
 }
 
+bool wick_tpl_can_be_key(struct wick_tpl_render *render, struct wick_tpl_value value)
+{
+	bool can = value.kind != WICK_TPL_LIST && value.kind != WICK_TPL_DICT && value.kind != WICK_TPL_VIEW;
+
+	if (!can)
+		wick_tpl_fail_kind(render, "nothing can be looked up by", value);
+	if (wick_tpl_enter(render) && value.kind == WICK_TPL_TUPLE)
+		for (uint32_t i = 0; can && i < value.length; i++)
+			can = wick_tpl_can_be_key(render, value.items[i]);
+	wick_tpl_leave(render);
+	return can;
+}
+
 bool wick_tpl_find(struct wick_tpl_render *render, const struct wick_tpl_pair *pairs, uint32_t count,
 	struct wick_tpl_value key, struct wick_tpl_value *value)
 {

@@ -25,6 +25,8 @@ void wick_tpl_add_pair(struct wick_tpl_render *render, struct wick_tpl_space *sp
 /* Adds a pair, or replaces the value of its key. */
 void wick_tpl_put_pair(struct wick_tpl_render *render, struct wick_tpl_space *space, struct wick_tpl_pair pair);
 struct wick_tpl_value wick_tpl_dict_value(const struct wick_tpl_space *space);
+/* False, with an error, for what Python cannot look up: a list or a dict, and a tuple with one in it. */
+bool wick_tpl_can_be_key(struct wick_tpl_render *render, struct wick_tpl_value value);
 /* False, and *value as it was: no such key. */
 bool wick_tpl_find(struct wick_tpl_render *render, const struct wick_tpl_pair *pairs, uint32_t count,
 	struct wick_tpl_value key, struct wick_tpl_value *value);

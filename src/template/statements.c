@@ -123,6 +123,7 @@ static bool run_turn(struct wick_tpl_render *render, struct wick_tpl_loop *loop)
 	wick_tpl_run(render, loop->node->items);
 	flow = render->flow;
 	render->flow = WICK_FLOW_ON;
+	loop->completed |= flow == WICK_FLOW_ON;
 	return flow != WICK_FLOW_BREAK;
 }
 
@@ -138,7 +139,7 @@ static void run_for(struct wick_tpl_render *render, const struct wick_tpl_node *
 	while (wick_tpl_loop_has(render, loop, loop->turn) && run_turn(render, loop))
 		loop->turn++;
 	render->scope = scope;
-	if (!loop->turns.count)
+	if (!loop->completed)
 		run_inside(render, node->otherwise);
 }
 

@@ -17,7 +17,7 @@
 
 struct wick_template {
 	struct wick_arena arena; /* of the tree, which lies in it with the text */
-	struct wick_tpl_node *tree;
+	struct wick_tpl_tree tree;
 	char name[WICK_DIAG_NAME_BYTES];
 };
 
@@ -130,7 +130,7 @@ static void set_time(struct wick_tpl_render *render, const struct tm *now)
 int wick_template_render(const struct wick_template *template, const struct wick_template_input *input,
 	struct wick_marked_text *out, struct wick_diag *diag)
 {
-	struct wick_tpl_render render = { .name = template->name, .diag = diag };
+	struct wick_tpl_render render = { .late = template->tree.late, .name = template->name, .diag = diag };
 	struct wick_tpl_scope scope = { 0 };
 	struct wick_tpl_value text;
 
@@ -140,7 +140,7 @@ int wick_template_render(const struct wick_template *template, const struct wick
 	set_time(&render, input->now);
 	wick_tpl_input(&render, input->callers, true);
 	wick_tpl_input(&render, input->templates, false);
-	text = wick_tpl_capture(&render, template->tree);
+	text = wick_tpl_capture(&render, template->tree.statements);
 	if (!render.ret)
 		render.ret = give(&render, out, text);
 	wick_arena_free(&render.arena);

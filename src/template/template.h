@@ -23,6 +23,7 @@ struct wick_template;
 /* A template or a conversation that takes more than one of these is refused with a sentence that names it. */
 enum wick_template_limit {
 	WICK_TEMPLATE_BYTES,   /* of a template's text */
+	WICK_TEMPLATE_NAMES,   /* that a template's own level reads or sets */
 	WICK_TEMPLATE_NESTING, /* of a template's tags and brackets in each other */
 	WICK_TEMPLATE_STEPS,   /* nodes evaluated, items looked at, and one for every 64 bytes of text copied */
 	WICK_TEMPLATE_DEPTH,   /* expressions within expressions, macros within macros, lists within lists */

@@ -9,6 +9,7 @@
 
 const struct wick_tpl_limit wick_tpl_limits[WICK_TEMPLATE_LIMITS] = {
 	[WICK_TEMPLATE_BYTES] = { 1 << 20, "a template has at most %llu bytes" },
+	[WICK_TEMPLATE_NAMES] = { 2000, "a template has at most %llu names" },
 	[WICK_TEMPLATE_NESTING] = { 100, "tags or brackets are nested deeper than %llu" },
 	[WICK_TEMPLATE_STEPS] = { 50000000, "rendering takes more than %llu steps" },
 	[WICK_TEMPLATE_DEPTH] = { 1000, "something is nested deeper than %llu" },

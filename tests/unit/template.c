@@ -363,6 +363,22 @@ static void long_templates_are_read(void **state)
 	free(text);
 }
 
+static void names_are_limited(void **state)
+{
+	struct wick_template_input input = { 0 };
+	struct wick_marked_text out;
+	struct wick_diag diag = { 0 };
+	size_t length = 0;
+	char *text = malloc(100000);
+
+	(void)state;
+	for (unsigned i = 0; i < 2001; i++)
+		length += (size_t)sprintf(text + length, "{{ a%u }}", i);
+	assert_int_equal(render_with(text, length, &input, &out, &diag), -E2BIG);
+	assert_string_equal(diag.text, "chat.jinja:1: a template has at most 2000 names");
+	free(text);
+}
+
 /* The k-th allocation fails, for k from the first on, until none is left: -ENOMEM, a sentence, and nothing kept (which
  * the address sanitizer sees). */
 static void memory_runs_out(void **state)
@@ -402,6 +418,7 @@ int main(void)
 		cmocka_unit_test(limits_have_sentences),
 		cmocka_unit_test(nesting_is_limited),
 		cmocka_unit_test(long_templates_are_read),
+		cmocka_unit_test(names_are_limited),
 		cmocka_unit_test(memory_runs_out),
 	};
 
