@@ -179,6 +179,19 @@ static int take_normalizer(struct wick_hf_source *source, struct message message
 	return 0;
 }
 
+/* Ids beyond the pieces are none's. */
+static int check_ids(const struct wick_hf_source *source)
+{
+	struct wick_hf_tokenizer *out = source->out;
+	const int64_t pieces = (int64_t)json_object_size(source->vocab), ids[] = { out->unk, out->bos, out->eos, out->pad };
+
+	for (size_t i = 0; i < WICK_COUNT_OF(ids); i++)
+		if (ids[i] >= pieces)
+			return wick_hf_refuse(source, file, "a special token is number %lld of %lld pieces", (long long)ids[i],
+				(long long)pieces);
+	return 0;
+}
+
 static int take_fields(struct wick_hf_source *source, struct message message)
 {
 	int (*const takers[])(struct wick_hf_source *source, struct message message) = { NULL, take_piece, take_trainer,
@@ -195,7 +208,7 @@ static int take_fields(struct wick_hf_source *source, struct message message)
 	}
 	if (!result && (message.at < message.end || !seen[1] || !seen[2] || !seen[3]))
 		return refuse_form(source);
-	return result;
+	return result ? result : check_ids(source);
 }
 
 /* Defaults are those of the format. */

@@ -6,7 +6,6 @@
 
 #include "stream.h"
 
-#include "bits.h"
 #include "utf8.h"
 
 #include <errno.h>
@@ -67,15 +66,23 @@ void wick_stream_destroy(struct wick_stream *stream)
 	free(stream);
 }
 
+static int grow(struct wick_stream *stream, size_t needed)
+{
+	char *grown = realloc(stream->buffer, 2 * needed);
+
+	if (!grown)
+		return -ENOMEM;
+	stream->buffer = grown;
+	stream->capacity = 2 * needed;
+	return 0;
+}
+
 static int append(struct wick_stream *stream, const char *text, size_t bytes)
 {
 	size_t needed = stream->count + bytes;
-	char *grown = needed > stream->capacity ? realloc(stream->buffer, 2 * needed) : stream->buffer;
 
-	if (!grown && needed)
+	if (needed > stream->capacity && grow(stream, needed))
 		return -ENOMEM;
-	stream->buffer = grown;
-	stream->capacity = WICK_MAX(stream->capacity, 2 * needed);
 	if (bytes)
 		memcpy(stream->buffer + stream->count, text, bytes);
 	stream->count += bytes;

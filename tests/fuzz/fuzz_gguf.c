@@ -99,15 +99,16 @@ static void read_tokenizer(const struct wick_gguf *gguf)
 	static const char text[] = "ab a\xc3\xa9 </s> 12\n";
 	struct wick_tokenizer *tokenizer;
 	struct wick_diag diag = { 0 };
-	uint32_t ids[sizeof(text)];
+	uint32_t ids[WICK_TOKENS_MAX(sizeof(text))];
 	int64_t count;
 
 	fuzz_check(wick_tokenizer_create(&tokenizer, gguf, UINT32_MAX, &diag), &diag);
 	wick_require(!tokenizer == !!diag.text[0]);
 	if (!tokenizer)
 		return;
-	count = wick_tokenizer_encode(tokenizer, text, sizeof(text) - 1, true, ids, sizeof(text));
-	wick_require(count <= (int64_t)sizeof(text));
+	count = wick_tokenizer_encode(tokenizer, text, sizeof(text) - 1, WICK_ENCODE_BOS | WICK_ENCODE_SPECIAL, ids,
+		WICK_COUNT_OF(ids));
+	wick_require(count <= (int64_t)WICK_COUNT_OF(ids));
 	for (int64_t i = 0; i < count; i++) {
 		size_t bytes;
 

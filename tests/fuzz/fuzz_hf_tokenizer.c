@@ -35,6 +35,7 @@ static void check(const struct wick_hf_tokenizer *hf)
 	wick_require(!hf->add_bos || hf->bos >= 0);
 	fuzz_check(wick_tokenizer_build(&tokenizer, &vocabulary, &diag), &diag);
 	wick_require(!diag.text[0]);
+	wick_tokenizer_encode(tokenizer, "ab \xc3\xa9 </s> == 12\n", 17, WICK_ENCODE_BOS | WICK_ENCODE_SPECIAL, NULL, 0);
 	wick_tokenizer_destroy(tokenizer);
 }
 

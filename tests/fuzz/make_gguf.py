@@ -101,6 +101,15 @@ def tokenizer(**change):
     return preamble(0, len(pairs)) + b"".join(pair("tokenizer.ggml." + name, *value) for name, value in pairs.items())
 
 
+def pieces(**change):
+    mark = "\u2581"
+    tokens = ["<unk>", "<s>", "</s>", "<0xC3>", "<0xA9>", mark, "a", "b", "ab", mark + "a", "==", "[PAD11]"]
+    return tokenizer(**{"model": (STRING, "llama"), "pre": (STRING, "default"), "tokens": (ARRAY, (STRING, tokens)),
+                        "scores": (ARRAY, (F32, [-float(i) for i in range(12)])), "merges": None,
+                        "token_type": (ARRAY, (I32, [2, 3, 3, 6, 6] + [1] * 5 + [4, 5])), "unknown_token_id": (U32, 0),
+                        "add_space_prefix": (BOOL, True), **change})
+
+
 def main():
     good, model = every_kind(), packed_model()
     for name, data in {
@@ -126,6 +135,10 @@ def main():
         "tokenizer-bos-beyond": tokenizer(bos_token_id=(U64, (1 << 64) - 1)),
         "tokenizer-no-merges": tokenizer(merges=(ARRAY, (STRING, []))),
         "tokenizer-other": tokenizer(model=(STRING, "llama")),
+        "tokenizer-pieces": pieces(),
+        "tokenizer-scores-few": pieces(scores=(ARRAY, (F32, [0.0]))),
+        "tokenizer-scores-nan": pieces(scores=(ARRAY, (F32, [float("nan")] * 12))),
+        "tokenizer-bytes-twice": pieces(token_type=(ARRAY, (I32, [2, 3, 3, 6, 6] + [6] * 7))),
         "nothing": preamble(0, 0),
         "tensors-beyond": preamble(1 << 60, 0),
         "keys-beyond": preamble(0, 1 << 60),

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: the wick authors
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the seeds of the corpora tokenizer and hf_tokenizer. Needs the standard library only. Inputs that fuzzers found
+"""Makes the seeds of the corpora tokenizer, hf_tokenizer and sentencepiece. Needs the standard library only. Inputs that fuzzers found
 lie beside the seeds, under the names that they gave them; this script leaves them alone."""
 
 import json
 import pathlib
+import struct
 
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
 FILES = ["tokenizer.json", "vocab.json", "merges.txt", "config.json", "tokenizer_config.json", "special_tokens_map.json",
@@ -47,7 +48,64 @@ def folder(name, **files):
     write("hf_tokenizer", name, "\x1e".join(t if isinstance(t, str) else json.dumps(t) for t in texts))
 
 
+def varint(value):
+    out = b""
+    while value > 127:
+        out, value = out + bytes([value & 127 | 128]), value >> 7
+    return out + bytes([value])
+
+
+def message(number, body):
+    return varint(number << 3 | 2) + varint(len(body)) + body
+
+
+def numbers(**fields):
+    return b"".join(varint(int(key[1:]) << 3) + varint(value) for key, value in fields.items())
+
+
+def model(pieces, trainer=numbers(_3=2), normalizer=numbers(_3=1, _4=0, _5=1)):
+    return b"".join(message(1, message(1, text.encode()) + b"\x15" + struct.pack("<f", score) + numbers(_3=kind))
+                    for text, score, kind in pieces) + message(2, trainer) + message(3, normalizer)
+
+
+MARK = "\u2581"
+PIECES = [("<unk>", 0, 2), ("<s>", 0, 3), ("</s>", 0, 3), ("<0xC3>", 0, 6), ("<0xA9>", 0, 6), ("==", 0, 4),
+          (MARK, -1, 1), ("a", -2, 1), ("b", -3, 1), ("ab", -4, 1), (MARK + "a", -5, 1), (MARK * 2, -6, 1), ("x", 0, 5)]
+
+
+def sentencepiece():
+    write("sentencepiece", "bpe", model(PIECES))
+    write("sentencepiece", "bare", model(PIECES[:3] + PIECES[6:], normalizer=numbers(_3=0, _4=0)))
+    write("sentencepiece", "ids", model(PIECES, trainer=numbers(_3=2, _40=0, _41=7, _42=8, _43=9)))
+    write("sentencepiece", "id-beyond", model(PIECES, trainer=numbers(_3=2, _43=13)))
+    write("sentencepiece", "unigram", model(PIECES, trainer=numbers(_3=1)))
+    write("sentencepiece", "twice", model(PIECES + PIECES[7:8]))
+    write("sentencepiece", "not-finite", model(PIECES + [("y", float("nan"), 1)]))
+    write("sentencepiece", "nothing", b"")
+
+
+def kinds():
+    """Pipelines of other kinds in tokenizer.json."""
+    pieces = {text: i for i, (text, _, _) in enumerate(PIECES)}
+    characters = {"type": "BPE", "vocab": pieces, "merges": ["a b", [MARK, "a"]], "unk_token": "<unk>", "fuse_unk": True,
+                  "byte_fallback": True}
+    replace = {"type": "Replace", "pattern": {"String": " "}, "content": MARK}
+    decoder = {"type": "Sequence", "decoders": [{"type": "Fuse"}, {"type": "ByteFallback"}]}
+    added = [{"id": 2, "content": "</s>", "special": True, "rstrip": True},
+             {"id": 5, "content": "==", "special": False, "normalized": False, "lstrip": True}]
+    folder("prepend", tokenizer_json={"added_tokens": added, "decoder": decoder, "model": characters, "normalizer": {
+        "type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": MARK}, replace]}})
+    folder("metaspace-first", tokenizer_json={"added_tokens": added, "decoder": decoder, "model": characters,
+        "pre_tokenizer": {"type": "Metaspace", "replacement": MARK, "prepend_scheme": "first", "split": False}})
+    folder("own", tokenizer_json=pipeline(normalizer={"type": "NFC"}, pre_tokenizer={"type": "Sequence", "pretokenizers": [
+        {"type": "Digits", "individual_digits": True}, {"type": "Punctuation", "behavior": "Contiguous"},
+        {"type": "Split", "pattern": {"Regex": "\\p{L}+|[^\\s\\d]"}, "behavior": "Isolated", "invert": False},
+        {"type": "ByteLevel", "add_prefix_space": True, "use_regex": False}]}))
+
+
 def main():
+    sentencepiece()
+    kinds()
     for name, text in TEXTS.items():
         write("tokenizer", name, text)
     folder("opt", vocab_json=VOCAB, merges_txt=MERGES, config_json=OPT)

@@ -226,6 +226,7 @@ static void refused_models(void **state)
 		{ "\x0a\x09\x0a\x02!~\x15\x00\x00\xc0\x7f", 11, "is not finite" },
 		{ "\x0a\x04\x0a\x02\xff\xfe", 6, "is not UTF-8" },
 		{ "\x0a\x06\x0a\x02!~\x18\x06", 8, "is not spelled as a byte is" },
+		{ "\x12\x06\x18\x02\xc8\x02\xa4\x03", 8, "a special token is number 420 of 420 pieces" },
 		{ "\x0a\x7f", 2, "is no SentencePiece model, or was cut" },
 		{ "\x00", 1, "is no SentencePiece model, or was cut" },
 		{ "\x0b", 1, "is no SentencePiece model, or was cut" },
