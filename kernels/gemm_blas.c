@@ -127,18 +127,21 @@ static void reserve(unsigned count)
 		blas.give_buffer(buffers[i]);
 }
 
-/* Loads OpenBLAS, and has it make the buffers that are not there yet. */
+/* Loads OpenBLAS, and has it make the buffers that are not there yet. Some versions take the first when they are loaded. */
 static int prepare(unsigned count, struct wick_diag *diag)
 {
 	static unsigned had; /* buffers that OpenBLAS has for good */
-	int err = load(diag);
+	int err;
 
-	if (err || count <= had)
-		return err;
+	if (count <= had)
+		return 0;
 	if (!is_room_for(count - had))
 		return wick_diag_say(diag, -ENOMEM,
 			"no address space for OpenBLAS: it takes %u MiB for each thread (threads: %u), more than ulimit -v or -d leaves",
 			BUFFER_BYTES >> 20, count);
+	err = load(diag);
+	if (err)
+		return err;
 	reserve(count);
 	had = count;
 	return 0;

@@ -4,7 +4,14 @@
 modprobe -qa loop 2>/dev/null
 truncate -s 64M image
 loop=$(losetup -f --show --sector-size 4096 image 2>/dev/null) || { echo "no loop device to be had"; exit 77; }
-trap 'umount disk 2>/dev/null; losetup -d $loop' EXIT
+put_away() {
+	for i in 1 2 3 4 5 6 7 8; do
+		umount disk 2>/dev/null || ! mountpoint -q disk && break
+		sleep 0.1
+	done
+	losetup -d $loop
+}
+trap put_away EXIT
 command -v mkfs.ext4 >/dev/null || { echo "mkfs.ext4 is not installed"; exit 77; }
 mkfs.ext4 -q -F $loop && mkdir disk && mount $loop disk || { echo "no file system to be had"; exit 77; }
 [ "$(cat /sys/block/${loop#/dev/}/queue/logical_block_size)" = 4096 ] || { echo "no blocks of 4096 bytes"; exit 77; }

@@ -5,7 +5,7 @@ refuse pack src -o nowhere/out.gguf
 refuse pack src -o file/out.gguf
 refuse pack src -o folder
 refuse pack src -o /dev/full
-refuse pack src -o /proc/out.gguf | sed 's/: Permission denied$/: No such file or directory/' # as a user, and as root
+refuse pack src -o /proc/out.gguf | sed -E 's/: (cannot be created: )?(Permission denied|No such .*)$/: refused/' # it depends on who asks
 # What was there stays when packing fails.
 printf "GGUF, old\n" >out.gguf
 rm src/model.safetensors
