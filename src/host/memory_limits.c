@@ -98,11 +98,6 @@ uint64_t wick_cgroup_limit_bytes(void)
 	return limit;
 }
 
-uint64_t wick_resident_bytes(void)
-{
-	return proc_bytes("/proc/self/smaps_rollup", "Rss");
-}
-
 /* The kernel's other count needs no file, which may be one more than may be open, but begins with the peak of the
  * program that started this one. */
 uint64_t wick_peak_bytes(void)

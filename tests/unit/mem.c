@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -145,6 +146,34 @@ static void the_peak_is_known(void **state)
 	assert_true(peak >= anonymous_bytes());
 }
 
+/* Of a library that lies there and is hardly touched little is counted; of one that is used, all. */
+static void files_cost_what_they_may_come_to(void **state)
+{
+	const uint64_t bytes = 4 * MIB, unseen = MIB / 4, little = MIB / 8;
+	uint64_t before, mapped, touched, sum = 0;
+	FILE *file = tmpfile();
+	const uint8_t *at;
+
+	(void)state;
+	assert_non_null(file);
+	for (uint64_t i = 0; i < bytes; i++)
+		putc(1, file);
+	assert_int_equal(fflush(file), 0);
+	before = wick_process_cost_bytes();
+	assert_true(before > anonymous_bytes());
+	at = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fileno(file), 0);
+	assert_ptr_not_equal(at, MAP_FAILED);
+	mapped = wick_process_cost_bytes();
+	for (uint64_t i = 0; i < bytes; i += 4096)
+		sum += ((const volatile uint8_t *)at)[i];
+	touched = wick_process_cost_bytes();
+	assert_int_equal(sum, bytes / 4096);
+	assert_in_range(mapped, before + unseen - little, before + unseen + little);
+	assert_in_range(touched, before + bytes - little, before + bytes + little);
+	munmap((void *)(uintptr_t)at, bytes);
+	fclose(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +182,7 @@ int main(void)
 		cmocka_unit_test(small_pages_are_said),
 		cmocka_unit_test(too_much_is_said),
 		cmocka_unit_test(the_peak_is_known),
+		cmocka_unit_test(files_cost_what_they_may_come_to),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
