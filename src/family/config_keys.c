@@ -22,7 +22,7 @@ static const char *const idle[] = { "model_type", "architectures", "transformers
 	"repetition_penalty", "length_penalty", "no_repeat_ngram_size", "num_return_sequences", "output_scores",
 	"return_dict_in_generate", NULL };
 
-/* What would have to be done with the tensors before they are the model's, or where else they are. */
+/* Keys that tell of a change to the tensors, or of another place for them. */
 static const struct {
 	const char *key, *why;
 } refused[] = {

@@ -23,5 +23,5 @@ struct wick_arch_def {
 
 extern const struct wick_arch_def wick_arch_opt;
 
-/* The family of a config.json; -EINVAL with its name for one that nobody has described. */
+/* The family of a config.json; -EINVAL with its name for one that is not known. */
 int wick_arch_find(const struct wick_arch_def **arch, const struct wick_config *config, struct wick_diag *diag);

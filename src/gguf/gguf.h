@@ -45,7 +45,7 @@ uint64_t wick_gguf_file_bytes(const struct wick_gguf *gguf);
 uint64_t wick_gguf_memory_bytes(const struct wick_gguf *gguf);
 const char *wick_gguf_path(const struct wick_gguf *gguf);
 
-/* The file that the header was read from stays open, so that what is read later is of the same one, whatever its path
+/* The file that the header was read from stays open, so that later reads are of the same file, whatever its path
  * means by then. wick_gguf_header: the header as it was parsed, but for the padding behind it. */
 int wick_gguf_fd(const struct wick_gguf *gguf);
 const void *wick_gguf_header(const struct wick_gguf *gguf, uint64_t *bytes);

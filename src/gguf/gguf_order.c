@@ -23,7 +23,7 @@ static int compare_strings(struct wick_gguf_string a, struct wick_gguf_string b)
 	return order ? order : (a.length > b.length) - (a.length < b.length);
 }
 
-/* What orders entries by name: which file, and where entry i keeps its name. */
+/* For ordering entries by name: the file, and where entry i keeps its name. */
 struct names {
 	const struct wick_gguf *gguf;
 	struct wick_gguf_string (*at)(const struct wick_gguf *gguf, uint32_t i);

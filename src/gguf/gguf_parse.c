@@ -8,7 +8,7 @@
  *                                    | u64+bytes u32 (by type)   | u64+bytes u32 u64.. u32 u64   |      |
  *
  * The bytes come from anybody, so every length is compared with the file's size before it is used, and nothing is
- * allocated that the file is too short to describe. This file does no I/O: where the bytes at hand end before the file
+ * allocated that the file is too short to describe. This file does no I/O: where the bytes given end before the file
  * does, it asks to be called again with more of them.
  */
 
@@ -71,7 +71,7 @@ static int refuse(struct cursor *c, const char *what)
 	return wick_diag_say(c->diag, -EINVAL, "%s: %s: %s", c->gguf->path, c->place, what);
 }
 
-/* The next `bytes` are at hand; *from is where they start, and they count as read. */
+/* The next `bytes` are there; *from is where they start, and they count as read. */
 static int take(struct cursor *c, uint64_t bytes, const uint8_t **from)
 {
 	uint64_t end = wick_add(c->at, bytes);

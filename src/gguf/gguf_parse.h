@@ -8,7 +8,7 @@
 #include "gguf.h"
 
 #define WICK_GGUF_HEADER_MAX (1ull << 30) /* bytes; a larger header is refused with a sentence */
-#define WICK_GGUF_MORE 1                  /* parse: the bytes at hand are too few, the file has more */
+#define WICK_GGUF_MORE 1                  /* parse: the bytes given are too few, the file has more */
 
 #define WICK_GGUF_SHOWN_MAX 120u          /* characters of a name quoted in a sentence */
 

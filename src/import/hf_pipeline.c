@@ -123,7 +123,8 @@ static int read_byte_level(struct wick_hf_source *source, const json_t *stage)
 	return result;
 }
 
-/* The pieces are what the expression matches and what is between, or the matches alone where they leave nothing. */
+/* The pieces are the matches of the expression and the text between them, or the matches alone where they leave
+ * nothing. */
 static bool keeps_all(const json_t *stage, const char *expression)
 {
 	const char *behavior = wick_hf_text(json_object_get(stage, "behavior"));

@@ -158,7 +158,7 @@ static int take_trainer(struct wick_hf_source *source, struct message message)
 	return suffix ? wick_hf_refuse(source, file, "treat_whitespace_as_suffix is not supported") : 0;
 }
 
-/* What is done to a text before. Nothing but spaces is changed in those that wick takes. */
+/* The normalizer. Those that wick takes change nothing but spaces. */
 static int take_normalizer(struct wick_hf_source *source, struct message message)
 {
 	bool map = false, prefix = true, fewer = true, escape = true;

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What the readers of a Hugging Face tokenizer's files share. */
+/* Shared by the readers of a Hugging Face tokenizer's files. */
 
 #include "hf_source.h"
 

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What the readers of a Hugging Face tokenizer's files share: hf_tokenizer.c decides, hf_tokenizer_json.c and
+/* Shared by the readers of a Hugging Face tokenizer's files: hf_tokenizer.c decides, hf_tokenizer_json.c and
  * hf_vocab_merges.c fill in the vocabulary and the merges from either form, hf_specials.c the rest. */
 
 #include "diag.h"
@@ -47,11 +47,11 @@ const char *wick_hf_text(const json_t *value);
 int wick_hf_flag(const struct wick_hf_source *source, const char *file, const json_t *object, const char *key,
 	bool *value);
 
-/* Adds a merge, which must be new; both halves and what they make must be in the vocabulary. */
+/* Adds a merge, which must be new; both halves and their union must be in the vocabulary. */
 int wick_hf_add_merge(struct wick_hf_source *source, const char *left, const char *right);
 
 /* Adds a token that the files list apart from the vocabulary. It may be in the vocabulary already, with the same id.
- * facts: the object that describes it, or NULL. What they say of a special one does not matter: it is not looked for. */
+ * facts: the object that describes it, or NULL. For a special token they do not matter: it is not looked for. */
 int wick_hf_add_token(struct wick_hf_source *source, const char *file, const char *text, json_int_t id, bool special,
 	const json_t *facts);
 

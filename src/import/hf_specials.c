@@ -108,8 +108,8 @@ static int read_added(struct wick_hf_source *source)
 	return result;
 }
 
-/* The id of a special token by its name in the tokenizer's files; *id stays as it is when they name none, or one that the
- * vocabulary lacks: no text leads to it, and the model has no row for it. */
+/* The id of a special token by its name in the tokenizer's files; *id stays as it is when they name none, or one that
+ * the vocabulary lacks: no text leads to it, and the model has no row for it. */
 static void id_by_name(const struct wick_hf_source *source, const char *key, int64_t *id)
 {
 	bool newer_first = has_decoder(source);
@@ -144,8 +144,8 @@ static int id_by_number(const struct wick_hf_source *source, const char *key, in
 	return 0;
 }
 
-/* The later source wins: the tokenizer's name, except for eos, which is what ends generation. What a template puts before
- * a text is bos whatever it is called. */
+/* The later source wins: the tokenizer's name, except for eos, which ends generation. The token that a template puts
+ * before a text is bos whatever its name. */
 static int find_ids(const struct wick_hf_source *source)
 {
 	struct wick_hf_tokenizer *out = source->out;

@@ -203,7 +203,7 @@ static int place_all(const struct wick_hf_source *source)
 	return place_strips(source);
 }
 
-/* What a folder says is a tokenizer only if one can be made of it. */
+/* A folder's files count as a tokenizer only if one can be made of them. */
 static int check_builds(const struct wick_hf_source *source)
 {
 	struct wick_vocabulary vocabulary = wick_hf_vocabulary(source->out, source->folder);

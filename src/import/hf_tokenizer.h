@@ -3,8 +3,8 @@
 #pragma once
 
 /* The tokenizer of a Hugging Face folder, as the arrays that a GGUF file keeps under tokenizer.ggml.*: tokenizer.json
- * when there is one, else SentencePiece's tokenizer.model, else vocab.json + merges.txt. Anything that would turn text into
- * other ids (another normaliser, another model, ...) is refused by its name. */
+ * when there is one, else SentencePiece's tokenizer.model, else vocab.json + merges.txt. Anything that would turn text
+ * into other ids (another normaliser, another model, ...) is refused by its name. */
 
 #include "diag.h"
 #include "tokenizer.h"
@@ -44,5 +44,5 @@ int wick_hf_tokenizer_load(struct wick_hf_tokenizer *tokenizer, const char *fold
 	struct wick_diag *diag);
 void wick_hf_tokenizer_free(struct wick_hf_tokenizer *tokenizer); /* an empty one is fine */
 
-/* What a tokenizer is built from; whose: for sentences. Both must stay as they are until that is done. */
+/* The parts that a tokenizer is built from; whose: for sentences. Both must stay as they are until that is done. */
 struct wick_vocabulary wick_hf_vocabulary(const struct wick_hf_tokenizer *tokenizer, const char *whose);

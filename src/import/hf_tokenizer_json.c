@@ -70,7 +70,7 @@ static int check_post_processor(struct wick_hf_source *source, const json_t *sta
 	return 0;
 }
 
-/* What the model does for itself: which unknown token, bytes in place of unknown characters, whole words. */
+/* Options of the model: its unknown token, bytes in place of unknown characters, whole words. */
 static int read_flags(struct wick_hf_source *source, const json_t *model)
 {
 	const char *unknown = wick_hf_text(json_object_get(model, "unk_token"));
@@ -109,7 +109,7 @@ static int check_model(struct wick_hf_source *source, const json_t *model)
 	return 0;
 }
 
-/* What the two kinds of tokenizer cannot have. */
+/* Keys that the two kinds of tokenizer cannot have. */
 static int check_kind(const struct wick_hf_source *source)
 {
 	if (source->bytes && source->byte_fallback)

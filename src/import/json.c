@@ -83,8 +83,8 @@ static size_t visit_number(char *text, size_t bytes, size_t from)
 	return end;
 }
 
-/* What jansson makes of these takes no more memory than that, of which much is what malloc adds. The texts of strings
- * come on top: no more than the file's own bytes. */
+/* Jansson takes no more memory than that for each, much of it malloc's overhead. The texts of strings come on top: no
+ * more than the file's own bytes. */
 static uint64_t memory_of(char c)
 {
 	switch (c) {

@@ -55,5 +55,5 @@ int wick_pickle_parse(struct wick_pickle **pickle, const void *bytes, size_t len
 	const struct wick_pickle_class *classes, size_t class_count, const char *name, struct wick_diag *diag);
 void wick_pickle_free(struct wick_pickle *pickle); /* NULL is fine */
 
-/* What was pickled. Values may be shared and may contain themselves. */
+/* A pickled value. Values may be shared and may contain themselves. */
 const struct wick_pickle_value *wick_pickle_root(const struct wick_pickle *pickle);

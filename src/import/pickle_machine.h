@@ -16,7 +16,7 @@ struct wick_pickle_values { /* a growing array of references */
 	size_t count, capacity;
 };
 
-/* What follows an opcode in the pickle, as its form says. */
+/* The argument of an opcode, by its form. */
 enum wick_pickle_form {
 	WICK_PICKLE_NOTHING,
 	WICK_PICKLE_U1,

@@ -55,7 +55,7 @@ int wick_source_open(struct wick_source_file *file, struct wick_diag *diag);
 /* Drops its page cache and keeps what is needed to open it again. A closed file is fine. */
 void wick_source_close(struct wick_source_file *file);
 
-/* Bytes of the file itself. -EIO with a sentence when there are not so many. */
+/* Bytes of the file itself. -EIO with a sentence when there are fewer. */
 int wick_source_pread(
 	struct wick_source_file *file, uint64_t offset, void *into, uint64_t bytes, struct wick_diag *diag);
 /* So many bytes went through the page cache: from time to time all pages of the file are dropped. */

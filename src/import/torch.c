@@ -19,8 +19,8 @@
 
 typedef unsigned long long ull;
 
-/* What torch.save wrote before 1.6, and still writes when asked to: pickles one after another, of which the first is
- * this number. */
+/* torch.save before 1.6, and still when asked to, wrote pickles one after another, of which the first is this
+ * number. */
 static const uint8_t legacy_start[] = { 0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50,
 	0x19, 0x2e };
 
@@ -146,7 +146,7 @@ static void torch_forget(struct wick_source_file *file)
 	file->state = NULL;
 }
 
-/* What is kept while the file is closed. */
+/* Kept while the file is closed. */
 static int make_archive(struct wick_source_file *file, struct wick_diag *diag)
 {
 	if (!file->state)

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What torch.save writes since PyTorch 1.6: a zip.
+/* The format of torch.save since PyTorch 1.6: a zip.
  *
  *   NAME/data.pkl     a pickle of the saved object; tensors in it say which storage they are in, and how
  *   NAME/byteorder    "little", where it is there at all

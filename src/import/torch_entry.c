@@ -4,8 +4,8 @@
 /* Entries of a torch checkpoint's zip, read so that their checksums are compared (see torch_entry.h).
  *
  * Each entry has a checksum, which libzip compares after the last byte, if it gave all bytes before it in order. So an
- * entry is read in order, what nobody asked for included, until that has happened once; from then on it is known to be
- * sound, and any place of it is gone to directly. An entry that is left before its end is read to the end first:
+ * entry is read in order, bytes that are not asked for included, until that has happened once; from then on it is known
+ * to be sound, and any offset is read directly. An entry that is left before its end is read to the end first:
  *
  *     asked for:   [ab]   [c ]  [d ]            then [x ] of another entry
  *     read:        [ab....c ....d ...end]            [x ...
@@ -140,8 +140,8 @@ int wick_torch_leave_entry(struct wick_source_file *file, const char *what, stru
 	return read_past(file, archive->entry_bytes, what, diag);
 }
 
-/* Makes `offset` the next byte to be read. What is compressed can only be read forwards, and what is not known to be
- * sound is: all of it is read before the first step back. */
+/* Makes `offset` the next byte to be read. A compressed entry can only be read forwards, and one that is not known to
+ * be sound is: all of it is read before the first step back. */
 int wick_torch_go_to(struct wick_source_file *file, uint64_t offset, const char *what, struct wick_diag *diag)
 {
 	struct wick_torch_archive *archive = file->state;

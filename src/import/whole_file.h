@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* After open() failed: -errno with its sentence. A link to a file that is not there, as a download that did not finish leaves
- * it in the hub's cache, is -EINVAL, so that nobody takes it for a file that may be missing. */
+/* After open() failed: -errno with its sentence. A link to a file that is not there, as a download that did not finish
+ * leaves it in the hub's cache, is -EINVAL, so that it is not taken for a file that may be missing. */
 int wick_whole_file_cannot_open(const char *path, struct wick_diag *diag);
 
 /* The whole of a regular file of at most bytes_max bytes, which the caller frees. Nothing is waited for: a FIFO is

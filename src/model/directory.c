@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What the directories of packed models and of predictors have in common. */
+/* Shared by the directories of packed models and of predictors. */
 
 #include "directory.h"
 
@@ -76,8 +76,8 @@ int wick_directory_damaged(const struct wick_directory *directory, const char *w
 		(unsigned long long)offset, (unsigned long long)(offset + bytes - 1));
 }
 
-/* The checksum is that of the header which was parsed, not of what the file has there by now. Only its padding, of which
- * nothing is used, is read for it. */
+/* The checksum is that of the header which was parsed, not of what the file has there by now. Only its padding, of
+ * which nothing is used, is read for it. */
 static int check_header(const struct wick_directory *directory, const struct wick_kernels *kernels, uint32_t wanted)
 {
 	uint64_t bytes = wick_gguf_header_bytes(directory->gguf), parsed_bytes;

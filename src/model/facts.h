@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What a family of models fixes about a layer, as data. The layers of a model are of one kind or of a few (every third
- * one with another attention, say); struct wick_shape has the kinds, and says of which each layer is. steps.c makes of
- * them what is computed; nothing else knows the order in which that happens. */
+/* The facts of a layer that its family fixes, as data. The layers of a model are of one kind or of a few (every third
+ * one with another attention, say); struct wick_shape has the kinds, and says of which each layer is. steps.c makes
+ * steps of them; nothing else knows in which order a layer is computed. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,8 +13,7 @@
 
 enum wick_norm { WICK_NORM_LAYER, WICK_NORM_RMS, WICK_NORM_COUNT };
 
-/* Where a layer normalises: what goes into attention and FFN; the residual after each; or what goes in and what comes
- * out of each. */
+/* Where a layer normalises: the input of attention and FFN; the residual after each; or input and output of each. */
 enum wick_norm_at { WICK_NORM_BEFORE, WICK_NORM_AFTER, WICK_NORM_BOTH, WICK_NORM_AT_COUNT };
 
 enum wick_act {
@@ -44,7 +43,7 @@ struct wick_attn_facts {
 	uint32_t heads, kv_heads; /* of queries; of keys and values, each shared by heads / kv_heads of the former */
 	uint32_t k_dim, v_dim;    /* numbers of a head */
 	enum wick_rope rope;
-	uint32_t rope_dim;        /* of a head's first numbers, so many are turned; even */
+	uint32_t rope_dim;        /* numbers of a head, from the first on, that are turned; even */
 	float rope_base;
 	enum wick_scaling rope_scaling;
 	float rope_factor;          /* by which the context was stretched; not of WICK_SCALING_NONE */

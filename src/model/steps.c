@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What a transformer block is (see steps.h). The list is composed twice: first to count, then into place. */
+/* The definition of a transformer block (see steps.h). The list is composed twice: first to count, then into place. */
 
 #include "steps.h"
 

@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A pass over a model as a list of steps, composed from its facts at open. The run executes the list; the sweep reads in
- * its order, the plan and the forecast walk it, training takes a layer out of it. steps.c is the only place that knows
- * what a transformer block is.
+/* A pass over a model as a list of steps, composed from its facts at open. The run executes the list; the sweep reads
+ * in its order, the plan and the forecast walk it, training takes a layer out of it. steps.c is the only place that
+ * knows what a transformer block is.
  *
  *     embed | norm linear linear linear attend linear add norm bundles add | ... | norm linear
  *     `---'   `------------------------- layer 0 ----------------------'           `-- tail --'
@@ -37,7 +37,7 @@ enum wick_buffer {
 	WICK_X,     /* the residual */
 	WICK_Y,     /* what is added to it */
 	WICK_Z,     /* likewise, of the FFN in a parallel block */
-	WICK_XNORM, /* a norm of the residual; and the heads' outputs where nobody needs that any more */
+	WICK_XNORM, /* a norm of the residual; and the heads' outputs, once the norm is not needed any more */
 	WICK_Q, WICK_K, WICK_V,
 	WICK_HEADS, /* the heads' outputs, where XNORM is still needed */
 	WICK_GATE, WICK_UP,

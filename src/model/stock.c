@@ -70,7 +70,7 @@ static int bind(struct binding *binding, enum wick_tensor_id id, uint32_t layer,
 	return 0;
 }
 
-/* What a model may have or not. */
+/* Tensors that a model may have or not. */
 static bool is_optional(enum wick_tensor_id id)
 {
 	static const enum wick_tensor_id optional[] = { WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS, WICK_T_O_BIAS,
@@ -99,7 +99,7 @@ static int look_for(struct binding *binding, enum wick_tensor_id id, uint32_t la
 	return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is missing", path_of(binding), named.name);
 }
 
-/* A tensor that nobody asked for would be left out of the arithmetic. */
+/* A tensor that no step uses would be left out of the arithmetic. */
 static int refuse_unknown(const struct binding *binding)
 {
 	for (uint64_t i = 0; i < wick_gguf_tensor_count(binding->gguf); i++) {

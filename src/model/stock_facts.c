@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What the keys of a stock GGUF file say of its model (see stock.h). */
+/* The keys of a stock GGUF file to facts of its model (see stock.h). */
 
 #include "stock.h"
 
@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a family's files leave unsaid. */
+/* Facts that a family's files leave out. */
 static const struct family {
 	const char *name; /* general.architecture */
 	enum wick_rope rope;
@@ -136,7 +136,7 @@ static int read_keys(struct said *said, const struct family *family, const struc
 	return err;
 }
 
-/* A key behind the architecture's name that nobody here has heard of may change what is computed. */
+/* An unknown key behind the architecture's name may change the arithmetic. */
 static int check_key(const struct family *family, struct wick_gguf_string name, const struct wick_gguf *gguf,
 	struct wick_diag *diag)
 {
@@ -229,7 +229,7 @@ static int check_said(const struct said *said, const struct wick_gguf *gguf, str
 	return 0;
 }
 
-/* What is not said follows from the rest, as the families have it. */
+/* Facts without a key follow from the others, as in each family's own code. */
 static void complete(struct said *said)
 {
 	said->kv_heads = said->kv_heads ? said->kv_heads : said->heads;

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The table of a packed model's tensors, and what follows from it. */
+/* The table of a packed model's tensors, and sizes that follow from it. */
 
 #include "tensors.h"
 
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A dimension, and what a model must have for a tensor that is not in all of them. */
+/* A dimension, and the feature that a model must have for a tensor that not all have. */
 enum { ONE, D_MODEL, D_EMBED, N_FF, VOCAB, CTX, Q_DIM, KV_DIM, V_DIM, HEADS_DIM, K_DIM, ROPE_PAIRS, BUNDLE, CHECKSUMS };
 enum { BIAS = 1, NORM = 2, PROJECT = 4, FINAL = 8, UNTIED = 16, PREDICTOR = 32,
 	SANDWICH = 64, HEAD_NORM = 128, PLAIN_FFN = 256, GATED = 512, SERIAL = 1024, BUNDLED = 2048, POSITIONS = 4096,

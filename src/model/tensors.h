@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What a packed model is made of, in file order: one table for who writes it, who opens it and who verifies it.
+/* The tensors of a packed model in file order: one table for writing, opening and verifying it.
  *
  *     embeddings | layer 0: vectors, q k v o, bundles, crc, predictor | layer 1: ... | norm, head, project_out |
  *     checksums

@@ -76,7 +76,7 @@ static uint32_t align_of_drive(const char *out)
 	return wick_is_pow2(align) ? align : WICK_ALIGN_MIN;
 }
 
-/* What config.json and the options decide, and a checkpoint that agrees with it. */
+/* The shape by config.json and the options, and a checkpoint that agrees with it. */
 static int understand(
 	struct wick_pack_job *job, const char *source, const char *out, const struct wick_pack_options *options)
 {

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What a checkpoint has, compared with what the model needs, so that no tensor is passed over in silence:
+/* Compares the tensors of a checkpoint with those that the model needs, so that none is ignored silently:
  *
  *     needed, and there        its shape and type are checked
  *     needed, and missing      refused

@@ -42,9 +42,9 @@ struct wick_pack_job {
 	uint64_t packed_bytes;
 	float *columns;       /* (column_neurons, d_model) of a down-projection */
 	uint32_t column_neurons;
-	uint32_t *bundle_crcs; /* (n_ff) of the layer at hand */
+	uint32_t *bundle_crcs; /* (n_ff) of the current layer */
 	float *affine;        /* (2, d_model): weight and bias of the norm in front of an FFN */
-	float *pred_bias;     /* (n_ff) of the predictor at hand; before that, the up-projection's own */
+	float *pred_bias;     /* (n_ff) of the current predictor; before that, the up-projection's own */
 	uint32_t *checksums;   /* (wick_tensors_checksums) of wick.checksums */
 	uint64_t checksum_count; /* so far */
 };
@@ -63,8 +63,9 @@ struct wick_pack_wanted {
 int wick_pack_each_source(const struct wick_arch_def *arch, const struct wick_shape *shape,
 	int (*visit)(const struct wick_pack_wanted *wanted, void *user), void *user);
 
-/* Whether the head is the embedding (shape.tied), then that every tensor is there, of the right shape; what else is there
- * is named or refused. The shape's sizes are no longer right where the head turns out to have numbers of its own. */
+/* Whether the head is the embedding (shape.tied), then that every tensor is there, of the right shape; what else is
+ * there is named or refused. The shape's sizes are no longer right where the head turns out to have numbers of its
+ * own. */
 int wick_pack_check_sources(struct wick_pack_job *job);
 /* *same: a head that is the embedding again, or NULL. */
 int wick_pack_settle_head(struct wick_pack_job *job, const struct wick_source_tensor **same);

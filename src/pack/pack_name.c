@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What a packed model is called. */
+/* The name of a packed model. */
 
 #include "pack_job.h"
 

@@ -41,7 +41,7 @@ struct reordering {
 	struct wick_predictor_set *predictors; /* which may be in a file of their own */
 	struct wick_order *order;
 	uint32_t *orders;   /* (layers, n_ff) so far */
-	uint32_t *neurons;  /* (n_ff) of the layer at hand: place i takes neuron neurons[i] */
+	uint32_t *neurons;  /* (n_ff) of the current layer: place i takes neuron neurons[i] */
 	uint32_t *place_of; /* (n_ff) the inverse */
 	uint8_t *whole;     /* (whole_bytes): a tensor that is held whole */
 	uint8_t *chunk;     /* (chunk_bytes): rows as read */

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Trained predictors for a model in another order: the rows of `out` and the biases go where their neurons went, `in` is
- * no neuron's and stays. What looks ahead is about the neurons of the next layer. */
+/* Trained predictors for a model in another order: the rows of `out` and the biases go where their neurons went, `in`
+ * is no neuron's and stays. A lookahead predictor is about the neurons of the next layer. */
 
 #include "pack_job.h"
 

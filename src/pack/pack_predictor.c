@@ -1,12 +1,13 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* A predictor that needs no text: a copy of the up-projection in two bits a number, and a threshold that allows for what
- * the copy lost.
+/* A predictor that needs no text: a copy of the up-projection in two bits a number, and a threshold that allows for the
+ * loss.
  *
- * A row w becomes scale * k with k of -3, -1, 1, 3. What is off, e = w - scale * k, meets inputs x = gain * z + offset
- * that a norm has made, so z has mean 0 and variance 1: e . x is off by e . offset on average, which can be put right, and
- * by |e * gain| around that. A neuron is predicted when it would fire if the error were SLACK times that in its favour:
+ * A row w becomes scale * k with k of -3, -1, 1, 3. The error, e = w - scale * k, meets inputs x = gain * z + offset
+ * that a norm has made, so z has mean 0 and variance 1: e . x is off by e . offset on average, which can be put right,
+ * and by |e * gain| around that. A neuron is predicted when it would fire if the error were SLACK times that in its
+ * favour:
  *
  *     k . x + (up_bias + e . offset + SLACK * |e * gain|) / scale > 0
  */
@@ -21,8 +22,8 @@
 /* Standard deviations. On a trained ReLU model 1.4 finds 98.6% of the neurons that fire, at 2.4 predicted for each. */
 #define SLACK 1.4
 
-/* The scale at which four evenly spaced levels are closest to normally distributed numbers of variance 1 (J. Max, 1960):
- * half of the step of 0.9957. */
+/* The scale at which four evenly spaced levels are closest to normally distributed numbers of variance 1 (J. Max,
+ * 1960): half of the step of 0.9957. */
 #define SCALE_OF_RMS 0.49785
 
 #define SCALE_MIN 1e-20f /* of a row of zeros: nothing but its bias decides */
@@ -36,7 +37,7 @@ static int read_vector(struct wick_pack_job *job, enum wick_tensor_id id, uint32
 	return rc;
 }
 
-/* What stands between a normalised number and an FFN's input; and the biases. */
+/* The gain and offset between a normalised number and an FFN's input; and the biases. */
 static int read_surroundings(struct wick_pack_job *job, uint32_t layer)
 {
 	const struct wick_shape *shape = &job->shape;
@@ -84,7 +85,7 @@ static float encode_row(struct wick_pack_job *job, enum wick_type type, uint8_t 
 	return type == WICK_Q2 && product > 0 ? (float)WICK_MAX(product / square, SCALE_MIN) : step;
 }
 
-/* What is left of a row when scale * levels is taken off decides its threshold. */
+/* The error of a row, w - scale * levels, decides its threshold. */
 static float threshold(const struct wick_pack_job *job, float up_bias, const float *row, const float *levels, float scale)
 {
 	const float *gain = job->affine, *offset = gain + job->shape.d_model;

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Sizes by name, and what a folder of that size would have (see synthetic.h). */
+/* Sizes by name, and the config, tensors and tokenizer of a folder of that size (see synthetic.h). */
 
 #include "synthetic.h"
 

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What stands in for a folder when the source is "synthetic:opt-6.7b": a model of that shape with random weights, for
- * measuring what no checkpoint is at hand for. It writes nonsense, and its name says so. */
+/* The stand-in for a folder when the source is "synthetic:opt-6.7b": a model of that shape with random weights, for
+ * measurements without a checkpoint. It writes nonsense, and its name says so. */
 
 #include "family.h"
 #include "checkpoint.h"

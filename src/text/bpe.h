@@ -2,9 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Byte pair encoding of one piece of text: it starts as one token a byte or a character, and the pair of neighbours that
- * comes first (of equals the leftmost) becomes one token, until no pair of neighbours makes one. Which comes first is
- * said by a list of merges, or by a score of each token: then any two neighbours whose bytes are a token's make it. */
+/* Byte pair encoding of one piece of text: it starts as one token a byte or a character, and the pair of neighbours
+ * that comes first (of equals the leftmost) becomes one token, until no pair of neighbours makes one. Which comes first
+ * is said by a list of merges, or by a score of each token: then any two neighbours whose bytes are a token's make
+ * it. */
 
 #include "tokens.h"
 
@@ -27,7 +28,7 @@ struct wick_bpe {
 	uint32_t *ranks;             /* (tokens) of its score among all scores, the highest 0; NULL: by merges */
 };
 
-/* Sets up one by merges: room for so many pairs, at most 2^31. tokens must stay where they are. -ENOMEM. */
+/* Sets up one by merges: room for that many pairs, at most 2^31. tokens must stay where they are. -ENOMEM. */
 int wick_bpe_init_merges(struct wick_bpe *bpe, const struct wick_tokens *tokens, uint32_t pairs);
 bool wick_bpe_add(struct wick_bpe *bpe, struct wick_bpe_pair pair); /* false: the pair is there already */
 

@@ -18,7 +18,7 @@
 /* Unicode's White_Space. PCRE2's own \s has U+180E besides, or in its plain form nothing beyond ASCII. */
 #define SPACES "\\t-\\r\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
 
-/* What a class is made of, alone or as a part of a larger one. */
+/* The parts of a class, alone or within a larger one. */
 static const struct class {
 	char name;
 	const char *members;
@@ -28,7 +28,7 @@ static const struct class {
 	{ 'w', "\\p{L}\\p{M}\\p{Nd}\\p{Pc}" },
 };
 
-/* Expressions that take the square of the text's length, and what finds the same in one pass. */
+/* Expressions that take the square of the text's length, and equals of them that take one pass. */
 static const struct rewritten {
 	const char *authors, *ours;
 } rewritten[] = {
@@ -65,7 +65,7 @@ static bool put_escape(FILE *out, char name, bool in_class)
 	return class || is_common(name);
 }
 
-/* What is a class in a class to Oniguruma, and plain characters to PCRE2. */
+/* A class in a class to Oniguruma, plain characters to PCRE2. */
 static bool is_nested(const char *at)
 {
 	return *at == '[' || (at[0] == '&' && at[1] == '&');

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Hashes for tables of what a file holds. Whoever made the file does not know the seed, and so cannot choose what falls
- * into one place. Nothing but time may depend on it. */
+/* Hashes for tables of a file's contents. The maker of the file does not know the seed, and so cannot choose entries
+ * that collide. Nothing but time may depend on it. */
 
 #include "splitmix.h"
 

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What a byte-level vocabulary was learned with, by the name that tokenizer.ggml.pre gives it. With another one the ids
- * are wrong and nothing else tells. */
+/* The pre-tokeniser that a byte-level vocabulary was learned with, by its name in tokenizer.ggml.pre. With another one
+ * the ids are wrong and nothing else tells. */
 
 #include <stdbool.h>
 #include <stddef.h>

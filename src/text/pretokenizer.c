@@ -17,7 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* No expression of pre.c comes near: each step of theirs fails after a few characters, or runs to the end of a piece. */
+/* No expression of pre.c comes near: each step of theirs fails after a few characters, or runs to the end of a
+ * piece. */
 #define BACKTRACKS_MAX (1u << 30)
 
 struct wick_pretokenizer {
@@ -142,8 +143,8 @@ static int match(const struct wick_pieces *pieces, size_t depth)
 	return count;
 }
 
-/* The next match of an expression in its piece, from where the last one ended. What it skips is a piece too, and so is
- * the rest in which it finds nothing more. */
+/* The next match of an expression in its piece, from where the last one ended. Text that it skips is a piece too, and
+ * so is the rest without a match. */
 static int find_match(struct wick_pieces *pieces, size_t depth, size_t *start, size_t *end)
 {
 	const size_t *found = pcre2_get_ovector_pointer(pieces->match);

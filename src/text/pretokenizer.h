@@ -3,7 +3,7 @@
 #pragma once
 
 /* Cutting a text into the pieces that BPE works on: words with the space before them, runs of digits, ... Regular
- * expressions say where (pre.h): each cuts the pieces of the one before it, and what it does not match is a piece, too.
+ * expressions say where (pre.h): each cuts the pieces of the one before it, and text without a match is a piece, too.
  * They belong to the vocabulary: with others the ids are wrong and nothing else tells. */
 
 #include "diag.h"

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Choosing the next token (see sample.h). What is kept is always the end of the candidates: a heap gives the likeliest one
- * by one, so that a vocabulary of 50,000 is not sorted for the twenty that matter. */
+/* Choosing the next token (see sample.h). The kept candidates are always the last in the array: a heap gives the
+ * likeliest one by one, so that a vocabulary of 50,000 is not sorted for the twenty that matter. */
 
 #include "sample.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Text that appears token by token (see stream.h). Bytes wait in one buffer: those that were shown are dropped from it at
- * the next call, and the others are held while a stop text or a character may still be made of them. */
+/* Text that appears token by token (see stream.h). Bytes wait in one buffer: those that were shown are dropped from it
+ * at the next call, and the others are held while a stop text or a character may still be made of them. */
 
 #include "stream.h"
 
@@ -150,7 +150,7 @@ static int stop_by(struct wick_stream *stream, const char *text, size_t bytes)
 	return stream->stopped_by ? 1 : -ENOMEM;
 }
 
-/* What a token that ends the text leaves: all that was held. */
+/* A token ends the text: passes on all that was held. */
 static int end_by_token(struct wick_stream *stream, uint32_t id, const char **text, size_t *bytes)
 {
 	size_t count;

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Text <-> ids. Built from the standard tokenizer keys of a GGUF file (tokenizer.ggml.*): BPE of bytes (model "gpt2") or
- * of characters (models "llama" and "gemma4"). */
+/* Text <-> ids. Built from the standard tokenizer keys of a GGUF file (tokenizer.ggml.*): BPE of bytes (model "gpt2")
+ * or of characters (models "llama" and "gemma4"). */
 
 #include "diag.h"
 #include "mark.h"
@@ -32,7 +32,8 @@ enum wick_encode { /* flags */
 	WICK_ENCODE_GOES_ON = 4, /* the text goes on from one before: no space is put in front of its first word */
 };
 
-/* No text of so many bytes has more tokens: normal form C can make three bytes of one, and a space may go in front. */
+/* No text of that many bytes has more tokens: normal form C can make three bytes of one, and a space may go in
+ * front. */
 #define WICK_TOKENS_MAX(bytes) (3 * (size_t)(bytes) + 3)
 
 /* Writes at most `capacity` ids and returns how many the text has (call with capacity 0 to count), or a negative errno:
@@ -47,7 +48,7 @@ int64_t wick_tokenizer_encode_marked(const struct wick_tokenizer *tokenizer, con
 	const struct wick_mark *marks, size_t mark_count, unsigned flags, uint32_t *ids, size_t capacity);
 
 /* The bytes of one token, owned by the tokenizer; *bytes is 0 for control tokens and unused ones. One token may end
- * inside a UTF-8 character: whoever prints joins them. NULL when id is outside the vocabulary. */
+ * inside a UTF-8 character: printing joins them. NULL when id is outside the vocabulary. */
 const char *wick_tokenizer_text(const struct wick_tokenizer *tokenizer, uint32_t id, size_t *bytes);
 
 /* The same, control tokens and unused ones as they are spelled. */

@@ -42,7 +42,7 @@ static int64_t type_normal(const void *from, uint32_t i)
 	return WICK_TOKEN_NORMAL;
 }
 
-/* What tokenizer.ggml.model says, and what holds where the file has no key for it. */
+/* Kinds by tokenizer.ggml.model, and their defaults where the file has no key. */
 static const struct kind {
 	const char *name;
 	enum wick_tokenizer_model model;
@@ -154,7 +154,7 @@ static int read_model(const struct wick_gguf *gguf, struct wick_vocabulary *voca
 		(int)WICK_MIN(model.length, 100), model.bytes);
 }
 
-/* What the kind says, and the pre-tokeniser. */
+/* The defaults of the kind, and the pre-tokeniser. */
 static int read_usual(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, const struct kind *kind,
 	struct wick_diag *diag)
 {

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What a tokenizer is made of: tokenizer_build.c puts it together, tokenizer.c uses it. */
+/* The parts of a tokenizer: tokenizer_build.c puts it together, tokenizer.c uses it. */
 
 #include "bpe.h"
 #include "pretokenizer.h"

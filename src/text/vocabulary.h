@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What a tokenizer is built from, wherever it is kept: a GGUF file, or arrays in a test. */
+/* The vocabulary that a tokenizer is built from, wherever it is kept: a GGUF file, or arrays in a test. */
 
 #include "diag.h"
 #include "gguf.h"

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What tokenizer.ggml.* has no words for (see vocabulary_own.h). */
+/* Facts of a vocabulary that tokenizer.ggml.* has no keys for (see vocabulary_own.h). */
 
 #include "vocabulary_own.h"
 
@@ -13,7 +13,8 @@
 
 #define STRIPS_MAX 4096 /* each special token is looked for in the list */
 
-/* A packed model lists the tokens that end a text. Other files have a key for each kind of end, and chat formats others. */
+/* A packed model lists the tokens that end a text. Other files have a key for each kind of end, and chat formats
+ * others. */
 static const char stop_list[] = "wick.stop_token_ids";
 static const char *const stop_keys[] = { "tokenizer.ggml.eos_token_id",
 	"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id" };

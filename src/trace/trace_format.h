@@ -51,7 +51,7 @@ static inline uint64_t wick_trace_bitmap_bytes(uint32_t n_ff)
 	return wick_align_up(wick_div_up(n_ff, 8), 8);
 }
 
-/* A token's layers take at most so many bytes: below 2^41. */
+/* The most bytes that a token's layers take: below 2^41. */
 static inline uint64_t wick_trace_bytes_max(uint32_t layers, uint32_t n_ff, bool lookahead)
 {
 	return layers * (lookahead ? 2 * wick_trace_bitmap_bytes(n_ff) + n_ff : wick_trace_bitmap_bytes(n_ff));

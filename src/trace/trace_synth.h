@@ -19,7 +19,7 @@
 /* Whether shape->synthesis can be had; a sentence about --zipf or --active when not. */
 int wick_synth_check(const struct wick_trace_synthesis *synthesis, struct wick_diag *diag);
 
-/* c, the same for all layers of so many neurons; takes as long as 64 layers' chances. */
+/* c, the same for all layers of n_ff neurons; takes as long as 64 layers' chances. */
 double wick_synth_solve(const struct wick_trace_synthesis *synthesis, uint32_t n_ff);
 
 /* The chance of each neuron of a layer (n_ff), by that c. rank is scratch (n_ff). */

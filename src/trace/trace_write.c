@@ -115,7 +115,7 @@ static void set_bit(uint8_t *bitmap, uint32_t i)
 	bitmap[i / 8] |= 1u << i % 8;
 }
 
-/* The bits, then a level for each in their order. What rounds to 0 is not likely at all. */
+/* The bits, then a level for each in their order. A probability that rounds to 0 is left out. */
 static void put_likely(struct wick_trace_writer *writer, const uint32_t *likely, const float *probability, uint32_t count)
 {
 	uint8_t *bitmap = writer->record + writer->bytes;

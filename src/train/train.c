@@ -70,7 +70,7 @@ static uint64_t token_bytes(const struct wick_shape *shape)
 		3 * sizeof(uint32_t);
 }
 
-/* What all tokens share: a layer, the predictors of all, and what learning one takes. */
+/* Memory shared by all tokens: a layer, the predictors of all layers, and buffers for learning one. */
 static uint64_t layer_bytes(const struct wick_train *train)
 {
 	const struct wick_shape *shape = &train->model->shape;
@@ -148,7 +148,7 @@ static int fit_progress(void *user, uint32_t step, uint32_t steps)
 	return wick_train_say(learning->train, learning->layer, learning->what, (double)step / steps);
 }
 
-/* Learns from x what fires in the layer at hand, unless an earlier run did. */
+/* Learns from x which neurons fire in the current layer, unless an earlier run did. */
 static int learn(struct wick_train *train, uint32_t layer, bool ahead, const uint16_t *x)
 {
 	struct learning learning = { train, layer, ahead ? "lookahead" : "predictor" };
@@ -236,7 +236,7 @@ static void forget(struct wick_train *train)
 	int kept = wick_io_destroy(train->io);
 
 	wick_pool_destroy(train->pool);
-	if (kept) { /* reads that nobody waits for may still need file and memory */
+	if (kept) { /* reads that were given up may still need file and memory */
 		wick_file_abandon(&train->file);
 	} else {
 		wick_file_close(&train->file);

@@ -6,8 +6,8 @@
  *
  *     text -> chunks of ids -> residuals (tokens, d_model)                     train_text.c, train_sweep.c
  *     ranks: the more neurons fire in a layer, the more bytes                  train_allot.c
- *     for each layer: its weights are read; every chunk goes through it, which leaves what its FFN was given and what
- *         fired; from that its predictor is learned, and the lookahead of the layer before; both are kept on disk
+ *     for each layer: its weights are read; every chunk goes through it, which leaves the inputs of its FFN and the
+ *         neurons that fired; from these its predictor is learned, and the lookahead of the layer before; both are kept on disk
  *     thresholds for all of them together -> MODEL.pred.gguf                   train_finish.c
  *
  * Memory is that of one layer and of the tokens. */
@@ -26,7 +26,7 @@
 
 struct wick_tokenizer;
 
-/* What is known of one predictor once it has been learned. */
+/* The figures of one predictor once it has been learned. */
 struct wick_trained {
 	uint32_t rank; /* 0: there is none */
 	bool done;
@@ -57,7 +57,7 @@ struct wick_train {
 	uint16_t *x, *x_before; /* (tokens, d_model): into this layer's FFN, and the one before's */
 	uint8_t *fired;       /* (tokens, fired_bytes) */
 	size_t fired_bytes;
-	float *up;            /* (n_ff, d_model) of the layer at hand */
+	float *up;            /* (n_ff, d_model) of the current layer */
 	struct wick_model one; /* a model of that layer alone */
 	struct wick_tensor one_tensors[WICK_T_COUNT];
 	struct wick_matrices matrices;
@@ -65,7 +65,7 @@ struct wick_train {
 	struct wick_watch watch;
 	struct wick_mem mem;
 	uint64_t weights_at;  /* in mem; what is before it stays for all layers */
-	uint32_t at_token;    /* that the batch at hand begins with */
+	uint32_t at_token;    /* that the current batch begins with */
 	bool out_of_range;    /* x could not hold what an FFN was given */
 
 	struct wick_trained *own, *ahead; /* (layers) */
@@ -81,8 +81,8 @@ static inline uint32_t wick_train_tokens(const struct wick_train *train)
 	return train->chunks * train->chunk;
 }
 
-/* Reports progress; other than 0: stop. part: the finished share of the current predictor. During the census, the pass over
- * all layers that comes before any predictor is learned, no layer counts as reached. */
+/* Reports progress; other than 0: stop. part: the finished share of the current predictor. During the census, the pass
+ * over all layers that comes before any predictor is learned, no layer counts as reached. */
 int wick_train_say(struct wick_train *train, uint32_t layer, const char *what, double part);
 
 int wick_train_read_text(struct wick_train *train);
@@ -96,7 +96,7 @@ void wick_train_sweep_end(struct wick_train *train); /* before another one */
 int wick_train_allot(struct wick_train *train);
 uint32_t wick_train_rank_max(const struct wick_train *train); /* that this may give one */
 
-/* What has been learned so far, kept beside the output until that is written. A file of other options, or damaged, is
+/* The predictors learned so far, kept beside the output until that is written. A file of other options, or damaged, is
  * begun anew. */
 int wick_train_keep_open(struct wick_train *train);
 int wick_train_keep(struct wick_train *train, uint32_t layer, bool ahead);

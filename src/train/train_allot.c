@@ -1,10 +1,10 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* How many bytes each predictor gets. What a predictor gets wrong falls about with its rank and grows with the neurons
- * that fire, a / rank in all, so a layer in which more of them do is worth more of the bytes: ranks end up as the square
- * roots of the shares that fire, which a first sweep of a few chunks counts. A guess ahead is limited by what can be known
- * a layer early, and there all ranks are the same. */
+/* How many bytes each predictor gets. The errors of a predictor fall about with its rank and grow with the neurons that
+ * fire, a / rank in all, so a layer in which more of them fire is worth more of the bytes: ranks end up as the square
+ * roots of the shares that fire, which a first sweep of a few chunks counts. A prediction a layer ahead is limited by
+ * the information that is there so early, and its ranks are all the same. */
 
 #include "train.h"
 

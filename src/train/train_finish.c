@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Thresholds from held-out scores, the file of predictors, and what is said of them.
+/* Thresholds from held-out scores, the file of predictors, and the report on them.
  *
  * A score is the logarithm of odds, so one threshold for all layers takes the neuron that is likelier, wherever it is:
  * the highest at which enough of all that fired are found. Lookahead has one of its own. */

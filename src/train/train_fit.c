@@ -52,7 +52,7 @@ struct fit {
 	uint8_t *stored;  /* (threads, row_bytes) rows on their way through the type */
 	size_t stored_bytes;
 	uint64_t *counts; /* (neuron tasks, 2, BINS) */
-	uint32_t tokens[BATCH], batch; /* the tokens at hand */
+	uint32_t tokens[BATCH], batch; /* the current tokens */
 	uint32_t step;
 	float rate;
 	bool learning, rounding;
@@ -207,7 +207,7 @@ static void round_task(void *arg, uint32_t task, uint32_t thread)
 			round_row(fit, &fit->out, (row - rank) * rank, rank, thread);
 }
 
-/* A step by the tokens at hand. */
+/* A step by the current tokens. */
 static void step(struct fit *fit)
 {
 	uint32_t token_tasks = tasks_of(fit->batch, TOKEN_TASK), rank = fit->options->rank, n_ff = fit->data->n_ff;
@@ -270,7 +270,7 @@ static bool can_be_stored(const struct fit *fit)
 		wick_all_below(fit->bias.value, n_ff, INFINITY);
 }
 
-/* What is stored, and how it does on held-out text. */
+/* The weights as stored, and how they do on held-out text. */
 static void finish(struct fit *fit, struct wick_fitted *fitted)
 {
 	size_t d_model = fit->data->d_model, n_ff = fit->data->n_ff, rank = fit->options->rank;

@@ -2,14 +2,14 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Learning one predictor: a low rank, in to hidden to out, from what an FFN was given and which of its neurons fired.
+/* Learning one predictor: a low rank, in to hidden to out, from the inputs of an FFN and the neurons that fired.
  *
  *     start     the low rank that is closest to the up-projection on a sample of the inputs
  *     steps     AdamW on a binary cross-entropy in which a neuron that fires counts POSITIVE_WEIGHT times;
  *               in the second half with the weights rounded as they will be stored
  *     measure   scores of held-out tokens, counted by value, apart for those that fired and those that did not
  *
- * Work is cut the same way whatever the number of threads, so that what is learned depends on text and options
+ * Work is cut the same way whatever the number of threads, so that the predictors depend on text and options
  * alone. */
 
 #include "diag.h"
@@ -40,7 +40,7 @@ struct wick_fit_options {
 	void *user;
 };
 
-/* What was learned; the caller's buffers. */
+/* The learned predictor; the caller's buffers. */
 struct wick_fitted {
 	uint8_t *in, *out; /* (rank, d_model), (n_ff, rank) as stored */
 	float *bias;       /* (n_ff) */

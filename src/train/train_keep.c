@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What has been learned so far, in a file of this machine's own until all of it is: a header that says from what, then a
- * record for each predictor. A rerun takes over the records that are whole. */
+/* The predictors learned so far, in a file of this machine's own until all are there: a header that says from what,
+ * then a record for each predictor. A rerun takes over the records that are whole. */
 
 #include "train.h"
 

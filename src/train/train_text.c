@@ -89,7 +89,7 @@ static int take_stream(struct reading *reading, FILE *in, const char *path, uint
 	return rc;
 }
 
-/* What the files before did not give, later ones may. */
+/* Tokens that the files before did not give, later ones may. */
 static int take_files(struct reading *reading)
 {
 	const struct wick_train_options *options = reading->train->options;
