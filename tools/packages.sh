@@ -37,6 +37,7 @@ long_packages='
 clang           command -v clang
 libclang-rt-dev echo "int main(void){return 0;}" | clang -fsanitize=integer -x c -o /dev/null -
 valgrind        command -v valgrind
+debootstrap     command -v debootstrap
 '
 
 # Prints the packages of a list that are not here yet.
