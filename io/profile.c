@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#define DISAGREE 2 /* times */
 #define FALL_MAX 8 /* times: more than noise */
 #define BYTES_PER_US_MAX 1e6 /* a terabyte a second: no memory takes so much */
 #define US_MIN 1e-6 /* a picosecond: no read is that fast, and 1 / us is still a number */
@@ -213,6 +214,13 @@ static uint32_t known_depth(const struct wick_profile *profile, uint32_t depth)
 {
 	wick_require(profile->size_count && profile->depth_count && depth);
 	return WICK_MIN(depth, profile->depths[profile->depth_count - 1]);
+}
+
+bool wick_profile_is_contradicted(const struct wick_profile *profile)
+{
+	const struct wick_profile_run *run = &profile->last_run;
+
+	return run->at_s && (run->mb_per_s * DISAGREE < run->expected_mb_per_s || run->expected_mb_per_s * DISAGREE < run->mb_per_s);
 }
 
 unsigned wick_profile_few(const struct wick_profile *profile)

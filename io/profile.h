@@ -82,6 +82,9 @@ struct wick_profile_extents {
 int wick_profile_fit(struct wick_profile *profile, const struct wick_profile_cell *cells, unsigned count,
 	struct wick_diag *diag);
 
+/* Whether the last run was more than twice as fast or as slow as it says: more than a token differs from a sweep. */
+bool wick_profile_is_contradicted(const struct wick_profile *profile);
+
 /* Of the steady figures, those that few reads made (WICK_PROBE_READS_MIN). */
 unsigned wick_profile_few(const struct wick_profile *profile);
 

@@ -17,8 +17,6 @@
 
 #define FOLDER_SHOWN_MAX 800
 
-#define DISAGREE 2 /* times as fast, or as slow: more than the difference between a token and a sweep of one size */
-
 /* For a drive without a profile: 4 us a read, and 3 GB/s. */
 static const struct wick_extent_price guess = { 2, { 4096, 1 << 20 }, { 4 + 4096 / 3e3, 4 + (1 << 20) / 3e3 } };
 
@@ -55,7 +53,7 @@ static void say_last_run(struct wick_drive *drive)
 	const struct wick_profile_run *run = &drive->profile.last_run;
 	size_t used = strlen(drive->said);
 
-	if (!run->at_s || (run->mb_per_s < run->expected_mb_per_s * DISAGREE && run->expected_mb_per_s < run->mb_per_s * DISAGREE))
+	if (!wick_profile_is_contradicted(&drive->profile))
 		return;
 	snprintf(drive->said + used, sizeof(drive->said) - used, ", but the last run, of %s, read at %.0f MB/s where it promises %.0f; "
 		"wick flashbench --save-profile measures again", day_of(run->at_s).text, run->mb_per_s, run->expected_mb_per_s);

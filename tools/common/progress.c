@@ -100,21 +100,34 @@ static void redraw(struct progress *progress, const char *line)
 }
 
 /* "packing 1.2 GB of 13.3 GB, 9%, 310 MB/s, 39 s left" */
-static void draw(struct progress *progress, double done, double total, double seconds)
+static void draw(struct progress *progress, double done, double total, double per_s)
 {
 	char line[120];
 
 	snprintf(line, sizeof(line), "%s %s of %s, %.0f%%, %s/s, %.0f s left", progress->verb,
-		BYTES(done), BYTES(total), 100 * done / total, BYTES(done / seconds), seconds * (total - done) / done);
+		BYTES(done), BYTES(total), 100 * done / total, BYTES(per_s), (total - done) / per_s);
 	redraw(progress, line);
+}
+
+double progress_rate(struct progress *progress, uint64_t bytes_done, uint64_t now_ns)
+{
+	if (!progress->from_ns || bytes_done < progress->last_bytes) {
+		progress->from_ns = now_ns;
+		progress->from_bytes = bytes_done;
+	}
+	progress->last_bytes = bytes_done;
+	if (now_ns <= progress->from_ns)
+		return 0;
+	return (double)(bytes_done - progress->from_bytes) * 1e9 / (double)(now_ns - progress->from_ns);
 }
 
 int progress_show(void *user, uint64_t bytes_done, uint64_t bytes_total)
 {
 	struct progress *progress = user;
+	double per_s = progress_rate(progress, bytes_done, wick_now_ns());
 
-	if (bytes_done && is_time(progress))
-		draw(progress, (double)bytes_done, (double)bytes_total, (double)(wick_now_ns() - progress->begun_ns) / 1e9);
+	if (per_s > 0 && is_time(progress))
+		draw(progress, (double)bytes_done, (double)bytes_total, per_s);
 	return interrupted();
 }
 

@@ -15,10 +15,16 @@ bool interrupted(void);
 struct progress {
 	const char *verb; /* "packing" */
 	uint64_t begun_ns, shown_ns;
+	uint64_t from_ns, from_bytes; /* what the rate counts from; 0: nothing was shown yet */
+	uint64_t last_bytes;
 	bool is_shown; /* a line, on the terminal now */
 };
 
 void progress_begin(struct progress *progress, const char *verb);
+
+/* Bytes a second since the first of these calls, with so many done by now; 0 in that one. So what comes before the first
+ * byte (measuring a drive, reserving memory) is in no rate, and a part that begins anew has its own. */
+double progress_rate(struct progress *progress, uint64_t bytes_done, uint64_t now_ns);
 
 /* A wick_progress_fn; user is the struct progress. Non-zero once interrupted. */
 int progress_show(void *progress, uint64_t bytes_done, uint64_t bytes_total);

@@ -171,7 +171,11 @@ static void look_at_profile(struct doctor *doctor, const struct flash_bench *ben
 	when = (time_t)profile.measured_s;
 	if (localtime_r(&when, &tm))
 		strftime(day, sizeof(day), "%Y-%m-%d", &tm);
-	doctor_note(doctor, "profile", DOCTOR_OK, NULL, "measured on %s%s", day, profile.quick ? ", quickly" : "");
+	if (wick_profile_is_contradicted(&profile))
+		doctor_note(doctor, "profile", DOCTOR_NO, fix, "measured on %s%s; the last run read at %.0f MB/s where it says %.0f",
+			day, profile.quick ? ", quickly" : "", profile.last_run.mb_per_s, profile.last_run.expected_mb_per_s);
+	else
+		doctor_note(doctor, "profile", DOCTOR_OK, NULL, "measured on %s%s", day, profile.quick ? ", quickly" : "");
 }
 
 /* The file that is given, or a small one; false when the path is of no use. A folder that takes no file is not the end:
