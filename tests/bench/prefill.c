@@ -81,9 +81,11 @@ static void multiply(struct bench *bench, uint32_t n, uint32_t k, bool transpose
 static double blas_seconds(struct bench *bench)
 {
 	const struct wick_shape *shape = &bench->wick->model->shape;
+	double busy, seconds;
 	uint64_t begun;
 
 	openblas_set_num_threads((int)bench->threads);
+	busy = processor_seconds();
 	begun = wick_now_ns();
 	for (uint32_t i = 0; i < shape->layers; i++) {
 		for (int j = 0; j < 4; j++)
@@ -91,7 +93,9 @@ static double blas_seconds(struct bench *bench)
 		multiply(bench, shape->n_ff, shape->d_model, false);
 		multiply(bench, shape->d_model, shape->n_ff, true);
 	}
-	return (double)(wick_now_ns() - begun) / 1e9;
+	seconds = (double)(wick_now_ns() - begun) / 1e9;
+	printf("OpenBLAS: %.3f s; processors busy %.3f s\n", seconds, processor_seconds() - busy);
+	return seconds;
 }
 
 static void prepare(struct bench *bench)

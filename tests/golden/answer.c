@@ -15,6 +15,9 @@
 
 #define FOLLOWING 2 /* tokens evaluated one by one after each prompt */
 
+const struct answer_cut answer_cuts[ANSWER_CUTS] = { { 1, 1 }, { 4, 4 }, { 8, 8 }, { 40, 40 }, { 1, ANSWER_CTX },
+	{ 7, ANSWER_CTX }, { 31, ANSWER_CTX }, { 32, ANSWER_CTX }, { 33, ANSWER_CTX } };
+
 static const uint32_t prompt_lengths[] = { 1, 31, 32, 33, 300 };
 
 static void append(void *user, uint32_t position, const float *logits)

@@ -22,6 +22,10 @@ struct answer_cut {
 	uint32_t first, step;
 };
 
+/* So many rows at once, and prompts cut after so many tokens. */
+#define ANSWER_CUTS 9
+extern const struct answer_cut answer_cuts[ANSWER_CUTS];
+
 /* Evaluates prompts no longer than prompt_max, each in one piece or as `cut` says (NULL: in one). Returns what wick_eval returned last: 0, or the error that ended it. */
 int answer_take(struct answer *answer, struct wick *wick, uint32_t prompt_max, struct wick_diag *diag);
 int answer_take_cut(struct answer *answer, struct wick *wick, uint32_t prompt_max, const struct answer_cut *cut,

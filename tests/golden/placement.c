@@ -300,8 +300,6 @@ static void without_all_logits(void **state)
 /* A row's bits are those of its own tokens: not of how many were computed with it, nor of where its prompt was cut. */
 static void rows_at_once_and_cuts(void **state)
 {
-	static const struct answer_cut cuts[] = { { 1, 1 }, { 4, 4 }, { 8, 8 }, { 40, 40 }, { 1, ANSWER_CTX },
-		{ 7, ANSWER_CTX }, { 31, ANSWER_CTX }, { 32, ANSWER_CTX }, { 33, ANSWER_CTX } };
 	const struct model *model = *state;
 	struct wick_options options;
 
@@ -315,15 +313,15 @@ static void rows_at_once_and_cuts(void **state)
 		options.threads = 2;
 		set_memory(&options, MEMORY_MIDDLE, model->path);
 		wick = model_open(model->path, &options);
-		for (unsigned c = 0; c < WICK_COUNT_OF(cuts); c++) {
+		for (unsigned c = 0; c < ANSWER_CUTS; c++) {
 			struct answer answer;
 			int64_t row;
 
-			assert_int_equal(answer_take_cut(&answer, wick, model->prompt_max, &cuts[c], NULL), 0);
+			assert_int_equal(answer_take_cut(&answer, wick, model->prompt_max, &answer_cuts[c], NULL), 0);
 			row = answer_differs(&answer, &model->truth);
 			if (row >= 0)
 				fail_msg("%s, %u tokens, then %u at a time: other bits in row %lld", modes[m],
-					cuts[c].first, cuts[c].step, (long long)row);
+					answer_cuts[c].first, answer_cuts[c].step, (long long)row);
 			answer_free(&answer);
 		}
 		wick_close(wick);

@@ -34,6 +34,7 @@ struct placement {
 	uint32_t window, lookahead, bridge, overlap, bundled, queue_depth, threads;
 	uint64_t chunk_bytes;
 	bool buffered;
+	const struct answer_cut *cut; /* NULL: prompts in one piece */
 };
 
 struct model {
@@ -145,7 +146,7 @@ static void answer_as_placed(struct answer *answer, const struct model *model, c
 	set_memory(&options, p->memory, model->path);
 	wick = model_open(model->path, &options);
 	assert_string_equal(wick_report_of(wick)->mode, options.mode);
-	code = answer_take(answer, wick, model->prompt_max, &diag);
+	code = answer_take_cut(answer, wick, model->prompt_max, p->cut, &diag);
 	if (code)
 		fail_msg("%d, %s", code, diag.text);
 	wick_close(wick);
@@ -161,9 +162,10 @@ static void check_placement(const struct model *model, const struct placement *p
 	answer_as_placed(&answer, model, p, "sparse", trace);
 	row = answer_differs(&answer, &model->truth);
 	if (row >= 0)
-		fail_msg("memory %s, %s%s, policy %s, window %u, lookahead %u, bridge %u, overlap %u, bundled %u, depth %u, chunks of "
+		fail_msg("%u tokens, then %u at a time, memory %s, %s%s, policy %s, window %u, lookahead %u, bridge %u, overlap %u, bundled %u, depth %u, chunks of "
 			"%llu, %u threads: "
-			"other bits in row %lld of %llu", memory_names[p->memory], p->io, p->buffered ? " buffered" : "",
+			"other bits in row %lld of %llu", p->cut ? p->cut->first : ANSWER_CTX, p->cut ? p->cut->step : 0,
+			memory_names[p->memory], p->io, p->buffered ? " buffered" : "",
 			p->policy ? p->policy : "default", p->window, p->lookahead, p->bridge, p->overlap,
 			p->bundled, p->queue_depth,
 			(unsigned long long)p->chunk_bytes, p->threads, (long long)row,
@@ -298,7 +300,22 @@ static void for_measuring(void **state)
 	}
 }
 
-/* Prompts of all lengths, the long ones by GEMM with a mask, which leaves neurons in memory for the tokens that follow. */
+/* Some rows at once are drawn for, many are swept; that is no matter of bits. */
+static void rows_at_once_and_cuts(void **state)
+{
+	struct model *model = *state;
+	struct placement p = { .memory = MEMORY_MIDDLE, .io = "pread", .queue_depth = 8, .threads = 2, .chunk_bytes = 65536,
+		.bundled = 1 };
+
+	model->prompt_max = 300;
+	answer_as_placed(&model->truth, model, &plainest, "sparse", NULL);
+	for (unsigned c = 0; c < ANSWER_CUTS; c++) {
+		p.cut = &answer_cuts[c];
+		check_placement(model, &p, NULL);
+	}
+}
+
+/* Prompts of all lengths, the long ones by a sweep with a mask, which leaves neurons in memory for the tokens that follow. */
 static void predicted(void **state)
 {
 	struct model *model = *state;
@@ -410,6 +427,7 @@ int main(void)
 		ON(open_some, for_measuring),
 		ON(open_some, predicted_is_not_dense),
 		ON(open_some, predicted),
+		ON(open_some, rows_at_once_and_cuts),
 		ON(open_trained, predicted_is_not_dense),
 		ON(open_trained, predicted),
 		ON(open_some, trained_is_not_packed),
