@@ -39,6 +39,8 @@ size_t wick_compute_scratch_floats(const struct wick_model *model, uint32_t toke
 
 /* x = act(x), in place. */
 void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float *x, size_t count);
+/* The same by all threads; and x = act(x) * up, where up is not NULL. */
+void wick_gate(const struct wick_compute *compute, enum wick_act act, float *x, const float *up, size_t count);
 
 /* y[i][r] = w[r] . x[i] for the rows given: x (m, ldx), y (m, ldy) with column r the row's number in the matrix.
  * Each row of w is `cols` numbers of `type`, `stride` bytes apart. */

@@ -19,8 +19,6 @@
 #include "pool.h"
 #include "watch.h"
 
-#include <math.h>
-
 #define MASK_ROWS 64 /* of a word; pieces are whole words */
 #define TILES_A_THREAD 2
 #define TILES_MAX 16
@@ -39,21 +37,6 @@ static uint64_t piece_rows(const struct wick_shape *shape, uint32_t threads)
 	uint64_t most = (uint64_t)WICK_MIN(TILES_A_THREAD * threads, TILES_MAX) * wick_tile_rows(shape);
 
 	return WICK_MIN(wick_align_up(shape->n_ff, wick_tile_rows(shape)), most);
-}
-
-void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float *x, size_t count)
-{
-	switch (act) {
-	case WICK_ACT_RELU:
-		kernels->relu(x, count);
-		break;
-	case WICK_ACT_SILU:
-		for (size_t i = 0; i < count; i++)
-			x[i] = x[i] / (1 + expf(-x[i]));
-		break;
-	default:
-		kernels->gelu(x, count);
-	}
 }
 
 size_t wick_ffn_scratch_floats(const struct wick_shape *shape, uint32_t batch_tokens, uint32_t threads)

@@ -259,22 +259,18 @@ static int do_bundles(struct pass *pass, const struct wick_step *step)
 
 static int do_act(struct pass *pass, const struct wick_step *step)
 {
-	size_t n_ff = facts_of(pass, step)->ffn.n_ff;
+	const struct wick_ffn_facts *ffn = &facts_of(pass, step)->ffn;
 
-	wick_activate(pass->forward->compute.kernels, facts_of(pass, step)->ffn.act, rows_of(pass, step->out, n_ff),
-		pass->m * n_ff);
+	wick_gate(&pass->forward->compute, ffn->act, rows_of(pass, step->out, ffn->n_ff), NULL, (size_t)pass->m * ffn->n_ff);
 	return 0;
 }
 
 static int do_glu(struct pass *pass, const struct wick_step *step)
 {
-	size_t n_ff = facts_of(pass, step)->ffn.n_ff;
-	const float *in = rows_of(pass, step->in, n_ff);
-	float *out = rows_of(pass, step->out, n_ff);
+	const struct wick_ffn_facts *ffn = &facts_of(pass, step)->ffn;
 
-	wick_activate(pass->forward->compute.kernels, facts_of(pass, step)->ffn.act, out, pass->m * n_ff);
-	for (size_t i = 0; i < pass->m * n_ff; i++)
-		out[i] *= in[i];
+	wick_gate(&pass->forward->compute, ffn->act, rows_of(pass, step->out, ffn->n_ff), rows_of(pass, step->in, ffn->n_ff),
+		(size_t)pass->m * ffn->n_ff);
 	return 0;
 }
 

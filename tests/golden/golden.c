@@ -198,6 +198,7 @@ static int open_subject(void **state)
 	char folder[PATH_MAX], model[PATH_MAX];
 
 	golden_load(&subject->golden, subject->its->answers ? subject->its->answers : subject->its->fixture);
+	assert_true(subject->golden.text_count || subject->golden.tolerance > 0);
 	scratch_make(subject->scratch);
 	fixture_folder(folder, subject->its->fixture);
 	path_join(model, subject->scratch, "model.gguf");

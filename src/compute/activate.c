@@ -1,0 +1,65 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Activations, and gates times what they let through (see compute.h). */
+
+#include "compute.h"
+
+#include "bits.h"
+#include "pool.h"
+
+#include <math.h>
+
+#define TASK_NUMBERS 2048 /* some microseconds of exponentials */
+
+static void silu(float *x, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		x[i] = x[i] / (1 + expf(-x[i]));
+}
+
+static void gelu_tanh(float *x, size_t count)
+{
+	const float scale = 0.7978845608f; /* sqrt(2 / pi) */
+
+	for (size_t i = 0; i < count; i++)
+		x[i] = 0.5f * x[i] * (1 + tanhf(scale * (x[i] + 0.044715f * x[i] * x[i] * x[i])));
+}
+
+void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float *x, size_t count)
+{
+	void (*const acts[WICK_ACT_COUNT])(float *x, size_t count) = {
+		[WICK_ACT_RELU] = kernels->relu,
+		[WICK_ACT_GELU] = kernels->gelu,
+		[WICK_ACT_GELU_TANH] = gelu_tanh,
+		[WICK_ACT_SILU] = silu,
+	};
+
+	acts[act](x, count);
+}
+
+struct job {
+	const struct wick_compute *compute;
+	enum wick_act act;
+	float *x;
+	const float *up;
+	size_t count;
+};
+
+static void gate_task(void *arg, uint32_t task, uint32_t thread)
+{
+	const struct job *job = arg;
+	size_t first = (size_t)task * TASK_NUMBERS, end = WICK_MIN(first + TASK_NUMBERS, job->count);
+
+	(void)thread;
+	wick_activate(job->compute->kernels, job->act, job->x + first, end - first);
+	for (size_t i = first; job->up && i < end; i++)
+		job->x[i] *= job->up[i];
+}
+
+void wick_gate(const struct wick_compute *compute, enum wick_act act, float *x, const float *up, size_t count)
+{
+	struct job job = { compute, act, x, up, count };
+
+	wick_pool_run(compute->pool, gate_task, &job, (uint32_t)wick_div_up(count, TASK_NUMBERS));
+}

@@ -1,0 +1,178 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Stock GGUF files of each family (make_stock.py): logits are those of transformers, for a prompt at once and one token a
+ * step, the same 64 greedy ids follow, and the bits do not depend on where the weights are. */
+
+#include "fixture.h"
+
+#include "bits.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TOLERANCE 1e-4f /* of max |logit| */
+#define POSITIONS 128
+
+static const char *const fixtures[] = {
+	"llama-f32", "llama3-bf16", "llama-bias-f16", "qwen2-f16", "qwen2-linear-f32", "qwen3-f32",
+};
+
+struct subject {
+	char name[64], model[PATH_MAX];
+	struct golden golden;
+};
+
+/* All logits of a run, position by position. */
+struct record {
+	float *logits; /* (POSITIONS, vocab) */
+	uint32_t vocab;
+};
+
+static void keep(void *user, uint32_t position, const float *logits)
+{
+	struct record *record = user;
+
+	memcpy(record->logits + (size_t)position * record->vocab, logits, record->vocab * sizeof(float));
+}
+
+static void eval(struct wick *wick, const uint32_t *ids, uint32_t count, struct record *record)
+{
+	struct wick_diag diag = { 0 };
+	int err = wick_eval(wick, ids, count, keep, record, &diag);
+
+	if (err)
+		fail_msg("%u tokens at %u: %d, %s", count, wick_position(wick), err, diag.text);
+}
+
+static struct wick *open_with(const struct subject *subject, const char *mode)
+{
+	struct wick_options options;
+
+	wick_options_init(&options);
+	options.all_logits = true;
+	options.threads = 2;
+	options.mode = mode;
+	options.memory.bytes = 64 << 20;
+	return model_open(subject->model, &options);
+}
+
+/* A run's prompt, in pieces of so many tokens, and its continuation, greedily. */
+static void follow(struct wick *wick, const struct golden_run *run, uint32_t piece, struct record *record)
+{
+	const struct wick_sampling greedy = { .temp = 0, .top_p = 1 };
+
+	wick_reset(wick);
+	for (uint32_t i = 0; i < run->prompt_count; i += piece)
+		eval(wick, run->prompt + i, WICK_MIN(piece, run->prompt_count - i), record);
+	for (uint32_t i = 0; i < run->greedy_count; i++) {
+		uint32_t id = wick_sample(wick, &greedy);
+
+		if (id != run->greedy[i])
+			fail_msg("prompt of %u: id %u that follows is %u, not %u", run->prompt_count, i, id, run->greedy[i]);
+		if (i + 1 < run->greedy_count)
+			eval(wick, &id, 1, record);
+	}
+}
+
+static float worst_of(const struct golden *golden, const struct golden_run *run, const struct record *record)
+{
+	float worst = 0;
+
+	for (uint32_t row = 0; row < run->row_count; row++)
+		for (uint32_t i = 0; i < golden->vocab; i++) {
+			float got = record->logits[(size_t)run->rows[row] * golden->vocab + i];
+			float difference = fabsf(got - run->logits[(size_t)row * golden->vocab + i]) / run->logit_max;
+
+			worst = isnan(difference) ? INFINITY : WICK_MAX(worst, difference);
+		}
+	return worst;
+}
+
+static void as_transformers(void **state)
+{
+	const struct subject *subject = *state;
+	struct record record = { .vocab = subject->golden.vocab };
+	struct wick *wick = open_with(subject, "dense");
+
+	record.logits = calloc(POSITIONS, record.vocab * sizeof(float));
+	assert_non_null(record.logits);
+	for (unsigned i = 0; i < subject->golden.run_count; i++) {
+		const struct golden_run *run = &subject->golden.runs[i];
+		const uint32_t pieces[] = { run->prompt_count, 1 };
+
+		for (size_t p = 0; p < WICK_COUNT_OF(pieces); p++) {
+			float worst;
+
+			follow(wick, run, pieces[p], &record);
+			worst = worst_of(&subject->golden, run, &record);
+			print_message("  prompt of %2u by %2u: logits differ by %.1e of the largest\n", run->prompt_count, pieces[p],
+				(double)worst);
+			assert_true(worst <= TOLERANCE);
+		}
+	}
+	wick_close(wick);
+	free(record.logits);
+}
+
+/* Everything in memory, half of it, and nothing. */
+static void wherever_the_weights_are(void **state)
+{
+	const struct subject *subject = *state;
+	const struct golden_run *run = &subject->golden.runs[subject->golden.run_count - 1];
+	static const char *const modes[] = { "dense", "hybrid", "naive" };
+	size_t bytes = POSITIONS * subject->golden.vocab * sizeof(float);
+	struct record first = { calloc(1, bytes), subject->golden.vocab }, other = { calloc(1, bytes), first.vocab };
+
+	for (size_t i = 0; i < WICK_COUNT_OF(modes); i++) {
+		struct wick *wick = open_with(subject, modes[i]);
+
+		assert_true(!i == !wick_plan_of(wick)->swept_bytes);
+		follow(wick, run, run->prompt_count, i ? &other : &first);
+		if (i)
+			assert_memory_equal(first.logits, other.logits, bytes);
+		wick_close(wick);
+	}
+	free(first.logits);
+	free(other.logits);
+}
+
+static int load(void **state)
+{
+	struct subject *subject = *state;
+	char folder[128], path[PATH_MAX];
+
+	snprintf(folder, sizeof(folder), "stock/%s", subject->name);
+	golden_load(&subject->golden, folder);
+	fixture_folder(path, folder);
+	path_join(subject->model, path, "model.gguf");
+	return 0;
+}
+
+static int unload(void **state)
+{
+	golden_free(&((struct subject *)*state)->golden);
+	return 0;
+}
+
+int main(void)
+{
+	struct subject subjects[WICK_COUNT_OF(fixtures)] = { 0 };
+	struct CMUnitTest tests[2 * WICK_COUNT_OF(fixtures)] = { 0 };
+	char names[2 * WICK_COUNT_OF(fixtures)][80];
+
+	for (size_t i = 0; i < WICK_COUNT_OF(fixtures); i++) {
+		snprintf(subjects[i].name, sizeof(subjects[i].name), "%s", fixtures[i]);
+		snprintf(names[2 * i], sizeof(names[0]), "%s as transformers", fixtures[i]);
+		snprintf(names[2 * i + 1], sizeof(names[0]), "%s wherever the weights are", fixtures[i]);
+		tests[2 * i] = (struct CMUnitTest){ names[2 * i], as_transformers, load, unload, &subjects[i] };
+		tests[2 * i + 1] = (struct CMUnitTest){ names[2 * i + 1], wherever_the_weights_are, load, unload, &subjects[i] };
+	}
+	return _cmocka_run_group_tests("stock", tests, WICK_COUNT_OF(tests), NULL, NULL);
+}
