@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What happens to each number of a vector, in plain C. */
+/* Functions of each number of a vector, in plain C. */
 
 #include "plain.h"
 #include "sets.h"

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What the CPU can do, one bit an instruction set. */
+/* The instruction sets of the CPU, one bit each. */
 
 #include <stdint.h>
 
@@ -17,5 +17,5 @@ enum wick_cpu {
 	WICK_CPU_DOTPROD = 1 << 10, /* ARM's dot products of bytes */
 };
 
-/* What this CPU, and the system it runs under, allow. */
+/* The sets that this CPU, and the system it runs under, allow. */
 uint32_t wick_cpu_flags(void);

@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* CRC-32C as linear algebra. What a bit set in the register, or in the message, does to the register after n zero bytes
- * is a constant, and what several bits do is the exclusive or of theirs: so a table of 256 entries, indexed by a byte,
- * is written down as the eight that have one bit set. */
+/* CRC-32C as linear algebra. The effect of one set bit, in the register or in the message, on the register after n zero
+ * bytes is a constant, and the effect of several bits is the exclusive or of theirs: so a table of 256 entries, indexed
+ * by a byte, is written down as the eight that have one bit set. */
 
 #include <stdint.h>
 

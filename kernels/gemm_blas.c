@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The only door to OpenBLAS: loaded when it is first needed, and then one thread, one tile at a time. Its results change
- * with its own thread count, and so it never has more than one. */
+/* The only door to OpenBLAS: loaded when it is first needed, and then one thread, one tile at a time. Its results
+ * change with its own thread count, and so it never has more than one. */
 
 #include "check.h"
 #include "kernels.h"
@@ -21,7 +21,8 @@
 #define BUFFER_BYTES (128u << 20) /* of address space, of which little is touched: OpenBLAS's BUFFER_SIZE */
 #define TOUCHED_BYTES (32u << 20) /* more than what our tiles touch, and no more than any OpenBLAS's buffer has */
 
-/* What is called of it. The last two are in no header; where they are missing, nothing but a little time is lost. */
+/* The functions that are called. The last two are in no header; where they are missing, nothing but a little time is
+ * lost. */
 static struct {
 	__typeof__(cblas_sgemm) *sgemm;
 	__typeof__(openblas_get_corename) *core_name;
@@ -44,9 +45,9 @@ static void gemm(enum CBLAS_TRANSPOSE a_order, enum CBLAS_TRANSPOSE b_order, flo
 		count_of(ldb), accumulate ? 1 : 0, c, count_of(ldc));
 }
 
-/* OpenBLAS starts a thread for each CPU when it is loaded, and ends the process where the system refuses them; one is all
- * that it is to have. It learns that from the environment alone, so it is loaded under another one. A thread of somebody
- * else that looks at the environment meanwhile finds one list or the other, both whole. */
+/* OpenBLAS starts a thread for each CPU when it is loaded, and ends the process where the system refuses them; one is
+ * all that it is to have. It learns that from the environment alone, so it is loaded under another one. Another thread
+ * that looks at the environment meanwhile finds one list or the other, both whole. */
 static void *load_with_one_thread(void)
 {
 	char **before = environ, **with;
@@ -86,7 +87,7 @@ static int load(struct wick_diag *diag)
 	return blas.sgemm ? 0 : wick_diag_say(diag, -ENOSYS, "this OpenBLAS has no cblas_sgemm");
 }
 
-/* Whether the kernel gives so many buffers more. OpenBLAS asks again and again, for ever, where a limit refuses one. */
+/* Whether the kernel gives that many buffers more. Where a limit refuses one, OpenBLAS asks again for ever. */
 static bool is_room_for(unsigned buffers)
 {
 	void *held[WICK_GEMM_THREADS];
@@ -127,7 +128,8 @@ static void reserve(unsigned count)
 		blas.give_buffer(buffers[i]);
 }
 
-/* Loads OpenBLAS, and has it make the buffers that are not there yet. Some versions take the first when they are loaded. */
+/* Loads OpenBLAS, and has it make the buffers that are not there yet. Some versions take the first when they are
+ * loaded. */
 static int prepare(unsigned count, struct wick_diag *diag)
 {
 	static unsigned had; /* buffers that OpenBLAS has for good */

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The table filled from the bottom: plain C first, then every instruction set at hand, each over the last. */
+/* The table filled from the bottom: plain C first, then every instruction set allowed, each over the last. */
 
 #include "kernels.h"
 

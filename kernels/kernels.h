@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Numbers and strides: the table of kernels, one entry chosen for each by the instruction sets at hand.
+/* Numbers and strides: the table of kernels, one entry chosen for each by the instruction sets allowed.
  *
  * Contracts that hold for every instruction set:
  *   - a result depends on the arguments alone, never on alignment, on threads or on how a caller cuts the work by rows
@@ -120,7 +120,7 @@ struct wick_kernels {
 	 * each into its place in `packed` (wick_packed_floats(m, cols)). So threads may share a batch. */
 	void (*pack_x[WICK_TYPE_COUNT])(
 		float *packed, const float *x, size_t ldx, size_t m, size_t cols, size_t first, size_t count);
-	/* y[i][r] is, to the bit, what matvec makes of x[i] alone. `packed` and `scratch` are best at multiples of 64
+	/* y[i][r] is, to the bit, the result of matvec for x[i] alone. `packed` and `scratch` are best at multiples of 64
 	 * bytes. */
 	void (*matmul[WICK_TYPE_COUNT])(const struct wick_matmul *job);
 	/* y[c] += sum_k h[k] * w[index[k]][c], one fused multiply-add at a time in the order of k; zero h are skipped.
@@ -129,11 +129,11 @@ struct wick_kernels {
 		float *y, const void *w, size_t stride, const uint32_t *index, const float *h, size_t count,
 		size_t cols);
 
-	/* Each y is, to the bit, what accumulate_rows makes of it with its h alone. */
+	/* Each y is, to the bit, the result of accumulate_rows with its h alone. */
 	void (*accumulate_batch[WICK_TYPE_COUNT])(const struct wick_accumulate *job);
 
 	/* To float is exact; where a type takes a minimum off, that difference is rounded once. From float f16 and bf16
-	 * are nearest, ties to even; blocks of 32 are, byte for byte, what other writers of GGUF make of finite numbers
+	 * are nearest, ties to even; blocks of 32 are, byte for byte, those of other writers of GGUF for finite numbers
 	 * (a scale past the largest half becomes infinite); for blocks of 256 there is no one way: ours is in
 	 * quantise.c. q2 is the nearest of its four numbers, halfway the upper one. */
 	void (*to_f32[WICK_TYPE_COUNT])(float *y, const void *x, size_t count);
@@ -159,8 +159,8 @@ struct wick_kernels {
 	 * are `stride` bytes apart; scores is scratch of `positions` floats. With no position at all, out is zero. */
 	void (*attend)(float *out, const float *q, const void *k, const void *v, size_t stride, size_t positions,
 		size_t head_dim, float scale, float *scores);
-	/* Each out[i] is, to the bit, what attend makes of q[i] and its own positions; those further on are not looked at
-	 * for it, whatever they hold. */
+	/* Each out[i] is, to the bit, the result of attend for q[i] and its own positions; later positions are not looked
+	 * at for it, whatever they hold. */
 	void (*attend_batch)(const struct wick_attend *job);
 
 	uint32_t (*crc32c)(uint32_t crc, const void *data, size_t bytes); /* CRC-32C (RFC 3720); start with crc 0 */
@@ -171,8 +171,8 @@ void wick_kernels_init(struct wick_kernels *kernels, uint32_t mask);
 
 /* Single-threaded SGEMM on one fixed tile, through OpenBLAS: c (m, n) = a (m, k) * b^T, b (n, k), or a * b, b (k, n);
  * added to c when accumulate is set. Leading dimensions in floats. Bits depend on m, n, k alone. */
-/* Before any of them: loads OpenBLAS, with buffers for so many calls at once, so that none allocates one. It starts no
- * thread. -ENOENT: it is not installed; -ENOMEM: there is no address space for the buffers. */
+/* Before any of them: loads OpenBLAS, with buffers for that many calls at once, so that none allocates one. It starts
+ * no thread. -ENOENT: it is not installed; -ENOMEM: there is no address space for the buffers. */
 int wick_gemm_init(unsigned threads, struct wick_diag *diag);
 void wick_gemm_nt(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb, size_t m, size_t n,
 	size_t k, int accumulate);

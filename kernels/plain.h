@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What the plain C kernels are made of: numbers of every type decoded to float, exactly, and one dot product. All of it
+/* The parts of the plain C kernels: numbers of every type decoded to float, exactly, and one dot product. All of it
  * is static, so that a file compiled for a higher instruction set may use it for its tails without lending its own
  * copy to the others. */
 

@@ -18,7 +18,7 @@ static void store_half(uint8_t *to, float value)
 	memcpy(to, &(uint16_t){ wick_f16_of_f32(value) }, 2);
 }
 
-/* What is stored as a half reads back so. */
+/* A number as it reads back after being stored as a half. */
 static float as_half(float value)
 {
 	return wick_f32_of_f16(wick_f16_of_f32(value));
@@ -231,7 +231,7 @@ struct rounded {
 	int8_t whole[16];
 };
 
-/* Brings so many values into whole numbers of a unit, of which the farthest is `most`. */
+/* Brings `count` values into whole numbers of a unit, of which the farthest is `most`. */
 static struct rounded round_values(const float *values, size_t count, int most)
 {
 	struct rounded rounded = { as_half(farthest_of(values, count) / (float)most), { 0 } };

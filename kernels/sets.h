@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Who fills the table: one function a family and instruction set, each overwriting the entries that it has. */
+/* The functions that fill the table: one for a family and instruction set, each overwriting the entries that it has. */
 
 #include "kernels.h"
 

@@ -154,8 +154,8 @@ static int help(char **words)
 	return finish_output(NULL, EXIT_SUCCESS);
 }
 
-/* A stream that whoever started the program had closed would be the next file that is opened, and what is printed would
- * go there. In its place is one that fails as it would: input cannot be read, output cannot be written. */
+/* The descriptor of a stream that was closed when the program started would be that of the next file opened, and output
+ * would go there. A stream that fails takes its place: input cannot be read, output cannot be written. */
 static void fill_streams(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

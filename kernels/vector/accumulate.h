@@ -2,11 +2,12 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Rows accumulated for a batch: what accumulate_rows makes of each h alone, with the weights decoded once for all of them.
+/* Rows accumulated for a batch: the result of accumulate_rows for each h alone, with the weights decoded once for all
+ * of them.
  *
- * Weights are taken in strips of columns, PIECE rows of a strip at a time: these are decoded into the nearest cache, and
- * every vector of the batch takes from there the rows that it wants, which are bits of a mask. A row that nobody wants is
- * not even decoded. Vectors that want the same rows, as all do after a GELU, share the loading of a tile.
+ * Weights are taken in strips of columns, PIECE rows of a strip at a time: these are decoded into the nearest cache,
+ * and every vector of the batch takes from there the rows that it wants, which are bits of a mask. A row that no vector
+ * wants is not even decoded. Vectors that want the same rows, as all do after a GELU, share the loading of a tile.
  *
  *     strip     columns 0..255   256..511 ...
  *     rows 0..47    [piece 0]

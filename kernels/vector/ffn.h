@@ -80,7 +80,7 @@ INLINE void accumulate_groups(enum wick_type type, int rows, float *y, const uin
 	}
 }
 
-/* Some rows and what they are multiplied by. */
+/* Some rows and their factors. */
 struct ffn_group {
 	const uint8_t *w[ROWS];
 	float h[ROWS];

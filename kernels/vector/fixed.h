@@ -4,13 +4,13 @@
 
 /* Dot products of quantised rows, in whole numbers. The weights of a block are small whole numbers times one scale; x
  * is brought into the same form first, once for all rows: each block of 32 in steps of its own, so that its largest
- * number is that many steps. The products and sums of a block are then exact, and what it adds is
+ * number is that many steps. The products and sums of a block are then exact, and it adds
  *
  *     scale of the weights * step of x * (sum of level * level)
  *
  * q8_0 meets x in 15 bits, which costs nothing that could be seen beside the 8 of the weights. q4_0 and q2 meet it in
  * 8: half of the work, and still 16 times and more finer than the weights. They are taken a group of blocks at a time,
- * so that each block has a lane or two in which its scale is applied; what is left of a row, block by block. */
+ * so that each block has a lane or two in which its scale is applied; the rest of a row, block by block. */
 
 #include "vector.h"
 #include "x_group.h"

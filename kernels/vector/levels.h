@@ -2,13 +2,14 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The block types of GGUF for vectors. Every one of them is the same thing in another packing, and this file unpacks it:
+/* The block types of GGUF for vectors. Every one of them is the same thing in another packing, and this file unpacks
+ * it:
  *
  *     number = scale * (level - too_large) - minimum
  *
  * A level is a byte below 128, or a signed one; scales and minima are those of 16 or 32 numbers side by side, a part.
  * All is done for a group of 256 numbers: one block of the types with 256, eight blocks of those with 32, or the fewer
- * that are left at the end of a row. What it takes of an instruction set, beside what vector.h lists:
+ * that are left at the end of a row. It needs these functions of an instruction set, beside those of vector.h:
  *
  *     bytes32                             that many levels
  *     levels_nibbles(from)                of 16 bytes the low halves, then the high halves

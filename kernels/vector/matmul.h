@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A matrix times a batch, in the order of matvec: of each sum, even vectors of columns go into one accumulator and odd ones
- * into another, and both are added in the end.
+/* A matrix times a batch, in the order of matvec: of each sum, even vectors of columns go into one accumulator and odd
+ * ones into another, and both are added in the end.
  *
  * A register tile is ROWS rows by up to BATCH vectors of x, one accumulator each. With two there would be room for half
  * of it only; so a tile goes over all even vectors first and then over all odd ones. Both matrices are laid out as it
@@ -75,7 +75,7 @@ static void pack_x_floats(float *packed, const float *x, size_t ldx, size_t m, s
 	}
 }
 
-/* The accumulators of a tile, which wait here while its columns are not at hand. */
+/* The accumulators of a tile, kept here between two stretches of its columns. */
 struct dot_sums {
 	vec of[ROWS][BATCH];
 };
@@ -146,8 +146,8 @@ INLINE void store_tile(float *y, size_t ldy, size_t rows, size_t batch, const st
 	}
 }
 
-/* One panel of the batch with `rows` rows that are laid out in w, a stretch of columns after the other, so that what
- * belongs to the panel of x stays in the nearest cache while all rows pass by. */
+/* One panel of the batch with `rows` rows that are laid out in w, a stretch of columns after the other, so that the
+ * panel's part of x stays in the nearest cache while all rows pass by. */
 static void dot_panel(float *y, size_t ldy, size_t rows, size_t batch, const float *w, const float *x, size_t cols)
 {
 	struct dot_sums sums[2][LAID_OUT_ROWS / ROWS];

@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A quantised matrix times a batch, in the order of fixed.h: one accumulator a row and vector, to which block after block
- * adds what it adds there. The batch is brought into steps once, by pack_x, for all rows; weights are read as they lie, and
- * what is made of a block in registers serves all vectors of a panel.
+/* A quantised matrix times a batch, in the order of fixed.h: one accumulator a row and vector, to which block after
+ * block is added as there. The batch is brought into steps once, by pack_x, for all rows; weights are read as they lie,
+ * and a block unpacked in registers serves all vectors of a panel.
  *
  *     a vector, packed      q8_0 | words, cols of them             | steps, cols / 32 |
  *                           q4_0 | whole groups | blocks after them | steps            | */

@@ -92,7 +92,7 @@ INLINE void find_group(const uint8_t **at, const struct rows *rows, size_t group
 		at[r] = row_at(rows, group * rows->group_step + r * rows->row_step);
 }
 
-/* What to fetch while a group is computed: so many groups further down, or the last one. */
+/* The address to prefetch while a group is computed: some groups further down, or the last one. */
 INLINE void find_next(const uint8_t **next, const uint8_t *const *now, const struct rows *rows, size_t group)
 {
 	if (!rows->stream)

@@ -83,7 +83,7 @@ INLINE int in_steps(enum wick_type type)
 	return has_scale(type) || type == WICK_Q2 || is_block_type(type);
 }
 
-/* What a tile's numbers are multiplied by after vec_number(). */
+/* The factor of a tile's numbers after vec_number(). */
 INLINE float tile_scale(enum wick_type type, const uint8_t *tile)
 {
 	return type == WICK_Q8_0 ? scale_q8_0(tile) : type == WICK_Q4_0 ? scale_q4_0(tile) : 1;

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What an instruction set's file knows of the block types before it includes levels.h. */
+/* The facts of the block types that an instruction set's file needs before it includes levels.h. */
 
 #include <stdint.h>
 

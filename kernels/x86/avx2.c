@@ -240,7 +240,8 @@ static inline void pack_q2(struct x_q2 *x, size_t b, const vec *levels)
 	x->offsets[b] = 6 * sum_of(bytes);
 }
 
-/* Four blocks, four words each. What stays at bits 2 and 3 is four times too large, the rest is made so afterwards. */
+/* Four blocks, four words each. Levels left at bits 2 and 3 are four times too large; the others are made so
+ * afterwards. */
 static inline __m256i products_q2(const uint8_t *blocks, const int8_t (*x)[32])
 {
 	const __m256i ones = _mm256_set1_epi8(3), fours = _mm256_set1_epi8(12);

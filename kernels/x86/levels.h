@@ -108,7 +108,7 @@ static inline vec widened(__m256 eight)
 #endif
 }
 
-/* Eight sums of four products. What levels are too large by is the same for all rows, so the compiler does it once. A
+/* Eight sums of four products. The excess of the levels is the same for all rows, so the compiler does it once. A
  * pair of products is at most 2 * 127 * 127 < 2^15. Levels with a sign either become 128 too large or give it to x. */
 static inline __m256i products_of(bytes32 levels, const int8_t *x, int over)
 {

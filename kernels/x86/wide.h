@@ -15,7 +15,7 @@
 #define WIDE_GROUPS
 #define MINIMA 0xaaaa /* lanes of pairs */
 
-/* 32 bytes twice, shifted right by so many bits, then `mask`. */
+/* 32 bytes twice, shifted right by `shift` bits, then `mask`. */
 static inline __m512i wide_bits(const uint8_t *from, int first_shift, int second_shift, int mask)
 {
 	__m512i twice = _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)from));

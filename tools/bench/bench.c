@@ -16,10 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ENOUGH_NS 20000000000u /* a slow way is not timed for longer, if it has */
-#define TOKENS_MIN 3u          /* so many tokens */
+#define ENOUGH_NS 20000000000u /* a slow way is timed no longer than this, */
+#define TOKENS_MIN 3u          /* once it has as many tokens */
 
-/* What was measured of each token: columns, so that each has its median. */
+/* The figures of each token: columns, so that each has its median. */
 enum { MS, IO_WAIT_MS, IO_BUSY_MS, COMPUTE_MS, FLASH_BYTES, READS, FLASH_FLOOR_MS, MEMORY_FLOOR_MS, FIGURES };
 
 struct timing {
@@ -31,7 +31,7 @@ struct timing {
 	struct wick_diag *diag;
 };
 
-/* Evaluates the token at hand, picks the next one, which costs nothing here, and keeps what it took as number i. */
+/* Evaluates the current token, picks the next one, which costs nothing here, and keeps the figures as number i. */
 static int time_token(struct timing *timing, uint32_t i)
 {
 	static const struct wick_sampling sampling = { .temp = 0.8f, .top_p = 0.95f };
@@ -169,8 +169,8 @@ static bool knows_flash(const struct bench_row *row)
 	return row->flash_floor_ms > 0 || !(row->plan.swept_bytes + row->plan.drawn_bytes);
 }
 
-/* How many times as long as the larger floor; 0 where one of them is not known, as memory's is not of what the processor's
- * cache holds. */
+/* How many times as long as the larger floor; 0 where one of them is not known, as memory's is not of what the
+ * processor's cache holds. */
 static double over_floor(const struct bench_row *row)
 {
 	long cache_bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
@@ -180,7 +180,7 @@ static double over_floor(const struct bench_row *row)
 	return floor_ms > 0 && !cached && knows_flash(row) ? row->ms / floor_ms : 0;
 }
 
-/* Of the time in which the drive was reading, what nobody waited for. */
+/* The share of the drive's reading time that the processor did not wait for. */
 static double hidden_share(const struct bench_row *row)
 {
 	return row->io_busy_ms > row->io_wait_ms ? 1 - row->io_wait_ms / row->io_busy_ms : 0;

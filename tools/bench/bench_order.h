@@ -15,7 +15,7 @@ struct bench_ordered {
 	char predictors[PATH_MAX];             /* where the model has trained ones */
 };
 
-/* What an earlier bench left when it was killed is named on standard error.
+/* Files that an earlier bench left when it was killed are named on standard error.
  * -ENODATA: the trace cannot say an order, and the sentence says why. After any other error, too, nothing is left
  * behind. */
 int bench_order_make(struct bench_ordered *ordered, const char *model_path, const char *trace_path, uint32_t replayed,

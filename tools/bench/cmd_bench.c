@@ -109,7 +109,7 @@ static void init(void)
 	tokens = TOKENS;
 }
 
-/* What was measured, and the row that could not be. */
+/* The measured rows, and the reason why one could not be. */
 struct table {
 	struct bench_row rows[WAYS];
 	unsigned count;
@@ -160,7 +160,7 @@ static int print_last(const struct table *table, struct wick_diag *diag)
 	return output_flush(diag);
 }
 
-/* What the rows of an ablation are. */
+/* Explains the rows of an ablation. */
 static void print_legend(const struct table *table)
 {
 	if (!ablation)
@@ -235,7 +235,7 @@ static int run_ablation(struct table *table, struct bench_job *job)
 	return rc;
 }
 
-/* The best of some: a floor cannot be beaten, and what else goes on only makes memory slower. */
+/* The best of some: a floor cannot be beaten, and other work on the machine only makes memory slower. */
 static int measure_memory(double *mb_per_s, struct wick_diag *diag)
 {
 	double rate;

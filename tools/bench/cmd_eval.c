@@ -80,7 +80,7 @@ static int run_open(struct wick *wick, struct reader *reader, struct wick_diag *
 	return rc;
 }
 
-/* What evaluating takes beside the engine is of the budget, too. */
+/* The memory of evaluating, beside the engine's, counts in the budget, too. */
 static int open_engine(struct wick **wick, struct wick_diag *diag)
 {
 	struct trace_model model;

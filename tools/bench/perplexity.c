@@ -107,7 +107,7 @@ static int eval_chunk(struct measure *m, const uint32_t *ids, uint32_t count)
 	return rc;
 }
 
-/* What was evaluated, which is not what was read: pieces are larger than chunks. */
+/* Shows the tokens evaluated so far; more are read, since pieces are larger than chunks. */
 static void show(struct measure *m)
 {
 	const struct perplexity *result = m->result;
@@ -129,7 +129,7 @@ static int note_interrupt(struct measure *m, int rc)
 	return 0;
 }
 
-/* Every whole chunk there is, and what is left when the text has ended. */
+/* Every whole chunk there is, and the rest when the text has ended. */
 static int eval_chunks(struct measure *m, bool ended)
 {
 	uint32_t whole = wick_plan_of(m->wick)->ctx - m->bos_count, bos_off = 1 - m->bos_count;

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What a model gives the tokens of a text. `wick help eval` states the protocol. */
+/* The probability that a model gives the tokens of a text. `wick help eval` states the protocol. */
 
 #include "progress.h"
 #include "reader.h"

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Counting what was chosen and what fired (see recall.h). */
+/* Counts chosen neurons and firing ones (see recall.h). */
 
 #include "recall.h"
 
@@ -24,7 +24,7 @@ struct recall {
 	uint32_t layers, tokens; /* of a batch, at most */
 	uint64_t words;          /* of a token's bits */
 	uint32_t begun;          /* position of the batch's first token */
-	uint64_t *bits;          /* (tokens, words): what was chosen in the layer at hand */
+	uint64_t *bits;          /* (tokens, words): the neurons chosen in the current layer */
 	struct counts *counts;   /* (layers) */
 };
 

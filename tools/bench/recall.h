@@ -13,7 +13,7 @@
 struct wick;
 struct recall;
 
-/* Memory that it takes, of a context of so many tokens. */
+/* Memory that it takes, for a context of ctx tokens. */
 uint64_t recall_bytes(uint32_t layers, uint32_t n_ff, uint32_t ctx);
 int recall_begin(struct recall **recall, struct wick *wick, struct wick_diag *diag);
 /* Adds recall, precision and predicted_per_active, each pooled over all neurons, the worst layer's, and each layer's.

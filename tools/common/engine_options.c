@@ -79,7 +79,7 @@ static const char *const methods[] = { "uring", "pread", "mmap", NULL };
 const struct opt engine_opts[] = {
 	{ OPT_HEADING, .help = "Memory:" },
 	{ OPT_BUDGET, .name = "memory", .value = "SIZE|PCT%", .into.budget = &engine_options.memory,
-		.min = 1u << 20, /* no process is smaller: whoever says 60 means 60% */
+		.min = 1u << 20, /* no process is smaller: 60 would be meant as 60% */
 		.help = "all that the process may take: a size such as 2G (k, M, G and T are powers of 1024; kB, MB, GB and TB "
 			"of 1000), or a share of the model's weights, to which what the process "
 			"itself takes is added (three quarters of what is free, at most what the model needs)" },

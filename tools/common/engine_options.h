@@ -14,7 +14,7 @@ extern const char *const engine_modes[]; /* by NULL */
 
 void engine_options_init(void);
 
-/* What the table cannot say: -EINVAL for options that no model would make possible. */
+/* Checks that the table cannot express: -EINVAL for options that no model would make possible. */
 int engine_options_check(struct wick_diag *diag);
 
 /* wick_open(), showing how far loading is; Ctrl-C ends it with -ECANCELED and a sentence, and each wick_eval()

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What a run says of itself: sentences for people, JSON for programs. */
+/* The report of a run: sentences for people, JSON for programs. */
 
 #include <jansson.h>
 #include <stdio.h>
@@ -19,14 +19,14 @@ struct run_figures {
 	json_t *stopped_by; /* "eos", "stop": the token or text; NULL: neither */
 };
 
-/* Model, memory and flash, a line each, and why something is not used that would be better. verbose: also the predictors,
- * what is resident, the cache, pages and nodes, how flash is read, the drive's profile, and what computes. */
+/* Model, memory and flash, a line each, and why something better is not used. verbose: also the predictors, the
+ * resident weights, the cache, pages and nodes, how flash is read, the drive's profile, and the processor. */
 void print_start(const struct wick_report *report, const struct wick_plan *plan, bool verbose, FILE *out);
 
 /* "NAME: 23.5 GB, less than the budget", where free memory is less. */
 void print_free(const char *name, const struct wick_plan *plan, FILE *out);
 
-/* The prompt's time, the text's, what came off flash, and the peak of memory. verbose: also how many neurons. */
+/* The prompt's time, the text's, the reads, and the peak of memory. verbose: also how many neurons. */
 void print_figures(const struct run_figures *run, const struct wick_plan *plan, bool verbose, FILE *out);
 
 json_t *plan_json(const struct wick_plan *plan);

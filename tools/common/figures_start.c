@@ -28,7 +28,7 @@ static void print_model(const struct wick_report *report, const struct wick_plan
 		fprintf(out, "        synthetic: its weights are random, and its text means nothing\n");
 }
 
-/* Who chooses the neurons, and which of them stay in memory. */
+/* Which predictors choose the neurons, and which policy keeps them. */
 static void print_sparse(const struct wick_report *report, const struct wick_plan *plan, FILE *out)
 {
 	if (!*report->policy)
@@ -44,8 +44,8 @@ static void print_sparse(const struct wick_report *report, const struct wick_pla
 	print_why("prefetched", report->lookahead_why, out);
 }
 
-/* "19.1 MB = 9.2 for the process + 9.9 for weights, KV cache and buffers": three numbers in the unit of the first, rounded
- * so that they add up. */
+/* "19.1 MB = 9.2 for the process + 9.9 for weights, KV cache and buffers": three numbers in the unit of the first,
+ * rounded so that they add up. */
 static void print_budget(const struct wick_plan *plan, FILE *out)
 {
 	struct bytes_unit unit = bytes_unit((double)plan->budget_bytes);
@@ -70,7 +70,7 @@ void print_free(const char *name, const struct wick_plan *plan, FILE *out)
 		fprintf(out, "%s: %s, less than the budget\n", name, BYTES(plan->free_bytes));
 }
 
-/* What of the model is in memory, and in which pages. */
+/* The parts of the model that are in memory, and their pages. */
 static void print_resident(const struct wick_report *report, const struct wick_plan *plan, FILE *out)
 {
 	if (engine_options.memory.percent > 0)

@@ -63,7 +63,7 @@ int gnuplot_check(struct wick_diag *diag)
 			"gnuplot-nox", strerror(-rc)) : 0;
 }
 
-/* A newline would end the string, and what follows it would be commands. */
+/* A newline would end the string, and gnuplot would take the rest for commands. */
 void gnuplot_text(const char *text, FILE *script)
 {
 	struct text_shown clean;

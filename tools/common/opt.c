@@ -73,7 +73,7 @@ static bool in_bounds(const struct opt *opt, double value)
 	return value >= opt->min && (!opt->max || value <= opt->max);
 }
 
-/* What is too large becomes UINT64_MAX, which is beyond all limits here. */
+/* A number that is too large becomes UINT64_MAX, which is beyond all limits here. */
 static bool parse_whole(const char *word, int base, uint64_t *value)
 {
 	char *end;
@@ -182,7 +182,7 @@ static bool take_choice(const struct opt *opt, const char *word)
 	return false;
 }
 
-/* How each kind takes its value, and what a value that it refuses should have been. */
+/* How each kind takes its value, and the description of its values for a refusal. */
 static const struct {
 	bool (*take)(const struct opt *opt, const char *word);
 	const char *wants;

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What an output may take the place of. */
+/* Which files an output may replace. */
 
 #include "output.h"
 
@@ -19,7 +19,7 @@ static const char *name_of(const struct opt *opt, char name[32])
 	return name;
 }
 
-/* What a file that is not there would have in common with another that was made: its folder, and its name there. */
+/* The identity of a file that is not there yet: its folder, and its name in it. */
 static const char *name_in_folder(const char *path, struct stat *folder)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -51,7 +51,7 @@ static bool is_same_file(const char *a, const char *b)
 	return x.st_dev == y.st_dev && x.st_ino == y.st_ino && (S_ISREG(x.st_mode) || S_ISBLK(x.st_mode));
 }
 
-/* What begins the file there: 0 where there is none, or nothing in it. */
+/* The first bytes of the file there: 0 where there is none, or nothing in it. */
 static uint32_t magic_of(const char *path)
 {
 	uint32_t magic = 0;

@@ -12,8 +12,8 @@
  * over, nor any GGUF file but by a packed model, nor one output by another; and it must be possible to write it. */
 int output_check(const struct command *command, struct wick_diag *diag);
 
-/* A file whose content is known in the end: it is put together in memory, so that what has its name stays until there
- * is something to take its place. */
+/* A file whose content is known in the end: it is put together in memory, so that the old file of that name stays until
+ * the new one is whole. */
 struct output {
 	FILE *to; /* memory: what is printed here is the file */
 	const char *path;

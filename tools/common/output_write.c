@@ -88,7 +88,8 @@ int output_open(FILE **out, const char *path, struct wick_diag *diag)
 	return path && !*out ? wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno)) : 0;
 }
 
-/* What failed before the end was told by whoever wrote, with its reason; this is for those who did not look. */
+/* A write that failed before the end was reported with its reason by the writer; this is for writers that did not
+ * check. */
 int output_close(FILE *out, const char *path, int rc, struct wick_diag *diag)
 {
 	bool failed = out && ferror(out);

@@ -27,7 +27,7 @@ static void note_signal(int signal_number)
 	stop_wanted = 1;
 }
 
-/* A signal that whoever started the program had ignored stays so: a shell does that for what runs in the background. */
+/* A signal that was ignored when the program started stays so: a shell does that for jobs in the background. */
 static void catch(int signal_number, int flags)
 {
 	struct sigaction action = { .sa_handler = note_signal, .sa_flags = flags | SA_RESTART }, old;

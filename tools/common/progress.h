@@ -35,7 +35,7 @@ void progress_say(struct progress *progress, const char *format, ...) __attribut
 /* Wipes the line. */
 void progress_end(struct progress *progress);
 
-/* The unit in which so many bytes are said, a power of 1000. */
+/* The unit in which that many bytes are said, a power of 1000. */
 struct bytes_unit {
 	const char *name;
 	double bytes;

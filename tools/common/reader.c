@@ -62,7 +62,7 @@ static size_t find_cut(struct reader *reader)
 	return cut;
 }
 
-/* What is left of the piece before goes to the front. Behind the last place to cut there is no other. */
+/* The rest of the piece before goes to the front. Behind the last place to cut there is no other. */
 static void drop_given(struct reader *reader)
 {
 	reader->have -= reader->given;

@@ -5,8 +5,8 @@
 /* A text of any length, in pieces whose tokens, one behind the other, are the tokens of the whole.
  *
  * A piece ends in front of white space (cut.h). Where there is none for 32 KiB, it ends behind any character, and the
- * tokens on both sides may be other ones than those of the whole: so that no text takes more memory than another, nor more
- * than a look at each of its bytes.
+ * tokens on both sides may be other ones than those of the whole: so that no text takes more memory than another, nor
+ * more than a look at each of its bytes.
  */
 
 #include "diag.h"
@@ -27,7 +27,7 @@ struct reader {
 	size_t have;      /* bytes in the buffer */
 	size_t given;     /* of those, already handed out */
 	size_t searched;  /* of those that were not: no place to cut is among them */
-	uint64_t looked_bytes; /* so many were searched */
+	uint64_t looked_bytes; /* bytes that were searched */
 	uint64_t total_bytes; /* of the file; 0: not known */
 	uint64_t done_bytes;  /* handed out */
 };

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 /* Whether a whole character of UTF-8 commands a terminal instead of being shown: C0, DEL, C1, the separators of lines
- * and paragraphs, and what turns the direction of the text around it. */
+ * and paragraphs, and characters that turn the direction of the text around them. */
 bool text_is_control(const char *bytes, int length);
 
 /* Replaces control characters and whatever is not UTF-8 by '?', in place. */

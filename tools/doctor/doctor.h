@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What wick doctor finds: one line a thing it looked at. */
+/* The findings of wick doctor: a line for each thing it looked at. */
 
 #include "diag.h"
 

@@ -189,7 +189,7 @@ static int save_profile_of(struct flash_sweep *sweep, char *profile_path, struct
 	return 0;
 }
 
-/* What comes of it, once it is measured: all that can be written, and the first error that there was. */
+/* Writes all results that can be written, and returns the first error that there was. */
 static int keep(struct flash_sweep *sweep, bool whole, char *profile_path, struct wick_diag *diag)
 {
 	int rc = save_profile && whole ? save_profile_of(sweep, profile_path, diag) : 0;
@@ -198,7 +198,7 @@ static int keep(struct flash_sweep *sweep, bool whole, char *profile_path, struc
 	return rc ? rc : written;
 }
 
-/* All that was asked for. What was measured before Ctrl-C is written as if that were all; a profile takes all of it. */
+/* All that was asked for. Cells measured before Ctrl-C are written as if they were all; a profile needs all. */
 static int measure_and_write(struct flash_bench *bench, struct flash_sweep *sweep, struct flash_check *check,
 	struct wick_diag *diag)
 {
@@ -227,7 +227,7 @@ static int measure_and_write(struct flash_bench *bench, struct flash_sweep *swee
 	return rc;
 }
 
-/* What was asked for is measured, or nothing; and what is to be kept has a place. */
+/* Checks beforehand that all cells can be measured, and that the results can be written. */
 static int check_bench(const struct flash_bench *bench, struct wick_diag *diag)
 {
 	const struct wick_file *file = &bench->file;

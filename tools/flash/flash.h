@@ -3,7 +3,7 @@
 #pragma once
 
 /* The parts of wick flashbench. A sweep is a list of cells; a cell is one combination of chunk size, queue depth and
- * number of threads, and what was measured there. */
+ * number of threads, and the figures measured there. */
 
 #include "device.h"
 #include "file.h"
@@ -26,7 +26,7 @@ int flash_list_parse(struct flash_list *list, const char *option, const char *te
 	uint64_t max, struct wick_diag *diag);
 bool flash_list_has(const struct flash_list *list, uint64_t value);
 
-/* What is read, and how. */
+/* The file to read, and how. */
 struct flash_bench {
 	struct wick_file file;
 	struct wick_device device;
@@ -99,7 +99,7 @@ struct flash_sweep {
 };
 
 /* Measures all of it; with print, the table goes to standard output as it grows. After -ECANCELED (Ctrl-C), and only
- * then, what was measured is complete as far as sweep->count says. */
+ * then, the cells are complete as far as sweep->count says. */
 int flash_sweep_run(struct flash_bench *bench, struct flash_sweep *sweep, bool print, struct wick_diag *diag);
 
 /* Long reads in order: no random reads are faster. A file too small for them is read in the longest chunks it has. */
@@ -107,7 +107,7 @@ int flash_sweep_bound(struct flash_bench *bench, struct flash_sweep *sweep, stru
 
 void flash_print_head(FILE *out);
 void flash_print_cell(const struct flash_cell *cell, FILE *out); /* with a star where reads were few, */
-void flash_print_foot(const struct flash_sweep *sweep, FILE *out);   /* and what that means */
+void flash_print_foot(const struct flash_sweep *sweep, FILE *out);   /* and its meaning */
 int flash_print_json(const struct flash_sweep *sweep, FILE *out);
 int flash_write_csv(const struct flash_sweep *sweep, const char *path, struct wick_diag *diag);
 
@@ -133,7 +133,7 @@ void flash_profile_key(const struct flash_bench *bench, struct wick_profile_key 
 /* Fits and saves the profile of the drive from cells of one thread with bursts; path as for wick_profile_save. */
 int flash_profile_save(const struct flash_sweep *sweep, char *path, struct wick_diag *diag);
 
-/* What a profile says reads take, and what they took: extents of 1 to 64 bundles of 16 KiB, 1 to 4096 of them
+/* The time of reads by a profile, and the time they took: extents of 1 to 64 bundles of 16 KiB, 1 to 4096 of them
  * together. */
 struct flash_point {
 	uint64_t chunk_bytes;

@@ -214,7 +214,7 @@ static void set_latencies(const struct reader *readers, unsigned threads, double
 	free(latency);
 }
 
-/* What all threads did together. */
+/* The sum over all threads. */
 static void sum_up(const struct reader *readers, unsigned threads, uint64_t spent_cpu_ns, struct flash_cell *cell)
 {
 	double *figure = cell->figure;

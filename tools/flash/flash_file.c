@@ -44,7 +44,7 @@ static int write_block(int fd, const void *block, size_t bytes, uint64_t offset)
 	return 0;
 }
 
-/* Where the kernel cannot sync a part, what comes in the end syncs all. Errors count here: one that was told for a
+/* Where the kernel cannot sync a part, the fdatasync at the end syncs all. Errors count here: one that was told for a
  * block is not told again by fdatasync. */
 static int sync_block(int fd, uint64_t offset, unsigned how)
 {

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What was measured, as a table, as JSON and as CSV. */
+/* The cells as a table, as JSON and as CSV. */
 
 #include "flash.h"
 #include "figures_json.h"

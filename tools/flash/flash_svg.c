@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The paper's figure 2b, drawn by gnuplot: throughput against chunk size, a line for each depth or thread count, and above
- * them the sequential bound. The background is transparent and every colour is of middling lightness, so that the figure
- * can be read on white and on black. */
+/* The paper's figure 2b, drawn by gnuplot: throughput against chunk size, a line for each depth or thread count, and
+ * above them the sequential bound. The background is transparent and every colour is of middling lightness, so that the
+ * figure can be read on white and on black. */
 
 #include "bits.h"
 #include "flash.h"
@@ -13,7 +13,7 @@ static const char *const colors[] = {
 	"#3b82c4", "#c9730a", "#2a9d5c", "#a55fc0", "#d6504a", "#1f9aa5", "#8f8a1c", "#c25a94",
 };
 
-/* What a line of the figure is of: cells of one depth and one number of threads. */
+/* A line of the figure: cells of one depth and one number of threads. */
 struct line {
 	uint32_t depth, threads;
 };

@@ -224,7 +224,7 @@ static const char *find_stop(const struct generator *gen)
 	return wick_position(gen->wick) >= wick_plan_of(gen->wick)->ctx ? "context" : NULL;
 }
 
-/* What was held back, and what ended the text. */
+/* Writes the text that was held back, and notes why the text ended. */
 static int write_rest(struct generator *gen)
 {
 	const char *text, *by = wick_stream_stopped_by(gen->stream);

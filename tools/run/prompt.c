@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Beyond any context there is; whoever names a device or the wrong file hears of it before memory is gone. */
+/* Beyond any context there is; a device or a wrong file is refused before memory is gone. */
 #define LIMIT_BYTES (16u << 20)
 
 #define ECHO_BYTES_MAX 400 /* five lines of a terminal */

@@ -51,7 +51,7 @@ static int check(struct wick_diag *diag)
 	return engine_options_check(diag);
 }
 
-/* What the engine's watch writes, and the trace is made from. */
+/* Written by the engine's watch; the trace is made from it. */
 struct recording {
 	struct wick *wick;
 	struct wick_trace_writer *writer;
@@ -214,7 +214,7 @@ static int begin(struct recording *recording, struct reader *text, struct wick_d
 	return wick_trace_create(&recording->writer, out_path, &shape, diag);
 }
 
-/* What recording takes beside the engine. */
+/* Memory of recording, beside the engine's. */
 static uint64_t beside_bytes(const struct recording *recording, const struct reader *text)
 {
 	const struct wick_trace_shape shape = { .layers = recording->model.layers, .n_ff = recording->model.n_ff,

@@ -2,13 +2,13 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The parts of wick trace, and what they share. */
+/* The parts of wick trace, and their shared types. */
 
 #include "opt.h"
 
 extern const struct command cmd_trace_record, cmd_trace_stats, cmd_trace_synth;
 
-/* What a trace can be compared with, of a packed model. */
+/* The sizes of a packed model that a trace is compared with. */
 struct trace_model {
 	uint32_t layers, n_ff, crc, ctx_max;
 	uint64_t stride;

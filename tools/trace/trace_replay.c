@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What would be read: the engine's own matrix and policies run over a layer's tokens, and beside them two that no engine
- * can have. Belady's puts out whoever is needed again last, which no policy can beat; the told one whoever is least
- * likely, by chances that it is given. */
+/* Simulates reads: the engine's own cache and policies run over a layer's tokens, and beside them two policies that no
+ * engine can have. Belady's evicts the neuron that is needed again last, which no policy can beat; the told one evicts
+ * the least likely neuron, by chances that it is given. */
 
 #include "bits.h"
 #include "cache.h"
@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STRIDE 8 /* of rows that nobody reads */
+#define STRIDE 8 /* of cache rows: nothing is ever stored in them */
 #define NEVER UINT32_MAX
 
 const char *const stats_method_names[STATS_METHODS] = {
@@ -85,7 +85,7 @@ static void tell_future(struct replay *replay, uint32_t id)
 	replay->key[id] = again ? NEVER - replay->uses[replay->next[id]] : 0;
 }
 
-/* The rows of the `victims` of least key; whoever is held stays. */
+/* The rows of the `victims` of least key; held rows stay. */
 static void choose(struct replay *replay, uint32_t victims)
 {
 	uint32_t count = 0;

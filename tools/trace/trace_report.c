@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What wick trace stats says: for people, and as JSON. */
+/* The report of wick trace stats: for people, and as JSON. */
 
 #include "bits.h"
 #include "figures_json.h"

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The parts of wick trace stats: a layer of a trace as lists, the curves that describe it, and what each policy would
- * read for it. Layers are loaded in groups, so that memory is bounded whatever the trace. */
+/* The parts of wick trace stats: a layer of a trace as lists, the curves that describe it, and the reads of each policy
+ * for it. Layers are loaded in groups, so that memory is bounded whatever the trace. */
 
 #include "trace.h"
 
@@ -24,7 +24,7 @@ struct stats_layer {
 	uint32_t active_max; /* of a token */
 };
 
-/* What a trace is like. Shares are of n_ff. */
+/* The statistics of a trace. Shares are of n_ff. */
 struct stats_curves {
 	double *active; /* (layers) */
 	uint64_t reused_uses, reusable_uses; /* uses that follow one at the token before, and all that might */
