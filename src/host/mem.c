@@ -68,8 +68,8 @@ void *wick_mem_take(struct wick_mem *mem, uint64_t bytes)
 	return taken;
 }
 
-/* Sums of the mappings in /proc/self/smaps that lie in the reservation. */
-static void count_pages(const struct wick_mem *mem, uint64_t *touched_kib, uint64_t *huge_kib)
+/* Sums of the mappings in /proc/self/smaps that lie in the reservation; false where they cannot be read. */
+static bool count_pages(const struct wick_mem *mem, uint64_t *touched_kib, uint64_t *huge_kib)
 {
 	FILE *file = fopen("/proc/self/smaps", "re");
 	unsigned long long begin, end, kib;
@@ -77,7 +77,9 @@ static void count_pages(const struct wick_mem *mem, uint64_t *touched_kib, uint6
 	char line[512];
 
 	*touched_kib = *huge_kib = 0;
-	while (file && fgets(line, sizeof(line), file)) {
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "%llx-%llx ", &begin, &end) == 2)
 			ours = begin < (uintptr_t)mem->base + mem->bytes && end > (uintptr_t)mem->base;
 		else if (ours && sscanf(line, "Rss: %llu", &kib) == 1)
@@ -85,8 +87,8 @@ static void count_pages(const struct wick_mem *mem, uint64_t *touched_kib, uint6
 		else if (ours && sscanf(line, "AnonHugePages: %llu", &kib) == 1)
 			*huge_kib += kib;
 	}
-	if (file)
-		fclose(file);
+	fclose(file);
+	return true;
 }
 
 static const char *why_small(const struct wick_mem *mem)
@@ -110,8 +112,9 @@ void wick_mem_look(struct wick_mem *mem)
 {
 	uint64_t touched_kib, huge_kib;
 
-	count_pages(mem, &touched_kib, &huge_kib);
-	if (huge_kib)
+	if (!count_pages(mem, &touched_kib, &huge_kib))
+		snprintf(mem->pages, sizeof(mem->pages), "pages of unknown size: /proc/self/smaps cannot be read");
+	else if (huge_kib)
 		snprintf(mem->pages, sizeof(mem->pages), "huge pages for %.0f%% of it",
 			100 * (double)huge_kib / (double)WICK_MAX(huge_kib, touched_kib));
 	else

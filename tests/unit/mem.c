@@ -131,19 +131,26 @@ static void too_much_is_said(void **state)
 	wick_mem_release(&mem);
 }
 
-/* Where no file may be opened, too. */
+/* Where no file may be opened, too; there it is not known what pages there are, or what the process may come to. */
 static void the_peak_is_known(void **state)
 {
 	struct rlimit before, none;
-	uint64_t peak;
+	struct wick_mem mem;
+	uint64_t peak, cost;
 
 	(void)state;
 	assert_true(wick_peak_bytes() >= anonymous_bytes());
+	assert_int_equal(wick_mem_reserve(&mem, MIB, NULL), 0);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = (struct rlimit){ 0, before.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	peak = wick_peak_bytes();
+	cost = wick_process_cost_bytes();
+	wick_mem_look(&mem);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(cost, 0);
+	assert_non_null(strstr(mem.pages, "unknown size"));
+	wick_mem_release(&mem);
 	assert_true(peak >= anonymous_bytes());
 }
 
