@@ -135,7 +135,8 @@ struct wick_kernels {
 	/* To float is exact; where a type takes a minimum off, that difference is rounded once. From float f16 and bf16
 	 * are nearest, ties to even; blocks of 32 are, byte for byte, those of other writers of GGUF for finite numbers
 	 * (a scale past the largest half becomes infinite); for blocks of 256 there is no one way: ours is in
-	 * quantise.c. q2 is the nearest of its four numbers, halfway the upper one. */
+	 * quantise.c. The types of
+	 * tables have no from_f32: NULL. q2 is the nearest of its four numbers, halfway the upper one. */
 	void (*to_f32[WICK_TYPE_COUNT])(float *y, const void *x, size_t count);
 	void (*from_f32[WICK_TYPE_COUNT])(void *y, const float *x, size_t count);
 

@@ -17,9 +17,14 @@
 #define WICK_EACH_FIRST_TYPE(X) X(F32, f32) X(F16, f16) X(BF16, bf16) X(Q8_0, q8_0) X(Q4_0, q4_0) X(Q2, q2)
 
 /* Those whose decoders are in decode_blocks.h. */
-#define WICK_EACH_BLOCK_TYPE(X) \
+#define WICK_EACH_BLOCK_TYPE(X) WICK_EACH_WRITTEN_TYPE(X) WICK_EACH_GRID_TYPE(X)
+#define WICK_EACH_WRITTEN_TYPE(X)                                                                         \
 	X(Q4_1, q4_1) X(Q5_0, q5_0) X(Q5_1, q5_1) X(Q2_K, q2_k) X(Q3_K, q3_k) X(Q4_K, q4_k) X(Q5_K, q5_k) \
 	X(Q6_K, q6_k) X(IQ4_NL, iq4_nl) X(IQ4_XS, iq4_xs) X(MXFP4, mxfp4)
+
+/* And of them those of decode_grids.h, which nothing is encoded as. */
+#define WICK_EACH_GRID_TYPE(X) \
+	X(IQ2_XXS, iq2_xxs) X(IQ2_XS, iq2_xs) X(IQ2_S, iq2_s) X(IQ3_XXS, iq3_xxs) X(IQ3_S, iq3_s)
 
 #define ROWS WICK_MATMUL_ROWS
 #define WICK_BLOCK 32 /* numbers in a block of q8_0, q4_0 and q2 */
@@ -156,6 +161,7 @@ static inline void wick_decode_q2(float *y, const void *x, size_t count)
 }
 
 #include "decode_blocks.h"
+#include "decode_grids.h"
 
 typedef void wick_decode_fn(float *y, const void *x, size_t count);
 

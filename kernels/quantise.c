@@ -485,9 +485,13 @@ static void encode_mxfp4(void *y, const float *x, size_t count)
 
 void wick_kernels_quantise_c(struct wick_kernels *kernels)
 {
-#define ENTRY(TYPE, type)                                  \
-	kernels->to_f32[WICK_##TYPE] = wick_decode_##type; \
-	kernels->from_f32[WICK_##TYPE] = encode_##type;
-	WICK_EACH_BLOCK_TYPE(ENTRY)
-#undef ENTRY
+#define DECODE(TYPE, type) kernels->to_f32[WICK_##TYPE] = wick_decode_##type;
+	WICK_EACH_BLOCK_TYPE(DECODE)
+#undef DECODE
+#define ENCODE(TYPE, type) kernels->from_f32[WICK_##TYPE] = encode_##type;
+	WICK_EACH_WRITTEN_TYPE(ENCODE)
+#undef ENCODE
+#define NONE(TYPE, type) kernels->from_f32[WICK_##TYPE] = NULL;
+	WICK_EACH_GRID_TYPE(NONE)
+#undef NONE
 }

@@ -23,11 +23,17 @@ enum wick_type {
 	WICK_IQ4_NL, /* as Q4_0, with levels from a table that is not even; 18 bytes */
 	WICK_IQ4_XS, /* 256 numbers: f16 scale of scales, 6 bits of scale for 8 times 32, nibbles of that table; 136 bytes */
 	WICK_MXFP4,  /* 32 numbers: a byte of exponent, nibbles that are floats of 4 bits; 17 bytes */
+	WICK_IQ2_XXS, /* 256 numbers each: magnitudes from tables, eight or four at once; 66 bytes */
+	WICK_IQ2_XS,  /* 74 bytes */
+	WICK_IQ2_S,   /* 82 bytes */
+	WICK_IQ3_XXS, /* 98 bytes */
+	WICK_IQ3_S,   /* 110 bytes */
 	WICK_Q2,   /* 32 numbers -3, -1, 1 or 3: 2 bits each, no scale; 8 bytes; of predictors only */
 	WICK_TYPE_COUNT,
 };
 
 #define WICK_WEIGHT_TYPES WICK_Q2 /* those before it: what a model's weights can be */
+#define WICK_WRITTEN_TYPES WICK_IQ2_XXS /* those before it: what numbers can be turned into */
 
 struct wick_type_info {
 	const char *name;
@@ -41,7 +47,10 @@ static const struct wick_type_info wick_types[WICK_TYPE_COUNT] = {
 	[WICK_Q5_0] = { "q5_0", 32, 22 },    [WICK_Q5_1] = { "q5_1", 32, 24 },    [WICK_Q2_K] = { "q2_k", 256, 84 },
 	[WICK_Q3_K] = { "q3_k", 256, 110 },  [WICK_Q4_K] = { "q4_k", 256, 144 },  [WICK_Q5_K] = { "q5_k", 256, 176 },
 	[WICK_Q6_K] = { "q6_k", 256, 210 },  [WICK_IQ4_NL] = { "iq4_nl", 32, 18 },
-	[WICK_IQ4_XS] = { "iq4_xs", 256, 136 }, [WICK_MXFP4] = { "mxfp4", 32, 17 }, [WICK_Q2] = { "q2", 32, 8 },
+	[WICK_IQ4_XS] = { "iq4_xs", 256, 136 }, [WICK_MXFP4] = { "mxfp4", 32, 17 },
+	[WICK_IQ2_XXS] = { "iq2_xxs", 256, 66 }, [WICK_IQ2_XS] = { "iq2_xs", 256, 74 },
+	[WICK_IQ2_S] = { "iq2_s", 256, 82 }, [WICK_IQ3_XXS] = { "iq3_xxs", 256, 98 },
+	[WICK_IQ3_S] = { "iq3_s", 256, 110 }, [WICK_Q2] = { "q2", 32, 8 },
 };
 
 /* Bytes of `count` numbers of a type; count is a multiple of the type's block. */

@@ -38,6 +38,25 @@ static inline uint8x16_t flags_of(const uint8_t *two_bytes, int value)
 	return vandq_u8(vtstq_u8(spread, bits), vdupq_n_u8((uint8_t)value));
 }
 
+static inline bytes32 levels_words(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	return (bytes32){ { vreinterpretq_u8_u64(vcombine_u64(vcreate_u64(a), vcreate_u64(b))),
+		vreinterpretq_u8_u64(vcombine_u64(vcreate_u64(c), vcreate_u64(d))) } };
+}
+
+static inline bytes32 levels_negate(bytes32 levels, uint32_t flags)
+{
+	uint8_t bytes[4];
+
+	memcpy(bytes, &flags, sizeof(bytes));
+	for (int i = 0; i < 2; i++) {
+		uint8x16_t mask = flags_of(bytes + 2 * i, 255);
+
+		levels.val[i] = vsubq_u8(veorq_u8(levels.val[i], mask), mask);
+	}
+	return levels;
+}
+
 static inline bytes32 levels_flags(const uint8_t *from, int value)
 {
 	return (bytes32){ { flags_of(from, value), flags_of(from + 2, value) } };

@@ -16,6 +16,8 @@
  *     levels_bits(from, shift, mask)      of 32 bytes, bits from `shift` on
  *     levels_flags(from, value)           `value` where a bit of 4 bytes is set, lowest first, or 0
  *     levels_join(low, high, shift)       low | high << shift, for bits that do not meet
+ *     levels_words(a, b, c, d)            of 8 bytes each, the lowest first
+ *     levels_negate(levels, flags)        with another sign where a bit of 4 bytes is set, lowest first
  *     levels_table(table, levels)         for each of 32 levels below 16 its byte in a table
  *     levels_store(to, levels)            32 bytes
  *     vec_int8(from)                      LANES signed bytes as floats
@@ -48,7 +50,7 @@ INLINE int has_least(enum wick_type type)
 /* Whether a part is 16 numbers, not 32. */
 INLINE int has_halves(enum wick_type type)
 {
-	return type == WICK_Q2_K || type == WICK_Q3_K || type == WICK_Q6_K;
+	return type == WICK_Q2_K || type == WICK_Q3_K || type == WICK_Q6_K || type == WICK_IQ2_XS || type == WICK_IQ2_S;
 }
 
 INLINE int too_large(enum wick_type type)
@@ -64,6 +66,11 @@ INLINE int too_large(enum wick_type type)
 		return 12;
 	case WICK_IQ4_NL:
 	case WICK_IQ4_XS:
+	case WICK_IQ2_XXS:
+	case WICK_IQ2_XS:
+	case WICK_IQ2_S:
+	case WICK_IQ3_XXS:
+	case WICK_IQ3_S:
 		return SIGNED_LEVELS;
 	default:
 		return 0;
@@ -178,18 +185,67 @@ INLINE void parts_q3_k(struct parts *parts, const uint8_t *block)
 	eight_signed(parts->scale + 8, second, unit);
 }
 
-/* Nibbles and pairs of bits are drawn apart, to a byte each. */
+/* Eight nibbles are drawn apart, to a byte each. */
+INLINE uint64_t nibbles_apart(uint32_t nibbles)
+{
+	uint64_t bytes = nibbles;
+
+	bytes = (bytes | bytes << 16) & 0x0000ffff0000ffff;
+	bytes = (bytes | bytes << 8) & 0x00ff00ff00ff00ff;
+	return (bytes | bytes << 4) & 0x0f0f0f0f0f0f0f0f;
+}
+
+/* And so are pairs of bits. */
 INLINE uint64_t unpack_scales_iq4_xs(const uint8_t *block)
 {
-	uint64_t low = load_u32(block + 4), high = wick_load_u16(block + 2);
+	uint64_t low = nibbles_apart(load_u32(block + 4)), high = wick_load_u16(block + 2);
 
-	low = (low | low << 16) & 0x0000ffff0000ffff;
-	low = (low | low << 8) & 0x00ff00ff00ff00ff;
-	low = (low | low << 4) & 0x0f0f0f0f0f0f0f0f;
 	high = (high | high << 24) & 0x000000ff000000ff;
 	high = (high | high << 12) & 0x000f000f000f000f;
 	high = (high | high << 6) & 0x0303030303030303;
 	return less_32(low | high << 4);
+}
+
+/* The odd whole numbers of a scale: twice the nibble and one. */
+INLINE uint64_t odd_of(uint64_t nibbles)
+{
+	return nibbles << 1 | 0x0101010101010101;
+}
+
+INLINE void parts_of_words(struct parts *parts, const uint8_t *scales, size_t step, float unit)
+{
+	uint64_t nibbles = 0;
+
+	for (size_t j = 0; j < GROUP; j++)
+		nibbles |= (uint64_t)(scales[j * step] >> 4) << 8 * j;
+	eight_whole(parts->scale, odd_of(nibbles), unit);
+}
+
+INLINE void parts_of_nibbles(struct parts *parts, const uint8_t *scales, float unit)
+{
+	eight_whole(parts->scale, odd_of(nibbles_apart(load_u32(scales))), unit);
+	eight_whole(parts->scale + 8, odd_of(nibbles_apart(load_u32(scales + 4))), unit);
+}
+
+/* As decode_grids.h describes them. */
+INLINE void parts_of_grids(enum wick_type type, struct parts *parts, const uint8_t *block)
+{
+	switch (type) {
+	case WICK_IQ2_XXS:
+		parts_of_words(parts, block + 9, 8, scale_of(block) * 0.125f);
+		break;
+	case WICK_IQ2_XS:
+		parts_of_nibbles(parts, block + 66, scale_of(block) * 0.125f);
+		break;
+	case WICK_IQ2_S:
+		parts_of_nibbles(parts, block + 74, scale_of(block) * 0.125f);
+		break;
+	case WICK_IQ3_XXS:
+		parts_of_words(parts, block + 69, 4, scale_of(block) * 0.25f);
+		break;
+	default:
+		eight_whole(parts->scale, odd_of(nibbles_apart(load_u32(block + 106))), scale_of(block));
+	}
 }
 
 /* Scales and minima, for each 32 numbers or each 16. */
@@ -217,6 +273,13 @@ INLINE void find_parts(enum wick_type type, struct parts *parts, const uint8_t *
 	case WICK_MXFP4:
 		block_exponents(parts->scale, group, stride, count);
 		break;
+	case WICK_IQ2_XXS:
+	case WICK_IQ2_XS:
+	case WICK_IQ2_S:
+	case WICK_IQ3_XXS:
+	case WICK_IQ3_S:
+		parts_of_grids(type, parts, group);
+		break;
 	default:
 		block_halves(parts->scale, group, stride, count);
 		if (has_minima(type))
@@ -233,6 +296,27 @@ INLINE bytes32 levels_q6_k(const uint8_t *block, size_t j)
 	bytes32 low = levels_bits(block + j / 4 * 64 + j % 2 * 32, (int)(j % 4 / 2) * 4, 15);
 
 	return levels_join(low, levels_bits(block + 128 + j / 4 * 32, (int)(j % 4) * 2, 3), 4);
+}
+
+INLINE struct wick_grid_part grid_part(enum wick_type type, const uint8_t *block, size_t j)
+{
+	switch (type) {
+	case WICK_IQ2_XXS:
+		return wick_part_iq2_xxs(block, j);
+	case WICK_IQ2_XS:
+		return wick_part_iq2_xs(block, j);
+	case WICK_IQ2_S:
+		return wick_part_iq2_s(block, j);
+	case WICK_IQ3_XXS:
+		return wick_part_iq3_xxs(block, j);
+	default:
+		return wick_part_iq3_s(block, j);
+	}
+}
+
+INLINE bytes32 levels_grid(struct wick_grid_part part)
+{
+	return levels_negate(levels_words(part.words[0], part.words[1], part.words[2], part.words[3]), part.signs);
 }
 
 /* Numbers 32 * j and on of a group. */
@@ -262,6 +346,12 @@ INLINE bytes32 levels_of(enum wick_type type, const uint8_t *group, size_t j)
 		return levels_table(wick_levels_iq4, levels_nibbles(block + 2));
 	case WICK_IQ4_XS:
 		return levels_table(wick_levels_iq4, levels_nibbles(block + 8 + j * 16));
+	case WICK_IQ2_XXS:
+	case WICK_IQ2_XS:
+	case WICK_IQ2_S:
+	case WICK_IQ3_XXS:
+	case WICK_IQ3_S:
+		return levels_grid(grid_part(type, block, j));
 	default:
 		return levels_table(raised_mxfp4, levels_nibbles(block + 1));
 	}

@@ -168,15 +168,20 @@ INLINE void dot_all(enum wick_type type, float *y, const uint8_t *w, size_t stri
 }
 
 #define MATVEC(TYPE, type)                                                                                          \
+	static void dot_all_##type(float *y, const void *w, size_t stride, const uint32_t *index, size_t count,     \
+		const float *x, size_t cols)                                                                        \
+	{                                                                                                           \
+		dot_all(WICK_##TYPE, y, w, stride, index, count, x, cols);                                          \
+	}                                                                                                           \
 	static void matvec_##type(                                                                                  \
 		float *y, const void *w, size_t stride, const float *x, size_t rows, size_t cols)                   \
 	{                                                                                                           \
-		dot_all(WICK_##TYPE, y, w, stride, NULL, rows, x, cols);                                            \
+		dot_all_##type(y, w, stride, NULL, rows, x, cols);                                                  \
 	}                                                                                                           \
 	static void matvec_rows_##type(float *y, const void *w, size_t stride, const uint32_t *index, size_t count, \
 		const float *x, size_t cols)                                                                        \
 	{                                                                                                           \
-		dot_all(WICK_##TYPE, y, w, stride, index, count, x, cols);                                          \
+		dot_all_##type(y, w, stride, index, count, x, cols);                                                \
 	}                                                                                                           \
 	static void matmul_alone_##type(const struct wick_matmul *job)                                              \
 	{                                                                                                           \

@@ -25,17 +25,34 @@ static inline bytes32 levels_bits(const uint8_t *from, int shift, int mask)
 	return _mm256_and_si256(_mm256_srli_epi16(bytes, shift), _mm256_set1_epi8((char)mask));
 }
 
-/* Each byte gets the byte of its flag, of which one bit is left. */
-static inline bytes32 levels_flags(const uint8_t *from, int value)
+/* Each byte gets the byte of its flag, of which one bit is left: all ones where it is set. */
+static inline bytes32 flags_mask(int32_t flags)
 {
 	const __m256i bytes = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
 	const __m256i bits = _mm256_set1_epi64x((long long)0x8040201008040201);
+	__m256i spread = _mm256_and_si256(_mm256_shuffle_epi8(_mm256_set1_epi32(flags), bytes), bits);
+
+	return _mm256_cmpeq_epi8(spread, bits);
+}
+
+static inline bytes32 levels_flags(const uint8_t *from, int value)
+{
 	int32_t flags;
-	__m256i spread;
 
 	memcpy(&flags, from, sizeof(flags));
-	spread = _mm256_and_si256(_mm256_shuffle_epi8(_mm256_set1_epi32(flags), bytes), bits);
-	return _mm256_and_si256(_mm256_cmpeq_epi8(spread, bits), _mm256_set1_epi8((char)value));
+	return _mm256_and_si256(flags_mask(flags), _mm256_set1_epi8((char)value));
+}
+
+static inline bytes32 levels_words(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	return _mm256_set_epi64x((long long)d, (long long)c, (long long)b, (long long)a);
+}
+
+static inline bytes32 levels_negate(bytes32 levels, uint32_t flags)
+{
+	__m256i mask = flags_mask((int32_t)flags);
+
+	return _mm256_sub_epi8(_mm256_xor_si256(levels, mask), mask);
 }
 
 static inline bytes32 levels_join(bytes32 low, bytes32 high, int shift)

@@ -69,6 +69,16 @@ static inline __m512i wide_table(const int8_t *table, __m512i levels)
 	return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const void *)table)), levels);
 }
 
+static inline __m512i wide_grid(struct wick_grid_part first, struct wick_grid_part second)
+{
+	const uint64_t *a = first.words, *b = second.words;
+	__m512i low = _mm512_castsi256_si512(levels_words(a[0], a[1], a[2], a[3]));
+	__m512i levels = _mm512_inserti64x4(low, levels_words(b[0], b[1], b[2], b[3]), 1);
+
+	return _mm512_mask_sub_epi8(
+		levels, first.signs | (uint64_t)second.signs << 32, _mm512_setzero_si512(), levels);
+}
+
 static inline __m512i wide_q6_k(const uint8_t *block, size_t c)
 {
 	const uint8_t *high = block + 128 + c / 2 * 32;
@@ -106,6 +116,12 @@ INLINE __m512i wide_levels(enum wick_type type, const uint8_t *group, size_t c)
 		return wide_table(wick_levels_iq4, wide_nibbles(first + 2, second + 2));
 	case WICK_IQ4_XS:
 		return wide_table(wick_levels_iq4, wide_nibbles(group + 8 + 32 * c, group + 24 + 32 * c));
+	case WICK_IQ2_XXS:
+	case WICK_IQ2_XS:
+	case WICK_IQ2_S:
+	case WICK_IQ3_XXS:
+	case WICK_IQ3_S:
+		return wide_grid(grid_part(type, group, 2 * c), grid_part(type, group, 2 * c + 1));
 	default:
 		return wide_table(raised_mxfp4, wide_nibbles(first + 1, second + 1));
 	}
@@ -181,6 +197,8 @@ INLINE __m512 wide_scales(enum wick_type type, const uint8_t *group)
 		return wide_sixteen(_mm_loadu_si128((const void *)(group + 192)), group + 208);
 	default:
 		find_parts(type, &parts, group, GROUP);
+		if (has_halves(type))
+			return _mm512_loadu_ps(parts.scale);
 		return _mm512_zextps256_ps512(_mm256_loadu_ps(parts.scale));
 	}
 }

@@ -17,7 +17,9 @@ enum wick_gguf_type { /* of a metadata value, as the format numbers them */
 
 enum { WICK_GGML_F32 = 0, WICK_GGML_F16 = 1, WICK_GGML_Q4_0 = 2, WICK_GGML_Q4_1 = 3, WICK_GGML_Q5_0 = 6,
 	WICK_GGML_Q5_1 = 7, WICK_GGML_Q8_0 = 8, WICK_GGML_Q2_K = 10, WICK_GGML_Q3_K = 11, WICK_GGML_Q4_K = 12,
-	WICK_GGML_Q5_K = 13, WICK_GGML_Q6_K = 14, WICK_GGML_IQ4_NL = 20, WICK_GGML_IQ4_XS = 23, WICK_GGML_I8 = 24,
+	WICK_GGML_Q5_K = 13, WICK_GGML_Q6_K = 14, WICK_GGML_IQ2_XXS = 16, WICK_GGML_IQ2_XS = 17,
+	WICK_GGML_IQ3_XXS = 18, WICK_GGML_IQ4_NL = 20, WICK_GGML_IQ3_S = 21, WICK_GGML_IQ2_S = 22,
+	WICK_GGML_IQ4_XS = 23, WICK_GGML_I8 = 24,
 	WICK_GGML_I32 = 26, WICK_GGML_BF16 = 30, WICK_GGML_MXFP4 = 39 }; /* tensor types, as the format numbers them */
 
 struct wick_gguf_string {

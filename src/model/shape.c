@@ -53,6 +53,7 @@ static const uint32_t file_types[WICK_TYPE_COUNT] = {
 	[WICK_F32] = 0, [WICK_F16] = 1, [WICK_BF16] = 32, [WICK_Q8_0] = 7, [WICK_Q4_0] = 2,
 	[WICK_Q4_1] = 3, [WICK_Q5_0] = 8, [WICK_Q5_1] = 9, [WICK_Q4_K] = 14, [WICK_Q5_K] = 16, [WICK_Q6_K] = 18,
 	[WICK_Q2_K] = 10, [WICK_Q3_K] = 12, [WICK_IQ4_NL] = 25, [WICK_IQ4_XS] = 30, [WICK_MXFP4] = 38,
+	[WICK_IQ2_XXS] = 19, [WICK_IQ2_XS] = 20, [WICK_IQ3_XXS] = 23, [WICK_IQ3_S] = 26, [WICK_IQ2_S] = 28,
 };
 
 static const char *spell(char spelled[64], const struct key *key, enum wick_arch arch)

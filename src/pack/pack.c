@@ -23,15 +23,15 @@
 
 static int choose_type(enum wick_type *type, const char *name, struct wick_diag *diag)
 {
-	char names[WICK_WEIGHT_TYPES * 10];
+	char names[WICK_WRITTEN_TYPES * 10];
 	size_t used = 0;
 
-	for (unsigned t = 0; t < WICK_WEIGHT_TYPES; t++) {
+	for (unsigned t = 0; t < WICK_WRITTEN_TYPES; t++) {
 		*type = t;
 		if (strcmp(wick_types[t].name, name) == 0)
 			return 0;
 	}
-	for (unsigned t = 0; t < WICK_WEIGHT_TYPES; t++)
+	for (unsigned t = 0; t < WICK_WRITTEN_TYPES; t++)
 		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", t ? ", " : "", wick_types[t].name);
 	return wick_diag_say(diag, -EINVAL, "weights cannot be packed as \"%.40s\"; possible are %s", name, names);
 }

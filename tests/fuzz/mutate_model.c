@@ -103,7 +103,7 @@ static void change_kind(struct wick_shape *shape, struct fuzz_random *random)
 	uint32_t which = fuzz_below(random, 4);
 
 	if (which < 2)
-		shape->type = shape->matrix_type = (enum wick_type)fuzz_below(random, WICK_WEIGHT_TYPES);
+		shape->type = shape->matrix_type = (enum wick_type)fuzz_below(random, WICK_WRITTEN_TYPES);
 	else if (which == 2 && fuzz_below(random, 2))
 		shape->kind[0].norm_at ^= WICK_NORM_AFTER;
 	else if (which == 2)

@@ -24,6 +24,11 @@ static const struct vector_decoded {
 	{ WICK_IQ4_NL, 20, 0x4f97b4ee },
 	{ WICK_IQ4_XS, 23, 0xfc522926 },
 	{ WICK_MXFP4, 39, 0x97b8fea7 },
+	{ WICK_IQ2_XXS, 16, 0xbf9e8079 },
+	{ WICK_IQ2_XS, 17, 0xb19dd3c1 },
+	{ WICK_IQ2_S, 22, 0xc93a4358 },
+	{ WICK_IQ3_XXS, 18, 0x407e2e6d },
+	{ WICK_IQ3_S, 21, 0xf386154d },
 };
 
 static const uint8_t vector_q4_1[8][20] = {

@@ -180,6 +180,9 @@ struct check_halves check_halves(enum wick_type type)
 		[WICK_Q5_K] = { 2, { 0, 2 }, true }, [WICK_Q6_K] = { 1, { 208 }, false },
 		[WICK_Q2_K] = { 2, { 80, 82 }, true }, [WICK_Q3_K] = { 1, { 108 }, false },
 		[WICK_IQ4_NL] = { 1, { 0 }, false }, [WICK_IQ4_XS] = { 1, { 0 }, false },
+		[WICK_IQ2_XXS] = { 1, { 0 }, false }, [WICK_IQ2_XS] = { 1, { 0 }, false },
+		[WICK_IQ2_S] = { 1, { 0 }, false }, [WICK_IQ3_XXS] = { 1, { 0 }, false },
+		[WICK_IQ3_S] = { 1, { 0 }, false },
 	};
 
 	return halves[type];

@@ -18,7 +18,8 @@ from gguf.quants import dequantize, quantize
 BLOCKS = 64
 # Each type with the places of the halves in its block.
 DECODED = {"Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
-           "Q2_K": [80, 82], "Q3_K": [108], "IQ4_NL": [0], "IQ4_XS": [0], "MXFP4": []}
+           "Q2_K": [80, 82], "Q3_K": [108], "IQ4_NL": [0], "IQ4_XS": [0], "MXFP4": [],
+           "IQ2_XXS": [0], "IQ2_XS": [0], "IQ2_S": [0], "IQ3_XXS": [0], "IQ3_S": [0]}
 ENCODED = ["Q4_1", "Q5_0", "Q5_1", "MXFP4"]
 
 

@@ -5,6 +5,7 @@
  * and sharing no line with kernels/. Quantisation has no definition but what others write: its truth is vectors.h. */
 
 #include "check.h"
+#include "grids.h"
 
 #include <float.h>
 #include <math.h>
@@ -130,6 +131,62 @@ static double mxfp4(int bits)
 	return bits < 2 ? bits * 0.5 : ldexp(1 + bits % 2 * 0.5, bits / 2 - 1);
 }
 
+static uint32_t word_at(const uint8_t *at)
+{
+	return at[0] + 256u * at[1] + 65536u * at[2] + 16777216u * at[3];
+}
+
+/* Whether number i of eight is negative: of seven signs the eighth makes the count even. */
+static int negative(uint32_t seven, size_t i)
+{
+	int count = 0;
+
+	for (size_t k = 0; k < 7; k++)
+		count += (int)(seven >> k & 1);
+	return i < 7 ? (int)(seven >> i & 1) : count % 2;
+}
+
+/* Magnitude from the tables, which are the format's; scale in eighths of the half; sign. */
+static float grid_number(enum wick_type type, const uint8_t *at, size_t place)
+{
+	size_t eight = place / 8, four = place / 4, part = place / 32, i = place % 8;
+	const uint8_t *two = at + 2 + 2 * eight;
+	int scale, magnitude, minus;
+	uint32_t word;
+
+	switch (type) {
+	case WICK_IQ2_XXS:
+		word = word_at(at + 2 + 8 * part + 4);
+		scale = (int)(word >> 28) * 2 + 1;
+		minus = negative(word >> 7 * (eight % 4) & 127, i);
+		magnitude = (int)(wick_grid_iq2_xxs[at[2 + 8 * part + eight % 4]] >> 8 * i & 255);
+		break;
+	case WICK_IQ2_XS:
+		scale = at[66 + part] / (place % 32 < 16 ? 1 : 16) % 16 * 2 + 1;
+		minus = negative(two[1] / 2, i);
+		magnitude = (int)(wick_grid_iq2_xs[two[0] + two[1] % 2 * 256] >> 8 * i & 255);
+		break;
+	case WICK_IQ2_S:
+		scale = at[74 + part] / (place % 32 < 16 ? 1 : 16) % 16 * 2 + 1;
+		minus = at[34 + eight] >> i & 1;
+		word = at[2 + eight] + (at[66 + part] >> eight % 4 * 2 & 3u) * 256;
+		magnitude = (int)(wick_grid_iq2_s[word] >> 8 * i & 255);
+		break;
+	case WICK_IQ3_XXS:
+		word = word_at(at + 66 + 4 * part);
+		scale = ((int)(word >> 28) * 2 + 1) * 2;
+		minus = negative(word >> 7 * (eight % 4) & 127, i);
+		magnitude = (int)(wick_grid_iq3_xxs[at[2 + four]] >> 8 * (place % 4) & 255);
+		break;
+	default:
+		scale = (at[106 + part / 2] / (part % 2 ? 16 : 1) % 16 * 2 + 1) * 8;
+		minus = at[74 + eight] >> i & 1;
+		word = at[2 + four] + (at[66 + part] >> four % 8 & 1u) * 256;
+		magnitude = (int)(wick_grid_iq3_s[word] >> 8 * (place % 4) & 255);
+	}
+	return half_at(at) * 0.125f * (float)scale * (float)(minus ? -magnitude : magnitude);
+}
+
 /* The differences have 24 bits and are exact in double: they are rounded once. */
 static float block_number(enum wick_type type, const uint8_t *at, size_t place)
 {
@@ -161,6 +218,12 @@ static float block_number(enum wick_type type, const uint8_t *at, size_t place)
 	case WICK_MXFP4:
 		level = nibble(at + 1, place);
 		return (float)ldexp(level < 8 ? mxfp4(level) : -mxfp4(level - 8), at[0] - 127) + 0.0f;
+	case WICK_IQ2_XXS:
+	case WICK_IQ2_XS:
+	case WICK_IQ2_S:
+	case WICK_IQ3_XXS:
+	case WICK_IQ3_S:
+		return grid_number(type, at, place);
 	default:
 		return half_at(at + 208) * (float)(int8_t)at[192 + place / 16] * (float)level_q6_k(at, place);
 	}
@@ -240,7 +303,8 @@ static void accumulate_rows(enum wick_type type, float *y, const void *w, size_t
 #define EACH_TYPE(X)                                                                         \
 	X(F32, f32) X(F16, f16) X(BF16, bf16) X(Q8_0, q8_0) X(Q4_0, q4_0) X(Q2, q2)          \
 	X(Q4_1, q4_1) X(Q5_0, q5_0) X(Q5_1, q5_1) X(Q4_K, q4_k) X(Q5_K, q5_k) X(Q6_K, q6_k)  \
-	X(Q2_K, q2_k) X(Q3_K, q3_k) X(IQ4_NL, iq4_nl) X(IQ4_XS, iq4_xs) X(MXFP4, mxfp4)
+	X(Q2_K, q2_k) X(Q3_K, q3_k) X(IQ4_NL, iq4_nl) X(IQ4_XS, iq4_xs) X(MXFP4, mxfp4)  \
+	X(IQ2_XXS, iq2_xxs) X(IQ2_XS, iq2_xs) X(IQ2_S, iq2_s) X(IQ3_XXS, iq3_xxs) X(IQ3_S, iq3_s)
 
 #define OF_TYPE(TYPE, type)                                                                                        \
 	static void to_f32_##type(float *y, const void *x, size_t count)                                           \
