@@ -33,6 +33,7 @@ struct work {
 	const struct wick_bpe *bpe;
 	const char *piece;
 	uint32_t bytes;
+	uint32_t first; /* symbol, NONE: there is none */
 	struct wick_bpe_symbol *symbols;
 	uint64_t *queue;
 	size_t queued;
@@ -219,18 +220,24 @@ static uint32_t symbol_bytes(const struct work *work, uint32_t at)
 	return length > 0 ? (uint32_t)length : 1;
 }
 
-/* One symbol a byte or a character. */
+/* One symbol a byte or a character. A byte without a token is left out, as the Hugging Face library does it. */
 static void split(struct work *work)
 {
+	const struct wick_tokens *tokens = work->bpe->tokens;
 	uint32_t before = NONE;
 
-	for (uint32_t at = 0, bytes; at < work->bytes; before = at, at += bytes) {
+	work->first = NONE;
+	for (uint32_t at = 0, bytes; at < work->bytes; at += bytes) {
+		uint32_t token;
+
 		bytes = symbol_bytes(work, at);
-		work->symbols[at] = (struct wick_bpe_symbol){ .before = before,
-			.after = at + bytes < work->bytes ? at + bytes : NONE,
-			.token = work->bpe->characters ?
-				wick_tokens_find(work->bpe->tokens, work->piece + at, bytes) :
-				work->bpe->tokens->of_byte[(uint8_t)work->piece[at]] };
+		token = work->bpe->characters ? wick_tokens_find(tokens, work->piece + at, bytes) :
+						tokens->of_byte[(uint8_t)work->piece[at]];
+		if (token == NONE && !work->bpe->characters)
+			continue;
+		work->symbols[at] = (struct wick_bpe_symbol){ .before = before, .after = NONE, .token = token };
+		*(before == NONE ? &work->first : &work->symbols[before].after) = at;
+		before = at;
 	}
 }
 
@@ -262,7 +269,7 @@ static int append(const struct work *work, struct wick_ids *out)
 	bool unknown = false;
 	int result = 0;
 
-	for (uint32_t at = 0; at != NONE && !result; at = work->symbols[at].after) {
+	for (uint32_t at = work->first; at != NONE && !result; at = work->symbols[at].after) {
 		if (work->symbols[at].token == NONE) {
 			result = append_bytes(work, at, &unknown, out);
 		} else {
@@ -284,7 +291,7 @@ int wick_bpe_encode(const struct wick_bpe *bpe, struct wick_bpe_scratch *scratch
 	work.symbols = scratch->symbols;
 	work.queue = scratch->queue;
 	split(&work);
-	for (uint32_t at = 0; at != NONE; at = work.symbols[at].after)
+	for (uint32_t at = work.first; at != NONE; at = work.symbols[at].after)
 		rank_pair(&work, at);
 	while (work.queued) {
 		uint64_t entry = pop(&work);

@@ -46,7 +46,7 @@ struct wick_bpe_scratch {
 	size_t capacity;
 };
 
-/* Appends the tokens of one piece. -EINVAL when one of its bytes has no token, -EFBIG when it has over 2^31 bytes. */
+/* Appends the tokens of one piece. -EINVAL when one of its characters has no token, -EFBIG when it has over 2^31 bytes. */
 int wick_bpe_encode(const struct wick_bpe *bpe, struct wick_bpe_scratch *scratch, const char *piece, size_t bytes,
 	struct wick_ids *out);
 void wick_bpe_scratch_free(struct wick_bpe_scratch *scratch);

@@ -37,8 +37,9 @@ enum wick_encode { /* flags */
 #define WICK_TOKENS_MAX(bytes) (3 * (size_t)(bytes) + 3)
 
 /* Writes at most `capacity` ids and returns how many the text has (call with capacity 0 to count), or a negative errno:
- * -EINVAL for text that cannot be represented, -E2BIG where an expression of the file's own takes too long. Tokens of
- * type USER are cut out of every text; of control tokens see the flags. */
+ * -EINVAL for a character that has no token where there are none of bytes, -E2BIG where an expression of the file's own takes too long. A
+ * byte that a byte-level vocabulary lacks is left out, as the model's own tokenizer does it. Tokens of type USER are cut
+ * out of every text; of control tokens see the flags. */
 int64_t wick_tokenizer_encode(const struct wick_tokenizer *tokenizer, const char *text, size_t bytes, unsigned flags,
 	uint32_t *ids, size_t capacity);
 

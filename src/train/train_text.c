@@ -56,7 +56,7 @@ static int take_piece(struct reading *reading, const char *path, size_t bytes)
 		PIECE_IDS);
 
 	if (count < 0)
-		return wick_diag_say(train->diag, (int)count, "%s: holds something that is no UTF-8 and has no token", path);
+		return wick_diag_say(train->diag, (int)count, "%s: has a character for which the vocabulary has no token", path);
 	for (int64_t i = 0; i < count; i++)
 		put_id(reading, reading->piece_ids[i]);
 	reading->goes_on = WICK_ENCODE_GOES_ON;

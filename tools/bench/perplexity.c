@@ -52,7 +52,7 @@ static int take_piece(struct measure *m, bool *ended)
 		return rc;
 	count = wick_tokenize(m->wick, text, bytes, goes_on, NULL, 0);
 	if (count == -EINVAL)
-		return wick_diag_say(m->diag, -EINVAL, "%s: is not UTF-8 text", m->reader->name);
+		return wick_diag_say(m->diag, -EINVAL, "%s: has a character for which the vocabulary has no token", m->reader->name);
 	if (count < 0)
 		return no_memory(m);
 	if (m->capacity - m->count < (size_t)count) {

@@ -149,7 +149,7 @@ static int eval_source(struct generator *gen, const struct source *source)
 	int rc = -ENOMEM;
 
 	if (count == -EINVAL)
-		return wick_diag_say(gen->diag, -EINVAL, "the prompt is not UTF-8 text");
+		return wick_diag_say(gen->diag, -EINVAL, "the prompt has a character for which the vocabulary has no token");
 	if (count < 0)
 		return (int)count;
 	if (count > UINT32_MAX)
@@ -170,7 +170,7 @@ static int eval_chat(struct generator *gen, const struct prompt *prompt)
 	char *text = messages ? json_dumps(messages, JSON_COMPACT) : NULL;
 	struct wick_chat_prompt chat = { 0 };
 	int rc = text ? wick_chat_prompt(gen->wick, gen->options->template, text, &chat, gen->diag) :
-			wick_diag_say(gen->diag, -EINVAL, "the prompt is not UTF-8 text");
+			wick_diag_say(gen->diag, -EINVAL, "the prompt has a character for which the vocabulary has no token");
 	const struct source source = { .text = chat.text, .bytes = chat.bytes, .marks = chat.marks,
 		.mark_count = chat.mark_count };
 

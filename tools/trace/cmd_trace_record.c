@@ -173,7 +173,7 @@ static int take_piece(struct recording *recording, struct reader *text, bool *en
 	count = wick_tokenize(recording->wick, piece, bytes, goes_on, recording->text + recording->text_end, room);
 	if (count < 0)
 		return wick_diag_say(diag, (int)count, "%s: %s", text->name,
-			count == -EINVAL ? "is not UTF-8 text" : strerror((int)-count));
+			count == -EINVAL ? "has a character for which the vocabulary has no token" : strerror((int)-count));
 	recording->text_end += (uint32_t)WICK_MIN((uint64_t)count, room);
 	return 0;
 }
