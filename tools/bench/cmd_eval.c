@@ -22,11 +22,11 @@ static bool as_json, verbose;
 static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Options:" },
 	{ OPT_INPUT, 'f', .name = "text", .value = "FILE", .into.text = &text_path,
-		.help = "what to predict; - is standard input" },
+		.help = "the text to predict; - is standard input" },
 	{ OPT_COUNT, 'n', .name = "tokens", .value = "N", .into.count = &tokens_max, .min = 1, .max = UINT32_MAX,
-		.help = "of the text, at most (all)" },
+		.help = "tokens of the text, at most (all)" },
 	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "as JSON" },
-	{ OPT_FLAG, 'v', .name = "verbose", .into.flag = &verbose, .help = "say more of what is in use" },
+	{ OPT_FLAG, 'v', .name = "verbose", .into.flag = &verbose, .help = "say more of the methods in use" },
 	{ OPT_END },
 };
 

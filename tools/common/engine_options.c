@@ -81,14 +81,14 @@ const struct opt engine_opts[] = {
 	{ OPT_BUDGET, .name = "memory", .value = "SIZE|PCT%", .into.budget = &engine_options.memory,
 		.min = 1u << 20, /* no process is smaller: 60 would be meant as 60% */
 		.help = "all that the process may take: a size such as 2G (k, M, G and T are powers of 1024; kB, MB, GB and TB "
-			"of 1000), or a share of the model's weights, to which what the process "
-			"itself takes is added (three quarters of what is free, at most what the model needs)" },
+			"of 1000), or a share of the model's weights, to which the process's "
+			"own memory is added (three quarters of the free memory, at most as much as the model needs)" },
 	{ OPT_COUNT, .name = "ctx", .value = "N", .into.count = &engine_options.ctx, .min = 1, .max = UINT32_MAX,
 		.help = "tokens of context (2048, or the model's own if less)" },
 	{ OPT_CHOICE, .name = "mode", .choices = engine_modes, .into.text = &engine_options.mode,
 		.help = "sparse: of the FFN only the neurons that will fire are read and "
 			"computed (the default where the model has predictors); dense: "
-			"what fits stays in memory and the rest is read for every token "
+			"as many weights as fit stay in memory, the rest is read for every token "
 			"(the default elsewhere); hybrid: half of the weights stay; "
 			"naive: none do" },
 
@@ -111,7 +111,7 @@ const struct opt engine_opts[] = {
 	{ OPT_FLAG, .name = "buffered", .into.flag = &engine_options.buffered,
 		.help = "through the page cache, even where direct reads would do" },
 	{ OPT_FLAG, .name = "no-verify", .into.flag = &engine_options.no_verify,
-		.help = "do not compare checksums of what is read: damage goes unnoticed" },
+		.help = "do not compare the checksums of reads: damage goes unnoticed" },
 	{ OPT_COUNT, .name = "queue-depth", .value = "N", .into.count = &engine_options.queue_depth,
 		.min = 1, .max = WICK_QUEUE_DEPTH_MAX, .help = "reads in flight (256; not direct: 32)" },
 	{ OPT_SIZE, .name = "chunk-size", .value = "SIZE", .into.size = &engine_options.chunk_bytes,

@@ -110,7 +110,7 @@ static int run(struct wick_diag *diag)
 
 const struct command cmd_doctor = {
 	.name = "doctor",
-	.purpose = "say what this machine allows, and how to mend the rest",
+	.purpose = "check this machine, and say how to mend it",
 	.synopsis = "[PATH] [--json]",
 	.operand = "PATH",
 	.operand_optional = true,

@@ -64,7 +64,7 @@ static const struct opt options[] = {
 	{ OPT_CHOICE, .name = "lines", .choices = line_kinds, .into.text = &lines,
 		.help = "a line in the figure for each (depth)" },
 	{ OPT_FLAG, .name = "save-profile", .into.flag = &save_profile,
-		.help = "keep what this drive can do as its profile" },
+		.help = "keep the results as this drive's profile" },
 	{ OPT_COUNT, .name = "check-profile", .value = "N", .into.count = &check_points, .min = 1, .max = FLASH_POINTS_MAX,
 		.help = "hold the profile that was kept against N random sets of reads; without --save-profile nothing else "
 			"is measured" },
@@ -281,7 +281,7 @@ static int run(struct wick_diag *diag)
 
 const struct command cmd_flashbench = {
 	.name = "flashbench",
-	.purpose = "measure what a drive gives",
+	.purpose = "measure the speed of a drive",
 	.synopsis = "PATH [options]",
 	.operand = "PATH",
 	.operand_into = &path,

@@ -131,13 +131,13 @@ static int run(struct wick_diag *diag)
 
 const struct command cmd_plan = {
 	.name = "plan",
-	.purpose = "say what a memory budget buys",
+	.purpose = "show how a memory budget would be spent, and how fast that is",
 	.synopsis = "MODEL [options]",
 	.operand = "MODEL",
 	.operand_into = &model_path,
-	.about = "Says what a run with these options would take and keep, and how long a token\n"
-		 "would take; loads nothing. It measures the processor for a moment, in 48 MiB of\n"
-		 "memory beside --memory.",
+	.about = "Shows the memory of a run with these options, part by part, and how long a\n"
+		 "token would take; loads nothing. It measures the processor for a moment, in\n"
+		 "48 MiB of memory beside --memory.",
 	.examples = "wick plan model.gguf --memory 2G",
 	.options = options,
 	.shared = engine_opts,

@@ -68,7 +68,7 @@ static const struct opt options[] = {
 
 	{ OPT_HEADING, .help = "Results:" },
 	{ OPT_FLAG, 'v', .name = "verbose", .into.flag = &verbose,
-		.help = "say more of what is in use, and of what it cost" },
+		.help = "say more of the methods in use, and of their cost" },
 	{ OPT_FLAG, .name = "json", .into.flag = &as_json,
 		.help = "text and figures as JSON on standard output, at the end" },
 	{ OPT_OUTPUT, .name = "stats", .value = "FILE", .into.text = &stats_path,

@@ -31,7 +31,7 @@ static const struct opt options[] = { { OPT_END } };
 
 const struct command cmd_trace = {
 	.name = "trace",
-	.purpose = "make activation traces, and say what is in them",
+	.purpose = "make activation traces, and describe them",
 	.synopsis = "record|stats|synth ...",
 	.about = "A trace says which neurons of each layer were active for each token. It stands\n"
 		 "for a model where what is read from flash is to be studied, at any size.\n"

@@ -130,7 +130,7 @@ static int run(struct wick_diag *diag)
 
 const struct command cmd_trace_stats = {
 	.name = "trace stats",
-	.purpose = "say what is in a trace, and what each policy would read for it",
+	.purpose = "describe a trace, and the reads of each policy for it",
 	.synopsis = "FILE [options]",
 	.operand = "FILE",
 	.operand_into = &trace_path,

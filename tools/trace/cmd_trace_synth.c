@@ -105,7 +105,7 @@ static int run(struct wick_diag *diag)
 
 const struct command cmd_trace_synth = {
 	.name = "trace synth",
-	.purpose = "make up an activation trace",
+	.purpose = "make a synthetic activation trace",
 	.synopsis = "-o FILE [options]",
 	.about = "Makes up an activation trace: neuron i of a layer fires with the chance\n"
 		 "min(0.98, c/i^X), c such that the mean is SHARE, in an order drawn for each\n"
