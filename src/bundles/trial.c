@@ -27,6 +27,8 @@ void wick_trial_init(struct wick_trial *trial, uint32_t first)
 
 double wick_trial_ratio(const struct wick_trial *trial)
 {
+	if (trial->switches)
+		return trial->switch_ratio;
 	return trial->trials < TRIALS_LEAST ? 0 : exp(trial->log_ratio);
 }
 
@@ -53,6 +55,7 @@ static void switch_ways(struct wick_trial *trial)
 {
 	trial->on = !trial->on;
 	trial->switches++;
+	trial->switch_ratio = exp(trial->log_ratio);
 	trial->interval = INTERVAL_MIN;
 }
 

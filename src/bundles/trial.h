@@ -31,6 +31,7 @@ struct wick_trial {
 	double log_square;    /* that of its square, */
 	uint32_t trials;      /* and as many as count */
 	uint64_t switches;
+	double switch_ratio;  /* of time on over time off at the last of them */
 };
 
 /* On until it is known better. first: stretches before the first trial, from 2 on; two questions about the same draws
@@ -47,5 +48,5 @@ static inline bool wick_trial_way(const struct wick_trial *trial)
  * too. */
 void wick_trial_learn(struct wick_trial *trial, double own_work, double other_work, double took_us);
 
-/* The time of work on over its time off, as measured; 0: not known yet. */
+/* The time of work on over its time off, as measured by now or, where that changed the way, when it did; 0: not known yet. */
 double wick_trial_ratio(const struct wick_trial *trial);

@@ -92,10 +92,12 @@ static void time_overrules_the_price(void **unused)
 		assert_false(gaps.on);
 		assert_int_equal(gaps.switches, 1);
 		assert_float_equal(wick_trial_ratio(&gaps), 1.4, 0.4);
+		assert_true(wick_trial_ratio(&gaps) > 1);
 		/* The drive has changed: it is found out again. */
 		draw(&gaps, &cheap, 20000);
 		assert_true(gaps.on);
 		assert_int_equal(gaps.switches, 2);
+		assert_true(wick_trial_ratio(&gaps) < 0.93); /* as it was when it changed */
 	}
 }
 
