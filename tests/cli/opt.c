@@ -220,9 +220,9 @@ static void names_are_the_librarys(void **state)
 	for (const char *comma = wick_policy_names(); comma; comma = strchr(comma + 1, ','))
 		known--;
 	assert_int_equal(known, 0);
-	for (unsigned i = 0; i < WICK_WEIGHT_TYPES; i++)
+	for (unsigned i = 0; i < WICK_WRITTEN_TYPES; i++)
 		assert_string_equal(types[i], wick_types[i].name);
-	assert_null(types[WICK_WEIGHT_TYPES]);
+	assert_null(types[WICK_WRITTEN_TYPES]);
 }
 
 static void operands(void **state)
