@@ -10,6 +10,7 @@
 #include "shape.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -107,8 +108,8 @@ static int read_key(struct said *said, const struct key *key, const char *name, 
 	struct wick_diag *diag)
 {
 	uint64_t number = 0;
-	int err = key->kind == NUMBER ? wick_gguf_u64(gguf, name, &number, diag) :
-					wick_gguf_f64(gguf, name, (double *)((char *)said + key->field), diag);
+	double real = 1;
+	int err = key->kind == NUMBER ? wick_gguf_u64(gguf, name, &number, diag) : wick_gguf_f64(gguf, name, &real, diag);
 
 	if (err == -ENOENT && key->needed)
 		return wick_diag_say(diag, -EINVAL, "%s: key \"%s\" is missing", path_of(gguf), name);
@@ -117,8 +118,13 @@ static int read_key(struct said *said, const struct key *key, const char *name, 
 	if (!err && number > WICK_DIM_MAX)
 		return wick_diag_say(diag, -EINVAL, "%s: %s is %llu; up to %u is possible", path_of(gguf), name,
 			(unsigned long long)number, WICK_DIM_MAX);
+	/* Facts are floats: a number that is none of them would become 0 or infinite there. */
+	if (!err && !(real >= (double)FLT_MIN && real <= (double)FLT_MAX))
+		return wick_diag_say(diag, -EINVAL, "%s: %s is %g; a number above 0 is needed", path_of(gguf), name, real);
 	if (!err && key->kind == NUMBER)
 		*(uint32_t *)((char *)said + key->field) = (uint32_t)number;
+	if (!err && key->kind == REAL)
+		*(double *)((char *)said + key->field) = real;
 	return err;
 }
 
