@@ -111,7 +111,8 @@ static bool take_image(struct wick_sums *sums, const uint8_t *image)
 /* 0: taken; -ENOENT: there is no such file; -ESTALE: it is not for this one. */
 static int read_sums(struct wick_sums *sums, const char *path)
 {
-	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1, err = -ESTALE;
+	/* A FIFO of this name must not hold us here. */
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1, err = -ESTALE;
 	uint64_t bytes = image_bytes(sums);
 	struct stat status;
 

@@ -155,6 +155,21 @@ static void broken_sums_are_dropped(void **state)
 	assert_int_equal(use(said, &diag), 0);
 }
 
+/* Nobody writes to it: waiting for its bytes would be for ever. */
+static void a_fifo_is_dropped(void **state)
+{
+	struct wick_diag diag;
+	struct stat status;
+	char said[256];
+
+	(void)state;
+	assert_int_equal(mkfifo(kept, 0600), 0);
+	assert_int_equal(use(said, &diag), 0);
+	assert_non_null(strstr(said, "were dropped"));
+	assert_int_equal(stat(kept, &status), 0);
+	assert_true(S_ISREG(status.st_mode));
+}
+
 /* A folder stands where they would be kept, so the cache folder takes them. */
 static void kept_elsewhere(void **state)
 {
@@ -177,6 +192,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(other_bytes_are_a_read_error, copy_model, remove_model),
 		cmocka_unit_test_setup_teardown(another_file_begins_anew, copy_model, remove_model),
 		cmocka_unit_test_setup_teardown(broken_sums_are_dropped, copy_model, remove_model),
+		cmocka_unit_test_setup_teardown(a_fifo_is_dropped, copy_model, remove_model),
 		cmocka_unit_test_setup_teardown(kept_elsewhere, copy_model, remove_model),
 	};
 
