@@ -17,6 +17,7 @@
 #include "trace.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,6 +192,19 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 	return count;
 }
 
+/* Frequencies are divided by these numbers of the file. */
+static int check_rope_divisors(const struct wick *wick, struct wick_diag *diag)
+{
+	const struct wick_tensor *tensor = wick_tensor_at(wick->model, 0, WICK_T_ROPE_FREQS);
+	const float *divisors = wick_vector(&wick->forward.vectors, 0, WICK_T_ROPE_FREQS);
+
+	for (uint64_t i = 0; divisors && i < tensor->cols; i++)
+		if (!(divisors[i] > 0 && divisors[i] < INFINITY))
+			return wick_diag_say(diag, -EINVAL, "%s: tensor \"%s\": number %llu is %g, by which no angle can be divided",
+				wick_gguf_path(wick->model->gguf), tensor->name, (unsigned long long)i, (double)divisors[i]);
+	return 0;
+}
+
 static void make_neuron_matrices(struct wick *wick)
 {
 	for (uint32_t i = 0; wick->forward.sparse.on && i < wick->model->shape.layers; i++) {
@@ -216,6 +230,8 @@ static int load(struct wick *wick, const struct wick_layout *layout, const struc
 		err = wick_predictor_set_load(wick->predictors, &wick->fetch, wick->settings.queue_depth, &wick->mem,
 			options->progress, options->user, diag);
 	free(loads);
+	if (!err)
+		err = check_rope_divisors(wick, diag);
 	if (!err)
 		make_neuron_matrices(wick);
 	wick->stats.load_ns = wick_now_ns() - begun;

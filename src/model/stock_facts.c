@@ -229,7 +229,8 @@ static int check_said(const struct said *said, const struct wick_gguf *gguf, str
 	if (said->rope_dim % 2 || !said->rope_dim || said->rope_dim > said->k_dim)
 		return wick_diag_say(diag, -EINVAL, "%s: rope.dimension_count %u does not fit heads of %u numbers",
 			path_of(gguf), said->rope_dim, said->k_dim);
-	if (!(said->rms_eps > 0 && said->rms_eps < 1) || !(said->rope_base > 1 && said->rope_base < 1e12))
+	if (!((float)said->rms_eps > 0 && (float)said->rms_eps < 1) ||
+		!((float)said->rope_base > 1 && said->rope_base < 1e12))
 		return wick_diag_say(diag, -EINVAL, "%s: a norm's epsilon of %g or a rope base of %g is not possible",
 			path_of(gguf), said->rms_eps, said->rope_base);
 	return 0;

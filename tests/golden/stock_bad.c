@@ -6,6 +6,7 @@
 #include "fixture.h"
 
 #include "bits.h"
+#include "gguf.h"
 
 #include <errno.h>
 #include <float.h>
@@ -77,9 +78,51 @@ static void reals_are_positive_floats(void **state)
 	scratch_remove(scratch);
 }
 
+/* Where the divisors of frequencies lie in the file. */
+static uint64_t divisors_at(const char *path)
+{
+	struct wick_gguf *gguf;
+	uint64_t offset;
+
+	assert_int_equal(wick_gguf_open(&gguf, path, NULL), 0);
+	offset = wick_gguf_tensor(gguf, "rope_freqs.weight")->offset;
+	wick_gguf_close(gguf);
+	return offset;
+}
+
+static void angles_can_be_divided(void **state)
+{
+	const float values[] = { 0, -1, NAN, INFINITY };
+	char folder[PATH_MAX], scratch[PATH_MAX], from[PATH_MAX], path[PATH_MAX];
+	uint64_t bytes, offset;
+	uint8_t *data;
+
+	(void)state;
+	scratch_make(scratch);
+	fixture_folder(folder, "stock/llama3-bf16");
+	path_join(from, folder, "model.gguf");
+	path_join(path, scratch, "model.gguf");
+	data = file_read(from, &bytes);
+	offset = divisors_at(from);
+	for (size_t i = 0; i < WICK_COUNT_OF(values); i++) {
+		struct wick_options options;
+		struct wick_diag diag;
+		struct wick *wick;
+
+		memcpy(data + offset + sizeof(float), &values[i], sizeof(values[i]));
+		file_write(path, data, bytes);
+		wick_options_init(&options);
+		assert_int_equal(wick_open(&wick, path, &options, &diag), -EINVAL);
+		assert_non_null(strstr(diag.text, "\"rope_freqs.weight\": number 1 is"));
+	}
+	free(data);
+	scratch_remove(scratch);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(reals_are_positive_floats) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(reals_are_positive_floats),
+		cmocka_unit_test(angles_can_be_divided) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
