@@ -259,9 +259,11 @@ static int read_version(struct wick_shape *shape, const struct wick_gguf *gguf, 
 		rc = read_fixed(gguf, "wick.check_rows", WICK_CHECK_ROWS, diag);
 	if (rc == 0)
 		rc = read_name(&arch, gguf, "general.architecture", wick_arch_names, WICK_ARCH_COUNT, diag);
+	if (rc)
+		return rc;
 	shape->arch = arch;
 	shape->name = wick_arch_names[arch];
-	return rc;
+	return 0;
 }
 
 /* wick.predictor is not in every file. */
