@@ -30,11 +30,11 @@ full csv wick flashbench . --size 1M --chunks 4k --depths 1 --seconds 0.01 --buf
 # Predictors come beside the model, which is elsewhere: first what is kept has no room, then the file of all.
 train="wick train small/model.gguf --text numbers --tokens 7520 --steps 2 --bytes 30% --threads 1"
 for size in 8k 48k 96k 144k; do
-	mount -o remount,size=$size small
+	mount -t tmpfs -o remount,size=$size none small
 	ln -s ../model.gguf small/model.gguf
 	full "train, $size" $train
 done
-mount -o remount,size=1M small
+mount -t tmpfs -o remount,size=1M none small
 ln -s ../model.gguf small/model.gguf
 $train >/dev/null 2>&1
 ls -A small
