@@ -18,7 +18,8 @@ static const char *source, *out_path;
 static uint32_t align;
 static struct wick_pack_options pack_options;
 
-static const char *const types[] = { "f32", "f16", "bf16", "q8_0", "q4_0", NULL };
+static const char *const types[] = { "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k",
+	"q6_k", "iq4_nl", "iq4_xs", "mxfp4", NULL };
 
 static const char *const orders[] = { "natural", "coactivation", NULL };
 

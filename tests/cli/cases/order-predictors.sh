@@ -6,7 +6,7 @@ wick trace record model.gguf --text numbers -o some.trace --tokens 300 2>/dev/nu
 order="--order coactivation --trace some.trace"
 wick pack model.gguf -o ordered.gguf $order 2>/dev/null
 ls ordered*
-wick run ordered.gguf -p a -n 1 2>&1 >/dev/null | grep -o 'neurons chosen by [a-z]*'
+wick run ordered.gguf -v -p a -n 1 2>&1 >/dev/null | grep -o 'neurons chosen by [a-z]*'
 rm ordered*
 
 mkdir ordered.pred.gguf
@@ -29,5 +29,5 @@ refuse pack model.gguf -o model $order
 cmp before.pred model.pred.gguf
 long=$(printf '%0250d' 0).gguf
 ln model.gguf $long
-wick run $long -p a -n 1 --temp 0 2>&1 >/dev/null | grep "^mode "
+wick run $long -v -p a -n 1 --temp 0 2>&1 >/dev/null | grep -o 'mode .*'
 wick verify $long | sed "s/$long/LONG/"

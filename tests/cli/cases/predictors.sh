@@ -1,7 +1,7 @@
 # Predictors that were trained are taken, and said to be; those of another model, damaged ones and what is no such file
 # are refused, with one line, but not where nothing is predicted. A GELU model has none.
 chosen() {
-	wick run "$@" -p 'a b' -n 3 --seed 1 2>&1 >/dev/null | sed -n '/^mode /,/^flash/{/^flash/!p}' | sed 's/[0-9.]* [kM]*B/N/'
+	wick run "$@" -p 'a b' -n 3 --seed 1 -v 2>&1 >/dev/null | grep -o -e 'mode .*' -e 'not prefetched: .*' -e '.*bundles.* prefetched.*' -e 'neurons chosen by .*' | sed 's/[0-9.]* [kM]*B/N/'
 }
 
 packed sharded-f16

@@ -18,7 +18,7 @@ wick trace record model.gguf --text numbers --tokens 500 --mode dense -o some.tr
 wick pack model.gguf --order coactivation --trace some.trace -o ordered.gguf >said 2>&1 || cat said
 refuse train ordered.gguf --import "$powerinfer/odd"
 wick train model.gguf --import "$powerinfer/odd"
-wick run model.gguf -p 'a b' -n 3 --seed 1 2>&1 >/dev/null | sed -n '/^mode /,/^flash/{/^flash/!p}' | sed 's/[0-9.]* [kM]*B/N/'
+wick run model.gguf -p 'a b' -n 3 --seed 1 -v 2>&1 >/dev/null | grep -o -e 'mode .*' -e 'not prefetched: .*' -e '.*bundles.* prefetched.*' -e 'neurons chosen by .*' | sed 's/[0-9.]* [kM]*B/N/'
 
 # They are verified with the model.
 wick verify model.gguf
