@@ -10,7 +10,7 @@
 #define HELP_COLUMN 26
 #define HELP_WIDTH 80
 
-/* "  -n N", "  --io uring|pread|mmap"; returns the columns it took. */
+/* "  -n N", "  --io uring|pread|mmap"; returns the columns it took. Many choices go by a name, and stand in the text. */
 static int print_option(const struct opt *opt, FILE *out)
 {
 	int columns = fprintf(out, "  ");
@@ -21,7 +21,7 @@ static int print_option(const struct opt *opt, FILE *out)
 		columns += fprintf(out, "--%s", opt->name);
 	if (opt->value)
 		columns += fprintf(out, " %s", opt->value);
-	for (const char *const *choice = opt->choices; choice && *choice; choice++)
+	for (const char *const *choice = opt->choices; choice && *choice && !opt->value; choice++)
 		columns += fprintf(out, "%c%s", choice == opt->choices ? ' ' : '|', *choice);
 	return columns;
 }

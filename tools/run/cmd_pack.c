@@ -27,10 +27,10 @@ static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Options:" },
 	{ OPT_OUTPUT, 'o', .value = "OUT.gguf", .is_model = true, .into.text = &out_path,
 		.help = "the packed model; appears complete, or not at all" },
-	{ OPT_CHOICE, .name = "type", .choices = types, .into.text = &pack_options.type,
-		.help = "how weights are stored (f16); q8_0 and q4_0 are GGUF's, of 8.5 "
-			"and 4.5 bits, for models whose widths are multiples of 32" },
-	{ OPT_CHOICE, .name = "attention-type", .choices = types, .into.text = &pack_options.attention_type,
+	{ OPT_CHOICE, .name = "type", .value = "TYPE", .choices = types, .into.text = &pack_options.type,
+		.help = "how weights are stored (f16): f32, f16, bf16, or one of GGUF's for models whose widths are multiples "
+			"of 32: q8_0, q5_0, q5_1, q4_0, q4_1, iq4_nl, mxfp4; or of 256: q6_k, q5_k, q4_k, q3_k, q2_k, iq4_xs" },
+	{ OPT_CHOICE, .name = "attention-type", .value = "TYPE", .choices = types, .into.text = &pack_options.attention_type,
 		.help = "how attention, embeddings and head are stored, where that is another "
 			"type than the neurons' (--type)" },
 	{ OPT_COUNT, .name = "align", .value = "N", .into.count = &align,

@@ -38,9 +38,9 @@ const struct command cmd_verify = {
 	.operand = "MODEL",
 	.operand_into = &model_path,
 	.about = "Reads the model from end to end and compares every checksum of it; and\n"
-		 "likewise the predictors beside it that were trained for it, MODEL.pred.gguf. A stock GGUF\n"
-		 "file has no checksums: they are learned, and kept in MODEL.sums beside it, so\n"
-		 "that the next time shows whether the drive still gives the same.",
+		 "likewise the predictors beside it that were trained for it, MODEL.pred.gguf.\n"
+		 "A stock GGUF file has no checksums: they are learned, and kept in MODEL.sums\n"
+		 "beside it, so that the next time shows whether the drive still gives the same.",
 	.options = options,
 	.run = run,
 };

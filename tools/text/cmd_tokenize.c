@@ -203,8 +203,8 @@ const struct command cmd_tokenize = {
 	.synopsis = "MODEL [-p TEXT|-f FILE] [options]",
 	.operand = "MODEL",
 	.operand_into = &model_path,
-	.about = "Shows the tokens of a text, their ids and what they spell, by the tokenizer of a GGUF\n"
-		 "file or of a checkpoint's folder. No weights are read.",
+	.about = "Shows the tokens of a text, their ids and what they spell, by the tokenizer of\n"
+		 "a GGUF file or of a checkpoint's folder. No weights are read.",
 	.examples = "wick tokenize model.gguf -p \"don't\"\n"
 		    "wick tokenize TinyLlama-1.1B --special -p '</s>' --json",
 	.options = options,
