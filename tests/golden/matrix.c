@@ -26,7 +26,7 @@
 #include <cmocka.h>
 
 #define OFF_PERCENT 5 /* how far the plan may be off */
-#define OFF_BYTES (8u << 18) /* or so far: code and libraries that a process may come to take, and does not */
+#define OFF_BYTES (12u << 18) /* or so far: code and libraries that a process may come to take, and does not */
 
 static const struct layout {
 	const char *name, *source; /* of all of it */
