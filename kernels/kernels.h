@@ -9,7 +9,7 @@
  *     (or, for accumulate_*, by columns in multiples of the type's tile): so a caller may cut as it likes, and a row
  *     gives the same bits in matvec, in matvec_rows and in matmul, whatever else is computed with it, and so does
  *     a sum in accumulate_rows and accumulate_batch;
- *   - accumulate_*, conversions, rope, relu, gelu, add and crc32c give the same bits in every set; the others may differ
+ *   - accumulate_*, conversions, rope_*, relu, gelu, add and crc32c give the same bits in every set; the others may differ
  *     between sets in their last bits (only one is in use in a process), by no more than docs/kernels.md derives: in a
  *     dot product no term passes more than 4 roundings for each WICK_COLUMN_TILE columns and 12 more;
  *   - cols is a multiple of the type's block; lengths may be 0; pointers need no more than their element's alignment
@@ -150,11 +150,12 @@ struct wick_kernels {
 	void (*relu)(float *x, size_t count);                /* in place; NaN stays */
 	void (*gelu)(float *x, size_t count);                /* in place, by the error function; in plain C only */
 	void (*add)(float *y, const float *x, size_t count); /* y += x */
-	/* Rotary embedding. The turns of a position, once for all heads and layers: cosines, then sines, of
-	 * position * base^(-2i/count) for i < count/2, the angles in double; count is even. */
-	void (*rope_turns)(float *turns, size_t count, uint32_t position, float base);
-	/* One head, in place: pairs (i, i + count/2) turned. */
-	void (*rope)(float *x, const float *turns, size_t count);
+	/* Rotary embedding. The turns of a position, once for all heads and layers: `size` times the cosines, then the
+	 * sines, of position * frequencies[i] for i < pairs, the angles in double. */
+	void (*rope_turns)(float *turns, const double *frequencies, size_t pairs, uint32_t position, double size);
+	/* One head, in place, by the turns of count / 2 pairs: (i, i + count/2), or the neighbours (2i, 2i + 1). */
+	void (*rope_halves)(float *x, const float *turns, size_t count);
+	void (*rope_neighbours)(float *x, const float *turns, size_t count);
 
 	/* One head over an f16 cache: out[head_dim] = softmax(q . k[p] * scale) . v[p] over p < positions; k and v rows
 	 * are `stride` bytes apart; scores is scratch of `positions` floats. With no position at all, out is zero. */

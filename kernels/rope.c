@@ -9,32 +9,43 @@
 #include <math.h>
 
 /* At position 100,000 a float angle would be wrong by 0.004. */
-static void rope_turns(float *turns, size_t count, uint32_t position, float base)
+static void rope_turns(float *turns, const double *frequencies, size_t pairs, uint32_t position, double size)
 {
-	size_t half = count / 2;
+	for (size_t i = 0; i < pairs; i++) {
+		double angle = position * frequencies[i];
 
-	for (size_t i = 0; i < half; i++) {
-		double angle = position * pow((double)base, -2.0 * (double)i / (double)count);
-
-		turns[i] = (float)cos(angle);
-		turns[i + half] = (float)sin(angle);
+		turns[i] = (float)(size * cos(angle));
+		turns[i + pairs] = (float)(size * sin(angle));
 	}
 }
 
-static void rope(float *restrict x, const float *restrict turns, size_t count)
+static void turn(float *x, float *y, float cosine, float sine)
+{
+	double a = *x, b = *y, c = cosine, s = sine;
+
+	*x = (float)(a * c - b * s);
+	*y = (float)(a * s + b * c);
+}
+
+static void rope_halves(float *restrict x, const float *restrict turns, size_t count)
 {
 	size_t half = count / 2;
 
-	for (size_t i = 0; i < half; i++) {
-		double a = x[i], b = x[i + half], cosine = turns[i], sine = turns[i + half];
+	for (size_t i = 0; i < half; i++)
+		turn(&x[i], &x[i + half], turns[i], turns[i + half]);
+}
 
-		x[i] = (float)(a * cosine - b * sine);
-		x[i + half] = (float)(a * sine + b * cosine);
-	}
+static void rope_neighbours(float *restrict x, const float *restrict turns, size_t count)
+{
+	size_t half = count / 2;
+
+	for (size_t i = 0; i < half; i++)
+		turn(&x[2 * i], &x[2 * i + 1], turns[i], turns[i + half]);
 }
 
 void wick_kernels_rope_c(struct wick_kernels *kernels)
 {
 	kernels->rope_turns = rope_turns;
-	kernels->rope = rope;
+	kernels->rope_halves = rope_halves;
+	kernels->rope_neighbours = rope_neighbours;
 }

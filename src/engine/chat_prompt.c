@@ -7,37 +7,9 @@
 
 #include "chat.h"
 #include "gguf.h"
+#include "hf_chat.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define TEMPLATE_BYTES_MAX (1u << 20)
-
-/* A template in a file of its own, under the name that the model's first one has. */
-static int add_file(struct wick_chat_texts *texts, const char *path, struct wick_diag *diag)
-{
-	char *text = malloc(TEMPLATE_BYTES_MAX);
-	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
-	ssize_t bytes = fd < 0 || !text ? -1 : read(fd, text, TEMPLATE_BYTES_MAX);
-
-	if (!text)
-		err = wick_diag_say(diag, -ENOMEM, "%s: no memory to read a template", path);
-	else if (bytes < 0)
-		err = wick_diag_say(diag, -errno, "%s: %s; a template is a file, or the name of a form: chatml, llama3, ...", path,
-			strerror(errno));
-	else if (bytes == TEMPLATE_BYTES_MAX)
-		err = wick_diag_say(diag, -EFBIG, "%s: longer than %u bytes, which no template is", path, TEMPLATE_BYTES_MAX);
-	else
-		err = wick_chat_texts_add(texts, "default", path, text, (size_t)bytes, diag);
-	if (fd >= 0)
-		close(fd);
-	free(text);
-	return err;
-}
 
 static int create(struct wick_chat **chat, const struct wick *wick, const char *template, struct wick_diag *diag)
 {
@@ -46,7 +18,7 @@ static int create(struct wick_chat **chat, const struct wick *wick, const char *
 	int err = wick_chat_texts_gguf(&texts, wick->model->gguf, diag);
 
 	if (!err && template && !form)
-		err = add_file(&texts, template, diag);
+		err = wick_hf_chat_file(&texts, template, diag);
 	if (!err)
 		err = wick_chat_create(chat, &texts, form, wick_gguf_path(wick->model->gguf), diag);
 	wick_chat_texts_free(&texts);

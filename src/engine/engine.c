@@ -233,6 +233,8 @@ static int load(struct wick *wick, const struct wick_layout *layout, const struc
 	if (!err)
 		err = check_rope_divisors(wick, diag);
 	if (!err)
+		wick_forward_ready(&wick->forward);
+	if (!err)
 		make_neuron_matrices(wick);
 	wick->stats.load_ns = wick_now_ns() - begun;
 	wick->stats.load_bytes = wick_io_counters(wick->io)->bytes;

@@ -154,6 +154,11 @@ static float *turns_of(const struct wick_forward *f, uint32_t kind)
 	return f->turns + (size_t)kind * f->batch_tokens * f->rope_dim_most;
 }
 
+static double *frequencies_of(const struct wick_forward *f, uint32_t kind)
+{
+	return f->frequencies + (size_t)kind * f->rope_dim_most / 2;
+}
+
 /* All heads of a row, by the row's position. */
 static int do_rope(struct pass *pass, const struct wick_step *step)
 {
@@ -161,29 +166,40 @@ static int do_rope(struct pass *pass, const struct wick_step *step)
 	const struct wick_forward *f = pass->forward;
 	const struct wick_attn_facts *attn = &kind->attn;
 	uint32_t heads = step->out == WICK_Q ? attn->heads : attn->kv_heads;
+	void (*turn)(float *x, const float *turns, size_t count) =
+		attn->rope == WICK_ROPE_HALVES ? f->compute.kernels->rope_halves : f->compute.kernels->rope_neighbours;
 	float *out = rows_of(pass, step->out, (size_t)heads * attn->k_dim);
 	const float *turns = turns_of(f, (uint32_t)(kind - f->model->shape.kind));
 
 	for (uint32_t i = 0; i < pass->m; i++, turns += f->rope_dim_most)
 		for (uint32_t head = 0; head < heads; head++, out += attn->k_dim)
-			wick_rope_turn(out, turns, attn);
+			turn(out, turns, attn->rope_dim);
 	return 0;
 }
 
-/* The turns of a batch's positions, for all layers. */
+/* The turns of a batch's positions, for all layers of a kind. */
 static void make_turns(struct wick_forward *f, uint32_t position, uint32_t m)
 {
 	const struct wick_shape *shape = &f->model->shape;
 
 	for (uint32_t kind = 0; kind < shape->kinds; kind++) {
 		const struct wick_attn_facts *attn = &shape->kind[kind].attn;
+		double size = wick_rope_size(attn);
 
-		if (attn->rope == WICK_ROPE_NONE)
-			continue;
-		wick_rope_frequencies(f->frequencies, attn, wick_vector(&f->vectors, 0, WICK_T_ROPE_FREQS));
-		for (uint32_t i = 0; i < m; i++)
-			wick_rope_turns(turns_of(f, kind) + i * f->rope_dim_most, f->frequencies, attn, position + i);
+		for (uint32_t i = 0; attn->rope != WICK_ROPE_NONE && i < m; i++)
+			f->compute.kernels->rope_turns(turns_of(f, kind) + i * f->rope_dim_most, frequencies_of(f, kind),
+				attn->rope_dim / 2, position + i, size);
 	}
+}
+
+void wick_forward_ready(struct wick_forward *f)
+{
+	const struct wick_shape *shape = &f->model->shape;
+
+	for (uint32_t kind = 0; kind < shape->kinds; kind++)
+		if (shape->kind[kind].attn.rope != WICK_ROPE_NONE)
+			wick_rope_frequencies(frequencies_of(f, kind), &shape->kind[kind].attn,
+				wick_vector(&f->vectors, 0, WICK_T_ROPE_FREQS));
 }
 
 static int do_attend(struct pass *pass, const struct wick_step *step)
@@ -405,7 +421,7 @@ static void scratch_floats(uint64_t floats[SCRATCHES], const struct wick_model *
 	floats[PACKED] = wick_compute_packed_floats(model, batch_of(model, size));
 	floats[SCRATCH] = size->threads * wick_compute_scratch_floats(model, batch_of(model, size));
 	floats[TURNS] = model->shape.kinds * batch_of(model, size) * rope_dim;
-	floats[FREQUENCIES] = rope_dim; /* half as many doubles */
+	floats[FREQUENCIES] = model->shape.kinds * rope_dim; /* half as many doubles */
 }
 
 static uint64_t buffer_floats(const struct wick_model *model, const struct wick_forward_shape *size, enum wick_buffer buffer)

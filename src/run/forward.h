@@ -38,8 +38,8 @@ struct wick_forward {
 	size_t h_floats;
 	float *scores;                 /* (threads, scores_floats): scratch of attention */
 	size_t scores_floats;
-	float *turns;                  /* (kinds, batch_tokens, rope_dim_most): of rotary embedding, see rope.h */
-	double *frequencies;           /* (rope_dim_most / 2) */
+	float *turns;                  /* (kinds, batch_tokens, rope_dim_most): cosines and sines of the batch's positions */
+	double *frequencies;           /* (kinds, rope_dim_most / 2): see rope.h */
 	uint32_t rope_dim_most;
 	bool all_logits;
 	const struct wick_watch *watch; /* or NULL */
@@ -52,6 +52,9 @@ uint64_t wick_forward_lookup_bytes(const struct wick_model *model, uint64_t chun
 
 void wick_forward_init(struct wick_forward *forward, const struct wick_forward_shape *size, struct wick_mem *mem);
 void wick_forward_lookup_init(struct wick_forward *forward, struct wick_mem *mem);
+
+/* Once the vectors are loaded, and before the first batch. */
+void wick_forward_ready(struct wick_forward *forward);
 
 struct wick_batch {
 	const uint32_t *ids; /* (m) */

@@ -48,29 +48,9 @@ void wick_rope_frequencies(double *frequencies, const struct wick_attn_facts *fa
 	}
 }
 
-void wick_rope_turns(float *turns, const double *frequencies, const struct wick_attn_facts *facts, uint32_t position)
+double wick_rope_size(const struct wick_attn_facts *facts)
 {
-	uint32_t pairs = facts->rope_dim / 2;
-	double size = 1;
-
-	if (facts->rope_scaling == WICK_SCALING_YARN)
-		size = (double)facts->rope_attn_factor * (1 + YARN_SHARPEN * log((double)facts->rope_factor));
-	for (uint32_t j = 0; j < pairs; j++) {
-		turns[j] = (float)(size * cos(position * frequencies[j]));
-		turns[pairs + j] = (float)(size * sin(position * frequencies[j]));
-	}
-}
-
-void wick_rope_turn(float *head, const float *turns, const struct wick_attn_facts *facts)
-{
-	uint32_t pairs = facts->rope_dim / 2;
-	bool halves = facts->rope == WICK_ROPE_HALVES;
-
-	for (uint32_t j = 0; j < pairs; j++) {
-		float *a = &head[halves ? j : 2 * j], *b = &head[halves ? j + pairs : 2 * j + 1];
-		float x = *a, y = *b, c = turns[j], s = turns[pairs + j];
-
-		*a = x * c - y * s;
-		*b = x * s + y * c;
-	}
+	if (facts->rope_scaling != WICK_SCALING_YARN)
+		return 1;
+	return (double)facts->rope_attn_factor * (1 + YARN_SHARPEN * log((double)facts->rope_factor));
 }

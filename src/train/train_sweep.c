@@ -205,7 +205,10 @@ static int load_layer(struct wick_train *train, uint32_t layer)
 	count = wick_vectors_init(&train->forward.vectors, &train->one, &train->file, &train->mem, loads);
 	for (uint32_t i = first[0]; i < first[1]; i++)
 		keep(train, &train->matrices.at[i], loads, &count);
-	return wick_load_all(&train->fetch, loads, count, DEPTH, NULL, NULL, train->diag);
+	rc = wick_load_all(&train->fetch, loads, count, DEPTH, NULL, NULL, train->diag);
+	if (rc == 0)
+		wick_forward_ready(&train->forward);
+	return rc;
 }
 
 int wick_train_sweep_layer(struct wick_train *train, uint32_t layer)

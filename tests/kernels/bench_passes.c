@@ -212,7 +212,7 @@ static size_t rope_pass(const struct bench *bench, const struct bench_turn *turn
 {
 	memcpy(turn->y, bench->x, BENCH_COLS * sizeof(float));
 	for (size_t head = 0; head < BENCH_COLS; head += 128)
-		bench->kernels->rope(turn->y + head, bench->x, 128);
+		bench->kernels->rope_halves(turn->y + head, bench->x, 128);
 	return BENCH_COLS * sizeof(float);
 }
 

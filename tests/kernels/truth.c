@@ -410,24 +410,35 @@ static void add(float *y, const float *x, size_t count)
 		y[i] = (float)((double)y[i] + (double)x[i]);
 }
 
-static void rope_turns(float *turns, size_t count, uint32_t position, float base)
+static void rope_turns(float *turns, const double *frequencies, size_t pairs, uint32_t position, double size)
 {
-	for (size_t i = 0; i < count / 2; i++) {
-		long double angle = position / powl(base, (long double)(2 * i) / count);
+	for (size_t i = 0; i < pairs; i++) {
+		long double angle = (long double)position * frequencies[i];
 
-		turns[i] = (float)cosl(angle);
-		turns[count / 2 + i] = (float)sinl(angle);
+		turns[i] = (float)(size * cosl(angle));
+		turns[pairs + i] = (float)(size * sinl(angle));
 	}
 }
 
-static void rope(float *x, const float *turns, size_t count)
+/* By the definition: the pair as a complex number, times the turn. */
+static void rope_pairs(float *x, const float *turns, size_t pairs, size_t step, size_t distance)
 {
-	for (size_t i = 0; i < count / 2; i++) {
-		wide a = x[i], b = x[i + count / 2], cosine = turns[i], sine = turns[count / 2 + i];
+	for (size_t i = 0; i < pairs; i++) {
+		wide a = x[i * step], b = x[i * step + distance], cosine = turns[i], sine = turns[pairs + i];
 
-		x[i] = (float)(a * cosine - b * sine);
-		x[i + count / 2] = (float)(b * cosine + a * sine);
+		x[i * step] = (float)(a * cosine - b * sine);
+		x[i * step + distance] = (float)(b * cosine + a * sine);
 	}
+}
+
+static void rope_halves(float *x, const float *turns, size_t count)
+{
+	rope_pairs(x, turns, count / 2, 1, count / 2);
+}
+
+static void rope_neighbours(float *x, const float *turns, size_t count)
+{
+	rope_pairs(x, turns, count / 2, 2, 1);
 }
 
 static void attend(float *out, const float *q, const void *k, const void *v, size_t stride, size_t positions,
@@ -469,7 +480,8 @@ void check_truth(struct wick_kernels *kernels)
 		.relu = relu,
 		.add = add,
 		.rope_turns = rope_turns,
-		.rope = rope,
+		.rope_halves = rope_halves,
+		.rope_neighbours = rope_neighbours,
 		.attend = attend,
 		.crc32c = crc32c,
 	};
