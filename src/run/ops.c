@@ -1,0 +1,256 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The arithmetic of each step (see ops.h): each matrix as resident rows first and swept units after, so that arithmetic on
+ * what is here hides the reading of what is not. */
+
+#include "ops.h"
+
+#include "attn.h"
+#include "watch.h"
+
+#include <string.h>
+
+/* A buffer's first row of the pass. The tail's results stand at the front: there may be one row of them. */
+static float *rows_of(const struct wick_pass *pass, uint8_t buffer, size_t width)
+{
+	bool packed = pass->tail && (buffer == WICK_LOGITS || buffer == WICK_EMBEDDED);
+
+	return pass->forward->buffer[buffer] + (packed ? 0 : pass->first) * width;
+}
+
+static const float *vector_of(const struct wick_pass *pass, const struct wick_step *step, uint8_t id)
+{
+	return id == WICK_NO_VECTOR ? NULL : wick_vector(&pass->forward->vectors, step->layer, id);
+}
+
+static const struct wick_layer_facts *facts_of(const struct wick_pass *pass, const struct wick_step *step)
+{
+	return wick_kind(&pass->forward->model->shape, step->layer);
+}
+
+/* out = the tokens' rows of the embedding. */
+static int do_embed(struct wick_pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	size_t width = f->matrices->at[step->matrix].tensor->cols;
+	float *out = rows_of(pass, step->out, width);
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < pass->m; i++)
+		err = wick_look_up(f, &f->matrices->at[step->matrix], pass->ids[i], out + i * width, pass->diag);
+	return err;
+}
+
+/* out += the positions' rows of their table; Y is free at that time. */
+static int do_position(struct wick_pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	const struct wick_matrix *table = &f->matrices->at[step->matrix];
+	size_t width = table->tensor->cols;
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < pass->m; i++) {
+		err = wick_look_up(f, table, pass->position + i, f->buffer[WICK_Y], pass->diag);
+		if (!err)
+			f->compute.kernels->add(rows_of(pass, step->out, width) + i * width, f->buffer[WICK_Y], width);
+	}
+	return err;
+}
+
+static void norm_row(const struct wick_pass *pass, float *out, const float *in, const float *weight, const float *bias, size_t n)
+{
+	const struct wick_kernels *kernels = pass->forward->compute.kernels;
+	const struct wick_shape *shape = &pass->forward->model->shape;
+
+	if (shape->norm == WICK_NORM_RMS)
+		kernels->rms_norm(out, in, weight, n, shape->norm_eps);
+	else
+		kernels->layer_norm(out, in, weight, bias, n, shape->norm_eps);
+}
+
+static int do_norm(struct wick_pass *pass, const struct wick_step *step)
+{
+	const float *weight = vector_of(pass, step, step->tensor), *bias = vector_of(pass, step, step->bias);
+	size_t d_model = pass->forward->model->shape.d_model;
+	const float *in = rows_of(pass, step->in, d_model);
+	float *out = rows_of(pass, step->out, d_model);
+
+	for (uint32_t i = 0; i < pass->m; i++)
+		norm_row(pass, out + i * d_model, in + i * d_model, weight, bias, d_model);
+	return 0;
+}
+
+/* Each head of queries or keys by itself. */
+static int do_head_norm(struct wick_pass *pass, const struct wick_step *step)
+{
+	const struct wick_attn_facts *attn = &facts_of(pass, step)->attn;
+	uint32_t heads = step->out == WICK_Q ? attn->heads : attn->kv_heads;
+	const float *weight = vector_of(pass, step, step->tensor);
+	float *out = rows_of(pass, step->out, (size_t)heads * attn->k_dim);
+
+	for (size_t i = 0; i < (size_t)pass->m * heads; i++)
+		norm_row(pass, out + i * attn->k_dim, out + i * attn->k_dim, weight, NULL, attn->k_dim);
+	return 0;
+}
+
+/* The rows of a matrix that are here next: what is resident, then unit after unit. 1: there are some; 0: none is
+ * left. */
+static int next_rows(struct wick_forward *f, uint32_t matrix, struct wick_rows *rows, struct wick_diag *diag)
+{
+	const struct wick_matrix *at = &f->matrices->at[matrix];
+	uint64_t done = rows->first + rows->count;
+	int err;
+
+	if (done > at->resident_rows)
+		wick_sweep_done(&f->sweep);
+	if (done == at->rows)
+		return 0;
+	if (!done && at->resident_rows) {
+		*rows = (struct wick_rows){ .base = at->base, .count = at->resident_rows };
+		return 1;
+	}
+	err = wick_sweep_next(&f->sweep, matrix, rows, diag);
+	return err ? err : 1;
+}
+
+static int do_linear(struct wick_pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	const struct wick_tensor *tensor = f->matrices->at[step->matrix].tensor;
+	const float *bias = vector_of(pass, step, step->bias);
+	struct wick_linear linear = { .compute = &f->compute, .type = tensor->type, .cols = tensor->cols,
+		.stride = tensor->row_bytes, .x = rows_of(pass, step->in, tensor->cols), .ldx = tensor->cols,
+		.y = rows_of(pass, step->out, tensor->rows), .ldy = tensor->rows, .m = pass->m };
+	struct wick_rows rows = { 0 };
+	int more;
+
+	wick_linear_begin(&linear);
+	while ((more = next_rows(f, step->matrix, &rows, pass->diag)) > 0)
+		wick_linear_rows(&linear, &rows);
+	for (uint32_t i = 0; !more && bias && i < pass->m; i++)
+		f->compute.kernels->add(linear.y + i * linear.ldy, bias, tensor->rows);
+	return more;
+}
+
+/* All heads of a row, by the row's position. */
+static int do_rope(struct wick_pass *pass, const struct wick_step *step)
+{
+	const struct wick_layer_facts *kind = facts_of(pass, step);
+	const struct wick_forward *f = pass->forward;
+	const struct wick_attn_facts *attn = &kind->attn;
+	uint32_t heads = step->out == WICK_Q ? attn->heads : attn->kv_heads;
+	void (*turn)(float *x, const float *turns, size_t count) =
+		attn->rope == WICK_ROPE_HALVES ? f->compute.kernels->rope_halves : f->compute.kernels->rope_neighbours;
+	float *out = rows_of(pass, step->out, (size_t)heads * attn->k_dim);
+	const float *turns = wick_turns_of(f, (uint32_t)(kind - f->model->shape.kind));
+
+	for (uint32_t i = 0; i < pass->m; i++, turns += f->rope_dim_most)
+		for (uint32_t head = 0; head < heads; head++, out += attn->k_dim)
+			turn(out, turns, attn->rope_dim);
+	return 0;
+}
+
+static int do_attend(struct wick_pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	const struct wick_attn_facts *facts = &facts_of(pass, step)->attn;
+	struct wick_attention attention = { .compute = &f->compute, .facts = facts, .kv = &f->kv.layer[step->layer],
+		.ctx = f->kv.ctx, .q = f->buffer[WICK_Q], .k = f->buffer[WICK_K], .v = f->buffer[WICK_V],
+		.out = f->buffer[step->out], .scores = f->scores, .scores_floats = f->scores_floats, .m = pass->m, .position = pass->position };
+
+	wick_attend(&attention);
+	return 0;
+}
+
+/* out = what the down-projections are added to. */
+static void begin_ffn(const struct wick_pass *pass, float *out, const float *bias)
+{
+	size_t d_model = pass->forward->model->shape.d_model;
+
+	for (uint32_t i = 0; i < pass->m; i++)
+		if (bias)
+			memcpy(out + i * d_model, bias, d_model * sizeof(float));
+		else
+			memset(out + i * d_model, 0, d_model * sizeof(float));
+}
+
+/* Every row by itself, its chosen bundles only. */
+static int draw_bundles(struct wick_pass *pass, const struct wick_step *step, const float *x, float *y)
+{
+	size_t d_model = pass->forward->model->shape.d_model;
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < pass->m; i++)
+		err = wick_sparse_ffn(&pass->forward->sparse, step->layer, pass->position + i, x + i * d_model, y + i * d_model,
+			pass->diag);
+	return err;
+}
+
+/* All bundles, resident ones first. */
+static int sweep_bundles(struct wick_pass *pass, const struct wick_step *step, const float *x, float *y)
+{
+	struct wick_forward *f = pass->forward;
+	struct wick_ffn ffn = { .compute = &f->compute, .shape = &f->model->shape, .x = x, .y = y, .h = f->h,
+		.up_bias = wick_vector(&f->vectors, step->layer, WICK_T_UP_BIAS), .h_floats = f->h_floats, .m = pass->m,
+		.watch = f->watch, .layer = step->layer, .position = pass->position };
+	struct wick_rows rows = { 0 };
+	int more;
+
+	if (f->sparse.on)
+		ffn.mask = wick_sparse_mask(&f->sparse, step->layer, pass->position, pass->m, x, &ffn.mask_words);
+	wick_ffn_begin(&ffn);
+	while ((more = next_rows(f, step->matrix, &rows, pass->diag)) > 0) {
+		wick_ffn_rows(&ffn, &rows);
+		if (f->sparse.on && rows.first + rows.count > f->matrices->at[step->matrix].resident_rows)
+			wick_sparse_warm(&f->sparse, step->layer, &rows);
+	}
+	return more;
+}
+
+static int do_bundles(struct wick_pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	const float *x = f->buffer[step->in];
+	float *y = f->buffer[step->out];
+
+	if (f->watch && f->watch->inputs)
+		f->watch->inputs(f->watch->user, step->layer, pass->position, pass->m, x);
+	begin_ffn(pass, y, vector_of(pass, step, step->bias));
+	if (f->sparse.on && pass->m < WICK_SWEEP_TOKENS)
+		return draw_bundles(pass, step, x, y);
+	return sweep_bundles(pass, step, x, y);
+}
+
+static int do_act(struct wick_pass *pass, const struct wick_step *step)
+{
+	const struct wick_ffn_facts *ffn = &facts_of(pass, step)->ffn;
+
+	wick_gate(&pass->forward->compute, ffn->act, rows_of(pass, step->out, ffn->n_ff), NULL, (size_t)pass->m * ffn->n_ff);
+	return 0;
+}
+
+static int do_glu(struct wick_pass *pass, const struct wick_step *step)
+{
+	const struct wick_ffn_facts *ffn = &facts_of(pass, step)->ffn;
+
+	wick_gate(&pass->forward->compute, ffn->act, rows_of(pass, step->out, ffn->n_ff), rows_of(pass, step->in, ffn->n_ff),
+		(size_t)pass->m * ffn->n_ff);
+	return 0;
+}
+
+static int do_add(struct wick_pass *pass, const struct wick_step *step)
+{
+	size_t d_model = pass->forward->model->shape.d_model;
+
+	pass->forward->compute.kernels->add(
+		rows_of(pass, step->out, d_model), rows_of(pass, step->in, d_model), pass->m * d_model);
+	return 0;
+}
+
+int (*const wick_ops[WICK_OP_COUNT])(struct wick_pass *pass, const struct wick_step *step) = {
+	[WICK_OP_EMBED] = do_embed, [WICK_OP_POSITION] = do_position, [WICK_OP_NORM] = do_norm,
+	[WICK_OP_HEAD_NORM] = do_head_norm, [WICK_OP_LINEAR] = do_linear, [WICK_OP_ROPE] = do_rope,
+	[WICK_OP_ATTEND] = do_attend, [WICK_OP_BUNDLES] = do_bundles, [WICK_OP_ACT] = do_act, [WICK_OP_GLU] = do_glu,
+	[WICK_OP_ADD] = do_add,
+};
