@@ -9,7 +9,7 @@ declare -A pid
 for mode in $modes; do
 	mkfifo $mode.rows
 	: >$mode.said
-	wick run model.gguf -p 'a b' -n 40 --temp 0 --mode $mode --logits $mode.rows >$mode.text 2>>$mode.said &
+	wick run model.gguf -v -p 'a b' -n 40 --temp 0 --mode $mode --logits $mode.rows >$mode.text 2>>$mode.said &
 	pid[$mode]=$!
 done
 

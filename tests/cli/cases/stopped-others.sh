@@ -60,7 +60,7 @@ echo "eval:"
 mkfifo ../words
 for signal in $signals; do
 	exec 3<>../words
-	caught $signal 'grep -q ^cpu ../said' wick eval model.gguf --text ../words
+	caught $signal 'grep -q ^cpu ../said' wick eval model.gguf -v --text ../words
 done
 
 echo "flashbench:"
