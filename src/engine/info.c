@@ -95,9 +95,8 @@ static int set_types(json_t *info, const struct wick_model *model)
 	int failed = json_object_set_new(info, "types_bytes", types);
 
 	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++)
-		bytes[model->tensors[i].type] += wick_tensor_bytes(&model->tensors[i]);
-	if (model->shape.tied) /* the head is the embedding once more */
-		bytes[wick_tensor_at(model, 0, WICK_T_HEAD)->type] -= wick_tensor_bytes(wick_tensor_at(model, 0, WICK_T_HEAD));
+		if (wick_tensor_is_own(model, i))
+			bytes[model->tensors[i].type] += wick_tensor_bytes(&model->tensors[i]);
 	for (unsigned type = 0; !failed && type < WICK_TYPE_COUNT; type++)
 		if (bytes[type])
 			failed = json_object_set_new(types, wick_types[type].name, json_integer((json_int_t)bytes[type]));

@@ -169,17 +169,14 @@ static int by_offset(const void *a, const void *b)
 	return ((*x)->offset > (*y)->offset) - ((*x)->offset < (*y)->offset);
 }
 
-/* The tensors of a stock file in the order of the file, a tied head once. How many. */
+/* The tensors of a stock file in the order of the file. How many. */
 static uint64_t list_stock(const struct wick_model *model, const struct wick_tensor **list)
 {
 	uint64_t count = 0;
 
-	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++) {
-		bool again = model->shape.tied && i == wick_tensor_index(0, WICK_T_HEAD);
-
-		if (model->tensors[i].rows && !again)
+	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++)
+		if (wick_tensor_is_own(model, i))
 			list[count++] = &model->tensors[i];
-	}
 	qsort(list, count, sizeof(*list), by_offset);
 	return count;
 }

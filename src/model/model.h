@@ -144,6 +144,12 @@ void wick_model_close(struct wick_model *model);
 /* Of a packed model, the last entry of wick.checksums: it depends on every byte of the file that is not padding. */
 uint32_t wick_model_identity(const struct wick_model *model);
 
+/* Whether entry i of the table is a tensor of the model's own: a tied head is the embedding once more. */
+static inline bool wick_tensor_is_own(const struct wick_model *model, uint64_t i)
+{
+	return model->tensors[i].rows && !(model->shape.tied && i == wick_tensor_index(0, WICK_T_HEAD));
+}
+
 /* A model of one of its layers, with steps of its own, which wick_steps_free() frees; tensors has room for WICK_T_COUNT, and
  * what else it points at stays the model's. -ENOMEM. */
 int wick_model_of_layer(struct wick_model *one, const struct wick_model *model, uint32_t layer,

@@ -125,20 +125,12 @@ static int read_sums(struct wick_sums *sums, const char *path)
 	return err;
 }
 
-/* Whether entry i of the table has checksums of its own: a tied head is the embedding once more. */
-static bool is_counted(const struct wick_model *model, uint64_t i)
-{
-	bool again = model->shape.tied && i == wick_tensor_index(0, WICK_T_HEAD);
-
-	return model->tensors[i].rows && !again;
-}
-
 static uint64_t count_blocks(const struct wick_model *model)
 {
 	uint64_t blocks = 0;
 
 	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++)
-		if (is_counted(model, i))
+		if (wick_tensor_is_own(model, i))
 			blocks += wick_div_up(model->tensors[i].rows, model->tensors[i].check_rows);
 	return blocks;
 }
@@ -150,7 +142,7 @@ static void hand_out(struct wick_sums *sums, struct wick_model *model)
 	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++) {
 		struct wick_tensor *tensor = &model->tensors[i];
 
-		if (!is_counted(model, i))
+		if (!wick_tensor_is_own(model, i))
 			continue;
 		tensor->crcs = tensor->learned_crcs = sums->crcs + at;
 		tensor->learned = sums->known + at;
@@ -277,6 +269,17 @@ static int write_image(const struct wick_sums *sums, const char *path, struct wi
 	return err ? wick_diag_say(diag, err, "%s: %s", path, strerror(-err)) : 0;
 }
 
+/* Beside the model or, where that cannot be written, in the cache folder. */
+static int write_somewhere(struct wick_sums *sums, struct wick_diag *diag)
+{
+	int err = write_image(sums, sums->beside, diag);
+
+	if (!err || !sums->cached)
+		return err;
+	err = wick_cache_folders_make(sums->cached, diag);
+	return err ? err : write_image(sums, sums->cached, diag);
+}
+
 int wick_sums_save(struct wick_sums *sums, struct wick_diag *diag)
 {
 	uint64_t known = wick_sums_known(sums);
@@ -285,15 +288,12 @@ int wick_sums_save(struct wick_sums *sums, struct wick_diag *diag)
 	if (known == sums->saved)
 		return 0;
 	err = make_image(sums, diag);
+	if (!err)
+		err = write_somewhere(sums, diag);
 	if (err)
-		return err;
-	err = write_image(sums, sums->beside, diag);
-	if (err && sums->cached) {
-		err = wick_cache_folders_make(sums->cached, diag);
-		if (!err)
-			err = write_image(sums, sums->cached, diag);
-	}
-	sums->saved = err ? sums->saved : known;
+		snprintf(sums->said, sizeof(sums->said), "checksums are learned, and cannot be kept: %s", strerror(-err));
+	else
+		sums->saved = known;
 	sums->saved_ns = wick_now_ns();
 	return err;
 }

@@ -143,6 +143,7 @@ static void set_report(json_t *json, const struct wick_report *report)
 	json_object_set_new(json, "direct", json_boolean(report->direct));
 	set_text(json, "direct_why", report->direct_why);
 	json_object_set_new(json, "verified", json_boolean(report->verified));
+	set_text(json, "sums", report->sums);
 	set_text(json, "profile", report->profile);
 	set_text(json, "kernels", report->kernels);
 	set_text(json, "pages", report->pages);
