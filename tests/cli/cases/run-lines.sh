@@ -12,7 +12,7 @@ figures said
 echo "== -v"
 wick run model.gguf -p 'a b' $few --memory 60% -v 2>said >text
 figures said | sed -E 's/^        (huge )?pages .*/        pages/; s/^(cpu     )[a-z]+.*/\1.../; s/no profile.*/profile/; s/(quick )?profile of.*/profile/; s/^        (uring|pread), .*/        method/'
-for memory in 60% 24M 1GB 100G; do
+for memory in 60% "$(smallest_budget model.gguf --ctx 64 --threads 1)" 1GB 100G; do
 	wick run model.gguf -p 'a b' $few --memory $memory 2>&1 >/dev/null | awk '
 	/^memory .*=/ { if ($2 * 100 != 0 && sprintf("%.2f", $2) == sprintf("%.2f", $5 + $10)) print "they add up"; else print }'
 done
