@@ -123,6 +123,9 @@ static int read_vocab(struct binding *binding)
 	if (embed->ne[1] < 1 || embed->ne[1] > 1u << 24)
 		return wick_diag_say(binding->diag, -EINVAL, "%s: a vocabulary of %llu tokens is not possible", path_of(binding),
 			(unsigned long long)embed->ne[1]);
+	if (binding->model->shape.vocab && binding->model->shape.vocab != embed->ne[1])
+		return wick_diag_say(binding->diag, -EINVAL, "%s: vocab_size is %u, but tensor \"token_embd.weight\" has %llu rows",
+			path_of(binding), binding->model->shape.vocab, (unsigned long long)embed->ne[1]);
 	binding->model->shape.vocab = (uint32_t)embed->ne[1];
 	return 0;
 }

@@ -3,8 +3,8 @@
 #pragma once
 
 /* A stock GGUF file: one that was not packed by wick. Every family writes the same names and keys there, but for a few;
- * what a family fixes is a line of the table in stock_facts.c. A key or a tensor that is not known there may change what
- * is computed, so it is refused by name. */
+ * what a family fixes is a line of the table in stock_family.c, the keys are those of stock_keys.c. A key or a tensor that is
+ * not known may change what is computed, so it is refused by name. */
 
 #include "model.h"
 

@@ -1,0 +1,93 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The table of families, and which of them a file is of (see stock_family.h). */
+
+#include "stock_family.h"
+
+#include "bits.h"
+#include "gguf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct wick_stock_family families[] = {
+	{ .name = "llama", .keys = WICK_KEYS_RMS, .norm = WICK_NORM_RMS, .rope = WICK_ROPE_NEIGHBOURS, .act = WICK_ACT_SILU,
+		.gated = true },
+	{ .name = "qwen2", .keys = WICK_KEYS_RMS, .norm = WICK_NORM_RMS, .rope = WICK_ROPE_HALVES, .act = WICK_ACT_SILU,
+		.gated = true },
+	{ .name = "qwen3", .keys = WICK_KEYS_RMS, .norm = WICK_NORM_RMS, .rope = WICK_ROPE_HALVES, .act = WICK_ACT_SILU,
+		.gated = true, .head_norm = true },
+};
+
+static int refuse_family(const struct wick_gguf *gguf, struct wick_gguf_string name, struct wick_diag *diag)
+{
+	char known[256];
+	size_t at = 0;
+
+	for (size_t i = 0; i < WICK_COUNT_OF(families); i++)
+		at += (size_t)snprintf(known + at, sizeof(known) - at, "%s, ", families[i].name);
+	return wick_diag_say(diag, -EINVAL,
+		"%s: models of the architecture \"%.*s\" are not supported; those of %sand what wick pack makes are",
+		wick_gguf_path(gguf), (int)WICK_MIN(name.length, 80), name.bytes, known);
+}
+
+/* Whether a text has one of the names by which Llamas with ReLU gates are known. */
+static bool says_relu(struct wick_gguf_string text)
+{
+	static const char *const names[] = { "relu", "prosparse", "turbosparse" };
+
+	for (size_t n = 0; n < WICK_COUNT_OF(names); n++) {
+		size_t length = strlen(names[n]);
+
+		for (uint64_t i = 0; i + length <= text.length; i++)
+			if (!strncasecmp(text.bytes + i, names[n], length))
+				return true;
+	}
+	return false;
+}
+
+static int refuse_relu(const struct wick_gguf *gguf, const char *key, struct wick_gguf_string text, struct wick_diag *diag)
+{
+	return wick_diag_say(diag, -EINVAL, "%s: %s \"%.*s\" says that gates are ReLU, for which stock GGUF has no key: they would "
+		"be computed as SiLU; pack the model's Hugging Face folder instead: wick pack FOLDER -o MODEL", wick_gguf_path(gguf),
+		key, (int)WICK_MIN(text.length, 80), text.bytes);
+}
+
+/* A Llama whose name or tags say ReLU. */
+static int check_relu(const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	static const char *const keys[] = { "general.name", "general.basename", "general.finetune" };
+	struct wick_gguf_string text;
+	enum wick_gguf_type type;
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < WICK_COUNT_OF(keys); i++)
+		if (!wick_gguf_string(gguf, keys[i], &text, NULL) && says_relu(text))
+			return refuse_relu(gguf, keys[i], text, diag);
+	if (wick_gguf_array(gguf, "general.tags", &type, &count, NULL))
+		return 0;
+	for (uint64_t i = 0; i < count; i++) {
+		text = wick_gguf_array_string(gguf, "general.tags", i);
+		if (says_relu(text))
+			return refuse_relu(gguf, "general.tags", text, diag);
+	}
+	return 0;
+}
+
+int wick_stock_family(const struct wick_stock_family **family, const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	struct wick_gguf_string name;
+	int err = wick_gguf_string(gguf, "general.architecture", &name, diag);
+
+	if (err == -ENOENT)
+		return wick_diag_say(diag, -EINVAL, "%s: key \"general.architecture\" is missing", wick_gguf_path(gguf));
+	for (size_t i = 0; !err && i < WICK_COUNT_OF(families); i++) {
+		*family = &families[i];
+		if (strlen(families[i].name) == name.length && !memcmp(families[i].name, name.bytes, name.length))
+			return i ? 0 : check_relu(gguf, diag);
+	}
+	return err ? err : refuse_family(gguf, name, diag);
+}
