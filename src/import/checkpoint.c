@@ -51,33 +51,6 @@ int wick_checkpoint_ready_file(
 	return 0;
 }
 
-int wick_checkpoint_make(struct wick_checkpoint **checkpoint, const char *name, const struct wick_source_format *format,
-	struct wick_source_list *tensors, struct wick_diag *diag)
-{
-	struct wick_checkpoint *made = calloc(1, sizeof(*made));
-	int ret = -ENOMEM;
-
-	*checkpoint = NULL;
-	if (made) {
-		made->format = format;
-		made->list = *tensors;
-		*tensors = (struct wick_source_list){ 0 };
-		made->folder = strdup(name);
-		made->files = calloc(1, sizeof(*made->files));
-	}
-	if (made && made->folder && made->files) {
-		made->file_count = 1;
-		made->files[0] = (struct wick_source_file){ .path = strdup(name), .fd = -1 };
-		ret = made->files[0].path ? wick_checkpoint_sort_names(made, diag) : -ENOMEM;
-	}
-	if (ret) {
-		wick_checkpoint_close(made);
-		return ret == -ENOMEM ? wick_diag_say(diag, ret, "%s: out of memory", name) : ret;
-	}
-	*checkpoint = made;
-	return 0;
-}
-
 void wick_checkpoint_watch(struct wick_checkpoint *checkpoint, int (*go_on)(void *user), void *user)
 {
 	for (unsigned i = 0; i < checkpoint->file_count; i++) {

@@ -6,7 +6,6 @@
 #include "checkpoint_parts.h"
 
 #include "bits.h"
-#include "notes.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -84,18 +83,4 @@ int wick_checkpoint_sort_names(struct wick_checkpoint *checkpoint, struct wick_d
 			names[checkpoint->name_count++] = names[i];
 	}
 	return ret;
-}
-
-void wick_checkpoint_explain(const struct wick_checkpoint *checkpoint, const struct wick_notes *notes)
-{
-	wick_checkpoint_explain_layout(checkpoint, notes);
-	if (checkpoint->wrapper)
-		wick_notes_say(notes, "%s: tensors are taken out of \"%s\", in which a script has wrapped them", checkpoint->folder,
-			checkpoint->wrapper);
-	if (checkpoint->superseded_count)
-		wick_notes_say(notes, "%s: tensor %s%s is there, too, and is taken, as transformers does, instead of that in %s",
-			wick_checkpoint_file(checkpoint, checkpoint->superseding),
-			wick_diag_name(checkpoint->superseding->name),
-			checkpoint->superseded_count > 1 ? " (of several)" : "",
-			wick_checkpoint_file(checkpoint, checkpoint->superseded));
 }

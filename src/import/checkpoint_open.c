@@ -204,10 +204,52 @@ int wick_checkpoint_open(struct wick_checkpoint **checkpoint, const char *folder
 	return 0;
 }
 
-void wick_checkpoint_explain_layout(const struct wick_checkpoint *checkpoint, const struct wick_notes *notes)
+int wick_checkpoint_make(struct wick_checkpoint **checkpoint, const char *name, const struct wick_source_format *format,
+	struct wick_source_list *tensors, struct wick_diag *diag)
+{
+	struct wick_checkpoint *made = calloc(1, sizeof(*made));
+	int ret = -ENOMEM;
+
+	*checkpoint = NULL;
+	if (made) {
+		made->format = format;
+		made->list = *tensors;
+		*tensors = (struct wick_source_list){ 0 };
+		made->folder = strdup(name);
+		made->files = calloc(1, sizeof(*made->files));
+	}
+	if (made && made->folder && made->files) {
+		made->file_count = 1;
+		made->files[0] = (struct wick_source_file){ .path = strdup(name), .fd = -1 };
+		ret = made->files[0].path ? wick_checkpoint_sort_names(made, diag) : -ENOMEM;
+	}
+	if (ret) {
+		wick_checkpoint_close(made);
+		return ret == -ENOMEM ? wick_diag_say(diag, ret, "%s: out of memory", name) : ret;
+	}
+	*checkpoint = made;
+	return 0;
+}
+
+/* Tells which of the folder's layouts was taken. */
+static void explain_layout(const struct wick_checkpoint *checkpoint, const struct wick_notes *notes)
 {
 	for (unsigned i = checkpoint->layout + 1; i < WICK_COUNT_OF(layouts); i++)
 		if (checkpoint->layouts >> i & 1)
 			wick_notes_say(notes, "%s: weights are read from %s, as transformers does, and not from %s",
 				checkpoint->folder, layouts[checkpoint->layout].name, layouts[i].name);
+}
+
+void wick_checkpoint_explain(const struct wick_checkpoint *checkpoint, const struct wick_notes *notes)
+{
+	explain_layout(checkpoint, notes);
+	if (checkpoint->wrapper)
+		wick_notes_say(notes, "%s: tensors are taken out of \"%s\", in which a script has wrapped them", checkpoint->folder,
+			checkpoint->wrapper);
+	if (checkpoint->superseded_count)
+		wick_notes_say(notes, "%s: tensor %s%s is there, too, and is taken, as transformers does, instead of that in %s",
+			wick_checkpoint_file(checkpoint, checkpoint->superseding),
+			wick_diag_name(checkpoint->superseding->name),
+			checkpoint->superseded_count > 1 ? " (of several)" : "",
+			wick_checkpoint_file(checkpoint, checkpoint->superseded));
 }

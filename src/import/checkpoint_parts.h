@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A checkpoint's inside, which its three files share: checkpoint_open.c finds the files, checkpoint_names.c orders what
- * is in them, checkpoint.c reads. */
+/* A checkpoint's inside, which its three files share: checkpoint_open.c finds the files and says which were taken,
+ * checkpoint_names.c orders what is in them, checkpoint.c reads. */
 
 #include "checkpoint.h"
 #include "source.h"
@@ -40,6 +40,3 @@ const char *wick_checkpoint_bare_name(const char *name);
 
 /* Fills by_name. Of tensors of one name in several files the last file's is kept; twice in one file is -EINVAL. */
 int wick_checkpoint_sort_names(struct wick_checkpoint *checkpoint, struct wick_diag *diag);
-
-/* Tells which of the folder's layouts was taken. */
-void wick_checkpoint_explain_layout(const struct wick_checkpoint *checkpoint, const struct wick_notes *notes);

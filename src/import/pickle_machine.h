@@ -2,14 +2,19 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The machine that a pickle is a program for: a stack and a memo of values. pickle.c runs it, pickle_ops.c has its
- * opcodes. */
+/* The machine that a pickle is a program for: a stack and a memo of values. pickle_machine.c owns them,
+ * pickle_ops.c has the opcodes, pickle.c runs them. */
 
 #include "pickle.h"
 
 #include <stdbool.h>
 
-struct wick_pickle_block; /* of values, which never move */
+#define WICK_PICKLE_BLOCK_VALUES 1000
+
+struct wick_pickle_block { /* values, which never move */
+	struct wick_pickle_block *next;
+	struct wick_pickle_value values[WICK_PICKLE_BLOCK_VALUES];
+};
 
 struct wick_pickle_values { /* a growing array of references */
 	struct wick_pickle_value **at;

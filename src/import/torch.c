@@ -15,8 +15,6 @@
 #include <unistd.h>
 #include <zip.h>
 
-#define KEY_MAX 64
-
 typedef unsigned long long ull;
 
 /* torch.save before 1.6, and still when asked to, wrote pickles one after another, of which the first is this
@@ -72,35 +70,6 @@ static int find_root(struct wick_source_file *file, struct wick_torch_archive *a
 	return 0;
 }
 
-static int find_entry(const struct wick_torch_archive *archive, const char *name, zip_stat_t *stat)
-{
-	char full[WICK_TORCH_ROOT_MAX + KEY_MAX];
-	zip_int64_t index;
-
-	snprintf(full, sizeof(full), "%s/%s", archive->root, name);
-	index = zip_name_locate(archive->zip, full, ZIP_FL_ENC_RAW);
-	if (index < 0 || zip_stat_index(archive->zip, index, 0, stat) ||
-		(stat->valid & (ZIP_STAT_SIZE | ZIP_STAT_INDEX)) != (ZIP_STAT_SIZE | ZIP_STAT_INDEX))
-		return -ENOENT;
-	return 0;
-}
-
-int wick_torch_find_storage(const struct wick_torch_archive *archive, const char *key, size_t key_length,
-	struct wick_torch_entry *entry)
-{
-	char name[KEY_MAX];
-	zip_stat_t stat;
-	int ret;
-
-	if (key_length > KEY_MAX - sizeof("data/") || memchr(key, 0, key_length))
-		return -ENOENT;
-	snprintf(name, sizeof(name), "data/%.*s", (int)key_length, key);
-	ret = find_entry(archive, name, &stat);
-	if (!ret)
-		*entry = (struct wick_torch_entry){ .index = stat.index, .bytes = stat.size };
-	return ret;
-}
-
 /* A whole small entry, which the caller frees. NULL in *bytes when the archive has none of this name. */
 static int read_entry(struct wick_source_file *file, const char *name, uint64_t bytes_max, char **bytes,
 	uint64_t *count, struct wick_diag *diag)
@@ -109,7 +78,7 @@ static int read_entry(struct wick_source_file *file, const char *name, uint64_t 
 	int ret;
 
 	*bytes = NULL;
-	if (find_entry(file->state, name, &stat))
+	if (wick_torch_find_entry(file->state, name, &stat))
 		return 0;
 	if (stat.size > bytes_max)
 		return wick_diag_say(diag, -EINVAL, "%s: %s has %llu bytes, more than the %llu that it may have",
@@ -230,7 +199,7 @@ static int torch_list(struct wick_source_file *file, struct wick_source_list *li
 static int torch_finish(struct wick_source_file *file, struct wick_diag *diag)
 {
 	struct wick_torch_archive *archive = file->state;
-	char what[WICK_TORCH_ROOT_MAX + KEY_MAX];
+	char what[WICK_TORCH_ROOT_MAX + WICK_TORCH_KEY_MAX];
 	int ret;
 
 	if (!archive || !archive->entry)

@@ -2,13 +2,14 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Private to torch.c and torch_entry.c: an open zip, and reading in one entry of it. */
+/* Private to torch.c, torch_archive.c and torch_entry.c: an open zip, what is in it, and reading in one entry of it. */
 
 #include "torch.h"
 
 #include <zip.h>
 
 #define WICK_TORCH_ROOT_MAX 256 /* bytes of NAME */
+#define WICK_TORCH_KEY_MAX 64 /* bytes of an entry's name below NAME */
 #define WICK_TORCH_SKIP_BYTES 65536
 
 enum { WICK_TORCH_MET = 1, WICK_TORCH_SOUND = 2 }; /* of an entry: it was opened; its checksum was compared */
@@ -24,6 +25,9 @@ struct wick_torch_archive {
 	uint64_t unpacked_once, unpacked_again; /* bytes of compressed entries */
 	char skipped[WICK_TORCH_SKIP_BYTES];
 };
+
+/* The entry NAME/`name`, with its size. 0, or -ENOENT without a sentence. */
+int wick_torch_find_entry(const struct wick_torch_archive *archive, const char *name, zip_stat_t *stat);
 
 /* The sentence of libzip's error code. */
 int wick_torch_say_zip(const struct wick_source_file *file, int code, const char *what, struct wick_diag *diag);

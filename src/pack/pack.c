@@ -120,37 +120,6 @@ static int understand(
 	return rc;
 }
 
-struct directory {
-	const struct wick_shape *shape;
-	struct wick_gguf_writer *writer;
-};
-
-static int put_entry(enum wick_tensor_id id, uint32_t layer, void *user)
-{
-	struct directory *directory = user;
-	struct wick_tensor tensor;
-	uint32_t type;
-	uint64_t ne[2];
-
-	wick_tensor_describe(&tensor, id, layer, directory->shape);
-	wick_tensor_directory(&tensor, id, &type, ne);
-	wick_gguf_put_tensor(
-		directory->writer, tensor.name, type, ne, tensor.rows > 1 ? 2 : 1, wick_tensor_bytes(&tensor));
-	return 0;
-}
-
-int wick_pack_header(
-	struct wick_pack_job *job, struct wick_gguf_writer *writer, uint8_t **header, uint64_t *header_bytes)
-{
-	struct directory directory = { .shape = &job->shape, .writer = writer };
-	int rc;
-
-	wick_tensors_each(&job->shape, put_entry, &directory);
-	rc = wick_gguf_writer_header(writer, header, header_bytes, job->diag);
-	job->total_bytes = rc ? 0 : *header_bytes + writer->data_bytes;
-	return rc;
-}
-
 static int make_header(struct wick_pack_job *job, const char *source, uint8_t **header, uint64_t *header_bytes)
 {
 	struct wick_gguf_writer writer;
@@ -201,29 +170,6 @@ static int make_room(struct wick_pack_job *job, uint64_t memory_bytes)
 		!job->bundle_crcs || !job->checksums)
 		return wick_diag_say(job->diag, -ENOMEM, "no memory to pack");
 	return 0;
-}
-
-int wick_pack_write(struct wick_pack_job *job, const char *out_path, const uint8_t *header, uint64_t header_bytes,
-	int (*put_slot)(enum wick_tensor_id id, uint32_t layer, void *user))
-{
-	int rc = wick_outfile_create(&job->out, out_path, job->total_bytes, job->diag);
-
-	if (rc)
-		return rc;
-	job->checksums[wick_tensors_checksums(&job->shape) - 2] = job->kernels.crc32c(0, header, header_bytes);
-	rc = wick_outfile_write(&job->out, header, header_bytes, job->diag);
-	if (rc == 0)
-		rc = wick_tensors_each(&job->shape, put_slot, job);
-	return rc ? rc : wick_outfile_finish(&job->out, job->diag);
-}
-
-int wick_pack_commit(struct wick_pack_job *job)
-{
-	int rc = wick_outfile_commit(&job->out, job->diag);
-
-	if (rc == 0 && job->progress)
-		job->progress(job->user, job->total_bytes, job->total_bytes);
-	return rc;
 }
 
 static void forget(struct wick_pack_job *job)

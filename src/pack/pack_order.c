@@ -16,8 +16,6 @@
 #include "pack_job.h"
 
 #include "bits.h"
-#include "directory.h"
-#include "fileio.h"
 #include "gguf.h"
 #include "gguf_write.h"
 #include "order.h"
@@ -49,23 +47,6 @@ struct reordering {
 	uint64_t whole_bytes, chunk_bytes;
 	uint32_t turn_bundles, next_layer;
 };
-
-int wick_pack_read_rows(const struct wick_pack_job *job, const struct wick_gguf *gguf, const struct wick_tensor *tensor,
-	uint64_t first, uint64_t rows, uint8_t *into)
-{
-	struct wick_directory directory = { .gguf = gguf, .diag = job->diag };
-	uint64_t offset = tensor->offset + first * tensor->row_bytes;
-	int rc = wick_read_at(
-		wick_gguf_fd(gguf), wick_gguf_path(gguf), into, rows * tensor->row_bytes, offset, job->diag);
-
-	for (uint64_t row = 0; rc == 0 && row < rows; row += tensor->check_rows) {
-		uint64_t bytes = WICK_MIN(tensor->check_rows, rows - row) * tensor->row_bytes, at = row * tensor->row_bytes;
-
-		if (job->kernels.crc32c(0, into + at, bytes) != tensor->crcs[(first + row) / tensor->check_rows])
-			rc = wick_directory_damaged(&directory, tensor->name, offset + at, bytes);
-	}
-	return rc;
-}
 
 static int read_rows(struct reordering *r, const struct wick_tensor *tensor, uint64_t first, uint64_t rows, uint8_t *into)
 {

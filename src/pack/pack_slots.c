@@ -21,25 +21,6 @@
 
 #define TILE_ROWS 32 /* of fc2 turned at a time: 128 bytes of every column */
 
-int wick_pack_go_on(struct wick_pack_job *job)
-{
-	if (!job->progress || !job->progress(job->user, job->out.bytes, job->total_bytes))
-		return 0;
-	return wick_diag_say(job->diag, -ECANCELED, "stopped; %s was not written", job->out.path);
-}
-
-int wick_pack_put(struct wick_pack_job *job, const void *data, uint64_t bytes)
-{
-	int rc = wick_outfile_write(&job->out, data, bytes, job->diag);
-
-	return rc ? rc : wick_pack_go_on(job);
-}
-
-void wick_pack_add_checksum(struct wick_pack_job *job, const void *data, uint64_t bytes)
-{
-	job->checksums[job->checksum_count++] = job->kernels.crc32c(0, data, bytes);
-}
-
 /* Rows from first_row of the source on; a chunk holds whole blocks of rows. */
 static int put_rows(struct wick_pack_job *job, const struct wick_tensor *tensor,
 	const struct wick_source_tensor *source, uint64_t first_row)
@@ -143,29 +124,12 @@ static int put_bundles(struct wick_pack_job *job, uint32_t layer)
 	return rc;
 }
 
-int wick_pack_bundle_crcs(struct wick_pack_job *job)
-{
-	uint64_t bytes = job->shape.n_ff * sizeof(*job->bundle_crcs);
-
-	wick_pack_add_checksum(job, job->bundle_crcs, bytes);
-	return wick_pack_put(job, job->bundle_crcs, bytes);
-}
-
 static int put_predictor_bias(struct wick_pack_job *job)
 {
 	uint64_t bytes = job->shape.n_ff * sizeof(*job->pred_bias);
 
 	wick_pack_add_checksum(job, job->pred_bias, bytes);
 	return wick_pack_put(job, job->pred_bias, bytes);
-}
-
-/* The header's checksum was put at the end when the header was written; the entry behind it is over all before it. */
-int wick_pack_checksums(struct wick_pack_job *job)
-{
-	uint64_t count = wick_tensors_checksums(&job->shape);
-
-	job->checksums[count - 1] = job->kernels.crc32c(0, job->checksums, (count - 1) * sizeof(*job->checksums));
-	return wick_pack_put(job, job->checksums, count * sizeof(*job->checksums));
 }
 
 int wick_pack_slot(enum wick_tensor_id id, uint32_t layer, void *user)

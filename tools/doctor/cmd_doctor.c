@@ -6,7 +6,6 @@
 #include "commands.h"
 #include "doctor.h"
 #include "figures_json.h"
-#include "text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -19,35 +18,6 @@ static const struct opt options[] = {
 	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "as JSON" },
 	{ OPT_END },
 };
-
-void doctor_note(struct doctor *doctor, const char *name, enum doctor_state state, const char *fix, const char *found, ...)
-{
-	struct doctor_finding *finding = &doctor->findings[doctor->count];
-	va_list args;
-
-	if (doctor->count == sizeof(doctor->findings) / sizeof(*finding))
-		return;
-	doctor->count++;
-	finding->name = name;
-	finding->state = state;
-	snprintf(finding->fix, sizeof(finding->fix), "%s", fix ? fix : "");
-	va_start(args, found);
-	vsnprintf(finding->found, sizeof(finding->found), found, args);
-	va_end(args);
-	text_clean(finding->found);
-	text_clean(finding->fix);
-}
-
-void doctor_read(char *text, int bytes, const char *name)
-{
-	FILE *file = fopen(name, "re");
-
-	if (!file || !fgets(text, bytes, file))
-		text[0] = 0;
-	text[strcspn(text, "\n")] = 0;
-	if (file)
-		fclose(file);
-}
 
 static void print_lines(const struct doctor *doctor)
 {

@@ -331,3 +331,8 @@ int flash_cell_check(const struct flash_bench *bench, const struct flash_cell *c
 			cell->threads == 1 ? "" : "s", BYTES(memory_bytes), BYTES(free_bytes));
 	return 0;
 }
+
+bool flash_cell_few(const struct flash_cell *cell)
+{
+	return cell->reads < WICK_PROBE_READS_MIN;
+}

@@ -38,11 +38,6 @@ static void draw(void *user)
 		SIZE(cell->chunk_bytes), cell->depth, cell->threads, left_s);
 }
 
-bool flash_cell_few(const struct flash_cell *cell)
-{
-	return cell->reads < WICK_PROBE_READS_MIN;
-}
-
 void flash_cell_medians(struct flash_cell *cell, const struct flash_cell *rounds, unsigned count)
 {
 	double *values = calloc(count, sizeof(*values));

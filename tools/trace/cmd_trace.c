@@ -4,27 +4,7 @@
 /* wick trace PART */
 
 #include "commands.h"
-#include "model.h"
 #include "trace_commands.h"
-
-int trace_model_read(const char *path, struct trace_model *into, struct wick_diag *diag)
-{
-	struct wick_model *model;
-	int rc = wick_model_open(&model, path, diag);
-
-	if (rc)
-		return rc;
-	*into = (struct trace_model){
-		.layers = model->shape.layers,
-		.n_ff = model->shape.n_ff,
-		.ctx_max = model->shape.ctx_max,
-		.crc = wick_model_identity(model),
-		.stride = model->shape.stride,
-		.relu = wick_is_relu(&model->shape),
-	};
-	wick_model_close(model);
-	return 0;
-}
 
 static const struct command *const parts[] = { &cmd_trace_record, &cmd_trace_stats, &cmd_trace_synth, NULL };
 static const struct opt options[] = { { OPT_END } };
