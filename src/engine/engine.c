@@ -70,19 +70,46 @@ static uint32_t grain(const struct wick *wick)
 	return (uint32_t)WICK_MIN(stride & (~stride + 1), WICK_FILE_ALIGN);
 }
 
-static int open_drive(struct wick *wick, const char *path, struct wick_diag *diag)
+const struct wick_file *wick_engine_file(const struct wick *wick)
+{
+	const struct wick_file *largest = &wick->files[0];
+
+	for (uint32_t i = 1; i < wick->model->parts.count; i++)
+		largest = wick->files[i].size > largest->size ? &wick->files[i] : largest;
+	return largest;
+}
+
+static int open_part(struct wick *wick, uint32_t part, struct wick_diag *diag)
+{
+	struct wick_settings *settings = &wick->settings;
+	const struct wick_gguf *gguf = wick->model->parts.at[part];
+	struct wick_file *file = &wick->files[part];
+	bool mapped = settings->io && !strcmp(settings->io, "mmap"); /* mapping is the page cache */
+	int err = wick_file_open_grained(file, wick_gguf_path(gguf), !settings->buffered && !mapped, grain(wick), diag);
+
+	if (!err)
+		err = wick_gguf_check_same(gguf, file->fd, diag);
+	if (mapped)
+		snprintf(file->why, sizeof(file->why), "mmap reads through the page cache");
+	if (!file->direct && !settings->depth_given)
+		settings->queue_depth = DEPTH_BUFFERED;
+	return err;
+}
+
+static int open_drive(struct wick *wick, struct wick_diag *diag)
 {
 	struct wick_settings *settings = &wick->settings;
 	struct wick_io_options io = { .method = settings->io, .retries = WICK_IO_RETRIES };
-	bool mapped = settings->io && !strcmp(settings->io, "mmap"); /* mapping is the page cache */
-	int err = wick_file_open_grained(&wick->file, path, !settings->buffered && !mapped, grain(wick), diag);
+	uint32_t parts = wick->model->parts.count;
+	int err = 0;
 
-	if (!err)
-		err = wick_gguf_check_same(wick->model->gguf, wick->file.fd, diag);
-	if (mapped)
-		snprintf(wick->file.why, sizeof(wick->file.why), "mmap reads through the page cache");
-	if (!wick->file.direct && !settings->depth_given)
-		settings->queue_depth = DEPTH_BUFFERED;
+	wick->files = calloc(parts, sizeof(*wick->files));
+	if (!wick->files)
+		return wick_diag_say(diag, -ENOMEM, "no memory to open %u files", parts);
+	for (uint32_t i = 0; i < parts; i++)
+		wick->files[i].fd = -1;
+	for (uint32_t i = 0; !err && i < parts; i++)
+		err = open_part(wick, i, diag);
 	io.depth = settings->queue_depth;
 	return err ? err : wick_io_create(&wick->io, &io, diag);
 }
@@ -116,7 +143,7 @@ int wick_engine_begin(struct wick *wick, const char *path, const struct wick_opt
 	wick->process_bytes = wick_engine_process_bytes();
 	err = open_model(wick, path, options, diag);
 	if (!err)
-		err = open_drive(wick, path, diag);
+		err = open_drive(wick, diag);
 	return err ? err : start_threads(wick, diag);
 }
 
@@ -125,7 +152,7 @@ void wick_engine_look(struct wick *wick)
 {
 	bool room = wick->plan.budget_bytes - wick->plan.process_bytes >= WICK_DRIVE_MEMORY_BYTES;
 
-	wick_drive_find(&wick->drive, &wick->file, wick_io_method(wick->io),
+	wick_drive_find(&wick->drive, wick_engine_file(wick), wick_io_method(wick->io),
 		wick->settings.measure && wick->plan.swept_bytes + wick->plan.drawn_bytes && room);
 }
 
@@ -166,7 +193,7 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 	forward->fetch = &wick->fetch;
 	forward->compute.kernels = &wick->kernels;
 	forward->compute.pool = wick->pool;
-	count = wick_vectors_init(&forward->vectors, wick->model, &wick->file, &wick->mem, loads);
+	count = wick_vectors_init(&forward->vectors, wick->model, wick->files, &wick->mem, loads);
 	wick_kv_init(&forward->kv, &wick->model->shape, size.ctx, &wick->mem);
 	wick_forward_init(forward, &size, &wick->mem);
 	wick_sampler_init(&wick->sampler, wick->model->shape.vocab, &wick->mem);
@@ -186,7 +213,7 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 		load = &loads[count++];
 		*load = (struct wick_load){ .tensor = matrix->tensor, .rows = matrix->resident_rows,
 			.base = wick_mem_take(&wick->mem, wick_matrix_bytes(matrix, matrix->resident_rows)) };
-		matrix->base = wick_load_data(load, &wick->file);
+		matrix->base = wick_load_data(load, wick->files);
 		wick_topo_place_rows(&wick->topo, load->base, matrix->resident_rows, matrix->tensor->row_bytes);
 	}
 	return count;
@@ -283,7 +310,7 @@ static int open_all(struct wick *wick, const char *path, const struct wick_optio
 		return err;
 	wick_topo_place(&wick->topo, wick->mem.base, wick->mem.bytes);
 	wick_kernels_init(&wick->kernels, wick->settings.cpu_mask);
-	wick->fetch = (struct wick_fetch){ .file = &wick->file, .io = wick->io, .kernels = &wick->kernels,
+	wick->fetch = (struct wick_fetch){ .file = wick->files, .io = wick->io, .kernels = &wick->kernels,
 		.pool = wick->pool, .chunk_bytes = wick->settings.chunk_bytes, .no_verify = wick->settings.no_verify };
 	wick_pool_meanwhile(wick->pool, wick_fetch_look, &wick->fetch);
 	err = load(wick, &layout, options, diag);
@@ -322,12 +349,11 @@ void wick_close(struct wick *wick)
 	note_speed(wick);
 	kept = wick_io_destroy(wick->io); /* before the memory that reads in flight land in */
 	wick_pool_destroy(wick->pool);
-	if (kept) { /* reads that were given up may still need file and memory */
-		wick_file_abandon(&wick->file);
-	} else {
-		wick_file_close(&wick->file);
+	for (uint32_t i = 0; wick->files && i < wick->model->parts.count; i++)
+		(kept ? wick_file_abandon : wick_file_close)(&wick->files[i]);
+	free(wick->files);
+	if (!kept) /* reads that were given up may still need the memory */
 		wick_mem_release(&wick->mem);
-	}
 	wick_trace_close(wick->trace);
 	wick_tokenizer_destroy(wick->tokenizer);
 	wick_predictor_set_close(wick->predictors);

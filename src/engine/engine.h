@@ -26,7 +26,7 @@ struct wick {
 	struct wick_tokenizer *tokenizer;
 	struct wick_trace *trace; /* replayed; or NULL */
 	struct wick_settings settings;
-	struct wick_file file;
+	struct wick_file *files; /* (model->parts.count) */
 	struct wick_io *io;
 	struct wick_drive drive;
 	struct wick_drive_load load_from; /* what opening read */
@@ -60,6 +60,8 @@ int wick_engine_begin(struct wick *wick, const char *path, const struct wick_opt
 /* -ENOSPC: the budget, or a cgroup, has less than is needed. A cgroup's limit below the budget is noted for the report. */
 int wick_engine_plan(
 	struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag);
+/* The largest of its files: how fast it can be read stands for all. */
+const struct wick_file *wick_engine_file(const struct wick *wick);
 uint64_t wick_engine_process_bytes(void); /* the fixed cost of the process, but for threads; before a model is opened */
 void wick_engine_look(struct wick *wick); /* at the drive: what is known of it */
 void wick_engine_settle(struct wick *wick); /* waits until nothing is in flight */

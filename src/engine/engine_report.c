@@ -60,17 +60,28 @@ static void report_choice(struct wick *wick)
 	}
 }
 
+/* A file that is not read directly, if there is one. */
+static const struct wick_file *least_direct(const struct wick *wick)
+{
+	const struct wick_file *least = &wick->files[0];
+
+	for (uint32_t i = 1; i < wick->model->parts.count; i++)
+		least = wick->files[i].direct ? least : &wick->files[i];
+	return least;
+}
+
 void wick_engine_report(struct wick *wick, const char *path)
 {
 	const struct wick_shape *shape = &wick->model->shape;
+	const struct wick_file *file = least_direct(wick);
 
 	name_model(wick, path);
 	wick_topo_say(&wick->topo, wick->numa, sizeof(wick->numa));
 	wick->report = (struct wick_report){ .model = wick->name, .arch = shape->name,
 		.type = wick_types[shape->type].name, .mode = wick_mode_names[wick->settings.mode],
-		.io = wick_io_method(wick->io), .io_why = wick_io_why(wick->io), .direct = wick->file.direct,
+		.io = wick_io_method(wick->io), .io_why = wick_io_why(wick->io), .direct = file->direct,
 		.verified = !wick->settings.no_verify, .sums = wick->sums.said,
-		.direct_why = wick->settings.buffered ? "buffered was asked for" : wick->file.why, .profile = wick->drive.said,
+		.direct_why = wick->settings.buffered ? "buffered was asked for" : file->why, .profile = wick->drive.said,
 		.kernels = wick->kernels.name, .pages = wick->mem.pages, .limit = wick->limit, .threads_why = wick->threads_why,
 		.numa = wick->numa, .cpus = wick->topo.cpu_count,
 		.vocab = shape->vocab, .layers = shape->layers, .d_model = shape->d_model, .n_ff = shape->n_ff,

@@ -124,7 +124,7 @@ static int expect(struct wick *wick, const struct wick_options *options, const s
 	int err = 0;
 
 	if (wick->plan.drawn_bytes)
-		err = wick_read_cost(wick->io, &wick->file, wick->model->shape.stride, &rates.read_us, diag);
+		err = wick_read_cost(wick->io, wick_engine_file(wick), wick->model->shape.stride, &rates.read_us, diag);
 	if (err)
 		return err;
 	rates.read_us /= WICK_MIN(wick_cpu_quota(""), 1);

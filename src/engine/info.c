@@ -63,7 +63,7 @@ static int set_numbers(json_t *info, const struct wick_model *model, uint64_t fi
 		{ "kv_bytes_per_token", wick_kv_bytes(shape, shape->ctx_max) / shape->ctx_max },
 		{ "source_bytes", shape->source_bytes },
 		{ "file_bytes", file_bytes },
-		{ "tensors", wick_gguf_tensor_count(model->gguf) },
+		{ "tensors", model->parts.tensors },
 		{ "checksums", model->crc_count },
 	};
 
@@ -117,7 +117,7 @@ static int describe(json_t *info, const struct wick_model *model, const char *pa
 	if (!err && model->stock)
 		err = set_types(info, model);
 	if (!err)
-		err = set_numbers(info, model, wick_gguf_file_bytes(model->gguf));
+		err = set_numbers(info, model, wick_gguf_parts_file_bytes(&model->parts));
 	return err;
 }
 

@@ -27,6 +27,7 @@ struct sweep {
 	const struct wick_model *model;
 	const struct wick_predictor_set *predictors;
 	const struct wick_gguf *gguf; /* of the file that it is in */
+	uint32_t part; /* of the model */
 	uint8_t *buffer; /* (BUFFER_BYTES) */
 	uint64_t at;     /* of the file, everything before is right */
 	uint64_t start;  /* of the buffer in the file */
@@ -169,13 +170,13 @@ static int by_offset(const void *a, const void *b)
 	return ((*x)->offset > (*y)->offset) - ((*x)->offset < (*y)->offset);
 }
 
-/* The tensors of a stock file in the order of the file. How many. */
-static uint64_t list_stock(const struct wick_model *model, const struct wick_tensor **list)
+/* The tensors of a part of a stock model in the order of the file. How many. */
+static uint64_t list_stock(const struct wick_model *model, uint32_t part, const struct wick_tensor **list)
 {
 	uint64_t count = 0;
 
 	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++)
-		if (wick_tensor_is_own(model, i))
+		if (wick_tensor_is_own(model, i) && model->tensors[i].part == part)
 			list[count++] = &model->tensors[i];
 	qsort(list, count, sizeof(*list), by_offset);
 	return count;
@@ -185,7 +186,7 @@ static uint64_t list_stock(const struct wick_model *model, const struct wick_ten
 static int check_stock(struct sweep *sweep)
 {
 	const struct wick_tensor **list = calloc(wick_tensors_count(sweep->model->shape.layers), sizeof(*list));
-	uint64_t count = list ? list_stock(sweep->model, list) : 0;
+	uint64_t count = list ? list_stock(sweep->model, sweep->part, list) : 0;
 	int rc = list ? 0 : wick_diag_say(sweep->diag, -ENOMEM, "%s: no memory to verify it", path_of(sweep));
 
 	for (uint64_t i = 0; rc == 0 && i < count; i++) {
@@ -246,16 +247,26 @@ static int sweep_file(struct sweep *sweep, const struct wick_gguf *gguf, int (*c
 	return rc;
 }
 
+static int sweep_parts(struct sweep *sweep)
+{
+	const struct wick_gguf_parts *parts = &sweep->model->parts;
+	int rc = 0;
+
+	for (sweep->part = 0; rc == 0 && sweep->part < parts->count; sweep->part++)
+		rc = sweep_file(sweep, parts->at[sweep->part], check_model);
+	return rc;
+}
+
 static int sweep_all(struct sweep *sweep)
 {
-	const struct wick_gguf *model = sweep->model->gguf, *beside = sweep->predictors->gguf;
+	const struct wick_gguf *beside = sweep->predictors->gguf;
 	int rc;
 
-	sweep->total = wick_gguf_file_bytes(model) + (beside ? wick_gguf_file_bytes(beside) : 0);
+	sweep->total = wick_gguf_parts_file_bytes(&sweep->model->parts) + (beside ? wick_gguf_file_bytes(beside) : 0);
 	sweep->buffer = malloc(BUFFER_BYTES);
 	if (!sweep->buffer)
-		return wick_diag_say(sweep->diag, -ENOMEM, "%s: no memory to verify it", wick_gguf_path(model));
-	rc = sweep_file(sweep, model, check_model);
+		return wick_diag_say(sweep->diag, -ENOMEM, "%s: no memory to verify it", wick_gguf_path(sweep->model->gguf));
+	rc = sweep_parts(sweep);
 	if (rc == 0 && beside)
 		rc = sweep_file(sweep, beside, check_predictors);
 	if (rc == 0 && sweep->progress)

@@ -130,14 +130,31 @@ static int load_packed(struct wick_model *model, struct wick_diag *diag)
 	return rc ? rc : load_all_checksums(&walk);
 }
 
+/* What the counts of the files say against the shape. */
+static int check_parts(const struct wick_model *model, struct wick_diag *diag)
+{
+	const char *path = wick_gguf_path(model->gguf);
+
+	if (!model->stock && model->parts.count > 1)
+		return wick_diag_say(diag, -EINVAL, "%s: split.count is %u, and a packed model is one file", path,
+			model->parts.count);
+	if (model->shape.layers > model->parts.tensors)
+		return wick_diag_say(diag, -EINVAL, "%s: %u layers are more than its %llu tensors can be", path,
+			model->shape.layers, (unsigned long long)model->parts.tensors);
+	return 0;
+}
+
 static int load(struct wick_model *model, const char *path, struct wick_diag *diag)
 {
-	int rc = wick_gguf_open(&model->gguf, path, diag);
+	int rc = wick_gguf_parts_open(&model->parts, path, diag);
 
 	if (rc)
 		return rc;
+	model->gguf = model->parts.at[0];
 	model->stock = wick_stock_is(model->gguf);
 	rc = (model->stock ? wick_stock_facts : wick_shape_read)(&model->shape, model->gguf, diag);
+	if (rc == 0)
+		rc = check_parts(model, diag);
 	if (rc)
 		return rc;
 	model->tensors = calloc(wick_tensors_count(model->shape.layers), sizeof(*model->tensors));
@@ -147,7 +164,7 @@ static int load(struct wick_model *model, const char *path, struct wick_diag *di
 	if (rc == 0)
 		rc = wick_steps_make(&model->steps, model, diag);
 	model->memory_bytes = sizeof(*model) + wick_tensors_count(model->shape.layers) * sizeof(*model->tensors) +
-		model->crc_count * sizeof(*model->crcs) + model->steps.memory_bytes + wick_gguf_memory_bytes(model->gguf);
+		model->crc_count * sizeof(*model->crcs) + model->steps.memory_bytes + wick_gguf_parts_memory_bytes(&model->parts);
 	return rc;
 }
 
@@ -171,7 +188,7 @@ void wick_model_close(struct wick_model *model)
 {
 	if (!model)
 		return;
-	wick_gguf_close(model->gguf);
+	wick_gguf_parts_close(&model->parts);
 	wick_steps_free(&model->steps);
 	free(model->tensors);
 	free(model->crcs);

@@ -11,6 +11,7 @@
 
 #include "diag.h"
 #include "facts.h"
+#include "gguf_parts.h"
 #include "steps.h"
 #include "types.h"
 
@@ -20,8 +21,6 @@
 #define WICK_FILE_ALIGN 4096 /* every tensor starts there, and the file ends there */
 #define WICK_CHECK_ROWS 16
 #define WICK_TENSOR_NAME 48
-
-struct wick_gguf;
 
 /* A tensor of a model, in the order of a packed file. Vectors are f32, (1, n); biases may be absent. */
 enum wick_tensor_id {
@@ -47,7 +46,8 @@ struct wick_tensor {
 	enum wick_type type; /* of its numbers */
 	uint64_t rows;
 	uint64_t cols;
-	uint64_t offset;      /* bytes from the start of the file, of a packed model a multiple of WICK_FILE_ALIGN */
+	uint64_t offset;      /* bytes from the start of its file, of a packed model a multiple of WICK_FILE_ALIGN */
+	uint16_t part;        /* which file of the model has it */
 	uint64_t row_bytes;   /* from one row to the next; of bundles: the stride */
 	uint32_t check_rows;
 	bool vector; /* a norm or a bias: f32, one row, always in memory */
@@ -90,7 +90,8 @@ struct wick_shape {
 };
 
 struct wick_model {
-	struct wick_gguf *gguf;
+	struct wick_gguf_parts parts; /* one file, or those of a stock model that is split */
+	struct wick_gguf *gguf; /* the first, which has the keys */
 	bool stock; /* not packed by wick: tensors lie anywhere, there are no checksums, and no bundles of neurons */
 	struct wick_shape shape;
 	struct wick_steps steps;

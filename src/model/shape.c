@@ -306,9 +306,6 @@ int wick_shape_read(struct wick_shape *shape, const struct wick_gguf *gguf, stru
 	memset(shape, 0, sizeof(*shape));
 	for (size_t i = 0; rc == 0 && i < WICK_COUNT_OF(steps); i++)
 		rc = steps[i](shape, gguf, diag);
-	if (rc == 0 && shape->layers > wick_gguf_tensor_count(gguf))
-		return wick_diag_say(diag, -EINVAL, "%s: %u layers are more than its %llu tensors can be",
-			wick_gguf_path(gguf), shape->layers, (unsigned long long)wick_gguf_tensor_count(gguf));
 	if (rc == 0)
 		rc = read_number(&source_bytes, gguf, "wick.source_bytes", diag);
 	if (rc == 0)

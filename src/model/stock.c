@@ -16,8 +16,8 @@
 
 struct binding {
 	struct wick_model *model;
-	const struct wick_gguf *gguf;
-	bool *used; /* (tensors of the file) */
+	const struct wick_gguf *gguf; /* the first part */
+	bool *used; /* (parts.tensors), part by part */
 	struct wick_diag *diag;
 };
 
@@ -46,8 +46,29 @@ static int check_size(const struct binding *binding, const struct wick_tensor *t
 		(unsigned long long)tensor->cols, (unsigned long long)tensor->rows);
 }
 
+/* Where a part's tensors begin in used. */
+static bool *used_of(const struct binding *binding, uint32_t part)
+{
+	uint64_t before = 0;
+
+	for (uint32_t i = 0; i < part; i++)
+		before += wick_gguf_tensor_count(binding->model->parts.at[i]);
+	return binding->used + before;
+}
+
+/* *found: the tensor of that name, NULL when no part has it. */
+static int find(const struct wick_gguf_tensor **found, uint32_t *part, const struct binding *binding, const char *name)
+{
+	bool twice;
+
+	*found = wick_gguf_parts_tensor(&binding->model->parts, name, part, &twice);
+	return twice ? wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is in another part of the model, too",
+		wick_gguf_path(binding->model->parts.at[*part]), name) : 0;
+}
+
 /* The tensor of this id is `found`. Norms and biases are used as they are. */
-static int bind(struct binding *binding, enum wick_tensor_id id, uint32_t layer, const struct wick_gguf_tensor *found)
+static int bind(struct binding *binding, enum wick_tensor_id id, uint32_t layer, const struct wick_gguf_tensor *found,
+	uint32_t part)
 {
 	struct wick_tensor *tensor = wick_tensor_at(binding->model, layer, id);
 	int err;
@@ -66,7 +87,8 @@ static int bind(struct binding *binding, enum wick_tensor_id id, uint32_t layer,
 		return err;
 	tensor->row_bytes = wick_type_bytes(tensor->type, tensor->cols);
 	tensor->offset = found->offset;
-	binding->used[found - wick_gguf_tensor_at(binding->gguf, 0)] = true;
+	tensor->part = (uint16_t)part;
+	used_of(binding, part)[found - wick_gguf_tensor_at(binding->model->parts.at[part], 0)] = true;
 	return 0;
 }
 
@@ -87,37 +109,57 @@ static int look_for(struct binding *binding, enum wick_tensor_id id, uint32_t la
 	bool needed = wick_tensor_is_needed(&binding->model->shape, id, layer);
 	const struct wick_gguf_tensor *found;
 	struct wick_tensor named;
+	uint32_t part = 0;
+	int err;
 
 	if (!needed && !is_optional(id))
 		return 0;
 	wick_tensor_name(named.name, id, layer);
-	found = wick_gguf_tensor(binding->gguf, named.name);
+	err = find(&found, &part, binding, named.name);
+	if (err)
+		return err;
 	if (found)
-		return bind(binding, id, layer, found);
+		return bind(binding, id, layer, found, part);
 	if (is_optional(id))
 		return 0;
 	return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is missing", path_of(binding), named.name);
 }
 
 /* A tensor that no step uses would be left out of the arithmetic. */
-static int refuse_unknown(const struct binding *binding)
+static int refuse_unknown_in(const struct binding *binding, uint32_t part)
 {
-	for (uint64_t i = 0; i < wick_gguf_tensor_count(binding->gguf); i++) {
-		const struct wick_gguf_tensor *tensor = wick_gguf_tensor_at(binding->gguf, i);
+	const struct wick_gguf *gguf = binding->model->parts.at[part];
+	const bool *used = used_of(binding, part);
 
-		if (!binding->used[i])
+	for (uint64_t i = 0; i < wick_gguf_tensor_count(gguf); i++) {
+		const struct wick_gguf_tensor *tensor = wick_gguf_tensor_at(gguf, i);
+
+		if (!used[i])
 			return wick_diag_say(binding->diag, -EINVAL,
-				"%s: tensor \"%.*s\" has no place in a model of the architecture %s", path_of(binding),
+				"%s: tensor \"%.*s\" has no place in a model of the architecture %s", wick_gguf_path(gguf),
 				(int)WICK_MIN(tensor->name.length, 80), tensor->name.bytes, binding->model->shape.name);
 	}
 	return 0;
 }
 
+static int refuse_unknown(const struct binding *binding)
+{
+	int err = 0;
+
+	for (uint32_t part = 0; !err && part < binding->model->parts.count; part++)
+		err = refuse_unknown_in(binding, part);
+	return err;
+}
+
 /* The vocabulary is as long as the table of embeddings. */
 static int read_vocab(struct binding *binding)
 {
-	const struct wick_gguf_tensor *embed = wick_gguf_tensor(binding->gguf, "token_embd.weight");
+	const struct wick_gguf_tensor *embed;
+	uint32_t part;
+	int err = find(&embed, &part, binding, "token_embd.weight");
 
+	if (err)
+		return err;
 	if (!embed)
 		return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"token_embd.weight\" is missing", path_of(binding));
 	if (embed->ne[1] < 1 || embed->ne[1] > 1u << 24)
@@ -165,7 +207,7 @@ int wick_stock_bind(struct wick_model *model, struct wick_diag *diag)
 	struct binding binding = { .model = model, .gguf = model->gguf, .diag = diag };
 	int err;
 
-	binding.used = calloc(wick_gguf_tensor_count(model->gguf) + 1, sizeof(*binding.used));
+	binding.used = calloc(model->parts.tensors + 1, sizeof(*binding.used));
 	if (!binding.used)
 		return wick_diag_say(diag, -ENOMEM, "%s: no memory to open it", path_of(&binding));
 	err = bind_all(&binding);

@@ -88,9 +88,6 @@ static int check_said(const struct wick_stock_said *said, const struct wick_gguf
 		if (numbers[i].value < 1 || numbers[i].value > numbers[i].most)
 			return wick_diag_say(diag, -EINVAL, "%s: %s is %u; 1 to %u is possible", path_of(gguf), numbers[i].what,
 				numbers[i].value, numbers[i].most);
-	if (said->layers > wick_gguf_tensor_count(gguf))
-		return wick_diag_say(diag, -EINVAL, "%s: %u layers are more than its %llu tensors can be", path_of(gguf),
-			said->layers, (unsigned long long)wick_gguf_tensor_count(gguf));
 	if (!said->kv_heads || said->heads % said->kv_heads)
 		return wick_diag_say(diag, -EINVAL, "%s: %u attention heads cannot share %u heads of keys", path_of(gguf),
 			said->heads, said->kv_heads);

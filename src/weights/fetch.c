@@ -37,6 +37,11 @@ uint32_t wick_fetch_requests(uint64_t bytes, uint64_t chunk_bytes)
 	return (uint32_t)wick_div_up(wick_fetch_buffer_bytes(bytes), chunk_bytes);
 }
 
+static const struct wick_file *file_of(const struct wick_fetch *fetch, const struct wick_tensor *tensor)
+{
+	return &fetch->file[tensor->part];
+}
+
 void wick_fetch_submit(struct wick_fetch *fetch, struct wick_io_request *request)
 {
 	if (!wick_io_outstanding(fetch->io))
@@ -74,7 +79,7 @@ static void send_reads(struct wick_fetch *fetch, struct wick_landing *landing, u
 		uint64_t bytes = WICK_MIN(fetch->chunk_bytes, end - at);
 		struct wick_io_request *request = &landing->requests[count];
 
-		*request = (struct wick_io_request){ .file = fetch->file, .offset = at,
+		*request = (struct wick_io_request){ .file = file_of(fetch, landing->tensor), .offset = at,
 			.user = &landing->receiver, .one = { .iov_base = into, .iov_len = bytes },
 			.priority = landing->priority };
 		landing->pending++;
@@ -89,8 +94,8 @@ void wick_fetch_start(struct wick_fetch *fetch, struct wick_landing *landing, co
 	uint64_t first_row, uint64_t rows)
 {
 	uint64_t offset = tensor->offset + first_row * tensor->row_bytes;
-	uint64_t begin = wick_align_down(offset, fetch->file->offset_align);
-	uint64_t end = wick_align_up(offset + rows * tensor->row_bytes, fetch->file->offset_align);
+	uint64_t begin = wick_align_down(offset, file_of(fetch, tensor)->offset_align);
+	uint64_t end = wick_align_up(offset + rows * tensor->row_bytes, file_of(fetch, tensor)->offset_align);
 
 	wick_assert(!landing->pending);
 	landing->receiver.receive = receive;
@@ -218,7 +223,7 @@ static int say_damaged(struct wick_fetch *fetch, const struct wick_tensor *tenso
 
 	block_name(block, sizeof(block), tensor, row);
 	return wick_diag_say(diag, -EBADMSG, "%s: %s: %s at offset %llu: checksum does not match: the file is damaged",
-		fetch->file->path, tensor->name, block,
+		file_of(fetch, tensor)->path, tensor->name, block,
 		(unsigned long long)(tensor->offset + row * tensor->row_bytes));
 }
 
@@ -231,7 +236,8 @@ static int say_failed(struct wick_fetch *fetch, const struct wick_landing *landi
 	char block[64];
 
 	block_name(block, sizeof(block), tensor, WICK_MIN(row, tensor->rows - 1) / tensor->check_rows * tensor->check_rows);
-	return wick_diag_say(diag, landing->err, "%s: %s: %s: reading at offset %llu: %s", fetch->file->path,
+	return wick_diag_say(diag, landing->err, "%s: %s: %s: reading at offset %llu: %s",
+		file_of(fetch, tensor)->path,
 		tensor->name, block, (unsigned long long)landing->err_offset, wick_io_error(landing->err));
 }
 

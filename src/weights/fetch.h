@@ -25,7 +25,7 @@ struct wick_receiver {
 };
 
 struct wick_fetch {
-	const struct wick_file *file;
+	const struct wick_file *file; /* (parts of the model): a tensor is in file[tensor->part] */
 	struct wick_io *io;
 	const struct wick_kernels *kernels;
 	struct wick_pool *pool;

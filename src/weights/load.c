@@ -33,9 +33,9 @@ uint64_t wick_load_bytes(uint64_t offset, uint64_t bytes)
 	return offset % WICK_FILE_ALIGN ? wick_fetch_buffer_bytes(bytes) : bytes;
 }
 
-uint8_t *wick_load_data(const struct wick_load *load, const struct wick_file *file)
+uint8_t *wick_load_data(const struct wick_load *load, const struct wick_file *files)
 {
-	return load->base + load->tensor->offset % file->offset_align;
+	return load->base + load->tensor->offset % files[load->tensor->part].offset_align;
 }
 
 struct loader {

@@ -19,8 +19,8 @@ struct wick_load {
 /* Bytes of memory for `bytes` of a tensor that begins at an offset of the file: the reads bring the blocks that
  * surround them. */
 uint64_t wick_load_bytes(uint64_t offset, uint64_t bytes);
-/* Where in them the first row will be. */
-uint8_t *wick_load_data(const struct wick_load *load, const struct wick_file *file);
+/* Where in them the first row will be; files as struct wick_fetch has them. */
+uint8_t *wick_load_data(const struct wick_load *load, const struct wick_file *files);
 
 /* Reads `count` ranges, each from row 0 of its tensor, and checks them. depth: reads in flight. -ECANCELED when
  * progress says so; else as wick_fetch_finish(). */

@@ -42,21 +42,41 @@ static uint32_t crc_of(const void *data, uint64_t bytes)
 	return kernels.crc32c(0, data, bytes);
 }
 
-/* What the sums of a file are bound to. */
-static int head_of(struct head *head, const struct wick_sums *sums, struct wick_diag *diag)
+/* What a part of the model is: its header, and when it was changed. */
+static int look_at(uint32_t *header_crc, int64_t *changed_ns, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
-	const struct wick_gguf *gguf = sums->model->gguf;
 	uint64_t header_bytes;
 	const void *header = wick_gguf_header(gguf, &header_bytes);
 	struct stat status;
 
 	if (fstat(wick_gguf_fd(gguf), &status))
 		return wick_diag_say(diag, -errno, "%s: %s", wick_gguf_path(gguf), strerror(errno));
-	*head = (struct head){ .magic = { 'W', 'I', 'C', 'K', 'S', 'U', 'M', 'S' }, .version = SUMS_VERSION,
-		.header_crc = crc_of(header, header_bytes), .file_bytes = wick_gguf_file_bytes(gguf),
-		.changed_ns = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec, .blocks = sums->blocks,
-		.check_rows = WICK_CHECK_ROWS };
+	*header_crc = crc_of(header, header_bytes);
+	*changed_ns = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
 	return 0;
+}
+
+/* What the sums are bound to: of the first part as it is, of the others all in header_crc. */
+static int head_of(struct head *head, const struct wick_sums *sums, struct wick_diag *diag)
+{
+	const struct wick_gguf_parts *parts = &sums->model->parts;
+	struct {
+		uint32_t before, header_crc;
+		uint64_t file_bytes;
+		int64_t changed_ns;
+	} part;
+	int err;
+
+	*head = (struct head){ .magic = { 'W', 'I', 'C', 'K', 'S', 'U', 'M', 'S' }, .version = SUMS_VERSION,
+		.file_bytes = wick_gguf_parts_file_bytes(parts), .blocks = sums->blocks, .check_rows = WICK_CHECK_ROWS };
+	err = look_at(&head->header_crc, &head->changed_ns, parts->at[0], diag);
+	for (uint32_t i = 1; !err && i < parts->count; i++) {
+		part.before = head->header_crc;
+		part.file_bytes = wick_gguf_file_bytes(parts->at[i]);
+		err = look_at(&part.header_crc, &part.changed_ns, parts->at[i], diag);
+		head->header_crc = crc_of(&part, sizeof(part));
+	}
+	return err;
 }
 
 static uint64_t bitmap_bytes(const struct wick_sums *sums)

@@ -7,7 +7,8 @@
  * is not.
  *
  * They are kept in MODEL.gguf.sums beside the file or, where that cannot be written, in the cache folder, and belong to one
- * file of one size and time with one header: with another they are dropped, and that is said. */
+ * file of one size and time with one header: with another they are dropped, and that is said. Those of a model in several
+ * parts are kept together, beside the first. */
 
 #include "model.h"
 

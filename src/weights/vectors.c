@@ -35,7 +35,7 @@ uint64_t wick_vectors_bytes(const struct wick_model *model)
 }
 
 uint32_t wick_vectors_init(
-	struct wick_vectors *vectors, const struct wick_model *model, const struct wick_file *file, struct wick_mem *mem,
+	struct wick_vectors *vectors, const struct wick_model *model, const struct wick_file *files, struct wick_mem *mem,
 	struct wick_load *loads)
 {
 	uint64_t entries = wick_tensors_count(model->shape.layers);
@@ -49,7 +49,7 @@ uint32_t wick_vectors_init(
 			continue;
 		loads[count] = (struct wick_load){ .tensor = tensor, .rows = tensor->rows,
 			.base = wick_mem_take(mem, buffer_bytes(tensor)) };
-		vectors->at[i] = (const float *)wick_load_data(&loads[count++], file);
+		vectors->at[i] = (const float *)wick_load_data(&loads[count++], files);
 	}
 	return count;
 }

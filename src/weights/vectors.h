@@ -25,5 +25,5 @@ uint64_t wick_vectors_bytes(const struct wick_model *model);
 /* Takes the memory and writes what must be loaded into it to loads, which has room for wick_vectors_count(). */
 uint32_t wick_vectors_count(const struct wick_model *model);
 uint32_t wick_vectors_init(
-	struct wick_vectors *vectors, const struct wick_model *model, const struct wick_file *file, struct wick_mem *mem,
+	struct wick_vectors *vectors, const struct wick_model *model, const struct wick_file *files, struct wick_mem *mem,
 	struct wick_load *loads);

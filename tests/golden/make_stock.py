@@ -62,6 +62,10 @@ FIXTURES = {
                               **COMMON), "qwen3", "F32"),
 }
 
+FIXTURES["llama-split-f16"] = (LlamaConfig(hidden_size=32, intermediate_size=44, num_hidden_layers=2, num_attention_heads=2,
+                                           num_key_value_heads=1, head_dim=16, rope_theta=10000.0, **COMMON), "llama", "F16")
+SPLIT = {"llama-split-f16": 10}  # tensors in a file; the first has none
+
 NAMES = {
     "model.embed_tokens.weight": "token_embd.weight",
     "model.norm.weight": "output_norm.weight",
@@ -222,7 +226,8 @@ def write_keys(writer, config, arch):
 
 def write_model(path, model, arch, kind):
     config = model.config
-    writer = gguf.GGUFWriter(path, arch)
+    most = SPLIT.get(path.parent.name, 0)
+    writer = gguf.GGUFWriter(path, arch, split_max_tensors=most, small_first_shard=most > 0)
     writer.add_name(path.parent.name)
     write_keys(writer, config, arch)
     write_vocabulary(writer)
@@ -267,7 +272,7 @@ def make(name, out):
               "runs": [{"prompt": prompt, "greedy": greedy, "rows": rows} for prompt, greedy, rows, _ in runs]}
     (folder / "golden.json").write_text(json.dumps(golden) + "\n")
     np.concatenate([logits for *_, logits in runs]).astype("<f4").tofile(folder / "golden.f32")
-    print(f"{name}: seed {seed}, {(folder / 'model.gguf').stat().st_size} bytes")
+    print(f"{name}: seed {seed}, {sum(part.stat().st_size for part in folder.glob('*.gguf'))} bytes")
 
 
 def main():

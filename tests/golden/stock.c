@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -22,6 +23,7 @@
 
 static const char *const fixtures[] = {
 	"llama-f32", "llama3-bf16", "llama-bias-f16", "qwen2-f16", "qwen2-linear-f32", "qwen3-f32",
+	"llama-split-f16",
 };
 
 struct subject {
@@ -152,6 +154,8 @@ static int load(void **state)
 	golden_load(&subject->golden, folder);
 	fixture_folder(path, folder);
 	path_join(subject->model, path, "model.gguf");
+	if (access(subject->model, F_OK))
+		path_join(subject->model, path, "model-00001-of-00004.gguf");
 	return 0;
 }
 
