@@ -38,6 +38,13 @@ void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float 
 	acts[act](x, count);
 }
 
+void wick_activate_gated(const struct wick_kernels *kernels, enum wick_act act, float *x, const float *up, size_t count)
+{
+	wick_activate(kernels, act, x, count);
+	for (size_t i = 0; i < count; i++)
+		x[i] *= up[i];
+}
+
 struct job {
 	const struct wick_compute *compute;
 	enum wick_act act;
@@ -52,9 +59,10 @@ static void gate_task(void *arg, uint32_t task, uint32_t thread)
 	size_t first = (size_t)task * TASK_NUMBERS, end = WICK_MIN(first + TASK_NUMBERS, job->count);
 
 	(void)thread;
-	wick_activate(job->compute->kernels, job->act, job->x + first, end - first);
-	for (size_t i = first; job->up && i < end; i++)
-		job->x[i] *= job->up[i];
+	if (job->up)
+		wick_activate_gated(job->compute->kernels, job->act, job->x + first, job->up + first, end - first);
+	else
+		wick_activate(job->compute->kernels, job->act, job->x + first, end - first);
 }
 
 void wick_gate(const struct wick_compute *compute, enum wick_act act, float *x, const float *up, size_t count)

@@ -39,6 +39,8 @@ size_t wick_compute_scratch_floats(const struct wick_model *model, uint32_t toke
 
 /* x = act(x), in place. */
 void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float *x, size_t count);
+/* x = act(x) * up. */
+void wick_activate_gated(const struct wick_kernels *kernels, enum wick_act act, float *x, const float *up, size_t count);
 /* The same by all threads; and x = act(x) * up, where up is not NULL. */
 void wick_gate(const struct wick_compute *compute, enum wick_act act, float *x, const float *up, size_t count);
 

@@ -116,6 +116,9 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 		.overlap = options->overlap, .bundled = options->bundled, .eval_progress = options->eval_progress,
 		.eval_user = options->eval_user };
 	err = find_mode(&settings->mode, options, model, diag);
+	if (!err && settings->mode != WICK_MODE_DENSE && wick_has_experts(&model->shape))
+		err = wick_diag_say(diag, -EINVAL, "mode %s is not for models of experts; mode dense is",
+			wick_mode_names[settings->mode]);
 	if (!err)
 		err = check_sparse(settings, options, model, diag);
 	if (!err)

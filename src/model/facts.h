@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #define WICK_KINDS_MAX 8
+#define WICK_EXPERTS_MAX 4096 /* of a layer */
+#define WICK_CHOSEN_MAX 64    /* of them, for a row */
 
 enum wick_norm { WICK_NORM_LAYER, WICK_NORM_RMS, WICK_NORM_COUNT };
 
@@ -52,12 +54,32 @@ struct wick_attn_facts {
 	float scale;              /* of q . k */
 	uint32_t window;          /* positions that are looked at, the own one included; 0: all */
 	bool head_norm;           /* queries and keys are normalised, head by head, before they are turned */
+	bool whole_norm;          /* likewise, all heads as one vector */
+};
+
+/* How a router's outputs become scores. The `chosen` best experts of a row are computed; of equal ones those in front. */
+enum wick_router {
+	WICK_ROUTER_SOFTMAX,        /* shares among all experts */
+	WICK_ROUTER_SIGMOID,        /* each by itself */
+	WICK_ROUTER_SOFTMAX_CHOSEN, /* shares among those that are chosen */
+	WICK_ROUTER_COUNT,
+};
+
+struct wick_expert_facts {
+	uint32_t count; /* 0: the FFN is not made of experts */
+	uint32_t chosen;
+	enum wick_router router;
+	bool norm_weights; /* the scores of those chosen are divided by their sum */
+	float scale;       /* of the weights that an expert's output is multiplied by */
+	uint32_t shared_n_ff; /* of an expert that all rows go through; 0: none */
+	bool shared_gate;     /* its output is multiplied by a sigmoid of the input */
 };
 
 struct wick_ffn_facts {
 	enum wick_act act;
 	bool gated; /* h = act(gate x) * (up x), else h = act(up x) */
-	uint32_t n_ff;
+	uint32_t n_ff; /* of an expert, where there are some */
+	struct wick_expert_facts experts;
 };
 
 struct wick_layer_facts {

@@ -30,7 +30,10 @@ enum wick_tensor_id {
 	WICK_T_ATTN_POST_NORM, WICK_T_FFN_POST_NORM, WICK_T_Q_NORM, WICK_T_K_NORM,
 	WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS, WICK_T_O_BIAS, WICK_T_UP_BIAS, WICK_T_GATE_BIAS,
 	WICK_T_DOWN_BIAS,
-	WICK_T_Q, WICK_T_K, WICK_T_V, WICK_T_O, WICK_T_GATE, WICK_T_UP, WICK_T_DOWN, WICK_T_BUNDLES, WICK_T_BUNDLE_CRCS,
+	WICK_T_SHARED_ROUTER,
+	WICK_T_Q, WICK_T_K, WICK_T_V, WICK_T_O, WICK_T_GATE, WICK_T_UP, WICK_T_DOWN,
+	WICK_T_ROUTER, WICK_T_GATE_EXPERTS, WICK_T_UP_EXPERTS, WICK_T_DOWN_EXPERTS,
+	WICK_T_SHARED_GATE, WICK_T_SHARED_UP, WICK_T_SHARED_DOWN, WICK_T_BUNDLES, WICK_T_BUNDLE_CRCS,
 	WICK_T_PRED_OUT, WICK_T_PRED_BIAS,
 	/* of the model */
 	WICK_T_OUT_NORM, WICK_T_OUT_NORM_BIAS, WICK_T_ROPE_FREQS, WICK_T_HEAD, WICK_T_PROJECT_OUT, WICK_T_CHECKSUMS,
@@ -50,6 +53,7 @@ struct wick_tensor {
 	uint16_t part;        /* which file of the model has it */
 	uint64_t row_bytes;   /* from one row to the next; of bundles: the stride */
 	uint32_t check_rows;
+	uint32_t experts; /* of which it holds the rows one after another; 0: it is not one of experts */
 	bool vector; /* a norm or a bias: f32, one row, always in memory */
 	const uint32_t *crcs; /* ceil(rows / check_rows); owned by the model; NULL: the file has none */
 	uint8_t *learned;       /* (likewise) of a stock file: not 0: the checksum is known; NULL: all are */
@@ -110,6 +114,15 @@ static inline const struct wick_layer_facts *wick_kind(const struct wick_shape *
 static inline bool wick_is_relu(const struct wick_shape *shape)
 {
 	return shape->kind[0].ffn.act == WICK_ACT_RELU;
+}
+
+/* Whether some of a model's layers have experts. */
+static inline bool wick_has_experts(const struct wick_shape *shape)
+{
+	for (uint32_t i = 0; i < shape->kinds; i++)
+		if (shape->kind[i].ffn.experts.count)
+			return true;
+	return false;
 }
 
 static inline bool wick_tensor_layered(enum wick_tensor_id id)

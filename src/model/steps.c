@@ -48,6 +48,12 @@ static void add_plain(struct composer *c, enum wick_op op, enum wick_buffer in, 
 		.matrix = WICK_NO_MATRIX });
 }
 
+static void add_act(struct composer *c, enum wick_op op, enum wick_buffer in, enum wick_buffer out, uint32_t width)
+{
+	add(c, (struct wick_step){ .op = op, .in = in, .out = out, .tensor = WICK_NO_VECTOR, .bias = WICK_NO_VECTOR,
+		.matrix = WICK_NO_MATRIX, .width = width });
+}
+
 static uint32_t add_matrix(struct composer *c, enum wick_tensor_id id, enum wick_keep keep, bool lookup, bool bundles)
 {
 	if (c->steps->matrix)
@@ -87,7 +93,7 @@ static void add_attention(struct composer *c, const struct wick_layer_facts *fac
 	add_linear(c, WICK_T_Q, WICK_KEEP_ATTENTION, in, WICK_Q, vector(c, WICK_T_Q_BIAS));
 	add_linear(c, WICK_T_K, WICK_KEEP_ATTENTION, in, WICK_K, vector(c, WICK_T_K_BIAS));
 	add_linear(c, WICK_T_V, WICK_KEEP_ATTENTION, in, WICK_V, vector(c, WICK_T_V_BIAS));
-	if (facts->attn.head_norm) {
+	if (facts->attn.head_norm || facts->attn.whole_norm) {
 		add_head_norm(c, WICK_T_Q_NORM, WICK_Q);
 		add_head_norm(c, WICK_T_K_NORM, WICK_K);
 	}
@@ -100,6 +106,40 @@ static void add_attention(struct composer *c, const struct wick_layer_facts *fac
 	add_linear(c, WICK_T_O, WICK_KEEP_ATTENTION, heads, WICK_Y, vector(c, WICK_T_O_BIAS));
 }
 
+/* Which experts a row of in goes to. */
+static void add_router(struct composer *c, enum wick_buffer in)
+{
+	add_linear(c, WICK_T_ROUTER, WICK_KEEP_PROJECTION, in, WICK_ROUTES, WICK_NO_VECTOR);
+	add_plain(c, WICK_OP_ROUTE, WICK_ROUTES, WICK_ROUTES);
+}
+
+/* out += the expert that all rows go through. */
+static void add_shared(struct composer *c, const struct wick_expert_facts *experts, enum wick_buffer in, enum wick_buffer out)
+{
+	add_linear(c, WICK_T_SHARED_GATE, WICK_KEEP_ATTENTION, in, WICK_GATE, WICK_NO_VECTOR);
+	add_linear(c, WICK_T_SHARED_UP, WICK_KEEP_ATTENTION, in, WICK_UP, WICK_NO_VECTOR);
+	add_act(c, WICK_OP_GLU, WICK_UP, WICK_GATE, experts->shared_n_ff);
+	add_linear(c, WICK_T_SHARED_DOWN, WICK_KEEP_ATTENTION, WICK_GATE, WICK_Z, WICK_NO_VECTOR);
+	if (experts->shared_gate)
+		add(c, (struct wick_step){ .op = WICK_OP_SHARE, .in = in, .out = WICK_Z, .tensor = WICK_T_SHARED_ROUTER,
+			.bias = WICK_NO_VECTOR, .matrix = WICK_NO_MATRIX });
+	add_plain(c, WICK_OP_ADD, WICK_Z, out);
+}
+
+static void add_experts(struct composer *c, const struct wick_expert_facts *experts, enum wick_buffer in, enum wick_buffer out)
+{
+	uint32_t first;
+
+	add_router(c, in);
+	first = add_matrix(c, WICK_T_GATE_EXPERTS, WICK_KEEP_FFN, false, false);
+	add_matrix(c, WICK_T_UP_EXPERTS, WICK_KEEP_FFN, false, false);
+	add_matrix(c, WICK_T_DOWN_EXPERTS, WICK_KEEP_FFN, false, false);
+	add(c, (struct wick_step){ .op = WICK_OP_EXPERTS, .in = in, .out = out, .tensor = WICK_NO_VECTOR,
+		.bias = WICK_NO_VECTOR, .matrix = first });
+	if (experts->shared_n_ff)
+		add_shared(c, experts, in, out);
+}
+
 /* out = FFN of in: over bundles where the file has them, else by matrices. */
 static void add_ffn(struct composer *c, const struct wick_layer_facts *facts, enum wick_buffer in, enum wick_buffer out)
 {
@@ -109,13 +149,17 @@ static void add_ffn(struct composer *c, const struct wick_layer_facts *facts, en
 			.bias = vector(c, WICK_T_DOWN_BIAS), .matrix = add_matrix(c, WICK_T_BUNDLES, WICK_KEEP_FFN, false, true) });
 		return;
 	}
+	if (facts->ffn.experts.count) {
+		add_experts(c, &facts->ffn.experts, in, out);
+		return;
+	}
 	if (facts->ffn.gated)
 		add_linear(c, WICK_T_GATE, WICK_KEEP_FFN, in, WICK_GATE, vector(c, WICK_T_GATE_BIAS));
 	add_linear(c, WICK_T_UP, WICK_KEEP_FFN, in, WICK_UP, vector(c, WICK_T_UP_BIAS));
 	if (facts->ffn.gated)
-		add_plain(c, WICK_OP_GLU, WICK_UP, WICK_GATE);
+		add_act(c, WICK_OP_GLU, WICK_UP, WICK_GATE, facts->ffn.n_ff);
 	else
-		add_plain(c, WICK_OP_ACT, WICK_UP, WICK_UP);
+		add_act(c, WICK_OP_ACT, WICK_UP, WICK_UP, facts->ffn.n_ff);
 	add_linear(c, WICK_T_DOWN, WICK_KEEP_FFN, facts->ffn.gated ? WICK_GATE : WICK_UP, out, vector(c, WICK_T_DOWN_BIAS));
 }
 

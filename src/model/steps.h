@@ -22,7 +22,7 @@ enum wick_op {
 	WICK_OP_EMBED,     /* out = the token's row of the matrix */
 	WICK_OP_POSITION,  /* out += the position's row of the matrix */
 	WICK_OP_NORM,      /* out = norm(in), with the vectors `tensor` and `bias` */
-	WICK_OP_HEAD_NORM, /* each head of out = norm(head), with the vector `tensor` */
+	WICK_OP_HEAD_NORM, /* each head of out, or all as one, = norm(head), with the vector `tensor` */
 	WICK_OP_LINEAR,    /* out = matrix . in, plus the vector `bias` */
 	WICK_OP_ROPE,      /* each head of out turned by its position */
 	WICK_OP_ATTEND,    /* out = attention of the queries in Q over the context, to which K and V are added first */
@@ -30,17 +30,21 @@ enum wick_op {
 	WICK_OP_ACT,       /* out = act(out) */
 	WICK_OP_GLU,       /* out = act(out) * in */
 	WICK_OP_ADD,       /* out += in */
+	WICK_OP_ROUTE,     /* the experts of each row, and their weights, by the router's outputs in `in` */
+	WICK_OP_EXPERTS,   /* out = the experts of in that were chosen, weighed: gate, up and down are `matrix` and the next two */
+	WICK_OP_SHARE,     /* each row of out times the sigmoid of (in . the vector `tensor`) */
 	WICK_OP_COUNT,
 };
 
 enum wick_buffer {
 	WICK_X,     /* the residual */
 	WICK_Y,     /* what is added to it */
-	WICK_Z,     /* likewise, of the FFN in a parallel block */
+	WICK_Z,     /* likewise, of the FFN in a parallel block, and of an expert that all rows go through */
 	WICK_XNORM, /* a norm of the residual; and the heads' outputs, once the norm is not needed any more */
 	WICK_Q, WICK_K, WICK_V,
 	WICK_HEADS, /* the heads' outputs, where XNORM is still needed */
 	WICK_GATE, WICK_UP,
+	WICK_ROUTES, /* the router's outputs */
 	WICK_EMBEDDED, /* where an embedding has another width than the model */
 	WICK_LOGITS,
 	WICK_BUFFERS,
@@ -54,6 +58,7 @@ struct wick_step {
 	uint8_t tensor, bias; /* enum wick_tensor_id; WICK_NO_VECTOR: none */
 	uint32_t layer;
 	uint32_t matrix; /* WICK_NO_MATRIX: none */
+	uint32_t width;  /* of ACT and GLU: numbers of a row */
 };
 
 /* A matrix that steps use, in the order of first use: what is looked up row by row, or else goes through the arithmetic

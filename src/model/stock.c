@@ -39,11 +39,22 @@ static int find_type(enum wick_type *type, const struct binding *binding, const 
 
 static int check_size(const struct binding *binding, const struct wick_tensor *tensor, const struct wick_gguf_tensor *found)
 {
-	if (found->ne[0] == tensor->cols && found->ne[1] == tensor->rows && found->ne[2] == 1 && found->ne[3] == 1)
+	uint64_t ne[3] = { tensor->cols, tensor->rows, 1 };
+
+	if (tensor->experts) {
+		ne[0] = tensor->vector ? tensor->cols / tensor->experts : tensor->cols;
+		ne[1] = tensor->vector ? tensor->experts : tensor->rows / tensor->experts;
+		ne[2] = tensor->vector ? 1 : tensor->experts;
+	}
+	if (!memcmp(found->ne, ne, sizeof(ne)) && found->ne[3] == 1)
 		return 0;
-	return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is %llu x %llu, not %llu x %llu", path_of(binding),
-		tensor->name, (unsigned long long)found->ne[0], (unsigned long long)found->ne[1],
-		(unsigned long long)tensor->cols, (unsigned long long)tensor->rows);
+	if (found->ne[2] == 1 && ne[2] == 1)
+		return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is %llu x %llu, not %llu x %llu", path_of(binding),
+			tensor->name, (unsigned long long)found->ne[0], (unsigned long long)found->ne[1],
+			(unsigned long long)ne[0], (unsigned long long)ne[1]);
+	return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is %llu x %llu x %llu, not %llu x %llu x %llu",
+		path_of(binding), tensor->name, (unsigned long long)found->ne[0], (unsigned long long)found->ne[1],
+		(unsigned long long)found->ne[2], (unsigned long long)ne[0], (unsigned long long)ne[1], (unsigned long long)ne[2]);
 }
 
 /* Where a part's tensors begin in used. */

@@ -8,6 +8,7 @@
 #include "bits.h"
 #include "gguf.h"
 #include "shape.h"
+#include "stock_experts.h"
 #include "stock_keys.h"
 
 #include <errno.h>
@@ -128,7 +129,7 @@ static void set_facts(struct wick_shape *shape, const struct wick_stock_said *sa
 	shape->kind[0] = (struct wick_layer_facts){ .norm_at = WICK_NORM_BEFORE,
 		.attn = { .heads = said->heads, .kv_heads = said->kv_heads, .k_dim = said->k_dim, .v_dim = said->v_dim,
 			.rope = family->rope, .rope_dim = said->rope_dim, .rope_base = (float)said->rope_base,
-			.scale = 1 / sqrtf((float)said->k_dim), .window = said->window, .head_norm = family->head_norm },
+			.scale = 1 / sqrtf((float)said->k_dim), .window = said->window, .head_norm = family->head_norm, .whole_norm = family->whole_norm },
 		.ffn = { .act = family->act, .gated = family->gated, .n_ff = said->n_ff } };
 }
 
@@ -148,6 +149,9 @@ int wick_stock_facts(struct wick_shape *shape, const struct wick_gguf *gguf, str
 	if (err)
 		return err;
 	set_facts(shape, &said, family);
+	err = wick_stock_experts(&shape->kind[0].ffn, &said, family, gguf, diag);
+	if (err)
+		return err;
 	shape->name = family->name;
 	err = read_scaling(&shape->kind[0].attn, &said, family, gguf, diag);
 	return err ? err : check_scaling(&shape->kind[0].attn, gguf, diag);

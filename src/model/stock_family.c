@@ -14,12 +14,28 @@
 #include <strings.h>
 
 static const struct wick_stock_family families[] = {
-	{ .name = "llama", .keys = WICK_KEYS_RMS, .norm = WICK_NORM_RMS, .rope = WICK_ROPE_NEIGHBOURS, .act = WICK_ACT_SILU,
-		.gated = true },
+	{ .name = "llama", .keys = WICK_KEYS_RMS | WICK_KEYS_EXPERTS, .norm = WICK_NORM_RMS, .rope = WICK_ROPE_NEIGHBOURS,
+		.act = WICK_ACT_SILU, .gated = true, .norm_weights = true },
 	{ .name = "qwen2", .keys = WICK_KEYS_RMS, .norm = WICK_NORM_RMS, .rope = WICK_ROPE_HALVES, .act = WICK_ACT_SILU,
 		.gated = true },
 	{ .name = "qwen3", .keys = WICK_KEYS_RMS, .norm = WICK_NORM_RMS, .rope = WICK_ROPE_HALVES, .act = WICK_ACT_SILU,
 		.gated = true, .head_norm = true },
+	{ .name = "olmoe", .keys = WICK_KEYS_RMS | WICK_KEYS_EXPERTS, .norm = WICK_NORM_RMS, .rope = WICK_ROPE_HALVES,
+		.act = WICK_ACT_SILU, .gated = true, .whole_norm = true, .always_experts = true },
+	{ .name = "qwen2moe", .keys = WICK_KEYS_RMS | WICK_KEYS_EXPERTS, .norm = WICK_NORM_RMS, .rope = WICK_ROPE_HALVES,
+		.act = WICK_ACT_SILU, .gated = true, .always_experts = true, .shared_gate = true },
+	{ .name = "qwen3moe", .keys = WICK_KEYS_RMS | WICK_KEYS_EXPERTS, .norm = WICK_NORM_RMS, .rope = WICK_ROPE_HALVES,
+		.act = WICK_ACT_SILU, .gated = true, .head_norm = true, .always_experts = true, .norm_weights = true },
+};
+
+/* Architectures that are known by name only. */
+static const struct {
+	const char *name, *needs;
+} unknown[] = {
+	{ "deepseek2", "multi-head latent attention" },
+	{ "qwen3next", "gated delta nets" },
+	{ "qwen35", "gated delta nets" },
+	{ "qwen35moe", "gated delta nets" },
 };
 
 static int refuse_family(const struct wick_gguf *gguf, struct wick_gguf_string name, struct wick_diag *diag)
@@ -27,6 +43,10 @@ static int refuse_family(const struct wick_gguf *gguf, struct wick_gguf_string n
 	char known[256];
 	size_t at = 0;
 
+	for (size_t i = 0; i < WICK_COUNT_OF(unknown); i++)
+		if (strlen(unknown[i].name) == name.length && !memcmp(unknown[i].name, name.bytes, name.length))
+			return wick_diag_say(diag, -EINVAL, "%s: models of the architecture %s are not supported: they need %s",
+				wick_gguf_path(gguf), unknown[i].name, unknown[i].needs);
 	for (size_t i = 0; i < WICK_COUNT_OF(families); i++)
 		at += (size_t)snprintf(known + at, sizeof(known) - at, "%s, ", families[i].name);
 	return wick_diag_say(diag, -EINVAL,

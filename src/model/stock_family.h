@@ -12,7 +12,7 @@
 struct wick_gguf;
 
 /* Keys, of stock_keys.c, that not every family's files have. */
-enum { WICK_KEYS_RMS = 1, WICK_KEYS_LAYER_NORM = 2 };
+enum { WICK_KEYS_RMS = 1, WICK_KEYS_LAYER_NORM = 2, WICK_KEYS_EXPERTS = 4 };
 
 struct wick_stock_family {
 	const char *name; /* general.architecture */
@@ -22,6 +22,11 @@ struct wick_stock_family {
 	enum wick_act act;
 	bool gated;     /* the FFN */
 	bool head_norm; /* queries and keys are normalised head by head */
+	bool whole_norm; /* likewise, all heads as one vector */
+	enum wick_router router; /* of WICK_KEYS_EXPERTS, and likewise: */
+	bool norm_weights;
+	bool always_experts; /* it is not without */
+	bool shared_gate;
 };
 
 /* The family of an open file. -EINVAL with a sentence: it is not known, or its name says that it computes something that

@@ -16,7 +16,7 @@
 #include <string.h>
 
 /* A factor of 0 is one that others write for none. */
-enum kind { NUMBER, REAL, REAL_OR_0, IGNORED };
+enum kind { NUMBER, REAL, REAL_OR_0, FLAG, IGNORED };
 
 #define FIELD(name) offsetof(struct wick_stock_said, name)
 
@@ -46,6 +46,16 @@ static const struct key {
 	{ "rope.scaling.factor", REAL_OR_0, false, FIELD(scaling_factor), 0 },
 	{ "rope.scaling.attn_factor", REAL, false, FIELD(attn_factor), 0 },
 	{ "rope.scaling.original_context_length", NUMBER, false, FIELD(original_ctx), 0 },
+	{ "expert_count", NUMBER, false, FIELD(experts), WICK_KEYS_EXPERTS },
+	{ "expert_used_count", NUMBER, false, FIELD(chosen), WICK_KEYS_EXPERTS },
+	{ "expert_feed_forward_length", NUMBER, false, FIELD(expert_n_ff), WICK_KEYS_EXPERTS },
+	{ "expert_shared_count", NUMBER, false, FIELD(shared), WICK_KEYS_EXPERTS },
+	{ "expert_shared_feed_forward_length", NUMBER, false, FIELD(shared_n_ff), WICK_KEYS_EXPERTS },
+	{ "expert_gating_func", NUMBER, false, FIELD(gating), WICK_KEYS_EXPERTS },
+	{ "expert_group_count", NUMBER, false, FIELD(groups), WICK_KEYS_EXPERTS },
+	{ "expert_group_used_count", NUMBER, false, FIELD(groups_used), WICK_KEYS_EXPERTS },
+	{ "expert_weights_scale", REAL_OR_0, false, FIELD(expert_scale), WICK_KEYS_EXPERTS },
+	{ "expert_weights_norm", FLAG, false, FIELD(norm_weights), WICK_KEYS_EXPERTS },
 	{ "rope.scaling.type", IGNORED, false, 0, 0 }, /* read by name */
 	{ "rope.scaling.finetuned", IGNORED, false, 0, 0 },
 };
@@ -64,6 +74,17 @@ static bool is_known(const struct wick_stock_family *family, const struct key *k
 static bool is_possible(enum kind kind, double real)
 {
 	return (kind == REAL_OR_0 && real == 0) || (real >= (double)FLT_MIN && real <= (double)FLT_MAX);
+}
+
+/* Where a file says nothing, its family does. */
+static int read_flag(struct wick_stock_said *said, const struct key *key, const char *name, const struct wick_gguf *gguf,
+	struct wick_diag *diag)
+{
+	bool *flag = (bool *)((char *)said + key->field);
+	int err = wick_gguf_bool(gguf, name, flag, diag);
+
+	flag[1] = !err;
+	return err == -ENOENT ? 0 : err;
 }
 
 static int read_key(struct wick_stock_said *said, const struct key *key, const char *name, const struct wick_gguf *gguf,
@@ -98,7 +119,9 @@ static int read_keys(struct wick_stock_said *said, const struct wick_stock_famil
 		char name[WICK_STOCK_KEY];
 
 		wick_stock_key(name, family, keys[i].name);
-		if (keys[i].kind != IGNORED && is_known(family, &keys[i]))
+		if (keys[i].kind == FLAG && is_known(family, &keys[i]))
+			err = read_flag(said, &keys[i], name, gguf, diag);
+		else if (keys[i].kind != IGNORED && is_known(family, &keys[i]))
 			err = read_key(said, &keys[i], name, gguf, diag);
 	}
 	return err;

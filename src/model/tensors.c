@@ -13,10 +13,11 @@
 #include <string.h>
 
 /* A dimension, and the feature that a model must have for a tensor that not all have. */
-enum { ONE, D_MODEL, D_EMBED, N_FF, VOCAB, CTX, Q_DIM, KV_DIM, V_DIM, HEADS_DIM, K_DIM, ROPE_PAIRS, BUNDLE, CHECKSUMS };
+enum { ONE, D_MODEL, D_EMBED, N_FF, VOCAB, CTX, Q_DIM, KV_DIM, V_DIM, HEADS_DIM, K_DIM, Q_NORM_DIM, K_NORM_DIM, ROPE_PAIRS, BUNDLE, CHECKSUMS,
+	EXPERTS, EXPERTS_N_FF, EXPERTS_D_MODEL, SHARED_N_FF };
 enum { BIAS = 1, NORM = 2, PROJECT = 4, FINAL = 8, UNTIED = 16, PREDICTOR = 32,
 	SANDWICH = 64, HEAD_NORM = 128, PLAIN_FFN = 256, GATED = 512, SERIAL = 1024, BUNDLED = 2048, POSITIONS = 4096,
-	STOCK = 8192, NORM_BIAS = 16384 };
+	STOCK = 8192, NORM_BIAS = 16384, EXPERT = 32768, SHARED = 65536, SHARED_GATE = 131072 };
 
 #define VECTOR WICK_TENSOR_VECTOR
 #define MATRIX WICK_TENSOR_MATRIX
@@ -31,8 +32,8 @@ const struct wick_tensor_entry wick_tensor_table[WICK_T_COUNT] = {
 	[WICK_T_FFN_NORM_BIAS] = { "blk.%u.ffn_norm.bias", VECTOR, ONE, D_MODEL, NORM_BIAS | SERIAL },
 	[WICK_T_ATTN_POST_NORM] = { "blk.%u.post_attention_norm.weight", VECTOR, ONE, D_MODEL, SANDWICH },
 	[WICK_T_FFN_POST_NORM] = { "blk.%u.post_ffw_norm.weight", VECTOR, ONE, D_MODEL, SANDWICH },
-	[WICK_T_Q_NORM] = { "blk.%u.attn_q_norm.weight", VECTOR, ONE, K_DIM, HEAD_NORM },
-	[WICK_T_K_NORM] = { "blk.%u.attn_k_norm.weight", VECTOR, ONE, K_DIM, HEAD_NORM },
+	[WICK_T_Q_NORM] = { "blk.%u.attn_q_norm.weight", VECTOR, ONE, Q_NORM_DIM, HEAD_NORM },
+	[WICK_T_K_NORM] = { "blk.%u.attn_k_norm.weight", VECTOR, ONE, K_NORM_DIM, HEAD_NORM },
 	[WICK_T_Q_BIAS] = { "blk.%u.attn_q.bias", VECTOR, ONE, Q_DIM, BIAS },
 	[WICK_T_K_BIAS] = { "blk.%u.attn_k.bias", VECTOR, ONE, KV_DIM, BIAS },
 	[WICK_T_V_BIAS] = { "blk.%u.attn_v.bias", VECTOR, ONE, V_DIM, BIAS },
@@ -40,6 +41,7 @@ const struct wick_tensor_entry wick_tensor_table[WICK_T_COUNT] = {
 	[WICK_T_UP_BIAS] = { "blk.%u.ffn_up.bias", VECTOR, ONE, N_FF, BIAS },
 	[WICK_T_DOWN_BIAS] = { "blk.%u.ffn_down.bias", VECTOR, ONE, D_MODEL, BIAS },
 	[WICK_T_GATE_BIAS] = { "blk.%u.ffn_gate.bias", VECTOR, ONE, N_FF, STOCK },
+	[WICK_T_SHARED_ROUTER] = { "blk.%u.ffn_gate_inp_shexp.weight", VECTOR, ONE, D_MODEL, SHARED_GATE },
 	[WICK_T_Q] = { "blk.%u.attn_q.weight", MATRIX, Q_DIM, D_MODEL, 0 },
 	[WICK_T_K] = { "blk.%u.attn_k.weight", MATRIX, KV_DIM, D_MODEL, 0 },
 	[WICK_T_V] = { "blk.%u.attn_v.weight", MATRIX, V_DIM, D_MODEL, 0 },
@@ -47,6 +49,13 @@ const struct wick_tensor_entry wick_tensor_table[WICK_T_COUNT] = {
 	[WICK_T_GATE] = { "blk.%u.ffn_gate.weight", MATRIX, N_FF, D_MODEL, PLAIN_FFN | GATED },
 	[WICK_T_UP] = { "blk.%u.ffn_up.weight", MATRIX, N_FF, D_MODEL, PLAIN_FFN },
 	[WICK_T_DOWN] = { "blk.%u.ffn_down.weight", MATRIX, D_MODEL, N_FF, PLAIN_FFN },
+	[WICK_T_ROUTER] = { "blk.%u.ffn_gate_inp.weight", MATRIX, EXPERTS, D_MODEL, EXPERT },
+	[WICK_T_GATE_EXPERTS] = { "blk.%u.ffn_gate_exps.weight", MATRIX, EXPERTS_N_FF, D_MODEL, EXPERT },
+	[WICK_T_UP_EXPERTS] = { "blk.%u.ffn_up_exps.weight", MATRIX, EXPERTS_N_FF, D_MODEL, EXPERT },
+	[WICK_T_DOWN_EXPERTS] = { "blk.%u.ffn_down_exps.weight", MATRIX, EXPERTS_D_MODEL, N_FF, EXPERT },
+	[WICK_T_SHARED_GATE] = { "blk.%u.ffn_gate_shexp.weight", MATRIX, SHARED_N_FF, D_MODEL, SHARED },
+	[WICK_T_SHARED_UP] = { "blk.%u.ffn_up_shexp.weight", MATRIX, SHARED_N_FF, D_MODEL, SHARED },
+	[WICK_T_SHARED_DOWN] = { "blk.%u.ffn_down_shexp.weight", MATRIX, D_MODEL, SHARED_N_FF, SHARED },
 	[WICK_T_BUNDLES] = { "blk.%u.ffn_bundles", WICK_TENSOR_BUNDLES, N_FF, BUNDLE, BUNDLED },
 	[WICK_T_BUNDLE_CRCS] = { "blk.%u.ffn_crc", WICK_TENSOR_BUNDLE_CRCS, ONE, N_FF, BUNDLED },
 	[WICK_T_PRED_OUT] = { "blk.%u.ffn_pred_out.weight", WICK_TENSOR_PREDICTOR, N_FF, D_MODEL, PREDICTOR },
@@ -62,10 +71,15 @@ const struct wick_tensor_entry wick_tensor_table[WICK_T_COUNT] = {
 static uint64_t dimension(const struct wick_shape *shape, uint32_t layer, uint8_t which)
 {
 	const struct wick_attn_facts *attn = &wick_kind(shape, layer)->attn;
+	const struct wick_ffn_facts *ffn = &wick_kind(shape, layer)->ffn;
 
 	switch (which) {
 	case K_DIM:
 		return attn->k_dim;
+	case Q_NORM_DIM:
+		return attn->whole_norm ? (uint64_t)attn->heads * attn->k_dim : attn->k_dim;
+	case K_NORM_DIM:
+		return attn->whole_norm ? (uint64_t)attn->kv_heads * attn->k_dim : attn->k_dim;
 	case ROPE_PAIRS:
 		return attn->rope_dim / 2;
 	case D_MODEL:
@@ -73,7 +87,15 @@ static uint64_t dimension(const struct wick_shape *shape, uint32_t layer, uint8_
 	case D_EMBED:
 		return shape->d_embed;
 	case N_FF:
-		return wick_kind(shape, layer)->ffn.n_ff;
+		return ffn->n_ff;
+	case EXPERTS:
+		return ffn->experts.count;
+	case EXPERTS_N_FF:
+		return (uint64_t)ffn->experts.count * ffn->n_ff;
+	case EXPERTS_D_MODEL:
+		return (uint64_t)ffn->experts.count * shape->d_model;
+	case SHARED_N_FF:
+		return ffn->experts.shared_n_ff;
 	case VOCAB:
 		return shape->vocab;
 	case CTX:
@@ -105,9 +127,11 @@ static unsigned features(const struct wick_shape *shape, uint32_t layer)
 		{ shape->bias, BIAS }, { shape->norm_affine, NORM },
 		{ shape->norm_affine && shape->norm == WICK_NORM_LAYER, NORM_BIAS }, { shape->project, PROJECT }, { shape->final_norm, FINAL },
 		{ !shape->tied, UNTIED }, { shape->predictor, PREDICTOR }, { shape->positions, POSITIONS },
-		{ facts->norm_at == WICK_NORM_BOTH, SANDWICH }, { facts->attn.head_norm, HEAD_NORM },
-		{ !facts->parallel, SERIAL }, { shape->bundle_parts, BUNDLED }, { !shape->bundle_parts, PLAIN_FFN },
-		{ facts->ffn.gated, GATED },
+		{ facts->norm_at == WICK_NORM_BOTH, SANDWICH }, { facts->attn.head_norm || facts->attn.whole_norm, HEAD_NORM },
+		{ !facts->parallel, SERIAL }, { shape->bundle_parts, BUNDLED },
+		{ !shape->bundle_parts && !facts->ffn.experts.count, PLAIN_FFN }, { facts->ffn.gated, GATED },
+		{ facts->ffn.experts.count, EXPERT }, { facts->ffn.experts.shared_n_ff, SHARED },
+		{ facts->ffn.experts.shared_gate, SHARED_GATE },
 	};
 	unsigned features = 0;
 
@@ -149,6 +173,15 @@ void wick_tensor_name(char name[WICK_TENSOR_NAME], enum wick_tensor_id id, uint3
 	snprintf(name, WICK_TENSOR_NAME, wick_tensor_table[id].name, layer);
 }
 
+/* Of how many experts a tensor holds the rows one after another; 0: of none. */
+static uint32_t experts_of(const struct wick_tensor_entry *entry, const struct wick_shape *shape, uint32_t layer)
+{
+	bool holds = entry->rows == EXPERTS_N_FF || entry->rows == EXPERTS_D_MODEL || entry->cols == EXPERTS_N_FF ||
+		entry->cols == EXPERTS_D_MODEL;
+
+	return holds ? wick_kind(shape, layer)->ffn.experts.count : 0;
+}
+
 static enum wick_type type_of(enum wick_tensor_kind kind, const struct wick_shape *shape)
 {
 	switch (kind) {
@@ -177,6 +210,7 @@ void wick_tensor_describe(
 	if (entry->kind == WICK_TENSOR_BUNDLES)
 		tensor->row_bytes = shape->stride;
 	tensor->vector = entry->kind == WICK_TENSOR_VECTOR;
+	tensor->experts = experts_of(entry, shape, layer);
 	tensor->check_rows = 1;
 	if (entry->kind == WICK_TENSOR_MATRIX || entry->kind == WICK_TENSOR_PREDICTOR)
 		tensor->check_rows = WICK_CHECK_ROWS;

@@ -24,7 +24,7 @@ struct wick_tensor_entry {
 	const char *name; /* in the file: "blk.%u.attn_q.weight" */
 	enum wick_tensor_kind kind;
 	uint8_t rows, cols; /* codes of tensors.c, */
-	uint16_t needs;     /* and these */
+	uint32_t needs;     /* and these */
 };
 
 extern const struct wick_tensor_entry wick_tensor_table[WICK_T_COUNT];

@@ -324,6 +324,8 @@ int wick_plan_make(const struct wick_plan_input *input, struct wick_matrices *ma
 	fixed_costs(&planner, plan);
 	least = staging(&planner, 0);
 	least_bytes = planner.fixed_bytes + staging_bytes(&planner, &least) + (sparse ? matrices_min_bytes(&planner) : 0);
+	if (wick_has_experts(&input->model->shape)) /* of which no row is swept */
+		least_bytes = planner.fixed_bytes + all_bytes;
 	if (may_keep_all)
 		least_bytes = WICK_MIN(least_bytes, planner.fixed_bytes + all_bytes);
 	plan->whole_bytes = planner.fixed_bytes + all_bytes + table_bytes(planner.fixed_bytes + all_bytes) + 1;

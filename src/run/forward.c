@@ -118,7 +118,7 @@ int wick_forward_layer(struct wick_forward *f, uint32_t layer, uint32_t m, uint3
 }
 
 /* Memory of the steps beside their buffers, with sizes, in one table for the plan and for init. */
-enum { H, SCORES, PACKED, SCRATCH, TURNS, FREQUENCIES, SCRATCHES };
+enum { H, SCORES, PACKED, SCRATCH, TURNS, FREQUENCIES, EXPERTS, SCRATCHES };
 
 static uint32_t batch_of(const struct wick_model *model, const struct wick_forward_shape *size)
 {
@@ -154,6 +154,7 @@ static void scratch_floats(uint64_t floats[SCRATCHES], const struct wick_model *
 	floats[SCRATCH] = size->threads * wick_compute_scratch_floats(model, batch_of(model, size));
 	floats[TURNS] = model->shape.kinds * batch_of(model, size) * rope_dim;
 	floats[FREQUENCIES] = model->shape.kinds * rope_dim; /* half as many doubles */
+	floats[EXPERTS] = wick_expert_room_floats(&model->shape, batch_of(model, size));
 }
 
 static uint64_t buffer_floats(const struct wick_model *model, const struct wick_forward_shape *size, enum wick_buffer buffer)
@@ -181,13 +182,16 @@ void wick_forward_init(struct wick_forward *f, const struct wick_forward_shape *
 		[SCRATCH] = &f->compute.scratch, [TURNS] = &f->turns,
 		[FREQUENCIES] = (float **)&f->frequencies };
 	uint64_t floats[SCRATCHES];
+	float *experts;
 
+	scratches[EXPERTS] = &experts;
 	scratch_floats(floats, f->model, size);
 	for (int i = 0; i < WICK_BUFFERS; i++)
 		f->buffer[i] = wick_mem_take(mem, buffer_floats(f->model, size, i) * sizeof(float));
 	for (int i = 0; i < SCRATCHES; i++)
 		*scratches[i] = wick_mem_take(mem, floats[i] * sizeof(float));
 	f->batch_tokens = batch_of(f->model, size);
+	wick_expert_room_init(&f->experts, &f->model->shape, f->batch_tokens, experts);
 	f->rope_dim_most = rope_dim_most(&f->model->shape);
 	f->h_floats = floats[H];
 	f->scores_floats = attention_floats(&f->model->shape, size->ctx);

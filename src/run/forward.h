@@ -6,6 +6,7 @@
 
 #include "bits.h"
 #include "compute.h"
+#include "experts.h"
 #include "kv.h"
 #include "matrix.h"
 #include "sparse.h"
@@ -34,6 +35,7 @@ struct wick_forward {
 	struct wick_landing lookup;    /* for rows of embeddings that are not resident */
 	uint32_t batch_tokens;         /* room for so many */
 	float *buffer[WICK_BUFFERS];   /* (batch_tokens, steps.width); logits: (1 or batch_tokens, vocab) */
+	struct wick_expert_room experts;
 	float *h;                      /* FFN scratch */
 	size_t h_floats;
 	float *scores;                 /* (threads, scores_floats): scratch of attention */

@@ -7,8 +7,11 @@
 #include "ops.h"
 
 #include "attn.h"
+#include "experts.h"
 #include "watch.h"
 
+#include <errno.h>
+#include <math.h>
 #include <string.h>
 
 /* A buffer's first row of the pass. The tail's results stand at the front: there may be one row of them. */
@@ -81,16 +84,17 @@ static int do_norm(struct wick_pass *pass, const struct wick_step *step)
 	return 0;
 }
 
-/* Each head of queries or keys by itself. */
+/* Each head of queries or keys by itself, or all heads as one. */
 static int do_head_norm(struct wick_pass *pass, const struct wick_step *step)
 {
 	const struct wick_attn_facts *attn = &facts_of(pass, step)->attn;
 	uint32_t heads = step->out == WICK_Q ? attn->heads : attn->kv_heads;
 	const float *weight = vector_of(pass, step, step->tensor);
 	float *out = rows_of(pass, step->out, (size_t)heads * attn->k_dim);
+	size_t width = (size_t)(attn->whole_norm ? heads : 1) * attn->k_dim, count = (size_t)pass->m * heads * attn->k_dim / width;
 
-	for (size_t i = 0; i < (size_t)pass->m * heads; i++)
-		norm_row(pass, out + i * attn->k_dim, out + i * attn->k_dim, weight, NULL, attn->k_dim);
+	for (size_t i = 0; i < count; i++)
+		norm_row(pass, out + i * width, out + i * width, weight, NULL, width);
 	return 0;
 }
 
@@ -226,7 +230,7 @@ static int do_act(struct wick_pass *pass, const struct wick_step *step)
 {
 	const struct wick_ffn_facts *ffn = &facts_of(pass, step)->ffn;
 
-	wick_gate(&pass->forward->compute, ffn->act, rows_of(pass, step->out, ffn->n_ff), NULL, (size_t)pass->m * ffn->n_ff);
+	wick_gate(&pass->forward->compute, ffn->act, rows_of(pass, step->out, step->width), NULL, (size_t)pass->m * step->width);
 	return 0;
 }
 
@@ -234,8 +238,8 @@ static int do_glu(struct wick_pass *pass, const struct wick_step *step)
 {
 	const struct wick_ffn_facts *ffn = &facts_of(pass, step)->ffn;
 
-	wick_gate(&pass->forward->compute, ffn->act, rows_of(pass, step->out, ffn->n_ff), rows_of(pass, step->in, ffn->n_ff),
-		(size_t)pass->m * ffn->n_ff);
+	wick_gate(&pass->forward->compute, ffn->act, rows_of(pass, step->out, step->width),
+		rows_of(pass, step->in, step->width), (size_t)pass->m * step->width);
 	return 0;
 }
 
@@ -248,9 +252,83 @@ static int do_add(struct wick_pass *pass, const struct wick_step *step)
 	return 0;
 }
 
+/* The experts of each row; which rows want an expert. */
+static int do_route(struct wick_pass *pass, const struct wick_step *step)
+{
+	const struct wick_expert_facts *facts = &facts_of(pass, step)->ffn.experts;
+	struct wick_expert_room *room = &pass->forward->experts;
+	float *z = rows_of(pass, step->in, facts->count);
+
+	for (uint32_t i = 0; i < pass->m; i++)
+		if (!wick_route(facts, z + (size_t)i * facts->count, NULL, room->ids + i * facts->chosen,
+			    room->weights + i * facts->chosen))
+			return wick_diag_say(pass->diag, -EINVAL,
+				"layer %u: what its router makes of the token at position %u is not finite", step->layer, pass->position + i);
+	wick_chosen_make(&room->chosen, facts->count, room->ids, room->weights, pass->m, facts->chosen, room->at);
+	return 0;
+}
+
+static struct wick_expert_matrix part_of(const struct wick_pass *pass, const struct wick_step *step, uint32_t part)
+{
+	const struct wick_tensor *tensor = pass->forward->matrices->at[step->matrix + part].tensor;
+
+	return (struct wick_expert_matrix){ .type = tensor->type, .rows = tensor->rows / tensor->experts,
+		.cols = tensor->cols, .stride = tensor->row_bytes };
+}
+
+/* All experts of a strip, which are in memory. */
+static void compute_strip(struct wick_pass *pass, const struct wick_step *step, const struct wick_experts *experts,
+	const struct wick_strip *strip)
+{
+	struct wick_expert_room *room = experts->room;
+	uint32_t count = 0;
+
+	for (uint32_t k = strip->first_k; k < strip->end_k; k++, count++) {
+		room->which[count] = k;
+		for (uint32_t part = 0; part < WICK_PARTS; part++)
+			room->data[count * WICK_PARTS + part] = pass->forward->matrices->at[step->matrix + part].base +
+				room->chosen.ids[k] * experts->matrix[part].rows * experts->matrix[part].stride;
+	}
+	wick_experts_compute(experts, strip, room->which, count, room->data);
+	wick_experts_sum(experts, strip);
+}
+
+static int do_experts(struct wick_pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	struct wick_experts experts = { .compute = &f->compute, .room = &f->experts, .act = facts_of(pass, step)->ffn.act,
+		.x = f->buffer[step->in], .y = f->buffer[step->out] };
+	struct wick_strip strip = { 0 };
+
+	for (uint32_t part = 0; part < WICK_PARTS; part++)
+		experts.matrix[part] = part_of(pass, step, part);
+	begin_ffn(pass, experts.y, NULL);
+	while (wick_strip_next(&strip, experts.room))
+		compute_strip(pass, step, &experts, &strip);
+	return 0;
+}
+
+/* Each row of out times the sigmoid of a dot product of in. */
+static int do_share(struct wick_pass *pass, const struct wick_step *step)
+{
+	size_t d_model = pass->forward->model->shape.d_model;
+	const float *weight = vector_of(pass, step, step->tensor), *in = rows_of(pass, step->in, d_model);
+	float *out = rows_of(pass, step->out, d_model);
+
+	for (uint32_t i = 0; i < pass->m; i++) {
+		float z, share;
+
+		pass->forward->compute.kernels->matvec[WICK_F32](&z, weight, d_model * sizeof(float), in + i * d_model, 1, d_model);
+		share = 1 / (1 + expf(-z));
+		for (size_t c = 0; c < d_model; c++)
+			out[i * d_model + c] *= share;
+	}
+	return 0;
+}
+
 int (*const wick_ops[WICK_OP_COUNT])(struct wick_pass *pass, const struct wick_step *step) = {
 	[WICK_OP_EMBED] = do_embed, [WICK_OP_POSITION] = do_position, [WICK_OP_NORM] = do_norm,
 	[WICK_OP_HEAD_NORM] = do_head_norm, [WICK_OP_LINEAR] = do_linear, [WICK_OP_ROPE] = do_rope,
 	[WICK_OP_ATTEND] = do_attend, [WICK_OP_BUNDLES] = do_bundles, [WICK_OP_ACT] = do_act, [WICK_OP_GLU] = do_glu,
-	[WICK_OP_ADD] = do_add,
+	[WICK_OP_ADD] = do_add, [WICK_OP_ROUTE] = do_route, [WICK_OP_EXPERTS] = do_experts, [WICK_OP_SHARE] = do_share,
 };

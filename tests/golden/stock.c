@@ -26,6 +26,13 @@ static const char *const fixtures[] = {
 	"llama-split-f16",
 };
 
+/* Of make_experts.py. */
+static const char *const of_experts[] = {
+	"qwen3moe-f16", "qwen2moe-f16", "mixtral-bf16", "olmoe-f16",
+};
+
+#define SUBJECTS (WICK_COUNT_OF(fixtures) + WICK_COUNT_OF(of_experts))
+
 struct subject {
 	char name[64], model[PATH_MAX];
 	struct golden golden;
@@ -167,16 +174,24 @@ static int unload(void **state)
 
 int main(void)
 {
-	struct subject subjects[WICK_COUNT_OF(fixtures)] = { 0 };
-	struct CMUnitTest tests[2 * WICK_COUNT_OF(fixtures)] = { 0 };
-	char names[2 * WICK_COUNT_OF(fixtures)][80];
+	struct subject subjects[SUBJECTS] = { 0 };
+	struct CMUnitTest tests[2 * SUBJECTS] = { 0 };
+	char names[2 * SUBJECTS][80];
+	size_t count = 0;
 
-	for (size_t i = 0; i < WICK_COUNT_OF(fixtures); i++) {
-		snprintf(subjects[i].name, sizeof(subjects[i].name), "%s", fixtures[i]);
-		snprintf(names[2 * i], sizeof(names[0]), "%s as transformers", fixtures[i]);
-		snprintf(names[2 * i + 1], sizeof(names[0]), "%s wherever the weights are", fixtures[i]);
-		tests[2 * i] = (struct CMUnitTest){ names[2 * i], as_transformers, load, unload, &subjects[i] };
-		tests[2 * i + 1] = (struct CMUnitTest){ names[2 * i + 1], wherever_the_weights_are, load, unload, &subjects[i] };
+	for (size_t i = 0; i < SUBJECTS; i++) {
+		bool plain = i < WICK_COUNT_OF(fixtures);
+		const char *fixture = plain ? fixtures[i] : of_experts[i - WICK_COUNT_OF(fixtures)];
+
+		snprintf(subjects[i].name, sizeof(subjects[i].name), "%s", fixture);
+		snprintf(names[count], sizeof(names[0]), "%s as transformers", fixture);
+		tests[count] = (struct CMUnitTest){ names[count], as_transformers, load, unload, &subjects[i] };
+		count++;
+		if (!plain)
+			continue;
+		snprintf(names[count], sizeof(names[0]), "%s wherever the weights are", fixture);
+		tests[count] = (struct CMUnitTest){ names[count], wherever_the_weights_are, load, unload, &subjects[i] };
+		count++;
 	}
-	return _cmocka_run_group_tests("stock", tests, WICK_COUNT_OF(tests), NULL, NULL);
+	return _cmocka_run_group_tests("stock", tests, count, NULL, NULL);
 }

@@ -151,6 +151,37 @@ static void put_vocab(struct wick_gguf_writer *writer)
 	wick_gguf_put_u32(writer, "llama.vocab_size", 260);
 }
 
+static void put_chosen(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_u32(writer, "qwen3moe.expert_used_count", 8);
+}
+
+static void put_gating(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_u32(writer, "qwen3moe.expert_gating_func", 4);
+}
+
+static void put_groups(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_u32(writer, "qwen3moe.expert_group_count", 8);
+	wick_gguf_put_u32(writer, "qwen3moe.expert_group_used_count", 4);
+}
+
+static void put_experts(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_u32(writer, "qwen3.expert_count", 8);
+}
+
+static void put_latent(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_string(writer, "general.architecture", "deepseek2");
+}
+
+static void put_recurrent(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_string(writer, "general.architecture", "qwen35moe");
+}
+
 /* What is changed, and what the sentence says. */
 static const struct {
 	const char *fixture;
@@ -168,6 +199,19 @@ static const struct {
 	{ "qwen2-linear-f32", { .without = { "qwen2.rope.scaling.factor" } }, "rope scaling linear without rope.scaling.factor" },
 	{ "qwen2-f16", { .without = { "qwen2.attention.layer_norm_rms_epsilon" } },
 		"key \"qwen2.attention.layer_norm_rms_epsilon\" is missing" },
+	{ "qwen3moe-f16", { .without = { "qwen3moe.expert_count" } }, "qwen3moe.expert_count is 0 or missing" },
+	{ "qwen3moe-f16", { .without = { "qwen3moe.expert_used_count" } }, "expert_used_count is 0; 1 to 7 of 7 experts" },
+	{ "qwen3moe-f16", { .without = { "qwen3moe.expert_used_count" }, .put = put_chosen }, "expert_used_count is 8" },
+	{ "qwen3moe-f16", { .put = put_gating }, "expert_gating_func 4 is not known" },
+	{ "qwen3moe-f16", { .put = put_groups }, "experts in 8 groups, of which 4" },
+	{ "qwen3moe-f16", { .no_tensor = "blk.1.ffn_gate_inp.weight" }, "tensor \"blk.1.ffn_gate_inp.weight\" is missing" },
+	{ "qwen3moe-f16", { .no_tensor = "blk.1.ffn_down_exps.weight" }, "tensor \"blk.1.ffn_down_exps.weight\" is missing" },
+	{ "qwen3moe-f16", { .new_tensor = "blk.0.ffn_gate_up_exps.weight" }, "\"blk.0.ffn_gate_up_exps.weight\" has no place" },
+	{ "qwen3moe-f16", { .odd_tensor = "blk.0.ffn_up_exps.weight", .more_rows = 1 },
+		"tensor \"blk.0.ffn_up_exps.weight\" is 40 x 21 x 7, not 40 x 20 x 7" },
+	{ "qwen3-f32", { .put = put_experts }, "key \"qwen3.expert_count\" is not known" },
+	{ "qwen3-f32", { .without = { "general.architecture" }, .put = put_latent }, "need multi-head latent attention" },
+	{ "qwen3-f32", { .without = { "general.architecture" }, .put = put_recurrent }, "need gated delta nets" },
 	{ "qwen3-f32", { .no_tensor = "blk.1.attn_k_norm.weight" }, "tensor \"blk.1.attn_k_norm.weight\" is missing" },
 	{ "qwen3-f32", { .new_tensor = "blk.0.attn_sinks.weight" }, "tensor \"blk.0.attn_sinks.weight\" has no place" },
 	{ "qwen3-f32", { .odd_tensor = "blk.1.ffn_up.weight", .more_rows = 1 }, "tensor \"blk.1.ffn_up.weight\" is 64 x 97, not 64 x 96" },
