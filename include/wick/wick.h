@@ -8,24 +8,28 @@
  *   - It never prints and never exits. A call returns 0, or a negative errno with one sentence for people in `diag`
  *     (which may be NULL; it is cleared on entry).
  *   - Memory: `options.memory` is everything a run takes. wick_plan() tells every size before anything is loaded; all
- *     of it is allocated in wick_open(); wick_eval() and wick_sample() allocate nothing.
+ *     of it is allocated in wick_open(); evaluating and sampling allocate nothing.
  *   - Placement changes speed, never the answer: for one file and one instruction set, logits are bit-equal whatever
  *     the budget, mode (dense, hybrid, naive), I/O method, queue depth, chunk size and thread count. Sparse mode
  *     computes what its predictors choose; in it, too, logits are bit-equal over all these and policy, window and
  *     lookahead.
- *   - One engine is used from one thread at a time, which need not always be the same. Engines are independent of each
- *     other.
+ *   - A session's answer is its own: its logits are bit-equal whatever other sessions are evaluated with it, however
+ *     many rows at once, wherever its prompt is cut, and whether its first positions are its own or another's.
+ *   - One engine, with its sessions, is used from one thread at a time, which need not always be the same. Engines are
+ *     independent of each other.
  *
  *     struct wick_options options;
  *     struct wick_diag diag;
+ *     struct wick_session *session;
  *     struct wick *wick;
  *
  *     wick_options_init(&options);
  *     options.memory.percent = 60;
  *     if (wick_open(&wick, "model.gguf", &options, &diag))
  *         return complain(diag.text);
- *     wick_eval(wick, prompt, prompt_count, NULL, NULL, &diag);
- *     token = wick_sample(wick, &sampling);
+ *     wick_session_create(&session, wick, &diag);
+ *     wick_session_eval(session, prompt, prompt_count, NULL, NULL, &diag);
+ *     token = wick_session_sample(session, &sampling);
  *     ...
  *     wick_close(wick);
  */
@@ -54,6 +58,7 @@ typedef int (*wick_progress_fn)(void *user, uint64_t bytes_done, uint64_t bytes_
 #define WICK_CHUNK_BYTES_STEP 4096 /* a chunk is a multiple of this */
 #define WICK_CHUNK_BYTES_MAX (64u << 20)
 #define WICK_THREADS_MAX 256
+#define WICK_SESSIONS_MAX 256
 #define WICK_ALIGN_MIN 512 /* of a packed bundle; a power of two */
 #define WICK_ALIGN_MAX 4096
 
@@ -69,6 +74,9 @@ struct wick_options {
 	uint64_t beside_bytes;    /* the part of that memory that the caller takes beside the engine */
 	uint32_t ctx;             /* tokens; 0: the smaller of WICK_CTX_DEFAULT and the model's own, */
 	uint32_t ctx_enough;      /* and no more than this, which the caller knows to be enough; 0: not known */
+	uint32_t sessions;        /* conversations at once; 0: 1. Each may have ctx tokens, */
+	uint32_t kv_positions;    /* and all together so many, in blocks of 64; 0: as many as all may have */
+	const char *kv_type;      /* of keys and values: "f16"; NULL: f16 */
 	const char *mode;         /* "dense", "hybrid", "naive", "sparse"; NULL: sparse where possible, else dense */
 	const char *policy;       /* sparse: which neurons stay; NULL: the best: decay */
 	uint32_t window;          /* tokens whose neurons stay; 0: as many as there is room for */
@@ -85,12 +93,12 @@ struct wick_options {
 	uint32_t threads;         /* that compute; 0: one a CPU this process may use */
 	uint32_t cpu_mask;        /* instruction sets allowed; ~0: all */
 	const char *numa;         /* "local": each node its own rows and threads; "interleave"; a number; NULL: local */
-	bool all_logits;          /* room for the logits of a whole batch, for wick_eval with `each` */
+	bool all_logits;          /* room for the logits of a whole batch, for wick_session_eval with `each` */
 	bool measure;             /* a drive without a profile is measured for two seconds, if weights are read from
 	                             it in a run; the profile is kept in XDG_CACHE_HOME/wick */
 	wick_progress_fn progress; /* of loading; may be NULL */
 	void *user;
-	wick_progress_fn eval_progress; /* of each wick_eval, after every layer, in tokens times layers; may be NULL */
+	wick_progress_fn eval_progress; /* of each evaluation, after every layer, in tokens times layers; may be NULL */
 	void *eval_user;
 };
 
@@ -103,7 +111,7 @@ struct wick_plan {
 	uint64_t process_bytes;    /* code and libraries: the fixed cost of the process */
 	uint64_t metadata_bytes;   /* directory, checksums, tokenizer; the caller's options.beside_bytes */
 	uint64_t vector_bytes;     /* norms and biases, always resident */
-	uint64_t kv_bytes;         /* f16 */
+	uint64_t kv_bytes;         /* keys and values of all sessions */
 	uint64_t activation_bytes; /* of a batch, logits included */
 	uint64_t staging_bytes;    /* where swept weights land */
 	uint64_t resident_bytes;   /* weight matrices kept */
@@ -119,7 +127,9 @@ struct wick_plan {
 	uint64_t varies_bytes;     /* may be so much more, or less: libraries never lie in the same places twice */
 	uint64_t whole_bytes;      /* the budget at which nothing is swept */
 	uint64_t free_bytes;       /* of memory, for a new process, when the plan was made; 0: not known */
-	uint32_t ctx;              /* tokens */
+	uint32_t ctx;              /* tokens of a session */
+	uint32_t sessions;
+	uint32_t kv_positions;     /* tokens of all sessions */
 	uint32_t threads;
 	uint32_t unit_count;       /* staging buffers */
 	uint64_t unit_bytes;       /* size of one */
@@ -211,21 +221,57 @@ WICK_API int wick_chat_prompt(const struct wick *wick, const char *template, con
 	struct wick_chat_prompt *prompt, struct wick_diag *diag);
 WICK_API void wick_chat_prompt_free(struct wick_chat_prompt *prompt); /* a zeroed one is fine */
 
-/* Called for each evaluated position in order with its logits (vocab floats, valid during the call). */
+/* A session is a conversation: its tokens, the logits after the last of them, and its sampler. An engine has
+ * options.sessions of them, whose memory is there from the beginning; they end with it.
+ * -EBUSY: all are in use. */
+struct wick_session;
+WICK_API int wick_session_create(struct wick_session **session, struct wick *wick, struct wick_diag *diag);
+WICK_API void wick_session_destroy(struct wick_session *session); /* another may have its place; NULL is fine */
+
+/* Called for each evaluated position in order with its logits (vocab floats, valid during the call). It may not change
+ * the session. */
 typedef void (*wick_logits_fn)(void *user, uint32_t position, const float *logits);
 
-/* Appends tokens to the context. Afterwards wick_logits() has the logits after the last of them. With `each` (needs
- * options.all_logits) every position's are handed over on the way.
- * -EINVAL: no tokens, or an id outside the vocabulary. -ENOSPC: the context is full. In both cases nothing was
- * evaluated and the context is as it was. Any other error (-ECANCELED: by eval_progress; -ERANGE: logits that are not
- * finite, which are not handed over; the rest: the drive, with file, tensor and offset in the sentence) leaves some of
- * the tokens evaluated: the engine must be reset before it is used again. */
-WICK_API int wick_eval(struct wick *wick, const uint32_t *ids, uint32_t count, wick_logits_fn each, void *user,
+/* Appends tokens to the session. Afterwards wick_session_logits() has the logits after the last of them. With `each`
+ * (needs options.all_logits) every position's are handed over on the way.
+ * -EINVAL: no tokens, or an id outside the vocabulary. -ENOSPC: the session's context is full, or the positions that
+ * all sessions have together are used up. -EBUSY: called by a callback of an evaluation. -ECANCELED: by eval_progress.
+ * -ERANGE: logits that are not finite, which are not handed over. The rest: the drive, with file, tensor and offset in
+ * the sentence. After an error the session has the tokens that it had before; only its logits are gone, unless nothing
+ * was evaluated. */
+WICK_API int wick_session_eval(struct wick_session *session, const uint32_t *ids, uint32_t count, wick_logits_fn each,
+	void *user, struct wick_diag *diag);
+
+/* A token of a session, one row of a batch. */
+struct wick_row {
+	struct wick_session *session;
+	uint32_t id;
+	uint32_t position; /* of the session: its next one, and for its second row of a batch the one after */
+	bool want;         /* its logits, which the session keeps if the row is its last. Others need options.all_logits */
+	float *logits;     /* (vocab), the caller's: wanted logits are copied there, too; may be NULL */
+};
+
+/* Appends tokens to several sessions: one pass over the weights for all rows, as far as the buffers hold them. A
+ * session whose last row does not want its logits has none afterwards. Errors are those of wick_session_eval, and
+ * -EINVAL for a row that is not the next of its session. After an error each session has the tokens that it had. */
+WICK_API int wick_eval_rows(struct wick *wick, const struct wick_row *rows, uint32_t count, struct wick_diag *diag);
+
+/* (vocab), of the last position; NULL before any, after an error, and after going back. */
+WICK_API const float *wick_session_logits(const struct wick_session *session);
+WICK_API uint32_t wick_session_position(const struct wick_session *session); /* tokens that it has */
+WICK_API void wick_session_reset(struct wick_session *session);              /* it has none any more */
+
+#define WICK_NO_POSITION UINT32_MAX
+
+/* Goes back to where the session had `position` tokens. Returns how many it has now, at most as many as asked for;
+ * WICK_NO_POSITION, and nothing changed, in a callback of its evaluation. */
+WICK_API uint32_t wick_session_rewind(struct wick_session *session, uint32_t position);
+
+/* A session without tokens has the first `positions` of another one's, without evaluating them again. Their memory is
+ * shared, in blocks of 64, until the two differ. -EINVAL: the session has tokens, or the other not so many. */
+WICK_API int wick_session_share(struct wick_session *session, const struct wick_session *from, uint32_t positions,
 	struct wick_diag *diag);
-WICK_API const float *wick_logits(const struct wick *wick); /* (vocab), of the last position; NULL before
-								     any, and after an evaluation that failed */
-WICK_API uint32_t wick_position(const struct wick *wick);   /* tokens in the context */
-WICK_API void wick_reset(struct wick *wick);                /* empties the context */
+
 /* Sparse mode: the neurons that are in memory because they were used before are read again when they are wanted. It
  * changes no answer; for measuring. */
 WICK_API void wick_forget(struct wick *wick);
@@ -254,11 +300,11 @@ struct wick_sampling {
 
 #define WICK_NO_TOKEN UINT32_MAX
 
-/* There is one random number for each position of the context, a function of the seed and the position: the same seed
- * and settings give the same text, however it was computed. */
-WICK_API void wick_seed(struct wick *wick, uint64_t seed);
-/* Chooses a token after the last evaluated position, by its logits; WICK_NO_TOKEN before any. */
-WICK_API uint32_t wick_sample(struct wick *wick, const struct wick_sampling *sampling);
+/* There is one random number for each position of a session, a function of the seed and the position: the same seed
+ * and settings give the same text, however it was computed. The seed of a new session is 0. */
+WICK_API void wick_session_seed(struct wick_session *session, uint64_t seed);
+/* Chooses a token after the last evaluated position, by its logits; WICK_NO_TOKEN where there are none. */
+WICK_API uint32_t wick_session_sample(struct wick_session *session, const struct wick_sampling *sampling);
 
 /* Text that appears token by token: whole characters only, and nothing of what may turn out to be a stop text.
  *
@@ -279,7 +325,7 @@ WICK_API void wick_stream_destroy(struct wick_stream *stream); /* NULL is fine *
 struct wick_stats {
 	uint64_t tokens;      /* evaluated */
 	uint64_t passes;      /* sweeps over the model: one a token, or one a batch of the prompt */
-	uint64_t eval_ns;     /* inside wick_eval */
+	uint64_t eval_ns;     /* evaluating */
 	uint64_t io_wait_ns;  /* of that, waiting for the drive */
 	uint64_t flash_bytes; /* read */
 	uint64_t reads;

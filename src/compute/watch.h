@@ -3,7 +3,7 @@
 #pragma once
 
 /* Observer hooks: the input of each FFN, the neurons chosen for it, and those that fired. They serve to record traces,
- * train predictors and measure recall. All are called by the thread in wick_eval; pointers are valid during the call;
+ * train predictors and measure recall. All are called by the thread that evaluates; pointers are valid during the call;
  * any function may be NULL. For each layer the inputs come first, then the chosen, then the fired; the layers of a
  * batch come in order. */
 
@@ -15,7 +15,8 @@ struct wick;
 struct wick_watch {
 	void *user;
 
-	/* x (m, d_model), normalised, for the tokens at position .. position + m - 1. */
+	/* x (m, d_model), normalised, for the tokens at position .. position + m - 1
+	 * (of one session: a batch of several is told of by the position of its first row). */
 	void (*inputs)(void *user, uint32_t layer, uint32_t position, uint32_t m, const float *x);
 
 	/* Sparse mode: the neurons to be computed for one token, ascending. */

@@ -185,7 +185,7 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 {
 	struct wick_forward *forward = &wick->forward;
 	struct wick_forward_shape size = { .ctx = wick->settings.ctx, .threads = wick->settings.threads,
-		.all_logits = wick->settings.all_logits };
+		.sequences = wick->settings.sessions, .all_logits = wick->settings.all_logits };
 	uint32_t count;
 
 	forward->model = wick->model;
@@ -194,8 +194,9 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 	forward->compute.kernels = &wick->kernels;
 	forward->compute.pool = wick->pool;
 	count = wick_vectors_init(&forward->vectors, wick->model, wick->files, &wick->mem, loads);
-	wick_kv_init(&forward->kv, &wick->model->shape, size.ctx, &wick->mem);
+	wick_kv_init(&forward->kv, &wick->model->shape, &wick->settings.kv, &wick->mem);
 	wick_forward_init(forward, &size, &wick->mem);
+	wick_engine_init_sessions(wick);
 	wick_sampler_init(&wick->sampler, wick->model->shape.vocab, &wick->mem);
 	wick->sampler.vocab = wick_tokenizer_vocab(wick->tokenizer); /* rows beyond it mean nothing */
 	if (layout->sweep.unit_count) {
@@ -306,6 +307,8 @@ static int open_all(struct wick *wick, const char *path, const struct wick_optio
 		wick_engine_look(wick);
 	if (!err)
 		err = wick_mem_reserve(&wick->mem, layout.reserve_bytes, diag);
+	if (!err && !(wick->session = calloc(wick->settings.sessions, sizeof(*wick->session))))
+		err = wick_diag_say(diag, -ENOMEM, "no memory for %u sessions", wick->settings.sessions);
 	if (err)
 		return err;
 	wick_topo_place(&wick->topo, wick->mem.base, wick->mem.bytes);
@@ -361,5 +364,6 @@ void wick_close(struct wick *wick)
 	wick_sums_close(&wick->sums);
 	wick_model_close(wick->model);
 	wick_matrices_free(&wick->matrices);
+	free(wick->session);
 	free(wick);
 }

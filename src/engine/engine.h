@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The engine's own structure, shared by engine.c (open, close) and session.c (evaluating, sampling, figures). */
+/* The engine's own structure, shared by the files of this room. */
 
 #include "drive.h"
 #include "file.h"
@@ -19,6 +19,19 @@
 struct wick_predictor_set;
 struct wick_tokenizer;
 struct wick_trace;
+
+struct wick_session {
+	struct wick *wick;
+	struct wick_kv_seq *seq;
+	uint64_t seed;
+	uint32_t position;
+	const float *logits; /* of the last position, in room; NULL: there are none */
+	float *room;         /* (vocab) */
+	bool taken;          /* by wick_session_create() */
+	bool in_batch;       /* which is being evaluated; then it has so many rows in it, and the last wants its logits: */
+	bool wanted;
+	uint32_t rows;
+};
 
 struct wick {
 	struct wick_model *model;
@@ -46,10 +59,10 @@ struct wick {
 	char limit[96];
 	char threads_why[96];
 	struct wick_topo topo;
-	uint32_t position;
-	const float *logits; /* of the last position; NULL before the first */
-	uint64_t eval_wait_ns; /* of fetch.wait_ns, inside wick_eval */
-	bool broken;         /* an evaluation failed; reset first */
+	struct wick_session *session; /* (settings.sessions) */
+	uint64_t eval_wait_ns; /* of fetch.wait_ns, in evaluations */
+	bool busy;           /* evaluating */
+	bool broken;         /* an evaluation failed */
 	struct wick_stats stats;      /* what is not counted elsewhere */
 	struct wick_stats stats_from; /* the counters at the last reset */
 };
@@ -65,4 +78,5 @@ const struct wick_file *wick_engine_file(const struct wick *wick);
 uint64_t wick_engine_process_bytes(void); /* the fixed cost of the process, but for threads; before a model is opened */
 void wick_engine_look(struct wick *wick); /* at the drive: what is known of it */
 void wick_engine_settle(struct wick *wick); /* waits until nothing is in flight */
+void wick_engine_init_sessions(struct wick *wick); /* carves their logits */
 void wick_engine_report(struct wick *wick, const char *path); /* fills wick->report */

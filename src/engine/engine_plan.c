@@ -69,7 +69,9 @@ static bool can_look_ahead(const struct wick *wick)
 /* A replayed trace knows one token after the other. */
 static uint32_t batch_tokens(const struct wick *wick)
 {
-	return wick->trace ? 1 : WICK_MIN(wick_batch_tokens(&wick->model->shape), wick->settings.ctx);
+	uint64_t rows = (uint64_t)wick->settings.ctx * wick->settings.sessions;
+
+	return wick->trace ? 1 : (uint32_t)WICK_MIN(wick_batch_tokens(&wick->model->shape), rows);
 }
 
 /* Packed from a shape's name, which is then the model's. */
@@ -125,7 +127,9 @@ int wick_engine_plan(
 		.metadata_bytes = wick->model->memory_bytes + wick_sums_bytes(&wick->sums) + wick_tokenizer_bytes(wick->tokenizer) + trace_bytes(wick) +
 			(wick->predictors ? wick->predictors->memory_bytes : 0) + options->beside_bytes,
 		.mode = settings->mode, .chunk_bytes = settings->chunk_bytes,
-		.size = { .ctx = settings->ctx, .threads = settings->threads, .all_logits = settings->all_logits },
+		.size = { .ctx = settings->ctx, .threads = settings->threads, .sequences = settings->sessions,
+			.all_logits = settings->all_logits },
+		.kv = settings->kv,
 		.predictor_bytes = wick->predictors ? wick_predictor_set_bytes(wick->predictors) : 0,
 		.sparse = { .on = settings->mode == WICK_MODE_SPARSE, .window = settings->window,
 			.policy = settings->policy, .lookahead = settings->lookahead && can_look_ahead(wick),

@@ -60,7 +60,7 @@ static int set_numbers(json_t *info, const struct wick_model *model, uint64_t fi
 		{ "bundle_bytes", shape->bundle_bytes },
 		{ "stride_bytes", shape->stride },
 		{ "bundles_bytes", (uint64_t)shape->layers * shape->n_ff * shape->stride },
-		{ "kv_bytes_per_token", wick_kv_bytes(shape, shape->ctx_max) / shape->ctx_max },
+		{ "kv_bytes_per_token", wick_kv_position_bytes(shape, WICK_F16) },
 		{ "source_bytes", shape->source_bytes },
 		{ "file_bytes", file_bytes },
 		{ "tensors", model->parts.tensors },

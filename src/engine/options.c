@@ -82,6 +82,23 @@ static int check_range(const char *what, uint64_t value, uint64_t least, uint64_
 		(unsigned long long)least, (unsigned long long)most);
 }
 
+/* The positions that sessions have together, in blocks: as many as all may have, unless the options say otherwise. */
+static int set_kv(struct wick_settings *settings, const struct wick_options *options, struct wick_diag *diag)
+{
+	const char *type = options->kv_type ? options->kv_type : wick_types[WICK_F16].name;
+	uint64_t all = (uint64_t)settings->sessions * wick_kv_blocks(settings->ctx);
+	uint64_t asked = options->kv_positions ? wick_kv_blocks(options->kv_positions) : all;
+
+	if (strcmp(type, wick_types[WICK_F16].name))
+		return wick_diag_say(diag, -EINVAL, "kv type \"%s\": f16 is possible", type);
+	if (asked < settings->sessions)
+		return wick_diag_say(diag, -EINVAL, "%u positions for %u sessions: each needs a block of %u", options->kv_positions,
+			settings->sessions, WICK_KV_BLOCK);
+	settings->kv = (struct wick_kv_shape){ .blocks = (uint32_t)WICK_MIN(asked, all), .sequences = settings->sessions,
+		.ctx = settings->ctx, .type = WICK_F16 };
+	return 0;
+}
+
 static int check_chunk(uint64_t bytes, struct wick_diag *diag)
 {
 	int err = check_range("chunk size", bytes, WICK_CHUNK_BYTES_STEP, WICK_CHUNK_BYTES_MAX, diag);
@@ -107,6 +124,7 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 
 	*settings = (struct wick_settings){ .io = options->io, .buffered = options->buffered, .no_verify = options->no_verify,
 		.all_logits = options->all_logits, .measure = options->measure, .cpu_mask = options->cpu_mask, .numa = options->numa,
+		.sessions = options->sessions ? options->sessions : 1,
 		.ctx = options->ctx ? options->ctx : default_ctx(options, ctx_max),
 		.threads = options->threads ? options->threads : wick_cpu_threads(), .threads_given = options->threads,
 		.queue_depth = options->queue_depth ? options->queue_depth : DEPTH_DEFAULT,
@@ -133,6 +151,10 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 		err = check_memory(&options->memory, diag);
 	if (!err)
 		err = check_range("context", settings->ctx, 1, ctx_max, diag);
+	if (!err)
+		err = check_range("sessions", settings->sessions, 1, WICK_SESSIONS_MAX, diag);
+	if (!err)
+		err = set_kv(settings, options, diag);
 	if (!err)
 		err = check_range("threads", settings->threads, 1, WICK_THREADS_MAX, diag);
 	if (!err)

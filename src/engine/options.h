@@ -4,12 +4,15 @@
 
 /* The options, with every default filled in and every number checked. */
 
+#include "kv.h"
 #include "plan.h"
 
 #include <wick/wick.h>
 
 struct wick_settings {
 	enum wick_mode mode;
+	uint32_t sessions;
+	struct wick_kv_shape kv;
 	uint32_t ctx, threads, queue_depth, cpu_mask;
 	bool threads_given; /* else as many as can be started, up to that */
 	bool depth_given; /* else queue_depth is what is best for direct reads */

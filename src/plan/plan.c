@@ -259,10 +259,12 @@ static void fixed_costs(struct planner *planner, struct wick_plan *plan)
 
 	*plan = (struct wick_plan){ .process_bytes = input->process_bytes, .metadata_bytes = input->metadata_bytes,
 		.varies_bytes = input->varies_bytes, .source_bytes = shape->source_bytes, .free_bytes = input->free_bytes,
-		.ctx = input->size.ctx, .threads = input->size.threads };
+		.ctx = input->size.ctx, .sessions = input->size.sequences, .kv_positions = input->kv.blocks * WICK_KV_BLOCK,
+		.threads = input->size.threads };
 	plan->vector_bytes = wick_vectors_bytes(input->model);
-	plan->kv_bytes = wick_kv_bytes(shape, input->size.ctx);
-	plan->activation_bytes = wick_forward_bytes(input->model, &input->size) + wick_sampler_bytes(shape->vocab);
+	plan->kv_bytes = wick_kv_bytes(shape, &input->kv);
+	plan->activation_bytes = wick_forward_bytes(input->model, &input->size) + wick_sampler_bytes(shape->vocab) +
+		wick_mem_cost((uint64_t)input->size.sequences * shape->vocab * sizeof(float)); /* of the sessions */
 	if (input->mode == WICK_MODE_SPARSE) {
 		plan->predictor_bytes = input->predictor_bytes;
 		plan->activation_bytes += wick_sparse_bytes(shape, &input->sparse);

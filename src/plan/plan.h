@@ -6,6 +6,7 @@
 
 #include "diag.h"
 #include "forward.h"
+#include "kv.h"
 #include "model.h"
 #include "matrix.h"
 #include "sparse.h"
@@ -27,6 +28,7 @@ struct wick_plan_input {
 	uint64_t metadata_bytes; /* of the open model, its tokenizer and the engine's own structures */
 	enum wick_mode mode;
 	struct wick_forward_shape size;
+	struct wick_kv_shape kv;
 	uint64_t chunk_bytes;
 	uint64_t predictor_bytes; /* of sparse mode, as wick_mem_cost() has them */
 	struct wick_sparse_shape sparse; /* likewise; all but the capacity */

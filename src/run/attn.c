@@ -1,58 +1,69 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Attention over the f16 cache, each task with its own scratch: one head and some tokens that follow each other. */
+/* Attention over keys and values in blocks: a matrix times a vector, softmax, and rows accumulated. Rows of a sequence
+ * that follow each other are done together, TOKENS at most, as tiles; softmax is of one row at a time, over its own
+ * positions:
+ *
+ *     scores    positions
+ *     row 0     x x x x x x x 0 0 0
+ *     row 1     x x x x x x x x 0 0      a share of zero is not looked at when values are accumulated
+ *     row 2     x x x x x x x x x 0
+ *
+ * Every score is a dot product of its own and every sum of values runs upwards from the first position, one fused
+ * multiply-add each. So it does not matter how positions are cut into blocks, or which rows are done together. Each task
+ * is one head of such a span of rows, with its thread's scratch. */
 
 #include "attn.h"
 
 #include "pool.h"
 
-#define TOKENS 32 /* a task: as many pass over keys and values while these are in a cache */
+#include <string.h>
+
+#define TOKENS 32 /* of a span, at most: as many pass over keys and values while these are in a cache */
 
 struct job {
 	const struct wick_attention *attention;
-	uint32_t blocks; /* of TOKENS; one head's tasks */
+	uint32_t spans; /* which begin at attention->spans */
 };
 
-/* Where a head's keys or values begin, `bytes` a position. */
-static uint64_t head_at(const struct wick_attention *attention, uint32_t kv_head, uint64_t bytes)
+/* One head of a span. */
+struct head {
+	const struct wick_attention *at;
+	const struct wick_batch_row *rows; /* (m) */
+	uint32_t m, kv_head;
+	const float *q; /* (m, ldq) */
+	float *out;     /* (m, ldo) */
+	size_t ldq, ldo;
+	float *scores;  /* (m, positions), then more scratch */
+	uint32_t begin, end; /* positions that any row sees */
+};
+
+static uint8_t *in_block(uint8_t *base, const struct wick_kv_layer *kv, const struct wick_kv_seq *seq, uint32_t head,
+	uint32_t position, uint64_t bytes)
 {
-	return (uint64_t)kv_head * attention->ctx * bytes;
+	uint64_t block = (uint64_t)seq->block[position / WICK_KV_BLOCK] * kv->heads + head;
+
+	return base + (block * WICK_KV_BLOCK + position % WICK_KV_BLOCK) * bytes;
 }
 
-/* Puts a token's keys and values into the cache, before any head looks at them. */
+/* Puts a row's keys and values into its sequence, before any head looks at them. */
 static void store_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct wick_attention *at = ((const struct job *)arg)->attention;
-	const struct wick_kernels *kernels = at->compute->kernels;
 	const struct wick_kv_layer *kv = at->kv;
-	uint32_t position = at->position + task;
+	const struct wick_batch_row *row = &at->rows[task];
+	void (*from_f32)(void *y, const float *x, size_t count) = at->compute->kernels->from_f32[kv->type];
 
 	(void)thread;
 	for (uint32_t head = 0; head < kv->heads; head++) {
-		size_t row = (size_t)task * kv->heads + head;
+		size_t from = (size_t)task * kv->heads + head;
 
-		kernels->from_f32[WICK_F16](kv->keys + head_at(at, head, kv->key_bytes) + position * kv->key_bytes,
-			at->k + row * at->facts->k_dim, at->facts->k_dim);
-		kernels->from_f32[WICK_F16](kv->values + head_at(at, head, kv->value_bytes) + position * kv->value_bytes,
-			at->v + row * at->facts->v_dim, at->facts->v_dim);
+		from_f32(in_block(kv->keys, kv, row->seq, head, row->position, kv->key_bytes), at->k + from * at->facts->k_dim,
+			at->facts->k_dim);
+		from_f32(in_block(kv->values, kv, row->seq, head, row->position, kv->value_bytes),
+			at->v + from * at->facts->v_dim, at->facts->v_dim);
 	}
-}
-
-/* Of a head of queries: its keys and values. */
-static uint32_t kv_head_of(const struct wick_attention *at, uint32_t head)
-{
-	return head / (at->facts->heads / at->facts->kv_heads);
-}
-
-static const uint8_t *keys_of(const struct wick_attention *at, uint32_t head)
-{
-	return at->kv->keys + head_at(at, kv_head_of(at, head), at->kv->key_bytes);
-}
-
-static const uint8_t *values_of(const struct wick_attention *at, uint32_t head)
-{
-	return at->kv->values + head_at(at, kv_head_of(at, head), at->kv->value_bytes);
 }
 
 /* The first position that a position looks at. */
@@ -63,47 +74,149 @@ static uint32_t first_seen(const struct wick_attention *at, uint32_t position)
 	return window && position >= window ? position + 1 - window : 0;
 }
 
+/* Positions of the block of p, from p on. */
+static uint32_t in_one_block(uint32_t p, uint32_t end)
+{
+	return WICK_MIN(end, p / WICK_KV_BLOCK * WICK_KV_BLOCK + WICK_KV_BLOCK) - p;
+}
+
+static const uint8_t *keys_at(const struct head *head, uint32_t p)
+{
+	const struct wick_kv_layer *kv = head->at->kv;
+
+	return in_block(kv->keys, kv, head->rows->seq, head->kv_head, p, kv->key_bytes);
+}
+
+static const uint8_t *values_at(const struct head *head, uint32_t p)
+{
+	const struct wick_kv_layer *kv = head->at->kv;
+
+	return in_block(kv->values, kv, head->rows->seq, head->kv_head, p, kv->value_bytes);
+}
+
+/* Scores to shares; nothing is shared out to positions outside of what a row sees. */
+static void share_out(const struct head *head, float *scores, uint32_t position)
+{
+	uint32_t from = first_seen(head->at, position) - head->begin, to = position + 1 - head->begin;
+
+	memset(scores, 0, from * sizeof(*scores));
+	for (uint32_t p = from; p < to; p++)
+		scores[p] *= head->at->facts->scale;
+	head->at->compute->kernels->softmax(scores + from, to - from);
+	memset(scores + to, 0, (head->end - head->begin - to) * sizeof(*scores));
+}
+
+/* A row alone, as in decoding. */
+static void attend_one(const struct head *head)
+{
+	const struct wick_kernels *kernels = head->at->compute->kernels;
+	const struct wick_attn_facts *facts = head->at->facts;
+	const struct wick_kv_layer *kv = head->at->kv;
+	float *scores = head->scores;
+
+	for (uint32_t p = head->begin, n; p < head->end; p += n) {
+		n = in_one_block(p, head->end);
+		kernels->matvec[kv->type](scores + p - head->begin, keys_at(head, p), kv->key_bytes, head->q, n, facts->k_dim);
+	}
+	share_out(head, scores, head->rows->position);
+	memset(head->out, 0, facts->v_dim * sizeof(*head->out));
+	for (uint32_t p = head->begin, n; p < head->end; p += n) {
+		n = in_one_block(p, head->end);
+		kernels->accumulate_rows[kv->type](head->out, values_at(head, p), kv->value_bytes, NULL,
+			scores + p - head->begin, n, facts->v_dim);
+	}
+}
+
+static void score_rows(const struct head *head, float *scratch)
+{
+	const struct wick_kernels *kernels = head->at->compute->kernels;
+	const struct wick_kv_layer *kv = head->at->kv;
+	uint32_t dim = head->at->facts->k_dim;
+	struct wick_matmul product = { .ldy = head->end - head->begin, .stride = kv->key_bytes, .cols = dim,
+		.packed = scratch, .m = head->m, .scratch = scratch + wick_packed_floats(head->m, dim) };
+
+	kernels->pack_x[kv->type](scratch, head->q, head->ldq, head->m, dim, 0, head->m);
+	for (uint32_t p = head->begin; p < head->end; p += product.rows) {
+		product.y = head->scores + p - head->begin;
+		product.w = keys_at(head, p);
+		product.rows = in_one_block(p, head->end);
+		kernels->matmul[kv->type](&product);
+	}
+}
+
+static void attend_rows(const struct head *head)
+{
+	const struct wick_kernels *kernels = head->at->compute->kernels;
+	const struct wick_kv_layer *kv = head->at->kv;
+	size_t positions = head->end - head->begin, dim = head->at->facts->v_dim;
+	struct wick_accumulate mix = { .y = head->out, .ldy = head->ldo, .stride = kv->value_bytes, .ldh = positions,
+		.m = head->m, .cols = dim, .scratch = head->scores + wick_align_up(head->m * positions, 16) };
+
+	score_rows(head, mix.scratch);
+	for (uint32_t i = 0; i < head->m; i++) {
+		share_out(head, head->scores + i * positions, head->rows[i].position);
+		memset(head->out + i * head->ldo, 0, dim * sizeof(*head->out));
+	}
+	for (uint32_t p = head->begin; p < head->end; p += (uint32_t)mix.count) {
+		mix.h = head->scores + p - head->begin;
+		mix.w = values_at(head, p);
+		mix.count = in_one_block(p, head->end);
+		kernels->accumulate_batch[kv->type](&mix);
+	}
+}
+
 size_t wick_attention_scratch_floats(const struct wick_attn_facts *facts, uint32_t ctx)
 {
-	return wick_align_up(wick_attend_scratch_floats(WICK_MIN(ctx, (uint32_t)TOKENS), ctx, facts->k_dim), 16);
+	size_t m = WICK_MIN(ctx, (uint32_t)TOKENS), mixing = wick_accumulate_scratch_floats(m);
+	size_t scoring = wick_packed_floats(m, facts->k_dim) + wick_matmul_scratch_floats(facts->k_dim);
+
+	return wick_align_up(wick_align_up(m * ctx, 16) + WICK_MAX(scoring, mixing), 16);
 }
 
-/* A token alone, as in decoding. */
-static void attend_one(const struct wick_attention *at, const struct wick_attend *attend)
-{
-	at->compute->kernels->attend(attend->out, attend->q, attend->k, attend->v, attend->stride, attend->to[0],
-		attend->head_dim, attend->scale, attend->scratch);
-}
-
-/* Positions are counted from the first one that the first token sees. */
 static void head_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct job *job = arg;
 	const struct wick_attention *at = job->attention;
 	const struct wick_attn_facts *facts = at->facts;
-	uint32_t head = task / job->blocks, token = task % job->blocks * TOKENS, from[TOKENS], to[TOKENS];
-	uint32_t first = first_seen(at, at->position + token);
-	struct wick_attend attend = { .out = at->out + ((size_t)token * facts->heads + head) * facts->v_dim,
-		.ldo = (size_t)facts->heads * facts->v_dim, .q = at->q + ((size_t)token * facts->heads + head) * facts->k_dim,
-		.ldq = (size_t)facts->heads * facts->k_dim, .k = keys_of(at, head) + first * at->kv->key_bytes,
-		.v = values_of(at, head) + first * at->kv->value_bytes, .stride = at->kv->key_bytes, .from = from, .to = to,
-		.m = WICK_MIN(at->m - token, (uint32_t)TOKENS), .head_dim = facts->k_dim, .scale = facts->scale,
-		.scratch = at->scores + thread * at->scores_floats };
+	uint32_t number = task / job->spans, first = at->spans[task % job->spans];
+	const struct wick_batch_row *rows = at->rows + first;
+	struct head head = { .at = at, .rows = rows, .m = at->spans[task % job->spans + 1] - first,
+		.kv_head = number / (facts->heads / facts->kv_heads), .ldq = (size_t)facts->heads * facts->k_dim,
+		.ldo = (size_t)facts->heads * facts->v_dim, .scores = at->scores + thread * at->scores_floats,
+		.begin = first_seen(at, rows->position) };
 
-	for (uint32_t i = 0; i < attend.m; i++) {
-		from[i] = first_seen(at, at->position + token + i) - first;
-		to[i] = at->position + token + i + 1 - first;
-	}
-	if (attend.m == 1)
-		attend_one(at, &attend);
+	head.q = at->q + first * head.ldq + number * facts->k_dim;
+	head.out = at->out + first * head.ldo + number * facts->v_dim;
+	head.end = rows[head.m - 1].position + 1;
+	if (head.m == 1)
+		attend_one(&head);
 	else
-		at->compute->kernels->attend_batch(&attend);
+		attend_rows(&head);
+}
+
+/* Whether a row may be done together with the one before it. */
+static bool goes_on(const struct wick_attention *at, uint32_t row, uint32_t first)
+{
+	const struct wick_batch_row *before = &at->rows[row - 1], *this = &at->rows[row];
+
+	return row - first < TOKENS && this->seq == before->seq && this->position == before->position + 1;
+}
+
+static uint32_t find_spans(const struct wick_attention *at)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < at->m; i++)
+		if (!i || !goes_on(at, i, at->spans[count - 1]))
+			at->spans[count++] = i;
+	at->spans[count] = at->m;
+	return count;
 }
 
 void wick_attend(const struct wick_attention *at)
 {
-	struct job job = { at, (uint32_t)wick_div_up(at->m, TOKENS) };
+	struct job job = { at, find_spans(at) };
 
 	wick_pool_run(at->compute->pool, store_task, &job, at->m);
-	wick_pool_run(at->compute->pool, head_task, &job, job.blocks * at->facts->heads);
+	wick_pool_run(at->compute->pool, head_task, &job, job.spans * at->facts->heads);
 }

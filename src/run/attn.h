@@ -9,21 +9,29 @@
 #include "facts.h"
 #include "kv.h"
 
+/* A row of a batch: a token of a sequence. Rows of a sequence that follow each other have positions that do. */
+struct wick_batch_row {
+	const struct wick_kv_seq *seq; /* with a block for the position */
+	uint32_t id, position;
+	bool want; /* its logits */
+};
+
 struct wick_attention {
 	const struct wick_compute *compute;
 	const struct wick_attn_facts *facts;
 	const struct wick_kv_layer *kv;
-	uint32_t ctx;
+	const struct wick_batch_row *rows; /* (m) */
 	const float *q;      /* (m, heads, k_dim) */
 	const float *k, *v;  /* (m, kv_heads, k_dim), (m, kv_heads, v_dim) */
 	float *out;          /* (m, heads, v_dim) */
 	float *scores;       /* (threads, scores_floats): scratch */
 	size_t scores_floats;
-	uint32_t m, position; /* of the first row */
+	uint32_t *spans;     /* (m + 1): scratch */
+	uint32_t m;
 };
 
 /* Floats of scratch that a thread needs, a multiple of 16. */
 size_t wick_attention_scratch_floats(const struct wick_attn_facts *facts, uint32_t ctx);
 
-/* Adds k and v to the context, and leaves the heads' outputs in out. */
+/* Adds k and v to the rows' sequences, and leaves the heads' outputs in out. */
 void wick_attend(const struct wick_attention *attention);

@@ -12,9 +12,10 @@
 #include "rope.h"
 
 #include <errno.h>
+#include <string.h>
 
-/* The turns of a batch's positions, for all layers of a kind. */
-static void make_turns(struct wick_forward *f, uint32_t position, uint32_t m)
+/* The turns of the rows' positions, for all layers of a kind. */
+static void make_turns(struct wick_forward *f, uint32_t m)
 {
 	const struct wick_shape *shape = &f->model->shape;
 
@@ -24,7 +25,7 @@ static void make_turns(struct wick_forward *f, uint32_t position, uint32_t m)
 
 		for (uint32_t i = 0; attn->rope != WICK_ROPE_NONE && i < m; i++)
 			f->compute.kernels->rope_turns(wick_turns_of(f, kind) + i * f->rope_dim_most, wick_frequencies_of(f, kind),
-				attn->rope_dim / 2, position + i, size);
+				attn->rope_dim / 2, f->rows[i].position, size);
 	}
 }
 
@@ -48,21 +49,21 @@ static int run(struct wick_pass *pass, uint32_t first, uint32_t end)
 	return err;
 }
 
-/* From the residual to logits. Without all_logits only the last row goes on. */
+/* From the residual to logits, of the rows that want theirs: they come to the front. */
 static int run_tail(struct wick_pass *pass)
 {
-	const struct wick_steps *steps = &pass->forward->model->steps;
-	uint32_t kept = pass->forward->all_logits ? pass->m : 1;
+	struct wick_forward *f = pass->forward;
+	const struct wick_steps *steps = &f->model->steps;
+	size_t d_model = f->model->shape.d_model;
+	float *x = f->buffer[WICK_X];
+	uint32_t wanted = 0;
 
-	pass->tail = true;
-	pass->first = pass->m - kept;
-	pass->m = kept;
-	return run(pass, steps->first[steps->layers], steps->count);
-}
-
-const float *wick_forward_last(const struct wick_forward *f, uint32_t m)
-{
-	return f->buffer[WICK_LOGITS] + (f->all_logits ? (size_t)(m - 1) * f->model->shape.vocab : 0);
+	for (uint32_t i = 0; i < pass->m; i++)
+		if (f->rows[i].want && wanted++ != i)
+			memcpy(x + (wanted - 1) * d_model, x + i * d_model, d_model * sizeof(*x));
+	wick_assert(wanted <= f->logits_rows);
+	pass->m = wanted;
+	return wanted ? run(pass, steps->first[steps->layers], steps->count) : 0;
 }
 
 /* How far it is now. */
@@ -84,14 +85,14 @@ static int run_layer(struct wick_pass *pass, uint32_t layer)
 
 int wick_forward_batch(struct wick_forward *f, const struct wick_batch *batch, struct wick_diag *diag)
 {
-	struct wick_pass pass = { .forward = f, .ids = batch->ids, .m = batch->m, .position = batch->position, .diag = diag };
+	struct wick_pass pass = { .forward = f, .m = batch->m, .diag = diag };
 	int err = 0;
 
 	wick_assert(batch->m >= 1 && batch->m <= f->batch_tokens);
 	wick_sweep_begin(&f->sweep, batch->m >= WICK_SWEEP_TOKENS, batch->m_next >= WICK_SWEEP_TOKENS);
 	if (f->sparse.on)
-		err = wick_choose_begin(&f->sparse.chooser, batch->position, diag);
-	make_turns(f, batch->position, batch->m);
+		err = wick_choose_begin(&f->sparse.chooser, f->rows->position, diag);
+	make_turns(f, batch->m);
 	if (!err)
 		err = run(&pass, 0, f->model->steps.first[0]);
 	for (uint32_t layer = 0; !err && layer < f->model->shape.layers; layer++) {
@@ -99,30 +100,48 @@ int wick_forward_batch(struct wick_forward *f, const struct wick_batch *batch, s
 		if (!err)
 			err = tell(batch, layer + 1, diag);
 	}
-	return err || !batch->want_head ? err : run_tail(&pass);
+	return err ? err : run_tail(&pass);
+}
+
+/* Rows of sequence 0. */
+static void take_rows(struct wick_forward *f, const uint32_t *ids, uint32_t m, uint32_t position)
+{
+	for (uint32_t i = 0; i < m; i++)
+		f->rows[i] = (struct wick_batch_row){ .seq = f->kv.seq, .id = ids ? ids[i] : 0, .position = position + i };
 }
 
 int wick_forward_embed(struct wick_forward *f, const uint32_t *ids, uint32_t m, uint32_t position, struct wick_diag *diag)
 {
-	struct wick_pass pass = { .forward = f, .ids = ids, .m = m, .position = position, .diag = diag };
+	struct wick_pass pass = { .forward = f, .m = m, .diag = diag };
 
+	take_rows(f, ids, m, position);
 	return run(&pass, 0, f->model->steps.first[0]);
 }
 
 int wick_forward_layer(struct wick_forward *f, uint32_t layer, uint32_t m, uint32_t position, struct wick_diag *diag)
 {
-	struct wick_pass pass = { .forward = f, .m = m, .position = position, .diag = diag };
+	struct wick_pass pass = { .forward = f, .m = m, .diag = diag };
 
-	make_turns(f, position, m);
+	wick_kv_cut(&f->kv, f->kv.seq, position);
+	wick_kv_extend(&f->kv, f->kv.seq, position, position + m);
+	take_rows(f, NULL, m, position);
+	make_turns(f, m);
 	return run_layer(&pass, layer);
 }
 
 /* Memory of the steps beside their buffers, with sizes, in one table for the plan and for init. */
-enum { H, SCORES, PACKED, SCRATCH, TURNS, FREQUENCIES, EXPERTS, SCRATCHES };
+enum { H, SCORES, PACKED, SCRATCH, TURNS, FREQUENCIES, EXPERTS, ROWS, SPANS, SCRATCHES };
 
 static uint32_t batch_of(const struct wick_model *model, const struct wick_forward_shape *size)
 {
-	return WICK_MIN(wick_batch_tokens(&model->shape), size->ctx);
+	return (uint32_t)WICK_MIN(wick_batch_tokens(&model->shape), (uint64_t)size->ctx * size->sequences);
+}
+
+static uint32_t logits_rows_of(const struct wick_model *model, const struct wick_forward_shape *size)
+{
+	uint32_t batch = batch_of(model, size);
+
+	return size->all_logits ? batch : WICK_MIN(batch, size->sequences);
 }
 
 static uint32_t rope_dim_most(const struct wick_shape *shape)
@@ -155,13 +174,15 @@ static void scratch_floats(uint64_t floats[SCRATCHES], const struct wick_model *
 	floats[TURNS] = model->shape.kinds * batch_of(model, size) * rope_dim;
 	floats[FREQUENCIES] = model->shape.kinds * rope_dim; /* half as many doubles */
 	floats[EXPERTS] = wick_expert_room_floats(&model->shape, batch_of(model, size));
+	floats[ROWS] = batch_of(model, size) * sizeof(struct wick_batch_row) / sizeof(float);
+	floats[SPANS] = batch_of(model, size) + 1;
 }
 
 static uint64_t buffer_floats(const struct wick_model *model, const struct wick_forward_shape *size, enum wick_buffer buffer)
 {
-	bool one = buffer == WICK_LOGITS && !size->all_logits;
+	uint64_t rows = buffer == WICK_LOGITS ? logits_rows_of(model, size) : batch_of(model, size);
 
-	return (uint64_t)(one ? 1 : batch_of(model, size)) * model->steps.width[buffer];
+	return rows * model->steps.width[buffer];
 }
 
 uint64_t wick_forward_bytes(const struct wick_model *model, const struct wick_forward_shape *size)
@@ -180,7 +201,7 @@ void wick_forward_init(struct wick_forward *f, const struct wick_forward_shape *
 {
 	float **scratches[SCRATCHES] = { [H] = &f->h, [SCORES] = &f->scores, [PACKED] = &f->compute.packed,
 		[SCRATCH] = &f->compute.scratch, [TURNS] = &f->turns,
-		[FREQUENCIES] = (float **)&f->frequencies };
+		[FREQUENCIES] = (float **)&f->frequencies, [ROWS] = (float **)&f->rows, [SPANS] = (float **)&f->spans };
 	uint64_t floats[SCRATCHES];
 	float *experts;
 
@@ -196,5 +217,5 @@ void wick_forward_init(struct wick_forward *f, const struct wick_forward_shape *
 	f->h_floats = floats[H];
 	f->scores_floats = attention_floats(&f->model->shape, size->ctx);
 	f->compute.scratch_floats = wick_compute_scratch_floats(f->model, f->batch_tokens);
-	f->all_logits = size->all_logits;
+	f->logits_rows = logits_rows_of(f->model, size);
 }

@@ -4,6 +4,7 @@
 
 /* A batch of tokens through the model. */
 
+#include "attn.h"
 #include "bits.h"
 #include "compute.h"
 #include "experts.h"
@@ -20,7 +21,8 @@ struct wick_watch;
 
 struct wick_forward_shape {
 	uint32_t ctx, threads;
-	bool all_logits; /* room for a whole batch's */
+	uint32_t sequences;
+	bool all_logits; /* room for a whole batch's; else for those of one row of each sequence */
 };
 
 struct wick_forward {
@@ -34,16 +36,18 @@ struct wick_forward {
 	struct wick_vectors vectors;
 	struct wick_landing lookup;    /* for rows of embeddings that are not resident */
 	uint32_t batch_tokens;         /* room for so many */
-	float *buffer[WICK_BUFFERS];   /* (batch_tokens, steps.width); logits: (1 or batch_tokens, vocab) */
+	struct wick_batch_row *rows;   /* (batch_tokens): of the next batch */
+	float *buffer[WICK_BUFFERS];   /* (batch_tokens, steps.width); logits: (logits_rows, vocab) */
+	uint32_t logits_rows;
 	struct wick_expert_room experts;
 	float *h;                      /* FFN scratch */
 	size_t h_floats;
 	float *scores;                 /* (threads, scores_floats): scratch of attention */
 	size_t scores_floats;
+	uint32_t *spans;               /* (batch_tokens + 1): scratch of attention */
 	float *turns;                  /* (kinds, batch_tokens, rope_dim_most): cosines and sines of the batch's positions */
 	double *frequencies;           /* (kinds, rope_dim_most / 2): see rope.h */
 	uint32_t rope_dim_most;
-	bool all_logits;
 	const struct wick_watch *watch; /* or NULL */
 };
 
@@ -59,11 +63,8 @@ void wick_forward_lookup_init(struct wick_forward *forward, struct wick_mem *mem
 void wick_forward_ready(struct wick_forward *forward);
 
 struct wick_batch {
-	const uint32_t *ids; /* (m) */
-	uint32_t m;          /* <= batch_tokens */
-	uint32_t m_next;     /* of the batch that follows, as far as is known; else 1 */
-	uint32_t position;   /* of the first */
-	bool want_head;      /* false: no logits at all */
+	uint32_t m;      /* of forward->rows; <= batch_tokens */
+	uint32_t m_next; /* of the batch that follows, as far as is known; else 1 */
 	const struct wick_eval_progress *progress; /* told after each layer; or NULL */
 };
 
@@ -74,18 +75,16 @@ struct wick_eval_progress {
 	uint64_t done, total;
 };
 
-/* Leaves the last token's logits in buffer WICK_LOGITS, or with all_logits row i's at its row i. */
+/* The rows of forward->rows. Leaves the logits of those that want theirs, logits_rows at most, in buffer WICK_LOGITS, one
+ * after the other. */
 int wick_forward_batch(struct wick_forward *forward, const struct wick_batch *batch, struct wick_diag *diag);
-
-/* The last token's logits after wick_forward_batch(). */
-const float *wick_forward_last(const struct wick_forward *forward, uint32_t m);
 
 /* One row of a table as floats, from memory or, if it is not there, with its check block from the file. */
 int wick_look_up(struct wick_forward *forward, const struct wick_matrix *table, uint64_t row, float *into,
 	struct wick_diag *diag);
 
 /* The same in steps, for callers that keep the residual stream themselves (training): buffer WICK_X (m, d_model) =
- * the tokens' embeddings, which then go through one layer. */
+ * the tokens' embeddings, which then go through one layer. They are of sequence 0. */
 int wick_forward_embed(struct wick_forward *forward, const uint32_t *ids, uint32_t m, uint32_t position,
 	struct wick_diag *diag);
 int wick_forward_layer(struct wick_forward *forward, uint32_t layer, uint32_t m, uint32_t position,

@@ -14,12 +14,9 @@
 #include <math.h>
 #include <string.h>
 
-/* A buffer's first row of the pass. The tail's results stand at the front: there may be one row of them. */
-static float *rows_of(const struct wick_pass *pass, uint8_t buffer, size_t width)
+static float *buffer_of(const struct wick_pass *pass, uint8_t buffer)
 {
-	bool packed = pass->tail && (buffer == WICK_LOGITS || buffer == WICK_EMBEDDED);
-
-	return pass->forward->buffer[buffer] + (packed ? 0 : pass->first) * width;
+	return pass->forward->buffer[buffer];
 }
 
 static const float *vector_of(const struct wick_pass *pass, const struct wick_step *step, uint8_t id)
@@ -37,11 +34,11 @@ static int do_embed(struct wick_pass *pass, const struct wick_step *step)
 {
 	struct wick_forward *f = pass->forward;
 	size_t width = f->matrices->at[step->matrix].tensor->cols;
-	float *out = rows_of(pass, step->out, width);
+	float *out = buffer_of(pass, step->out);
 	int err = 0;
 
 	for (uint32_t i = 0; !err && i < pass->m; i++)
-		err = wick_look_up(f, &f->matrices->at[step->matrix], pass->ids[i], out + i * width, pass->diag);
+		err = wick_look_up(f, &f->matrices->at[step->matrix], f->rows[i].id, out + i * width, pass->diag);
 	return err;
 }
 
@@ -54,9 +51,9 @@ static int do_position(struct wick_pass *pass, const struct wick_step *step)
 	int err = 0;
 
 	for (uint32_t i = 0; !err && i < pass->m; i++) {
-		err = wick_look_up(f, table, pass->position + i, f->buffer[WICK_Y], pass->diag);
+		err = wick_look_up(f, table, f->rows[i].position, f->buffer[WICK_Y], pass->diag);
 		if (!err)
-			f->compute.kernels->add(rows_of(pass, step->out, width) + i * width, f->buffer[WICK_Y], width);
+			f->compute.kernels->add(buffer_of(pass, step->out) + i * width, f->buffer[WICK_Y], width);
 	}
 	return err;
 }
@@ -76,8 +73,8 @@ static int do_norm(struct wick_pass *pass, const struct wick_step *step)
 {
 	const float *weight = vector_of(pass, step, step->tensor), *bias = vector_of(pass, step, step->bias);
 	size_t d_model = pass->forward->model->shape.d_model;
-	const float *in = rows_of(pass, step->in, d_model);
-	float *out = rows_of(pass, step->out, d_model);
+	const float *in = buffer_of(pass, step->in);
+	float *out = buffer_of(pass, step->out);
 
 	for (uint32_t i = 0; i < pass->m; i++)
 		norm_row(pass, out + i * d_model, in + i * d_model, weight, bias, d_model);
@@ -90,7 +87,7 @@ static int do_head_norm(struct wick_pass *pass, const struct wick_step *step)
 	const struct wick_attn_facts *attn = &facts_of(pass, step)->attn;
 	uint32_t heads = step->out == WICK_Q ? attn->heads : attn->kv_heads;
 	const float *weight = vector_of(pass, step, step->tensor);
-	float *out = rows_of(pass, step->out, (size_t)heads * attn->k_dim);
+	float *out = buffer_of(pass, step->out);
 	size_t width = (size_t)(attn->whole_norm ? heads : 1) * attn->k_dim, count = (size_t)pass->m * heads * attn->k_dim / width;
 
 	for (size_t i = 0; i < count; i++)
@@ -124,8 +121,8 @@ static int do_linear(struct wick_pass *pass, const struct wick_step *step)
 	const struct wick_tensor *tensor = f->matrices->at[step->matrix].tensor;
 	const float *bias = vector_of(pass, step, step->bias);
 	struct wick_linear linear = { .compute = &f->compute, .type = tensor->type, .cols = tensor->cols,
-		.stride = tensor->row_bytes, .x = rows_of(pass, step->in, tensor->cols), .ldx = tensor->cols,
-		.y = rows_of(pass, step->out, tensor->rows), .ldy = tensor->rows, .m = pass->m };
+		.stride = tensor->row_bytes, .x = buffer_of(pass, step->in), .ldx = tensor->cols,
+		.y = buffer_of(pass, step->out), .ldy = tensor->rows, .m = pass->m };
 	struct wick_rows rows = { 0 };
 	int more;
 
@@ -146,7 +143,7 @@ static int do_rope(struct wick_pass *pass, const struct wick_step *step)
 	uint32_t heads = step->out == WICK_Q ? attn->heads : attn->kv_heads;
 	void (*turn)(float *x, const float *turns, size_t count) =
 		attn->rope == WICK_ROPE_HALVES ? f->compute.kernels->rope_halves : f->compute.kernels->rope_neighbours;
-	float *out = rows_of(pass, step->out, (size_t)heads * attn->k_dim);
+	float *out = buffer_of(pass, step->out);
 	const float *turns = wick_turns_of(f, (uint32_t)(kind - f->model->shape.kind));
 
 	for (uint32_t i = 0; i < pass->m; i++, turns += f->rope_dim_most)
@@ -160,8 +157,9 @@ static int do_attend(struct wick_pass *pass, const struct wick_step *step)
 	struct wick_forward *f = pass->forward;
 	const struct wick_attn_facts *facts = &facts_of(pass, step)->attn;
 	struct wick_attention attention = { .compute = &f->compute, .facts = facts, .kv = &f->kv.layer[step->layer],
-		.ctx = f->kv.ctx, .q = f->buffer[WICK_Q], .k = f->buffer[WICK_K], .v = f->buffer[WICK_V],
-		.out = f->buffer[step->out], .scores = f->scores, .scores_floats = f->scores_floats, .m = pass->m, .position = pass->position };
+		.rows = f->rows, .q = f->buffer[WICK_Q], .k = f->buffer[WICK_K], .v = f->buffer[WICK_V],
+		.out = f->buffer[step->out], .scores = f->scores, .scores_floats = f->scores_floats,
+		.spans = f->spans, .m = pass->m };
 
 	wick_attend(&attention);
 	return 0;
@@ -182,11 +180,12 @@ static void begin_ffn(const struct wick_pass *pass, float *out, const float *bia
 /* Every row by itself, its chosen bundles only. */
 static int draw_bundles(struct wick_pass *pass, const struct wick_step *step, const float *x, float *y)
 {
-	size_t d_model = pass->forward->model->shape.d_model;
+	struct wick_forward *f = pass->forward;
+	size_t d_model = f->model->shape.d_model;
 	int err = 0;
 
 	for (uint32_t i = 0; !err && i < pass->m; i++)
-		err = wick_sparse_ffn(&pass->forward->sparse, step->layer, pass->position + i, x + i * d_model, y + i * d_model,
+		err = wick_sparse_ffn(&f->sparse, step->layer, f->rows[i].position, x + i * d_model, y + i * d_model,
 			pass->diag);
 	return err;
 }
@@ -197,12 +196,12 @@ static int sweep_bundles(struct wick_pass *pass, const struct wick_step *step, c
 	struct wick_forward *f = pass->forward;
 	struct wick_ffn ffn = { .compute = &f->compute, .shape = &f->model->shape, .x = x, .y = y, .h = f->h,
 		.up_bias = wick_vector(&f->vectors, step->layer, WICK_T_UP_BIAS), .h_floats = f->h_floats, .m = pass->m,
-		.watch = f->watch, .layer = step->layer, .position = pass->position };
+		.watch = f->watch, .layer = step->layer, .position = f->rows->position };
 	struct wick_rows rows = { 0 };
 	int more;
 
 	if (f->sparse.on)
-		ffn.mask = wick_sparse_mask(&f->sparse, step->layer, pass->position, pass->m, x, &ffn.mask_words);
+		ffn.mask = wick_sparse_mask(&f->sparse, step->layer, f->rows->position, pass->m, x, &ffn.mask_words);
 	wick_ffn_begin(&ffn);
 	while ((more = next_rows(f, step->matrix, &rows, pass->diag)) > 0) {
 		wick_ffn_rows(&ffn, &rows);
@@ -219,7 +218,7 @@ static int do_bundles(struct wick_pass *pass, const struct wick_step *step)
 	float *y = f->buffer[step->out];
 
 	if (f->watch && f->watch->inputs)
-		f->watch->inputs(f->watch->user, step->layer, pass->position, pass->m, x);
+		f->watch->inputs(f->watch->user, step->layer, f->rows->position, pass->m, x);
 	begin_ffn(pass, y, vector_of(pass, step, step->bias));
 	if (f->sparse.on && pass->m < WICK_SWEEP_TOKENS)
 		return draw_bundles(pass, step, x, y);
@@ -230,7 +229,7 @@ static int do_act(struct wick_pass *pass, const struct wick_step *step)
 {
 	const struct wick_ffn_facts *ffn = &facts_of(pass, step)->ffn;
 
-	wick_gate(&pass->forward->compute, ffn->act, rows_of(pass, step->out, step->width), NULL, (size_t)pass->m * step->width);
+	wick_gate(&pass->forward->compute, ffn->act, buffer_of(pass, step->out), NULL, (size_t)pass->m * step->width);
 	return 0;
 }
 
@@ -238,8 +237,8 @@ static int do_glu(struct wick_pass *pass, const struct wick_step *step)
 {
 	const struct wick_ffn_facts *ffn = &facts_of(pass, step)->ffn;
 
-	wick_gate(&pass->forward->compute, ffn->act, rows_of(pass, step->out, step->width),
-		rows_of(pass, step->in, step->width), (size_t)pass->m * step->width);
+	wick_gate(&pass->forward->compute, ffn->act, buffer_of(pass, step->out), buffer_of(pass, step->in),
+		(size_t)pass->m * step->width);
 	return 0;
 }
 
@@ -248,7 +247,7 @@ static int do_add(struct wick_pass *pass, const struct wick_step *step)
 	size_t d_model = pass->forward->model->shape.d_model;
 
 	pass->forward->compute.kernels->add(
-		rows_of(pass, step->out, d_model), rows_of(pass, step->in, d_model), pass->m * d_model);
+		buffer_of(pass, step->out), buffer_of(pass, step->in), pass->m * d_model);
 	return 0;
 }
 
@@ -257,13 +256,13 @@ static int do_route(struct wick_pass *pass, const struct wick_step *step)
 {
 	const struct wick_expert_facts *facts = &facts_of(pass, step)->ffn.experts;
 	struct wick_expert_room *room = &pass->forward->experts;
-	float *z = rows_of(pass, step->in, facts->count);
+	float *z = buffer_of(pass, step->in);
 
 	for (uint32_t i = 0; i < pass->m; i++)
 		if (!wick_route(facts, z + (size_t)i * facts->count, NULL, room->ids + i * facts->chosen,
 			    room->weights + i * facts->chosen))
 			return wick_diag_say(pass->diag, -EINVAL,
-				"layer %u: what its router makes of the token at position %u is not finite", step->layer, pass->position + i);
+				"layer %u: what its router makes of the token at position %u is not finite", step->layer, pass->forward->rows[i].position);
 	wick_chosen_make(&room->chosen, facts->count, room->ids, room->weights, pass->m, facts->chosen, room->at);
 	return 0;
 }
@@ -312,8 +311,8 @@ static int do_experts(struct wick_pass *pass, const struct wick_step *step)
 static int do_share(struct wick_pass *pass, const struct wick_step *step)
 {
 	size_t d_model = pass->forward->model->shape.d_model;
-	const float *weight = vector_of(pass, step, step->tensor), *in = rows_of(pass, step->in, d_model);
-	float *out = rows_of(pass, step->out, d_model);
+	const float *weight = vector_of(pass, step, step->tensor), *in = buffer_of(pass, step->in);
+	float *out = buffer_of(pass, step->out);
 
 	for (uint32_t i = 0; i < pass->m; i++) {
 		float z, share;

@@ -9,10 +9,7 @@
 /* Rows of a batch on their way through some steps. */
 struct wick_pass {
 	struct wick_forward *forward;
-	const uint32_t *ids; /* of an embedding */
-	uint32_t first, m;   /* rows [first, first + m) of the buffers */
-	uint32_t position;   /* of the first */
-	bool tail;
+	uint32_t m; /* the first ones of the buffers */
 	struct wick_diag *diag;
 };
 

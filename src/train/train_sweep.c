@@ -21,7 +21,7 @@
 
 static struct wick_forward_shape size_of(const struct wick_train *train)
 {
-	return (struct wick_forward_shape){ .ctx = train->chunk, .threads = wick_pool_threads(train->pool) };
+	return (struct wick_forward_shape){ .ctx = train->chunk, .sequences = 1, .threads = wick_pool_threads(train->pool) };
 }
 
 static uint64_t cost(const struct wick_matrix *matrix)
@@ -148,6 +148,8 @@ static int take_layer(struct wick_train *train, uint32_t layer)
 
 static int begin(struct wick_train *train)
 {
+	const struct wick_kv_shape kv = { .blocks = wick_kv_blocks(train->chunk), .sequences = 1, .ctx = train->chunk,
+		.type = WICK_F16 };
 	struct wick_forward_shape size = size_of(train);
 	const uint32_t *first;
 	uint64_t bytes;
@@ -157,7 +159,7 @@ static int begin(struct wick_train *train)
 	if (rc)
 		return rc;
 	first = train->one.steps.first_matrix;
-	bytes = wick_forward_bytes(&train->one, &size) + wick_kv_bytes(&train->one.shape, train->chunk) +
+	bytes = wick_forward_bytes(&train->one, &size) + wick_kv_bytes(&train->one.shape, &kv) +
 		wick_vectors_bytes(&train->one);
 	for (uint32_t i = first[0]; i < first[1]; i++)
 		bytes += cost(&train->matrices.at[i]);
@@ -165,7 +167,7 @@ static int begin(struct wick_train *train)
 		return -ENOMEM;
 	attach(train, &train->one);
 	wick_forward_init(&train->forward, &size, &train->mem);
-	wick_kv_init(&train->forward.kv, &train->one.shape, train->chunk, &train->mem);
+	wick_kv_init(&train->forward.kv, &train->one.shape, &kv, &train->mem);
 	train->watch = (struct wick_watch){ .user = train, .inputs = see_inputs, .fired = see_fired };
 	train->forward.watch = &train->watch;
 	train->weights_at = train->mem.used;

@@ -5,6 +5,7 @@
  * much of them as memory, beside OpenBLAS alone, with as many threads of its own, on f32 matrices of the same shapes. The
  * two take turns. */
 
+#include "../golden/first_session.h"
 #include "bits.h"
 #include "clock.h"
 #include "engine.h"
@@ -57,10 +58,10 @@ static double prompt_seconds(struct bench *bench)
 
 	openblas_set_num_threads(1);
 	let_threads_sleep();
-	wick_reset(bench->wick);
+	wick_session_reset(session_of(bench->wick));
 	busy = processor_seconds();
 	begun = wick_now_ns();
-	if (wick_eval(bench->wick, bench->ids, bench->tokens, NULL, NULL, NULL))
+	if (wick_session_eval(session_of(bench->wick), bench->ids, bench->tokens, NULL, NULL, NULL))
 		exit(1);
 	seconds = (double)(wick_now_ns() - begun) / 1e9;
 	printf("wick: %.3f s, of that waiting for the drive %.3f s; processors busy %.3f s\n", seconds,

@@ -218,19 +218,22 @@ static void find_budget(struct layout *layout, unsigned way, unsigned route)
 static unsigned evaluate(struct wick *wick, float *rows, int *code, struct wick_diag *diag)
 {
 	static const uint32_t counts[ROWS] = { PROMPT, 1, 1, 1, 1 };
-	uint32_t vocab = wick_report_of(wick)->vocab, ids[TOKENS];
+	uint32_t vocab = wick_report_of(wick)->vocab, ids[TOKENS], rows_done = 0;
+	struct wick_session *session;
 
-	for (uint32_t i = 0, at = 0; i < ROWS; at += counts[i++]) {
+	CHECK(wick_session_create(&session, wick, NULL) == 0, "no session");
+	for (uint32_t i = 0, at = 0; i < ROWS; at += counts[i++], rows_done++) {
 		if (i == 0 || i == ROWS - 1)
-			wick_reset(wick);
+			wick_session_reset(session);
 		for (uint32_t k = 0; k < TOKENS; k++)
 			ids[k] = 5 + k * 17 % 200;
-		*code = wick_eval(wick, ids + at, counts[i], NULL, NULL, diag);
+		*code = wick_session_eval(session, ids + at, counts[i], NULL, NULL, diag);
 		if (*code)
-			return i;
-		memcpy(rows + (size_t)i * vocab, wick_logits(wick), vocab * sizeof(float));
+			break;
+		memcpy(rows + (size_t)i * vocab, wick_session_logits(session), vocab * sizeof(float));
 	}
-	return ROWS;
+	wick_session_destroy(session);
+	return rows_done;
 }
 
 static void check_rows(const float *rows, unsigned count)

@@ -5,6 +5,7 @@
  * works or says why not; and what comes out of some tokens is the same to the bit with everything in memory and with as
  * little as works. */
 
+#include "../golden/first_session.h"
 #include "fuzz.h"
 
 #include "bits.h"
@@ -114,19 +115,19 @@ static void make_prompt(const struct wick *wick, uint32_t ids[TOKENS_LONG])
 
 static int evaluate(struct wick *wick, uint32_t tokens)
 {
-	uint32_t ids[TOKENS_LONG], left = wick_plan_of(wick)->ctx - wick_position(wick);
+	uint32_t ids[TOKENS_LONG], left = wick_plan_of(wick)->ctx - wick_session_position(session_of(wick));
 	struct wick_diag diag = { 0 };
 	int err;
 
 	make_prompt(wick, ids);
-	err = left ? wick_eval(wick, ids, WICK_MIN(tokens, left), NULL, NULL, &diag) : 0;
+	err = left ? wick_session_eval(session_of(wick), ids, WICK_MIN(tokens, left), NULL, NULL, &diag) : 0;
 	fuzz_check(err, &diag);
 	return err;
 }
 
 static void draw_token(struct wick *wick)
 {
-	uint32_t id = wick_sample(wick, &(struct wick_sampling){ .temp = 1, .top_p = 0.9f });
+	uint32_t id = wick_session_sample(session_of(wick), &(struct wick_sampling){ .temp = 1, .top_p = 0.9f });
 	size_t bytes;
 
 	wick_require(id < wick_report_of(wick)->vocab);
@@ -134,17 +135,17 @@ static void draw_token(struct wick *wick)
 }
 
 /* Compared with those that came first. */
-static void compare(const struct wick *wick, float **truth)
+static void compare(struct wick *wick, float **truth)
 {
 	size_t bytes = wick_report_of(wick)->vocab * sizeof(**truth);
 
 	if (*truth) {
-		wick_require(!memcmp(*truth, wick_logits(wick), bytes));
+		wick_require(!memcmp(*truth, wick_session_logits(session_of(wick)), bytes));
 		return;
 	}
 	*truth = malloc(bytes);
 	wick_require(*truth != NULL);
-	memcpy(*truth, wick_logits(wick), bytes);
+	memcpy(*truth, wick_session_logits(session_of(wick)), bytes);
 }
 
 static void use(struct wick *wick, const struct way *way, float **truth)
@@ -158,7 +159,7 @@ static void use(struct wick *wick, const struct way *way, float **truth)
 		draw_token(wick);
 	if (!err && strcmp(way->mode, "sparse"))
 		compare(wick, truth);
-	wick_reset(wick);
+	wick_session_reset(session_of(wick));
 	if (err) /* of which nothing is left */
 		evaluate(wick, TOKENS);
 	wick_stats(wick, &stats);

@@ -10,6 +10,7 @@
 
 #undef _FILE_OFFSET_BITS /* with it, mmap would be another name for mmap64, and here they are two */
 
+#include "first_session.h"
 #include "fixture.h"
 
 #include "bits.h"
@@ -202,12 +203,12 @@ static int evaluate(struct wick *wick, float temp)
 	for (uint32_t i = 0; i < 300; i++)
 		ids[i] = 4 + i * 7 % 256;
 	for (unsigned run = 0; run < 3; run++) {
-		wick_reset(wick);
-		err = wick_eval(wick, ids, lengths[run], NULL, NULL, NULL);
+		wick_session_reset(session_of(wick));
+		err = wick_session_eval(session_of(wick), ids, lengths[run], NULL, NULL, NULL);
 		for (unsigned i = 0; !err && i < 16; i++) {
-			uint32_t id = wick_sample(wick, &sampling);
+			uint32_t id = wick_session_sample(session_of(wick), &sampling);
 
-			err = wick_eval(wick, &id, 1, NULL, NULL, NULL);
+			err = wick_session_eval(session_of(wick), &id, 1, NULL, NULL, NULL);
 		}
 	}
 	return err;

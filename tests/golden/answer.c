@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
+#include "first_session.h"
 #include "answer.h"
 
 #include "bits.h"
@@ -48,11 +49,11 @@ static int answer_one(struct answer *answer, struct wick *wick, uint32_t prompt,
 
 	for (uint32_t i = 0; i < count + FOLLOWING; i++)
 		ids[i] = id_at(prompt, i, answer->vocab);
-	wick_reset(wick);
+	wick_session_reset(session_of(wick));
 	for (uint32_t done = 0; !err && done < count; done += some, some = WICK_MIN(cut->step, count - done))
-		err = wick_eval(wick, ids + done, some, append, answer, diag);
+		err = wick_session_eval(session_of(wick), ids + done, some, append, answer, diag);
 	for (uint32_t i = 0; !err && i < FOLLOWING; i++)
-		err = wick_eval(wick, &ids[count + i], 1, append, answer, diag);
+		err = wick_session_eval(session_of(wick), &ids[count + i], 1, append, answer, diag);
 	return err;
 }
 

@@ -4,6 +4,7 @@
 /* A damaged packed model gives the same answer or a sentence, never another answer; and wrong requests are refused with
  * the engine as it was. */
 
+#include "first_session.h"
 #include "answer.h"
 #include "fixture.h"
 
@@ -176,22 +177,22 @@ static void wrong_tokens_are_refused(void **state)
 	struct wick_diag diag = { 0 };
 
 	(void)state;
-	assert_int_equal(wick_eval(wick, ids, 0, NULL, NULL, &diag), -EINVAL);
+	assert_int_equal(wick_session_eval(session_of(wick), ids, 0, NULL, NULL, &diag), -EINVAL);
 	assert_non_null(strstr(diag.text, "empty"));
-	assert_int_equal(wick_eval(wick, ids, 9, NULL, NULL, &diag), -ENOSPC);
+	assert_int_equal(wick_session_eval(session_of(wick), ids, 9, NULL, NULL, &diag), -ENOSPC);
 	assert_non_null(strstr(diag.text, "9 "));
 	assert_non_null(strstr(diag.text, "8"));
-	assert_int_equal(wick_position(wick), 0);
-	assert_int_equal(wick_eval(wick, ids, 3, NULL, NULL, &diag), 0);
-	assert_int_equal(wick_eval(wick, &vocab, 1, NULL, NULL, &diag), -EINVAL);
-	assert_int_equal(wick_eval(wick, ids, 6, NULL, NULL, &diag), -ENOSPC);
-	assert_int_equal(wick_position(wick), 3);
-	assert_int_equal(wick_eval(wick, ids + 3, 5, NULL, NULL, &diag), 0);
-	assert_int_equal(wick_position(wick), 8);
-	assert_int_equal(wick_eval(wick, ids, 1, NULL, NULL, &diag), -ENOSPC);
-	assert_int_equal(wick_eval(other, ids, 3, NULL, NULL, &diag), 0);
-	assert_int_equal(wick_eval(other, ids + 3, 5, NULL, NULL, &diag), 0);
-	assert_memory_equal(wick_logits(wick), wick_logits(other), vocab * sizeof(float));
+	assert_int_equal(wick_session_position(session_of(wick)), 0);
+	assert_int_equal(wick_session_eval(session_of(wick), ids, 3, NULL, NULL, &diag), 0);
+	assert_int_equal(wick_session_eval(session_of(wick), &vocab, 1, NULL, NULL, &diag), -EINVAL);
+	assert_int_equal(wick_session_eval(session_of(wick), ids, 6, NULL, NULL, &diag), -ENOSPC);
+	assert_int_equal(wick_session_position(session_of(wick)), 3);
+	assert_int_equal(wick_session_eval(session_of(wick), ids + 3, 5, NULL, NULL, &diag), 0);
+	assert_int_equal(wick_session_position(session_of(wick)), 8);
+	assert_int_equal(wick_session_eval(session_of(wick), ids, 1, NULL, NULL, &diag), -ENOSPC);
+	assert_int_equal(wick_session_eval(session_of(other), ids, 3, NULL, NULL, &diag), 0);
+	assert_int_equal(wick_session_eval(session_of(other), ids + 3, 5, NULL, NULL, &diag), 0);
+	assert_memory_equal(wick_session_logits(session_of(wick)), wick_session_logits(session_of(other)), vocab * sizeof(float));
 	wick_close(wick);
 	wick_close(other);
 }

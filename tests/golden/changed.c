@@ -9,6 +9,7 @@
  * other moments; WICK_RUNS=N: so many, for each way.
  */
 
+#include "first_session.h"
 #include "fixture.h"
 #include "sentence.h"
 #include "synth.h"
@@ -125,12 +126,12 @@ static int answer(struct wick *wick, const struct way *way, struct wick_diag *di
 
 	for (uint32_t i = 0; i < PROMPT + TOKENS; i++)
 		ids[i] = 5 + i * 17 % 300;
-	wick_reset(wick);
+	wick_session_reset(session_of(wick));
 	for (uint32_t i = 0; i <= TOKENS; i++) {
-		code = wick_eval(wick, i ? ids + PROMPT + i - 1 : ids, i ? 1 : PROMPT, NULL, NULL, diag);
+		code = wick_session_eval(session_of(wick), i ? ids + PROMPT + i - 1 : ids, i ? 1 : PROMPT, NULL, NULL, diag);
 		if (code)
 			break;
-		if (memcmp(wick_logits(wick), truth[is_sparse(way)] + (size_t)i * vocab, vocab * sizeof(float)))
+		if (memcmp(wick_session_logits(session_of(wick)), truth[is_sparse(way)] + (size_t)i * vocab, vocab * sizeof(float)))
 			fail_msg("%s, %s: other logits in row %u", way->mode, wick_report_of(wick)->io, i);
 	}
 	return code;
@@ -292,8 +293,8 @@ static void find_truth(bool sparse)
 
 		for (uint32_t k = 0; k < PROMPT; k++)
 			ids[k] = 5 + (i ? PROMPT + i - 1 : k) * 17 % 300;
-		assert_int_equal(wick_eval(wick, ids, i ? 1 : PROMPT, NULL, NULL, NULL), 0);
-		memcpy(truth[sparse] + (size_t)i * vocab, wick_logits(wick), vocab * sizeof(float));
+		assert_int_equal(wick_session_eval(session_of(wick), ids, i ? 1 : PROMPT, NULL, NULL, NULL), 0);
+		memcpy(truth[sparse] + (size_t)i * vocab, wick_session_logits(session_of(wick)), vocab * sizeof(float));
 	}
 	wick_close(wick);
 }

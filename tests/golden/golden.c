@@ -7,6 +7,7 @@
  * transformers computes from those; where x is quantised too, which moves logits more than the distance between the
  * best two, the ids of the continuation are given. */
 
+#include "first_session.h"
 #include "fixture.h"
 
 #include "model.h"
@@ -70,10 +71,10 @@ static void compare(void *user, uint32_t position, const float *logits)
 static void eval(struct wick *wick, const uint32_t *ids, uint32_t count, struct comparison *c)
 {
 	struct wick_diag diag = { 0 };
-	int code = wick_eval(wick, ids, count, compare, c, &diag);
+	int code = wick_session_eval(session_of(wick), ids, count, compare, c, &diag);
 
 	if (code)
-		fail_msg("%u tokens at %u: %d, %s", count, wick_position(wick), code, diag.text);
+		fail_msg("%u tokens at %u: %d, %s", count, wick_session_position(session_of(wick)), code, diag.text);
 }
 
 /* The id that comes next: the likeliest, which must be the one expected, or the one given. */
@@ -81,7 +82,7 @@ static uint32_t next_id(struct wick *wick, const struct comparison *c, uint32_t 
 {
 	const struct wick_sampling greedy = { .temp = 0, .top_p = 1 };
 	const struct golden_run *run = c->run;
-	uint32_t id = c->tolerance > 0 ? run->greedy[i] : wick_sample(wick, &greedy);
+	uint32_t id = c->tolerance > 0 ? run->greedy[i] : wick_session_sample(session_of(wick), &greedy);
 
 	if (id != run->greedy[i])
 		fail_msg("prompt of %u: id %u that follows is %u, not %u; logits differ by %.2f of what is allowed",
@@ -93,7 +94,7 @@ static void check_run(struct wick *wick, const struct golden *golden, const stru
 {
 	struct comparison c = { .run = run, .vocab = golden->vocab, .tolerance = golden->tolerance, .in_order = true };
 
-	wick_reset(wick);
+	wick_session_reset(session_of(wick));
 	eval(wick, run->prompt, run->prompt_count, &c);
 	for (uint32_t i = 0; i < run->greedy_count; i++) {
 		uint32_t id = next_id(wick, &c, i);

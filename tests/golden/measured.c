@@ -3,6 +3,7 @@
 
 /* Running and measuring (see measured.h). */
 
+#include "first_session.h"
 #include "measured.h"
 
 #include "fixture.h"
@@ -54,11 +55,11 @@ static int evaluate(struct wick *wick, uint32_t prompt, struct wick_diag *diag)
 
 	for (uint32_t i = 0; i < prompt; i++)
 		ids[i] = 4 + i * 7 % 256;
-	err = wick_eval(wick, ids, prompt, NULL, NULL, diag);
+	err = wick_session_eval(session_of(wick), ids, prompt, NULL, NULL, diag);
 	for (unsigned i = 0; !err && i < MEASURED_TOKENS; i++) {
-		uint32_t id = wick_sample(wick, &sampling);
+		uint32_t id = wick_session_sample(session_of(wick), &sampling);
 
-		err = wick_eval(wick, &id, 1, NULL, NULL, diag);
+		err = wick_session_eval(session_of(wick), &id, 1, NULL, NULL, diag);
 	}
 	return err;
 }

@@ -10,6 +10,7 @@
  * libraries allocate for themselves does not fail: jansson, for one, takes that for a mistake in the text.
  */
 
+#include "first_session.h"
 #include "fixture.h"
 #include "operations.h"
 
@@ -315,9 +316,9 @@ static int answer(const char *path, const char *io, const char *with_trace, stru
 	options.trace = with_trace;
 	code = wick_open(&wick, path, &options, diag);
 	if (!code)
-		code = wick_eval(wick, ids, 2, NULL, NULL, diag);
+		code = wick_session_eval(session_of(wick), ids, 2, NULL, NULL, diag);
 	if (!code)
-		code = wick_eval(wick, ids + 2, 1, NULL, NULL, diag);
+		code = wick_session_eval(session_of(wick), ids + 2, 1, NULL, NULL, diag);
 	wick_close(wick);
 	return code;
 }

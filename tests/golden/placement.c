@@ -10,6 +10,7 @@
  * chunks; with WICK_EXHAUSTIVE=1 in the environment all of them are.
  */
 
+#include "first_session.h"
 #include "answer.h"
 #include "fixture.h"
 #include "synth.h"
@@ -288,10 +289,10 @@ static void without_all_logits(void **state)
 	for (int all = 0; all < 2; all++) {
 		options.all_logits = all;
 		wick = model_open(model->path, &options);
-		assert_int_equal(wick_eval(wick, ids, 40, NULL, NULL, NULL), 0);
+		assert_int_equal(wick_session_eval(session_of(wick), ids, 40, NULL, NULL, NULL), 0);
 		if (!all)
-			memcpy(last, wick_logits(wick), vocab * sizeof(float));
-		assert_memory_equal(last, wick_logits(wick), vocab * sizeof(float));
+			memcpy(last, wick_session_logits(session_of(wick)), vocab * sizeof(float));
+		assert_memory_equal(last, wick_session_logits(session_of(wick)), vocab * sizeof(float));
 		wick_close(wick);
 	}
 	free(last);

@@ -5,6 +5,7 @@
  * as wick pack and wick train do it, by rename. What comes out is the answer of the one or that of the other, or a sentence;
  * never an answer of both. */
 
+#include "first_session.h"
 #include "fixture.h"
 #include "kernels.h"
 #include "model.h"
@@ -87,9 +88,9 @@ static struct answer answer(const struct way *way)
 		return answer;
 	answer.vocab = wick_report_of(wick)->vocab;
 	assert_in_range(answer.vocab, 1, VOCAB_MAX);
-	answer.code = wick_eval(wick, ids, PROMPT, NULL, NULL, &answer.diag);
+	answer.code = wick_session_eval(session_of(wick), ids, PROMPT, NULL, NULL, &answer.diag);
 	if (!answer.code)
-		memcpy(answer.logits, wick_logits(wick), answer.vocab * sizeof(float));
+		memcpy(answer.logits, wick_session_logits(session_of(wick)), answer.vocab * sizeof(float));
 	wick_close(wick);
 	return answer;
 }

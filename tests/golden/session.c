@@ -4,6 +4,7 @@
 /* What the public header promises of an engine in use: it may go from thread to thread, an evaluation can be stopped and
  * says how far it is, and nothing is chosen before anything was evaluated. */
 
+#include "first_session.h"
 #include "fixture.h"
 #include "synth.h"
 
@@ -71,7 +72,7 @@ static void *take_step(void *arg)
 	struct step *step = arg;
 
 	if (step->ids)
-		step->rc = wick_eval(*step->wick, step->ids, step->count, NULL, NULL, &step->diag);
+		step->rc = wick_session_eval(session_of(*step->wick), step->ids, step->count, NULL, NULL, &step->diag);
 	else if (!*step->wick)
 		step->rc = wick_open(step->wick, model, step->options, &step->diag);
 	else
@@ -106,15 +107,15 @@ static void goes_from_thread_to_thread(void **state)
 	truth = malloc(bytes);
 	assert_non_null(truth);
 	for (uint32_t i = 0; i < STEPS; i++)
-		assert_int_equal(wick_eval(wick, ids + i * PROMPT / STEPS, PROMPT / STEPS, NULL, NULL, NULL), 0);
-	memcpy(truth, wick_logits(wick), bytes);
+		assert_int_equal(wick_session_eval(session_of(wick), ids + i * PROMPT / STEPS, PROMPT / STEPS, NULL, NULL, NULL), 0);
+	memcpy(truth, wick_session_logits(session_of(wick)), bytes);
 	assert_true(wick_plan_of(wick)->swept_bytes > 0);
 	wick_close(wick);
 
 	in_a_thread_of_its_own((struct step){ .wick = &other, .options = &options });
 	for (uint32_t i = 0; i < STEPS; i++)
 		in_a_thread_of_its_own((struct step){ .wick = &other, .ids = ids + i * PROMPT / STEPS, .count = PROMPT / STEPS });
-	assert_memory_equal(wick_logits(other), truth, bytes);
+	assert_memory_equal(wick_session_logits(session_of(other)), truth, bytes);
 	in_a_thread_of_its_own((struct step){ .wick = &other });
 	free(truth);
 }
@@ -154,24 +155,24 @@ static void says_how_far_it_is_and_stops(void **state)
 	bytes = wick_report_of(wick)->vocab * sizeof(float);
 	truth = malloc(bytes);
 	assert_non_null(truth);
-	assert_int_equal(wick_eval(wick, ids, PROMPT, NULL, NULL, &diag), 0);
+	assert_int_equal(wick_session_eval(session_of(wick), ids, PROMPT, NULL, NULL, &diag), 0);
 	assert_int_equal(told.last, (uint64_t)PROMPT * layers);
 	assert_int_equal(told.total, (uint64_t)PROMPT * layers);
 	assert_true(told.calls >= layers);
-	memcpy(truth, wick_logits(wick), bytes);
+	memcpy(truth, wick_session_logits(session_of(wick)), bytes);
 
 	told = (struct told){ .stop_at = 1 };
-	assert_int_equal(wick_eval(wick, ids, PROMPT, NULL, NULL, &diag), -ECANCELED);
+	assert_int_equal(wick_session_eval(session_of(wick), ids, PROMPT, NULL, NULL, &diag), -ECANCELED);
 	assert_string_equal(diag.text, "the evaluation was stopped");
 	assert_int_equal(told.calls, 1);
-	assert_null(wick_logits(wick));
-	assert_int_equal(wick_sample(wick, &sampling), WICK_NO_TOKEN);
-	assert_int_equal(wick_eval(wick, ids, 1, NULL, NULL, &diag), -EIO);
+	assert_null(wick_session_logits(session_of(wick)));
+	assert_int_equal(wick_session_sample(session_of(wick), &sampling), WICK_NO_TOKEN);
+	assert_int_equal(wick_session_position(session_of(wick)), PROMPT);
 
-	wick_reset(wick);
+	wick_session_reset(session_of(wick));
 	told = (struct told){ .stop_at = UINT64_MAX };
-	assert_int_equal(wick_eval(wick, ids, PROMPT, NULL, NULL, &diag), 0);
-	assert_memory_equal(wick_logits(wick), truth, bytes);
+	assert_int_equal(wick_session_eval(session_of(wick), ids, PROMPT, NULL, NULL, &diag), 0);
+	assert_memory_equal(wick_session_logits(session_of(wick)), truth, bytes);
 	wick_close(wick);
 	free(truth);
 }
@@ -185,12 +186,12 @@ static void nothing_comes_of_nothing(void **state)
 	(void)state;
 	set_options(&options, "pread");
 	wick = model_open(model, &options);
-	assert_null(wick_logits(wick));
-	assert_int_equal(wick_sample(wick, &sampling), WICK_NO_TOKEN);
-	assert_int_equal(wick_eval(wick, ids, 1, NULL, NULL, NULL), 0);
-	assert_in_range(wick_sample(wick, &sampling), 0, wick_report_of(wick)->vocab - 1);
-	wick_reset(wick);
-	assert_int_equal(wick_sample(wick, &sampling), WICK_NO_TOKEN);
+	assert_null(wick_session_logits(session_of(wick)));
+	assert_int_equal(wick_session_sample(session_of(wick), &sampling), WICK_NO_TOKEN);
+	assert_int_equal(wick_session_eval(session_of(wick), ids, 1, NULL, NULL, NULL), 0);
+	assert_in_range(wick_session_sample(session_of(wick), &sampling), 0, wick_report_of(wick)->vocab - 1);
+	wick_session_reset(session_of(wick));
+	assert_int_equal(wick_session_sample(session_of(wick), &sampling), WICK_NO_TOKEN);
 	wick_close(wick);
 }
 
@@ -241,11 +242,11 @@ static void logits_that_are_no_numbers_are_refused(void **state)
 	wick = model_open(path, &options);
 	for (unsigned each = 0; each < 2; each++)
 		for (uint32_t count = 1; count <= PROMPT; count += PROMPT - 1) {
-			assert_int_equal(wick_eval(wick, ids, count, each ? count_calls : NULL, &handed, &diag), -ERANGE);
+			assert_int_equal(wick_session_eval(session_of(wick), ids, count, each ? count_calls : NULL, &handed, &diag), -ERANGE);
 			assert_non_null(strstr(diag.text, each ? "large.gguf: the logits of position 0 are not all finite" : "finite"));
-			assert_null(wick_logits(wick));
-			assert_int_equal(wick_sample(wick, &sampling), WICK_NO_TOKEN);
-			wick_reset(wick);
+			assert_null(wick_session_logits(session_of(wick)));
+			assert_int_equal(wick_session_sample(session_of(wick), &sampling), WICK_NO_TOKEN);
+			wick_session_reset(session_of(wick));
 		}
 	assert_int_equal(handed, 0);
 	wick_close(wick);

@@ -5,6 +5,7 @@
  * folder, and says what of it was chosen or left out. Transformers computes the fixture's own logits of all of them but
  * those in which the head is the embedding's negative: there it computes the negative of the logits. */
 
+#include "first_session.h"
 #include "fixture.h"
 #include "parts.h"
 
@@ -362,7 +363,7 @@ static void check_logits(const char *model, const struct form *form)
 	options.all_logits = true;
 	options.mode = "dense";
 	wick = model_open(model, &options);
-	if (wick_eval(wick, c.run->prompt, PROMPT, compare, &c, &diag))
+	if (wick_session_eval(session_of(wick), c.run->prompt, PROMPT, compare, &c, &diag))
 		fail_msg("%s", diag.text);
 	assert_true(c.row >= 5);
 	if (!(c.worst <= GOLDEN_TOLERANCE))

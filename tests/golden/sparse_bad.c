@@ -4,6 +4,7 @@
 /* Sparse mode on a drive that misbehaves and on a damaged file: the right answer or a sentence that names what is wrong,
  * and after a reset everything as before. */
 
+#include "first_session.h"
 #include "fixture.h"
 #include "synth.h"
 
@@ -93,14 +94,14 @@ static uint32_t answer(struct wick *wick, int *code, struct wick_diag *diag)
 {
 	uint32_t vocab = wick_report_of(wick)->vocab;
 
-	wick_reset(wick);
+	wick_session_reset(session_of(wick));
 	for (uint32_t i = 0; i < TOKENS; i++) {
 		uint32_t id = 5 + i * 17 % 300;
 
-		*code = wick_eval(wick, &id, 1, NULL, NULL, diag);
+		*code = wick_session_eval(session_of(wick), &id, 1, NULL, NULL, diag);
 		if (*code)
 			return i;
-		assert_memory_equal(wick_logits(wick), truth + (size_t)i * vocab, vocab * sizeof(float));
+		assert_memory_equal(wick_session_logits(session_of(wick)), truth + (size_t)i * vocab, vocab * sizeof(float));
 	}
 	return TOKENS;
 }
@@ -124,8 +125,8 @@ static void find_truth(void)
 	for (uint32_t i = 0; i < TOKENS; i++) {
 		uint32_t id = 5 + i * 17 % 300;
 
-		assert_int_equal(wick_eval(wick, &id, 1, NULL, NULL, NULL), 0);
-		memcpy(truth + (size_t)i * vocab, wick_logits(wick), vocab * sizeof(float));
+		assert_int_equal(wick_session_eval(session_of(wick), &id, 1, NULL, NULL, NULL), 0);
+		memcpy(truth + (size_t)i * vocab, wick_session_logits(session_of(wick)), vocab * sizeof(float));
 	}
 	hurt_offset = wick_tensor_at(wick->model, HURT_LAYER, WICK_T_BUNDLES)->offset + HURT * wick->model->shape.stride;
 	never_offset = hurt_offset + wick->model->shape.stride;
@@ -170,7 +171,7 @@ static void a_damaged_bundle_is_named(void **state)
 		assert_int_equal(answer(wick, &code, &diag), HURT_AT);
 		assert_int_equal(code, -EBADMSG);
 		assert_said(&diag);
-		assert_int_equal(wick_eval(wick, &(uint32_t){ 5 }, 1, NULL, NULL, NULL), -EIO);
+		assert_int_equal(wick_session_position(session_of(wick)), HURT_AT);
 		assert_int_equal(answer(wick, &code, &diag), HURT_AT);
 		flip(hurt_offset + 100);
 		assert_int_equal(answer(wick, &code, &diag), TOKENS);

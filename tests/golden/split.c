@@ -4,6 +4,7 @@
 /* A stock model in several files (make_stock.py): opened by the first; a part that is missing, or not the one that it should
  * be, is refused with a sentence that names file and key; parts may lie on different drives. stock.c compares its answers. */
 
+#include "first_session.h"
 #include "fixture.h"
 
 #include "bits.h"
@@ -192,8 +193,8 @@ static void answer(float *logits, uint32_t vocab, const char *mode)
 	options.mode = mode;
 	wick = model_open(part[0], &options);
 	assert_int_equal(wick_report_of(wick)->vocab, vocab);
-	assert_int_equal(wick_eval(wick, ids, WICK_COUNT_OF(ids), NULL, NULL, &diag), 0);
-	memcpy(logits, wick_logits(wick), vocab * sizeof(float));
+	assert_int_equal(wick_session_eval(session_of(wick), ids, WICK_COUNT_OF(ids), NULL, NULL, &diag), 0);
+	memcpy(logits, wick_session_logits(session_of(wick)), vocab * sizeof(float));
 	wick_close(wick);
 }
 

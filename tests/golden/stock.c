@@ -4,6 +4,7 @@
 /* Stock GGUF files of each family (make_stock.py): logits are those of transformers, for a prompt at once and one token a
  * step, the same 64 greedy ids follow, and the bits do not depend on where the weights are. */
 
+#include "first_session.h"
 #include "fixture.h"
 
 #include "bits.h"
@@ -54,10 +55,10 @@ static void keep(void *user, uint32_t position, const float *logits)
 static void eval(struct wick *wick, const uint32_t *ids, uint32_t count, struct record *record)
 {
 	struct wick_diag diag = { 0 };
-	int err = wick_eval(wick, ids, count, keep, record, &diag);
+	int err = wick_session_eval(session_of(wick), ids, count, keep, record, &diag);
 
 	if (err)
-		fail_msg("%u tokens at %u: %d, %s", count, wick_position(wick), err, diag.text);
+		fail_msg("%u tokens at %u: %d, %s", count, wick_session_position(session_of(wick)), err, diag.text);
 }
 
 static struct wick *open_with(const struct subject *subject, const char *mode)
@@ -77,11 +78,11 @@ static void follow(struct wick *wick, const struct golden_run *run, uint32_t pie
 {
 	const struct wick_sampling greedy = { .temp = 0, .top_p = 1 };
 
-	wick_reset(wick);
+	wick_session_reset(session_of(wick));
 	for (uint32_t i = 0; i < run->prompt_count; i += piece)
 		eval(wick, run->prompt + i, WICK_MIN(piece, run->prompt_count - i), record);
 	for (uint32_t i = 0; i < run->greedy_count; i++) {
-		uint32_t id = wick_sample(wick, &greedy);
+		uint32_t id = wick_session_sample(session_of(wick), &greedy);
 
 		if (id != run->greedy[i])
 			fail_msg("prompt of %u: id %u that follows is %u, not %u", run->prompt_count, i, id, run->greedy[i]);

@@ -4,6 +4,7 @@
 /* Checksums of a stock file: learned when its blocks first arrive, kept beside it, compared ever after, and dropped with
  * the file that they were of. */
 
+#include "first_session.h"
 #include "fixture.h"
 
 #include "bits.h"
@@ -69,7 +70,7 @@ static int use(char said[256], struct wick_diag *diag)
 	if (err)
 		return err;
 	snprintf(said, 256, "%s", wick_report_of(wick)->sums);
-	err = wick_eval(wick, &id, 1, NULL, NULL, diag);
+	err = wick_session_eval(session_of(wick), &id, 1, NULL, NULL, diag);
 	wick_close(wick);
 	return err;
 }

@@ -4,6 +4,7 @@
 /* Who looks on sees every neuron of every layer and position once, in order, and the same whether positions came one by
  * one or as a batch, whose arithmetic is another: equal but for rounding. */
 
+#include "first_session.h"
 #include "fixture.h"
 
 #include "watch.h"
@@ -72,7 +73,7 @@ static void look_on(struct record *record, const char *model, const char *mode, 
 	for (uint32_t i = 0; i < TOKENS; i++)
 		ids[i] = 5 + i * 13 % 200;
 	for (uint32_t i = 0; i < TOKENS; i += at_once)
-		assert_int_equal(wick_eval(wick, ids + i, at_once, NULL, NULL, NULL), 0);
+		assert_int_equal(wick_session_eval(session_of(wick), ids + i, at_once, NULL, NULL, NULL), 0);
 	assert_int_equal(record->layer, record->layers - 1);
 	assert_int_equal(record->next, record->n_ff);
 	wick_close(wick);

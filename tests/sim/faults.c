@@ -13,6 +13,7 @@
  * did. A failure prints its seed; WICK_SEED=N runs that one alone, WICK_RUNS=N so many.
  */
 
+#include "../golden/first_session.h"
 #include "fixture.h"
 #include "predictors.h"
 #include "sentence.h"
@@ -290,16 +291,16 @@ static unsigned evaluate(struct wick *wick, float *rows, int *code, struct wick_
 
 	for (uint32_t i = 0, at = 0; i < ROWS; at += counts[i++]) {
 		if (i == 0 || i == ROWS - 1)
-			wick_reset(wick);
+			wick_session_reset(session_of(wick));
 		for (uint32_t k = 0; k < TOKENS; k++)
 			ids[k] = 5 + k * 17 % 200;
 		phase = i ? DECODE : PREFILL;
-		*code = wick_eval(wick, ids + at, counts[i], NULL, NULL, diag);
+		*code = wick_session_eval(session_of(wick), ids + at, counts[i], NULL, NULL, diag);
 		if (sim)
 			look_at_drive();
 		if (*code)
 			return i;
-		memcpy(rows + (size_t)i * vocab, wick_logits(wick), vocab * sizeof(float));
+		memcpy(rows + (size_t)i * vocab, wick_session_logits(session_of(wick)), vocab * sizeof(float));
 	}
 	return ROWS;
 }

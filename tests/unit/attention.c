@@ -35,6 +35,8 @@ struct fixture {
 	struct wick_kernels kernels;
 	struct wick_mem mem;
 	float keys[CTX][WIDTH], values[CTX][WIDTH], queries[CTX][WIDTH]; /* as the cache holds them */
+	struct wick_batch_row rows[TOKENS_MAX];
+	uint32_t spans[TOKENS_MAX + 1];
 	float q[TOKENS_MAX][WIDTH], k[TOKENS_MAX][WIDTH], v[TOKENS_MAX][WIDTH], out[TOKENS_MAX][WIDTH];
 };
 
@@ -59,6 +61,7 @@ static void fill(const struct fixture *fixture, float (*rows)[WIDTH], uint32_t *
 
 static struct fixture *make(uint32_t kv_heads, uint32_t threads)
 {
+	const struct wick_kv_shape kv = { .blocks = wick_kv_blocks(CTX), .sequences = 1, .ctx = CTX, .type = WICK_F16 };
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	struct wick_diag diag;
 	uint32_t seed = 3;
@@ -71,9 +74,9 @@ static struct fixture *make(uint32_t kv_heads, uint32_t threads)
 	fixture->compute = (struct wick_compute){ .kernels = &fixture->kernels };
 	assert_int_equal(wick_pool_create(&fixture->compute.pool, threads, &diag), 0);
 	assert_int_equal(wick_mem_reserve(&fixture->mem, 8 << 20, &diag), 0);
-	wick_kv_init(&fixture->kv, &fixture->shape, CTX, &fixture->mem);
+	wick_kv_init(&fixture->kv, &fixture->shape, &kv, &fixture->mem);
 	fixture->attention = (struct wick_attention){ .compute = &fixture->compute, .facts = &fixture->shape.kind[0].attn,
-		.kv = &fixture->kv.layer[1], .ctx = CTX, .q = fixture->q[0], .k = fixture->k[0], .v = fixture->v[0],
+		.kv = &fixture->kv.layer[1], .rows = fixture->rows, .spans = fixture->spans, .q = fixture->q[0], .k = fixture->k[0], .v = fixture->v[0],
 		.out = fixture->out[0] };
 	fixture->attention.scores_floats = wick_attention_scratch_floats(fixture->attention.facts, CTX);
 	fixture->attention.scores =
@@ -97,12 +100,14 @@ static void attend(struct fixture *fixture, uint32_t position, uint32_t m)
 	size_t kv = (size_t)fixture->shape.kind[0].attn.kv_heads * DIM;
 
 	for (uint32_t i = 0; i < m; i++) {
+		fixture->rows[i] = (struct wick_batch_row){ .seq = fixture->kv.seq, .position = position + i };
 		memcpy(fixture->q[i], fixture->queries[position + i], WIDTH * sizeof(float));
 		memcpy(fixture->k[0] + i * kv, fixture->keys[position + i], kv * sizeof(float));
 		memcpy(fixture->v[0] + i * kv, fixture->values[position + i], kv * sizeof(float));
 	}
 	fixture->attention.m = m;
-	fixture->attention.position = position;
+	wick_kv_cut(&fixture->kv, fixture->kv.seq, position);
+	wick_kv_extend(&fixture->kv, fixture->kv.seq, position, position + m);
 	wick_attend(&fixture->attention);
 }
 

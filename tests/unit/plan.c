@@ -102,7 +102,8 @@ static void make(struct made *made, const struct wick_model *model, enum wick_mo
 {
 	struct wick_plan_input input = { .model = model, .memory = memory, .free_bytes = 64ull << 30,
 		.process_bytes = 20 * MIB, .limit_bytes = UINT64_MAX, .metadata_bytes = 3 * MIB, .mode = mode, .chunk_bytes = MIB,
-		.size = { .ctx = WICK_MIN(model->shape.ctx_max, 384), .threads = 2 } };
+		.size = { .ctx = WICK_MIN(model->shape.ctx_max, 384), .threads = 2, .sequences = 1 },
+		.kv = { .blocks = 6, .sequences = 1, .ctx = 384, .type = WICK_F16 } };
 	struct wick_matrices matrices;
 
 	memset(made, 0, sizeof(*made));

@@ -4,6 +4,7 @@
 /* Made models: as many parameters as the published ones, numbers that do not depend on how they are read, and a packed
  * file that says what it is. */
 
+#include "../golden/first_session.h"
 #include "synthetic.h"
 
 #include "bits.h"
@@ -160,8 +161,8 @@ static void test_runs(void **state)
 		assert_int_equal(bytes, 1);
 		assert_int_equal(token[0], text[i]);
 	}
-	assert_int_equal(wick_eval(wick, ids, (uint32_t)count, NULL, NULL, &diag), 0);
-	logits = wick_logits(wick);
+	assert_int_equal(wick_session_eval(session_of(wick), ids, (uint32_t)count, NULL, NULL, &diag), 0);
+	logits = wick_session_logits(session_of(wick));
 	for (uint32_t i = 0; i < wick_report_of(wick)->vocab; i++)
 		assert_true(isfinite(logits[i]) && fabsf(logits[i]) < 100);
 	wick_close(wick);

@@ -24,6 +24,7 @@ enum { MS, IO_WAIT_MS, IO_BUSY_MS, COMPUTE_MS, FLASH_BYTES, READS, FLASH_FLOOR_M
 
 struct timing {
 	struct wick *wick;
+	struct wick_session *session;
 	const struct bench_way *way;
 	double memory_mb_per_s;
 	double *figures[FIGURES]; /* (tokens) */
@@ -43,7 +44,7 @@ static int time_token(struct timing *timing, uint32_t i)
 		wick_forget(timing->wick);
 	wick_stats_reset(timing->wick);
 	begun_ns = wick_now_ns();
-	rc = wick_eval(timing->wick, &timing->token, 1, NULL, NULL, timing->diag);
+	rc = wick_session_eval(timing->session, &timing->token, 1, NULL, NULL, timing->diag);
 	timing->figures[MS][i] = (double)(wick_now_ns() - begun_ns) / 1e6;
 	if (rc)
 		return rc;
@@ -55,7 +56,7 @@ static int time_token(struct timing *timing, uint32_t i)
 	timing->figures[IO_BUSY_MS][i] = (double)stats.io_busy_ns / 1e6;
 	timing->figures[FLASH_FLOOR_MS][i] = (double)stats.flash_floor_ns / 1e6;
 	timing->figures[MEMORY_FLOOR_MS][i] = (double)stats.memory_bytes / timing->memory_mb_per_s / 1e3;
-	timing->token = wick_sample(timing->wick, &sampling);
+	timing->token = wick_session_sample(timing->session, &sampling);
 	return interrupted() ? wick_diag_say(timing->diag, -ECANCELED, "stopped") : 0;
 }
 
@@ -102,9 +103,12 @@ static int time_engine(struct wick *wick, struct bench_row *row, const struct be
 		return -ENOMEM;
 	for (unsigned f = 0; f < FIGURES; f++)
 		timing.figures[f] = figures + (size_t)f * job->tokens;
-	wick_seed(wick, 1);
 	bos_count = wick_tokenize(wick, "", 0, WICK_TOKENIZE_BOS, &timing.token, 1); /* without one, token 0 begins */
-	rc = bos_count < 0 ? (int)bos_count : time_tokens(&timing, row, job->tokens);
+	rc = bos_count < 0 ? (int)bos_count : wick_session_create(&timing.session, wick, job->diag);
+	if (!rc) {
+		wick_session_seed(timing.session, 1);
+		rc = time_tokens(&timing, row, job->tokens);
+	}
 	for (unsigned f = 0; !rc && f < FIGURES; f++)
 		*into[f] = wick_median(timing.figures[f], row->tokens);
 	free(figures);

@@ -21,6 +21,7 @@
 struct measure {
 	struct perplexity *result;
 	struct wick *wick;
+	struct wick_session *session;
 	struct reader *reader;
 	struct progress *progress;
 	struct wick_diag *diag;
@@ -100,8 +101,8 @@ static int eval_chunk(struct measure *m, const uint32_t *ids, uint32_t count)
 	count += m->bos_count;
 	if (count < 2)
 		return 0;
-	wick_reset(m->wick);
-	rc = wick_eval(m->wick, m->chunk, count - 1, count_token, m, m->diag);
+	wick_session_reset(m->session);
+	rc = wick_session_eval(m->session, m->chunk, count - 1, count_token, m, m->diag);
 	m->result->chunks++;
 	m->tokens_left -= count - 1;
 	return rc;
@@ -204,7 +205,10 @@ int perplexity_measure(struct perplexity *result, struct wick *wick, struct read
 		return no_memory(&m);
 	bos_count = wick_tokenize(wick, "", 0, WICK_TOKENIZE_BOS, m.chunk, ctx);
 	m.bos_count = (uint32_t)bos_count;
-	rc = bos_count < 0 ? no_memory(&m) : measure_all(&m);
+	rc = bos_count < 0 ? no_memory(&m) : wick_session_create(&m.session, wick, diag);
+	if (!rc)
+		rc = measure_all(&m);
+	wick_session_destroy(m.session);
 	free(m.chunk);
 	free(m.ids);
 	return rc;

@@ -146,19 +146,22 @@ static int print_results(const struct wick *wick, const struct run_figures *figu
 static int run_open(struct wick *wick, const struct prompt *prompt, struct wick_diag *diag)
 {
 	struct run_figures figures = { .seed = seed };
+	struct wick_session *session;
 	json_t *text = NULL;
 	FILE *logits;
 	int rc;
 
 	print_start(wick_report_of(wick), wick_plan_of(wick), verbose, stderr);
-	rc = output_open(&logits, logits_path, diag);
+	rc = wick_session_create(&session, wick, diag);
+	if (!rc)
+		rc = output_open(&logits, logits_path, diag);
 	if (rc)
 		return rc;
-	wick_seed(wick, seed);
+	wick_session_seed(session, seed);
 	generate.logits = logits;
 	generate.logits_path = logits_path;
 	generate.keep_text = as_json;
-	rc = generate_text(wick, prompt, &generate, &figures, &text, diag);
+	rc = generate_text(wick, session, prompt, &generate, &figures, &text, diag);
 	rc = output_close(logits, logits_path, rc, diag);
 	if (!rc)
 		rc = print_results(wick, &figures, text, diag);

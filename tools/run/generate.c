@@ -21,6 +21,7 @@ _Static_assert(__BYTE_ORDER == __LITTLE_ENDIAN, "logits are written as they lie 
 
 struct generator {
 	struct wick *wick;
+	struct wick_session *session;
 	const struct generate_options *options;
 	struct run_figures *figures;
 	struct wick_diag *diag;
@@ -72,7 +73,7 @@ static void remember(struct generator *gen, const uint32_t *ids, uint32_t count)
 static int eval(struct generator *gen, const uint32_t *ids, uint32_t count)
 {
 	wick_logits_fn each = gen->options->logits ? write_logits : NULL;
-	int rc = wick_eval(gen->wick, ids, count, each, gen, gen->diag);
+	int rc = wick_session_eval(gen->session, ids, count, each, gen, gen->diag);
 
 	if (rc == -ECANCELED)
 		gen->diag->text[0] = 0; /* which is an end, and no failure to tell of */
@@ -191,7 +192,7 @@ static int eval_prompt(struct generator *gen, const struct prompt *prompt)
 
 	if (!rc)
 		rc = gen->options->chat ? eval_chat(gen, prompt) : eval_source(gen, &source);
-	gen->figures->prompt_tokens = wick_position(gen->wick);
+	gen->figures->prompt_tokens = wick_session_position(gen->session);
 	gen->figures->prompt_ns = wick_now_ns() - begun_ns;
 	wick_stats(gen->wick, &gen->figures->prompt);
 	return rc;
@@ -221,7 +222,7 @@ static const char *find_stop(const struct generator *gen)
 		return "interrupted";
 	if (gen->figures->tokens >= gen->options->tokens)
 		return "length";
-	return wick_position(gen->wick) >= wick_plan_of(gen->wick)->ctx ? "context" : NULL;
+	return wick_session_position(gen->session) >= wick_plan_of(gen->wick)->ctx ? "context" : NULL;
 }
 
 /* Writes the text that was held back, and notes why the text ended. */
@@ -244,7 +245,7 @@ static int write_tokens(struct generator *gen)
 	int rc = 0;
 
 	while (!rc && !stop) {
-		uint32_t id = wick_sample(gen->wick, &gen->sampling);
+		uint32_t id = wick_session_sample(gen->session, &gen->sampling);
 
 		rc = write_token(gen, id, &stop);
 		stop = stop ? stop : find_stop(gen);
@@ -299,10 +300,11 @@ static int generate_and_end(struct generator *gen, const struct prompt *prompt)
 	return rc;
 }
 
-int generate_text(struct wick *wick, const struct prompt *prompt, const struct generate_options *options,
-	struct run_figures *figures, json_t **text, struct wick_diag *diag)
+int generate_text(struct wick *wick, struct wick_session *session, const struct prompt *prompt,
+	const struct generate_options *options, struct run_figures *figures, json_t **text, struct wick_diag *diag)
 {
-	struct generator gen = { .wick = wick, .options = options, .figures = figures, .diag = diag, .out = stdout };
+	struct generator gen = { .wick = wick, .session = session, .options = options, .figures = figures, .diag = diag,
+		.out = stdout };
 	char *kept = NULL;
 	size_t kept_bytes = 0;
 	int rc;

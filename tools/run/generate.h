@@ -29,5 +29,5 @@ void generate_progress(struct wick_options *options);
 
 /* Writes the text as it comes, until enough tokens, the model's end of text, a stop text, the end of the context or
  * Ctrl-C. */
-int generate_text(struct wick *wick, const struct prompt *prompt, const struct generate_options *options,
-	struct run_figures *figures, json_t **text, struct wick_diag *diag);
+int generate_text(struct wick *wick, struct wick_session *session, const struct prompt *prompt,
+	const struct generate_options *options, struct run_figures *figures, json_t **text, struct wick_diag *diag);

@@ -54,6 +54,7 @@ static int check(struct wick_diag *diag)
 /* Written by the engine's watch; the trace is made from it. */
 struct recording {
 	struct wick *wick;
+	struct wick_session *session;
 	struct wick_trace_writer *writer;
 	struct trace_model model;
 	uint32_t *text;  /* ids, of which text_begin .. text_end - 1 are still to be read */
@@ -135,12 +136,12 @@ static int record(struct recording *recording, uint32_t ctx, struct progress *pr
 	while (!rc && recording->done < tokens && recording->text_begin < recording->text_end) {
 		uint32_t batch[BATCH], count;
 
-		if (wick_position(recording->wick) == ctx)
-			wick_reset(recording->wick);
-		recording->base = wick_position(recording->wick);
+		if (wick_session_position(recording->session) == ctx)
+			wick_session_reset(recording->session);
+		recording->base = wick_session_position(recording->session);
 		count = take_batch(recording, ctx, batch);
 		memset(recording->active, 0, active_bytes(recording));
-		rc = wick_eval(recording->wick, batch, count, NULL, NULL, diag);
+		rc = wick_session_eval(recording->session, batch, count, NULL, NULL, diag);
 		if (!rc)
 			rc = write_batch(recording, count, diag);
 		recording->done += count;
@@ -234,6 +235,8 @@ static int record_open(struct recording *recording, struct reader *text, struct 
 	struct progress progress;
 	int rc = begin(recording, text, diag);
 
+	if (!rc)
+		rc = wick_session_create(&recording->session, recording->wick, diag);
 	progress_begin(&progress, "recording");
 	wick_watch(recording->wick, &watch);
 	if (!rc)

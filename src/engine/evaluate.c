@@ -1,0 +1,293 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Evaluating tokens: of one session, or rows of several in one pass over the weights.
+ *
+ *     checked -> KV blocks taken -> passes of as many rows as the buffers hold -> positions move on
+ *
+ * An error moves no position and gives the blocks back, so that a session is what it was before. */
+
+#include "engine.h"
+
+#include "bits.h"
+#include "clock.h"
+#include "gguf.h"
+#include "io.h"
+#include "range.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+struct evaluation {
+	struct wick *wick;
+	struct wick_eval_progress progress;
+	uint32_t count, done; /* rows; of them, those of passes before */
+	wick_logits_fn each;  /* called with each row's logits; or NULL */
+	void *user;
+	const struct wick_row *rows; /* (count), or NULL */
+	struct wick_diag *diag;
+	uint64_t begun_ns, waited_ns;
+};
+
+static struct wick_session *session_of(const struct wick *wick, const struct wick_batch_row *row)
+{
+	return &wick->session[row->seq - wick->forward.kv.seq];
+}
+
+/* The weights of a file whose checksums are right may still be no numbers, or too large for the arithmetic; nothing can
+ * be chosen by what they give. */
+static int check_logits(const struct wick *wick, uint32_t position, const float *logits, struct wick_diag *diag)
+{
+	if (wick_all_below(logits, wick->model->shape.vocab, INFINITY))
+		return 0;
+	return wick_diag_say(diag, -ERANGE,
+		"%s: the logits of position %u are not all finite: the model has weights that are no numbers, or too large",
+		wick_gguf_path(wick->model->gguf), position);
+}
+
+/* Passes on the logits of the rows that want theirs. */
+static int hand_over(struct evaluation *e, uint32_t m)
+{
+	const struct wick_forward *forward = &e->wick->forward;
+	const float *logits = forward->buffer[WICK_LOGITS];
+	uint32_t vocab = e->wick->model->shape.vocab;
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < m; i++) {
+		const struct wick_batch_row *row = &forward->rows[i];
+
+		if (!row->want)
+			continue;
+		err = check_logits(e->wick, row->position, logits, e->diag);
+		if (!err && e->each)
+			e->each(e->user, row->position, logits);
+		if (e->rows && e->rows[e->done + i].logits)
+			memcpy(e->rows[e->done + i].logits, logits, vocab * sizeof(*logits));
+		memcpy(session_of(e->wick, row)->room, logits, vocab * sizeof(*logits));
+		logits += vocab;
+	}
+	return err;
+}
+
+/* The m rows that stand in forward->rows. */
+static int eval_pass(struct evaluation *e, uint32_t m)
+{
+	struct wick *wick = e->wick;
+	uint32_t left = e->count - e->done - m;
+	struct wick_batch batch = { .m = m, .m_next = left ? WICK_MIN(left, wick->forward.batch_tokens) : 1,
+		.progress = e->progress.tell ? &e->progress : NULL };
+	int err;
+
+	e->progress.done = (uint64_t)e->done * wick->model->shape.layers;
+	err = wick_forward_batch(&wick->forward, &batch, e->diag);
+	if (!err)
+		err = hand_over(e, m);
+	e->done += m;
+	wick->stats.tokens += err ? 0 : m;
+	wick->stats.passes += !err;
+	return err;
+}
+
+/* What an evaluation that failed left behind is not used again. */
+static void recover(struct wick *wick)
+{
+	if (!wick->broken)
+		return;
+	if (wick->forward.sparse.on)
+		wick_sparse_reset(&wick->forward.sparse);
+	if (wick->forward.sweep.any) {
+		wick_sweep_rewind(&wick->forward.sweep);
+		wick_sweep_fill(&wick->forward.sweep);
+		wick_engine_settle(wick);
+	}
+	wick->broken = false;
+}
+
+static void begin(struct evaluation *e)
+{
+	struct wick *wick = e->wick;
+
+	e->progress = (struct wick_eval_progress){ .tell = wick->settings.eval_progress, .user = wick->settings.eval_user,
+		.total = (uint64_t)e->count * wick->model->shape.layers };
+	e->begun_ns = wick_now_ns();
+	e->waited_ns = wick->fetch.wait_ns;
+	wick->busy = true;
+	recover(wick);
+}
+
+/* Nothing stays in flight between two calls, so that the next may be another thread's: reads belong to the thread that
+ * sent them. Units read ahead are there by then, and the drive loses nothing: it had no more room to read into. */
+void wick_engine_settle(struct wick *wick)
+{
+	while (wick_io_outstanding(wick->io))
+		wick_fetch_wait(&wick->fetch);
+}
+
+static void end(struct evaluation *e, int err)
+{
+	struct wick *wick = e->wick;
+
+	wick_engine_settle(wick);
+	wick_sums_save_now_and_then(&wick->sums, NULL);
+	wick->busy = false;
+	wick->broken = err;
+	wick->stats.eval_ns += wick_now_ns() - e->begun_ns;
+	wick->eval_wait_ns += wick->fetch.wait_ns - e->waited_ns;
+}
+
+/* From here on until it is left, with so many rows more, a session cannot be rewound. Its blocks are there. */
+static void enter(struct wick_session *session, uint32_t rows)
+{
+	wick_kv_extend(&session->wick->forward.kv, session->seq, session->position, session->position + rows);
+	session->logits = NULL;
+	session->in_batch = true;
+}
+
+static void leave(struct wick_session *session, uint32_t rows, bool wanted, int err)
+{
+	session->in_batch = false;
+	if (err) {
+		wick_kv_cut(&session->wick->forward.kv, session->seq, session->position);
+		return;
+	}
+	session->position += rows;
+	session->logits = wanted ? session->room : NULL;
+}
+
+static int check_id(const struct wick *wick, uint32_t id, struct wick_diag *diag)
+{
+	if (id < wick->model->shape.vocab)
+		return 0;
+	return wick_diag_say(diag, -EINVAL, "token %u is outside the vocabulary of %u", id, wick->model->shape.vocab);
+}
+
+/* Whether a session has room for so many tokens more, beside blocks that others will take. */
+static int check_room(const struct wick_session *session, uint32_t count, uint32_t *blocks, struct wick_diag *diag)
+{
+	const struct wick *wick = session->wick;
+	const struct wick_kv *kv = &wick->forward.kv;
+	uint32_t ctx = wick->settings.ctx, position = session->position;
+
+	if (!count)
+		return 0;
+	if (count > ctx - position)
+		return wick_diag_say(diag, -ENOSPC, "%u tokens do not fit: the context is %u tokens and %u are used", count, ctx,
+			position);
+	*blocks += wick_kv_needed(kv, session->seq, position, position + count);
+	if (*blocks > kv->free_count)
+		return wick_diag_say(diag, -ENOSPC,
+			"%u tokens do not fit: the sessions have %u positions together, and room for %u more is left", count,
+			wick->settings.kv.blocks * WICK_KV_BLOCK, kv->free_count * WICK_KV_BLOCK);
+	return 0;
+}
+
+static int check_tokens(const struct wick_session *session, const uint32_t *ids, uint32_t count, bool each,
+	struct wick_diag *diag)
+{
+	const struct wick *wick = session->wick;
+	uint32_t blocks = 0;
+	int err = 0;
+
+	if (wick->busy)
+		return wick_diag_say(diag, -EBUSY, "the engine is evaluating");
+	if (each && !wick->settings.all_logits)
+		return wick_diag_say(diag, -EINVAL, "logits of every position need the option all_logits");
+	if (!count)
+		return wick_diag_say(diag, -EINVAL, "there are no tokens to evaluate: the prompt is empty");
+	for (uint32_t i = 0; !err && i < count; i++)
+		err = check_id(wick, ids[i], diag);
+	return err ? err : check_room(session, count, &blocks, diag);
+}
+
+int wick_session_eval(struct wick_session *session, const uint32_t *ids, uint32_t count, wick_logits_fn each, void *user,
+	struct wick_diag *diag)
+{
+	struct evaluation e = { .wick = session->wick, .count = count, .each = each, .user = user, .diag = diag };
+	struct wick_forward *forward = &session->wick->forward;
+	int err;
+
+	if (diag)
+		diag->text[0] = 0;
+	err = check_tokens(session, ids, count, each, diag);
+	if (err)
+		return err;
+	begin(&e);
+	enter(session, count);
+	while (!err && e.done < count) {
+		uint32_t m = WICK_MIN(count - e.done, forward->batch_tokens);
+
+		for (uint32_t i = 0; i < m; i++)
+			forward->rows[i] = (struct wick_batch_row){ .seq = session->seq, .id = ids[e.done + i],
+				.position = session->position + e.done + i, .want = each || e.done + i + 1 == count };
+		err = eval_pass(&e, m);
+	}
+	end(&e, err);
+	leave(session, count, true, err);
+	return err;
+}
+
+/* Counts the rows of a session, which go on from where it is. */
+static int check_row(const struct wick *wick, const struct wick_row *row, struct wick_diag *diag)
+{
+	struct wick_session *session = row->session;
+
+	if (!session || session->wick != wick || !session->taken)
+		return wick_diag_say(diag, -EINVAL, "a row is of a session that the engine does not have");
+	if (row->position != session->position + session->rows)
+		return wick_diag_say(diag, -EINVAL, "a row is of position %u, and the next one of its session is %u", row->position,
+			session->position + session->rows);
+	if (session->wanted && !wick->settings.all_logits)
+		return wick_diag_say(diag, -EINVAL,
+			"logits of other rows than the last one of a session need the option all_logits");
+	session->rows++;
+	session->wanted = row->want;
+	return check_id(wick, row->id, diag);
+}
+
+static int check_rows(const struct wick *wick, const struct wick_row *rows, uint32_t count, struct wick_diag *diag)
+{
+	uint32_t blocks = 0;
+	int err = 0;
+
+	if (wick->busy)
+		return wick_diag_say(diag, -EBUSY, "the engine is evaluating");
+	if (!count)
+		return wick_diag_say(diag, -EINVAL, "there are no rows to evaluate");
+	for (uint32_t i = 0; i < wick->settings.sessions; i++)
+		wick->session[i].rows = wick->session[i].wanted = 0;
+	for (uint32_t i = 0; !err && i < count; i++)
+		err = check_row(wick, &rows[i], diag);
+	for (uint32_t i = 0; !err && i < wick->settings.sessions; i++)
+		err = check_room(&wick->session[i], wick->session[i].rows, &blocks, diag);
+	return err;
+}
+
+int wick_eval_rows(struct wick *wick, const struct wick_row *rows, uint32_t count, struct wick_diag *diag)
+{
+	struct evaluation e = { .wick = wick, .count = count, .rows = rows, .diag = diag };
+	int err;
+
+	if (diag)
+		diag->text[0] = 0;
+	err = check_rows(wick, rows, count, diag);
+	if (err)
+		return err;
+	begin(&e);
+	for (uint32_t i = 0; i < wick->settings.sessions; i++)
+		if (wick->session[i].rows)
+			enter(&wick->session[i], wick->session[i].rows);
+	while (!err && e.done < count) {
+		uint32_t m = WICK_MIN(count - e.done, wick->forward.batch_tokens);
+
+		for (uint32_t i = 0; i < m; i++)
+			wick->forward.rows[i] = (struct wick_batch_row){ .seq = rows[e.done + i].session->seq,
+				.id = rows[e.done + i].id, .position = rows[e.done + i].position, .want = rows[e.done + i].want };
+		err = eval_pass(&e, m);
+	}
+	end(&e, err);
+	for (uint32_t i = 0; i < wick->settings.sessions; i++)
+		if (wick->session[i].rows)
+			leave(&wick->session[i], wick->session[i].rows, wick->session[i].wanted, err);
+	return err;
+}

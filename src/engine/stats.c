@@ -1,0 +1,88 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The figures of an engine in use. */
+
+#include "engine.h"
+
+#include "bits.h"
+#include "floor.h"
+#include "io.h"
+#include "memory_limits.h"
+
+#include <stddef.h>
+
+/* Every counter as it stands. */
+static struct wick_stats counters(const struct wick *wick)
+{
+	const struct wick_io_counters *io = wick_io_counters(wick->io);
+	const struct wick_sparse_counters *sparse = &wick->forward.sparse.counters;
+	const struct wick_trial *gaps = &wick->forward.sparse.drawing.gaps, *ahead = &wick->forward.sparse.rates.trial;
+	struct wick_stats stats = wick->stats;
+
+	stats.io_wait_ns = wick->fetch.wait_ns;
+	stats.io_busy_ns = wick->fetch.busy_ns;
+	stats.compute_ns = stats.eval_ns - wick->eval_wait_ns;
+	stats.flash_bytes = io->bytes;
+	stats.reads = io->reads;
+	stats.retries = io->retries;
+	stats.resumed = io->resumed;
+	stats.repaired = wick->fetch.repaired;
+	stats.bundles_active = sparse->bundles_active;
+	stats.bundles_read = sparse->bundles_read;
+	stats.bundles_prefetched = sparse->bundles_prefetched;
+	stats.bundles_wasted = sparse->bundles_prefetched - sparse->bundles_useful;
+	stats.prefetch_stops = sparse->prefetch_stops;
+	stats.gap_switches = gaps->switches;
+	stats.gaps = wick->settings.bridge && gaps->on;
+	stats.gaps_ratio = wick_trial_ratio(gaps);
+	stats.ahead_switches = ahead->switches;
+	stats.ahead = wick->forward.sparse.lookahead && ahead->on;
+	stats.ahead_ratio = wick_trial_ratio(ahead);
+	stats.predict_ns = sparse->predict_ns;
+	stats.manage_ns = sparse->manage_ns;
+	stats.bundles_ns = wick->drive.known ? (uint64_t)(wick->forward.sparse.drawing.cost_us * 1e3) : 0;
+	return stats;
+}
+
+/* The figures that a reset sets to 0: 64-bit sums all. */
+static const size_t sums[] = {
+#define SUM(name) offsetof(struct wick_stats, name)
+	SUM(tokens), SUM(passes), SUM(eval_ns), SUM(io_wait_ns), SUM(io_busy_ns), SUM(compute_ns), SUM(flash_bytes),
+	SUM(reads), SUM(retries), SUM(resumed), SUM(repaired), SUM(bundles_active), SUM(bundles_read),
+	SUM(bundles_prefetched), SUM(bundles_wasted), SUM(prefetch_stops), SUM(gap_switches), SUM(ahead_switches),
+	SUM(predict_ns), SUM(manage_ns), SUM(bundles_ns),
+#undef SUM
+};
+
+/* The floors of the passes and tokens that are counted. */
+static void add_floors(const struct wick *wick, struct wick_stats *stats)
+{
+	const struct wick_shape *shape = &wick->model->shape;
+	bool sparse = wick->settings.mode == WICK_MODE_SPARSE;
+	double sweep_us = wick_floor_sweep_us(
+		&wick->drive, &wick->plan, wick->settings.chunk_bytes, wick->settings.queue_depth);
+
+	stats->flash_floor_ns = stats->passes * (uint64_t)(sweep_us * 1e3);
+	if (stats->bundles_read)
+		stats->flash_floor_ns += (uint64_t)((double)stats->bundles_ns *
+			(double)(stats->bundles_read - WICK_MIN(stats->bundles_wasted, stats->bundles_read)) /
+			(double)stats->bundles_read);
+	stats->memory_bytes = stats->passes * wick_floor_pass_bytes(shape, &wick->matrices, &wick->plan, sparse);
+	if (sparse)
+		stats->memory_bytes += stats->bundles_active * shape->bundle_bytes;
+}
+
+void wick_stats(const struct wick *wick, struct wick_stats *stats)
+{
+	*stats = counters(wick);
+	for (size_t i = 0; i < WICK_COUNT_OF(sums); i++)
+		*(uint64_t *)((char *)stats + sums[i]) -= *(const uint64_t *)((const char *)&wick->stats_from + sums[i]);
+	add_floors(wick, stats);
+	stats->peak_bytes = wick_peak_bytes();
+}
+
+void wick_stats_reset(struct wick *wick)
+{
+	wick->stats_from = counters(wick);
+}

@@ -1,0 +1,408 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* A session's answer is its own. Each conversation alone, token by token, is the truth; in company, in batches of any
+ * length, over positions that it shares with another, and after going back, its logits must be the same bits. */
+
+#include "fixture.h"
+#include "synth.h"
+
+#include "bits.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SESSIONS 7
+#define TOKENS 70 /* of each, more than a block of keys and values */
+#define ROWS_MAX 40
+#define BLOCK 64
+
+static const struct synth_shape shape = { .layers = 3, .d_model = 128, .heads = 4, .ffn = 512, .vocab = 320, .ctx = 256 };
+
+static char scratch[PATH_MAX], model[PATH_MAX];
+static float *truth[2]; /* dense and sparse: (SESSIONS, TOKENS, vocab) */
+static float *rows_logits; /* (ROWS_MAX, vocab) */
+
+static bool is_sparse(const char *mode)
+{
+	return !strcmp(mode, "sparse");
+}
+
+static uint32_t id_of(uint32_t session, uint32_t position)
+{
+	return (session * 7919 + position * position * 31 + position * 17 + 5) % shape.vocab;
+}
+
+static const float *truth_of(const char *mode, uint32_t session, uint32_t position)
+{
+	return truth[is_sparse(mode)] + ((size_t)session * TOKENS + position) * shape.vocab;
+}
+
+/* Some is in memory, and the rest is not. */
+static void set_options(struct wick_options *options, const char *mode, uint32_t sessions)
+{
+	uint64_t least;
+
+	wick_options_init(options);
+	options->mode = mode;
+	options->sessions = sessions;
+	options->ctx = 2 * TOKENS;
+	options->all_logits = true;
+	options->threads = 2;
+	options->io = "pread";
+	least = model_least_bytes(model, options);
+	options->memory.bytes = least + (model_whole_bytes(model, options) - WICK_MIN(least, model_whole_bytes(model, options))) / 2;
+}
+
+static struct wick_session *session_new(struct wick *wick)
+{
+	struct wick_session *session;
+	struct wick_diag diag;
+
+	if (wick_session_create(&session, wick, &diag))
+		fail_msg("%s", diag.text);
+	return session;
+}
+
+/* Evaluates tokens [from, to) of a conversation, `step` at a time. */
+static void go_on(struct wick_session *session, uint32_t of, uint32_t from, uint32_t to, uint32_t step)
+{
+	uint32_t ids[TOKENS];
+	struct wick_diag diag;
+
+	for (uint32_t i = from; i < to; i++)
+		ids[i] = id_of(of, i);
+	for (uint32_t i = from, some; i < to; i += some) {
+		some = WICK_MIN(step, to - i);
+		if (wick_session_eval(session, ids + i, some, NULL, NULL, &diag))
+			fail_msg("%s", diag.text);
+	}
+}
+
+static void assert_true_bits(struct wick_session *session, const char *mode, uint32_t of, const char *what, uint32_t number)
+{
+	uint32_t position = wick_session_position(session);
+
+	if (memcmp(wick_session_logits(session), truth_of(mode, of, position - 1), shape.vocab * sizeof(float)))
+		fail_msg("%s, %s %u: other bits at position %u", mode, what, number, position - 1);
+}
+
+static void find_truth(bool sparse)
+{
+	struct wick_options options;
+	struct wick *wick;
+
+	truth[sparse] = calloc((size_t)SESSIONS * TOKENS * shape.vocab, sizeof(float));
+	assert_non_null(truth[sparse]);
+	set_options(&options, sparse ? "sparse" : "dense", 1);
+	options.memory.bytes = model_whole_bytes(model, &options);
+	options.threads = 1;
+	wick = model_open(model, &options);
+	for (uint32_t s = 0; s < SESSIONS; s++) {
+		struct wick_session *session = session_new(wick);
+
+		for (uint32_t i = 0; i < TOKENS; i++) {
+			go_on(session, s, i, i + 1, 1);
+			memcpy(truth[sparse] + ((size_t)s * TOKENS + i) * shape.vocab, wick_session_logits(session),
+				shape.vocab * sizeof(float));
+		}
+		wick_session_destroy(session);
+	}
+	wick_close(wick);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	scratch_make(scratch);
+	synth_checkpoint(scratch, &shape);
+	path_join(model, scratch, "model.gguf");
+	model_pack(scratch, model, "bf16");
+	rows_logits = calloc((size_t)ROWS_MAX * shape.vocab, sizeof(float));
+	assert_non_null(rows_logits);
+	find_truth(false);
+	find_truth(true);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	free(truth[0]);
+	free(truth[1]);
+	free(rows_logits);
+	scratch_remove(scratch);
+	return 0;
+}
+
+/* The next rows of the sessions in turn, now one of each and now a few, until there are `most` or no more. */
+static uint32_t fill(struct wick_row *rows, uint32_t *of, struct wick_session **sessions, uint32_t count, uint32_t most, uint32_t *turn)
+{
+	uint32_t added[SESSIONS] = { 0 }, filled = 0;
+
+	for (uint32_t tries = 0; filled < most && tries < 2 * count; tries++, ++*turn) {
+		uint32_t s = *turn % count, some = 1 + *turn * *turn % 5;
+
+		for (; some && filled < most && wick_session_position(sessions[s]) + added[s] < TOKENS; some--) {
+			uint32_t position = wick_session_position(sessions[s]) + added[s]++;
+
+			of[filled] = s;
+			rows[filled] = (struct wick_row){ .session = sessions[s], .id = id_of(s, position), .position = position,
+				.want = true, .logits = rows_logits + (size_t)filled * shape.vocab };
+			filled++;
+		}
+	}
+	return filled;
+}
+
+static void check_rows(const struct wick_row *rows, const uint32_t *of, uint32_t count, const char *mode, uint32_t sessions,
+	uint32_t at_once)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (memcmp(rows[i].logits, truth_of(mode, of[i], rows[i].position), shape.vocab * sizeof(float)))
+			fail_msg("%s, %u sessions, %u rows at once: other bits in session %u at position %u", mode, sessions, at_once,
+				of[i], rows[i].position);
+}
+
+static void in_company(const char *mode, uint32_t count, uint32_t at_once)
+{
+	struct wick_session *sessions[SESSIONS];
+	struct wick_row rows[ROWS_MAX];
+	uint32_t of[ROWS_MAX], turn = 0, some, all = 0;
+	struct wick_options options;
+	struct wick_diag diag;
+	struct wick *wick;
+
+	set_options(&options, mode, count);
+	wick = model_open(model, &options);
+	for (uint32_t s = 0; s < count; s++)
+		sessions[s] = session_new(wick);
+	while ((some = fill(rows, of, sessions, count, at_once, &turn))) {
+		if (wick_eval_rows(wick, rows, some, &diag))
+			fail_msg("%s", diag.text);
+		check_rows(rows, of, some, mode, count, at_once);
+		all += some;
+	}
+	assert_int_equal(all, count * TOKENS);
+	for (uint32_t s = 0; s < count; s++)
+		assert_true_bits(sessions[s], mode, s, "session", s);
+	wick_close(wick);
+}
+
+static void company_and_rows_at_once(void **state)
+{
+	static const uint32_t counts[] = { 1, 2, SESSIONS }, at_once[] = { 1, 4, 8, ROWS_MAX };
+
+	for (unsigned c = 0; c < WICK_COUNT_OF(counts); c++)
+		for (unsigned r = 0; r < WICK_COUNT_OF(at_once); r++)
+			in_company(*state, counts[c], at_once[r]);
+}
+
+/* The second session takes over the first one's positions and goes on differently; both write to the block they share. */
+static void a_shared_prefix(void **state)
+{
+	static const uint32_t shared[] = { 1, 31, 63, 64, 65, TOKENS - 1 };
+	struct wick_options options;
+	const char *mode = *state;
+	struct wick *wick;
+
+	set_options(&options, mode, 3);
+	wick = model_open(model, &options);
+	for (unsigned i = 0; i < WICK_COUNT_OF(shared); i++) {
+		struct wick_session *first = session_new(wick), *second = session_new(wick), *third = session_new(wick);
+
+		go_on(first, 0, 0, shared[i], 33);
+		assert_int_equal(wick_session_share(second, first, shared[i], NULL), 0);
+		assert_int_equal(wick_session_share(third, second, shared[i], NULL), 0);
+		assert_null(wick_session_logits(second));
+		go_on(second, 1, shared[i], TOKENS, 1); /* which is nobody's truth, and must not be seen by the others */
+		go_on(first, 0, shared[i], TOKENS, 7);
+		assert_true_bits(first, mode, 0, "lent prefix of", shared[i]);
+		wick_session_destroy(first);
+		go_on(third, 0, shared[i], TOKENS, TOKENS);
+		assert_true_bits(third, mode, 0, "shared prefix of", shared[i]);
+		wick_session_destroy(second);
+		wick_session_destroy(third);
+	}
+	wick_close(wick);
+}
+
+static void rewind_and_again(void **state)
+{
+	static const uint32_t kept[] = { 0, 1, 31, 63, 64, 65, TOKENS - 1 };
+	struct wick_session *session;
+	struct wick_options options;
+	const char *mode = *state;
+	struct wick *wick;
+
+	set_options(&options, mode, 1);
+	wick = model_open(model, &options);
+	session = session_new(wick);
+	for (unsigned i = 0; i < WICK_COUNT_OF(kept); i++) {
+		go_on(session, 0, wick_session_position(session), kept[i], 40);
+		go_on(session, 1, kept[i], TOKENS, 40);
+		assert_int_equal(wick_session_rewind(session, kept[i]), kept[i]);
+		assert_null(wick_session_logits(session));
+		go_on(session, 0, kept[i], TOKENS, 40);
+		assert_true_bits(session, mode, 0, "rewound to", kept[i]);
+		assert_int_equal(wick_session_rewind(session, TOKENS + 1), TOKENS);
+		wick_session_reset(session);
+	}
+	wick_close(wick);
+}
+
+/* Who runs out keeps what he had, and what others give back can be used. */
+static void the_pool_is_used_up(void **state)
+{
+	struct wick_session *one, *other;
+	struct wick_options options;
+	struct wick_row rows[2];
+	struct wick_diag diag;
+	struct wick *wick;
+
+	(void)state;
+	set_options(&options, "dense", 2);
+	options.kv_positions = 2 * BLOCK;
+	wick = model_open(model, &options);
+	assert_int_equal(wick_plan_of(wick)->kv_positions, 2 * BLOCK);
+	one = session_new(wick);
+	other = session_new(wick);
+	go_on(one, 0, 0, BLOCK, BLOCK);
+	go_on(other, 1, 0, BLOCK, BLOCK);
+	for (unsigned i = 0; i < 2; i++)
+		rows[i] = (struct wick_row){ .session = i ? other : one, .id = id_of(i, BLOCK), .position = BLOCK, .want = true };
+	assert_int_equal(wick_session_eval(one, &rows[0].id, 1, NULL, NULL, &diag), -ENOSPC);
+	assert_non_null(strstr(diag.text, "128 positions"));
+	assert_int_equal(wick_eval_rows(wick, rows, 2, &diag), -ENOSPC);
+	assert_true_bits(one, "dense", 0, "full", 0);
+	wick_session_destroy(other);
+	assert_int_equal(wick_eval_rows(wick, rows, 1, &diag), 0);
+	assert_true_bits(one, "dense", 0, "full", 1);
+	other = session_new(wick);
+	assert_int_equal(wick_session_eval(other, &rows[1].id, 1, NULL, NULL, NULL), -ENOSPC);
+	wick_session_rewind(one, BLOCK);
+	go_on(other, 1, 0, BLOCK, 9);
+	assert_true_bits(other, "dense", 1, "full", 2);
+	wick_close(wick);
+}
+
+static void try_while_evaluating(void *user, uint32_t position, const float *logits)
+{
+	struct wick_session **sessions = user;
+	const uint32_t id = 3;
+
+	(void)logits;
+	assert_int_equal(wick_session_rewind(sessions[0], 0), WICK_NO_POSITION);
+	wick_session_reset(sessions[0]);
+	wick_session_destroy(sessions[0]);
+	assert_int_equal(wick_session_position(sessions[0]), position);
+	assert_int_equal(wick_session_share(sessions[1], sessions[0], 0, NULL), -EBUSY);
+	assert_int_equal(wick_session_eval(sessions[1], &id, 1, NULL, NULL, NULL), -EBUSY);
+}
+
+static void wrong_rows_are_refused(void **state)
+{
+	const struct { uint32_t session, id, position; bool want; } wrong[][2] = {
+		{ { 0, 5, 1, true }, { 1, 5, 0, true } },          /* not the next */
+		{ { 0, 5, 0, false }, { 0, 5, 0, true } },         /* twice */
+		{ { 0, 5, 1, false }, { 0, 5, 0, true } },         /* out of order */
+		{ { 0, 5, 0, true }, { 1, shape.vocab, 0, true } }, /* no token */
+		{ { 0, 5, 0, true }, { 0, 5, 1, true } },          /* logits that there is no room for */
+		{ { 0, 5, 0, true }, { 2, 5, 0, true } },          /* a session that is not there any more */
+	};
+	struct wick_session *sessions[3];
+	struct wick_options options;
+	struct wick_diag diag;
+	struct wick *wick;
+
+	(void)state;
+	set_options(&options, "dense", 3);
+	options.all_logits = false;
+	wick = model_open(model, &options);
+	for (unsigned i = 0; i < 3; i++)
+		sessions[i] = session_new(wick);
+	assert_int_equal(wick_session_create(&(struct wick_session *){ NULL }, wick, &diag), -EBUSY);
+	wick_session_destroy(sessions[2]);
+	assert_int_equal(wick_eval_rows(wick, NULL, 0, &diag), -EINVAL);
+	for (unsigned i = 0; i < WICK_COUNT_OF(wrong); i++) {
+		struct wick_row rows[2];
+
+		for (unsigned k = 0; k < 2; k++)
+			rows[k] = (struct wick_row){ .session = sessions[wrong[i][k].session], .id = wrong[i][k].id,
+				.position = wrong[i][k].position, .want = wrong[i][k].want };
+		diag.text[0] = 0;
+		assert_int_equal(wick_eval_rows(wick, rows, 2, &diag), -EINVAL);
+		assert_string_not_equal(diag.text, "");
+		for (unsigned k = 0; k < 2; k++) {
+			assert_int_equal(wick_session_position(sessions[k]), 0);
+			assert_null(wick_session_logits(sessions[k]));
+		}
+	}
+	go_on(sessions[0], 0, 0, 5, 5);
+	assert_int_equal(wick_session_share(sessions[1], sessions[0], 6, &diag), -EINVAL);
+	assert_int_equal(wick_session_share(sessions[0], sessions[1], 0, &diag), -EINVAL);
+	wick_close(wick);
+}
+
+static void not_while_evaluating(void **state)
+{
+	struct wick_session *sessions[2];
+	struct wick_options options;
+	struct wick *wick;
+
+	(void)state;
+	set_options(&options, "dense", 2);
+	wick = model_open(model, &options);
+	for (unsigned i = 0; i < 2; i++)
+		sessions[i] = session_new(wick);
+	assert_int_equal(wick_session_eval(sessions[0], &(uint32_t){ id_of(0, 0) }, 1, try_while_evaluating, sessions, NULL), 0);
+	go_on(sessions[0], 0, 1, TOKENS, 8);
+	assert_true_bits(sessions[0], "dense", 0, "after a refusal", 0);
+	wick_close(wick);
+}
+
+static void impossible_options_are_refused(void **state)
+{
+	static const struct { uint32_t sessions, positions; const char *says; } wrong[] = {
+		{ 257, 0, "sessions 257" }, { 3, 2 * BLOCK, "3 sessions" }, { 2, 1, "2 sessions" } };
+	struct wick_options options;
+	struct wick_diag diag;
+	struct wick *wick;
+
+	(void)state;
+	for (unsigned i = 0; i < WICK_COUNT_OF(wrong); i++) {
+		wick_options_init(&options);
+		options.sessions = wrong[i].sessions;
+		options.kv_positions = wrong[i].positions;
+		assert_int_equal(wick_open(&wick, model, &options, &diag), -EINVAL);
+		if (!strstr(diag.text, wrong[i].says))
+			fail_msg("\"%s\" does not say %s", diag.text, wrong[i].says);
+	}
+	set_options(&options, "dense", 200);
+	options.memory.bytes = 8 << 20; /* of which one would have a part */
+	assert_int_equal(wick_open(&wick, model, &options, &diag), -ENOSPC);
+}
+
+#define IN(test, mode) { #test ", " mode, test, NULL, NULL, (void *)mode }
+#define IN_ALL(test) IN(test, "dense"), IN(test, "hybrid"), IN(test, "naive"), IN(test, "sparse")
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_ALL(company_and_rows_at_once),
+		IN_ALL(a_shared_prefix),
+		IN_ALL(rewind_and_again),
+		cmocka_unit_test(the_pool_is_used_up),
+		cmocka_unit_test(wrong_rows_are_refused),
+		cmocka_unit_test(not_while_evaluating),
+		cmocka_unit_test(impossible_options_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
