@@ -330,6 +330,15 @@ int64_t wick_gguf_array_int(const struct wick_gguf *gguf, const char *key, uint6
 	return (int64_t)integer_at(pair->value + i * wick_gguf_value_bytes(pair->element), pair->element);
 }
 
+const uint8_t *wick_gguf_array_bytes(const struct wick_gguf *gguf, const char *key, uint64_t *count)
+{
+	const struct wick_gguf_pair *pair = wick_gguf_find_pair(gguf, key);
+	bool bytes = pair && pair->type == WICK_GGUF_ARRAY && (pair->element == WICK_GGUF_U8 || pair->element == WICK_GGUF_I8);
+
+	*count = bytes ? pair->count : 0;
+	return bytes ? pair->value : NULL;
+}
+
 double wick_gguf_array_f64(const struct wick_gguf *gguf, const char *key, uint64_t i)
 {
 	const struct wick_gguf_pair *pair = wick_gguf_find_pair(gguf, key);

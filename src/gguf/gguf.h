@@ -77,4 +77,6 @@ int wick_gguf_array(const struct wick_gguf *gguf, const char *key, enum wick_ggu
 struct wick_gguf_string wick_gguf_array_string(const struct wick_gguf *gguf, const char *key, uint64_t i);
 int64_t wick_gguf_array_int(const struct wick_gguf *gguf, const char *key, uint64_t i);
 double wick_gguf_array_f64(const struct wick_gguf *gguf, const char *key, uint64_t i);
+/* All (count) elements of an array of 8-bit integers, until the file is closed. NULL: there is no such array. */
+const uint8_t *wick_gguf_array_bytes(const struct wick_gguf *gguf, const char *key, uint64_t *count);
 

@@ -128,15 +128,26 @@ void wick_gguf_put_strings(struct wick_gguf_writer *writer, const char *key, cha
 		put_text(writer, &writer->pairs, values[i]);
 }
 
-void wick_gguf_put_f32s(struct wick_gguf_writer *writer, const char *key, const float *values, uint64_t count)
+void wick_gguf_put_floats(
+	struct wick_gguf_writer *writer, const char *key, const double *values, uint64_t count, bool narrow)
 {
-	put_array(writer, key, WICK_GGUF_F32, count);
+	put_array(writer, key, narrow ? WICK_GGUF_F32 : WICK_GGUF_F64, count);
 	for (uint64_t i = 0; i < count; i++) {
+		float single = (float)values[i];
 		uint32_t bits;
+		uint64_t wide;
 
-		memcpy(&bits, &values[i], sizeof(bits));
-		put_number(writer, &writer->pairs, bits, 4);
+		memcpy(&bits, &single, sizeof(bits));
+		memcpy(&wide, &values[i], sizeof(wide));
+		put_number(writer, &writer->pairs, narrow ? bits : wide, narrow ? 4 : 8);
 	}
+}
+
+void wick_gguf_put_u8s(struct wick_gguf_writer *writer, const char *key, const uint8_t *values, uint64_t count)
+{
+	put_array(writer, key, WICK_GGUF_U8, count);
+	for (uint64_t i = 0; i < count; i++)
+		put_number(writer, &writer->pairs, values[i], 1);
 }
 
 void wick_gguf_put_i32s(struct wick_gguf_writer *writer, const char *key, const int32_t *values, uint64_t count)

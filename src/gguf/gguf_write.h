@@ -34,7 +34,10 @@ void wick_gguf_put_f32(struct wick_gguf_writer *writer, const char *key, float v
 void wick_gguf_put_bool(struct wick_gguf_writer *writer, const char *key, bool value);
 void wick_gguf_put_string(struct wick_gguf_writer *writer, const char *key, const char *value);
 void wick_gguf_put_strings(struct wick_gguf_writer *writer, const char *key, char *const *values, uint64_t count);
-void wick_gguf_put_f32s(struct wick_gguf_writer *writer, const char *key, const float *values, uint64_t count);
+/* As f32 if `narrow`, else as f64. */
+void wick_gguf_put_floats(
+	struct wick_gguf_writer *writer, const char *key, const double *values, uint64_t count, bool narrow);
+void wick_gguf_put_u8s(struct wick_gguf_writer *writer, const char *key, const uint8_t *values, uint64_t count);
 void wick_gguf_put_i32s(struct wick_gguf_writer *writer, const char *key, const int32_t *values, uint64_t count);
 
 /* The pairs of another file as they are there, but for those with the keys of `except` (NULL at its end). */

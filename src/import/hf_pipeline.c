@@ -181,13 +181,14 @@ static int read_metaspace(struct wick_hf_source *source, const json_t *stage)
 	} schemes[] = { { "first", WICK_SPACE_FIRST }, { "always", WICK_SPACE_PARTS }, { "never", WICK_SPACE_NEVER } };
 	const char *scheme = wick_hf_text(json_object_get(stage, "prepend_scheme"));
 	const char *mark = wick_hf_text(json_object_get(stage, "replacement"));
-	bool split = true;
-	int result = wick_hf_flag(source, file, stage, "split", &split);
+	int result;
 
+	source->out->space_apart = true;
+	result = wick_hf_flag(source, file, stage, "split", &source->out->space_apart);
 	if (result)
 		return result;
-	if (split || !mark || strcmp(mark, SPACE_MARK))
-		return refuse(source, "pre_tokenizer Metaspace with", split ? "split" : "another replacement");
+	if (!mark || strcmp(mark, SPACE_MARK))
+		return refuse(source, "pre_tokenizer Metaspace with", "another replacement");
 	for (size_t i = 0; scheme && i < WICK_COUNT_OF(schemes); i++)
 		if (!strcmp(schemes[i].name, scheme)) {
 			source->pieces = true;
@@ -219,7 +220,7 @@ void wick_hf_name_pipeline(struct wick_hf_source *source)
 	struct wick_hf_tokenizer *out = source->out;
 	const struct wick_pre *pre = wick_pre_like((const char *const *)out->expressions, out->nfc, out->whole_words);
 
-	out->model = source->pieces ? "llama" : "gpt2";
+	out->model = !source->pieces ? "gpt2" : out->scores ? "t5" : "llama";
 	out->pre = source->pieces ? "default" : pre ? pre->name : WICK_PRE_OWN;
 }
 

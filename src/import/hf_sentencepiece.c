@@ -7,6 +7,7 @@
  *     2   how it was trained: 3 the model (1 unigram, 2 BPE), 24 white space at the end of words, 40 to 43 the ids of
  *         the unknown token, bos, eos and padding
  *     3   what is done to a text first: 2 a map of characters, 3 a space in front, 4 fewer spaces, 5 U+2581 for them
+ *     5   what is done to a text last: 2 a map of characters
  *
  * Field numbers and defaults are those of sentencepiece_model.proto. */
 
@@ -115,6 +116,7 @@ static int take_piece(struct wick_hf_source *source, struct message message)
 	size_t id = json_object_size(source->vocab);
 	struct field field, text = { 0 };
 	uint32_t bits = 0, type = WICK_TOKEN_NORMAL;
+	float score;
 
 	while (take_field(&message, &field)) {
 		if (field.number == 1 && field.wire == WIRE_BYTES)
@@ -128,8 +130,10 @@ static int take_piece(struct wick_hf_source *source, struct message message)
 		return refuse_form(source);
 	if (!text.bytes || memchr(text.bytes, 0, text.value) || type < WICK_TOKEN_NORMAL)
 		return wick_hf_refuse(source, file, "piece %zu has no text or no known type", id);
-	memcpy(&source->out->scores[id], &bits, sizeof(bits));
-	if (!isfinite(source->out->scores[id]))
+	memcpy(&score, &bits, sizeof(score));
+	source->out->scores[id] = (double)score;
+	source->piece_count = id + 1;
+	if (!isfinite(score))
 		return wick_hf_refuse(source, file, "the score of piece %zu is not finite", id);
 	return add_piece(source, (const char *)text.bytes, text.value, (int)type);
 }
@@ -152,31 +156,60 @@ static int take_trainer(struct wick_hf_source *source, struct message message)
 	}
 	if (message.at < message.end)
 		return refuse_form(source);
-	if (model != 2)
-		return wick_hf_refuse(source, file, "its model is %s, which is not supported, only BPE",
-			model == 1 ? "unigram" : model == 3 ? "word" : model == 4 ? "char" : "unknown");
+	if (model != 1 && model != 2)
+		return wick_hf_refuse(source, file, "its model is %s, which is not supported, only BPE and unigram",
+			model == 3 ? "word" : model == 4 ? "char" : "unknown");
+	out->model = model == 1 ? "t5" : "llama";
 	return suffix ? wick_hf_refuse(source, file, "treat_whitespace_as_suffix is not supported") : 0;
 }
 
-/* The normalizer. Those that wick takes change nothing but spaces. */
+static int take_map(struct wick_hf_source *source, const struct field *field)
+{
+	struct wick_hf_tokenizer *out = source->out;
+
+	free(out->map);
+	out->map = malloc(field->value ? field->value : 1);
+	out->map_bytes = field->value;
+	if (!out->map)
+		return -ENOMEM;
+	memcpy(out->map, field->bytes, field->value);
+	return 0;
+}
+
+/* What is done to a text: characters replaced, spaces left out or put in front. */
 static int take_normalizer(struct wick_hf_source *source, struct message message)
 {
-	bool map = false, prefix = true, fewer = true, escape = true;
+	bool prefix = true, fewer = true, escape = true;
 	struct field field;
+	int result = 0;
 
-	while (take_field(&message, &field)) {
-		map = field.number == 2 && field.wire == WIRE_BYTES ? field.value > 0 : map;
+	while (!result && take_field(&message, &field)) {
+		if (field.number == 2 && field.wire == WIRE_BYTES)
+			result = take_map(source, &field);
 		prefix = field.number == 3 && field.wire == WIRE_VARINT ? field.value : prefix;
 		fewer = field.number == 4 && field.wire == WIRE_VARINT ? field.value : fewer;
 		escape = field.number == 5 && field.wire == WIRE_VARINT ? field.value : escape;
 	}
+	if (result)
+		return result;
 	if (message.at < message.end)
 		return refuse_form(source);
-	if (map || fewer || !escape)
-		return wick_hf_refuse(source, file, "its normalizer %s, which is not supported",
-			map ? "has a map of characters" : fewer ? "removes extra white space" : "does not escape spaces");
 	source->out->space_prefix = prefix ? WICK_SPACE_PARTS : WICK_SPACE_NEVER;
-	return 0;
+	source->out->space_fewer = fewer;
+	return escape ? 0 : wick_hf_refuse(source, file, "its normalizer does not escape spaces, which is not supported");
+}
+
+/* The same backwards, for a text that pieces make. */
+static int take_denormalizer(struct wick_hf_source *source, struct message message)
+{
+	bool map = false;
+	struct field field;
+
+	while (take_field(&message, &field))
+		map |= field.number == 2 && field.wire == WIRE_BYTES && field.value;
+	if (message.at < message.end)
+		return refuse_form(source);
+	return map ? wick_hf_refuse(source, file, "its denormalizer has a map of characters, which is not supported") : 0;
 }
 
 /* Ids beyond the pieces are none's. */
@@ -195,13 +228,13 @@ static int check_ids(const struct wick_hf_source *source)
 static int take_fields(struct wick_hf_source *source, struct message message)
 {
 	int (*const takers[])(struct wick_hf_source *source, struct message message) = { NULL, take_piece, take_trainer,
-		take_normalizer };
+		take_normalizer, NULL, take_denormalizer };
 	bool seen[WICK_COUNT_OF(takers)] = { false };
 	struct field field;
 	int result = 0;
 
 	while (!result && take_field(&message, &field)) {
-		if (field.number >= WICK_COUNT_OF(takers) || field.wire != WIRE_BYTES)
+		if (field.number >= WICK_COUNT_OF(takers) || !takers[field.number] || field.wire != WIRE_BYTES)
 			continue;
 		seen[field.number] = true;
 		result = takers[field.number](source, inside(&field));
@@ -218,9 +251,10 @@ static int prepare(struct wick_hf_source *source, size_t bytes)
 
 	source->file = file;
 	source->pieces = source->byte_fallback = true;
-	out->model = "llama";
+	out->model = "t5";
 	out->pre = "default";
 	out->user_inside = true;
+	out->narrow = true;
 	out->unk = 0;
 	out->bos = 1;
 	out->eos = 2;

@@ -22,6 +22,7 @@ struct wick_hf_source {
 	json_t *merged;                           /* merges so far, as keys */
 	json_t *strips[2];                        /* texts of tokens that take white space on a side, as keys */
 	bool bytes, pieces;                       /* which kind: of GPT-2's alphabet, or with U+2581 for a space */
+	size_t piece_count;                       /* those that have scores */
 	json_t *piece_types;                      /* of tokenizer.model: every piece's text -> its type; else NULL */
 	bool byte_fallback;                       /* "<0x0A>" is a byte */
 	bool fuse_unk;                            /* neighbours without a token are one unknown token */
@@ -58,6 +59,7 @@ int wick_hf_add_token(struct wick_hf_source *source, const char *file, const cha
 /* -ENOENT without a sentence when there is no tokenizer.model. */
 int wick_hf_read_sentencepiece(struct wick_hf_source *source);
 int wick_hf_read_vocab_merges(struct wick_hf_source *source);
+int wick_hf_read_unigram(struct wick_hf_source *source, const json_t *model);
 int wick_hf_read_tokenizer_json(struct wick_hf_source *source, json_t *root);
 
 /* Which tokens end a text. */

@@ -164,10 +164,10 @@ static int place_strips(const struct wick_hf_source *source)
 static int place_scores(const struct wick_hf_source *source)
 {
 	struct wick_hf_tokenizer *out = source->out;
-	size_t pieces = json_object_size(source->piece_types);
-	float *scores;
+	size_t pieces = source->piece_count;
+	double *scores;
 
-	if (!source->piece_types)
+	if (!out->scores)
 		return 0;
 	scores = calloc(out->count ? out->count : 1, sizeof(*scores));
 	if (!scores)
@@ -261,6 +261,7 @@ void wick_hf_tokenizer_free(struct wick_hf_tokenizer *tokenizer)
 	free(tokenizer->merges);
 	free(tokenizer->stops);
 	free(tokenizer->scores);
+	free(tokenizer->map);
 	free(tokenizer->strips[0]);
 	free(tokenizer->strips[1]);
 	for (size_t i = 0; i < WICK_COUNT_OF(tokenizer->expressions); i++)

@@ -14,14 +14,15 @@
 #include <stdint.h>
 
 struct wick_hf_tokenizer {
-	const char *model; /* tokenizer.ggml.model: "gpt2", "llama" */
+	const char *model; /* tokenizer.ggml.model: "gpt2", "llama", "t5" for the unigram model */
 	const char *pre;   /* tokenizer.ggml.pre, or WICK_PRE_OWN */
 	char *expressions[WICK_PRE_EXPRESSIONS_MAX]; /* its own, a NULL behind the last; with these: */
 	bool nfc, whole_words;
 	uint32_t count;    /* of tokens: the vocab_size asked for; ids beyond the vocabulary are unused tokens */
 	char **tokens;     /* (count) spelled in GPT-2's byte alphabet or with U+2581, control tokens as they are */
 	int32_t *types;    /* (count) WICK_TOKEN_*; _USER: an added token, spelled as text */
-	float *scores;     /* (count) of tokenizer.model; NULL: merges instead */
+	double *scores;    /* (count) of tokenizer.model and unigram models; NULL: merges instead */
+	bool narrow;       /* scores are floats, and so are their sums */
 	uint32_t merge_count;
 	char **merges;     /* (merge_count) "a b", the first merged first */
 	int64_t bos, eos, pad, unk; /* -1: none */
@@ -31,6 +32,9 @@ struct wick_hf_tokenizer {
 	enum wick_space_prefix space_prefix;
 	bool space_once;   /* and none in front of another */
 	bool user_inside;  /* nor behind a token of type USER */
+	bool space_fewer, space_apart; /* as in vocabulary.h */
+	uint8_t *map;      /* (map_bytes) of characters (charsmap.h); NULL: none */
+	size_t map_bytes;
 	uint32_t strip_count[2];
 	int32_t *strips[2]; /* (strip_count) special tokens that take the white space on their left or right */
 };

@@ -90,14 +90,12 @@ static int read_flags(struct wick_hf_source *source, const json_t *model)
 	return result;
 }
 
-/* Options of the BPE model that change what it makes of a text. */
+/* Options of a BPE model that change what it makes of a text. */
 static int check_model(struct wick_hf_source *source, const json_t *model)
 {
 	static const char *const affixes[] = { "continuing_subword_prefix", "end_of_word_suffix" };
 	const json_t *dropout = json_object_get(model, "dropout");
 
-	if (strcmp(type_of(model), "BPE"))
-		return refuse(source, "model", type_of(model));
 	if (dropout && !json_is_null(dropout) && json_number_value(dropout) != 0)
 		return refuse(source, "model BPE with", "dropout");
 	for (size_t i = 0; i < WICK_COUNT_OF(affixes); i++) {
@@ -116,6 +114,8 @@ static int check_kind(const struct wick_hf_source *source)
 		return refuse(source, "model byte-level BPE with", "byte_fallback");
 	if (source->pieces && source->out->whole_words)
 		return refuse(source, "model BPE of characters with", "ignore_merges");
+	if (source->bytes && source->out->scores)
+		return refuse(source, "model byte-level", "Unigram");
 	if (source->pieces && !source->byte_fallback && !source->fuse_unk)
 		return refuse(source, "model BPE of characters without", "byte_fallback and fuse_unk");
 	return 0;
@@ -146,8 +146,13 @@ static int read_model(struct wick_hf_source *source, const json_t *model)
 {
 	json_t *vocab = json_object_get(model, "vocab");
 	const json_t *merges = json_object_get(model, "merges");
-	int result = check_model(source, model);
+	int result;
 
+	if (!strcmp(type_of(model), "Unigram"))
+		return wick_hf_read_unigram(source, model);
+	if (strcmp(type_of(model), "BPE"))
+		return refuse(source, "model", type_of(model));
+	result = check_model(source, model);
 	if (result)
 		return result;
 	if (!json_is_object(vocab) || !json_is_array(merges))

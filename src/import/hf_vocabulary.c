@@ -54,7 +54,10 @@ struct wick_vocabulary wick_hf_vocabulary(const struct wick_hf_tokenizer *tokeni
 		.model = strcmp(tokenizer->model, "gpt2") ? WICK_MODEL_PIECES : WICK_MODEL_BYTES,
 		.expressions = own ? (const char *const *)tokenizer->expressions : NULL, .nfc = tokenizer->nfc,
 		.whole_words = tokenizer->whole_words, .space_prefix = tokenizer->space_prefix,
-		.space_once = tokenizer->space_once, .user_inside = tokenizer->user_inside, .count = tokenizer->count, .merge_count = tokenizer->merge_count,
+		.unigram = !strcmp(tokenizer->model, "t5"), .narrow = tokenizer->narrow, .space_once = tokenizer->space_once,
+		.space_fewer = tokenizer->space_fewer, .space_apart = tokenizer->space_apart, .map = tokenizer->map,
+		.map_bytes = tokenizer->map_bytes, .user_inside = tokenizer->user_inside, .count = tokenizer->count,
+		.merge_count = tokenizer->merge_count,
 		.token = token, .type = type, .merge = merge, .score = tokenizer->scores ? score : NULL, .strips = strips,
 		.from = tokenizer, .bos = tokenizer->bos, .eos = tokenizer->eos, .unk = tokenizer->unk,
 		.stop_count = tokenizer->stop_count, .stop = stop, .add_bos = tokenizer->add_bos };

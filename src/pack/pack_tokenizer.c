@@ -32,9 +32,15 @@ static void put_vocabulary(struct wick_gguf_writer *writer, const struct wick_hf
 	wick_gguf_put_strings(writer, "tokenizer.ggml.tokens", tokenizer->tokens, tokenizer->count);
 	wick_gguf_put_i32s(writer, "tokenizer.ggml.token_type", tokenizer->types, tokenizer->count);
 	if (tokenizer->scores)
-		wick_gguf_put_f32s(writer, "tokenizer.ggml.scores", tokenizer->scores, tokenizer->count);
+		wick_gguf_put_floats(writer, "tokenizer.ggml.scores", tokenizer->scores, tokenizer->count, tokenizer->narrow);
 	else
 		wick_gguf_put_strings(writer, "tokenizer.ggml.merges", tokenizer->merges, tokenizer->merge_count);
+}
+
+/* Of these add_eos_token and user_inside are true where a file does not say it. */
+static bool is_unigram(const struct wick_hf_tokenizer *tokenizer)
+{
+	return !strcmp(tokenizer->model, "t5");
 }
 
 static void put_specials(struct wick_gguf_writer *writer, const struct wick_hf_tokenizer *tokenizer)
@@ -45,6 +51,12 @@ static void put_specials(struct wick_gguf_writer *writer, const struct wick_hf_t
 	put_id(writer, "tokenizer.ggml.unknown_token_id", tokenizer->unk);
 	wick_gguf_put_bool(writer, "tokenizer.ggml.add_bos_token", tokenizer->add_bos);
 	wick_gguf_put_bool(writer, "tokenizer.ggml.add_space_prefix", tokenizer->space_prefix != WICK_SPACE_NEVER);
+	if (is_unigram(tokenizer))
+		wick_gguf_put_bool(writer, "tokenizer.ggml.add_eos_token", false);
+	if (tokenizer->space_fewer)
+		wick_gguf_put_bool(writer, "tokenizer.ggml.remove_extra_whitespaces", true);
+	if (tokenizer->map_bytes)
+		wick_gguf_put_u8s(writer, "tokenizer.ggml.precompiled_charsmap", tokenizer->map, tokenizer->map_bytes);
 	wick_gguf_put_i32s(writer, "wick.stop_token_ids", tokenizer->stops, tokenizer->stop_count);
 }
 
@@ -60,10 +72,12 @@ static void put_own(struct wick_gguf_writer *writer, const struct wick_hf_tokeni
 		wick_gguf_put_bool(writer, WICK_OWN("nfc"), tokenizer->nfc);
 		wick_gguf_put_bool(writer, WICK_OWN("whole_words"), tokenizer->whole_words);
 	}
-	if (tokenizer->user_inside)
-		wick_gguf_put_bool(writer, WICK_OWN("user_inside"), true);
+	if (tokenizer->user_inside != is_unigram(tokenizer))
+		wick_gguf_put_bool(writer, WICK_OWN("user_inside"), tokenizer->user_inside);
 	if (tokenizer->space_once)
 		wick_gguf_put_bool(writer, WICK_OWN("space_once"), true);
+	if (tokenizer->space_apart)
+		wick_gguf_put_bool(writer, WICK_OWN("space_apart"), true);
 	if (tokenizer->space_prefix == WICK_SPACE_FIRST)
 		wick_gguf_put_bool(writer, WICK_OWN("space_first"), true);
 	if (tokenizer->strip_count[WICK_LEFT])

@@ -17,25 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char space_mark[] = "\xe2\x96\x81"; /* U+2581 */
-
-/* A text on its way to ids. */
-struct encoding {
-	const struct wick_tokenizer *tokenizer;
-	struct wick_bpe_scratch scratch;
-	struct wick_ids out;
-	bool prefix; /* a space goes before the next part, as far as it is about the parts before it */
-};
-
-static bool has_prefix(const struct encoding *encoding, const char *text, size_t bytes)
-{
-	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
-	bool space = text[0] == ' ' || (tokenizer->model == WICK_MODEL_PIECES && bytes >= 3 && !memcmp(text, space_mark, 3));
-
-	return encoding->prefix && tokenizer->space_prefix != WICK_SPACE_NEVER && !(tokenizer->space_once && space);
-}
-
-static int encode_piece(struct encoding *encoding, const char *piece, size_t bytes)
+static int encode_piece(struct wick_encoding *encoding, const char *piece, size_t bytes)
 {
 	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
 	uint32_t whole = tokenizer->whole_words ? wick_tokens_find(&tokenizer->tokens, piece, bytes) : WICK_TOKEN_NONE;
@@ -46,7 +28,7 @@ static int encode_piece(struct encoding *encoding, const char *piece, size_t byt
 	return 0;
 }
 
-static int encode_pieces(struct encoding *encoding, const char *text, size_t bytes)
+static int encode_pieces(struct wick_encoding *encoding, const char *text, size_t bytes)
 {
 	struct wick_pieces pieces;
 	const char *piece;
@@ -59,7 +41,7 @@ static int encode_pieces(struct encoding *encoding, const char *text, size_t byt
 	return result;
 }
 
-static int encode_composed(struct encoding *encoding, const char *text, size_t bytes)
+static int encode_composed(struct wick_encoding *encoding, const char *text, size_t bytes)
 {
 	char *composed = NULL;
 	int result = encoding->tokenizer->nfc ? wick_nfc(&composed, text, &bytes) : 0;
@@ -70,12 +52,12 @@ static int encode_composed(struct encoding *encoding, const char *text, size_t b
 	return result;
 }
 
-static int encode_bytes(struct encoding *encoding, const char *text, size_t bytes)
+static int encode_bytes(struct wick_encoding *encoding, const char *text, size_t bytes)
 {
 	char *spaced;
 	int result;
 
-	if (!has_prefix(encoding, text, bytes))
+	if (!wick_encoding_has_prefix(encoding, text, bytes))
 		return encode_composed(encoding, text, bytes);
 	spaced = malloc(bytes + 1);
 	if (!spaced)
@@ -87,89 +69,34 @@ static int encode_bytes(struct encoding *encoding, const char *text, size_t byte
 	return result;
 }
 
-/* Where the word ends that begins here: in front of the spaces of the next one. */
-static size_t word_end(const char *text, size_t at, size_t bytes)
-{
-	while (at < bytes && text[at] == ' ')
-		at++;
-	while (at < bytes && text[at] != ' ')
-		at++;
-	return at;
-}
-
-static int encode_words(struct encoding *encoding, const char *text, size_t bytes)
-{
-	bool apart = encoding->tokenizer->words_apart;
-	int result = 0;
-
-	for (size_t at = 0, end; at < bytes && !result; at = end) {
-		end = apart ? word_end(text, at, bytes) : bytes;
-		result = wick_bpe_encode(&encoding->tokenizer->bpe, &encoding->scratch, text + at, end - at,
-			&encoding->out);
-	}
-	return result;
-}
-
-/* A text as the tokens are kept: with a space for each U+2581, and perhaps one more in front. */
-static size_t take_spaces(char *into, const char *text, size_t bytes, bool prefix)
-{
-	size_t count = 0;
-
-	if (prefix)
-		into[count++] = ' ';
-	while (bytes) {
-		const char *next = memmem(text, bytes, space_mark, 3);
-		size_t plain = next ? (size_t)(next - text) : bytes;
-
-		memcpy(into + count, text, plain);
-		count += plain;
-		if (next)
-			into[count++] = ' ';
-		text += plain + (next ? 3 : 0);
-		bytes -= plain + (next ? 3 : 0);
-	}
-	return count;
-}
-
-static int encode_characters(struct encoding *encoding, const char *text, size_t bytes)
-{
-	char *spaced = malloc(bytes + 1);
-	int result = -ENOMEM;
-
-	if (spaced)
-		result = encode_words(encoding, spaced, take_spaces(spaced, text, bytes, has_prefix(encoding, text, bytes)));
-	free(spaced);
-	return result;
-}
-
-static int encode_part(struct encoding *encoding, const char *text, size_t bytes)
+static int encode_part(struct wick_encoding *encoding, const char *text, size_t bytes)
 {
 	int result;
 
 	if (!bytes)
 		return 0;
 	result = encoding->tokenizer->model == WICK_MODEL_BYTES ? encode_bytes(encoding, text, bytes) :
-								  encode_characters(encoding, text, bytes);
+								  wick_encoding_put_part(encoding, text, bytes);
 	encoding->prefix = false;
 	return result;
 }
 
 /* One that is part of the text comes behind the space that goes in front of it. Behind others a part follows, which may
  * begin with a space. */
-static int put_special(struct encoding *encoding, const struct wick_special *special)
+static int put_special(struct wick_encoding *encoding, const struct wick_special *special)
 {
 	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
-	bool inside = tokenizer->user_inside && tokenizer->tokens.types[special->id] == WICK_TOKEN_USER;
-	int result = 0;
+	int result;
 
-	if (inside && encoding->prefix && tokenizer->space_prefix != WICK_SPACE_NEVER)
-		result = encode_words(encoding, " ", 1);
+	if (tokenizer->user_inside && tokenizer->tokens.types[special->id] == WICK_TOKEN_USER)
+		return wick_encoding_put_user(encoding, special);
+	result = wick_encoding_flush(encoding, true);
 	wick_ids_put(&encoding->out, special->id);
-	encoding->prefix = tokenizer->space_prefix == WICK_SPACE_PARTS && !inside;
+	encoding->prefix = tokenizer->space_prefix == WICK_SPACE_PARTS;
 	return result;
 }
 
-static int encode_parts(struct encoding *encoding, struct wick_special_walk *walk)
+static int encode_parts(struct wick_encoding *encoding, struct wick_special_walk *walk)
 {
 	const struct wick_special *special;
 	const char *plain;
@@ -182,17 +109,19 @@ static int encode_parts(struct encoding *encoding, struct wick_special_walk *wal
 		if (special && !result)
 			result = put_special(encoding, special);
 	} while (special && !result);
-	return result;
+	return result ? result : wick_encoding_flush(encoding, true);
 }
 
 int64_t wick_tokenizer_encode_marked(const struct wick_tokenizer *tokenizer, const char *text, size_t bytes,
 	const struct wick_mark *marks, size_t mark_count, unsigned flags, uint32_t *ids, size_t capacity)
 {
-	struct encoding encoding = { .tokenizer = tokenizer, .out = { .ids = ids, .capacity = capacity },
+	struct wick_encoding encoding = { .tokenizer = tokenizer, .out = { .ids = ids, .capacity = capacity },
 		.prefix = !(flags & WICK_ENCODE_GOES_ON) };
 	struct wick_special_walk walk;
 	int result;
 
+	encoding.spaced.fewer = tokenizer->space_fewer;
+	wick_spaced_begin(&encoding.spaced);
 	wick_special_walk_begin(&walk, &tokenizer->specials, text ? text : "", bytes, marks, mark_count,
 		flags & WICK_ENCODE_SPECIAL);
 	if (flags & WICK_ENCODE_BOS && tokenizer->add_bos)
@@ -201,6 +130,8 @@ int64_t wick_tokenizer_encode_marked(const struct wick_tokenizer *tokenizer, con
 	if (flags & WICK_ENCODE_BOS && tokenizer->add_eos)
 		wick_ids_put(&encoding.out, (uint32_t)tokenizer->eos);
 	wick_bpe_scratch_free(&encoding.scratch);
+	wick_unigram_scratch_free(&encoding.paths);
+	wick_spaced_free(&encoding.spaced);
 	return result ? result : (int64_t)encoding.out.count;
 }
 

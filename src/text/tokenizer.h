@@ -3,7 +3,7 @@
 #pragma once
 
 /* Text <-> ids. Built from the standard tokenizer keys of a GGUF file (tokenizer.ggml.*): BPE of bytes (model "gpt2")
- * or of characters (models "llama" and "gemma4"). */
+ * or of characters (models "llama" and "gemma4"), or the unigram model ("t5"). */
 
 #include "diag.h"
 #include "mark.h"
@@ -32,9 +32,9 @@ enum wick_encode { /* flags */
 	WICK_ENCODE_GOES_ON = 4, /* the text goes on from one before: no space is put in front of its first word */
 };
 
-/* No text of that many bytes has more tokens: normal form C can make three bytes of one, and a space may go in
- * front. */
-#define WICK_TOKENS_MAX(bytes) (3 * (size_t)(bytes) + 3)
+/* No text of that many bytes has more tokens: a map of characters can make twelve bytes of one (charsmap.h), normal form C
+ * three, and a space may go in front. */
+#define WICK_TOKENS_MAX(bytes) (12 * (size_t)(bytes) + 3)
 
 /* Writes at most `capacity` ids and returns how many the text has (call with capacity 0 to count), or a negative errno:
  * -EINVAL for a character that has no token where there are none of bytes, -E2BIG where an expression of the file's own takes too long. A

@@ -96,7 +96,10 @@ static int build_scores(struct wick_tokenizer *tokenizer, const struct wick_voca
 	for (uint32_t i = 0; i < vocabulary->count; i++)
 		if (!isfinite(vocabulary->score(vocabulary->from, i)))
 			return wick_diag_say(diag, -EINVAL, "%s: the score of token %u is not finite", vocabulary->whose, i);
-	return wick_bpe_init_scores(&tokenizer->bpe, &tokenizer->tokens, vocabulary->score, vocabulary->from);
+	if (!vocabulary->unigram)
+		return wick_bpe_init_scores(&tokenizer->bpe, &tokenizer->tokens, vocabulary->score, vocabulary->from);
+	return wick_unigram_init(&tokenizer->unigram, &tokenizer->tokens, vocabulary->score, vocabulary->from,
+		vocabulary->narrow, vocabulary->user_inside);
 }
 
 static bool are_words_apart(const struct wick_tokens *tokens)
@@ -161,10 +164,12 @@ static int build(struct wick_tokenizer *tokenizer, const struct wick_vocabulary 
 									 build_scores(tokenizer, vocabulary, diag);
 	if (!result && vocabulary->model == WICK_MODEL_BYTES)
 		result = find_pre(tokenizer, vocabulary, diag);
+	if (!result && vocabulary->map_bytes)
+		result = wick_charsmap_init(&tokenizer->map, vocabulary->map, vocabulary->map_bytes, vocabulary->whose, diag);
 	if (!result)
 		result = wick_stops_build(&tokenizer->stops, &tokenizer->tokens, vocabulary, diag);
 	tokenizer->bpe.characters = vocabulary->model == WICK_MODEL_PIECES;
-	tokenizer->bpe.unknown = vocabulary->unk;
+	tokenizer->bpe.unknown = tokenizer->unigram.unknown = vocabulary->unk;
 	tokenizer->words_apart = are_words_apart(&tokenizer->tokens);
 	return result;
 }
@@ -184,6 +189,8 @@ int wick_tokenizer_build(struct wick_tokenizer **out, const struct wick_vocabula
 	tokenizer->space_prefix = vocabulary->space_prefix;
 	tokenizer->user_inside = vocabulary->user_inside;
 	tokenizer->space_once = vocabulary->space_once || vocabulary->model == WICK_MODEL_BYTES;
+	tokenizer->space_fewer = vocabulary->space_fewer;
+	tokenizer->space_apart = vocabulary->space_apart;
 	tokenizer->bos = vocabulary->bos;
 	tokenizer->eos = vocabulary->eos;
 	tokenizer->add_bos = vocabulary->add_bos;
@@ -204,6 +211,8 @@ void wick_tokenizer_destroy(struct wick_tokenizer *tokenizer)
 		return;
 	wick_pretokenizer_destroy(tokenizer->pretokenizer);
 	wick_bpe_free(&tokenizer->bpe);
+	wick_unigram_free(&tokenizer->unigram);
+	wick_charsmap_free(&tokenizer->map);
 	wick_specials_free(&tokenizer->specials);
 	wick_tokens_free(&tokenizer->tokens);
 	free(tokenizer->stops);
@@ -213,6 +222,7 @@ void wick_tokenizer_destroy(struct wick_tokenizer *tokenizer)
 uint64_t wick_tokenizer_bytes(const struct wick_tokenizer *tokenizer)
 {
 	return sizeof(*tokenizer) + tokenizer->tokens.block_bytes + wick_specials_bytes(&tokenizer->specials) +
-		wick_bpe_bytes(&tokenizer->bpe) + wick_div_up(tokenizer->tokens.count, 8) +
+		wick_bpe_bytes(&tokenizer->bpe) + wick_unigram_bytes(&tokenizer->unigram) +
+		wick_charsmap_bytes(&tokenizer->map) + wick_div_up(tokenizer->tokens.count, 8) +
 		(tokenizer->pretokenizer ? wick_pretokenizer_bytes(tokenizer->pretokenizer) : 0);
 }

@@ -47,13 +47,16 @@ static const struct kind {
 	const char *name;
 	enum wick_tokenizer_model model;
 	bool scores; /* decide what is merged, where there are any, and not a list of merges */
-	bool add_bos;
+	bool unigram;
+	bool add_bos, add_eos;
 	enum wick_space_prefix space_prefix;
 	int64_t bos, eos, unk;
 } kinds[] = {
-	{ "gpt2", WICK_MODEL_BYTES, false, false, WICK_SPACE_NEVER, -1, -1, -1 },
-	{ "llama", WICK_MODEL_PIECES, true, true, WICK_SPACE_PARTS, 1, 2, 0 },
-	{ "gemma4", WICK_MODEL_PIECES, false, true, WICK_SPACE_NEVER, -1, -1, -1 },
+	{ "gpt2", WICK_MODEL_BYTES, .space_prefix = WICK_SPACE_NEVER, .bos = -1, .eos = -1, .unk = -1 },
+	{ "llama", WICK_MODEL_PIECES, .scores = true, .add_bos = true, .space_prefix = WICK_SPACE_PARTS, .bos = 1, .eos = 2 },
+	{ "gemma4", WICK_MODEL_PIECES, .add_bos = true, .space_prefix = WICK_SPACE_NEVER, .bos = -1, .eos = -1, .unk = -1 },
+	{ "t5", WICK_MODEL_PIECES, .scores = true, .unigram = true, .add_eos = true, .space_prefix = WICK_SPACE_NEVER,
+		.bos = -1, .eos = 1, .unk = 2 },
 };
 
 static int missing(const struct wick_vocabulary *vocabulary, const char *key, int result, struct wick_diag *diag)
@@ -112,12 +115,17 @@ static int read_order(const struct wick_gguf *gguf, struct wick_vocabulary *voca
 {
 	enum wick_gguf_type element;
 	uint64_t elements;
-	bool scores = kind->scores && wick_gguf_array(gguf, KEY("scores"), &element, &elements, NULL) != -ENOENT;
+	bool scores = kind->unigram ||
+		(kind->scores && wick_gguf_array(gguf, KEY("scores"), &element, &elements, NULL) != -ENOENT);
+	int result;
 
 	if (!scores)
 		return read_count(gguf, vocabulary, KEY("merges"), &vocabulary->merge_count, diag);
 	vocabulary->score = score;
-	return check_numbers(gguf, vocabulary, KEY("scores"), true, diag);
+	result = check_numbers(gguf, vocabulary, KEY("scores"), true, diag);
+	if (!result && !wick_gguf_array(gguf, KEY("scores"), &element, &elements, NULL))
+		vocabulary->narrow = element == WICK_GGUF_F32;
+	return missing(vocabulary, KEY("scores"), result, diag);
 }
 
 static int read_id(const struct wick_gguf *gguf, const char *key, int64_t *id, struct wick_diag *diag)
@@ -163,7 +171,9 @@ static int read_usual(const struct wick_gguf *gguf, struct wick_vocabulary *voca
 
 	vocabulary->model = kind->model;
 	vocabulary->space_prefix = kind->space_prefix;
+	vocabulary->unigram = vocabulary->user_inside = kind->unigram;
 	vocabulary->add_bos = kind->add_bos;
+	vocabulary->add_eos = kind->add_eos;
 	vocabulary->bos = kind->bos;
 	vocabulary->eos = kind->eos;
 	vocabulary->unk = kind->unk;
@@ -190,9 +200,28 @@ static int read_specials(const struct wick_gguf *gguf, struct wick_vocabulary *v
 		result = read_flag(gguf, KEY("add_eos_token"), &vocabulary->add_eos, diag);
 	if (!result)
 		result = read_flag(gguf, KEY("add_space_prefix"), &prefix, diag);
+	if (!result && vocabulary->model == WICK_MODEL_PIECES)
+		result = read_flag(gguf, KEY("remove_extra_whitespaces"), &vocabulary->space_fewer, diag);
 	if (prefix != (vocabulary->space_prefix != WICK_SPACE_NEVER))
 		vocabulary->space_prefix = prefix ? WICK_SPACE_PARTS : WICK_SPACE_NEVER;
 	return result;
+}
+
+/* A map of characters. Another program's file has it under this name, too. */
+static int read_map(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, struct wick_diag *diag)
+{
+	enum wick_gguf_type element;
+	uint64_t count;
+	int result = wick_gguf_array(gguf, KEY("precompiled_charsmap"), &element, &count, diag);
+
+	if (result)
+		return result == -ENOENT ? 0 : result;
+	vocabulary->map = wick_gguf_array_bytes(gguf, KEY("precompiled_charsmap"), &count);
+	vocabulary->map_bytes = count;
+	if (!vocabulary->map || vocabulary->model != WICK_MODEL_PIECES)
+		return wick_diag_say(diag, -EINVAL, "%s: %s %s", vocabulary->whose, KEY("precompiled_charsmap"),
+			vocabulary->map ? "is for another kind of tokenizer" : "is not an array of bytes");
+	return 0;
 }
 
 int wick_tokenizer_create(
@@ -218,6 +247,8 @@ int wick_tokenizer_create(
 		result = read_types(gguf, &vocabulary, diag);
 	if (!result)
 		result = read_specials(gguf, &vocabulary, diag);
+	if (!result)
+		result = read_map(gguf, &vocabulary, diag);
 	if (!result)
 		result = wick_vocabulary_read_own(&vocabulary, gguf, expressions, diag);
 	if (!result)

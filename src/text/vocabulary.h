@@ -32,12 +32,19 @@ struct wick_vocabulary {
 	enum wick_space_prefix space_prefix;
 	bool user_inside; /* a token of type USER does not end a part: SentencePiece's own are words of the text */
 	bool space_once; /* no space is put in front of another; of WICK_MODEL_BYTES always */
+	/* Of WICK_MODEL_PIECES: */
+	bool unigram;     /* the scores are for unigram.h, and not for BPE */
+	bool narrow;      /* its sums are rounded to float */
+	bool space_fewer; /* spaces that follow others, and at the ends of a text, are left out */
+	bool space_apart; /* every space begins a word, and no token goes beyond one */
+	const uint8_t *map; /* (map_bytes) of characters (charsmap.h); map_bytes 0: none */
+	size_t map_bytes;
 	uint32_t count, merge_count;
 	/* Token i as it is spelled, its WICK_TOKEN_*, merge i as "a b". Asked for in order, repeatedly. */
 	struct wick_gguf_string (*token)(const void *from, uint32_t i);
 	int64_t (*type)(const void *from, uint32_t i);
 	struct wick_gguf_string (*merge)(const void *from, uint32_t i);
-	double (*score)(const void *from, uint32_t i); /* of WICK_MODEL_PIECES without merges: the highest first */
+	double (*score)(const void *from, uint32_t i); /* of WICK_MODEL_PIECES without merges */
 	/* Whether white space on that side of a special token in a text belongs to it; NULL: of none. */
 	bool (*strips)(const void *from, uint32_t i, enum wick_side side);
 	const void *from;

@@ -168,6 +168,8 @@ int wick_vocabulary_read_own(struct wick_vocabulary *vocabulary, const struct wi
 	if (!result)
 		result = read_flag(gguf, WICK_OWN("space_once"), &vocabulary->space_once, diag);
 	if (!result)
+		result = read_flag(gguf, WICK_OWN("space_apart"), &vocabulary->space_apart, diag);
+	if (!result)
 		result = read_flag(gguf, WICK_OWN("space_first"), &first, diag);
 	if (first && vocabulary->space_prefix == WICK_SPACE_PARTS)
 		vocabulary->space_prefix = WICK_SPACE_FIRST;

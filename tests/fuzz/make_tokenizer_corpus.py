@@ -79,6 +79,8 @@ def sentencepiece():
     write("sentencepiece", "ids", model(PIECES, trainer=numbers(_3=2, _40=0, _41=7, _42=8, _43=9)))
     write("sentencepiece", "id-beyond", model(PIECES, trainer=numbers(_3=2, _43=13)))
     write("sentencepiece", "unigram", model(PIECES, trainer=numbers(_3=1)))
+    fixtures = CORPUS.parents[1] / "unit/fixtures/folders"
+    write("sentencepiece", "unigram-mapped", (fixtures / "unigram-mapped/tokenizer.model").read_bytes())
     write("sentencepiece", "twice", model(PIECES + PIECES[7:8]))
     write("sentencepiece", "not-finite", model(PIECES + [("y", float("nan"), 1)]))
     write("sentencepiece", "nothing", b"")
@@ -97,6 +99,9 @@ def kinds():
         "type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": MARK}, replace]}})
     folder("metaspace-first", tokenizer_json={"added_tokens": added, "decoder": decoder, "model": characters,
         "pre_tokenizer": {"type": "Metaspace", "replacement": MARK, "prepend_scheme": "first", "split": False}})
+    folder("unigram", tokenizer_json={"added_tokens": added, "decoder": decoder, "model": {
+        "type": "Unigram", "unk_id": 0, "byte_fallback": True, "vocab": [[text, score] for text, score, _ in PIECES]},
+        "pre_tokenizer": {"type": "Metaspace", "replacement": MARK, "prepend_scheme": "always", "split": True}})
     folder("own", tokenizer_json=pipeline(normalizer={"type": "NFC"}, pre_tokenizer={"type": "Sequence", "pretokenizers": [
         {"type": "Digits", "individual_digits": True}, {"type": "Punctuation", "behavior": "Contiguous"},
         {"type": "Split", "pattern": {"Regex": "\\p{L}+|[^\\s\\d]"}, "behavior": "Isolated", "invert": False},

@@ -8,6 +8,8 @@
 #include "tokenizer_fixture.h"
 
 #include "bits.h"
+#include "gguf_write.h"
+#include "pack_job.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -16,8 +18,9 @@
 
 #include <cmocka.h>
 
-static const char *const folders[] = { "falcon", "llama3", "metaspace-always", "metaspace-first", "metaspace-never", "own",
-	"pieces", "pieces-bare", "prepend", "removed", "replace" };
+static const char *const folders[] = { "falcon", "llama3", "metaspace-always", "metaspace-first", "metaspace-never",
+	"metaspace-split", "own", "pieces", "pieces-bare", "pieces-mapped", "prepend", "removed", "replace", "unigram",
+	"unigram-mapped", "unigram-metaspace", "unigram-replace" };
 
 static const char *path_of(const char *folder, const char *file)
 {
@@ -67,7 +70,57 @@ static void ids_of_the_libraries(void **state)
 		json_t *cases = json_load_file(path_of(folders[i], "cases.json"), JSON_ALLOW_NUL, NULL), *one;
 		size_t k;
 
-		assert_true(json_array_size(cases) > 100);
+		assert_true(json_array_size(cases) > 60);
+		json_array_foreach(cases, k, one)
+			check_case(tokenizer, folders[i], one);
+		json_decref(cases);
+		wick_tokenizer_destroy(tokenizer);
+	}
+}
+
+static int write_file(const struct wick_gguf_writer *writer, const char *path)
+{
+	uint8_t *header;
+	uint64_t bytes;
+	FILE *out = fopen(path, "wb");
+
+	assert_non_null(out);
+	assert_int_equal(wick_gguf_writer_header(writer, &header, &bytes, NULL), 0);
+	assert_int_equal(fwrite(header, 1, bytes, out), bytes);
+	free(header);
+	return fclose(out);
+}
+
+/* The tokenizer of a packed model: a file with nothing but that. */
+static struct wick_tokenizer *pack_and_open(const char *folder)
+{
+	struct folder out = folder_make();
+	struct wick_diag diag = { 0 };
+	struct wick_pack_job job = { .diag = &diag };
+	struct wick_gguf_writer writer;
+	struct wick_tokenizer *tokenizer;
+	struct wick_gguf *gguf;
+
+	wick_gguf_writer_init(&writer, 4096);
+	if (wick_pack_put_tokenizer(&writer, &job, path_of(folder, "")) || write_file(&writer, folder_path(&out, "packed.gguf")) ||
+		wick_gguf_open(&gguf, folder_path(&out, "packed.gguf"), &diag))
+		fail_msg("%s: %s", folder, diag.text);
+	if (wick_tokenizer_create(&tokenizer, gguf, UINT32_MAX, &diag))
+		fail_msg("%s: %s", folder, diag.text);
+	wick_gguf_close(gguf);
+	wick_gguf_writer_deinit(&writer);
+	folder_remove(&out);
+	return tokenizer;
+}
+
+static void ids_after_packing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(folders); i++) {
+		struct wick_tokenizer *tokenizer = pack_and_open(folders[i]);
+		json_t *cases = json_load_file(path_of(folders[i], "cases.json"), JSON_ALLOW_NUL, NULL), *one;
+		size_t k;
+
 		json_array_foreach(cases, k, one)
 			check_case(tokenizer, folders[i], one);
 		json_decref(cases);
@@ -90,6 +143,8 @@ static void names_of_pipelines(void **state)
 		{ "pieces", "llama", "default", false, false, WICK_SPACE_PARTS },
 		{ "pieces-bare", "llama", "default", false, false, WICK_SPACE_NEVER },
 		{ "metaspace-first", "llama", "default", false, false, WICK_SPACE_FIRST },
+		{ "unigram", "t5", "default", false, false, WICK_SPACE_PARTS },
+		{ "unigram-metaspace", "t5", "default", false, false, WICK_SPACE_PARTS },
 	};
 
 	(void)state;
@@ -102,7 +157,7 @@ static void names_of_pipelines(void **state)
 		assert_int_equal(hf.nfc, expected[i].nfc);
 		assert_int_equal(hf.whole_words, expected[i].whole_words);
 		assert_int_equal(hf.space_prefix, expected[i].prefix);
-		assert_int_equal(hf.scores != NULL, !strncmp(expected[i].folder, "pieces", 6));
+		assert_int_equal(hf.scores != NULL, !strncmp(expected[i].folder, "pieces", 6) || !strcmp(hf.model, "t5"));
 		wick_hf_tokenizer_free(&hf);
 	}
 }
@@ -130,8 +185,8 @@ static void refused_json(void **state)
 			"expression has \"\\b\"" },
 		{ "llama3", "pre_tokenizer", "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\"},"
 			"{\"type\":\"Digits\",\"individual_digits\":true}]}", "pre_tokenizer behind ByteLevel" },
-		{ "prepend", "pre_tokenizer", "{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\",\"prepend_scheme\":"
-			"\"first\"}", "pre_tokenizer Metaspace with \"split\"" },
+		{ "prepend", "pre_tokenizer", "{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":"
+			"\"first\"}", "pre_tokenizer Metaspace with \"another replacement\"" },
 		{ "llama3", "decoder", "{\"type\":\"WordPiece\"}", "decoder \"WordPiece\" is not supported" },
 		{ "llama3", "decoder", "{\"type\":\"Fuse\"}", "decoder \"Fuse\" is not supported" },
 		{ "llama3", "post_processor", "{\"type\":\"BertProcessing\"}", "post_processor \"BertProcessing\"" },
@@ -140,6 +195,16 @@ static void refused_json(void **state)
 		{ "prepend", "model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}", "byte_fallback and fuse_unk" },
 		{ "prepend", "model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"unk_token\":\"u\"}",
 			"unk_token is \"u\", which the vocabulary lacks" },
+		{ "unigram-replace", "normalizer", "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"\"}",
+			"normalizer \"Precompiled\" is not supported" },
+		{ "llama3", "model", "{\"type\":\"Unigram\",\"vocab\":[[\"a\",0]],\"unk_id\":0}", "model byte-level \"Unigram\"" },
+		{ "unigram-replace", "model", "{\"type\":\"Unigram\",\"vocab\":{}}", "model has no vocab array" },
+		{ "unigram-replace", "model", "{\"type\":\"Unigram\",\"vocab\":[[\"a\",0]],\"unk_id\":1}", "no unk_id among" },
+		{ "unigram-replace", "model", "{\"type\":\"Unigram\",\"vocab\":[[\"a\",0]]}", "no unk_id among" },
+		{ "unigram-replace", "model", "{\"type\":\"Unigram\",\"vocab\":[[\"a\",0],[\"a\",1]],\"unk_id\":0}",
+			"has \"a\" twice" },
+		{ "unigram-replace", "model", "{\"type\":\"Unigram\",\"vocab\":[[\"a\",\"b\"]],\"unk_id\":0}",
+			"piece 0 is not a text and a score" },
 		{ "prepend", "added_tokens", "[{\"id\":420,\"content\":\"=x=\",\"normalized\":true,\"special\":false}]",
 			"added token \"=x=\" is normalized, which is not supported" },
 	};
@@ -214,11 +279,13 @@ static void refused_models(void **state)
 		size_t bytes;
 		const char *says;
 	} cases[] = {
-		{ "\x12\x02\x18\x01", 4, "its model is unigram, which is not supported" },
+		{ "\x12\x02\x18\x03", 4, "its model is word, which is not supported" },
 		{ "\x12\x02\x18\x09", 4, "its model is unknown" },
 		{ "\x12\x05\x18\x02\xc0\x01\x01", 7, "treat_whitespace_as_suffix is not supported" },
-		{ "\x1a\x05\x12\x01x\x20\x00", 7, "has a map of characters" },
-		{ "\x1a\x00", 2, "removes extra white space" },
+		{ "\x1a\x05\x12\x01x\x20\x00", 7, "its map of characters is cut, or none" },
+		{ "\x1a\x0a\x12\x08\x04\x00\x00\x00\x00\x00\x00\x00", 12, "its map of characters is cut, or none" },
+		{ "\x1a\x0b\x12\x09\x04\x00\x00\x00\x00\x00\x00\x00x", 13, "its map of characters is cut, or none" },
+		{ "\x2a\x03\x12\x01x", 5, "its denormalizer has a map of characters" },
 		{ "\x1a\x04\x20\x00\x28\x00", 6, "does not escape spaces" },
 		{ "\x0a\x05\x0a\x03<s>", 7, "has \"<s>\" twice" },
 		{ "\x0a\x00", 2, "has no text or no known type" },
@@ -250,6 +317,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ids_of_the_libraries),
+		cmocka_unit_test(ids_after_packing),
 		cmocka_unit_test(names_of_pipelines),
 		cmocka_unit_test(refused_json),
 		cmocka_unit_test(refused_cuts),

@@ -278,7 +278,7 @@ static const struct refused {
 	{ { { "tokenizer_config.json", "{\"added_tokens_decoder\":{\"9\":{\"content\":\"x\",\"normalized\":false},"
 		"\"10\":{\"content\":\"y\"}}}" } }, "added token \"y\" is normalized, unlike others" },
 	{ { { "tokenizer.json", "{\"normalizer\":{\"type\":\"NFKC\"}}" } }, "normalizer \"NFKC\"" },
-	{ { { "tokenizer.json", "{\"pre_tokenizer\":{\"type\":\"Metaspace\"}}" } }, "pre_tokenizer Metaspace with \"split\"" },
+	{ { { "tokenizer.json", "{\"pre_tokenizer\":{\"type\":\"Metaspace\"}}" } }, "pre_tokenizer Metaspace with \"another replacement\"" },
 	{ { { "tokenizer.json", "{\"pre_tokenizer\":null}" } },
 		"neither a byte-level tokenizer nor one with U+2581" },
 	{ { { "tokenizer.json", "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":1}}" } },
@@ -288,7 +288,7 @@ static const struct refused {
 		"use_regex" },
 	{ { { "tokenizer.json", "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},"
 			      "\"decoder\":{\"type\":\"Fuse\"}}" } }, "decoder \"Fuse\"" },
-	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"Unigram\"}}" } }, "model \"Unigram\"" },
+	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"Unigram\"}}" } }, "model has no vocab array" },
 	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"BPE\"}}" } }, "no vocab" },
 	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"BPE\",\"dropout\":0.1}}" } }, "dropout" },
 	{ { { "tokenizer.json", "{" PIPELINE ",\"model\":{\"type\":\"BPE\",\"vocab\":" VOCAB ",\"merges\":[],\"byte_fallback\":true}}" } },

@@ -1,0 +1,94 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Text to ids where tokens are pieces with U+2581 for a space: SentencePiece's two models, and BPE of characters:
+ *
+ *     parts and tokens of the user's -> normalised into one text -> words, or all of it -> ids
+ *
+ * Words are encoded one by one where no token goes beyond one, which takes less memory and time; the unigram model's
+ * sums are those of the whole text. */
+
+#include "tokenizer_parts.h"
+
+#include <string.h>
+
+static const char space_mark[] = "\xe2\x96\x81"; /* U+2581 */
+
+bool wick_encoding_has_prefix(const struct wick_encoding *encoding, const char *text, size_t bytes)
+{
+	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
+	bool space = text[0] == ' ' || (tokenizer->model == WICK_MODEL_PIECES && bytes >= 3 && !memcmp(text, space_mark, 3));
+
+	return encoding->prefix && tokenizer->space_prefix != WICK_SPACE_NEVER && !(tokenizer->space_once && space);
+}
+
+/* Where the word ends that begins here: in front of the spaces of the next one, or of its own last one. */
+static size_t word_end(const struct wick_tokenizer *tokenizer, const char *text, size_t at, size_t bytes)
+{
+	if (tokenizer->space_apart)
+		at += text[at] == ' ';
+	while (!tokenizer->space_apart && at < bytes && text[at] == ' ')
+		at++;
+	while (at < bytes && text[at] != ' ')
+		at++;
+	return at;
+}
+
+static int encode_word(struct wick_encoding *encoding, const char *text, size_t bytes)
+{
+	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
+
+	return tokenizer->unigram.scores ?
+		       wick_unigram_encode(&tokenizer->unigram, &encoding->paths, text, bytes, &encoding->out) :
+		       wick_bpe_encode(&tokenizer->bpe, &encoding->scratch, text, bytes, &encoding->out);
+}
+
+static int encode_words(struct wick_encoding *encoding, const char *text, size_t bytes)
+{
+	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
+	bool apart = tokenizer->space_apart || (tokenizer->words_apart && !tokenizer->unigram.scores);
+	int result = 0;
+
+	for (size_t at = 0, end; at < bytes && !result; at = end) {
+		end = apart ? word_end(tokenizer, text, at, bytes) : bytes;
+		result = encode_word(encoding, text + at, end - at);
+	}
+	return result;
+}
+
+int wick_encoding_put_part(struct wick_encoding *encoding, const char *text, size_t bytes)
+{
+	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
+
+	return wick_spaced_put(&encoding->spaced, tokenizer->map.units ? &tokenizer->map : NULL, text, bytes,
+		wick_encoding_has_prefix(encoding, text, bytes));
+}
+
+/* To the unigram model it is a piece among others. */
+int wick_encoding_put_user(struct wick_encoding *encoding, const struct wick_special *special)
+{
+	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
+	int result = encoding->prefix && tokenizer->space_prefix != WICK_SPACE_NEVER ?
+		wick_spaced_put_plain(&encoding->spaced, " ", 1) : 0;
+
+	encoding->prefix = false;
+	if (!result && tokenizer->unigram.scores)
+		return wick_spaced_put_plain(&encoding->spaced, special->text, special->bytes);
+	if (!result)
+		result = wick_encoding_flush(encoding, false);
+	wick_ids_put(&encoding->out, special->id);
+	return result;
+}
+
+int wick_encoding_flush(struct wick_encoding *encoding, bool over)
+{
+	struct wick_spaced *spaced = &encoding->spaced;
+	int result;
+
+	if (over)
+		wick_spaced_end(spaced);
+	result = encode_words(encoding, spaced->bytes, spaced->count);
+	wick_spaced_begin(spaced);
+	spaced->after_space &= over;
+	return result;
+}
