@@ -21,12 +21,14 @@ libjansson-dev  pkg-config --exists jansson
 libpcre2-dev    pkg-config --exists libpcre2-8
 libutf8proc-dev pkg-config --exists libutf8proc
 libzip-dev      pkg-config --exists libzip
+libedit-dev     pkg-config --exists libedit
 '
 # Of tests that skip without, which is a failure of tools/check: they say that something is not installed.
 test_packages='
 libfuse3-dev    pkg-config --exists fuse3
 dmsetup         command -v dmsetup
 gnuplot-nox     command -v gnuplot
+tmux            command -v tmux
 binutils        command -v readelf
 e2fsprogs       command -v mkfs.ext4 && command -v filefrag
 gcc-aarch64-linux-gnu   command -v aarch64-linux-gnu-gcc

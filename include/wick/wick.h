@@ -72,7 +72,8 @@ struct wick_memory {
 struct wick_options {
 	struct wick_memory memory;
 	uint64_t beside_bytes;    /* the part of that memory that the caller takes beside the engine */
-	uint32_t ctx;             /* tokens; 0: the smaller of WICK_CTX_DEFAULT and the model's own, */
+	uint32_t ctx;             /* tokens; 0: the smaller of ctx_usual and the model's own, */
+	uint32_t ctx_usual;       /* 0: WICK_CTX_DEFAULT; */
 	uint32_t ctx_enough;      /* and no more than this, which the caller knows to be enough; 0: not known */
 	uint32_t sessions;        /* conversations at once; 0: 1. Each may have ctx tokens, */
 	uint32_t kv_positions;    /* and all together so many, in blocks of 64; 0: as many as all may have */

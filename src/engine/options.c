@@ -69,7 +69,7 @@ static int check_sparse(
 /* The KV cache is as long as the context, whether or not it is used. */
 static uint32_t default_ctx(const struct wick_options *options, uint32_t ctx_max)
 {
-	uint32_t ctx = WICK_MIN(WICK_CTX_DEFAULT, ctx_max);
+	uint32_t ctx = WICK_MIN(options->ctx_usual ? options->ctx_usual : WICK_CTX_DEFAULT, ctx_max);
 
 	return options->ctx_enough ? WICK_MIN(options->ctx_enough, ctx) : ctx;
 }

@@ -15,7 +15,7 @@
 #define WORDS_MAX 64
 
 static const struct command *const commands[] = {
-	&cmd_run, &cmd_pack, &cmd_train, &cmd_plan, &cmd_info, &cmd_verify, &cmd_eval, &cmd_bench, &cmd_flashbench, &cmd_doctor,
+	&cmd_run, &cmd_chat, &cmd_pack, &cmd_train, &cmd_plan, &cmd_info, &cmd_verify, &cmd_eval, &cmd_bench, &cmd_flashbench, &cmd_doctor,
 	&cmd_trace_record, &cmd_trace_stats, &cmd_trace_synth,
 };
 
@@ -110,6 +110,7 @@ static void try(const struct command *command, char **words)
 	int rc;
 
 	forget(command->options);
+	forget(command->also);
 	forget(command->shared);
 	if (command->operand_into)
 		*command->operand_into = NULL;
@@ -120,6 +121,7 @@ static void try(const struct command *command, char **words)
 		return;
 	if (rc == 0) {
 		check_values(command->options);
+		check_values(command->also);
 		check_values(command->shared);
 		wick_require(!command->operand || command->operand_optional || *command->operand_into);
 	}

@@ -24,6 +24,7 @@ def rooms_below(source):
     ground = ["include/common", "include/wick", "io", "kernels"]
     for i, name in enumerate(names):
         below["src/" + name] = ground + ["src/" + other for other in names[:i]]
+    below["serve"] = ["include/common", "include/wick"]
     return below
 
 

@@ -271,6 +271,8 @@ static int take_option(const struct command *command, char **words, struct wick_
 	int rc, taken;
 
 	if (!opt)
+		opt = find_option(command->also, word + 1 + is_long, length);
+	if (!opt)
 		opt = find_option(command->shared, word + 1 + is_long, length);
 	if (!opt)
 		return wick_diag_say(diag, -EINVAL, "there is no option '%s'", word);

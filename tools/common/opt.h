@@ -66,7 +66,8 @@ struct command {
 	const char *about;        /* paragraphs under the usage line */
 	const char *examples;     /* lines at the end; may be NULL */
 	const struct opt *options; /* ended by OPT_END */
-	const struct opt *shared;  /* those it has in common with other commands, but for its own; may be NULL */
+	const struct opt *also;    /* those it has in common with other commands, but for its own; may be NULL */
+	const struct opt *shared;  /* likewise */
 	void (*init)(void);        /* sets the defaults; may be NULL */
 	int (*check)(struct wick_diag *diag); /* what a table cannot say; touches no disk; may be NULL */
 	int (*run)(struct wick_diag *diag);

@@ -98,9 +98,10 @@ static void print_examples(const char *line, FILE *out)
 void opt_print_help(const struct command *command, FILE *out)
 {
 	fprintf(out, "usage: wick %s %s\n\n%s\n", command->name, command->synopsis, command->about);
-	if (has_defaults(command->options) || has_defaults(command->shared))
+	if (has_defaults(command->options) || has_defaults(command->also) || has_defaults(command->shared))
 		fputs("\nDefaults stand in parentheses.\n", out);
 	print_options(command->options, NULL, out);
+	print_options(command->also, command->options, out);
 	print_options(command->shared, command->options, out);
 	if (command->examples)
 		print_examples(command->examples, out);

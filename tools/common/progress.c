@@ -9,6 +9,7 @@
 
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 #include <sys/ioctl.h>
@@ -18,31 +19,50 @@
 #define REDRAW_NS 200000000ull
 #define WIPE "\r\033[K" /* to the end of the line, where the terminal may have put a ^C */
 
-/* Lock-free, as a handler needs it; atomic, since threads that read flash ask, too. */
+/* The signal. Lock-free, as a handler needs it; atomic, since threads that read flash ask, too. */
 static _Atomic int stop_wanted;
 
+/* None but Ctrl-C is ever forgotten, and so none is noted in place of another. */
 static void note_signal(int signal_number)
 {
-	(void)signal_number;
-	stop_wanted = 1;
+	if (!stop_wanted || stop_wanted == SIGINT)
+		stop_wanted = signal_number;
 }
 
 /* A signal that was ignored when the program started stays so: a shell does that for jobs in the background. */
 static void catch(int signal_number, int flags)
 {
-	struct sigaction action = { .sa_handler = note_signal, .sa_flags = flags | SA_RESTART }, old;
+	struct sigaction action = { .sa_handler = note_signal, .sa_flags = flags }, old;
 
 	if (!sigaction(signal_number, NULL, &old) && old.sa_handler != SIG_IGN)
 		sigaction(signal_number, &action, NULL);
 }
 
+static void catch_others(int flags)
+{
+	catch(SIGTERM, flags | (int)SA_RESETHAND); /* a second one ends it as it is */
+	catch(SIGHUP, flags | (int)SA_RESETHAND);
+	catch(SIGPIPE, SA_RESTART); /* every write into a broken pipe raises one: that write fails, and says so */
+	catch(SIGXFSZ, SA_RESTART); /* likewise beyond the size that a file may have (ulimit -f) */
+}
+
 void interrupt_catch(void)
 {
-	catch(SIGINT, (int)SA_RESETHAND); /* a second one ends it as it is */
-	catch(SIGTERM, (int)SA_RESETHAND);
-	catch(SIGHUP, (int)SA_RESETHAND);
-	catch(SIGPIPE, 0); /* every write into a broken pipe raises one: that write fails, and says so */
-	catch(SIGXFSZ, 0); /* likewise beyond the size that a file may have (ulimit -f) */
+	catch(SIGINT, SA_RESTART | (int)SA_RESETHAND);
+	catch_others(SA_RESTART);
+}
+
+void interrupt_catch_each(void)
+{
+	catch(SIGINT, 0);
+	catch_others(0);
+}
+
+void interrupt_forget(void)
+{
+	int was = SIGINT;
+
+	atomic_compare_exchange_strong(&stop_wanted, &was, 0);
 }
 
 bool interrupted(void)

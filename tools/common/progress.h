@@ -12,6 +12,11 @@
 void interrupt_catch(void);
 bool interrupted(void);
 
+/* The same for a program that goes on after Ctrl-C: it is noted each time, a read that waits for input is interrupted, and
+ * interrupt_forget() says that it was followed. Other signals stay. */
+void interrupt_catch_each(void);
+void interrupt_forget(void);
+
 struct progress {
 	const char *verb; /* "packing" */
 	uint64_t begun_ns, shown_ns;

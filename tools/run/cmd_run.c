@@ -3,7 +3,6 @@
 
 /* wick run MODEL -p TEXT */
 
-#include "clock.h"
 #include "commands.h"
 #include "engine_options.h"
 #include "figures.h"
@@ -12,18 +11,16 @@
 #include "output.h"
 #include "progress.h"
 #include "prompt.h"
+#include "sampling_options.h"
 
 #include <errno.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static const char *model_path, *prompt_text, *prompt_path, *stats_path, *logits_path;
 static struct generate_options generate;
-static uint64_t seed;
 static bool as_json, verbose;
 
-#define NO_SEED UINT64_MAX
 #define TOKENS_IN_FRONT 16 /* of a text, by its tokenizer: more than any has */
 
 static const struct opt options[] = {
@@ -36,35 +33,14 @@ static const struct opt options[] = {
 		.help = "tokens to write, at most (256)" },
 	{ OPT_COUNT, .name = "ctx", .value = "N", .into.count = &engine_options.ctx, .min = 1, .max = UINT32_MAX,
 		.help = "tokens of context (as many as prompt and -n may need, at most 2048 and the model's own)" },
-	{ OPT_NUMBER, .name = "temp", .value = "T", .into.number = &generate.sampling.temp,
-		.help = "temperature: 0 always takes the likeliest token (0.8)" },
-	{ OPT_NUMBER, .name = "top-p", .value = "P", .into.number = &generate.sampling.top_p, .max = 1,
-		.help = "choose among the likeliest tokens that make up this share of "
-			"the probability (0.95)" },
-	{ OPT_COUNT, .name = "top-k", .value = "K", .into.count = &generate.sampling.top_k,
-		.help = "choose among the K likeliest tokens, before --top-p; 0: all (0)" },
-	{ OPT_NUMBER, .name = "min-p", .value = "P", .into.number = &generate.sampling.min_p, .max = 1,
-		.help = "leave out tokens less probable than this share of the likeliest one's probability (0)" },
-	{ OPT_NUMBER, .name = "typical-p", .value = "P", .into.number = &generate.sampling.typical_p, .max = 1,
-		.help = "choose among the tokens of the most expected surprise that make up this share of the probability (1)" },
-	{ OPT_NUMBER, .name = "repeat-penalty", .value = "R", .into.number = &generate.sampling.repeat_penalty,
-		.help = "divide the logits of tokens that are in the context by R; 1: none (1)" },
-	{ OPT_NUMBER, .name = "presence-penalty", .value = "A", .into.number = &generate.sampling.presence_penalty, .min = -100,
-		.max = 100, .help = "take A off the logits of tokens that are in the context (0)" },
-	{ OPT_NUMBER, .name = "frequency-penalty", .value = "A", .into.number = &generate.sampling.frequency_penalty,
-		.min = -100, .max = 100, .help = "take A off for each time that they are there (0)" },
 	{ OPT_TEXTS, .name = "stop", .value = "TEXT", .into.texts = &generate.stops,
 		.help = "end the text in front of any of these" },
-	{ OPT_FLAG, .name = "ignore-eos", .into.flag = &generate.sampling.ignore_stops,
-		.help = "never choose a token that ends a text" },
 	{ OPT_FLAG, .name = "special", .into.flag = &generate.special,
 		.help = "special tokens in the prompt, <|im_end|>, are those tokens and not text; those in the text are shown" },
 	{ OPT_FLAG, .name = "chat", .into.flag = &generate.chat,
 		.help = "the prompt is what a user says in a conversation, and the text is the answer" },
 	{ OPT_TEXT, .name = "template", .value = "FILE", .into.text = &generate.template,
 		.help = "of conversations, in place of the model's own: a Jinja file, or chatml, llama3 and others (with --chat)" },
-	{ OPT_SEED, .name = "seed", .value = "S", .into.seed = &seed,
-		.help = "the same seed writes the same text (a random one)" },
 
 	{ OPT_HEADING, .help = "Results:" },
 	{ OPT_FLAG, 'v', .name = "verbose", .into.flag = &verbose,
@@ -82,8 +58,8 @@ static const struct opt options[] = {
 static void init(void)
 {
 	engine_options_init();
-	generate = (struct generate_options){ .tokens = 256, .sampling = { .temp = 0.8f, .top_p = 0.95f } };
-	seed = NO_SEED;
+	sampling_options_init();
+	generate = (struct generate_options){ .tokens = 256 };
 }
 
 /* Whether standard input is a pipe or a file. A terminal is not read unasked, and /dev/null has no text. */
@@ -105,17 +81,6 @@ static int check(struct wick_diag *diag)
 	if (prompt_text && prompt_path)
 		return wick_diag_say(diag, -EINVAL, "-p and -f exclude each other");
 	return engine_options_check(diag);
-}
-
-static void choose_seed(void)
-{
-	uint32_t random = 0;
-
-	if (seed != NO_SEED)
-		return;
-	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-		random = (uint32_t)wick_now_ns();
-	seed = random;
 }
 
 static int write_stats(const json_t *json, struct wick_diag *diag)
@@ -145,7 +110,7 @@ static int print_results(const struct wick *wick, const struct run_figures *figu
 /* With the model open: text, logits, figures. */
 static int run_open(struct wick *wick, const struct prompt *prompt, struct wick_diag *diag)
 {
-	struct run_figures figures = { .seed = seed };
+	struct run_figures figures = { .seed = sampling_options.seed };
 	struct wick_session *session;
 	json_t *text = NULL;
 	FILE *logits;
@@ -157,7 +122,8 @@ static int run_open(struct wick *wick, const struct prompt *prompt, struct wick_
 		rc = output_open(&logits, logits_path, diag);
 	if (rc)
 		return rc;
-	wick_session_seed(session, seed);
+	wick_session_seed(session, sampling_options.seed);
+	generate.sampling = sampling_options.sampling;
 	generate.logits = logits;
 	generate.logits_path = logits_path;
 	generate.keep_text = as_json;
@@ -189,7 +155,7 @@ static int run(struct wick_diag *diag)
 
 	if (rc)
 		return rc;
-	choose_seed();
+	sampling_options_seed();
 	interrupt_catch();
 	engine_options.all_logits = logits_path;
 	engine_options.ctx_enough = enough_ctx(&prompt);
@@ -217,6 +183,7 @@ const struct command cmd_run = {
 		    "wick run model.gguf --memory 2G -f letter.txt -n 500 --seed 1\n"
 		    "wick run model.gguf --chat -p 'Why is the sea salty?'",
 	.options = options,
+	.also = sampling_opts,
 	.shared = engine_opts,
 	.init = init,
 	.check = check,

@@ -1,0 +1,170 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* A conversation that is kept: its messages with the model that they are for, and a sum that finds damage. What the
+ * session has computed of them is not kept: it is evaluated when the conversation goes on. */
+
+#include "chat.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FILE_BYTES_MAX (64u << 20)
+#define VERSION 1
+
+/* FNV-1a, of 64 bits. */
+static uint64_t sum_of(const char *text)
+{
+	uint64_t sum = 0xcbf29ce484222325;
+
+	for (; *text; text++)
+		sum = (sum ^ (uint8_t)*text) * 0x100000001b3;
+	return sum;
+}
+
+/* The sum as it is written; false: no memory. */
+static bool say_sum(char into[17], const json_t *messages)
+{
+	char *text = json_dumps(messages, JSON_COMPACT | JSON_SORT_KEYS);
+
+	if (text)
+		snprintf(into, 17, "%016" PRIx64, sum_of(text));
+	free(text);
+	return text;
+}
+
+/* What tells one model from another. */
+static json_t *describe_model(const struct chat *chat)
+{
+	const struct wick_report *report = wick_report_of(chat->wick);
+
+	return json_pack("{s:s, s:i, s:i, s:i}", "arch", report->arch, "layers", (int)report->layers, "d_model",
+		(int)report->d_model, "vocab", (int)report->vocab);
+}
+
+static char *file_text(const struct chat *chat)
+{
+	char sum[17];
+	json_t *file = NULL;
+	char *text;
+
+	if (say_sum(sum, chat->messages))
+		file = json_pack("{s:i, s:o, s:s, s:O}", "wick_chat", VERSION, "model", describe_model(chat), "sum", sum,
+			"messages", chat->messages);
+	text = json_dumps(file, JSON_INDENT(2));
+	json_decref(file);
+	return text;
+}
+
+static int write_all(int fd, const char *text, size_t bytes)
+{
+	while (bytes) {
+		ssize_t put = write(fd, text, bytes);
+
+		if (put < 0 && errno != EINTR)
+			return -errno;
+		text += put > 0 ? put : 0;
+		bytes -= put > 0 ? (size_t)put : 0;
+	}
+	return fsync(fd) ? -errno : 0;
+}
+
+/* mkstemp() makes a file that is its owner's alone. */
+static int write_beside(char *temporary, const char *path, const char *text)
+{
+	int fd = mkstemp(temporary), rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = write_all(fd, text, strlen(text));
+	if (close(fd) && !rc)
+		rc = -errno;
+	if (!rc && rename(temporary, path))
+		rc = -errno;
+	if (rc)
+		unlink(temporary);
+	return rc;
+}
+
+int chat_save(const struct chat *chat, const char *path, struct wick_diag *diag)
+{
+	char *text = file_text(chat), *temporary = NULL;
+	int rc = -ENOMEM;
+
+	if (text && asprintf(&temporary, "%s.XXXXXX", path) > 0)
+		rc = write_beside(temporary, path, text);
+	free(temporary);
+	free(text);
+	return rc ? wick_diag_say(diag, rc, "%s: %s", path, strerror(-rc)) : 0;
+}
+
+static bool is_message(const json_t *message)
+{
+	return json_is_string(json_object_get(message, "role")) && json_is_string(json_object_get(message, "content"));
+}
+
+static int check(const struct chat *chat, const json_t *file, const char *path, struct wick_diag *diag)
+{
+	const json_t *messages = json_object_get(file, "messages"), *message;
+	const char *sum = json_string_value(json_object_get(file, "sum"));
+	json_t *model = describe_model(chat);
+	bool is_same = json_equal(model, json_object_get(file, "model"));
+	char real[17];
+	size_t i;
+
+	json_decref(model);
+	if (json_integer_value(json_object_get(file, "wick_chat")) != VERSION || !json_is_array(messages) || !sum)
+		return wick_diag_say(diag, -EBADMSG, "%s: is no conversation of wick's", path);
+	if (!say_sum(real, messages))
+		return -ENOMEM;
+	if (strcmp(sum, real))
+		return wick_diag_say(diag, -EBADMSG, "%s: is damaged: its sum is %s, not %s", path, real, sum);
+	json_array_foreach(messages, i, message)
+		if (!is_message(message))
+			return wick_diag_say(diag, -EBADMSG, "%s: messages[%zu] is none", path, i);
+	if (!is_same)
+		return wick_diag_say(diag, -EBADMSG, "%s: is a conversation with another model", path);
+	return 0;
+}
+
+static json_t *read_file(FILE *in, const char *path, int *rc, struct wick_diag *diag)
+{
+	char *text = malloc(FILE_BYTES_MAX);
+	size_t bytes = text ? fread(text, 1, FILE_BYTES_MAX, in) : 0;
+	json_t *file = NULL;
+	json_error_t error = { .text = "it is too large" };
+
+	*rc = text ? 0 : -ENOMEM;
+	if (text && ferror(in))
+		*rc = wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
+	if (!*rc && bytes < FILE_BYTES_MAX)
+		file = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
+	if (!*rc && !file)
+		*rc = wick_diag_say(diag, -EBADMSG, "%s: is no conversation of wick's: %s", path, error.text);
+	free(text);
+	return file;
+}
+
+int chat_load(struct chat *chat, const char *path, struct wick_diag *diag)
+{
+	FILE *in = fopen(path, "re");
+	json_t *file;
+	int rc;
+
+	if (!in)
+		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
+	file = read_file(in, path, &rc, diag);
+	fclose(in);
+	if (!rc)
+		rc = check(chat, file, path, diag);
+	if (!rc) {
+		json_decref(chat->messages);
+		chat->messages = json_incref(json_object_get(file, "messages"));
+		chat->dropped = 0;
+	}
+	json_decref(file);
+	return rc;
+}
