@@ -7,5 +7,5 @@
 
 #include "opt.h"
 
-extern const struct command cmd_run, cmd_chat, cmd_pack, cmd_train, cmd_plan, cmd_info, cmd_tokenize, cmd_verify, cmd_eval, cmd_bench,
+extern const struct command cmd_run, cmd_chat, cmd_serve, cmd_pack, cmd_train, cmd_plan, cmd_info, cmd_tokenize, cmd_verify, cmd_eval, cmd_bench,
 	cmd_trace, cmd_flashbench, cmd_doctor;

@@ -22,6 +22,7 @@ libpcre2-dev    pkg-config --exists libpcre2-8
 libutf8proc-dev pkg-config --exists libutf8proc
 libzip-dev      pkg-config --exists libzip
 libedit-dev     pkg-config --exists libedit
+libmicrohttpd-dev   pkg-config --exists libmicrohttpd
 '
 # Of tests that skip without, which is a failure of tools/check: they say that something is not installed.
 test_packages='

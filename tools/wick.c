@@ -16,7 +16,7 @@
 enum { EXIT_USAGE = 2 };
 
 static const struct command *const commands[] = {
-	&cmd_run, &cmd_chat, &cmd_pack, &cmd_train, &cmd_plan, &cmd_info, &cmd_tokenize, &cmd_verify, &cmd_eval, &cmd_bench, &cmd_trace, &cmd_flashbench,
+	&cmd_run, &cmd_chat, &cmd_serve, &cmd_pack, &cmd_train, &cmd_plan, &cmd_info, &cmd_tokenize, &cmd_verify, &cmd_eval, &cmd_bench, &cmd_trace, &cmd_flashbench,
 	&cmd_doctor, NULL,
 };
 

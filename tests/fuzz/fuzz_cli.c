@@ -15,7 +15,7 @@
 #define WORDS_MAX 64
 
 static const struct command *const commands[] = {
-	&cmd_run, &cmd_chat, &cmd_pack, &cmd_train, &cmd_plan, &cmd_info, &cmd_verify, &cmd_eval, &cmd_bench, &cmd_flashbench, &cmd_doctor,
+	&cmd_run, &cmd_chat, &cmd_serve, &cmd_pack, &cmd_train, &cmd_plan, &cmd_info, &cmd_verify, &cmd_eval, &cmd_bench, &cmd_flashbench, &cmd_doctor,
 	&cmd_trace_record, &cmd_trace_stats, &cmd_trace_synth,
 };
 

@@ -1,0 +1,1 @@
+wick help serve

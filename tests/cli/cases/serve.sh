@@ -1,0 +1,68 @@
+# Answers over HTTP: those of wick run, whole and streamed, with all that a client may ask for.
+wick pack "$WICK_SOURCE/tools/demo-model/opt-8m" -o model.gguf 2>/dev/null
+wick run model.gguf --chat --template zephyr --temp 0 -n 12 -p 'The old man' >answer 2>/dev/null
+wick run model.gguf --temp 0 -n 12 -p 'The old man' >goes-on 2>/dev/null
+wick run model.gguf --temp 0.9 --top-p 1 --seed 7 -n 12 -p 'The old man' >seed-7 2>/dev/null
+wick tokenize model.gguf -p 'The old man' --json >ids.json 2>/dev/null
+PYTHONPATH=$WICK_SOURCE/tests/cli python3 - <<'PY'
+import json, math
+from serve import Server, text_of
+
+server = Server()
+print("model:", server.model)
+read = lambda name: open(name).read()[:-1]
+
+answer = server.chat("The old man", max_tokens=12)
+choice, usage = answer["choices"][0], answer["usage"]
+print("as wick run:", text_of(answer) == read("answer"), choice["finish_reason"], choice["message"]["role"], answer["object"])
+print("streamed:", server.stream("The old man", max_tokens=12)[:2] == (text_of(answer), choice["finish_reason"]))
+print("max_completion_tokens:", text_of(server.chat("The old man", max_completion_tokens=12)) == text_of(answer))
+parts = [{"role": "user", "content": [{"type": "text", "text": "The old man"}]}]
+print("in parts:", text_of(server.chat(parts, max_tokens=12)) == text_of(answer))
+print("tokens add up:", usage["prompt_tokens"] + usage["completion_tokens"] == usage["total_tokens"], usage["completion_tokens"])
+print("figures:", sorted(usage["wick"]))
+
+more = [{"role": "user", "content": "The old man"}, {"role": "assistant", "content": text_of(answer)},
+        {"role": "user", "content": "and the sea"}]
+second = server.chat(more, max_tokens=8)
+print("the prefix was there:", second["usage"]["prompt_tokens_details"]["cached_tokens"] >= usage["prompt_tokens"])
+
+complete = lambda **fields: json.loads(server.ask("POST", "/v1/completions", {"prompt": "The old man", "max_tokens": 12, **fields})[2])
+print("goes on:", complete(temperature=0)["choices"][0]["text"] == read("goes-on"))
+seeded = complete(temperature=0.9, seed=7)["choices"][0]["text"]
+print("by seed:", seeded == read("seed-7"), seeded != complete(temperature=0.9, seed=8)["choices"][0]["text"])
+print("16 tokens, where nothing is said:", complete(max_tokens=None)["usage"]["completion_tokens"])
+events = server.events("/v1/completions", {"prompt": "The old man", "max_tokens": 12, "temperature": 0})
+text = "".join(json.loads(event)["choices"][0]["text"] for event in events[:-1])
+print("streamed:", text == read("goes-on"), events[-1], "usage" in json.loads(events[0]))
+
+post = lambda path, body: json.loads(server.ask("POST", path, body)[2])
+ids = post("/tokenize", {"content": "The old man", "add_special": True})["tokens"]
+print("tokens:", post("/detokenize", {"tokens": post("/tokenize", {"content": "The old man"})["tokens"]}))
+print("of tokens:", complete(prompt=ids, temperature=0)["choices"][0]["text"] == read("goes-on"))
+print("stop:", complete(temperature=0, stop=[" and"])["choices"][0]["text"] == read("goes-on").split(" and")[0],
+      complete(temperature=0, stop=" and")["choices"][0]["finish_reason"])
+
+probable = server.chat("The old man", max_tokens=3, logprobs=True, top_logprobs=20)["choices"][0]["logprobs"]["content"]
+print("likeliest first:", all(token["top_logprobs"][0]["token"] == token["token"] for token in probable),
+      all(sum(math.exp(top["logprob"]) for top in token["top_logprobs"]) < 1 for token in probable),
+      "".join(token["token"] for token in probable) == text_of(server.chat("The old man", max_tokens=3)))
+events = server.events("/v1/chat/completions", {"messages": more[:1], "temperature": 0, "max_tokens": 3, "logprobs": True, "top_logprobs": 20})
+streamed = [token for event in events[:-1] for token in (json.loads(event)["choices"][0]["logprobs"] or {"content": []})["content"]]
+print("streamed:", streamed == probable)
+first = ids and post("/tokenize", {"content": probable[0]["token"]})["tokens"][-1]
+print("never again:", probable[0]["token"] not in text_of(server.chat("The old man", max_tokens=3, logit_bias={str(first): -100})))
+print("penalty:", server.chat("The old man", max_tokens=12, frequency_penalty=2)["choices"] != answer["choices"])
+print("unknown fields:", text_of(server.chat("The old man", max_tokens=12, user="me", metadata={"a": 1}, store=True, tools=[], n=1,
+                                              response_format={"type": "text"}, model="model")) == text_of(answer))
+
+print(server.ask("GET", "/health")[2])
+models = json.loads(server.ask("GET", "/v1/models")[2])
+print([model["id"] for model in models["data"]], json.loads(server.ask("GET", "/v1/models/model")[2])["object"])
+props = json.loads(server.ask("GET", "/props")[2])
+print(props["sessions"], props["ctx"], props["kv_positions"], props["arch"])
+print("metrics:", server.metric("requests_total") > 10, server.metric("wick_memory_bytes") <= server.metric("wick_memory_budget_bytes"),
+      server.metric("requests_processing"), server.metric("requests_deferred"))
+print(server.ask("HEAD", "/health")[0])
+print("exit", server.end())
+PY
