@@ -71,3 +71,26 @@ void wick_gate(const struct wick_compute *compute, enum wick_act act, float *x, 
 
 	wick_pool_run(compute->pool, gate_task, &job, (uint32_t)wick_div_up(count, TASK_NUMBERS));
 }
+
+struct cap_job {
+	float cap;
+	float *x;
+	size_t count;
+};
+
+static void cap_task(void *arg, uint32_t task, uint32_t thread)
+{
+	const struct cap_job *job = arg;
+	size_t first = (size_t)task * TASK_NUMBERS, end = WICK_MIN(first + TASK_NUMBERS, job->count);
+
+	(void)thread;
+	for (size_t i = first; i < end; i++)
+		job->x[i] = job->cap * tanhf(job->x[i] / job->cap);
+}
+
+void wick_cap(const struct wick_compute *compute, float cap, float *x, size_t count)
+{
+	struct cap_job job = { cap, x, count };
+
+	wick_pool_run(compute->pool, cap_task, &job, (uint32_t)wick_div_up(count, TASK_NUMBERS));
+}

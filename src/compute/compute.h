@@ -43,6 +43,8 @@ void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float 
 void wick_activate_gated(const struct wick_kernels *kernels, enum wick_act act, float *x, const float *up, size_t count);
 /* The same by all threads; and x = act(x) * up, where up is not NULL. */
 void wick_gate(const struct wick_compute *compute, enum wick_act act, float *x, const float *up, size_t count);
+/* x = cap * tanh(x / cap), in place, by all threads. */
+void wick_cap(const struct wick_compute *compute, float cap, float *x, size_t count);
 
 /* y[i][r] = w[r] . x[i] for the rows given: x (m, ldx), y (m, ldy) with column r the row's number in the matrix.
  * Each row of w is `cols` numbers of `type`, `stride` bytes apart. */

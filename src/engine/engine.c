@@ -221,16 +221,26 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 }
 
 /* Frequencies are divided by these numbers of the file. */
-static int check_rope_divisors(const struct wick *wick, struct wick_diag *diag)
+static int check_divisors(const struct wick *wick, enum wick_tensor_id id, struct wick_diag *diag)
 {
-	const struct wick_tensor *tensor = wick_tensor_at(wick->model, 0, WICK_T_ROPE_FREQS);
-	const float *divisors = wick_vector(&wick->forward.vectors, 0, WICK_T_ROPE_FREQS);
+	const struct wick_tensor *tensor = wick_tensor_at(wick->model, 0, id);
+	const float *divisors = wick_vector(&wick->forward.vectors, 0, id);
 
 	for (uint64_t i = 0; divisors && i < tensor->cols; i++)
 		if (!(divisors[i] > 0 && divisors[i] < INFINITY))
 			return wick_diag_say(diag, -EINVAL, "%s: tensor \"%s\": number %llu is %g, by which no angle can be divided",
 				wick_gguf_path(wick->model->gguf), tensor->name, (unsigned long long)i, (double)divisors[i]);
 	return 0;
+}
+
+static int check_rope_divisors(const struct wick *wick, struct wick_diag *diag)
+{
+	static const enum wick_tensor_id ids[] = { WICK_T_ROPE_FREQS, WICK_T_ROPE_LONG, WICK_T_ROPE_SHORT };
+	int err = 0;
+
+	for (size_t i = 0; !err && i < WICK_COUNT_OF(ids); i++)
+		err = check_divisors(wick, ids[i], diag);
+	return err;
 }
 
 static void make_neuron_matrices(struct wick *wick)

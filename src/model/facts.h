@@ -38,6 +38,7 @@ enum wick_scaling {
 	WICK_SCALING_NONE,
 	WICK_SCALING_LINEAR, /* angles are divided by rope_factor */
 	WICK_SCALING_YARN,   /* arXiv 2309.00071 */
+	WICK_SCALING_LONG,   /* longrope (arXiv 2402.13753): angles are divided by one of two lists of numbers */
 	WICK_SCALING_COUNT,
 };
 
@@ -48,10 +49,11 @@ struct wick_attn_facts {
 	uint32_t rope_dim;        /* numbers of a head, from the first on, that are turned; even */
 	float rope_base;
 	enum wick_scaling rope_scaling;
-	float rope_factor;          /* by which the context was stretched; not of WICK_SCALING_NONE */
-	uint32_t rope_original_ctx; /* yarn: before that */
-	float rope_attn_factor;     /* yarn: of cosines and sines, beside its own */
+	float rope_factor;          /* by which the context was stretched; of linear and yarn */
+	uint32_t rope_original_ctx; /* yarn, long: before that */
+	float rope_attn_factor;     /* yarn: of cosines and sines, beside its own; long: of cosines and sines */
 	float scale;              /* of q . k */
+	float softcap;            /* scores are softcap * tanh(score / softcap); 0: they are not */
 	uint32_t window;          /* positions that are looked at, the own one included; 0: all */
 	bool head_norm;           /* queries and keys are normalised, head by head, before they are turned */
 	bool whole_norm;          /* likewise, all heads as one vector */
@@ -85,6 +87,7 @@ struct wick_ffn_facts {
 struct wick_layer_facts {
 	enum wick_norm_at norm_at;
 	bool parallel; /* attention and FFN are given the same input, and both are added to the residual */
+	bool two_norms; /* of a parallel block: each has a norm of its own */
 	struct wick_attn_facts attn;
 	struct wick_ffn_facts ffn;
 };

@@ -152,7 +152,8 @@ static int load(struct wick_model *model, const char *path, struct wick_diag *di
 		return rc;
 	model->gguf = model->parts.at[0];
 	model->stock = wick_stock_is(model->gguf);
-	rc = (model->stock ? wick_stock_facts : wick_shape_read)(&model->shape, model->gguf, diag);
+	rc = model->stock ? wick_stock_facts(&model->shape, &model->parts, diag) :
+		wick_shape_read(&model->shape, model->gguf, diag);
 	if (rc == 0)
 		rc = check_parts(model, diag);
 	if (rc)
@@ -163,8 +164,9 @@ static int load(struct wick_model *model, const char *path, struct wick_diag *di
 	rc = model->stock ? wick_stock_bind(model, diag) : load_packed(model, diag);
 	if (rc == 0)
 		rc = wick_steps_make(&model->steps, model, diag);
-	model->memory_bytes = sizeof(*model) + wick_tensors_count(model->shape.layers) * sizeof(*model->tensors) +
-		model->crc_count * sizeof(*model->crcs) + model->steps.memory_bytes + wick_gguf_parts_memory_bytes(&model->parts);
+	model->memory_bytes = sizeof(*model) + (model->shape.kind_of_layer ? model->shape.layers : 0) +
+		wick_tensors_count(model->shape.layers) * sizeof(*model->tensors) + model->crc_count * sizeof(*model->crcs) +
+		model->steps.memory_bytes + wick_gguf_parts_memory_bytes(&model->parts);
 	return rc;
 }
 
@@ -191,6 +193,7 @@ void wick_model_close(struct wick_model *model)
 	wick_gguf_parts_close(&model->parts);
 	wick_steps_free(&model->steps);
 	free(model->tensors);
+	free((void *)model->shape.kind_of_layer);
 	free(model->crcs);
 	free(model);
 }

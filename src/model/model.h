@@ -36,7 +36,8 @@ enum wick_tensor_id {
 	WICK_T_SHARED_GATE, WICK_T_SHARED_UP, WICK_T_SHARED_DOWN, WICK_T_BUNDLES, WICK_T_BUNDLE_CRCS,
 	WICK_T_PRED_OUT, WICK_T_PRED_BIAS,
 	/* of the model */
-	WICK_T_OUT_NORM, WICK_T_OUT_NORM_BIAS, WICK_T_ROPE_FREQS, WICK_T_HEAD, WICK_T_PROJECT_OUT, WICK_T_CHECKSUMS,
+	WICK_T_OUT_NORM, WICK_T_OUT_NORM_BIAS, WICK_T_ROPE_FREQS, WICK_T_ROPE_LONG, WICK_T_ROPE_SHORT,
+	WICK_T_HEAD_BIAS, WICK_T_HEAD, WICK_T_PROJECT_OUT, WICK_T_CHECKSUMS,
 	WICK_T_COUNT,
 };
 
@@ -84,6 +85,8 @@ struct wick_shape {
 	bool predictor;       /* there is one in the file, made without text: see pack_predictor.c */
 	enum wick_type predictor_type;
 	float norm_eps;
+	float embed_scale, residual_scale, logit_scale; /* of embeddings, of what is added to the residual, of logits; 0: none */
+	float logit_cap; /* logits are logit_cap * tanh(logit / logit_cap); 0: they are not */
 	uint32_t bundle_parts; /* 2: up, down; 3: gate, up, down */
 	uint64_t part_bytes;   /* of one part of a bundle: d_model numbers */
 	uint64_t bundle_bytes; /* parts * part_bytes, unpadded */

@@ -21,7 +21,7 @@ struct composer {
 
 static bool has(const struct composer *c, enum wick_tensor_id id)
 {
-	return wick_tensor_at(c->model, c->layer, id)->rows > 0;
+	return id < WICK_T_COUNT && wick_tensor_at(c->model, c->layer, id)->rows > 0;
 }
 
 static uint8_t vector(const struct composer *c, enum wick_tensor_id id)
@@ -52,6 +52,14 @@ static void add_act(struct composer *c, enum wick_op op, enum wick_buffer in, en
 {
 	add(c, (struct wick_step){ .op = op, .in = in, .out = out, .tensor = WICK_NO_VECTOR, .bias = WICK_NO_VECTOR,
 		.matrix = WICK_NO_MATRIX, .width = width });
+}
+
+/* Where the model has such a factor. */
+static void add_factor(struct composer *c, enum wick_op op, enum wick_buffer out, float factor)
+{
+	if (factor != 0)
+		add(c, (struct wick_step){ .op = op, .out = out, .tensor = WICK_NO_VECTOR, .bias = WICK_NO_VECTOR,
+			.matrix = WICK_NO_MATRIX, .factor = factor });
 }
 
 static uint32_t add_matrix(struct composer *c, enum wick_tensor_id id, enum wick_keep keep, bool lookup, bool bundles)
@@ -166,8 +174,11 @@ static void add_ffn(struct composer *c, const struct wick_layer_facts *facts, en
 static void add_parallel_layer(struct composer *c, const struct wick_layer_facts *facts, enum wick_buffer in)
 {
 	add_attention(c, facts, in);
+	if (facts->two_norms)
+		add_norm(c, WICK_X, WICK_XNORM, WICK_T_FFN_NORM, WICK_T_FFN_NORM_BIAS);
 	add_ffn(c, facts, in, WICK_Z);
 	add_plain(c, WICK_OP_ADD, WICK_Z, WICK_Y);
+	add_factor(c, WICK_OP_SCALE, WICK_Y, c->shape->residual_scale);
 	add_plain(c, WICK_OP_ADD, WICK_Y, WICK_X);
 	if (facts->norm_at == WICK_NORM_AFTER)
 		add_norm(c, WICK_X, WICK_X, WICK_T_ATTN_NORM, WICK_T_ATTN_NORM_BIAS);
@@ -188,6 +199,7 @@ static void add_layer(struct composer *c)
 	add_attention(c, facts, in);
 	if (both)
 		add_norm(c, WICK_Y, WICK_Y, WICK_T_ATTN_POST_NORM, WICK_T_COUNT);
+	add_factor(c, WICK_OP_SCALE, WICK_Y, c->shape->residual_scale);
 	add_plain(c, WICK_OP_ADD, WICK_Y, WICK_X);
 	if (before)
 		add_norm(c, WICK_X, WICK_XNORM, WICK_T_FFN_NORM, WICK_T_FFN_NORM_BIAS);
@@ -196,6 +208,7 @@ static void add_layer(struct composer *c)
 	add_ffn(c, facts, in, WICK_Y);
 	if (both)
 		add_norm(c, WICK_Y, WICK_Y, WICK_T_FFN_POST_NORM, WICK_T_COUNT);
+	add_factor(c, WICK_OP_SCALE, WICK_Y, c->shape->residual_scale);
 	add_plain(c, WICK_OP_ADD, WICK_Y, WICK_X);
 	if (!before)
 		add_norm(c, WICK_X, WICK_X, WICK_T_FFN_NORM, WICK_T_FFN_NORM_BIAS);
@@ -214,6 +227,7 @@ static void add_embedding(struct composer *c)
 		.matrix = c->shape->tied ? WICK_NO_MATRIX : add_matrix(c, WICK_T_EMBED, WICK_KEEP_EMBEDDING, true, false) });
 	if (project)
 		add_linear(c, WICK_T_PROJECT_IN, WICK_KEEP_PROJECTION, WICK_EMBEDDED, WICK_X, WICK_NO_VECTOR);
+	add_factor(c, WICK_OP_SCALE, WICK_X, c->shape->embed_scale);
 	if (has(c, WICK_T_POSITION))
 		add(c, (struct wick_step){ .op = WICK_OP_POSITION, .out = WICK_X, .tensor = WICK_NO_VECTOR,
 			.bias = WICK_NO_VECTOR, .matrix = add_matrix(c, WICK_T_POSITION, WICK_KEEP_TABLE, true, false) });
@@ -230,7 +244,9 @@ static void add_tail(struct composer *c)
 		add_linear(c, WICK_T_PROJECT_OUT, WICK_KEEP_PROJECTION, WICK_X, WICK_EMBEDDED, WICK_NO_VECTOR);
 		in = WICK_EMBEDDED;
 	}
-	add_linear(c, WICK_T_HEAD, WICK_KEEP_HEAD, in, WICK_LOGITS, WICK_NO_VECTOR);
+	add_linear(c, WICK_T_HEAD, WICK_KEEP_HEAD, in, WICK_LOGITS, vector(c, WICK_T_HEAD_BIAS));
+	add_factor(c, WICK_OP_SCALE, WICK_LOGITS, c->shape->logit_scale);
+	add_factor(c, WICK_OP_CAP, WICK_LOGITS, c->shape->logit_cap);
 	if (c->shape->tied && c->steps->step)
 		c->steps->step[0].matrix = c->steps->matrices - 1;
 }

@@ -33,6 +33,8 @@ enum wick_op {
 	WICK_OP_ROUTE,     /* the experts of each row, and their weights, by the router's outputs in `in` */
 	WICK_OP_EXPERTS,   /* out = the experts of in that were chosen, weighed: gate, up and down are `matrix` and the next two */
 	WICK_OP_SHARE,     /* each row of out times the sigmoid of (in . the vector `tensor`) */
+	WICK_OP_SCALE,     /* out *= factor */
+	WICK_OP_CAP,       /* out = factor * tanh(out / factor) */
 	WICK_OP_COUNT,
 };
 
@@ -59,6 +61,7 @@ struct wick_step {
 	uint32_t layer;
 	uint32_t matrix; /* WICK_NO_MATRIX: none */
 	uint32_t width;  /* of ACT and GLU: numbers of a row */
+	float factor;    /* of WICK_OP_SCALE and WICK_OP_CAP */
 };
 
 /* A matrix that steps use, in the order of first use: what is looked up row by row, or else goes through the arithmetic

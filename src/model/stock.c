@@ -8,15 +8,37 @@
 #include "bits.h"
 #include "directory.h"
 #include "gguf.h"
+#include "stock_family.h"
 #include "tensors.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Tensors that some files have as one: the rows of the first part, then those of the others. A file has it so where the name of
+ * the first part is missing. */
+static const struct fused {
+	const char *name;
+	uint32_t parts;
+	enum wick_tensor_id part[3];
+} fused[] = {
+	{ "blk.%u.attn_qkv.weight", 3, { WICK_T_Q, WICK_T_K, WICK_T_V } },
+	{ "blk.%u.attn_qkv.bias", 3, { WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS } },
+	{ "blk.%u.ffn_up.weight", 2, { WICK_T_GATE, WICK_T_UP } },
+};
+
+/* What of a tensor of the file a tensor of the model is; rows, or numbers of a vector. */
+struct view {
+	const struct wick_gguf_tensor *of; /* NULL: no part of the model has it */
+	uint32_t part;
+	uint64_t first, whole; /* whole 0: all of it */
+};
 
 struct binding {
 	struct wick_model *model;
 	const struct wick_gguf *gguf; /* the first part */
+	const struct wick_stock_family *family;
 	bool *used; /* (parts.tensors), part by part */
 	struct wick_diag *diag;
 };
@@ -67,27 +89,42 @@ static bool *used_of(const struct binding *binding, uint32_t part)
 	return binding->used + before;
 }
 
-/* *found: the tensor of that name, NULL when no part has it. */
-static int find(const struct wick_gguf_tensor **found, uint32_t *part, const struct binding *binding, const char *name)
+/* The whole tensor of that name. */
+static int find(struct view *view, const struct binding *binding, const char *name)
 {
 	bool twice;
 
-	*found = wick_gguf_parts_tensor(&binding->model->parts, name, part, &twice);
+	*view = (struct view){ 0 };
+	view->of = wick_gguf_parts_tensor(&binding->model->parts, name, &view->part, &twice);
 	return twice ? wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is in another part of the model, too",
-		wick_gguf_path(binding->model->parts.at[*part]), name) : 0;
+		wick_gguf_path(binding->model->parts.at[view->part]), name) : 0;
 }
 
-/* The tensor of this id is `found`. Norms and biases are used as they are. */
-static int bind(struct binding *binding, enum wick_tensor_id id, uint32_t layer, const struct wick_gguf_tensor *found,
-	uint32_t part)
+/* A part of a fused tensor is checked as the whole, by the whole's name. */
+static int check_view(const struct binding *binding, struct wick_tensor *tensor, const struct view *view)
+{
+	uint64_t *rows = tensor->vector ? &tensor->cols : &tensor->rows, part = *rows;
+	int err;
+
+	if (!view->whole)
+		return check_size(binding, tensor, view->of);
+	snprintf(tensor->name, sizeof(tensor->name), "%.*s", (int)view->of->name.length, view->of->name.bytes);
+	*rows = view->whole;
+	err = check_size(binding, tensor, view->of);
+	*rows = part;
+	return err;
+}
+
+/* The tensor of this id is what is viewed. Norms and biases are used as they are. */
+static int bind(struct binding *binding, enum wick_tensor_id id, uint32_t layer, const struct view *view)
 {
 	struct wick_tensor *tensor = wick_tensor_at(binding->model, layer, id);
 	int err;
 
 	wick_tensor_describe(tensor, id, layer, &binding->model->shape);
-	err = find_type(&tensor->type, binding, found);
+	err = find_type(&tensor->type, binding, view->of);
 	if (!err)
-		err = check_size(binding, tensor, found);
+		err = check_view(binding, tensor, view);
 	if (!err && tensor->vector && tensor->type != WICK_F32)
 		err = wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is %s; norms and biases have to be f32",
 			path_of(binding), tensor->name, wick_types[tensor->type].name);
@@ -97,9 +134,9 @@ static int bind(struct binding *binding, enum wick_tensor_id id, uint32_t layer,
 	if (err)
 		return err;
 	tensor->row_bytes = wick_type_bytes(tensor->type, tensor->cols);
-	tensor->offset = found->offset;
-	tensor->part = (uint16_t)part;
-	used_of(binding, part)[found - wick_gguf_tensor_at(binding->model->parts.at[part], 0)] = true;
+	tensor->offset = view->of->offset + view->first * (tensor->vector ? sizeof(float) : tensor->row_bytes);
+	tensor->part = (uint16_t)view->part;
+	used_of(binding, view->part)[view->of - wick_gguf_tensor_at(binding->model->parts.at[view->part], 0)] = true;
 	return 0;
 }
 
@@ -107,7 +144,8 @@ static int bind(struct binding *binding, enum wick_tensor_id id, uint32_t layer,
 static bool is_optional(enum wick_tensor_id id)
 {
 	static const enum wick_tensor_id optional[] = { WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS, WICK_T_O_BIAS,
-		WICK_T_UP_BIAS, WICK_T_GATE_BIAS, WICK_T_DOWN_BIAS, WICK_T_HEAD, WICK_T_ROPE_FREQS };
+		WICK_T_UP_BIAS, WICK_T_GATE_BIAS, WICK_T_DOWN_BIAS, WICK_T_HEAD, WICK_T_ROPE_FREQS, WICK_T_ROPE_LONG, WICK_T_ROPE_SHORT,
+		WICK_T_HEAD_BIAS };
 
 	for (size_t i = 0; i < WICK_COUNT_OF(optional); i++)
 		if (optional[i] == id)
@@ -115,25 +153,88 @@ static bool is_optional(enum wick_tensor_id id)
 	return false;
 }
 
+static bool can_be(const struct binding *binding, enum wick_tensor_id id, uint32_t layer)
+{
+	return is_optional(id) || wick_tensor_is_needed(&binding->model->shape, id, layer);
+}
+
+/* As this file has it. */
+static void name_of(char name[WICK_TENSOR_NAME], const struct binding *binding, enum wick_tensor_id id, uint32_t layer)
+{
+	const struct wick_stock_name *names = binding->family->names;
+
+	wick_tensor_name(name, id, layer);
+	for (unsigned i = 0; binding->model->shape.kind[0].two_norms && i < WICK_STOCK_NAMES; i++)
+		if (names[i].name && names[i].id == id)
+			snprintf(name, WICK_TENSOR_NAME, names[i].name, layer);
+}
+
+static uint64_t rows_of(const struct binding *binding, enum wick_tensor_id id, uint32_t layer)
+{
+	struct wick_tensor tensor;
+
+	wick_tensor_describe(&tensor, id, layer, &binding->model->shape);
+	return tensor.vector ? tensor.cols : tensor.rows;
+}
+
+/* Which rows of a fused tensor this one is. */
+static void look_into(struct view *view, const struct binding *binding, const struct fused *in, enum wick_tensor_id id,
+	uint32_t layer)
+{
+	bool is_found = false;
+
+	for (uint32_t i = 0; i < in->parts; i++) {
+		uint64_t rows = rows_of(binding, in->part[i], layer);
+
+		is_found |= in->part[i] == id;
+		view->first += is_found ? 0 : rows;
+		view->whole += rows;
+	}
+}
+
+/* The fused tensor that this one is a part of in this file; NULL: none. */
+static const struct fused *fused_with(const struct binding *binding, enum wick_tensor_id id, uint32_t layer)
+{
+	char name[WICK_TENSOR_NAME];
+	uint32_t part;
+	bool twice;
+
+	for (size_t i = 0; i < WICK_COUNT_OF(fused); i++)
+		for (uint32_t p = 0; p < fused[i].parts; p++) {
+			if (fused[i].part[p] != id || !can_be(binding, fused[i].part[0], layer))
+				continue;
+			name_of(name, binding, fused[i].part[0], layer);
+			if (!wick_gguf_parts_tensor(&binding->model->parts, name, &part, &twice))
+				return &fused[i];
+		}
+	return NULL;
+}
+
 static int look_for(struct binding *binding, enum wick_tensor_id id, uint32_t layer)
 {
-	bool needed = wick_tensor_is_needed(&binding->model->shape, id, layer);
-	const struct wick_gguf_tensor *found;
-	struct wick_tensor named;
-	uint32_t part = 0;
-	int err;
+	const struct fused *in = fused_with(binding, id, layer);
+	char name[WICK_TENSOR_NAME];
+	struct view view = { 0 };
+	int err = 0;
 
-	if (!needed && !is_optional(id))
+	if (!can_be(binding, id, layer))
 		return 0;
-	wick_tensor_name(named.name, id, layer);
-	err = find(&found, &part, binding, named.name);
+	if (in) {
+		snprintf(name, sizeof(name), in->name, layer);
+		err = find(&view, binding, name);
+		look_into(&view, binding, in, id, layer);
+	}
+	if (!err && !view.of) {
+		name_of(name, binding, id, layer);
+		err = find(&view, binding, name);
+	}
 	if (err)
 		return err;
-	if (found)
-		return bind(binding, id, layer, found, part);
+	if (view.of)
+		return bind(binding, id, layer, &view);
 	if (is_optional(id))
 		return 0;
-	return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is missing", path_of(binding), named.name);
+	return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is missing", path_of(binding), name);
 }
 
 /* A tensor that no step uses would be left out of the arithmetic. */
@@ -166,11 +267,12 @@ static int refuse_unknown(const struct binding *binding)
 static int read_vocab(struct binding *binding)
 {
 	const struct wick_gguf_tensor *embed;
-	uint32_t part;
-	int err = find(&embed, &part, binding, "token_embd.weight");
+	struct view view;
+	int err = find(&view, binding, "token_embd.weight");
 
 	if (err)
 		return err;
+	embed = view.of;
 	if (!embed)
 		return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"token_embd.weight\" is missing", path_of(binding));
 	if (embed->ne[1] < 1 || embed->ne[1] > 1u << 24)
@@ -216,8 +318,10 @@ static int bind_all(struct binding *binding)
 int wick_stock_bind(struct wick_model *model, struct wick_diag *diag)
 {
 	struct binding binding = { .model = model, .gguf = model->gguf, .diag = diag };
-	int err;
+	int err = wick_stock_family(&binding.family, model->gguf, diag);
 
+	if (err)
+		return err;
 	binding.used = calloc(model->parts.tensors + 1, sizeof(*binding.used));
 	if (!binding.used)
 		return wick_diag_say(diag, -ENOMEM, "%s: no memory to open it", path_of(&binding));

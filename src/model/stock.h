@@ -9,13 +9,14 @@
 #include "model.h"
 
 struct wick_gguf;
+struct wick_gguf_parts;
 
 /* Whether an open file is one. */
 bool wick_stock_is(const struct wick_gguf *gguf);
 
-/* Fills the shape from the file's keys, but for what the tensors decide (a tied head, biases). kind_of_layer stays
- * NULL: all layers of the families that are known so far are alike. -EINVAL with a sentence. */
-int wick_stock_facts(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag);
+/* Fills the shape from the file's keys, but for what the tensors decide (a tied head, biases). kind_of_layer is
+ * the caller's to free, after an error too. -EINVAL with a sentence. */
+int wick_stock_facts(struct wick_shape *shape, const struct wick_gguf_parts *parts, struct wick_diag *diag);
 
 /* Fills model->tensors, which has room, from the file's directory. -EINVAL with a sentence: a tensor that is missing, of
  * another size than the keys say, of a type that is not supported, or unknown. */

@@ -7,16 +7,19 @@
 
 #include "bits.h"
 #include "gguf.h"
+#include "gguf_parts.h"
 #include "shape.h"
 #include "stock_experts.h"
 #include "stock_keys.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const rope_scalings[WICK_SCALING_COUNT] = {
 	[WICK_SCALING_NONE] = "none", [WICK_SCALING_LINEAR] = "linear", [WICK_SCALING_YARN] = "yarn",
+	[WICK_SCALING_LONG] = "longrope",
 };
 
 static const char *path_of(const struct wick_gguf *gguf)
@@ -36,9 +39,41 @@ bool wick_stock_is(const struct wick_gguf *gguf)
 	return wick_gguf_u64(gguf, "wick.version", &version, NULL) == -ENOENT;
 }
 
-static int read_scaling(struct wick_attn_facts *attn, const struct wick_stock_said *said, const struct wick_stock_family *family,
-	const struct wick_gguf *gguf, struct wick_diag *diag)
+static bool has_tensor(const struct wick_gguf_parts *parts, const char *name)
 {
+	uint32_t part;
+	bool twice;
+
+	return wick_gguf_parts_tensor(parts, name, &part, &twice);
+}
+
+/* Phi-3's files have long rope's lists, and often no rope.scaling.type. Half of it would be another model. */
+static int read_long(struct wick_attn_facts *attn, const struct wick_stock_said *said, const struct wick_gguf_parts *parts,
+	struct wick_diag *diag)
+{
+	const struct {
+		bool there;
+		const char *what;
+	} halves[] = { { has_tensor(parts, "rope_factors_long.weight"), "tensor \"rope_factors_long.weight\"" },
+		{ has_tensor(parts, "rope_factors_short.weight"), "tensor \"rope_factors_short.weight\"" },
+		{ said->original_ctx, "rope.scaling.original_context_length" },
+		{ said->attn_factor > 0, "rope.scaling.attn_factor" } };
+
+	if (attn->rope_scaling != WICK_SCALING_LONG && !halves[0].there && !halves[1].there)
+		return 0;
+	for (size_t i = 0; i < WICK_COUNT_OF(halves); i++)
+		if (!halves[i].there)
+			return wick_diag_say(diag, -EINVAL, "%s: rope scaling longrope without %s", path_of(parts->at[0]), halves[i].what);
+	attn->rope_scaling = WICK_SCALING_LONG;
+	attn->rope_original_ctx = said->original_ctx;
+	attn->rope_attn_factor = (float)said->attn_factor;
+	return 0;
+}
+
+static int read_scaling(struct wick_attn_facts *attn, const struct wick_stock_said *said, const struct wick_stock_family *family,
+	const struct wick_gguf_parts *parts, struct wick_diag *diag)
+{
+	const struct wick_gguf *gguf = parts->at[0];
 	struct wick_gguf_string type;
 	char key[WICK_STOCK_KEY];
 	int err;
@@ -48,7 +83,7 @@ static int read_scaling(struct wick_attn_facts *attn, const struct wick_stock_sa
 	wick_stock_key(key, family, "rope.scaling.type");
 	err = wick_gguf_string(gguf, key, &type, diag);
 	if (err)
-		return err == -ENOENT ? 0 : err;
+		return err == -ENOENT ? read_long(attn, said, parts, diag) : err;
 	for (unsigned i = 0; i < WICK_SCALING_COUNT; i++)
 		if (is(type, rope_scalings[i])) {
 			/* A factor of 0 is one that others write for none. */
@@ -56,18 +91,20 @@ static int read_scaling(struct wick_attn_facts *attn, const struct wick_stock_sa
 			attn->rope_factor = attn->rope_scaling == WICK_SCALING_NONE ? 1 : (float)said->scaling_factor;
 			attn->rope_original_ctx = said->original_ctx;
 			attn->rope_attn_factor = (float)(said->attn_factor > 0 ? said->attn_factor : 1);
-			return 0;
+			return read_long(attn, said, parts, diag);
 		}
-	return wick_diag_say(diag, -EINVAL, "%s: %s \"%.*s\" is not supported; none, linear and yarn are", path_of(gguf), key,
+	return wick_diag_say(diag, -EINVAL, "%s: %s \"%.*s\" is not supported; none, linear, yarn and longrope are", path_of(gguf), key,
 		(int)WICK_MIN(type.length, 80), type.bytes);
 }
 
 static int check_scaling(const struct wick_attn_facts *attn, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
-	if (attn->rope_scaling != WICK_SCALING_NONE && attn->rope_factor < 0)
+	if (attn->rope_scaling == WICK_SCALING_NONE || attn->rope_scaling == WICK_SCALING_LONG)
+		return 0;
+	if (attn->rope_factor < 0)
 		return wick_diag_say(diag, -EINVAL, "%s: rope scaling %s without rope.scaling.factor", path_of(gguf),
 			rope_scalings[attn->rope_scaling]);
-	if (attn->rope_scaling != WICK_SCALING_NONE && !(attn->rope_factor >= 1 && attn->rope_factor < 1e6f))
+	if (!(attn->rope_factor >= 1 && attn->rope_factor < 1e6f))
 		return wick_diag_say(diag, -EINVAL, "%s: a rope scaling by %g is not possible", path_of(gguf),
 			(double)attn->rope_factor);
 	if (attn->rope_scaling == WICK_SCALING_YARN && !attn->rope_original_ctx)
@@ -115,6 +152,23 @@ static void complete(struct wick_stock_said *said)
 	said->rope_base = said->rope_base > 0 ? said->rope_base : 10000;
 }
 
+static void set_scales(struct wick_shape *shape, const struct wick_stock_said *said, const struct wick_stock_family *family)
+{
+	shape->embed_scale = family->scaled_embedding ? sqrtf((float)said->d_model) : (float)said->embed_scale;
+	shape->logit_cap = (float)said->logit_cap;
+	shape->residual_scale = (float)said->residual_scale;
+	shape->logit_scale = said->logit_scale > 0 ? (float)(1 / said->logit_scale) : 0;
+}
+
+static float attention_scale(const struct wick_stock_said *said, const struct wick_stock_family *family)
+{
+	bool wide = said->layers == family->wide_scale_layers;
+
+	if (said->attn_scale > 0)
+		return (float)said->attn_scale;
+	return 1 / sqrtf((float)(wide ? said->d_model / said->heads : said->k_dim));
+}
+
 static void set_facts(struct wick_shape *shape, const struct wick_stock_said *said, const struct wick_stock_family *family)
 {
 	shape->layers = said->layers;
@@ -125,16 +179,89 @@ static void set_facts(struct wick_shape *shape, const struct wick_stock_said *sa
 	shape->norm = family->norm;
 	shape->norm_eps = (float)said->norm_eps;
 	shape->final_norm = shape->norm_affine = true;
+	shape->positions = family->positions;
 	shape->kinds = 1;
-	shape->kind[0] = (struct wick_layer_facts){ .norm_at = WICK_NORM_BEFORE,
+	shape->kind[0] = (struct wick_layer_facts){ .norm_at = family->sandwich ? WICK_NORM_BOTH : WICK_NORM_BEFORE,
+		.parallel = family->parallel,
 		.attn = { .heads = said->heads, .kv_heads = said->kv_heads, .k_dim = said->k_dim, .v_dim = said->v_dim,
 			.rope = family->rope, .rope_dim = said->rope_dim, .rope_base = (float)said->rope_base,
-			.scale = 1 / sqrtf((float)said->k_dim), .window = said->window, .head_norm = family->head_norm, .whole_norm = family->whole_norm },
+			.scale = attention_scale(said, family), .softcap = (float)said->softcap, .head_norm = family->head_norm,
+			.whole_norm = family->whole_norm },
 		.ffn = { .act = family->act, .gated = family->gated, .n_ff = said->n_ff } };
 }
 
-int wick_stock_facts(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
+/* Which layers look no further than the window, into kind_of_layer. A list says it of each layer; a number n says that every n-th
+ * layer looks beyond. */
+static int read_pattern(uint8_t *kind_of_layer, uint32_t layers, const struct wick_stock_family *family,
+	const struct wick_gguf *gguf, struct wick_diag *diag)
 {
+	uint64_t count = 0, every = family->full_every;
+	enum wick_gguf_type type = WICK_GGUF_BOOL;
+	char key[WICK_STOCK_KEY];
+	int err;
+
+	wick_stock_key(key, family, "attention.sliding_window_pattern");
+	if (!wick_gguf_array(gguf, key, &type, &count, NULL)) {
+		if (count != layers || type != WICK_GGUF_BOOL)
+			return wick_diag_say(diag, -EINVAL, "%s: %s has %llu entries; true or false is needed for each of %u layers",
+				path_of(gguf), key, (unsigned long long)count, layers);
+		for (uint32_t i = 0; i < layers; i++)
+			kind_of_layer[i] = wick_gguf_array_int(gguf, key, i) != 0;
+		return 0;
+	}
+	err = wick_gguf_u64(gguf, key, &every, diag);
+	if (!err && !every)
+		return wick_diag_say(diag, -EINVAL, "%s: %s is 0; the last of so many layers looks beyond the window", path_of(gguf), key);
+	for (uint32_t i = 0; i < layers; i++)
+		kind_of_layer[i] = !every || i % every < every - 1;
+	return err == -ENOENT ? 0 : err;
+}
+
+/* Layers with a window are kind 1, or kind 0 where all have one. */
+static int set_windows(struct wick_shape *shape, const struct wick_stock_said *said, const struct wick_stock_family *family,
+	const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	uint8_t *kind_of_layer = calloc(shape->layers, sizeof(*kind_of_layer));
+	struct wick_attn_facts *windowed = &shape->kind[1].attn;
+	int err;
+
+	shape->kind_of_layer = kind_of_layer;
+	if (!kind_of_layer)
+		return wick_diag_say(diag, -ENOMEM, "%s: no memory for %u layers", path_of(gguf), shape->layers);
+	err = read_pattern(kind_of_layer, shape->layers, family, gguf, diag);
+	shape->kinds = 2;
+	shape->kind[1] = shape->kind[0];
+	windowed->window = said->window;
+	if (said->local_rope_base > 0) {
+		windowed->rope_base = (float)said->local_rope_base;
+		windowed->rope_scaling = WICK_SCALING_NONE;
+	}
+	if (err || memchr(kind_of_layer, 0, shape->layers))
+		return err;
+	shape->kind[0] = shape->kind[1];
+	shape->kinds = 1;
+	memset(kind_of_layer, 0, shape->layers);
+	return 0;
+}
+
+static int check_layout(const struct wick_stock_family *family, const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	struct wick_gguf_string layout;
+	char key[WICK_STOCK_KEY];
+	int err = -ENOENT;
+
+	wick_stock_key(key, family, "tensor_data_layout");
+	if (family->layout)
+		err = wick_gguf_string(gguf, key, &layout, diag);
+	if (!err && !is(layout, family->layout))
+		return wick_diag_say(diag, -EINVAL, "%s: %s \"%.*s\" is not supported; \"%s\" is", path_of(gguf), key,
+			(int)WICK_MIN(layout.length, 80), layout.bytes, family->layout);
+	return err == -ENOENT ? 0 : err;
+}
+
+int wick_stock_facts(struct wick_shape *shape, const struct wick_gguf_parts *parts, struct wick_diag *diag)
+{
+	const struct wick_gguf *gguf = parts->at[0];
 	const struct wick_stock_family *family = NULL;
 	struct wick_stock_said said;
 	int err = wick_stock_family(&family, gguf, diag);
@@ -149,10 +276,16 @@ int wick_stock_facts(struct wick_shape *shape, const struct wick_gguf *gguf, str
 	if (err)
 		return err;
 	set_facts(shape, &said, family);
+	set_scales(shape, &said, family);
 	err = wick_stock_experts(&shape->kind[0].ffn, &said, family, gguf, diag);
 	if (err)
 		return err;
 	shape->name = family->name;
-	err = read_scaling(&shape->kind[0].attn, &said, family, gguf, diag);
-	return err ? err : check_scaling(&shape->kind[0].attn, gguf, diag);
+	shape->kind[0].two_norms = family->second_norm && has_tensor(parts, family->second_norm);
+	err = check_layout(family, gguf, diag);
+	if (!err)
+		err = read_scaling(&shape->kind[0].attn, &said, family, parts, diag);
+	if (!err)
+		err = check_scaling(&shape->kind[0].attn, gguf, diag);
+	return err || !said.window ? err : set_windows(shape, &said, family, gguf, diag);
 }

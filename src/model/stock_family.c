@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "gguf.h"
+#include "model.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,8 +15,9 @@
 #include <strings.h>
 
 static const struct wick_stock_family families[] = {
-	{ .name = "llama", .keys = WICK_KEYS_RMS | WICK_KEYS_EXPERTS, .norm = WICK_NORM_RMS, .rope = WICK_ROPE_NEIGHBOURS,
-		.act = WICK_ACT_SILU, .gated = true, .norm_weights = true },
+	{ .name = "llama", .keys = WICK_KEYS_RMS | WICK_KEYS_EXPERTS | WICK_KEYS_LAYOUT, .norm = WICK_NORM_RMS,
+		.rope = WICK_ROPE_NEIGHBOURS, .act = WICK_ACT_SILU, .gated = true, .norm_weights = true,
+		.layout = "Meta AI original pth" },
 	{ .name = "qwen2", .keys = WICK_KEYS_RMS, .norm = WICK_NORM_RMS, .rope = WICK_ROPE_HALVES, .act = WICK_ACT_SILU,
 		.gated = true },
 	{ .name = "qwen3", .keys = WICK_KEYS_RMS, .norm = WICK_NORM_RMS, .rope = WICK_ROPE_HALVES, .act = WICK_ACT_SILU,
@@ -26,6 +28,19 @@ static const struct wick_stock_family families[] = {
 		.act = WICK_ACT_SILU, .gated = true, .always_experts = true, .shared_gate = true },
 	{ .name = "qwen3moe", .keys = WICK_KEYS_RMS | WICK_KEYS_EXPERTS, .norm = WICK_NORM_RMS, .rope = WICK_ROPE_HALVES,
 		.act = WICK_ACT_SILU, .gated = true, .head_norm = true, .always_experts = true, .norm_weights = true },
+	{ .name = "granite", .keys = WICK_KEYS_RMS | WICK_KEYS_SCALES, .norm = WICK_NORM_RMS, .rope = WICK_ROPE_NEIGHBOURS,
+		.act = WICK_ACT_SILU, .gated = true },
+	{ .name = "phi2", .keys = WICK_KEYS_LAYER_NORM, .norm = WICK_NORM_LAYER, .rope = WICK_ROPE_HALVES,
+		.act = WICK_ACT_GELU_TANH, .parallel = true },
+	{ .name = "phi3", .keys = WICK_KEYS_RMS, .norm = WICK_NORM_RMS, .rope = WICK_ROPE_HALVES, .act = WICK_ACT_SILU,
+		.gated = true },
+	{ .name = "falcon", .keys = WICK_KEYS_LAYER_NORM | WICK_KEYS_LAYOUT, .norm = WICK_NORM_LAYER,
+		.rope = WICK_ROPE_HALVES, .act = WICK_ACT_GELU, .parallel = true, .layout = "jploski",
+		.second_norm = "blk.0.attn_norm_2.weight",
+		.names = { { WICK_T_ATTN_NORM, "blk.%u.attn_norm_2.weight" }, { WICK_T_ATTN_NORM_BIAS, "blk.%u.attn_norm_2.bias" },
+			{ WICK_T_FFN_NORM, "blk.%u.attn_norm.weight" }, { WICK_T_FFN_NORM_BIAS, "blk.%u.attn_norm.bias" } } },
+	{ .name = "starcoder2", .keys = WICK_KEYS_LAYER_NORM, .norm = WICK_NORM_LAYER, .rope = WICK_ROPE_HALVES,
+		.act = WICK_ACT_GELU_TANH },
 };
 
 /* Architectures that are known by name only. */

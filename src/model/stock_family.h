@@ -8,11 +8,23 @@
 #include "facts.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct wick_gguf;
 
 /* Keys, of stock_keys.c, that not every family's files have. */
-enum { WICK_KEYS_RMS = 1, WICK_KEYS_LAYER_NORM = 2, WICK_KEYS_EXPERTS = 4 };
+enum {
+	WICK_KEYS_RMS = 1, WICK_KEYS_LAYER_NORM = 2, WICK_KEYS_SCALES = 4, WICK_KEYS_SOFTCAPS = 8, WICK_KEYS_LAYOUT = 16,
+	WICK_KEYS_LOCAL_ROPE = 32, WICK_KEYS_EXPERTS = 64,
+};
+
+/* A tensor that a family's files have by another name than tensors.c. */
+struct wick_stock_name {
+	uint8_t id; /* enum wick_tensor_id */
+	const char *name;
+};
+
+#define WICK_STOCK_NAMES 4
 
 struct wick_stock_family {
 	const char *name; /* general.architecture */
@@ -27,6 +39,18 @@ struct wick_stock_family {
 	bool norm_weights;
 	bool always_experts; /* it is not without */
 	bool shared_gate;
+	bool parallel;  /* attention and FFN */
+	bool sandwich;  /* norms of what attention and FFN add, too */
+	bool positions; /* learned ones are added to embeddings; there is no rotary embedding */
+	bool scaled_embedding; /* times the root of the model's width */
+	float softcap, logit_cap; /* where keys do not say: 0: none */
+	uint32_t window;          /* likewise */
+	uint32_t full_every;      /* likewise: of so many layers the last looks beyond the window; 0: none does */
+	float local_rope_base;    /* likewise, of layers with a window, which have no scaling then; 0: as the others */
+	uint32_t wide_scale_layers; /* queries of a model of so many layers are scaled by its width over its heads */
+	const char *layout;         /* the one value of tensor_data_layout that is understood */
+	const char *second_norm;    /* a tensor of files whose parallel blocks have two norms; then they have these names: */
+	struct wick_stock_name names[WICK_STOCK_NAMES];
 };
 
 /* The family of an open file. -EINVAL with a sentence: it is not known, or its name says that it computes something that

@@ -39,6 +39,15 @@ static const struct key {
 	{ "attention.key_length", NUMBER, false, FIELD(k_dim), 0 },
 	{ "attention.value_length", NUMBER, false, FIELD(v_dim), 0 },
 	{ "attention.sliding_window", NUMBER, false, FIELD(window), 0 },
+	{ "attention.scale", REAL, false, FIELD(attn_scale), WICK_KEYS_SCALES },
+	{ "embedding_scale", REAL, false, FIELD(embed_scale), WICK_KEYS_SCALES },
+	{ "residual_scale", REAL, false, FIELD(residual_scale), WICK_KEYS_SCALES },
+	{ "logit_scale", REAL, true, FIELD(logit_scale), WICK_KEYS_SCALES },
+	{ "attn_logit_softcapping", REAL, false, FIELD(softcap), WICK_KEYS_SOFTCAPS },
+	{ "final_logit_softcapping", REAL, false, FIELD(logit_cap), WICK_KEYS_SOFTCAPS },
+	{ "attention.sliding_window_pattern", IGNORED, false, 0, 0 }, /* a number or a list: read by name */
+	{ "rope.freq_base_swa", REAL, false, FIELD(local_rope_base), WICK_KEYS_LOCAL_ROPE },
+	{ "tensor_data_layout", IGNORED, false, 0, WICK_KEYS_LAYOUT }, /* read by name */
 	{ "vocab_size", NUMBER, false, FIELD(vocab), 0 },
 	{ "rope.dimension_count", NUMBER, false, FIELD(rope_dim), 0 },
 	{ "rope.freq_base", REAL, false, FIELD(rope_base), 0 },
@@ -149,7 +158,8 @@ int wick_stock_read(struct wick_stock_said *said, const struct wick_stock_family
 	struct wick_gguf_string name;
 	int err = 0;
 
-	*said = (struct wick_stock_said){ .scaling_factor = -1 };
+	*said = (struct wick_stock_said){ .scaling_factor = -1, .window = family->window, .softcap = (double)family->softcap,
+		.logit_cap = (double)family->logit_cap, .local_rope_base = (double)family->local_rope_base };
 	for (uint64_t i = 0; !err && wick_gguf_key_at(gguf, i, &name); i++)
 		err = check_key(family, name, gguf, diag);
 	return err ? err : read_keys(said, family, gguf, diag);

@@ -11,14 +11,16 @@
 
 #define WICK_STOCK_KEY 96 /* bytes of a key's name */
 
-/* The numbers of a file, before they become facts; 0: it does not say,
- * but for scaling_factor, which is -1 then: some write a factor of 0. */
+/* The numbers of a file, before they become facts; 0: neither it nor the
+ * family says, but for scaling_factor, which is -1 then: some write a factor of 0. */
 struct wick_stock_said {
 	uint32_t layers, ctx_max, d_model, n_ff, vocab, heads, kv_heads, k_dim, v_dim, rope_dim, window, original_ctx;
 	uint32_t experts, chosen, expert_n_ff, shared, shared_n_ff, gating, groups, groups_used;
 	bool norm_weights[2]; /* the second: the file says so */
 	double expert_scale;
 	double norm_eps, rope_base, scaling_factor, attn_factor, linear_scale;
+	double softcap, logit_cap, local_rope_base;
+	double embed_scale, residual_scale, logit_scale, attn_scale;
 };
 
 /* The name of a key of the family: "llama.block_count". */

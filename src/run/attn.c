@@ -18,6 +18,7 @@
 
 #include "pool.h"
 
+#include <math.h>
 #include <string.h>
 
 #define TOKENS 32 /* of a span, at most: as many pass over keys and values while these are in a cache */
@@ -98,10 +99,13 @@ static const uint8_t *values_at(const struct head *head, uint32_t p)
 static void share_out(const struct head *head, float *scores, uint32_t position)
 {
 	uint32_t from = first_seen(head->at, position) - head->begin, to = position + 1 - head->begin;
+	float softcap = head->at->facts->softcap;
 
 	memset(scores, 0, from * sizeof(*scores));
 	for (uint32_t p = from; p < to; p++)
 		scores[p] *= head->at->facts->scale;
+	for (uint32_t p = from; softcap != 0 && p < to; p++)
+		scores[p] = softcap * tanhf(scores[p] / softcap);
 	head->at->compute->kernels->softmax(scores + from, to - from);
 	memset(scores + to, 0, (head->end - head->begin - to) * sizeof(*scores));
 }

@@ -29,6 +29,17 @@ static void make_turns(struct wick_forward *f, uint32_t m)
 	}
 }
 
+/* What a kind's angles are divided by; NULL: nothing. Long rope has one list for contexts up to the original one, and one for
+ * those beyond: the run's whole context decides. */
+static const float *divisors_of(const struct wick_forward *f, const struct wick_attn_facts *attn)
+{
+	enum wick_tensor_id id = WICK_T_ROPE_FREQS;
+
+	if (attn->rope_scaling == WICK_SCALING_LONG)
+		id = f->ctx > attn->rope_original_ctx ? WICK_T_ROPE_LONG : WICK_T_ROPE_SHORT;
+	return wick_vector(&f->vectors, 0, id);
+}
+
 void wick_forward_ready(struct wick_forward *f)
 {
 	const struct wick_shape *shape = &f->model->shape;
@@ -36,7 +47,7 @@ void wick_forward_ready(struct wick_forward *f)
 	for (uint32_t kind = 0; kind < shape->kinds; kind++)
 		if (shape->kind[kind].attn.rope != WICK_ROPE_NONE)
 			wick_rope_frequencies(wick_frequencies_of(f, kind), &shape->kind[kind].attn,
-				wick_vector(&f->vectors, 0, WICK_T_ROPE_FREQS));
+				divisors_of(f, &shape->kind[kind].attn));
 }
 
 static int run(struct wick_pass *pass, uint32_t first, uint32_t end)
@@ -215,6 +226,7 @@ void wick_forward_init(struct wick_forward *f, const struct wick_forward_shape *
 	wick_expert_room_init(&f->experts, &f->model->shape, f->batch_tokens, experts);
 	f->rope_dim_most = rope_dim_most(&f->model->shape);
 	f->h_floats = floats[H];
+	f->ctx = size->ctx;
 	f->scores_floats = attention_floats(&f->model->shape, size->ctx);
 	f->compute.scratch_floats = wick_compute_scratch_floats(f->model, f->batch_tokens);
 	f->logits_rows = logits_rows_of(f->model, size);

@@ -36,6 +36,7 @@ struct wick_forward {
 	struct wick_vectors vectors;
 	struct wick_landing lookup;    /* for rows of embeddings that are not resident */
 	uint32_t batch_tokens;         /* room for so many */
+	uint32_t ctx;                  /* positions of a sequence, at most */
 	struct wick_batch_row *rows;   /* (batch_tokens): of the next batch */
 	float *buffer[WICK_BUFFERS];   /* (batch_tokens, steps.width); logits: (logits_rows, vocab) */
 	uint32_t logits_rows;

@@ -325,9 +325,28 @@ static int do_share(struct wick_pass *pass, const struct wick_step *step)
 	return 0;
 }
 
+static int do_scale(struct wick_pass *pass, const struct wick_step *step)
+{
+	size_t width = pass->forward->model->steps.width[step->out];
+	float *out = buffer_of(pass, step->out);
+
+	for (size_t i = 0; i < pass->m * width; i++)
+		out[i] *= step->factor;
+	return 0;
+}
+
+static int do_cap(struct wick_pass *pass, const struct wick_step *step)
+{
+	size_t width = pass->forward->model->steps.width[step->out];
+
+	wick_cap(&pass->forward->compute, step->factor, buffer_of(pass, step->out), pass->m * width);
+	return 0;
+}
+
 int (*const wick_ops[WICK_OP_COUNT])(struct wick_pass *pass, const struct wick_step *step) = {
 	[WICK_OP_EMBED] = do_embed, [WICK_OP_POSITION] = do_position, [WICK_OP_NORM] = do_norm,
 	[WICK_OP_HEAD_NORM] = do_head_norm, [WICK_OP_LINEAR] = do_linear, [WICK_OP_ROPE] = do_rope,
 	[WICK_OP_ATTEND] = do_attend, [WICK_OP_BUNDLES] = do_bundles, [WICK_OP_ACT] = do_act, [WICK_OP_GLU] = do_glu,
 	[WICK_OP_ADD] = do_add, [WICK_OP_ROUTE] = do_route, [WICK_OP_EXPERTS] = do_experts, [WICK_OP_SHARE] = do_share,
+	[WICK_OP_SCALE] = do_scale, [WICK_OP_CAP] = do_cap,
 };

@@ -50,6 +50,8 @@ void wick_rope_frequencies(double *frequencies, const struct wick_attn_facts *fa
 
 double wick_rope_size(const struct wick_attn_facts *facts)
 {
+	if (facts->rope_scaling == WICK_SCALING_LONG)
+		return (double)facts->rope_attn_factor;
 	if (facts->rope_scaling != WICK_SCALING_YARN)
 		return 1;
 	return (double)facts->rope_attn_factor * (1 + YARN_SHARPEN * log((double)facts->rope_factor));

@@ -20,11 +20,12 @@
 #include <cmocka.h>
 
 #define TOLERANCE 1e-4f /* of max |logit| */
-#define POSITIONS 128
+#define POSITIONS 400
 
 static const char *const fixtures[] = {
 	"llama-f32", "llama3-bf16", "llama-bias-f16", "qwen2-f16", "qwen2-linear-f32", "qwen3-f32",
-	"llama-split-f16",
+	"llama-split-f16", "mistral-window-f16", "granite-f16", "starcoder2-f16", "phi2-f16",
+	"phi3-short-f16", "falcon-40b-f16",
 };
 
 /* Of make_experts.py. */

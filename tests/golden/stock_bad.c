@@ -182,6 +182,21 @@ static void put_recurrent(struct wick_gguf_writer *writer)
 	wick_gguf_put_string(writer, "general.architecture", "qwen35moe");
 }
 
+static void put_layout(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_string(writer, "falcon.tensor_data_layout", "original");
+}
+
+static void put_longrope(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_string(writer, "llama.rope.scaling.type", "longrope");
+}
+
+static void put_logit_scale(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_f32(writer, "llama.logit_scale", 2);
+}
+
 /* What is changed, and what the sentence says. */
 static const struct {
 	const char *fixture;
@@ -215,6 +230,26 @@ static const struct {
 	{ "qwen3-f32", { .no_tensor = "blk.1.attn_k_norm.weight" }, "tensor \"blk.1.attn_k_norm.weight\" is missing" },
 	{ "qwen3-f32", { .new_tensor = "blk.0.attn_sinks.weight" }, "tensor \"blk.0.attn_sinks.weight\" has no place" },
 	{ "qwen3-f32", { .odd_tensor = "blk.1.ffn_up.weight", .more_rows = 1 }, "tensor \"blk.1.ffn_up.weight\" is 64 x 97, not 64 x 96" },
+	{ "falcon-40b-f16", { .odd_tensor = "blk.1.attn_qkv.weight", .more_rows = 1 },
+		"tensor \"blk.1.attn_qkv.weight\" is 48 x 81, not 48 x 80" },
+	{ "phi3-short-f16", { .odd_tensor = "blk.0.ffn_up.weight", .more_rows = 1 },
+		"tensor \"blk.0.ffn_up.weight\" is 64 x 141, not 64 x 140" },
+	{ "falcon-40b-f16", { .without = { "falcon.tensor_data_layout" }, .put = put_layout },
+		"falcon.tensor_data_layout \"original\" is not supported; \"jploski\" is" },
+	{ "falcon-40b-f16", { .no_tensor = "blk.1.attn_norm_2.bias" }, "tensor \"blk.1.attn_norm_2.bias\" is missing" },
+	{ "phi3-short-f16", { .no_tensor = "rope_factors_short.weight" },
+		"rope scaling longrope without tensor \"rope_factors_short.weight\"" },
+	{ "phi3-short-f16", { .no_tensor = "rope_factors_long.weight" },
+		"rope scaling longrope without tensor \"rope_factors_long.weight\"" },
+	{ "phi3-short-f16", { .without = { "phi3.rope.scaling.attn_factor" } },
+		"rope scaling longrope without rope.scaling.attn_factor" },
+	{ "phi3-short-f16", { .without = { "phi3.rope.scaling.original_context_length" } },
+		"rope scaling longrope without rope.scaling.original_context_length" },
+	{ "falcon-40b-f16", { .no_tensor = "blk.0.attn_qkv.weight" }, "tensor \"blk.0.attn_q.weight\" is missing" },
+	{ "llama-f32", { .put = put_longrope }, "rope scaling longrope without tensor" },
+	{ "llama-f32", { .put = put_logit_scale }, "key \"llama.logit_scale\" is not known" },
+	{ "granite-f16", { .without = { "granite.logit_scale" } }, "key \"granite.logit_scale\" is missing" },
+	{ "starcoder2-f16", { .no_tensor = "blk.0.ffn_norm.bias" }, "tensor \"blk.0.ffn_norm.bias\" is missing" },
 };
 
 static void what_cannot_be_is_refused(void **state)

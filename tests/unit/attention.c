@@ -113,11 +113,12 @@ static void attend(struct fixture *fixture, uint32_t position, uint32_t m)
 
 static double score(const struct fixture *fixture, uint32_t token, uint32_t head, uint32_t kv_head, uint32_t p)
 {
-	double sum = 0;
+	double softcap = (double)fixture->shape.kind[0].attn.softcap, sum = 0;
 
 	for (uint32_t c = 0; c < DIM; c++)
 		sum += (double)fixture->queries[token][head * DIM + c] * (double)fixture->keys[p][kv_head * DIM + c];
-	return sum / sqrt(DIM);
+	sum /= sqrt(DIM);
+	return softcap ? softcap * tanh(sum / softcap) : sum;
 }
 
 static void check_token(const struct fixture *fixture, uint32_t token, const float *out)
@@ -151,6 +152,7 @@ static void definition(void **state)
 		if (HEADS % kv_heads)
 			continue;
 		fixture = make(kv_heads, 2);
+		fixture->shape.kind[0].attn.softcap = kv_heads % 2 ? 0 : 0.5f;
 		for (size_t b = 0; b < WICK_COUNT_OF(batches); position += batches[b++]) {
 			attend(fixture, position, batches[b]);
 			for (uint32_t i = 0; i < batches[b]; i++)
@@ -176,6 +178,7 @@ static void batches(void **state)
 		struct fixture *fixture = make(2, 2);
 
 		fixture->shape.kind[0].attn.window = windows[w];
+		fixture->shape.kind[0].attn.softcap = w % 2 ? 0.5f : 0;
 		for (uint32_t i = 0; i < TOKENS_MAX; i++) {
 			attend(fixture, i, 1);
 			memcpy(alone[i], fixture->out[0], sizeof(*alone));
