@@ -70,8 +70,10 @@ def long_rope(original, ctx, pairs):
 
 
 def phi3(original, ctx, **more):
+    rope = long_rope(original, ctx, 6)
     return transformers.Phi3Config(hidden_size=64, intermediate_size=70, num_hidden_layers=2, num_attention_heads=4,
-                                   num_key_value_heads=2, rope_parameters=long_rope(original, ctx, 6), pad_token_id=0,
+                                   num_key_value_heads=2, rope_parameters=rope, pad_token_id=0,
+                                   original_max_position_embeddings=rope["original_max_position_embeddings"],
                                    **dict(WIDE, max_position_embeddings=ctx), **more)
 
 
@@ -272,13 +274,13 @@ def continue_greedily(model, prompt):
     return ids[len(prompt):], margin
 
 
-def is_steady(model, ids):
+def is_steady(model, ids, rows=slice(None)):
     """Whether the order of sums hardly shows: a key that lies between two halves may be rounded either way."""
     single = run(model, ids)
     model.double()
     double = run(model, ids)
     model.float()
-    return np.abs(single - double).max() < 0.5 * TOLERANCE * np.abs(single).max()
+    return np.abs(single - double)[rows].max() < 0.5 * TOLERANCE * np.abs(single).max()
 
 
 def every_tensor_matters(model, prompt):
@@ -300,14 +302,15 @@ def every_tensor_matters(model, prompt):
 def make_runs(model, generator, prompts):
     runs = []
     for count in prompts:
+        rows = sorted({0, count // 2, count - 1, count, count + 20, count + GREEDY - 2})
+        looked_at = rows if count > 100 else slice(None)  # of so many keys one is always near the middle of two halves
         for _ in range(200):
             prompt = [int(i) for i in generator.integers(0, 256, count)]
             greedy, margin = continue_greedily(model, prompt)
-            if margin > MARGIN and len(set(greedy)) > 3 and is_steady(model, prompt + greedy):
+            if margin > MARGIN and len(set(greedy)) > 3 and is_steady(model, prompt + greedy, looked_at):
                 break
         else:
             return None
-        rows = sorted({0, count // 2, count - 1, count, count + 20, count + GREEDY - 2})
         runs.append((prompt, greedy, rows, run(model, (prompt + greedy)[:-1])[rows]))
     return runs
 

@@ -182,6 +182,23 @@ static void put_recurrent(struct wick_gguf_writer *writer)
 	wick_gguf_put_string(writer, "general.architecture", "qwen35moe");
 }
 
+static void put_no_softcap(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_f32(writer, "gemma2.attn_logit_softcapping", 0);
+}
+
+static void put_no_pattern(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_u32(writer, "gemma3.attention.sliding_window_pattern", 0);
+}
+
+static void put_short_pattern(struct wick_gguf_writer *writer)
+{
+	const int32_t pattern[] = { 1, 0 };
+
+	wick_gguf_put_i32s(writer, "gemma3.attention.sliding_window_pattern", pattern, WICK_COUNT_OF(pattern));
+}
+
 static void put_layout(struct wick_gguf_writer *writer)
 {
 	wick_gguf_put_string(writer, "falcon.tensor_data_layout", "original");
@@ -230,6 +247,11 @@ static const struct {
 	{ "qwen3-f32", { .no_tensor = "blk.1.attn_k_norm.weight" }, "tensor \"blk.1.attn_k_norm.weight\" is missing" },
 	{ "qwen3-f32", { .new_tensor = "blk.0.attn_sinks.weight" }, "tensor \"blk.0.attn_sinks.weight\" has no place" },
 	{ "qwen3-f32", { .odd_tensor = "blk.1.ffn_up.weight", .more_rows = 1 }, "tensor \"blk.1.ffn_up.weight\" is 64 x 97, not 64 x 96" },
+	{ "gemma2-f16", { .without = { "gemma2.attn_logit_softcapping" }, .put = put_no_softcap },
+		"gemma2.attn_logit_softcapping is 0; a number above 0 is needed" },
+	{ "gemma3-f16", { .put = put_no_pattern }, "gemma3.attention.sliding_window_pattern is 0" },
+	{ "gemma3-f16", { .put = put_short_pattern },
+		"gemma3.attention.sliding_window_pattern has 2 entries; true or false is needed for each of 7 layers" },
 	{ "falcon-40b-f16", { .odd_tensor = "blk.1.attn_qkv.weight", .more_rows = 1 },
 		"tensor \"blk.1.attn_qkv.weight\" is 48 x 81, not 48 x 80" },
 	{ "phi3-short-f16", { .odd_tensor = "blk.0.ffn_up.weight", .more_rows = 1 },
@@ -237,6 +259,7 @@ static const struct {
 	{ "falcon-40b-f16", { .without = { "falcon.tensor_data_layout" }, .put = put_layout },
 		"falcon.tensor_data_layout \"original\" is not supported; \"jploski\" is" },
 	{ "falcon-40b-f16", { .no_tensor = "blk.1.attn_norm_2.bias" }, "tensor \"blk.1.attn_norm_2.bias\" is missing" },
+	{ "falcon-40b-f16", { .no_tensor = "blk.0.attn_qkv.weight" }, "tensor \"blk.0.attn_q.weight\" is missing" },
 	{ "phi3-short-f16", { .no_tensor = "rope_factors_short.weight" },
 		"rope scaling longrope without tensor \"rope_factors_short.weight\"" },
 	{ "phi3-short-f16", { .no_tensor = "rope_factors_long.weight" },
@@ -245,10 +268,10 @@ static const struct {
 		"rope scaling longrope without rope.scaling.attn_factor" },
 	{ "phi3-short-f16", { .without = { "phi3.rope.scaling.original_context_length" } },
 		"rope scaling longrope without rope.scaling.original_context_length" },
-	{ "falcon-40b-f16", { .no_tensor = "blk.0.attn_qkv.weight" }, "tensor \"blk.0.attn_q.weight\" is missing" },
 	{ "llama-f32", { .put = put_longrope }, "rope scaling longrope without tensor" },
 	{ "llama-f32", { .put = put_logit_scale }, "key \"llama.logit_scale\" is not known" },
 	{ "granite-f16", { .without = { "granite.logit_scale" } }, "key \"granite.logit_scale\" is missing" },
+	{ "gpt2-f16", { .no_tensor = "position_embd.weight" }, "tensor \"position_embd.weight\" is missing" },
 	{ "starcoder2-f16", { .no_tensor = "blk.0.ffn_norm.bias" }, "tensor \"blk.0.ffn_norm.bias\" is missing" },
 };
 
