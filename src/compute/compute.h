@@ -69,12 +69,15 @@ void wick_linear_some(
 /* Rows of such a part: enough to be worth it, few enough to keep all threads busy to the end. */
 uint64_t wick_linear_task_rows(const struct wick_linear *linear, uint64_t rows);
 
-/* The FFN of one layer over some of its bundles: y[i] += down . relu(up . x[i] + up_bias), bundles in ascending order.
- * h is scratch of h_floats, enough for m vectors of 64 bundles. */
+/* The FFN of one layer over some of its bundles, which are neurons, in ascending order:
+ *     y[i] += down . act(up . x[i] + up_bias),  or with a gate  down . (act(gate . x[i] + gate_bias) * (up . x[i] + up_bias))
+ * h is scratch of h_floats, enough for m vectors of 64 bundles, twice that with a gate. */
 struct wick_ffn {
 	struct wick_compute *compute;
-	const struct wick_shape *shape;
-	const float *up_bias; /* (n_ff) or NULL */
+	const struct wick_bundle_kind *kind;
+	enum wick_act act;
+	size_t d_model;
+	const float *up_bias, *gate_bias; /* (n_ff) or NULL */
 	const float *x;       /* (m, d_model) */
 	float *y;             /* (m, d_model) */
 	float *h;

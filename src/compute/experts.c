@@ -20,7 +20,7 @@ struct job {
 	const struct wick_strip *strip;
 	const uint32_t *which; /* (count) */
 	const uint8_t *const *data;
-	enum wick_expert_part part;
+	enum wick_part_id part;
 	uint64_t task_rows;
 	uint32_t tasks_each; /* of an expert, or slices of columns */
 	size_t slice_cols;

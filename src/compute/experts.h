@@ -17,8 +17,6 @@
 #include "compute.h"
 #include "route.h"
 
-enum wick_expert_part { WICK_PART_GATE, WICK_PART_UP, WICK_PART_DOWN, WICK_PARTS };
-
 /* Of every expert of a layer. */
 struct wick_expert_matrix {
 	enum wick_type type;

@@ -37,6 +37,8 @@ static void widen(struct composer *c, enum wick_buffer buffer, uint32_t width)
 static void add(struct composer *c, struct wick_step step)
 {
 	step.layer = c->layer;
+	if (step.op != WICK_OP_BUNDLES)
+		step.set = WICK_NO_SET;
 	if (c->steps->step)
 		c->steps->step[c->steps->count] = step;
 	c->steps->count++;
@@ -68,6 +70,29 @@ static uint32_t add_matrix(struct composer *c, enum wick_tensor_id id, enum wick
 		c->steps->matrix[c->steps->matrices] = (struct wick_step_matrix){ .tensor = id, .keep = keep,
 			.lookup = lookup, .bundles = bundles, .layer = c->layer };
 	return c->steps->matrices++;
+}
+
+/* The same kind as one before, or a new one. */
+static const struct wick_bundle_kind *keep_kind(struct wick_steps *steps, const struct wick_bundle_kind *kind)
+{
+	for (uint32_t i = 0; i < steps->kinds; i++)
+		if (!memcmp(&steps->kind[i], kind, sizeof(*kind)))
+			return &steps->kind[i];
+	memcpy(&steps->kind[steps->kinds], kind, sizeof(*kind));
+	return &steps->kind[steps->kinds++];
+}
+
+/* The neurons of the layer, as they are packed. */
+static uint32_t add_neurons(struct composer *c)
+{
+	const struct wick_tensor *bundles = wick_tensor_at(c->model, c->layer, WICK_T_BUNDLES);
+	struct wick_bundle_kind kind;
+
+	wick_bundle_of_neurons(&kind, c->shape, bundles);
+	if (c->steps->set)
+		c->steps->set[c->steps->sets] = (struct wick_bundle_set){ .kind = keep_kind(c->steps, &kind), .layer = c->layer,
+			.count = (uint32_t)bundles->rows, .tensor = { bundles } };
+	return c->steps->sets++;
 }
 
 static void add_norm(struct composer *c, enum wick_buffer in, enum wick_buffer out, enum wick_tensor_id weight,
@@ -154,7 +179,8 @@ static void add_ffn(struct composer *c, const struct wick_layer_facts *facts, en
 	widen(c, out, c->shape->d_model);
 	if (has(c, WICK_T_BUNDLES)) {
 		add(c, (struct wick_step){ .op = WICK_OP_BUNDLES, .in = in, .out = out, .tensor = WICK_NO_VECTOR,
-			.bias = vector(c, WICK_T_DOWN_BIAS), .matrix = add_matrix(c, WICK_T_BUNDLES, WICK_KEEP_FFN, false, true) });
+			.bias = vector(c, WICK_T_DOWN_BIAS), .set = add_neurons(c),
+			.matrix = add_matrix(c, WICK_T_BUNDLES, WICK_KEEP_FFN, false, true) });
 		return;
 	}
 	if (facts->ffn.experts.count) {
@@ -287,14 +313,19 @@ int wick_steps_make(struct wick_steps *steps, const struct wick_model *model, st
 	steps->matrix = calloc(counted.matrices, sizeof(*steps->matrix));
 	steps->first = calloc(sections, sizeof(*steps->first));
 	steps->first_matrix = calloc(sections, sizeof(*steps->first_matrix));
-	if (!steps->step || !steps->matrix || !steps->first || !steps->first_matrix) {
+	if (counted.sets) {
+		steps->set = calloc(counted.sets, sizeof(*steps->set));
+		steps->kind = calloc(counted.sets, sizeof(*steps->kind));
+	}
+	if (!steps->step || !steps->matrix || !steps->first || !steps->first_matrix ||
+		(counted.sets && (!steps->set || !steps->kind))) {
 		wick_steps_free(steps);
 		return wick_diag_say(diag, -ENOMEM, "no memory for the %u steps of a token", counted.count);
 	}
 	c.steps = steps;
 	compose(&c);
 	steps->memory_bytes = steps->count * sizeof(*steps->step) + steps->matrices * sizeof(*steps->matrix) +
-		2 * sections * sizeof(*steps->first);
+		steps->sets * (sizeof(*steps->set) + sizeof(*steps->kind)) + 2 * sections * sizeof(*steps->first);
 	return 0;
 }
 
@@ -302,9 +333,19 @@ void wick_steps_free(struct wick_steps *steps)
 {
 	free(steps->step);
 	free(steps->matrix);
+	free(steps->set);
+	free(steps->kind);
 	free(steps->first);
 	free(steps->first_matrix);
 	*steps = (struct wick_steps){ 0 };
+}
+
+const struct wick_bundle_set *wick_steps_set(const struct wick_steps *steps, uint32_t layer)
+{
+	for (uint32_t i = steps->first[layer]; i < steps->first[layer + 1]; i++)
+		if (steps->step[i].set != WICK_NO_SET)
+			return &steps->set[steps->step[i].set];
+	return NULL;
 }
 
 uint32_t wick_steps_bundles(const struct wick_steps *steps, uint32_t layer)

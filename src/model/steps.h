@@ -10,6 +10,7 @@
  *     `---'   `------------------------- layer 0 ----------------------'           `-- tail --'
  */
 
+#include "bundle.h"
 #include "diag.h"
 
 #include <stdbool.h>
@@ -53,6 +54,7 @@ enum wick_buffer {
 };
 
 #define WICK_NO_MATRIX UINT32_MAX
+#define WICK_NO_SET UINT32_MAX
 #define WICK_NO_VECTOR UINT8_MAX
 
 struct wick_step {
@@ -62,6 +64,7 @@ struct wick_step {
 	uint32_t matrix; /* WICK_NO_MATRIX: none */
 	uint32_t width;  /* of ACT and GLU: numbers of a row */
 	float factor;    /* of WICK_OP_SCALE and WICK_OP_CAP */
+	uint32_t set;    /* of bundles; WICK_NO_SET: none */
 };
 
 /* A matrix that steps use, in the order of first use: what is looked up row by row, or else goes through the arithmetic
@@ -89,6 +92,10 @@ struct wick_steps {
 	uint32_t count;
 	struct wick_step_matrix *matrix;
 	uint32_t matrices;
+	struct wick_bundle_set *set; /* bundles that steps choose from: an FFN's */
+	uint32_t sets;
+	struct wick_bundle_kind *kind; /* (kinds), of which they are */
+	uint32_t kinds;
 	uint32_t layers;
 	uint32_t *first; /* (layers + 2): of each layer, of the tail, and the count */
 	uint32_t *first_matrix; /* (layers + 2): likewise */
@@ -98,6 +105,9 @@ struct wick_steps {
 
 /* The matrix of a layer's bundles; WICK_NO_MATRIX when its FFN has none. */
 uint32_t wick_steps_bundles(const struct wick_steps *steps, uint32_t layer);
+
+/* The first set that a layer chooses from; NULL: its FFN is not of bundles. */
+const struct wick_bundle_set *wick_steps_set(const struct wick_steps *steps, uint32_t layer);
 
 /* Composes the list for model->shape and the tensors that are there, into *steps. -ENOMEM. */
 int wick_steps_make(struct wick_steps *steps, const struct wick_model *model, struct wick_diag *diag);

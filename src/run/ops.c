@@ -194,8 +194,10 @@ static int draw_bundles(struct wick_pass *pass, const struct wick_step *step, co
 static int sweep_bundles(struct wick_pass *pass, const struct wick_step *step, const float *x, float *y)
 {
 	struct wick_forward *f = pass->forward;
-	struct wick_ffn ffn = { .compute = &f->compute, .shape = &f->model->shape, .x = x, .y = y, .h = f->h,
-		.up_bias = wick_vector(&f->vectors, step->layer, WICK_T_UP_BIAS), .h_floats = f->h_floats, .m = pass->m,
+	struct wick_ffn ffn = { .compute = &f->compute, .kind = f->model->steps.set[step->set].kind,
+		.act = facts_of(pass, step)->ffn.act, .d_model = f->model->shape.d_model, .x = x, .y = y, .h = f->h,
+		.up_bias = wick_vector(&f->vectors, step->layer, WICK_T_UP_BIAS),
+		.gate_bias = wick_vector(&f->vectors, step->layer, WICK_T_GATE_BIAS), .h_floats = f->h_floats, .m = pass->m,
 		.watch = f->watch, .layer = step->layer, .position = f->rows->position };
 	struct wick_rows rows = { 0 };
 	int more;
