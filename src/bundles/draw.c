@@ -12,53 +12,120 @@
 #include "mem.h"
 #include "race.h"
 
+#include <errno.h>
+#include <string.h>
+
 #define SCRATCH_BYTES (128u << 10) /* longer gaps are cheaper as two reads on any drive */
+#define FAILED (1u << 15)          /* of a count of reads left: one failed, */
+#define UNANSWERED (1u << 14)      /* and the drive did not answer it */
 
 uint64_t wick_drawing_gap_bytes(uint64_t stride)
 {
 	return WICK_MAX(SCRATCH_BYTES / stride, 1) * stride;
 }
 
-uint64_t wick_drawing_bytes(uint64_t stride)
+struct wick_extent_layout wick_draw_layout(uint64_t stride, uint64_t chunk_bytes, bool through, uint8_t *slots,
+	uint8_t *scratch)
 {
-	return wick_mem_cost(wick_drawing_gap_bytes(stride)) +
-		wick_mem_cost(wick_fetch_requests(stride, WICK_FILE_ALIGN) * sizeof(struct wick_io_request));
+	return (struct wick_extent_layout){ .stride = stride, .chunk_bytes = WICK_MAX(chunk_bytes, stride), .rows = slots,
+		.scratch = scratch, .scratch_bytes = through ? wick_drawing_gap_bytes(stride) : 0 };
 }
 
-void wick_drawing_init(struct wick_drawing *drawing, struct wick_fetch *fetch, uint64_t stride, struct wick_mem *mem)
+/* Bundles of one range in one check block, which are whole blocks of the drive and so can share a read. */
+static bool can_be_extents(const struct wick_bundle_kind *kind)
 {
-	/* A bundle's blocks are its own: a neighbour's row would be overwritten otherwise. */
-	wick_require(stride % fetch->file->offset_align == 0 && stride % fetch->file->memory_align == 0);
+	return kind->aligned && kind->blocks == 1;
+}
+
+uint64_t wick_draw_piece_bytes(const struct wick_bundle_kind *kind, uint64_t chunk_bytes, bool apart,
+	uint64_t offset_align)
+{
+	uint64_t half = wick_align_up(kind->slot_bytes / 2, offset_align);
+
+	if (!can_be_extents(kind))
+		return chunk_bytes;
+	return apart && half < kind->slot_bytes ? half : 0;
+}
+
+/* Reads of a range, wherever it begins. */
+static uint32_t reads_of(const struct wick_bundle_range *range, uint64_t piece_bytes)
+{
+	return (uint32_t)wick_div_up(range->slot_bytes, piece_bytes);
+}
+
+/* Bytes of the largest check block, and the reads that it takes when it is read again. */
+static uint64_t block_bytes(const struct wick_bundle_kind *kind)
+{
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < kind->ranges; i++)
+		most = WICK_MAX(most, WICK_MIN(kind->range[i].check_rows, kind->range[i].rows) * kind->range[i].row_bytes);
+	return most;
+}
+
+static uint64_t repair_requests_bytes(const struct wick_bundle_kind *kind)
+{
+	return wick_fetch_requests(block_bytes(kind), WICK_FILE_ALIGN) * sizeof(struct wick_io_request);
+}
+
+static uint64_t scratch_bytes(const struct wick_bundle_kind *kind)
+{
+	return can_be_extents(kind) ? wick_drawing_gap_bytes(kind->slot_bytes) :
+		wick_fetch_buffer_bytes(block_bytes(kind));
+}
+
+uint64_t wick_drawing_bytes(const struct wick_bundle_kind *kind)
+{
+	return wick_mem_cost(scratch_bytes(kind)) + wick_mem_cost(repair_requests_bytes(kind));
+}
+
+void wick_drawing_init(struct wick_drawing *drawing, const struct wick_bundle_kind *kind, struct wick_fetch *fetch,
+	uint64_t piece_bytes, struct wick_mem *mem)
+{
+	const struct wick_file *file = fetch->file;
+	uint8_t *memory = wick_mem_take(mem, scratch_bytes(kind));
+
+	/* A bundle's blocks are its own: a neighbour's slot would be overwritten otherwise. */
+	wick_require(!kind->aligned ||
+		(kind->slot_bytes % file->offset_align == 0 && kind->slot_bytes % file->memory_align == 0));
 	drawing->fetch = fetch;
-	drawing->stride = stride;
-	drawing->chunk_bytes = WICK_MAX(fetch->chunk_bytes, stride);
+	drawing->kind = kind;
+	drawing->piece_bytes = piece_bytes;
+	drawing->chunk_bytes = WICK_MAX(fetch->chunk_bytes, kind->slot_bytes);
 	wick_trial_init(&drawing->gaps, WICK_TRIAL_GAPS);
-	drawing->scratch = wick_mem_take(mem, wick_drawing_gap_bytes(stride));
-	WICK_READ_BY_NOBODY(drawing->scratch, wick_drawing_gap_bytes(stride));
-	drawing->repair.requests = wick_mem_take(
-		mem, wick_fetch_requests(stride, WICK_FILE_ALIGN) * sizeof(struct wick_io_request));
+	drawing->repair.requests = wick_mem_take(mem, repair_requests_bytes(kind));
+	if (can_be_extents(kind)) {
+		drawing->scratch = memory;
+		WICK_READ_BY_NOBODY(drawing->scratch, scratch_bytes(kind));
+	} else {
+		drawing->repaired = memory;
+	}
 }
 
 /* Every array of a draw, in one table for the plan and for init. */
-enum { WANTED, READS, EXTENTS, IOV, COST, BEGIN, ARRAYS };
+enum { WANTED, READS, EXTENTS, IOV, COST, BEGIN, LEFT, ARRAYS };
 
-static void array_bytes(uint64_t bytes[ARRAYS], uint64_t most, bool halves)
+static void array_bytes(uint64_t bytes[ARRAYS], const struct wick_bundle_kind *kind, uint64_t piece_bytes, uint64_t most)
 {
 	const struct wick_extent_arrays *arrays = NULL;
+	uint64_t reads = !piece_bytes, extents = piece_bytes ? 0 : most;
 
+	for (uint32_t i = 0; piece_bytes && i < kind->ranges; i++)
+		reads += reads_of(&kind->range[i], piece_bytes);
 	bytes[WANTED] = most * sizeof(struct wick_wanted);
-	bytes[READS] = (halves ? 2 : 1) * most * sizeof(struct wick_draw_read);
-	bytes[EXTENTS] = most * sizeof(*arrays->extents);
-	bytes[IOV] = 2 * most * sizeof(*arrays->iov);
-	bytes[COST] = (most + 1) * sizeof(*arrays->cost_us);
-	bytes[BEGIN] = (most + 1) * sizeof(*arrays->begin);
+	bytes[READS] = reads * most * sizeof(struct wick_draw_read);
+	bytes[EXTENTS] = extents * sizeof(*arrays->extents);
+	bytes[IOV] = 2 * extents * sizeof(*arrays->iov);
+	bytes[COST] = (extents + !piece_bytes) * sizeof(*arrays->cost_us);
+	bytes[BEGIN] = (extents + !piece_bytes) * sizeof(*arrays->begin);
+	bytes[LEFT] = piece_bytes ? most * kind->blocks * sizeof(uint16_t) : 0;
 }
 
-uint64_t wick_draw_bytes(uint32_t most, bool halves)
+uint64_t wick_draw_bytes(const struct wick_bundle_kind *kind, uint64_t piece_bytes, uint32_t most)
 {
 	uint64_t bytes[ARRAYS], sum = 0;
 
-	array_bytes(bytes, most, halves);
+	array_bytes(bytes, kind, piece_bytes, most);
 	for (int i = 0; i < ARRAYS; i++)
 		sum += wick_mem_cost(bytes[i]);
 	return sum;
@@ -68,7 +135,7 @@ void wick_draw_init(struct wick_draw *draw, struct wick_drawing *drawing, uint32
 {
 	uint64_t bytes[ARRAYS];
 
-	array_bytes(bytes, most, drawing->halves);
+	array_bytes(bytes, drawing->kind, drawing->piece_bytes, most);
 	*draw = (struct wick_draw){ .drawing = drawing, .most = most };
 	draw->wanted = wick_mem_take(mem, bytes[WANTED]);
 	draw->reads = wick_mem_take(mem, bytes[READS]);
@@ -76,11 +143,14 @@ void wick_draw_init(struct wick_draw *draw, struct wick_drawing *drawing, uint32
 	draw->arrays.iov = wick_mem_take(mem, bytes[IOV]);
 	draw->arrays.cost_us = wick_mem_take(mem, bytes[COST]);
 	draw->arrays.begin = wick_mem_take(mem, bytes[BEGIN]);
+	if (bytes[LEFT])
+		draw->left = wick_mem_take(mem, bytes[LEFT]);
 }
 
-static bool is_back(const struct wick_draw_read *read)
+/* The last block of a file need not be whole: no bytes behind its end are wanted. */
+static bool is_enough(const struct wick_draw_read *read)
 {
-	return read->request.state == WICK_IO_DONE || read->request.state == WICK_IO_FAILED;
+	return read->request.result == -ENODATA && read->request.offset + read->request.bytes_done >= read->end;
 }
 
 static void receive(struct wick_receiver *receiver, struct wick_io_request *request)
@@ -90,10 +160,6 @@ static void receive(struct wick_receiver *receiver, struct wick_io_request *requ
 
 	draw->pending--;
 	draw->back_ns = WICK_MAX(draw->back_ns, request->completed_ns);
-	if (read->other && !is_back(read->other))
-		return;
-	if (read->other && read->other->request.state == WICK_IO_FAILED)
-		request->state = WICK_IO_FAILED;
 	read->next = NULL;
 	if (draw->back)
 		draw->back_last->next = read;
@@ -102,24 +168,56 @@ static void receive(struct wick_receiver *receiver, struct wick_io_request *requ
 	draw->back_last = read;
 }
 
-struct wick_draw_read *wick_draw_back(struct wick_draw *draw)
+static bool has_failed(const struct wick_draw_read *read)
 {
-	struct wick_draw_read *read = draw->back;
-
-	if (read)
-		draw->back = read->next;
-	return read;
+	return read->request.state == WICK_IO_FAILED && !is_enough(read);
 }
 
-/* Sends a read that brings wanted[first .. first + count), from a distance to the layer's first bundle. */
-static void send_read(struct wick_draw *draw, struct wick_draw_read *read, uint64_t distance, struct iovec *iov,
-	uint32_t iov_count, enum wick_io_priority priority)
+/* Goes to the next bundle of an extent, or to the next check block of a bundle; true: it is here. */
+static bool take(struct wick_draw *draw, struct wick_draw_read *read, struct wick_draw_block *block)
+{
+	bool failed = has_failed(read);
+	uint16_t *left;
+
+	*block = (struct wick_draw_block){ .k = read->wanted_first + draw->taken, .failed = failed,
+		.unanswered = failed && read->request.result == -ETIMEDOUT };
+	if (!draw->left)
+		return true;
+	block->k = read->wanted_first;
+	block->block = read->block_first + draw->taken;
+	left = &draw->left[(uint64_t)block->k * draw->drawing->kind->blocks + block->block];
+	*left = (uint16_t)((*left - 1) | (failed ? FAILED : 0) | (block->unanswered ? UNANSWERED : 0));
+	block->failed = *left & FAILED;
+	block->unanswered = *left & UNANSWERED;
+	return !(*left & ~(FAILED | UNANSWERED));
+}
+
+bool wick_draw_next(struct wick_draw *draw, struct wick_draw_block *block)
+{
+	while (draw->back) {
+		struct wick_draw_read *read = draw->back;
+		bool here = take(draw, read, block);
+
+		if (++draw->taken == (draw->left ? read->block_count : read->wanted_count)) {
+			draw->back = read->next;
+			draw->taken = 0;
+		}
+		if (here)
+			return true;
+	}
+	return false;
+}
+
+/* Sends a read of some bytes of a file, which is filled in but for that. */
+static void send_read(struct wick_draw *draw, struct wick_draw_read *read, uint32_t range, uint64_t offset,
+	enum wick_io_priority priority)
 {
 	read->receiver.receive = receive;
 	read->draw = draw;
-	read->request = (struct wick_io_request){ .file = draw->drawing->fetch->file,
-		.offset = draw->bundles->offset + distance, .priority = priority, .iov = iov, .iov_count = iov_count,
-		.user = &read->receiver };
+	read->request.file = wick_fetch_file(draw->drawing->fetch, draw->member->set->tensor[range]);
+	read->request.offset = offset;
+	read->request.priority = priority;
+	read->request.user = &read->receiver;
 	draw->pending++;
 	wick_fetch_submit(draw->drawing->fetch, &read->request);
 }
@@ -128,9 +226,8 @@ static void send_read(struct wick_draw *draw, struct wick_draw_read *read, uint6
 static uint32_t plan_reads(struct wick_draw *draw, bool through)
 {
 	struct wick_drawing *drawing = draw->drawing;
-	const struct wick_extent_layout layout = { .stride = drawing->stride, .chunk_bytes = drawing->chunk_bytes,
-		.rows = draw->cache->rows, .scratch = drawing->scratch,
-		.scratch_bytes = through ? wick_drawing_gap_bytes(drawing->stride) : 0 };
+	const struct wick_extent_layout layout = wick_draw_layout(drawing->kind->slot_bytes, drawing->chunk_bytes, through,
+		draw->member->group->cache.slots, drawing->scratch);
 	uint32_t reads = wick_extent_plan(&layout, &drawing->price, draw->wanted, draw->count, &draw->arrays);
 
 	draw->price_us[through] = draw->arrays.cost_us[draw->count];
@@ -154,59 +251,75 @@ static uint32_t send_extents(struct wick_draw *draw, enum wick_io_priority prior
 
 		read->wanted_first = extent->wanted_first;
 		read->wanted_count = extent->wanted_count;
-		read->other = NULL;
-		send_read(draw, read, extent->first * drawing->stride, draw->arrays.iov + extent->iov_first,
-			extent->iov_count, priority);
+		read->end = UINT64_MAX;
+		read->request = (struct wick_io_request){ .iov = draw->arrays.iov + extent->iov_first,
+			.iov_count = extent->iov_count };
+		send_read(draw, read, 0, wick_bundle_offset(draw->member->set, 0, extent->first), priority);
 	}
 	return reads;
 }
 
-/* Where the second half of a bundle begins for a drive that reads whole blocks; the stride: it has only one. */
-static uint64_t half_bytes(const struct wick_drawing *drawing)
+/* Which check blocks lie in bytes [from, end) of a range. */
+static void find_blocks(struct wick_draw_read *read, const struct wick_bundle_range *range, uint64_t from, uint64_t end)
 {
-	return WICK_MIN(wick_align_up(drawing->stride / 2, drawing->fetch->file->offset_align), drawing->stride);
+	uint64_t bytes = range->check_rows * range->row_bytes, first = from / bytes, last = (end - 1) / bytes;
+
+	read->block_first = range->first_block + (uint32_t)first;
+	read->block_count = (uint32_t)(last - first) + 1;
 }
 
-/* All ups, then all downs. */
-static uint32_t send_halves(struct wick_draw *draw, enum wick_io_priority priority)
+/* Sends piece `piece` of a range of wanted[k], if the range reaches so far. */
+static uint32_t send_piece(struct wick_draw *draw, struct wick_draw_read *read, uint32_t i, uint32_t k, uint32_t piece,
+	enum wick_io_priority priority)
 {
-	uint64_t stride = draw->drawing->stride, begin[3] = { 0, half_bytes(draw->drawing), stride };
+	struct wick_drawing *drawing = draw->drawing;
+	const struct wick_bundle_range *range = &drawing->kind->range[i];
+	uint64_t align = wick_fetch_file(drawing->fetch, draw->member->set->tensor[i])->offset_align;
+	uint64_t begin = wick_bundle_offset(draw->member->set, i, draw->wanted[k].bundle), end = begin + range->bytes;
+	uint64_t from = wick_align_down(begin, align), at = from + piece * drawing->piece_bytes;
+	uint64_t to = WICK_MIN(at + drawing->piece_bytes, wick_align_up(end, align));
+	uint8_t *slot = wick_cache_at(&draw->member->group->cache, draw->wanted[k].row);
 
-	for (uint32_t i = 0; i < 2 * draw->count; i++) {
-		struct wick_draw_read *read = &draw->reads[i];
-		uint32_t k = i % draw->count, half = i / draw->count;
-		struct iovec *iov = &draw->arrays.iov[i];
-
-		*read = (struct wick_draw_read){ .wanted_first = k, .wanted_count = 1,
-			.other = &draw->reads[(i + draw->count) % (2 * draw->count)] };
-		*iov = (struct iovec){ wick_cache_at(draw->cache, draw->wanted[k].row) + begin[half],
-			begin[half + 1] - begin[half] };
-	}
-	for (uint32_t i = 0; i < 2 * draw->count; i++)
-		send_read(draw, &draw->reads[i],
-			draw->wanted[i % draw->count].bundle * stride + begin[i / draw->count], &draw->arrays.iov[i], 1, priority);
-	for (uint32_t half = 0; half < 2; half++)
-		draw->drawing->cost_us +=
-			draw->count * wick_extent_read_us(&draw->drawing->price, begin[half + 1] - begin[half]);
-	return 2 * draw->count;
+	if (at >= end)
+		return 0;
+	*read = (struct wick_draw_read){ .wanted_first = k, .wanted_count = 1, .end = WICK_MIN(to, end),
+		.request.one = { slot + range->slot_at + (at - from), to - at } };
+	find_blocks(read, range, WICK_MAX(at, begin) - begin, WICK_MIN(to, end) - begin);
+	for (uint32_t b = 0; b < read->block_count; b++)
+		draw->left[(uint64_t)k * drawing->kind->blocks + read->block_first + b]++;
+	drawing->cost_us += wick_extent_read_us(&drawing->price, to - at);
+	send_read(draw, read, i, at, priority);
+	return 1;
 }
 
-uint32_t wick_draw_start(struct wick_draw *draw, const struct wick_tensor *bundles, struct wick_cache *cache, uint32_t count,
+/* One by one: of all bundles the first range, piece after piece, then the next. */
+static uint32_t send_pieces(struct wick_draw *draw, enum wick_io_priority priority)
+{
+	const struct wick_bundle_kind *kind = draw->drawing->kind;
+	uint32_t reads = 0;
+
+	memset(draw->left, 0, (uint64_t)draw->count * kind->blocks * sizeof(*draw->left));
+	for (uint32_t i = 0; i < kind->ranges; i++)
+		for (uint32_t piece = 0; piece < reads_of(&kind->range[i], draw->drawing->piece_bytes); piece++)
+			for (uint32_t k = 0; k < draw->count; k++)
+				reads += send_piece(draw, &draw->reads[reads], i, k, piece, priority);
+	return reads;
+}
+
+uint32_t wick_draw_start(struct wick_draw *draw, struct wick_member *member, uint32_t count,
 	enum wick_io_priority priority)
 {
 	uint32_t reads;
 
 	wick_assert(wick_draw_idle(draw) && count <= draw->most);
-	draw->bundles = bundles;
-	draw->cache = cache;
+	draw->member = member;
 	draw->count = count;
 	draw->sent_ns = draw->back_ns = wick_now_ns();
 	if (!count)
 		return 0;
-	if (draw->drawing->halves && half_bytes(draw->drawing) < draw->drawing->stride)
-		reads = send_halves(draw, priority);
-	else
-		reads = send_extents(draw, priority);
+	for (uint32_t k = 0; k < count; k++)
+		wick_group_sent(member->group, draw->wanted[k].row);
+	reads = draw->drawing->piece_bytes ? send_pieces(draw, priority) : send_extents(draw, priority);
 	wick_io_kick(draw->drawing->fetch->io);
 	return reads;
 }
@@ -215,14 +328,7 @@ void wick_draw_learn(struct wick_draw *draw)
 {
 	const struct wick_drawing *drawing = draw->drawing;
 
-	if (drawing->bridge && !drawing->halves && wick_draw_is_timed(draw))
+	if (drawing->bridge && !drawing->piece_bytes && wick_draw_is_timed(draw))
 		wick_trial_learn(&draw->drawing->gaps, draw->price_us[draw->through], draw->price_us[!draw->through],
 			(double)(draw->back_ns - draw->sent_ns) / 1e3);
-}
-
-int wick_draw_repair(struct wick_drawing *drawing, const struct wick_tensor *bundles, uint8_t *row, uint32_t bundle,
-	struct wick_diag *diag)
-{
-	drawing->repair.buffer = row;
-	return wick_fetch_repair(drawing->fetch, &drawing->repair, bundles, bundle, 1, diag);
 }

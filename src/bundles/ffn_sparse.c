@@ -4,7 +4,7 @@
 /* One round of the sparse FFN (see sparse.h): neurons computed while their bundles arrive.
  *
  *     k            0   1   2   3   4   5   6         of the neurons of the round, ascending
- *     row         12   -   3  40   -   -  17         - has a row, but its bytes are on their way
+ *     slot        12   -   3  40   -   -  17         - has a slot, but its bytes are on their way
  *     ready        x   x   x   x   .   x   x         up-projection done; 1 and 5 have arrived, 4 has not
  *     down         ------------->|                   y has the sum of 0..3
  *
@@ -32,12 +32,14 @@
 
 struct round {
 	struct wick_sparse *sparse;
-	struct wick_sparse_layer *layer;
-	const struct wick_tensor *bundles;
-	const uint8_t *rows;
+	struct wick_member *member;
+	const struct wick_part *part;
+	uint64_t stride;
+	const uint8_t *slots;
 	const uint32_t *ids;
 	uint32_t n;
-	const float *x, *up_bias;
+	const float *x, *up_bias, *gate_bias;
+	enum wick_act act;
 	float *y;
 	uint32_t todo;                /* resident when the round began */
 	uint32_t arrivals, taken_in;  /* so far, and of them checked and computed */
@@ -46,26 +48,38 @@ struct round {
 	uint32_t task_rows, task_cols;
 };
 
-/* h[k] = relu(up . x + bias) for some places of the round. */
+/* h[i] = part . x + bias for some places of the round, which are in some slots. */
+static void multiply(const struct round *round, enum wick_part_id id, float *h, const float *bias_of_id,
+	const uint32_t *places, const uint32_t *slots, uint32_t count)
+{
+	const struct wick_kernels *kernels = round->sparse->compute->kernels;
+	const struct wick_part *part = &round->part[id];
+	float bias[TASK_ROWS];
+
+	kernels->matvec_rows[part->type](h, round->slots + part->at, round->stride, slots, count, round->x, part->cols);
+	if (!bias_of_id)
+		return;
+	for (uint32_t i = 0; i < count; i++)
+		bias[i] = bias_of_id[round->ids[places[i]]];
+	kernels->add(h, bias, count);
+}
+
+/* h[k] = act(up), or act(gate) * up, for some places of the round. */
 static void up_rows(const struct round *round, const uint32_t *places, uint32_t count)
 {
-	const struct wick_shape *shape = &round->sparse->model->shape;
-	const struct wick_kernels *kernels = round->sparse->compute->kernels;
-	uint32_t rows[TASK_ROWS];
-	float h[TASK_ROWS], bias[TASK_ROWS];
+	bool gated = round->part[WICK_PART_GATE].rows;
+	uint32_t slots[TASK_ROWS];
+	float h[TASK_ROWS], up[TASK_ROWS];
 
 	wick_assert(count >= 1 && count <= TASK_ROWS);
 	for (uint32_t i = 0; i < count; i++)
-		rows[i] = round->sparse->row[places[i]];
-	kernels->matvec_rows[shape->type](h, round->rows, shape->stride, rows, count, round->x, shape->d_model);
-	if (round->up_bias) {
-		for (uint32_t i = 0; i < count; i++)
-			bias[i] = round->up_bias[round->ids[places[i]]];
-		kernels->add(h, bias, count);
-	}
-	kernels->relu(h, count);
+		slots[i] = round->sparse->slot[places[i]];
+	multiply(round, WICK_PART_UP, gated ? up : h, round->up_bias, places, slots, count);
+	if (gated)
+		multiply(round, WICK_PART_GATE, h, round->gate_bias, places, slots, count);
+	wick_activate(round->sparse->compute->kernels, round->act, h, count);
 	for (uint32_t i = 0; i < count; i++) {
-		round->sparse->h[places[i]] = h[i];
+		round->sparse->h[places[i]] = gated ? h[i] * up[i] : h[i];
 		round->sparse->ready[places[i]] = 1;
 	}
 }
@@ -93,13 +107,13 @@ static void down_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct round *round = arg;
 	const struct wick_sparse *sparse = round->sparse;
-	const struct wick_shape *shape = &sparse->model->shape;
-	uint32_t column = task * round->task_cols, cols = WICK_MIN(round->task_cols, shape->d_model - column);
+	const struct wick_part *part = &round->part[WICK_PART_DOWN];
+	uint32_t column = task * round->task_cols, cols = WICK_MIN(round->task_cols, part->cols - column);
 
 	(void)thread;
-	sparse->compute->kernels->accumulate_rows[shape->type](round->y + column,
-		round->rows + shape->part_bytes + wick_type_bytes(shape->type, column), shape->stride,
-		sparse->row + round->job_first, sparse->h + round->job_first, round->job_end - round->job_first, cols);
+	sparse->compute->kernels->accumulate_rows[part->type](round->y + column,
+		round->slots + part->at + wick_type_bytes(part->type, column), round->stride,
+		sparse->slot + round->job_first, sparse->h + round->job_first, round->job_end - round->job_first, cols);
 }
 
 /* Those that the down-projection may go on with: all that come next without a gap. */
@@ -115,7 +129,12 @@ static void begin_down(struct round *round)
 	round->job_first = round->down_done;
 	round->job_end = round->down_done = round->up_done;
 	wick_pool_begin(round->sparse->compute->pool, down_task, round,
-		(uint32_t)wick_div_up(round->sparse->model->shape.d_model, round->task_cols));
+		(uint32_t)wick_div_up(round->part[WICK_PART_DOWN].cols, round->task_cols));
+}
+
+static uint8_t *slot_of(const struct wick_arrival *arrival)
+{
+	return wick_cache_at(&arrival->member->group->cache, arrival->slot);
 }
 
 /* Checksums of some arrivals, and the up-projection of those among them that are wanted now. */
@@ -131,10 +150,9 @@ static void arrive_task(void *arg, uint32_t task, uint32_t thread)
 	for (uint32_t i = first; i < end; i++) {
 		struct wick_arrival *arrival = &sparse->arrival[i];
 
-		if (!arrival->bad && !sparse->fetch->no_verify)
-			arrival->bad = sparse->compute->kernels->crc32c(0, wick_cache_at(arrival->cache, arrival->row),
-				arrival->bundles->row_bytes) != arrival->bundles->crcs[arrival->bundle];
-		if (!arrival->bad && arrival->k != WICK_NO_ROW)
+		if (!arrival->bad)
+			arrival->bad = !wick_draw_is_right(&sparse->drawing, arrival->member->set, arrival->bundle, 0, slot_of(arrival));
+		if (!arrival->bad && arrival->k != WICK_NO_SLOT)
 			places[count++] = arrival->k;
 	}
 	if (count)
@@ -145,18 +163,18 @@ static void arrive_task(void *arg, uint32_t task, uint32_t thread)
  * of that read. A bundle that no token wants now may stay broken until one does, and is not waited for twice. */
 static int repair(struct round *round, struct wick_arrival *arrival, struct wick_diag *diag)
 {
-	bool wanted = arrival->k != WICK_NO_ROW;
+	bool wanted = arrival->k != WICK_NO_SLOT;
 	int err = -ETIMEDOUT;
 
 	if (wanted || !arrival->unanswered)
-		err = wick_draw_repair(&round->sparse->drawing, arrival->bundles,
-			wick_cache_at(arrival->cache, arrival->row), arrival->bundle, wanted ? diag : NULL);
+		err = wick_draw_repair(&round->sparse->drawing, arrival->member->set, arrival->bundle, 0, slot_of(arrival),
+			wanted ? diag : NULL);
 	if (!err && wanted)
 		up_rows(round, &arrival->k, 1);
 	if (!wanted && arrival->unanswered)
 		wick_sparse_stop_prefetch(round->sparse);
 	if (err && !wanted)
-		((struct wick_sparse_layer *)arrival->cache)->dirty = true;
+		arrival->member->group->dirty = true;
 	arrival->bad = err;
 	return wanted ? err : 0;
 }
@@ -182,28 +200,25 @@ static int end_taking_in(struct round *round, struct wick_diag *diag)
 		if (arrival->bad && !err)
 			err = repair(round, arrival, diag);
 		if (!arrival->bad)
-			arrival->cache->in_flight[arrival->row] = 0;
+			wick_group_landed(arrival->member->group, arrival->slot);
 	}
 	sparse->counters.bundles_read += round->job_end - round->job_first;
 	return err;
 }
 
-/* Gathers the bundles of the reads of a draw that are back. */
+/* Gathers the bundles of a draw that are back. */
 static void gather(struct round *round, struct wick_draw *draw)
 {
 	struct wick_sparse *sparse = round->sparse;
-	struct wick_draw_read *read;
+	struct wick_draw_block block;
 
-	while ((read = wick_draw_back(draw)))
-		for (uint32_t i = 0; i < read->wanted_count; i++) {
-			const struct wick_wanted *wanted = &draw->wanted[read->wanted_first + i];
+	while (wick_draw_next(draw, &block)) {
+		const struct wick_wanted *wanted = &draw->wanted[block.k];
 
-			sparse->arrival[round->arrivals++] = (struct wick_arrival){ .bundles = draw->bundles,
-				.cache = draw->cache, .bundle = wanted->bundle, .row = wanted->row,
-				.k = draw->cache == &round->layer->cache ? sparse->place_of[wanted->bundle] : WICK_NO_ROW,
-				.bad = read->request.state == WICK_IO_FAILED,
-				.unanswered = read->request.result == -ETIMEDOUT };
-		}
+		sparse->arrival[round->arrivals++] = (struct wick_arrival){ .member = draw->member, .bundle = wanted->bundle,
+			.slot = wanted->row, .bad = block.failed, .unanswered = block.unanswered,
+			.k = draw->member == round->member ? sparse->place_of[wanted->bundle] : WICK_NO_SLOT };
+	}
 }
 
 static void gather_all(struct round *round)
@@ -219,7 +234,7 @@ static void wait_for_all(struct round *round)
 	struct wick_sparse *sparse = round->sparse;
 
 	for (unsigned i = 0; i < WICK_COUNT_OF(sparse->ahead); i++)
-		while (sparse->ahead[i].cache == &round->layer->cache && sparse->ahead[i].pending)
+		while (sparse->ahead[i].member == round->member && sparse->ahead[i].pending)
 			wick_fetch_wait(sparse->fetch);
 	while (sparse->demand.pending)
 		wick_fetch_wait(sparse->fetch);
@@ -253,73 +268,94 @@ static int compute(struct round *round, struct wick_diag *diag)
 	return err;
 }
 
-/* Gives the neurons their rows; those that are not here come into demand.wanted. Returns how many. */
-static uint32_t place(struct round *round)
+/* The neurons have their slots; those that are here are to be computed. */
+static void place(struct round *round)
 {
 	struct wick_sparse *sparse = round->sparse;
-	struct wick_cache *cache = &round->layer->cache;
-	uint32_t absent;
+	const struct wick_cache *cache = &round->member->group->cache;
+	const uint32_t *slot_of_id = cache->slot_of_key + round->member->first;
 
-	absent = wick_policy_admit(round->layer->policy, cache, round->ids, round->n, sparse->demand.wanted);
 	for (uint32_t k = 0; k < round->n; k++) {
-		sparse->row[k] = cache->row_of_neuron[round->ids[k]];
+		sparse->slot[k] = slot_of_id[round->ids[k]];
 		sparse->ready[k] = 0;
 		sparse->place_of[round->ids[k]] = k;
-		if (!cache->in_flight[sparse->row[k]])
+		if (!cache->in_flight[sparse->slot[k]])
 			sparse->todo[round->todo++] = k;
 	}
-	round->rows = cache->rows;
-	return absent;
+	round->slots = cache->slots;
 }
 
 /* Everything is here, neuron i in row i. */
-static void place_resident(struct round *round, const struct wick_matrix *at)
+static void place_resident(struct round *round)
 {
+	const struct wick_sparse *sparse = round->sparse;
+
 	for (uint32_t k = 0; k < round->n; k++) {
-		round->sparse->row[k] = round->ids[k];
-		round->sparse->ready[k] = 0;
-		round->sparse->todo[k] = k;
+		sparse->slot[k] = round->ids[k];
+		sparse->ready[k] = 0;
+		sparse->todo[k] = k;
 	}
 	round->todo = round->n;
-	round->rows = at->base;
+	round->slots = wick_matrices_bundles(sparse->matrices, round->member->set->layer)->base;
 }
 
-int wick_sparse_round(struct wick_sparse *sparse, uint32_t layer, const uint32_t *ids, uint32_t n, const float *x, float *y,
-	bool look_ahead, struct wick_diag *diag)
+static void begin(struct round *round, const struct wick_turn *turn)
 {
-	const struct wick_matrix *at = wick_matrices_bundles(sparse->matrices, layer);
-	struct round round = { .sparse = sparse, .layer = &sparse->layer[layer], .bundles = at->tensor, .ids = ids, .n = n,
-		.x = x, .y = y, .up_bias = wick_vector(sparse->vectors, layer, WICK_T_UP_BIAS) };
+	const struct wick_sparse *sparse = round->sparse;
+	const struct wick_bundle_set *set = turn->member->set;
+
+	round->member = turn->member;
+	round->ids = turn->ids + turn->done;
+	round->n = turn->n;
+	round->part = set->kind->part;
+	round->stride = set->kind->slot_bytes;
+	round->act = wick_kind(&sparse->model->shape, set->layer)->ffn.act;
+	round->up_bias = wick_vector(sparse->vectors, set->layer, WICK_T_UP_BIAS);
+	round->gate_bias = wick_vector(sparse->vectors, set->layer, WICK_T_GATE_BIAS);
+	round->task_cols = (uint32_t)wick_align_up(wick_div_up(round->part[WICK_PART_DOWN].cols,
+		TASK_SHARE * wick_pool_threads(sparse->compute->pool)), wick_column_tile(round->part[WICK_PART_DOWN].type));
+	if (round->member->group)
+		place(round);
+	else
+		place_resident(round);
+}
+
+/* Reads for this layer and for the next one, while the others compute what is here. */
+static void send(struct round *round, const struct wick_turn *turn, bool look_ahead)
+{
+	struct wick_sparse *sparse = round->sparse;
+
+	if (sparse->overlap)
+		begin_up(round);
+	if (round->member->group) {
+		wick_draw_start(&sparse->demand, round->member, turn->absent, WICK_IO_DEMAND);
+		wick_sparse_score_prefetch(sparse, round->member);
+	}
+	gather_all(round);
+	if (look_ahead)
+		wick_sparse_look_ahead(sparse, round->member->set->layer, round->x);
+	if (!sparse->overlap) {
+		wait_for_all(round);
+		begin_up(round);
+	}
+}
+
+int wick_sparse_round(struct wick_sparse *sparse, struct wick_turn *turn, const float *x, float *y, bool look_ahead,
+	struct wick_diag *diag)
+{
+	struct round round = { .sparse = sparse, .x = x, .y = y };
 	uint64_t begun = wick_now_ns(), waited_ns = sparse->fetch->wait_ns, useful = sparse->counters.bundles_useful;
-	uint32_t absent = 0;
 	int err;
 
-	wick_assert(n >= 1 && n <= sparse->round);
-	round.task_cols = (uint32_t)wick_align_up(wick_div_up(sparse->model->shape.d_model,
-		TASK_SHARE * wick_pool_threads(sparse->compute->pool)), wick_column_tile(sparse->model->shape.type));
-	if (round.layer->policy)
-		absent = place(&round);
-	else
-		place_resident(&round, at);
+	wick_turn_next(turn, sparse->round, sparse->demand.wanted);
+	begin(&round, turn);
 	sparse->counters.manage_ns += wick_now_ns() - begun;
-	if (sparse->overlap)
-		begin_up(&round);
-	if (round.layer->policy) {
-		wick_draw_start(&sparse->demand, round.bundles, &round.layer->cache, absent, WICK_IO_DEMAND);
-		wick_sparse_score_prefetch(sparse, round.layer);
-	}
-	gather_all(&round);
-	if (look_ahead)
-		wick_sparse_look_ahead(sparse, layer, x);
-	if (!sparse->overlap) {
-		wait_for_all(&round);
-		begin_up(&round);
-	}
+	send(&round, turn, look_ahead);
 	err = compute(&round, diag);
-	if (!round.layer->policy)
+	if (!round.member->group)
 		return err;
 	wick_sparse_note_wait(sparse, sparse->fetch->wait_ns - waited_ns, (uint32_t)(sparse->counters.bundles_useful - useful));
-	for (uint32_t k = 0; k < n; k++)
-		sparse->place_of[ids[k]] = WICK_NO_ROW;
+	for (uint32_t k = 0; k < round.n; k++)
+		sparse->place_of[round.ids[k]] = WICK_NO_SLOT;
 	return err;
 }

@@ -41,24 +41,24 @@ static uint32_t how_many(const struct wick_sparse *sparse, const struct wick_cac
 
 void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const float *x)
 {
-	struct wick_sparse_layer *next = &sparse->layer[layer + 1];
+	struct wick_member *next = &sparse->member[layer + 1];
+	struct wick_group *group = next->group;
 	struct wick_draw *draw = &sparse->ahead[layer % 2];
 	uint64_t begun = wick_now_ns(), guessed;
 	uint32_t count, admitted;
 
-	if (sparse->prefetch_stopped || !next->policy || !wick_trial_way(&sparse->rates.trial) || !wick_choose_ahead(&sparse->chooser, layer))
+	if (sparse->prefetch_stopped || !group || !wick_trial_way(&sparse->rates.trial) || !wick_choose_ahead(&sparse->chooser, layer))
 		return;
 	count = wick_choose_likely(&sparse->chooser, layer, x, sparse->likely, sparse->probability, sparse->likely_sorted);
 	guessed = wick_now_ns();
 	sparse->counters.predict_ns += guessed - begun;
 	if (!wick_draw_idle(draw))
 		return; /* the drive is behind as it is */
-	admitted = wick_policy_admit_probable(next->policy, &next->cache, sparse->likely, sparse->probability, count,
-		how_many(sparse, &next->cache), sparse->likely_sorted, count, draw->wanted);
+	admitted = wick_policy_admit_probable(group->policy, &group->cache, next->first, sparse->likely, sparse->probability,
+		count, how_many(sparse, &group->cache), sparse->likely_sorted, count, draw->wanted);
 	wick_extent_sort(draw->wanted, admitted);
 	sparse->counters.manage_ns += wick_now_ns() - guessed;
-	wick_draw_start(draw, wick_matrices_bundles(sparse->matrices, layer + 1)->tensor, &next->cache, admitted,
-		WICK_IO_PREFETCH);
+	wick_draw_start(draw, next, admitted, WICK_IO_PREFETCH);
 	next->guessed = admitted;
 	sparse->counters.bundles_prefetched += admitted;
 }
@@ -82,22 +82,22 @@ static uint32_t prefetch_hits(const struct wick_sparse *sparse, const struct wic
 	return useful;
 }
 
-void wick_sparse_score_prefetch(struct wick_sparse *sparse, struct wick_sparse_layer *layer)
+void wick_sparse_score_prefetch(struct wick_sparse *sparse, struct wick_member *member)
 {
 	struct wick_prefetch_rates *rates = &sparse->rates;
 	uint32_t useful = 0;
 
 	if (rates->demand_back_ns && sparse->demand.sent_ns > rates->demand_back_ns)
 		move(&rates->slack_ns, (double)(sparse->demand.sent_ns - rates->demand_back_ns));
-	for (unsigned i = 0; layer->guessed && i < WICK_COUNT_OF(sparse->ahead); i++) {
+	for (unsigned i = 0; member->guessed && i < WICK_COUNT_OF(sparse->ahead); i++) {
 		const struct wick_draw *draw = &sparse->ahead[i];
 
-		if (draw->cache != &layer->cache)
+		if (draw->member != member)
 			continue;
 		useful = prefetch_hits(sparse, draw);
 		move(&rates->useful, (double)useful / draw->count);
 	}
-	layer->guessed = false;
+	member->guessed = false;
 	sparse->counters.bundles_useful += useful;
 }
 

@@ -27,7 +27,7 @@ static uint32_t ahead_most(const struct wick_shape *shape)
 }
 
 /* Every array and its size, in one table for the plan and for init. */
-enum { CHOSEN, LIKELY, SORTED, PROBABILITY, PLACE_OF, ROW, TODO, READY, H, ARRIVAL, SCORES, SCRATCH, FILL, MASK, ARRAYS };
+enum { CHOSEN, LIKELY, SORTED, PROBABILITY, PLACE_OF, SLOT, TODO, READY, H, ARRIVAL, SCORES, SCRATCH, FILL, MASK, ARRAYS };
 
 static void array_bytes(uint64_t bytes[ARRAYS], const struct wick_shape *shape, const struct wick_sparse_shape *size)
 {
@@ -35,7 +35,7 @@ static void array_bytes(uint64_t bytes[ARRAYS], const struct wick_shape *shape, 
 
 	bytes[CHOSEN] = bytes[PLACE_OF] = bytes[SCORES] = n;
 	bytes[LIKELY] = bytes[SORTED] = bytes[PROBABILITY] = size->lookahead ? n : 0;
-	bytes[ROW] = bytes[TODO] = bytes[H] = round * sizeof(uint32_t);
+	bytes[SLOT] = bytes[TODO] = bytes[H] = round * sizeof(uint32_t);
 	bytes[SCRATCH] = size->scratch_floats * sizeof(float);
 	bytes[READY] = round;
 	bytes[FILL] = shape->n_ff;
@@ -43,20 +43,39 @@ static void array_bytes(uint64_t bytes[ARRAYS], const struct wick_shape *shape, 
 	bytes[ARRIVAL] = (round + 3 * ahead_most(shape)) * sizeof(struct wick_arrival);
 }
 
-uint64_t wick_sparse_bytes(const struct wick_shape *shape, const struct wick_sparse_shape *size)
+/* All of a model's neurons are of one kind. */
+static const struct wick_bundle_kind *kind_of(const struct wick_model *model)
 {
-	uint64_t bytes[ARRAYS], sum = wick_mem_cost(shape->layers * sizeof(struct wick_sparse_layer));
+	return model->steps.set[0].kind;
+}
+
+uint64_t wick_sparse_bytes(const struct wick_model *model, const struct wick_sparse_shape *size)
+{
+	const struct wick_shape *shape = &model->shape;
+	const struct wick_bundle_kind *kind = kind_of(model);
+	uint64_t bytes[ARRAYS], sum = wick_mem_cost(shape->layers * sizeof(struct wick_group)) +
+		wick_mem_cost(shape->layers * sizeof(struct wick_member));
 
 	array_bytes(bytes, shape, size);
 	for (int i = 0; i < ARRAYS; i++)
 		sum += wick_mem_cost(bytes[i]);
-	sum += wick_drawing_bytes(shape->stride) + wick_draw_bytes(round_most(shape), size->halves);
-	return size->lookahead ? sum + 2 * wick_draw_bytes(ahead_most(shape), size->halves) : sum;
+	sum += wick_drawing_bytes(kind) + wick_draw_bytes(kind, size->piece_bytes, round_most(shape));
+	return size->lookahead ? sum + 2 * wick_draw_bytes(kind, size->piece_bytes, ahead_most(shape)) : sum;
 }
 
-uint64_t wick_sparse_matrix_bytes(const struct wick_shape *shape, uint32_t capacity)
+static struct wick_group_shape group_shape(const struct wick_model *model, uint32_t capacity)
 {
-	return wick_cache_bytes(shape->n_ff, capacity, shape->stride) + wick_policy_bytes(shape->n_ff, capacity);
+	const struct wick_bundle_kind *kind = kind_of(model);
+
+	return (struct wick_group_shape){ .keys = model->shape.n_ff, .capacity = capacity, .blocks = kind->blocks,
+		.slot_bytes = kind->slot_bytes };
+}
+
+uint64_t wick_sparse_group_bytes(const struct wick_model *model, uint32_t capacity)
+{
+	struct wick_group_shape shape = group_shape(model, capacity);
+
+	return wick_group_bytes(&shape);
 }
 
 static void init_arrays(struct wick_sparse *sparse, const struct wick_sparse_shape *size, struct wick_mem *mem)
@@ -64,7 +83,7 @@ static void init_arrays(struct wick_sparse *sparse, const struct wick_sparse_sha
 	const struct wick_shape *shape = &sparse->model->shape;
 	void **arrays[ARRAYS] = { [CHOSEN] = (void **)&sparse->chosen, [LIKELY] = (void **)&sparse->likely,
 		[SORTED] = (void **)&sparse->likely_sorted, [PROBABILITY] = (void **)&sparse->probability,
-		[PLACE_OF] = (void **)&sparse->place_of, [ROW] = (void **)&sparse->row, [TODO] = (void **)&sparse->todo,
+		[PLACE_OF] = (void **)&sparse->place_of, [SLOT] = (void **)&sparse->slot, [TODO] = (void **)&sparse->todo,
 		[READY] = (void **)&sparse->ready, [H] = (void **)&sparse->h, [ARRIVAL] = (void **)&sparse->arrival,
 		[SCORES] = (void **)&sparse->chooser.scores, [SCRATCH] = (void **)&sparse->chooser.scratch, [FILL] = (void **)&sparse->fill,
 		[MASK] = (void **)&sparse->mask };
@@ -83,6 +102,23 @@ static bool is_resident(const struct wick_sparse *sparse, uint32_t layer)
 	return at->resident_rows == at->rows;
 }
 
+/* The bundles of each layer, with a cache of their own where they are not resident. */
+static void init_members(struct wick_sparse *sparse, const struct wick_sparse_shape *size, struct wick_mem *mem)
+{
+	const struct wick_model *model = sparse->model;
+	struct wick_group_shape shape = group_shape(model, size->capacity);
+
+	shape.policy = size->policy;
+	shape.window = size->window;
+	for (uint32_t i = 0; i < model->shape.layers; i++) {
+		sparse->member[i] = (struct wick_member){ .set = wick_steps_set(&model->steps, i), .last = true };
+		if (is_resident(sparse, i))
+			continue;
+		sparse->member[i].group = &sparse->group[i];
+		wick_group_init(&sparse->group[i], &shape, mem);
+	}
+}
+
 void wick_sparse_init(struct wick_sparse *sparse, const struct wick_sparse_shape *size, struct wick_mem *mem)
 {
 	const struct wick_shape *shape = &sparse->model->shape;
@@ -90,40 +126,27 @@ void wick_sparse_init(struct wick_sparse *sparse, const struct wick_sparse_shape
 	sparse->on = true;
 	sparse->round = round_most(shape);
 	sparse->lookahead = size->lookahead;
-	sparse->layer = wick_mem_take(mem, shape->layers * sizeof(*sparse->layer));
+	sparse->group = wick_mem_take(mem, shape->layers * sizeof(*sparse->group));
+	sparse->member = wick_mem_take(mem, shape->layers * sizeof(*sparse->member));
 	init_arrays(sparse, size, mem);
 	sparse->rates.useful = 1;
 	wick_trial_init(&sparse->rates.trial, WICK_TRIAL_AHEAD);
-	sparse->drawing.halves = size->halves;
-	wick_drawing_init(&sparse->drawing, sparse->fetch, shape->stride, mem);
+	wick_drawing_init(&sparse->drawing, kind_of(sparse->model), sparse->fetch, size->piece_bytes, mem);
 	wick_draw_init(&sparse->demand, &sparse->drawing, round_most(shape), mem);
 	for (unsigned i = 0; size->lookahead && i < WICK_COUNT_OF(sparse->ahead); i++)
 		wick_draw_init(&sparse->ahead[i], &sparse->drawing, ahead_most(shape), mem);
-	for (uint32_t i = 0; i < shape->layers; i++) {
-		if (is_resident(sparse, i))
-			continue;
-		wick_cache_init(&sparse->layer[i].cache, shape->n_ff, size->capacity, shape->stride, mem);
-		sparse->layer[i].policy = wick_policy_init(size->policy, shape->n_ff, size->capacity, size->window, mem);
-	}
+	init_members(sparse, size, mem);
 }
 
 void wick_sparse_drain(struct wick_sparse *sparse, struct wick_draw *draw)
 {
-	struct wick_draw_read *read;
+	struct wick_draw_block block;
 
 	while (draw->pending)
 		wick_fetch_wait(sparse->fetch);
-	while ((read = wick_draw_back(draw)))
-		if (read->request.result == -ETIMEDOUT)
+	while (wick_draw_next(draw, &block))
+		if (block.unanswered)
 			wick_sparse_stop_prefetch(sparse);
-}
-
-static void empty(struct wick_sparse_layer *layer)
-{
-	memset(layer->cache.in_flight, 0, layer->cache.used);
-	wick_cache_clear(&layer->cache);
-	wick_policy_reset(layer->policy);
-	layer->dirty = false;
 }
 
 void wick_sparse_reset(struct wick_sparse *sparse)
@@ -134,40 +157,21 @@ void wick_sparse_reset(struct wick_sparse *sparse)
 	memset(sparse->place_of, 0xff, sparse->model->shape.n_ff * sizeof(*sparse->place_of));
 	memset(sparse->fill, 0, sparse->model->shape.n_ff);
 	for (uint32_t i = 0; i < sparse->model->shape.layers; i++)
-		if (sparse->layer[i].policy)
-			empty(&sparse->layer[i]);
+		if (sparse->member[i].group)
+			wick_group_empty(sparse->member[i].group);
 	sparse->prefetch_stopped = false;
 }
 
-void wick_sparse_clean(struct wick_sparse *sparse, struct wick_sparse_layer *layer)
+void wick_sparse_clean(struct wick_sparse *sparse, struct wick_member *member)
 {
-	if (!layer->dirty)
+	struct wick_group *group = member->group;
+
+	if (!group || !group->dirty)
 		return;
 	for (unsigned i = 0; i < WICK_COUNT_OF(sparse->ahead); i++)
-		if (sparse->ahead[i].cache == &layer->cache)
+		if (sparse->ahead[i].member && sparse->ahead[i].member->group == group)
 			wick_sparse_drain(sparse, &sparse->ahead[i]);
-	empty(layer);
-}
-
-/* Rows in flight for prefetched neurons that may not be wanted: a round cannot have them. */
-static uint32_t spoken_for(const struct wick_cache *cache)
-{
-	uint32_t count = 0;
-
-	for (uint32_t row = 0; row < cache->used; row++)
-		count += cache->in_flight[row];
-	return count;
-}
-
-/* Neurons that a round may have. */
-static uint32_t round_size(const struct wick_sparse *sparse, const struct wick_sparse_layer *layer)
-{
-	uint32_t room = sparse->round;
-
-	if (layer->policy)
-		room = WICK_MIN(room, layer->cache.capacity - spoken_for(&layer->cache));
-	wick_assert(room);
-	return room;
+	wick_group_empty(group);
 }
 
 uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x)
@@ -186,23 +190,24 @@ uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t
 int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x, float *y,
 	struct wick_diag *diag)
 {
-	struct wick_sparse_layer *at = &sparse->layer[layer];
-	uint32_t count = wick_sparse_choose(sparse, layer, position, x), n;
+	struct wick_member *member = &sparse->member[layer];
+	uint32_t count = wick_sparse_choose(sparse, layer, position, x);
 	bool look_ahead = sparse->lookahead && layer + 1 < sparse->model->shape.layers;
+	struct wick_turn turn;
 	uint64_t begun;
 	int err = 0;
 
 	if (!layer)
 		sparse->rates.layer_back_ns = 0; /* the time since the last token is no layer's */
-	for (uint32_t done = 0; !err && done < count; done += n) {
-		wick_sparse_clean(sparse, at);
-		n = WICK_MIN(round_size(sparse, at), count - done);
-		err = wick_sparse_round(sparse, layer, sparse->chosen + done, n, x, y, look_ahead && !done, diag);
+	wick_turn_begin(&turn, member, sparse->chosen, count);
+	while (!err && wick_turn_left(&turn)) {
+		wick_sparse_clean(sparse, member);
+		err = wick_sparse_round(sparse, &turn, x, y, look_ahead && !turn.n, diag);
 	}
-	if (err || !at->policy)
+	if (err)
 		return err;
 	begun = wick_now_ns();
-	wick_policy_touch(at->policy, &at->cache, sparse->chosen, count);
+	wick_turn_end(&turn);
 	sparse->counters.manage_ns += wick_now_ns() - begun;
 	return 0;
 }

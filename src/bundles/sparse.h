@@ -6,9 +6,9 @@
  *
  * For one token and layer:
  *
- *     x -> chosen -> rows in the bundle cache; the absent are drawn
- *          resident    up-projection and ReLU                    while reads are sent
- *          arrivals    checksum, up-projection and ReLU          while the next are taken back
+ *     x -> chosen -> slots in the bundle cache; the absent are drawn
+ *          resident    up-projection and activation              while reads are sent
+ *          arrivals    checksum, up-projection and activation    while the next are taken back
  *          all         down-projection, ascending                as far as everything before has been computed
  *
  * Arithmetic is that of the dense decode path over a list of rows: each up-projection a dot product of its own, the
@@ -17,8 +17,8 @@
 #include "choose.h"
 #include "draw.h"
 #include "matrix.h"
-#include "policy.h"
 #include "sweep.h"
+#include "turn.h"
 #include "vectors.h"
 
 struct wick_watch;
@@ -32,28 +32,20 @@ struct wick_watch;
 
 struct wick_sparse_shape {
 	bool on;
-	uint32_t capacity; /* rows of a layer; n_ff: they are resident matrices instead */
+	uint32_t capacity; /* slots of a layer; n_ff: they are resident matrices instead */
 	uint32_t window;
 	uint32_t batch_tokens; /* at once, at most */
 	uint64_t scratch_floats; /* of a predictor, at most */
 	bool lookahead;
-	bool halves; /* see draw.h */
+	uint64_t piece_bytes; /* see draw.h */
 	const struct wick_policy_ops *policy;
-};
-
-struct wick_sparse_layer {
-	struct wick_cache cache;
-	struct wick_policy *policy; /* NULL: all bundles are resident, at the matrix's base */
-	bool dirty;                 /* rows wait for bytes that will not come: cleared before the next use */
-	bool guessed;               /* neurons were prefetched for the current token */
 };
 
 /* A bundle that has landed, or could not. */
 struct wick_arrival {
-	const struct wick_tensor *bundles;
-	struct wick_cache *cache;
-	uint32_t bundle, row;
-	uint32_t k; /* its index in the round, or WICK_NO_ROW */
+	struct wick_member *member;
+	uint32_t bundle, slot;
+	uint32_t k; /* its index in the round, or WICK_NO_SLOT */
 	bool bad;
 	bool unanswered; /* bad, because the drive did not answer */
 };
@@ -80,7 +72,8 @@ struct wick_sparse {
 	const struct wick_vectors *vectors;
 	const struct wick_watch *watch;
 	struct wick_chooser chooser;
-	struct wick_sparse_layer *layer; /* (layers) */
+	struct wick_group *group;   /* (layers): each by itself */
+	struct wick_member *member; /* (layers) */
 	struct wick_drawing drawing;
 	struct wick_draw demand, ahead[2];
 	struct wick_prefetch_rates rates;
@@ -89,13 +82,13 @@ struct wick_sparse {
 	uint32_t chosen_count;
 	uint32_t *likely, *likely_sorted; /* (n_ff) */
 	float *probability;      /* (n_ff) */
-	uint32_t *place_of;      /* (n_ff): a neuron's index in the round, else WICK_NO_ROW */
-	uint32_t *row;           /* (round) */
+	uint32_t *place_of;      /* (n_ff): a neuron's index in the round, else WICK_NO_SLOT */
+	uint32_t *slot;          /* (round) */
 	uint32_t *todo;          /* (round): indices of the resident neurons still to be computed */
 	uint8_t *ready;          /* (round) */
 	float *h;                /* (round) */
 	struct wick_arrival *arrival; /* (round + 3 ahead): a round's, and those prefetched before and after */
-	uint8_t *fill;           /* (n_ff): has a row whose bytes come with the sweep */
+	uint8_t *fill;           /* (n_ff): has a slot whose bytes come with the sweep */
 	uint64_t *mask;          /* (batch_tokens, n_ff / 64) */
 	struct wick_sparse_counters {
 		uint64_t bundles_active;     /* computed */
@@ -108,8 +101,8 @@ struct wick_sparse {
 };
 
 /* Memory that the init function takes: for working, and for the bundle caches with their policies. */
-uint64_t wick_sparse_bytes(const struct wick_shape *shape, const struct wick_sparse_shape *sparse);
-uint64_t wick_sparse_matrix_bytes(const struct wick_shape *shape, uint32_t capacity); /* of one layer */
+uint64_t wick_sparse_bytes(const struct wick_model *model, const struct wick_sparse_shape *sparse);
+uint64_t wick_sparse_group_bytes(const struct wick_model *model, uint32_t capacity); /* of one layer */
 
 /* The drive's price, drawing.price, is set after it. */
 void wick_sparse_init(struct wick_sparse *sparse, const struct wick_sparse_shape *size, struct wick_mem *mem);
@@ -121,7 +114,7 @@ int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, uint32_t positio
 /* A long batch, whose bundles are all swept: which neurons are chosen for each of its m tokens, as bits (m, *words). */
 const uint64_t *wick_sparse_mask(struct wick_sparse *sparse, uint32_t layer, uint32_t position, uint32_t m,
 	const float *x, size_t *words);
-/* Bundles as they pass: those that have a row by now are put into it. */
+/* Bundles as they pass: those that have a slot by now are put into it. */
 void wick_sparse_warm(struct wick_sparse *sparse, uint32_t layer, const struct wick_rows *rows);
 
 /* After an error or for a new beginning: waits for what is in flight and empties the bundle caches. */
@@ -129,10 +122,10 @@ void wick_sparse_reset(struct wick_sparse *sparse);
 
 /* Private to sparse.c, sparse_batch.c and ffn_sparse.c: */
 
-/* One round: neurons ids[0 .. n), ascending, n <= round, all with room in the matrix. look_ahead: the next layer's
- * probable neurons are sent for as soon as this layer's are. */
-int wick_sparse_round(struct wick_sparse *sparse, uint32_t layer, const uint32_t *ids, uint32_t n, const float *x,
-	float *y, bool look_ahead, struct wick_diag *diag);
+/* The next round of a turn, which has one. look_ahead: the next layer's probable neurons are sent for as soon as this
+ * layer's are. */
+int wick_sparse_round(struct wick_sparse *sparse, struct wick_turn *turn, const float *x, float *y, bool look_ahead,
+	struct wick_diag *diag);
 /* look_ahead.c */
 void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const float *x);
 /* The drive did not answer a prefetch. One such wait for bytes that are not needed yet is enough: there is no prefetch
@@ -140,11 +133,11 @@ void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const fl
 void wick_sparse_stop_prefetch(struct wick_sparse *sparse);
 /* Before a layer's first round: counts how many of its prefetched bundles are among sparse->chosen. After a round: how
  * long it waited. */
-void wick_sparse_score_prefetch(struct wick_sparse *sparse, struct wick_sparse_layer *layer);
+void wick_sparse_score_prefetch(struct wick_sparse *sparse, struct wick_member *member);
 void wick_sparse_note_wait(struct wick_sparse *sparse, uint64_t waited_ns, uint32_t useful);
 /* -> chosen */
 uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x);
-/* Waits for the reads of a draw and forgets what they brought: their rows stay in flight. */
+/* Waits for the reads of a draw and forgets what they brought: their slots stay in flight. */
 void wick_sparse_drain(struct wick_sparse *sparse, struct wick_draw *draw);
-/* Empties the cache of a layer with rows that nothing will fill any more. */
-void wick_sparse_clean(struct wick_sparse *sparse, struct wick_sparse_layer *layer);
+/* Empties the cache of a layer with slots that nothing will fill any more. */
+void wick_sparse_clean(struct wick_sparse *sparse, struct wick_member *member);

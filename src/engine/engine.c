@@ -246,9 +246,9 @@ static int check_rope_divisors(const struct wick *wick, struct wick_diag *diag)
 static void make_neuron_matrices(struct wick *wick)
 {
 	for (uint32_t i = 0; wick->forward.sparse.on && i < wick->model->shape.layers; i++) {
-		const struct wick_cache *cache = &wick->forward.sparse.layer[i].cache;
+		const struct wick_cache *cache = &wick->forward.sparse.group[i].cache;
 
-		wick_load_make(wick->pool, cache->rows, cache->capacity * cache->stride);
+		wick_load_make(wick->pool, cache->slots, cache->capacity * cache->slot_bytes);
 	}
 }
 

@@ -116,6 +116,15 @@ static int check_limit(struct wick *wick, const struct wick_plan_input *input, s
 	return 0;
 }
 
+/* Bundles read one by one are a measurement. */
+static uint64_t piece_bytes(const struct wick *wick)
+{
+	const struct wick_steps *steps = &wick->model->steps;
+
+	return steps->sets ? wick_draw_piece_bytes(steps->set[0].kind, wick->settings.chunk_bytes, !wick->settings.bundled,
+		wick->files[0].offset_align) : 0;
+}
+
 int wick_engine_plan(
 	struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag)
 {
@@ -133,7 +142,7 @@ int wick_engine_plan(
 		.predictor_bytes = wick->predictors ? wick_predictor_set_bytes(wick->predictors) : 0,
 		.sparse = { .on = settings->mode == WICK_MODE_SPARSE, .window = settings->window,
 			.policy = settings->policy, .lookahead = settings->lookahead && can_look_ahead(wick),
-			.halves = !settings->bundled,
+			.piece_bytes = piece_bytes(wick),
 			.batch_tokens = batch_tokens(wick),
 			.scratch_floats = wick->predictors ? wick->predictors->scratch_floats : 0 } };
 	int err = wick_plan_make(&input, &wick->matrices, &wick->plan, layout, diag);

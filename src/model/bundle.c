@@ -58,7 +58,8 @@ void wick_bundle_of_neurons(struct wick_bundle_kind *kind, const struct wick_sha
 	}
 }
 
-void wick_bundle_of_experts(struct wick_bundle_kind *kind, const struct wick_tensor *const tensors[WICK_PARTS], uint32_t experts)
+void wick_bundle_of_experts(struct wick_bundle_kind *kind, const struct wick_tensor *const tensors[WICK_PARTS],
+	uint32_t experts)
 {
 	memset(kind, 0, sizeof(*kind));
 	for (unsigned id = 0; id < WICK_PARTS; id++) {
@@ -87,17 +88,10 @@ uint64_t wick_bundle_offset(const struct wick_bundle_set *set, uint32_t range, u
 	return set->tensor[range]->offset + bundle * set->kind->range[range].bytes;
 }
 
-uint8_t *wick_bundle_data(const struct wick_bundle_set *set, uint32_t range, uint32_t bundle, uint8_t *slot, uint64_t offset_align)
-{
-	return slot + set->kind->range[range].slot_at + wick_bundle_offset(set, range, bundle) % offset_align;
-}
-
-uint8_t *wick_bundle_part(const struct wick_bundle_set *set, enum wick_part_id id, uint32_t bundle, uint8_t *slot,
+uint8_t *wick_bundle_data(const struct wick_bundle_set *set, uint32_t range, uint32_t bundle, uint8_t *slot,
 	uint64_t offset_align)
 {
-	const struct wick_part *part = &set->kind->part[id];
-
-	return wick_bundle_data(set, part->range, bundle, slot, offset_align) + part->at;
+	return slot + set->kind->range[range].slot_at + wick_bundle_offset(set, range, bundle) % offset_align;
 }
 
 struct wick_bundle_block wick_bundle_block(const struct wick_bundle_set *set, uint32_t bundle, uint32_t block)

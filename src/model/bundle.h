@@ -65,7 +65,8 @@ struct wick_bundle_set {
 void wick_bundle_of_neurons(struct wick_bundle_kind *kind, const struct wick_shape *shape, const struct wick_tensor *bundles);
 /* Experts, of which the tensors (gate, up, down; gate may be NULL) have equal shares of rows; check blocks must not
  * reach from one into the next. The tensors begin anywhere in the file. */
-void wick_bundle_of_experts(struct wick_bundle_kind *kind, const struct wick_tensor *const tensors[WICK_PARTS], uint32_t experts);
+void wick_bundle_of_experts(struct wick_bundle_kind *kind, const struct wick_tensor *const tensors[WICK_PARTS],
+	uint32_t experts);
 
 /* Rows of a check block for shares of so many rows: a divisor, some 256 KiB at most where there is one. */
 uint32_t wick_bundle_check_rows(uint64_t rows, uint64_t row_bytes);
@@ -73,9 +74,7 @@ uint32_t wick_bundle_check_rows(uint64_t rows, uint64_t row_bytes);
 /* Where in the file the range of a bundle begins. */
 uint64_t wick_bundle_offset(const struct wick_bundle_set *set, uint32_t range, uint32_t bundle);
 /* Where its data is in the bundle's slot; offset_align: of the file. */
-uint8_t *wick_bundle_data(const struct wick_bundle_set *set, uint32_t range, uint32_t bundle, uint8_t *slot, uint64_t offset_align);
-/* Where a part is. */
-uint8_t *wick_bundle_part(const struct wick_bundle_set *set, enum wick_part_id part, uint32_t bundle, uint8_t *slot,
+uint8_t *wick_bundle_data(const struct wick_bundle_set *set, uint32_t range, uint32_t bundle, uint8_t *slot,
 	uint64_t offset_align);
 
 /* The rows of a check block: of the tensor, `first` on, and in the range's data at_bytes behind its beginning. */

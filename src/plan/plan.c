@@ -137,8 +137,9 @@ static void keep_evenly(struct planner *planner, uint64_t *left_bytes)
 }
 
 /* The largest bundle cache that fits `bytes` in each layer; n_ff: all bundles may be resident instead. */
-static uint32_t matrix_rows(const struct wick_shape *shape, const struct wick_matrix *bundles, uint64_t bytes)
+static uint32_t cache_slots(const struct wick_model *model, const struct wick_matrix *bundles, uint64_t bytes)
 {
+	const struct wick_shape *shape = &model->shape;
 	uint32_t least = 0, most = shape->n_ff; /* of what fits, below what does not */
 
 	if (rows_cost(bundles, bundles->rows) <= bytes)
@@ -146,7 +147,7 @@ static uint32_t matrix_rows(const struct wick_shape *shape, const struct wick_ma
 	while (most - least > 1) {
 		uint32_t middle = least + (most - least) / 2;
 
-		if (wick_sparse_matrix_bytes(shape, middle) <= bytes)
+		if (wick_sparse_group_bytes(model, middle) <= bytes)
 			least = middle;
 		else
 			most = middle;
@@ -154,16 +155,16 @@ static uint32_t matrix_rows(const struct wick_shape *shape, const struct wick_ma
 	return least;
 }
 
-static uint32_t matrix_rows_min(const struct wick_shape *shape)
+static uint32_t cache_slots_min(const struct wick_shape *shape)
 {
 	return WICK_MIN(shape->n_ff, WICK_SPARSE_ROWS_MIN);
 }
 
-static uint64_t matrices_min_bytes(const struct planner *planner)
+static uint64_t caches_min_bytes(const struct planner *planner)
 {
 	const struct wick_shape *shape = &planner->input->model->shape;
 
-	return shape->layers * wick_sparse_matrix_bytes(shape, matrix_rows_min(shape));
+	return shape->layers * wick_sparse_group_bytes(planner->input->model, cache_slots_min(shape));
 }
 
 /* Bundle caches as large as what is left of room that already had the smallest ones taken off. */
@@ -171,10 +172,10 @@ static void keep_neurons(struct planner *planner, uint64_t *left_bytes)
 {
 	const struct wick_shape *shape = &planner->input->model->shape;
 	struct wick_matrix *first = wick_matrices_bundles(planner->matrices, 0);
-	uint64_t each = (*left_bytes + matrices_min_bytes(planner)) / shape->layers, taken;
+	uint64_t each = (*left_bytes + caches_min_bytes(planner)) / shape->layers, taken;
 
-	planner->cache_rows = matrix_rows(shape, first, each);
-	taken = wick_sparse_matrix_bytes(shape, planner->cache_rows);
+	planner->cache_rows = cache_slots(planner->input->model, first, each);
+	taken = wick_sparse_group_bytes(planner->input->model, planner->cache_rows);
 	if (planner->cache_rows == shape->n_ff)
 		taken = rows_cost(first, first->rows);
 	else
@@ -185,7 +186,7 @@ static void keep_neurons(struct planner *planner, uint64_t *left_bytes)
 		bundles->drawn = planner->cache_rows < shape->n_ff;
 		bundles->resident_rows = bundles->drawn ? 0 : bundles->rows;
 	}
-	*left_bytes = *left_bytes + matrices_min_bytes(planner) - taken * shape->layers;
+	*left_bytes = *left_bytes + caches_min_bytes(planner) - taken * shape->layers;
 }
 
 static void keep_what_fits(struct planner *planner, uint64_t left_bytes)
@@ -267,7 +268,7 @@ static void fixed_costs(struct planner *planner, struct wick_plan *plan)
 		wick_mem_cost((uint64_t)input->size.sequences * shape->vocab * sizeof(float)); /* of the sessions */
 	if (input->mode == WICK_MODE_SPARSE) {
 		plan->predictor_bytes = input->predictor_bytes;
-		plan->activation_bytes += wick_sparse_bytes(shape, &input->sparse);
+		plan->activation_bytes += wick_sparse_bytes(input->model, &input->sparse);
 		plan->window = input->sparse.window;
 	}
 	planner->fixed_bytes = plan->process_bytes + plan->metadata_bytes + plan->vector_bytes + plan->kv_bytes +
@@ -307,7 +308,7 @@ static void share_out(struct planner *planner, struct wick_plan *plan, struct wi
 		return;
 	}
 	if (input->mode == WICK_MODE_SPARSE)
-		left -= matrices_min_bytes(planner);
+		left -= caches_min_bytes(planner);
 	layout->sweep = staging(planner, left);
 	if (staging_bytes(planner, &layout->sweep) > left) /* what surrounds a small unit is larger than the unit */
 		layout->sweep = staging(planner, 0);
@@ -325,7 +326,7 @@ int wick_plan_make(const struct wick_plan_input *input, struct wick_matrices *ma
 
 	fixed_costs(&planner, plan);
 	least = staging(&planner, 0);
-	least_bytes = planner.fixed_bytes + staging_bytes(&planner, &least) + (sparse ? matrices_min_bytes(&planner) : 0);
+	least_bytes = planner.fixed_bytes + staging_bytes(&planner, &least) + (sparse ? caches_min_bytes(&planner) : 0);
 	if (wick_has_experts(&input->model->shape)) /* of which no row is swept */
 		least_bytes = planner.fixed_bytes + all_bytes;
 	if (may_keep_all)

@@ -15,12 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROW_BYTES 8 /* of cache rows: nothing is ever stored in them */
+#define SLOT_BYTES 8 /* nothing is ever stored in slots */
 
 /* A simulated layer: its bundle cache, without bundles. */
 struct layer {
-	struct wick_cache cache;
-	struct wick_policy *policy;
+	struct wick_group group;
+	struct wick_member member;
 };
 
 struct simulation {
@@ -40,17 +40,25 @@ struct simulation {
 	bool counts;
 };
 
+static struct wick_group_shape group_shape(const struct wick_rehearsal *rehearsal)
+{
+	const struct wick_sparse_shape *sparse = rehearsal->sparse;
+
+	return (struct wick_group_shape){ .keys = rehearsal->shape->n_ff, .capacity = sparse->capacity,
+		.slot_bytes = SLOT_BYTES, .blocks = 1, .window = sparse->window, .policy = sparse->policy };
+}
+
 /* All caches and the scratch in one reservation; only the part that is used becomes memory. */
 static int reserve(struct simulation *sim, struct wick_diag *diag)
 {
 	const struct wick_rehearsal *rehearsal = sim->rehearsal;
-	uint32_t n_ff = rehearsal->shape->n_ff, capacity = rehearsal->sparse->capacity;
+	uint32_t n_ff = rehearsal->shape->n_ff;
 	uint64_t n = n_ff, lists = 3 * wick_mem_cost(n * sizeof(uint32_t)) + 2 * wick_mem_cost(n * sizeof(float)) + wick_mem_cost(n) +
 		wick_mem_cost(n * sizeof(struct wick_wanted)) + wick_mem_cost(n * sizeof(struct wick_extent)) +
 		wick_mem_cost(2 * n * sizeof(struct iovec)) + wick_mem_cost((n + 1) * sizeof(double)) +
 		wick_mem_cost((n + 1) * sizeof(uint32_t));
-	uint64_t matrix = wick_cache_bytes(n_ff, capacity, ROW_BYTES) + wick_policy_bytes(n_ff, capacity);
-	int rc = wick_mem_reserve(&sim->mem, lists + sim->layers * matrix, diag);
+	const struct wick_group_shape group = group_shape(rehearsal);
+	int rc = wick_mem_reserve(&sim->mem, lists + sim->layers * wick_group_bytes(&group), diag);
 
 	return rc ? rc : wick_mem_reserve(&sim->space, (uint64_t)n_ff * rehearsal->shape->stride, diag);
 }
@@ -76,13 +84,12 @@ static void take_lists(struct simulation *sim)
 static int begin(struct simulation *sim, struct wick_diag *diag)
 {
 	const struct wick_rehearsal *rehearsal = sim->rehearsal;
-	const struct wick_sparse_shape *sparse = rehearsal->sparse;
-	uint32_t n_ff = rehearsal->shape->n_ff;
+	const struct wick_group_shape shape = group_shape(rehearsal);
 	int rc;
 
 	sim->layer = calloc(sim->layers, sizeof(*sim->layer));
 	if (!rehearsal->trace)
-		sim->synth = wick_synth_layer_create(&rehearsal->synthesis, 0, n_ff);
+		sim->synth = wick_synth_layer_create(&rehearsal->synthesis, 0, shape.keys);
 	if (!sim->layer || (!rehearsal->trace && !sim->synth))
 		return wick_diag_say(diag, -ENOMEM, "no memory to foresee what a token reads");
 	rc = reserve(sim, diag);
@@ -90,8 +97,8 @@ static int begin(struct simulation *sim, struct wick_diag *diag)
 		return rc;
 	take_lists(sim);
 	for (uint32_t i = 0; i < sim->layers; i++) {
-		wick_cache_init(&sim->layer[i].cache, n_ff, sparse->capacity, ROW_BYTES, &sim->mem);
-		sim->layer[i].policy = wick_policy_init(sparse->policy, n_ff, sparse->capacity, sparse->window, &sim->mem);
+		wick_group_init(&sim->layer[i].group, &shape, &sim->mem);
+		sim->layer[i].member = (struct wick_member){ .group = &sim->layer[i].group, .last = true };
 	}
 	return 0;
 }
@@ -104,17 +111,15 @@ static void end(struct simulation *sim)
 	free(sim->layer);
 }
 
-/* Plans the reads of sim->wanted, counts them, and marks the bundles as arrived. */
-static void read_all(struct simulation *sim, struct layer *layer, uint32_t count, double *reads, double *bytes)
+/* Plans the reads of sim->wanted, and counts them. */
+static void read_all(struct simulation *sim, uint32_t count, double *reads, double *bytes)
 {
 	const struct wick_rehearsal *rehearsal = sim->rehearsal;
 	uint64_t stride = rehearsal->shape->stride;
-	struct wick_extent_layout layout = { .stride = stride, .chunk_bytes = WICK_MAX(rehearsal->chunk_bytes, stride),
-		.rows = sim->space.base, .scratch = sim->space.base, .scratch_bytes = rehearsal->bridge ? wick_drawing_gap_bytes(stride) : 0 };
+	struct wick_extent_layout layout = wick_draw_layout(
+		stride, rehearsal->chunk_bytes, rehearsal->bridge, sim->space.base, sim->space.base);
 	uint32_t extents = count ? wick_extent_plan(&layout, &rehearsal->price, sim->wanted, count, &sim->arrays) : 0;
 
-	for (uint32_t i = 0; i < count; i++)
-		layer->cache.in_flight[sim->wanted[i].row] = 0;
 	*reads += extents;
 	for (uint32_t i = 0; i < extents; i++)
 		*bytes += (double)(sim->arrays.extents[i].count * stride);
@@ -129,12 +134,14 @@ static void look_ahead(struct simulation *sim, struct layer *layer, struct wick_
 
 	if (!rehearsal->ahead || !likely)
 		return;
-	count = wick_policy_admit_probable(layer->policy, &layer->cache, token->likely, token->probability, likely,
+	count = wick_policy_admit_probable(layer->group.policy, &layer->group.cache, 0, token->likely, token->probability, likely,
 		rehearsal->ahead, sim->sorted, likely, sim->wanted);
 	wick_extent_sort(sim->wanted, count);
 	for (uint32_t i = 0; i < count; i++)
 		sim->wanted_ahead[sim->wanted[i].bundle] = 1;
-	read_all(sim, layer, count, &seen->ahead_reads, &seen->ahead_bytes);
+	for (uint32_t i = 0; i < count; i++)
+		layer->group.cache.in_flight[sim->wanted[i].row] = 0;
+	read_all(sim, count, &seen->ahead_reads, &seen->ahead_bytes);
 	seen->ahead += count;
 	seen->wasted += count;
 }
@@ -143,21 +150,19 @@ static void look_ahead(struct simulation *sim, struct layer *layer, struct wick_
 static void draw(struct simulation *sim, struct layer *layer, struct wick_rehearsed *seen)
 {
 	const struct wick_synth_token *token = &sim->token;
-	uint32_t n;
+	struct wick_turn turn;
 
-	for (uint32_t done = 0; done < token->count; done += n) {
-		uint32_t absent;
-
-		n = WICK_MIN(layer->cache.capacity, token->count - done);
-		absent = wick_policy_admit(layer->policy, &layer->cache, token->ids + done, n, sim->wanted);
-		read_all(sim, layer, absent, &seen->reads, &seen->bytes);
-		seen->drawn += absent;
+	wick_turn_begin(&turn, &layer->member, token->ids, token->count);
+	while (wick_turn_next(&turn, token->count, sim->wanted)) {
+		wick_turn_land(&turn, sim->wanted);
+		read_all(sim, turn.absent, &seen->reads, &seen->bytes);
+		seen->drawn += turn.absent;
 		seen->rounds++;
 	}
 	for (uint32_t i = 0; i < token->count; i++)
 		seen->wasted -= sim->wanted_ahead[token->ids[i]];
 	memset(sim->wanted_ahead, 0, sim->rehearsal->shape->n_ff);
-	wick_policy_touch(layer->policy, &layer->cache, token->ids, token->count);
+	wick_turn_end(&turn);
 	seen->active += token->count;
 }
 

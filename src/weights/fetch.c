@@ -37,7 +37,7 @@ uint32_t wick_fetch_requests(uint64_t bytes, uint64_t chunk_bytes)
 	return (uint32_t)wick_div_up(wick_fetch_buffer_bytes(bytes), chunk_bytes);
 }
 
-static const struct wick_file *file_of(const struct wick_fetch *fetch, const struct wick_tensor *tensor)
+const struct wick_file *wick_fetch_file(const struct wick_fetch *fetch, const struct wick_tensor *tensor)
 {
 	return &fetch->file[tensor->part];
 }
@@ -79,7 +79,7 @@ static void send_reads(struct wick_fetch *fetch, struct wick_landing *landing, u
 		uint64_t bytes = WICK_MIN(fetch->chunk_bytes, end - at);
 		struct wick_io_request *request = &landing->requests[count];
 
-		*request = (struct wick_io_request){ .file = file_of(fetch, landing->tensor), .offset = at,
+		*request = (struct wick_io_request){ .file = wick_fetch_file(fetch, landing->tensor), .offset = at,
 			.user = &landing->receiver, .one = { .iov_base = into, .iov_len = bytes },
 			.priority = landing->priority };
 		landing->pending++;
@@ -94,8 +94,8 @@ void wick_fetch_start(struct wick_fetch *fetch, struct wick_landing *landing, co
 	uint64_t first_row, uint64_t rows)
 {
 	uint64_t offset = tensor->offset + first_row * tensor->row_bytes;
-	uint64_t begin = wick_align_down(offset, file_of(fetch, tensor)->offset_align);
-	uint64_t end = wick_align_up(offset + rows * tensor->row_bytes, file_of(fetch, tensor)->offset_align);
+	uint64_t begin = wick_align_down(offset, wick_fetch_file(fetch, tensor)->offset_align);
+	uint64_t end = wick_align_up(offset + rows * tensor->row_bytes, wick_fetch_file(fetch, tensor)->offset_align);
 
 	wick_assert(!landing->pending);
 	landing->receiver.receive = receive;
@@ -223,7 +223,7 @@ static int say_damaged(struct wick_fetch *fetch, const struct wick_tensor *tenso
 
 	block_name(block, sizeof(block), tensor, row);
 	return wick_diag_say(diag, -EBADMSG, "%s: %s: %s at offset %llu: checksum does not match: the file is damaged",
-		file_of(fetch, tensor)->path, tensor->name, block,
+		wick_fetch_file(fetch, tensor)->path, tensor->name, block,
 		(unsigned long long)(tensor->offset + row * tensor->row_bytes));
 }
 
@@ -237,7 +237,7 @@ static int say_failed(struct wick_fetch *fetch, const struct wick_landing *landi
 
 	block_name(block, sizeof(block), tensor, WICK_MIN(row, tensor->rows - 1) / tensor->check_rows * tensor->check_rows);
 	return wick_diag_say(diag, landing->err, "%s: %s: %s: reading at offset %llu: %s",
-		file_of(fetch, tensor)->path,
+		wick_fetch_file(fetch, tensor)->path,
 		tensor->name, block, (unsigned long long)landing->err_offset, wick_io_error(landing->err));
 }
 

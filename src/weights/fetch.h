@@ -52,6 +52,9 @@ struct wick_landing {
 	struct wick_io_request *requests; /* (wick_fetch_requests()) */
 };
 
+/* The file that has a tensor. */
+const struct wick_file *wick_fetch_file(const struct wick_fetch *fetch, const struct wick_tensor *tensor);
+
 /* Bytes a buffer needs for `bytes` anywhere in the file, and the reads that takes at most. */
 uint64_t wick_fetch_buffer_bytes(uint64_t bytes);
 uint32_t wick_fetch_requests(uint64_t bytes, uint64_t chunk_bytes);

@@ -78,14 +78,15 @@ static uint64_t run_token(double *admit_us, double *touch_us)
 	for (unsigned l = 0; l < LAYERS; l++) {
 		struct layer *layer = &layers[l];
 		double begun_us = now_us(), admitted_us;
-		uint32_t absent = wick_policy_admit(layer->policy, &layer->cache, ids[l], count[l], wanted);
+		uint32_t absent = wick_policy_admit(layer->policy, &layer->cache, 0, ids[l], count[l], wanted);
 
 		admitted_us = now_us();
 		for (uint32_t i = 0; i < absent; i++)
 			layer->cache.in_flight[wanted[i].row] = 0;
 		*admit_us += admitted_us - begun_us;
 		admitted_us = now_us();
-		wick_policy_touch(layer->policy, &layer->cache, ids[l], count[l]);
+		wick_policy_touch(layer->policy, 0, ids[l], count[l]);
+		wick_policy_advance(layer->policy, 1);
 		*touch_us += now_us() - admitted_us;
 		read += absent;
 	}
@@ -107,7 +108,7 @@ static double time_probable(struct wick_random *random)
 			n++;
 		}
 		begun_us = now_us();
-		got = wick_policy_admit_probable(layer->policy, &layer->cache, likely, probability, n, 200, ids[l], count[l], wanted);
+		got = wick_policy_admit_probable(layer->policy, &layer->cache, 0, likely, probability, n, 200, ids[l], count[l], wanted);
 		spent_us += now_us() - begun_us;
 		while (got-- > 0)
 			layer->cache.in_flight[wanted[got].row] = 0;

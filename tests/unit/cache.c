@@ -48,7 +48,7 @@ static void compare(const struct wick_cache *cache, const struct expected *rows,
 	assert_int_equal(cache->used, used);
 	cache_check(cache);
 	for (uint32_t row = 0; row < used; row++) {
-		assert_int_equal(cache->neuron_of_row[row], rows[row].neuron);
+		assert_int_equal(cache->key_of_slot[row], rows[row].neuron);
 		assert_int_equal(!!cache->in_flight[row], rows[row].in_flight);
 		for (unsigned i = 0; !rows[row].in_flight && i < STRIDE / sizeof(uint64_t); i++)
 			assert_memory_equal(wick_cache_at(cache, row) + i * sizeof(uint64_t), &rows[row].tag, sizeof(uint64_t));
@@ -59,7 +59,7 @@ static uint32_t absent_neuron(const struct wick_cache *cache)
 {
 	uint32_t neuron = pick(NEURONS);
 
-	while (cache->row_of_neuron[neuron] != WICK_NO_ROW)
+	while (cache->slot_of_key[neuron] != WICK_NO_SLOT)
 		neuron = (neuron + 1) % NEURONS;
 	return neuron;
 }
@@ -128,8 +128,8 @@ static void fills_to_the_last_row(void **state)
 	for (uint32_t neuron = 0; neuron < 3; neuron++)
 		memset(wick_cache_at(&cache, wick_cache_append(&cache, 2 - neuron)), neuron + 1, WICK_MEM_ALIGN);
 	cache_check(&cache);
-	assert_int_equal(cache.row_of_neuron[0], 2);
-	assert_int_equal(cache.neuron_of_row[0], 2); /* the arrays lie behind the rows */
+	assert_int_equal(cache.slot_of_key[0], 2);
+	assert_int_equal(cache.key_of_slot[0], 2); /* the arrays lie behind the rows */
 	assert_int_equal(wick_cache_at(&cache, 2)[WICK_MEM_ALIGN - 1], 3);
 	wick_mem_release(&mem);
 }

@@ -18,10 +18,10 @@ static inline void cache_check(const struct wick_cache *cache)
 
 	assert_true(cache->used <= cache->capacity);
 	for (uint32_t row = 0; row < cache->used; row++) {
-		assert_true(cache->neuron_of_row[row] < cache->neurons);
-		assert_int_equal(cache->row_of_neuron[cache->neuron_of_row[row]], row);
+		assert_true(cache->key_of_slot[row] < cache->keys);
+		assert_int_equal(cache->slot_of_key[cache->key_of_slot[row]], row);
 	}
-	for (uint32_t neuron = 0; neuron < cache->neurons; neuron++)
-		resident += cache->row_of_neuron[neuron] != WICK_NO_ROW;
+	for (uint32_t neuron = 0; neuron < cache->keys; neuron++)
+		resident += cache->slot_of_key[neuron] != WICK_NO_SLOT;
 	assert_int_equal(resident, cache->used);
 }

@@ -117,8 +117,8 @@ static void the_least_useful_went(const struct world *world, const char *name, c
 		double useful = usefulness(world, name, neuron_before[row]);
 
 		if (world->is_active[neuron_before[row]])
-			assert_int_not_equal(world->cache.row_of_neuron[neuron_before[row]], WICK_NO_ROW);
-		else if (world->cache.row_of_neuron[neuron_before[row]] == WICK_NO_ROW)
+			assert_int_not_equal(world->cache.slot_of_key[neuron_before[row]], WICK_NO_SLOT);
+		else if (world->cache.slot_of_key[neuron_before[row]] == WICK_NO_SLOT)
 			gone_best = fmax(gone_best, useful);
 		else
 			stayed_least = fmin(stayed_least, useful);
@@ -133,15 +133,15 @@ static void admit(struct world *world, const char *name)
 	uint32_t neuron_before[CAPACITY], wanted_count, absent = 0;
 	struct wick_wanted wanted[NEURONS];
 
-	memcpy(neuron_before, cache->neuron_of_row, sizeof(neuron_before));
+	memcpy(neuron_before, cache->key_of_slot, sizeof(neuron_before));
 	for (uint32_t i = 0; i < world->count; i++)
-		absent += cache->row_of_neuron[world->ids[i]] == WICK_NO_ROW;
-	wanted_count = wick_policy_admit(world->policy, cache, world->ids, world->count, wanted);
+		absent += cache->slot_of_key[world->ids[i]] == WICK_NO_SLOT;
+	wanted_count = wick_policy_admit(world->policy, cache, 0, world->ids, world->count, wanted);
 	cache_check(cache);
 	assert_int_equal(wanted_count, absent);
 	for (uint32_t i = 0; i < wanted_count; i++) {
 		assert_true(i == 0 || wanted[i].bundle > wanted[i - 1].bundle);
-		assert_int_equal(cache->neuron_of_row[wanted[i].row], wanted[i].bundle);
+		assert_int_equal(cache->key_of_slot[wanted[i].row], wanted[i].bundle);
 		assert_true(cache->in_flight[wanted[i].row]);
 		cache->in_flight[wanted[i].row] = 0;
 	}
@@ -152,7 +152,8 @@ static void admit(struct world *world, const char *name)
 
 static void touch(struct world *world)
 {
-	wick_policy_touch(world->policy, &world->cache, world->ids, world->count);
+	wick_policy_touch(world->policy, 0, world->ids, world->count);
+	wick_policy_advance(world->policy, 1);
 }
 
 static void evicts_by_its_rule(const char *name)
@@ -210,7 +211,7 @@ static void window_keeps_the_last_tokens(void **state)
 				recent |= world.used[world.token - back][neuron];
 			expected += recent;
 			if (!recent)
-				assert_int_equal(world.cache.row_of_neuron[neuron], WICK_NO_ROW);
+				assert_int_equal(world.cache.slot_of_key[neuron], WICK_NO_SLOT);
 		}
 		if (expected <= CAPACITY)
 			assert_int_equal(world.cache.used, expected);
@@ -257,13 +258,13 @@ static void window_moves_bytes_with_their_neurons(void **state)
 		uint32_t count;
 
 		next_token(&world);
-		count = wick_policy_admit(world.policy, &world.cache, world.ids, world.count, wanted);
+		count = wick_policy_admit(world.policy, &world.cache, 0, world.ids, world.count, wanted);
 		while (count-- > 0) {
 			memcpy(wick_cache_at(&world.cache, wanted[count].row), &wanted[count].bundle, sizeof(uint32_t));
 			world.cache.in_flight[wanted[count].row] = 0;
 		}
 		for (uint32_t row = 0; row < world.cache.used; row++)
-			assert_memory_equal(wick_cache_at(&world.cache, row), &world.cache.neuron_of_row[row], sizeof(uint32_t));
+			assert_memory_equal(wick_cache_at(&world.cache, row), &world.cache.key_of_slot[row], sizeof(uint32_t));
 		touch(&world);
 	}
 	end(&world);
@@ -288,13 +289,13 @@ static void in_flight_stays(void **state)
 				if (!world.cache.in_flight[r])
 					continue;
 				row[flying] = r;
-				neuron[flying++] = world.cache.neuron_of_row[r];
+				neuron[flying++] = world.cache.key_of_slot[r];
 			}
 			next_token(&world);
-			wick_policy_admit(world.policy, &world.cache, world.ids, world.count, wanted);
+			wick_policy_admit(world.policy, &world.cache, 0, world.ids, world.count, wanted);
 			cache_check(&world.cache);
 			for (uint32_t f = 0; f < flying; f++)
-				assert_int_equal(world.cache.neuron_of_row[row[f]], neuron[f]);
+				assert_int_equal(world.cache.key_of_slot[row[f]], neuron[f]);
 			memset(world.cache.in_flight, 0, CAPACITY);
 			touch(&world);
 		}
@@ -308,7 +309,7 @@ static void fill(struct world *world, uint32_t first)
 
 	for (world->count = 0; world->count < CAPACITY; world->count++)
 		world->ids[world->count] = first + world->count;
-	wick_policy_admit(world->policy, &world->cache, world->ids, world->count, wanted);
+	wick_policy_admit(world->policy, &world->cache, 0, world->ids, world->count, wanted);
 	memset(world->cache.in_flight, 0, CAPACITY);
 }
 
@@ -318,8 +319,10 @@ static void begin_probable(struct world *world)
 	begin(world, "decay", 0);
 	fill(world, 0);
 	touch(world);
-	for (uint32_t i = 0; i < 300; i++)
-		wick_policy_touch(world->policy, &world->cache, world->ids, 10);
+	for (uint32_t i = 0; i < 300; i++) {
+		wick_policy_touch(world->policy, 0, world->ids, 10);
+		wick_policy_advance(world->policy, 1);
+	}
 }
 
 static void probable_takes_places_of_the_unlikely_only(void **state)
@@ -331,19 +334,19 @@ static void probable_takes_places_of_the_unlikely_only(void **state)
 
 	(void)state;
 	begin_probable(&world);
-	assert_int_equal(wick_policy_admit_probable(world.policy, &world.cache, ids, probability, 5, 5, keep, 2, wanted), 3);
+	assert_int_equal(wick_policy_admit_probable(world.policy, &world.cache, 0, ids, probability, 5, 5, keep, 2, wanted), 3);
 	for (uint32_t i = 0; i < 3; i++) {
 		assert_int_equal(wanted[i].bundle, 100 + i);
-		assert_int_equal(world.cache.row_of_neuron[100 + i], wanted[i].row);
+		assert_int_equal(world.cache.slot_of_key[100 + i], wanted[i].row);
 		assert_true(world.cache.in_flight[wanted[i].row]);
 	}
 	cache_check(&world.cache);
 	for (uint32_t neuron = 0; neuron < 10; neuron++)
-		assert_int_not_equal(world.cache.row_of_neuron[neuron], WICK_NO_ROW);
-	assert_int_not_equal(world.cache.row_of_neuron[20], WICK_NO_ROW); /* likely itself */
-	assert_int_not_equal(world.cache.row_of_neuron[30], WICK_NO_ROW);
-	assert_int_not_equal(world.cache.row_of_neuron[31], WICK_NO_ROW);
-	assert_int_equal(world.cache.row_of_neuron[103], WICK_NO_ROW); /* less likely than those who have been used once */
+		assert_int_not_equal(world.cache.slot_of_key[neuron], WICK_NO_SLOT);
+	assert_int_not_equal(world.cache.slot_of_key[20], WICK_NO_SLOT); /* likely itself */
+	assert_int_not_equal(world.cache.slot_of_key[30], WICK_NO_SLOT);
+	assert_int_not_equal(world.cache.slot_of_key[31], WICK_NO_SLOT);
+	assert_int_equal(world.cache.slot_of_key[103], WICK_NO_SLOT); /* less likely than those who have been used once */
 	end(&world);
 }
 
@@ -359,10 +362,10 @@ static void probable_respects_its_limit_and_what_is_kept(void **state)
 	for (uint32_t i = 0; i < CAPACITY; i++)
 		keep[i] = i;
 	assert_int_equal(
-		wick_policy_admit_probable(world.policy, &world.cache, ids, probability, 3, 3, keep, CAPACITY, wanted), 0);
+		wick_policy_admit_probable(world.policy, &world.cache, 0, ids, probability, 3, 3, keep, CAPACITY, wanted), 0);
 	assert_int_equal(
-		wick_policy_admit_probable(world.policy, &world.cache, ids, probability, 3, 2, keep, CAPACITY - 5, wanted), 2);
-	assert_int_equal(wick_policy_admit_probable(world.policy, &world.cache, ids, probability, 3, 0, keep, 0, wanted), 0);
+		wick_policy_admit_probable(world.policy, &world.cache, 0, ids, probability, 3, 2, keep, CAPACITY - 5, wanted), 2);
+	assert_int_equal(wick_policy_admit_probable(world.policy, &world.cache, 0, ids, probability, 3, 0, keep, 0, wanted), 0);
 	cache_check(&world.cache);
 	end(&world);
 }
@@ -377,9 +380,11 @@ static void rates_survive_long_runs(void **state)
 	(void)state;
 	begin_probable(&world);
 	wick_policy_advance(world.policy, 1000000);
-	for (uint32_t i = 10; i < CAPACITY; i++)
-		wick_policy_touch(world.policy, &world.cache, &i, 1);
-	assert_int_equal(wick_policy_admit(world.policy, &world.cache, &one, 1, wanted), 1);
+	for (uint32_t i = 10; i < CAPACITY; i++) {
+		wick_policy_touch(world.policy, 0, &i, 1);
+		wick_policy_advance(world.policy, 1);
+	}
+	assert_int_equal(wick_policy_admit(world.policy, &world.cache, 0, &one, 1, wanted), 1);
 	assert_true(wanted[0].row < 10); /* those of long ago go first now */
 	end(&world);
 }
@@ -395,8 +400,9 @@ static void a_reset_forgets(void **state)
 	wick_policy_reset(world.policy);
 	for (uint32_t i = 0; i < CAPACITY - 10; i++)
 		late[i] = 10 + i;
-	wick_policy_touch(world.policy, &world.cache, late, CAPACITY - 10);
-	assert_int_equal(wick_policy_admit(world.policy, &world.cache, &one, 1, wanted), 1);
+	wick_policy_touch(world.policy, 0, late, CAPACITY - 10);
+	wick_policy_advance(world.policy, 1);
+	assert_int_equal(wick_policy_admit(world.policy, &world.cache, 0, &one, 1, wanted), 1);
 	assert_true(wanted[0].row < 10);
 	end(&world);
 }

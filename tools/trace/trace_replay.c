@@ -9,16 +9,16 @@
 #include "cache.h"
 #include "extent.h"
 #include "mem.h"
-#include "policy.h"
 #include "select.h"
 #include "trace_synth.h"
 #include "trace_stats.h"
+#include "turn.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STRIDE 8 /* of cache rows: nothing is ever stored in them */
+#define SLOT_BYTES 8 /* nothing is ever stored in slots */
 #define NEVER UINT32_MAX
 
 const char *const stats_method_names[STATS_METHODS] = {
@@ -91,7 +91,7 @@ static void choose(struct replay *replay, uint32_t victims)
 	uint32_t count = 0;
 
 	for (uint32_t row = 0; row < replay->cache.used; row++) {
-		uint32_t id = replay->cache.neuron_of_row[row];
+		uint32_t id = replay->cache.key_of_slot[row];
 
 		replay->candidates[count] = row;
 		replay->candidate_keys[count] = replay->key[id];
@@ -108,20 +108,20 @@ static uint32_t admit_by_key(struct replay *replay, const uint32_t *ids, uint32_
 
 	for (uint32_t i = 0; i < n; i++) {
 		replay->held[ids[i]] = true;
-		absent += cache->row_of_neuron[ids[i]] == WICK_NO_ROW;
+		absent += cache->slot_of_key[ids[i]] == WICK_NO_SLOT;
 	}
 	victims = absent > cache->capacity - cache->used ? absent - (cache->capacity - cache->used) : 0;
 	if (victims)
 		choose(replay, victims);
 	for (uint32_t i = 0; i < n; i++) {
 		replay->held[ids[i]] = false;
-		if (cache->row_of_neuron[ids[i]] != WICK_NO_ROW)
+		if (cache->slot_of_key[ids[i]] != WICK_NO_SLOT)
 			continue;
 		if (taken < victims)
 			wick_cache_replace(cache, replay->victims[taken++], ids[i]);
 		else
 			wick_cache_append(cache, ids[i]);
-		cache->in_flight[cache->row_of_neuron[ids[i]]] = 0;
+		cache->in_flight[cache->slot_of_key[ids[i]]] = 0;
 	}
 	return absent;
 }
@@ -131,6 +131,7 @@ static uint64_t run_by_key(struct replay *replay, bool by_future)
 	const struct stats_layer *layer = replay->layer;
 	uint64_t read = 0;
 
+	wick_cache_init(&replay->cache, layer->n_ff, replay->rows, SLOT_BYTES, &replay->mem);
 	if (by_future)
 		for (uint32_t id = 0; id < layer->n_ff; id++)
 			tell_future(replay, id);
@@ -147,22 +148,33 @@ static uint64_t run_by_key(struct replay *replay, bool by_future)
 	return read;
 }
 
+static struct wick_group_shape group_shape(const struct replay *replay, const char *policy)
+{
+	return (struct wick_group_shape){ .keys = replay->layer->n_ff, .capacity = replay->rows, .slot_bytes = SLOT_BYTES,
+		.blocks = 1, .window = replay->window, .policy = wick_policy_find(policy) };
+}
+
 static uint64_t run_by_policy(struct replay *replay, const char *name)
 {
 	const struct stats_layer *layer = replay->layer;
-	struct wick_policy *policy = wick_policy_init(
-		wick_policy_find(name), layer->n_ff, replay->rows, replay->window, &replay->mem);
+	const struct wick_group_shape shape = group_shape(replay, name);
+	struct wick_group group;
+	struct wick_member member = { .group = &group, .last = true };
+	struct wick_turn turn;
 	uint64_t read = 0;
+
+	wick_group_init(&group, &shape, &replay->mem);
 
 	for (uint32_t t = 0; t < layer->tokens; t++) {
 		const uint32_t *ids = layer->ids + layer->start[t];
 		uint32_t n = layer->start[t + 1] - layer->start[t];
-		uint32_t absent = wick_policy_admit(policy, &replay->cache, ids, n, replay->wanted);
 
-		for (uint32_t i = 0; i < absent; i++)
-			replay->cache.in_flight[replay->wanted[i].row] = 0;
-		read += t < replay->warm_up ? 0 : absent;
-		wick_policy_touch(policy, &replay->cache, ids, n);
+		wick_turn_begin(&turn, &member, ids, n);
+		while (wick_turn_next(&turn, n, replay->wanted)) {
+			wick_turn_land(&turn, replay->wanted);
+			read += t < replay->warm_up ? 0 : turn.absent;
+		}
+		wick_turn_end(&turn);
 	}
 	return read;
 }
@@ -204,15 +216,13 @@ static int replay_begin(struct replay *replay, struct wick_diag *diag)
 static int run_method(struct replay *replay, struct stats *stats, enum stats_method method, uint64_t *read,
 	struct wick_diag *diag)
 {
-	uint32_t n_ff = replay->layer->n_ff;
-	uint64_t bytes = wick_cache_bytes(n_ff, replay->rows, STRIDE) + wick_policy_bytes(n_ff, replay->rows);
+	const struct wick_group_shape shape = group_shape(replay, NULL);
 	int rc = stats_stopped(stats);
 
 	if (!rc)
-		rc = wick_mem_reserve(&replay->mem, bytes, diag);
+		rc = wick_mem_reserve(&replay->mem, wick_group_bytes(&shape), diag);
 	if (rc)
 		return rc;
-	wick_cache_init(&replay->cache, n_ff, replay->rows, STRIDE, &replay->mem);
 	sort_uses(replay);
 	if (method == STATS_TOLD)
 		rc = tell_chances(replay, stats);

@@ -1,0 +1,37 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* One turn of a bundle set: what is chosen of it gets slots, round by round as many as there are, and counts as used at the
+ * end. The run draws what is absent in between, a rehearsal counts the reads, a replay the bundles: what stays in a cache
+ * and what is read does not depend on who asks.
+ *
+ *     wick_turn_begin(&turn, member, ids, count);
+ *     while (wick_turn_next(&turn, most, wanted))        turn.ids[turn.done ..] are turn.n bundles with slots, of
+ *             ... turn.absent of wanted are read ...     which those in wanted have no bytes yet
+ *     wick_turn_end(&turn);
+ */
+
+#include "group.h"
+
+struct wick_turn {
+	struct wick_member *member;
+	const uint32_t *ids; /* (count), ascending */
+	uint32_t count;
+	uint32_t done;       /* of them in rounds before this one */
+	uint32_t n, absent;  /* of this round */
+};
+
+void wick_turn_begin(struct wick_turn *turn, struct wick_member *member, const uint32_t *ids, uint32_t count);
+/* Whether another round is left. */
+static inline bool wick_turn_left(const struct wick_turn *turn)
+{
+	return turn->done + turn->n < turn->count;
+}
+/* Goes to the next round, of `most` bundles at most; wanted (most) gets the absent, ascending. The group is not dirty.
+ * False: there is none. */
+bool wick_turn_next(struct wick_turn *turn, uint32_t most, struct wick_wanted *wanted);
+/* What was wanted is here: for those who read nothing. */
+void wick_turn_land(struct wick_turn *turn, const struct wick_wanted *wanted);
+/* All that was chosen was used now. */
+void wick_turn_end(struct wick_turn *turn);
