@@ -57,7 +57,7 @@ print("with clients that leave:", all(together(*[lambda n=n: client(n) for n in 
 server.await_metric("requests_processing", 0)
 server.await_metric("requests_deferred", 0)
 print("nothing is left of them:", server.metric("requests_processing"), server.metric("requests_deferred"))
-print("within the budget:", server.metric("wick_memory_bytes") <= server.metric("wick_memory_budget_bytes"))
+print("within the budget:", server.is_within_budget())
 print("the next one:", text_of(server.chat(conversation(3), **fields[3])) == first[3])
 print("exit", server.end())
 

@@ -61,7 +61,7 @@ models = json.loads(server.ask("GET", "/v1/models")[2])
 print([model["id"] for model in models["data"]], json.loads(server.ask("GET", "/v1/models/model")[2])["object"])
 props = json.loads(server.ask("GET", "/props")[2])
 print(props["sessions"], props["ctx"], props["kv_positions"], props["arch"])
-print("metrics:", server.metric("requests_total") > 10, server.metric("wick_memory_bytes") <= server.metric("wick_memory_budget_bytes"),
+print("metrics:", server.metric("requests_total") > 10, server.is_within_budget(),
       server.metric("requests_processing"), server.metric("requests_deferred"))
 print(server.ask("HEAD", "/health")[0])
 print("exit", server.end())
