@@ -36,7 +36,7 @@ class Server:
         for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
             signal.signal(number, signal.SIG_DFL)
 
-    def connect(self, timeout=120):
+    def connect(self, timeout=600):
         return http.client.HTTPConnection(self.host.strip("[]"), self.port, timeout=timeout)
 
     def send(self, connection, method, path, body=None, **headers):

@@ -4,6 +4,8 @@
 /* A conversation that is kept: its messages with the model that they are for, and a sum that finds damage. What the
  * session has computed of them is not kept: it is evaluated when the conversation goes on. */
 
+#include "chat_file.h"
+
 #include "chat.h"
 
 #include <errno.h>
@@ -106,65 +108,70 @@ static bool is_message(const json_t *message)
 	return json_is_string(json_object_get(message, "role")) && json_is_string(json_object_get(message, "content"));
 }
 
-static int check(const struct chat *chat, const json_t *file, const char *path, struct wick_diag *diag)
+static int check(const json_t *file, const json_t *model, const char *path, struct wick_diag *diag)
 {
 	const json_t *messages = json_object_get(file, "messages"), *message;
 	const char *sum = json_string_value(json_object_get(file, "sum"));
-	json_t *model = describe_model(chat);
-	bool is_same = json_equal(model, json_object_get(file, "model"));
 	char real[17];
 	size_t i;
 
-	json_decref(model);
 	if (json_integer_value(json_object_get(file, "wick_chat")) != VERSION || !json_is_array(messages) || !sum)
 		return wick_diag_say(diag, -EBADMSG, "%s: is no conversation of wick's", path);
 	if (!say_sum(real, messages))
-		return -ENOMEM;
+		return wick_diag_say(diag, -ENOMEM, "%s: no memory to read it", path);
 	if (strcmp(sum, real))
-		return wick_diag_say(diag, -EBADMSG, "%s: is damaged: its sum is %s, not %s", path, real, sum);
+		return wick_diag_say(diag, -EBADMSG, "%s: is damaged: its sum is %s, not %.40s", path, real, sum);
 	json_array_foreach(messages, i, message)
 		if (!is_message(message))
 			return wick_diag_say(diag, -EBADMSG, "%s: messages[%zu] is none", path, i);
-	if (!is_same)
+	if (!json_equal(model, json_object_get(file, "model")))
 		return wick_diag_say(diag, -EBADMSG, "%s: is a conversation with another model", path);
 	return 0;
 }
 
-static json_t *read_file(FILE *in, const char *path, int *rc, struct wick_diag *diag)
+json_t *chat_file_messages(
+	const char *text, size_t bytes, const json_t *model, const char *path, int *rc, struct wick_diag *diag)
 {
-	char *text = malloc(FILE_BYTES_MAX);
-	size_t bytes = text ? fread(text, 1, FILE_BYTES_MAX, in) : 0;
-	json_t *file = NULL;
-	json_error_t error = { .text = "it is too large" };
+	json_error_t error;
+	json_t *file = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error), *messages = NULL;
 
-	*rc = text ? 0 : -ENOMEM;
-	if (text && ferror(in))
-		*rc = wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
-	if (!*rc && bytes < FILE_BYTES_MAX)
-		file = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
-	if (!*rc && !file)
-		*rc = wick_diag_say(diag, -EBADMSG, "%s: is no conversation of wick's: %s", path, error.text);
-	free(text);
-	return file;
+	*rc = file ? check(file, model, path, diag) :
+		     wick_diag_say(diag, -EBADMSG, "%s: is no conversation of wick's: %s", path, error.text);
+	if (!*rc)
+		messages = json_incref(json_object_get(file, "messages"));
+	json_decref(file);
+	return messages;
+}
+
+static int read_file(FILE *in, char **text, size_t *bytes, const char *path, struct wick_diag *diag)
+{
+	*text = malloc(FILE_BYTES_MAX);
+	if (!*text)
+		return -ENOMEM;
+	*bytes = fread(*text, 1, FILE_BYTES_MAX, in);
+	if (ferror(in))
+		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
+	return *bytes < FILE_BYTES_MAX ? 0 : wick_diag_say(diag, -EBADMSG, "%s: is too large for a conversation", path);
 }
 
 int chat_load(struct chat *chat, const char *path, struct wick_diag *diag)
 {
 	FILE *in = fopen(path, "re");
-	json_t *file;
-	int rc;
+	char *text = NULL;
+	size_t bytes = 0;
+	json_t *model = describe_model(chat), *messages = NULL;
+	int rc = in ? read_file(in, &text, &bytes, path, diag) : wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
 
-	if (!in)
-		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
-	file = read_file(in, path, &rc, diag);
-	fclose(in);
+	if (in)
+		fclose(in);
 	if (!rc)
-		rc = check(chat, file, path, diag);
+		messages = chat_file_messages(text, bytes, model, path, &rc, diag);
 	if (!rc) {
 		json_decref(chat->messages);
-		chat->messages = json_incref(json_object_get(file, "messages"));
+		chat->messages = messages;
 		chat->dropped = 0;
 	}
-	json_decref(file);
+	json_decref(model);
+	free(text);
 	return rc;
 }

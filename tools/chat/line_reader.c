@@ -159,8 +159,8 @@ static int open_terminal(struct line_reader *reader)
 	el_set(reader->edit, EL_PROMPT, show_prompt);
 	el_set(reader->edit, EL_HIST, history, reader->history);
 	el_set(reader->edit, EL_GETCFN, read_character);
-	el_set(reader->edit, EL_ADDFN, "wick-newline", "begin a new line of the message", insert_newline);
-	el_set(reader->edit, EL_ADDFN, "wick-paste", "take what is pasted", take_paste);
+	el_wset(reader->edit, EL_ADDFN, L"wick-newline", L"begin a new line of the message", insert_newline);
+	el_wset(reader->edit, EL_ADDFN, L"wick-paste", L"take what is pasted", take_paste);
 	el_set(reader->edit, EL_BIND, "\033\r", "wick-newline", NULL);
 	el_set(reader->edit, EL_BIND, "\033\n", "wick-newline", NULL);
 	el_set(reader->edit, EL_BIND, PASTE_BEGINS, "wick-paste", NULL);

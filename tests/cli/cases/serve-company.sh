@@ -41,12 +41,12 @@ def client(number):
             continue
         connection = server.connect()
         response = server.send(connection, "POST", "/v1/chat/completions",
-                               {"messages": conversation(i), "stream": random.random() < 0.7, **fields[i], "max_tokens": 200}) \
+                               {"messages": conversation(i), "stream": random.random() < 0.7, **fields[i], "max_tokens": 60}) \
             if random.random() < 0.7 else None
         if response:
             response.read(random.randrange(1, 400))
         else:
-            connection.request("POST", "/v1/chat/completions", json.dumps({"messages": conversation(i), "max_tokens": 200}),
+            connection.request("POST", "/v1/chat/completions", json.dumps({"messages": conversation(i), "max_tokens": 60}),
                                {"Content-Type": "application/json"})
             time.sleep(random.random() / 20)
         connection.close()
