@@ -122,6 +122,8 @@ struct wick_plan {
 	uint64_t cache_bytes;      /* sparse: the bundle caches, with their maps and policies */
 	uint64_t drawn_bytes;      /* sparse: bundles outside of memory at open, read when they are wanted */
 	uint32_t cache_rows;       /* sparse: of each layer's bundle cache */
+	uint64_t cycle_bytes;      /* experts: that one token chooses, all layers together; 0: the model has none */
+	uint32_t expert_slots;     /* experts: of their cache; 0: all are resident */
 	uint32_t window;           /* sparse: tokens whose neurons stay; 0: as many as there is room for */
 	uint64_t source_bytes;     /* the unpadded weights: what a percentage is of */
 	uint64_t minimum_bytes;    /* the smallest budget that works with these options in this process; in another it */
@@ -350,6 +352,11 @@ struct wick_stats {
 	uint64_t predict_ns;  /* choosing the active neurons and guessing the next layer's */
 	uint64_t manage_ns;   /* bundle caches: maps and policies. Sending reads is not in it */
 	uint64_t bundles_ns;  /* that the drive needs, by its profile, for all that were drawn; 0: no profile */
+	/* Models of experts, of each layer and batch: */
+	uint64_t experts_active;     /* that were computed */
+	uint64_t experts_read;       /* from flash */
+	uint64_t experts_prefetched; /* of them, before a router chose them */
+	uint64_t experts_wasted;     /* of those, not chosen */
 	/* Floors, which no overlap can beat: */
 	uint64_t flash_floor_ns; /* the same for what is swept and the bundles that were drawn and wanted */
 	uint64_t memory_bytes;   /* of weights and predictors that arithmetic takes from memory; wick_memory_rate() */

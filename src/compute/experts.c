@@ -96,6 +96,7 @@ void wick_expert_room_init(struct wick_expert_room *room, const struct wick_shap
 		*pieces[i] = memory;
 		memory += wick_align_up(floats[i], 16);
 	}
+	room->experts_most = UINT32_MAX;
 	room->pairs_most = pairs_most(widest_facts(shape, &n_ff), batch_tokens);
 }
 
@@ -111,7 +112,8 @@ bool wick_strip_next(struct wick_strip *strip, const struct wick_expert_room *ro
 		k--;
 	strip->first = strip->end;
 	strip->first_k = k;
-	for (strip->end = chosen->first[k + 1]; k + 1 < chosen->count && chosen->first[k + 2] <= end; k++)
+	for (strip->end = chosen->first[k + 1]; k + 1 < chosen->count && chosen->first[k + 2] <= end &&
+		k + 2 - strip->first_k <= room->experts_most; k++)
 		strip->end = chosen->first[k + 2];
 	strip->end = WICK_MIN(strip->end, end);
 	strip->end_k = k + 1;

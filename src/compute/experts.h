@@ -26,7 +26,7 @@ struct wick_expert_matrix {
 
 /* Memory for the pairs of a strip, and for what the rows of a batch chose. */
 struct wick_expert_room {
-	uint32_t pairs_most;
+	uint32_t pairs_most, experts_most; /* of a strip */
 	float *gathered;      /* (pairs, d_model): rows of an expert side by side */
 	float *packed;        /* (pairs, the wider of d_model and n_ff) */
 	float *gate, *up;     /* (pairs, n_ff) */

@@ -180,6 +180,16 @@ static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shap
 	forward->batch_tokens = shape->batch_tokens;
 }
 
+static void carve_experts(struct wick *wick, const struct wick_expert_cache_shape *shape)
+{
+	struct wick_forward *forward = &wick->forward;
+	struct wick_expert_cache_shape chosen = *shape;
+
+	chosen.policy = wick->settings.policy;
+	wick_expert_cache_init(&forward->expert_cache, &chosen, wick->model, &wick->fetch, &wick->mem);
+	forward->experts.experts_most = forward->expert_cache.most;
+}
+
 /* Carves the reservation and lists what has to be loaded into it. */
 static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struct wick_load *loads)
 {
@@ -205,6 +215,8 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 	}
 	if (layout->sparse.on)
 		carve_sparse(wick, &layout->sparse);
+	if (layout->experts.capacity)
+		carve_experts(wick, &layout->experts);
 	for (uint32_t i = 0; i < wick->matrices.count; i++) {
 		struct wick_matrix *matrix = &wick->matrices.at[i];
 		struct wick_load *load;

@@ -46,11 +46,28 @@ static void keep(struct wick *wick, const struct wick_forecast *forecast)
 	plan->predicted_compute_ms = forecast->compute_ms;
 }
 
+/* Reading a token's experts, if each is as likely as any other: routers repeat themselves, and a run reads less. */
+static double experts_us(struct wick *wick)
+{
+	struct wick_plan *plan = &wick->plan;
+	uint64_t chunk = wick->settings.chunk_bytes;
+	double missing, reads;
+
+	if (!plan->expert_slots)
+		return 0;
+	missing = 1 - (double)plan->expert_slots / (double)wick_expert_slots_all(wick->model);
+	plan->predicted_flash_bytes = missing * (double)plan->cycle_bytes + (double)plan->swept_bytes;
+	snprintf(plan->firing, sizeof(plan->firing), "each expert is taken to be as likely as any other; a run finds more of them");
+	reads = missing * (double)plan->cycle_bytes / (double)chunk;
+	return wick->drive.known ? reads * wick_profile_read_us(&wick->drive.profile, chunk,
+		(uint32_t)WICK_MAX(1, WICK_MIN(reads / wick->model->shape.layers, wick->settings.queue_depth))) : 0;
+}
+
 static void expect_dense(struct wick *wick, const struct wick_rates *rates, double sweep_us)
 {
 	struct wick_forecast forecast;
 
-	wick_forecast_dense(&forecast, rates, &wick->model->shape, &wick->matrices, sweep_us);
+	wick_forecast_dense(&forecast, rates, &wick->model->shape, &wick->matrices, sweep_us + experts_us(wick));
 	keep(wick, &forecast);
 }
 
@@ -123,7 +140,7 @@ static int expect(struct wick *wick, const struct wick_options *options, const s
 	double sweep_us;
 	int err = 0;
 
-	if (wick->plan.drawn_bytes)
+	if (wick->plan.drawn_bytes && !wick->plan.expert_slots)
 		err = wick_read_cost(wick->io, wick_engine_file(wick), wick->model->shape.stride, &rates.read_us, diag);
 	if (err)
 		return err;

@@ -52,6 +52,8 @@ static int check_sparse(
 	const char *window = "window";
 
 	settings->policy = wick_policy_find(options->policy || !options->window ? options->policy : window);
+	if (wick_has_experts(&model->shape) && settings->policy && !strcmp(wick_policy_name(settings->policy), window))
+		return wick_diag_say(diag, -EINVAL, "policy window is for neurons; for experts decay and lru are possible");
 	if (!settings->policy)
 		return wick_diag_say(diag, -EINVAL, "policy \"%s\": %s are possible", options->policy, wick_policy_names());
 	if (options->window && strcmp(wick_policy_name(settings->policy), window))
@@ -134,9 +136,8 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 		.overlap = options->overlap, .bundled = options->bundled, .eval_progress = options->eval_progress,
 		.eval_user = options->eval_user };
 	err = find_mode(&settings->mode, options, model, diag);
-	if (!err && settings->mode != WICK_MODE_DENSE && wick_has_experts(&model->shape))
-		err = wick_diag_say(diag, -EINVAL, "mode %s is not for models of experts; mode dense is",
-			wick_mode_names[settings->mode]);
+	if (!err && settings->mode == WICK_MODE_SPARSE && wick_has_experts(&model->shape))
+		err = wick_diag_say(diag, -EINVAL, "mode sparse is not for models of experts; mode dense is");
 	if (!err)
 		err = check_sparse(settings, options, model, diag);
 	if (!err)

@@ -32,6 +32,8 @@ static struct wick_stats counters(const struct wick *wick)
 	stats.bundles_read = sparse->bundles_read;
 	stats.bundles_prefetched = sparse->bundles_prefetched;
 	stats.bundles_wasted = sparse->bundles_prefetched - sparse->bundles_useful;
+	stats.experts_active = wick->forward.expert_cache.active;
+	stats.experts_read = wick->forward.expert_cache.read;
 	stats.prefetch_stops = sparse->prefetch_stops;
 	stats.gap_switches = gaps->switches;
 	stats.gaps = wick->settings.bridge && gaps->on;
@@ -51,7 +53,8 @@ static const size_t sums[] = {
 	SUM(tokens), SUM(passes), SUM(eval_ns), SUM(io_wait_ns), SUM(io_busy_ns), SUM(compute_ns), SUM(flash_bytes),
 	SUM(reads), SUM(retries), SUM(resumed), SUM(repaired), SUM(bundles_active), SUM(bundles_read),
 	SUM(bundles_prefetched), SUM(bundles_wasted), SUM(prefetch_stops), SUM(gap_switches), SUM(ahead_switches),
-	SUM(predict_ns), SUM(manage_ns), SUM(bundles_ns),
+	SUM(predict_ns), SUM(manage_ns), SUM(bundles_ns), SUM(experts_active), SUM(experts_read), SUM(experts_prefetched),
+	SUM(experts_wasted),
 #undef SUM
 };
 

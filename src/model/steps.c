@@ -164,9 +164,9 @@ static void add_experts(struct composer *c, const struct wick_expert_facts *expe
 	uint32_t first;
 
 	add_router(c, in);
-	first = add_matrix(c, WICK_T_GATE_EXPERTS, WICK_KEEP_FFN, false, false);
-	add_matrix(c, WICK_T_UP_EXPERTS, WICK_KEEP_FFN, false, false);
-	add_matrix(c, WICK_T_DOWN_EXPERTS, WICK_KEEP_FFN, false, false);
+	first = add_matrix(c, WICK_T_GATE_EXPERTS, WICK_KEEP_EXPERTS, false, false);
+	add_matrix(c, WICK_T_UP_EXPERTS, WICK_KEEP_EXPERTS, false, false);
+	add_matrix(c, WICK_T_DOWN_EXPERTS, WICK_KEEP_EXPERTS, false, false);
 	add(c, (struct wick_step){ .op = WICK_OP_EXPERTS, .in = in, .out = out, .tensor = WICK_NO_VECTOR,
 		.bias = WICK_NO_VECTOR, .matrix = first });
 	if (experts->shared_n_ff)

@@ -75,6 +75,7 @@ enum wick_keep { /* which are kept first when not all can be: see plan.c */
 	WICK_KEEP_ATTENTION,
 	WICK_KEEP_HEAD,
 	WICK_KEEP_FFN,
+	WICK_KEEP_EXPERTS, /* all, or by a cache of them */
 	WICK_KEEP_EMBEDDING,
 	WICK_KEEP_COUNT,
 };

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EXPERT_CHECK_BYTES (256u << 10)
+
 /* Tensors that some files have as one: the rows of the first part, then those of the others. A file has it so where the name of
  * the first part is missing. */
 static const struct fused {
@@ -115,6 +117,18 @@ static int check_view(const struct binding *binding, struct wick_tensor *tensor,
 	return err;
 }
 
+/* Rows of a check block of experts: as many as divide an expert's rows and are not more than some hundred kB, so that no block
+ * is of two experts. */
+static uint32_t expert_check_rows(const struct wick_tensor *tensor)
+{
+	uint64_t rows = tensor->rows / tensor->experts, most = WICK_MAX(EXPERT_CHECK_BYTES / tensor->row_bytes, 1u);
+
+	for (uint64_t part = WICK_MIN(rows, most); part > 1; part--)
+		if (rows % part == 0)
+			return (uint32_t)part;
+	return 1;
+}
+
 /* The tensor of this id is what is viewed. Norms and biases are used as they are. */
 static int bind(struct binding *binding, enum wick_tensor_id id, uint32_t layer, const struct view *view)
 {
@@ -137,6 +151,8 @@ static int bind(struct binding *binding, enum wick_tensor_id id, uint32_t layer,
 	tensor->offset = view->of->offset + view->first * (tensor->vector ? sizeof(float) : tensor->row_bytes);
 	tensor->part = (uint16_t)view->part;
 	used_of(binding, view->part)[view->of - wick_gguf_tensor_at(binding->model->parts.at[view->part], 0)] = true;
+	if (tensor->experts && !tensor->vector)
+		tensor->check_rows = expert_check_rows(tensor);
 	return 0;
 }
 

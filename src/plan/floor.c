@@ -19,6 +19,17 @@ double wick_floor_sweep_us(
 		wick_profile_read_us(&drive->profile, chunk, (uint32_t)WICK_MIN(in_flight, queue_depth));
 }
 
+/* Of a matrix, or of as many experts as a token chooses. */
+static uint64_t used_bytes(const struct wick_shape *shape, const struct wick_matrices *matrices, uint32_t i)
+{
+	const struct wick_matrix *matrix = &matrices->at[i];
+	uint64_t rows = matrix->rows;
+
+	if (matrix->tensor->experts)
+		rows = rows / matrix->tensor->experts * wick_kind(shape, matrices->steps->matrix[i].layer)->ffn.experts.chosen;
+	return rows * matrix->tensor->row_bytes;
+}
+
 uint64_t wick_floor_pass_bytes(const struct wick_shape *shape, const struct wick_matrices *matrices, const struct wick_plan *plan,
 	bool sparse)
 {
@@ -26,7 +37,7 @@ uint64_t wick_floor_pass_bytes(const struct wick_shape *shape, const struct wick
 
 	for (uint32_t i = 0; i < matrices->count; i++)
 		if (!matrices->at[i].lookup && !matrices->at[i].bundles)
-			bytes += matrices->at[i].rows * matrices->at[i].tensor->row_bytes;
+			bytes += used_bytes(shape, matrices, i);
 	if (!sparse)
 		bytes += (uint64_t)shape->layers * shape->n_ff * shape->part_bytes *
 			(shape->bundle_parts - (wick_is_relu(shape) ? 1 : 0));

@@ -5,6 +5,8 @@
 
 #include "forecast.h"
 
+#include "expert_cache.h"
+
 #include "bits.h"
 #include "clock.h"
 #include "cpu_limits.h"
@@ -117,6 +119,8 @@ int wick_rates_measure(struct wick_rates *rates, const struct wick_compute *comp
 /* Of a matrix's bytes, the share that is multiplied. */
 static double share_used(const struct wick_shape *shape, const struct wick_matrix *matrix)
 {
+	if (matrix->tensor->experts)
+		return (double)wick_expert_slots_min(shape) / matrix->tensor->experts;
 	if (!matrix->bundles || !wick_is_relu(shape))
 		return 1;
 	return (shape->bundle_parts - 1 + ACTIVE_SHARE) / shape->bundle_parts;

@@ -7,6 +7,7 @@
  *            + staging                                             only when something is swept
  *            + resident weights                                    as many as are left room for
  *            + bundle caches                                       sparse mode: instead of resident bundles
+ *            + a cache of experts                                  where they do not all fit: instead of resident experts
  *            + page tables                                         a 512th of all that; counted with the process
  *
  * Every byte kept saves one byte of reading a token, whichever it is, so the order of keeping has other reasons: tables
@@ -46,6 +47,7 @@ struct planner {
 	const struct wick_plan_input *input;
 	struct wick_matrices *matrices;
 	uint64_t fixed_bytes;
+	uint32_t expert_slots; /* of their cache; 0: there are none, or all are resident */
 	uint32_t cache_rows; /* of a bundle cache; n_ff: bundles are resident */
 	uint64_t cache_bytes;
 };
@@ -189,6 +191,51 @@ static void keep_neurons(struct planner *planner, uint64_t *left_bytes)
 	*left_bytes = *left_bytes + caches_min_bytes(planner) - taken * shape->layers;
 }
 
+static uint64_t experts_cost(const struct planner *planner, uint64_t slots)
+{
+	struct wick_expert_cache_shape shape = { .capacity = (uint32_t)slots, .chunk_bytes = planner->input->chunk_bytes };
+
+	return wick_expert_cache_bytes(planner->input->model, &shape);
+}
+
+static uint64_t experts_min_bytes(const struct planner *planner)
+{
+	uint32_t least = wick_expert_slots_min(&planner->input->model->shape);
+
+	return least ? experts_cost(planner, least) : 0;
+}
+
+/* A cache of experts as large as what is left of room that already had the smallest one taken off. */
+static void keep_experts(struct planner *planner, uint64_t *left_bytes)
+{
+	uint64_t room = *left_bytes + experts_min_bytes(planner);
+	uint64_t least = wick_expert_slots_min(&planner->input->model->shape); /* of what fits, below what does not */
+	uint64_t most = wick_expert_slots_all(planner->input->model) + 1;
+
+	while (most - least > 1) {
+		uint64_t middle = least + (most - least) / 2;
+
+		if (experts_cost(planner, middle) <= room)
+			least = middle;
+		else
+			most = middle;
+	}
+	planner->expert_slots = (uint32_t)least;
+	planner->cache_bytes = experts_cost(planner, least);
+	*left_bytes = room - planner->cache_bytes;
+}
+
+/* Everything that a token needs but experts, and rows of tables. */
+static uint64_t common_cost(const struct planner *planner)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < planner->matrices->count; i++)
+		if (wick_matrix_is_swept(&planner->matrices->at[i]))
+			bytes += rows_cost(&planner->matrices->at[i], planner->matrices->at[i].rows);
+	return bytes;
+}
+
 static void keep_what_fits(struct planner *planner, uint64_t left_bytes)
 {
 	for (enum wick_keep rank = WICK_KEEP_TABLE; rank < WICK_KEEP_FFN; rank++)
@@ -197,6 +244,8 @@ static void keep_what_fits(struct planner *planner, uint64_t left_bytes)
 		keep_neurons(planner, &left_bytes);
 	else
 		keep_evenly(planner, &left_bytes);
+	if (wick_has_experts(&planner->input->model->shape))
+		keep_experts(planner, &left_bytes);
 	keep_rank(planner, WICK_KEEP_EMBEDDING, &left_bytes);
 }
 
@@ -237,7 +286,7 @@ static void sum_weights(const struct planner *planner, struct wick_plan *plan)
 
 		plan->resident_bytes += rows_cost(matrix, matrix->resident_rows);
 		plan->swept_bytes += wick_matrix_swept_rows(matrix, false) * matrix->tensor->row_bytes;
-		if (matrix->drawn)
+		if (matrix->drawn || (matrix->tensor->experts && !matrix->resident_rows))
 			plan->drawn_bytes += matrix->rows * matrix->tensor->row_bytes;
 	}
 	plan->weight_bytes = plan->resident_bytes + plan->swept_bytes + plan->drawn_bytes;
@@ -309,7 +358,11 @@ static void share_out(struct planner *planner, struct wick_plan *plan, struct wi
 	}
 	if (input->mode == WICK_MODE_SPARSE)
 		left -= caches_min_bytes(planner);
+	left -= experts_min_bytes(planner);
 	layout->sweep = staging(planner, left);
+	if (input->mode == WICK_MODE_DENSE && wick_has_experts(&input->model->shape) &&
+		common_cost(planner) + staging_bytes(planner, &layout->sweep) <= left)
+		layout->sweep = staging(planner, 0); /* nothing is swept */
 	if (staging_bytes(planner, &layout->sweep) > left) /* what surrounds a small unit is larger than the unit */
 		layout->sweep = staging(planner, 0);
 	plan->staging_bytes = staging_bytes(planner, &layout->sweep);
@@ -326,9 +379,8 @@ int wick_plan_make(const struct wick_plan_input *input, struct wick_matrices *ma
 
 	fixed_costs(&planner, plan);
 	least = staging(&planner, 0);
-	least_bytes = planner.fixed_bytes + staging_bytes(&planner, &least) + (sparse ? caches_min_bytes(&planner) : 0);
-	if (wick_has_experts(&input->model->shape)) /* of which no row is swept */
-		least_bytes = planner.fixed_bytes + all_bytes;
+	least_bytes = planner.fixed_bytes + staging_bytes(&planner, &least) + (sparse ? caches_min_bytes(&planner) : 0) +
+		experts_min_bytes(&planner);
 	if (may_keep_all)
 		least_bytes = WICK_MIN(least_bytes, planner.fixed_bytes + all_bytes);
 	plan->whole_bytes = planner.fixed_bytes + all_bytes + table_bytes(planner.fixed_bytes + all_bytes) + 1;
@@ -342,6 +394,12 @@ int wick_plan_make(const struct wick_plan_input *input, struct wick_matrices *ma
 		plan->cache_rows = planner.cache_rows;
 		plan->cache_bytes = planner.cache_bytes;
 	}
+	plan->cycle_bytes = wick_expert_cycle_bytes(input->model);
+	if (planner.expert_slots) {
+		plan->expert_slots = planner.expert_slots;
+		plan->cache_bytes = planner.cache_bytes;
+	}
+	layout->experts = (struct wick_expert_cache_shape){ .capacity = planner.expert_slots, .chunk_bytes = input->chunk_bytes };
 	layout->sparse = input->sparse;
 	layout->sparse.capacity = planner.cache_rows;
 	plan->unit_count = layout->sweep.unit_count;

@@ -5,6 +5,7 @@
 /* How a budget is spent: every size, decided before anything is loaded. A pure function. */
 
 #include "diag.h"
+#include "expert_cache.h"
 #include "forward.h"
 #include "kv.h"
 #include "model.h"
@@ -39,6 +40,7 @@ struct wick_layout {
 	uint64_t reserve_bytes; /* of the one reservation */
 	struct wick_sweep_shape sweep;
 	struct wick_sparse_shape sparse;
+	struct wick_expert_cache_shape experts; /* but for the policy */
 };
 
 /* Fills plan and layout and sets resident_rows of every matrix, and drawn where bundles are. -ENOSPC: too small, said

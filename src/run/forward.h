@@ -7,6 +7,7 @@
 #include "attn.h"
 #include "bits.h"
 #include "compute.h"
+#include "expert_cache.h"
 #include "experts.h"
 #include "kv.h"
 #include "matrix.h"
@@ -41,6 +42,7 @@ struct wick_forward {
 	float *buffer[WICK_BUFFERS];   /* (batch_tokens, steps.width); logits: (logits_rows, vocab) */
 	uint32_t logits_rows;
 	struct wick_expert_room experts;
+	struct wick_expert_cache expert_cache; /* capacity 0: all are resident */
 	float *h;                      /* FFN scratch */
 	size_t h_floats;
 	float *scores;                 /* (threads, scores_floats): scratch of attention */

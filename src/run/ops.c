@@ -304,8 +304,11 @@ static int do_experts(struct wick_pass *pass, const struct wick_step *step)
 	for (uint32_t part = 0; part < WICK_PARTS; part++)
 		experts.matrix[part] = part_of(pass, step, part);
 	begin_ffn(pass, experts.y, NULL);
+	if (f->expert_cache.capacity)
+		return wick_expert_cache_run(&f->expert_cache, &experts, step->layer, pass->diag);
 	while (wick_strip_next(&strip, experts.room))
 		compute_strip(pass, step, &experts, &strip);
+	f->expert_cache.active += experts.room->chosen.count;
 	return 0;
 }
 

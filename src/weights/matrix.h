@@ -43,10 +43,16 @@ struct wick_matrices {
 	uint32_t count;
 };
 
+/* Rows of experts are resident, or read by the expert. */
+static inline bool wick_matrix_is_swept(const struct wick_matrix *matrix)
+{
+	return !matrix->lookup && !matrix->tensor->experts;
+}
+
 /* Rows that are read again for every batch; drawn: for one that sweeps drawn matrices too. */
 static inline uint64_t wick_matrix_swept_rows(const struct wick_matrix *matrix, bool drawn)
 {
-	return !matrix->lookup && (drawn || !matrix->drawn) ? matrix->rows - matrix->resident_rows : 0;
+	return wick_matrix_is_swept(matrix) && (drawn || !matrix->drawn) ? matrix->rows - matrix->resident_rows : 0;
 }
 
 /* Memory for its first rows. */

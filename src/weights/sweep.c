@@ -21,7 +21,7 @@ uint64_t wick_sweep_tile_bytes(const struct wick_matrices *matrices)
 	uint64_t most = 0;
 
 	for (uint32_t i = 0; i < matrices->count; i++)
-		if (!matrices->at[i].lookup)
+		if (wick_matrix_is_swept(&matrices->at[i]))
 			most = WICK_MAX(most, tile_bytes(&matrices->at[i]));
 	return most;
 }

@@ -20,6 +20,12 @@ static double per(double amount, double by)
 	return by > 0 ? amount / by : 0;
 }
 
+/* Of the experts that were computed, those that did not have to be read. */
+static double hit_ratio(const struct wick_stats *stats)
+{
+	return 1 - per((double)stats->experts_read - (double)stats->experts_prefetched, (double)stats->experts_active);
+}
+
 /* "309 neurons computed a token, 257 read; 10 prefetched and not used" */
 static void print_neurons(const struct wick_stats *stats, FILE *out)
 {
@@ -29,6 +35,9 @@ static void print_neurons(const struct wick_stats *stats, FILE *out)
 		fprintf(out, "neurons %.0f computed a token, %.0f read; %.0f prefetched and not used\n",
 			per((double)stats->bundles_active, passes), per((double)stats->bundles_read, passes),
 			per((double)stats->bundles_wasted, passes));
+	if (stats->experts_active)
+		fprintf(out, "experts %.0f computed a token, %.1f read: %.1f%% were cached\n",
+			per((double)stats->experts_active, passes), per((double)stats->experts_read, passes), 100 * hit_ratio(stats));
 }
 
 /* Where measured time overruled what the drive's profile says. */
@@ -104,6 +113,15 @@ static void set_real(json_t *object, const char *key, double value)
 	json_object_set_new(object, key, json_real(value));
 }
 
+static void set_experts(json_t *json, const struct wick_stats *stats)
+{
+	set_count(json, "experts_active", stats->experts_active);
+	set_count(json, "experts_read", stats->experts_read);
+	set_count(json, "experts_prefetched", stats->experts_prefetched);
+	set_count(json, "experts_wasted", stats->experts_wasted);
+	set_real(json, "hit_ratio", hit_ratio(stats));
+}
+
 /* The plan's members, in its own order. */
 static const struct {
 	const char *key;
@@ -128,6 +146,11 @@ json_t *plan_json(const struct wick_plan *plan)
 
 		set_count(json, plan_members[i].key,
 			plan_members[i].wide ? *(const uint64_t *)at : *(const uint32_t *)at);
+	}
+	if (plan->cycle_bytes) {
+		set_count(json, "cycle_bytes", plan->cycle_bytes);
+		set_count(json, "expert_slots", plan->expert_slots);
+		set_real(json, "cache_cycles", plan_cycles(plan));
 	}
 	return json;
 }
@@ -184,6 +207,8 @@ json_t *run_json(const struct run_figures *run, const struct wick_report *report
 	set_real(json, "neurons_read_per_token", per((double)stats->bundles_read, passes));
 	set_real(json, "neurons_ahead_per_token", per((double)stats->bundles_prefetched, passes));
 	set_real(json, "neurons_wasted_per_token", per((double)stats->bundles_wasted, passes));
+	if (stats->experts_active)
+		set_experts(json, stats);
 	set_real(json, "io_wait_share", per(wait_ms, ms));
 	set_real(json, "flash_bytes_per_token", per((double)stats->flash_bytes, passes));
 	set_real(json, "reads_per_token", per((double)stats->reads, passes));

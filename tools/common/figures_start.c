@@ -70,13 +70,27 @@ void print_free(const char *name, const struct wick_plan *plan, FILE *out)
 		fprintf(out, "%s: %s, less than the budget\n", name, BYTES(plan->free_bytes));
 }
 
+double plan_cycles(const struct wick_plan *plan)
+{
+	return plan->cycle_bytes ? (double)plan->cache_bytes / (double)plan->cycle_bytes : 0;
+}
+
+const char *plan_drawn(const struct wick_plan *plan)
+{
+	return plan->expert_slots ? "experts" : "neurons";
+}
+
 /* The parts of the model that are in memory, and their pages. */
 static void print_resident(const struct wick_report *report, const struct wick_plan *plan, FILE *out)
 {
 	if (engine_options.memory.percent > 0)
 		fprintf(out, "        %g%% of the weights, and what the process takes\n", engine_options.memory.percent);
 	fprintf(out, "        %s of weights resident\n", BYTES(plan->resident_bytes));
-	if (plan->drawn_bytes)
+	if (plan->expert_slots)
+		fprintf(out, "        %u experts cached, %s of %s: %.1f times what a token chooses%s\n", plan->expert_slots,
+			BYTES(plan->cache_bytes), BYTES(plan->drawn_bytes), plan_cycles(plan),
+			plan_cycles(plan) < 1 ? ", so that few are found there" : "");
+	else if (plan->drawn_bytes)
 		fprintf(out, "        %u neurons of each layer cached, %s of %s\n", plan->cache_rows, BYTES(plan->cache_bytes),
 			BYTES(plan->drawn_bytes));
 	fprintf(out, "        KV cache for %u tokens of context, %s\n", plan->ctx, BYTES(plan->kv_bytes));
@@ -87,12 +101,12 @@ static void print_resident(const struct wick_report *report, const struct wick_p
 static void print_reading(const struct wick_plan *plan, FILE *out)
 {
 	if (plan->swept_bytes && plan->drawn_bytes)
-		fprintf(out, "flash   %s read for every token, and what it needs of %s of neurons\n", BYTES(plan->swept_bytes),
-			BYTES(plan->drawn_bytes));
+		fprintf(out, "flash   %s read for every token, and what it needs of %s of %s\n", BYTES(plan->swept_bytes),
+			BYTES(plan->drawn_bytes), plan_drawn(plan));
 	else if (plan->swept_bytes)
 		fprintf(out, "flash   %s read for every token\n", BYTES(plan->swept_bytes));
 	else if (plan->drawn_bytes)
-		fprintf(out, "flash   what a token needs of %s of neurons is read for it\n", BYTES(plan->drawn_bytes));
+		fprintf(out, "flash   what a token needs of %s of %s is read for it\n", BYTES(plan->drawn_bytes), plan_drawn(plan));
 	else
 		fprintf(out, "flash   nothing to read: all weights fit in memory\n");
 }

@@ -27,9 +27,11 @@ static void add_prediction(const struct wick_plan *plan, json_t *json)
 		plan->predicted_ms_per_token > 0 ? json_real(plan->predicted_ms_per_token) : json_null());
 	json_object_set_new(json, "predicted_flash_ms", json_real(plan->predicted_flash_ms));
 	json_object_set_new(json, "predicted_compute_ms", json_real(plan->predicted_compute_ms));
-	if (*plan->firing) {
+	if (*plan->firing && !plan->expert_slots) {
 		json_object_set_new(json, "predicted_neurons_per_token", json_real(plan->predicted_bundles_active));
 		json_object_set_new(json, "predicted_neurons_read_per_token", json_real(plan->predicted_bundles_read));
+	}
+	if (*plan->firing) {
 		json_object_set_new(json, "predicted_flash_bytes_per_token", json_real(plan->predicted_flash_bytes));
 		json_object_set_new(json, "firing", wick_json_name(plan->firing));
 	}
@@ -79,7 +81,11 @@ static void print_memory(const struct wick_plan *plan, FILE *out)
 	print_part("vectors", plan->vector_bytes, out, "norms and biases");
 	print_part("weights", plan->resident_bytes, out, "resident, of %s", BYTES(plan->weight_bytes));
 	print_part("predictors", plan->predictor_bytes, out, "which neurons a token needs");
-	print_part("neurons", plan->cache_bytes, out, "a cache of %u for each layer", plan->cache_rows);
+	if (plan->expert_slots)
+		print_part("experts", plan->cache_bytes, out, "a cache of %u: %.1f times what a token chooses", plan->expert_slots,
+			plan_cycles(plan));
+	else
+		print_part("neurons", plan->cache_bytes, out, "a cache of %u for each layer", plan->cache_rows);
 	fprintf(out, "\nThe least that works is %s; with %s all weights fit.\n",
 		BYTES(plan->minimum_bytes + plan->varies_bytes),
 		BYTES(plan->whole_bytes));
@@ -90,8 +96,11 @@ static void print_reading(const struct wick_plan *plan, FILE *out)
 	if (plan->swept_bytes)
 		fprintf(out, "%s of weights are read for every token.\n", BYTES(plan->swept_bytes));
 	if (plan->drawn_bytes)
-		fprintf(out, "Of %s of neurons, those that a token needs are read, unless cached.\n",
-			BYTES(plan->drawn_bytes));
+		fprintf(out, "Of %s of %s, those that a token needs are read, unless cached.\n",
+			BYTES(plan->drawn_bytes), plan_drawn(plan));
+	if (plan->expert_slots && plan_cycles(plan) < 1)
+		fprintf(out, "The cache holds less than one token chooses (%s): few experts will be found in it;\n"
+			     "a larger --memory helps.\n", BYTES(plan->cycle_bytes));
 	if (!plan->swept_bytes && !plan->drawn_bytes)
 		fprintf(out, "All weights fit: nothing is read.\n");
 }
@@ -106,10 +115,12 @@ static void print_prediction(const struct wick_plan *plan, FILE *out)
 	else
 		fprintf(out, "About %.1f ms of computing a token; how long reading takes is not known:\n%s.\n",
 			plan->predicted_compute_ms, SHOWN(plan->profile));
-	if (*plan->firing)
+	if (plan->expert_slots)
+		fprintf(out, "A token reads about %s (%s).\n", BYTES((uint64_t)plan->predicted_flash_bytes), SHOWN(plan->firing));
+	else if (*plan->firing)
 		fprintf(out, "A token computes %.0f neurons, %.0f of them read for it\n(%s).\n",
 			plan->predicted_bundles_active, plan->predicted_bundles_read, SHOWN(plan->firing));
-	if (*plan->firing && plan->random_weights && !engine_options.trace)
+	if (!plan->expert_slots && *plan->firing && plan->random_weights && !engine_options.trace)
 		fprintf(out, "The weights are random: more neurons fire than that, and a run takes longer,\n"
 			     "unless --trace says which fire (wick trace synth makes one).\n");
 }

@@ -1,0 +1,67 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Experts in memory and in flash: one cache for the experts of all layers, and the reads of those that are not in it.
+ *
+ *     slot        [ gate ...... | up ........ | down ...... ]      each part with room for the blocks of the drive around it
+ *     key of it   layer * experts + expert
+ *
+ * The experts of a strip (experts.h) are begun together: those that are absent get slots, and all their reads go out at
+ * once, gates first. Those that are here are computed meanwhile, then the others as they come. While one strip is
+ * computed the next one, if there is room for both, is on its way. */
+
+#include "cache.h"
+#include "experts.h"
+#include "fetch.h"
+#include "policy.h"
+
+struct wick_mem;
+
+#define WICK_EXPERTS_AT_ONCE 64 /* of a strip, at most */
+
+struct wick_expert_cache_shape {
+	uint32_t capacity; /* slots; 0: all experts are resident matrices, or there are none */
+	const struct wick_policy_ops *policy;
+	uint64_t chunk_bytes;
+};
+
+/* A strip's experts on their way. */
+struct wick_expert_draw {
+	struct wick_strip strip;
+	uint32_t count;
+	uint32_t *keys, *slots;       /* (most) */
+	uint8_t *state;               /* (most): what becomes of an expert, of expert_cache.c */
+	struct wick_wanted *wanted;   /* (most) */
+	struct wick_landing *landing; /* (most, WICK_PARTS) */
+};
+
+struct wick_expert_cache {
+	const struct wick_model *model;
+	struct wick_fetch *fetch;
+	struct wick_cache cache;
+	struct wick_policy *policy;
+	uint32_t capacity, most; /* most: experts of a strip */
+	uint64_t part_at[WICK_PARTS];
+	struct wick_expert_draw draw[2];
+	uint32_t *which;      /* (most) */
+	const uint8_t **data; /* (most, WICK_PARTS) */
+	uint64_t active, read; /* experts, of each layer and batch */
+};
+
+/* Slots that a layer's chosen need; 0: the model has no experts. */
+uint32_t wick_expert_slots_min(const struct wick_shape *shape);
+/* Of all experts. */
+uint64_t wick_expert_slots_all(const struct wick_model *model);
+/* Bytes that one token chooses over all layers. */
+uint64_t wick_expert_cycle_bytes(const struct wick_model *model);
+
+/* Memory that wick_expert_cache_init() takes. */
+uint64_t wick_expert_cache_bytes(const struct wick_model *model, const struct wick_expert_cache_shape *shape);
+void wick_expert_cache_init(struct wick_expert_cache *cache, const struct wick_expert_cache_shape *shape,
+	const struct wick_model *model, struct wick_fetch *fetch, struct wick_mem *mem);
+
+/* Computes the experts that the rows of a batch chose, room->chosen, and adds them to y. Returns as wick_fetch_finish(); after
+ * an error the cache is empty. */
+int wick_expert_cache_run(struct wick_expert_cache *cache, const struct wick_experts *experts, uint32_t layer,
+	struct wick_diag *diag);
