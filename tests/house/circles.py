@@ -15,21 +15,24 @@ import sys
 RECURSIVE = "template_"
 
 
-def symbols(path):
-    """The names that an object defines, and those that it needs."""
-    defined, needed = set(), set()
-    lines = subprocess.run(["nm", "--extern-only", path], capture_output=True, text=True, check=True).stdout
-    for *_, kind, name in (line.split() for line in lines.splitlines()):
-        (needed if kind == "U" else defined).add(name)
+def symbols(build, paths):
+    """The names that each object defines, and those that it needs."""
+    defined, needed = {path: set() for path in paths}, {path: set() for path in paths}
+    lines = subprocess.run(["nm", "--extern-only", "--print-file-name", *paths], cwd=build, capture_output=True, text=True,
+                           check=True).stdout
+    for line in lines.splitlines():
+        path, _, rest = line.partition(":")
+        *_, kind, name = rest.split()
+        (needed if kind == "U" else defined)[pathlib.Path(path)].add(name)
     return defined, needed
 
 
 def calls(build):
     """Each object of src, io and tools with the objects that it calls."""
     made = [pathlib.Path(one["output"]) for one in json.loads((build / "compile_commands.json").read_text())]
-    objects = {path: symbols(build / path) for path in made if path.parts[0] in ("src", "io", "tools")}
-    owner = {name: path for path, (defined, _) in objects.items() for name in defined}
-    return {path: {owner[name] for name in needed if name in owner} - {path} for path, (_, needed) in objects.items()}
+    defined, needed = symbols(build, [path for path in made if path.parts[0] in ("src", "io", "tools")])
+    owner = {name: path for path, names in defined.items() for name in names}
+    return {path: {owner[name] for name in names if name in owner} - {path} for path, names in needed.items()}
 
 
 def reached(graph, start):
