@@ -255,8 +255,12 @@ static int check_rope_divisors(const struct wick *wick, struct wick_diag *diag)
 	return err;
 }
 
-static void make_neuron_matrices(struct wick *wick)
+static void make_bundle_caches(struct wick *wick)
 {
+	const struct wick_cache *experts = &wick->forward.expert_cache.cache;
+
+	if (experts->capacity)
+		wick_load_make(wick->pool, experts->slots, experts->capacity * experts->slot_bytes);
 	for (uint32_t i = 0; wick->forward.sparse.on && i < wick->model->shape.layers; i++) {
 		const struct wick_cache *cache = &wick->forward.sparse.group[i].cache;
 
@@ -285,7 +289,7 @@ static int load(struct wick *wick, const struct wick_layout *layout, const struc
 	if (!err)
 		wick_forward_ready(&wick->forward);
 	if (!err)
-		make_neuron_matrices(wick);
+		make_bundle_caches(wick);
 	wick->stats.load_ns = wick_now_ns() - begun;
 	wick->stats.load_bytes = wick_io_counters(wick->io)->bytes;
 	if (!err)

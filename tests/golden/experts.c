@@ -275,6 +275,32 @@ static void wherever_they_are(void **state)
 	free(logits);
 }
 
+/* Two conversations in each batch, the other one's tokens being others. */
+static void in_company(void **state)
+{
+	struct wick_options options = options_of(ALL_BYTES);
+	struct wick_session *sessions[2];
+	struct wick_row rows[2 * TOKENS];
+	struct wick *wick;
+
+	(void)state;
+	options.sessions = 2;
+	options.memory.bytes = model_least_bytes(model, &options) + (1 << 20);
+	wick = model_open(model, &options);
+	assert_true(wick_plan_of(wick)->expert_slots > CHOSEN);
+	for (int s = 0; s < 2; s++)
+		assert_int_equal(wick_session_create(&sessions[s], wick, NULL), 0);
+	for (uint32_t at = 0, count = 20; at < TOKENS; at += count, count = 1) {
+		for (uint32_t i = 0; i < 2 * count; i++)
+			rows[i] = (struct wick_row){ .session = sessions[i / count], .position = at + i % count,
+				.id = i < count ? id_at(at + i) : (at + i) * 91 % 256, .want = i % count == count - 1 };
+		assert_int_equal(wick_eval_rows(wick, rows, 2 * count, NULL), 0);
+		assert_memory_equal(wick_session_logits(sessions[0]), resident + (size_t)(at + count - 1) * VOCAB,
+			VOCAB * sizeof(float));
+	}
+	wick_close(wick);
+}
+
 static void too_little_for_a_token(void **state)
 {
 	struct wick_options options = options_of(ALL_BYTES);
@@ -351,7 +377,7 @@ static void damage_is_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(all_in_memory), cmocka_unit_test(wherever_they_are),
-		cmocka_unit_test(too_little_for_a_token), cmocka_unit_test(wrong_ways_are_refused), cmocka_unit_test(damage_is_named) };
+		cmocka_unit_test(in_company), cmocka_unit_test(too_little_for_a_token), cmocka_unit_test(wrong_ways_are_refused), cmocka_unit_test(damage_is_named) };
 
 	return cmocka_run_group_tests(tests, make_model, remove_model);
 }

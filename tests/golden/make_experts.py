@@ -142,7 +142,7 @@ def tensors_of(model, arch):
             gate = rest == "mlp.shared_expert_gate.weight"
             yield f"blk.{layer}.{EXPERT_NAMES[rest]}", numbers[0] if gate else numbers
         else:
-            yield stock.gguf_name(name), numbers
+            yield stock.gguf_name(name, arch), numbers
 
 
 def write_expert_keys(writer, config):
