@@ -30,7 +30,7 @@ enum wick_tensor_id {
 	WICK_T_ATTN_POST_NORM, WICK_T_FFN_POST_NORM, WICK_T_Q_NORM, WICK_T_K_NORM,
 	WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS, WICK_T_O_BIAS, WICK_T_UP_BIAS, WICK_T_GATE_BIAS,
 	WICK_T_DOWN_BIAS,
-	WICK_T_SHARED_ROUTER,
+	WICK_T_SHARED_ROUTER, WICK_T_ROUTER_CHOICE,
 	WICK_T_Q, WICK_T_K, WICK_T_V, WICK_T_O, WICK_T_GATE, WICK_T_UP, WICK_T_DOWN,
 	WICK_T_ROUTER, WICK_T_GATE_EXPERTS, WICK_T_UP_EXPERTS, WICK_T_DOWN_EXPERTS,
 	WICK_T_SHARED_GATE, WICK_T_SHARED_UP, WICK_T_SHARED_DOWN, WICK_T_BUNDLES, WICK_T_BUNDLE_CRCS,
@@ -72,6 +72,7 @@ struct wick_shape {
 	const char *name; /* general.architecture */
 	enum wick_arch arch;
 	uint32_t layers, d_model, d_embed, n_ff, vocab, ctx_max; /* n_ff: of the widest FFN */
+	uint32_t left_out; /* blocks of the file behind the last layer that nothing uses */
 	struct wick_layer_facts kind[WICK_KINDS_MAX];
 	uint32_t kinds;
 	const uint8_t *kind_of_layer; /* (layers), owned by the model; NULL: all are of kind 0 */

@@ -143,7 +143,8 @@ static void add_attention(struct composer *c, const struct wick_layer_facts *fac
 static void add_router(struct composer *c, enum wick_buffer in)
 {
 	add_linear(c, WICK_T_ROUTER, WICK_KEEP_PROJECTION, in, WICK_ROUTES, WICK_NO_VECTOR);
-	add_plain(c, WICK_OP_ROUTE, WICK_ROUTES, WICK_ROUTES);
+	add(c, (struct wick_step){ .op = WICK_OP_ROUTE, .in = WICK_ROUTES, .out = WICK_ROUTES,
+		.tensor = vector(c, WICK_T_ROUTER_CHOICE), .bias = WICK_NO_VECTOR, .matrix = WICK_NO_MATRIX });
 }
 
 /* out += the expert that all rows go through. */

@@ -31,7 +31,7 @@ enum wick_op {
 	WICK_OP_ACT,       /* out = act(out) */
 	WICK_OP_GLU,       /* out = act(out) * in */
 	WICK_OP_ADD,       /* out += in */
-	WICK_OP_ROUTE,     /* the experts of each row, and their weights, by the router's outputs in `in` */
+	WICK_OP_ROUTE,     /* the experts of each row, and their weights, by the router's outputs in `in`; the vector `tensor` is added for the choice */
 	WICK_OP_EXPERTS,   /* out = the experts of in that were chosen, weighed: gate, up and down are `matrix` and the next two */
 	WICK_OP_SHARE,     /* each row of out times the sigmoid of (in . the vector `tensor`) */
 	WICK_OP_SCALE,     /* out *= factor */

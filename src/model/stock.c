@@ -178,9 +178,10 @@ static bool can_be(const struct binding *binding, enum wick_tensor_id id, uint32
 static void name_of(char name[WICK_TENSOR_NAME], const struct binding *binding, enum wick_tensor_id id, uint32_t layer)
 {
 	const struct wick_stock_name *names = binding->family->names;
+	bool is_renamed = !binding->family->second_norm || binding->model->shape.kind[0].two_norms;
 
 	wick_tensor_name(name, id, layer);
-	for (unsigned i = 0; binding->model->shape.kind[0].two_norms && i < WICK_STOCK_NAMES; i++)
+	for (unsigned i = 0; is_renamed && i < WICK_STOCK_NAMES; i++)
 		if (names[i].name && names[i].id == id)
 			snprintf(name, WICK_TENSOR_NAME, names[i].name, layer);
 }
@@ -253,6 +254,16 @@ static int look_for(struct binding *binding, enum wick_tensor_id id, uint32_t la
 	return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is missing", path_of(binding), name);
 }
 
+/* Of a block behind the last layer, which guesses tokens further on and is left out. */
+static bool is_left_out(const struct wick_shape *shape, struct wick_gguf_string name)
+{
+	char text[32];
+	unsigned block;
+
+	snprintf(text, sizeof(text), "%.*s", (int)WICK_MIN(name.length, sizeof(text) - 1), name.bytes);
+	return sscanf(text, "blk.%u.", &block) == 1 && block >= shape->layers && block - shape->layers < shape->left_out;
+}
+
 /* A tensor that no step uses would be left out of the arithmetic. */
 static int refuse_unknown_in(const struct binding *binding, uint32_t part)
 {
@@ -262,7 +273,7 @@ static int refuse_unknown_in(const struct binding *binding, uint32_t part)
 	for (uint64_t i = 0; i < wick_gguf_tensor_count(gguf); i++) {
 		const struct wick_gguf_tensor *tensor = wick_gguf_tensor_at(gguf, i);
 
-		if (!used[i])
+		if (!used[i] && !is_left_out(&binding->model->shape, tensor->name))
 			return wick_diag_say(binding->diag, -EINVAL,
 				"%s: tensor \"%.*s\" has no place in a model of the architecture %s", wick_gguf_path(gguf),
 				(int)WICK_MIN(tensor->name.length, 80), tensor->name.bytes, binding->model->shape.name);

@@ -10,6 +10,8 @@
 
 #include <errno.h>
 
+#define SHARED_MAX 64
+
 static int check(const struct wick_stock_said *said, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
 	const char *path = wick_gguf_path(gguf);
@@ -21,6 +23,12 @@ static int check(const struct wick_stock_said *said, const struct wick_gguf *ggu
 	if (said->chosen < 1 || said->chosen > most)
 		return wick_diag_say(diag, -EINVAL, "%s: expert_used_count is %u; 1 to %u of %u experts is possible", path,
 			said->chosen, most, said->experts);
+	if (said->shared > SHARED_MAX)
+		return wick_diag_say(diag, -EINVAL, "%s: expert_shared_count is %u; up to %u is possible", path, said->shared,
+			SHARED_MAX);
+	if (said->leading_dense >= said->layers || (said->leading_dense && said->window))
+		return wick_diag_say(diag, -EINVAL, "%s: leading_dense_block_count %u does not fit %u layers%s", path,
+			said->leading_dense, said->layers, said->window ? " with a window" : "");
 	if (said->groups > 1)
 		return wick_diag_say(diag, -EINVAL, "%s: experts in %u groups, of which %u are chosen first, are not supported", path,
 			said->groups, said->groups_used);
@@ -48,12 +56,13 @@ int wick_stock_experts(struct wick_ffn_facts *ffn, const struct wick_stock_said 
 			family->name, WICK_EXPERTS_MAX);
 	if (err || !said->experts)
 		return err;
+	ffn->n_ff = said->expert_n_ff ? said->expert_n_ff : ffn->n_ff;
 	/* A scale of 0 is one that others write for none. */
 	ffn->experts = (struct wick_expert_facts){ .count = said->experts, .chosen = said->chosen,
 		.router = router_of(said, family),
 		.norm_weights = said->norm_weights[1] ? said->norm_weights[0] : family->norm_weights,
-		.scale = said->expert_scale > 0 ? (float)said->expert_scale : 1, .shared_n_ff = said->shared_n_ff,
-		.shared_gate = said->shared_n_ff && family->shared_gate };
-	ffn->n_ff = said->expert_n_ff ? said->expert_n_ff : ffn->n_ff;
+		.scale = said->expert_scale > 0 ? (float)said->expert_scale : 1, 
+		.shared_n_ff = said->shared_n_ff ? said->shared_n_ff : said->shared * ffn->n_ff };
+	ffn->experts.shared_gate = ffn->experts.shared_n_ff && family->shared_gate;
 	return 0;
 }

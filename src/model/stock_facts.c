@@ -145,6 +145,7 @@ static int check_said(const struct wick_stock_said *said, const struct wick_gguf
 /* Facts without a key follow from the others, as in each family's own code. */
 static void complete(struct wick_stock_said *said)
 {
+	said->layers -= WICK_MIN(said->layers, said->nextn);
 	said->kv_heads = said->kv_heads ? said->kv_heads : said->heads;
 	said->k_dim = said->k_dim || !said->heads ? said->k_dim : said->d_model / said->heads;
 	said->v_dim = said->v_dim ? said->v_dim : said->k_dim;
@@ -172,6 +173,7 @@ static float attention_scale(const struct wick_stock_said *said, const struct wi
 static void set_facts(struct wick_shape *shape, const struct wick_stock_said *said, const struct wick_stock_family *family)
 {
 	shape->layers = said->layers;
+	shape->left_out = said->nextn;
 	shape->d_model = shape->d_embed = said->d_model;
 	shape->n_ff = said->n_ff;
 	shape->ctx_max = said->ctx_max;
@@ -244,6 +246,22 @@ static int set_windows(struct wick_shape *shape, const struct wick_stock_said *s
 	return 0;
 }
 
+/* The first layers have an FFN of their own in place of experts, and are kind 1. */
+static int set_dense_layers(struct wick_shape *shape, const struct wick_stock_said *said, const struct wick_ffn_facts *dense,
+	const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	uint8_t *kind_of_layer = calloc(shape->layers, sizeof(*kind_of_layer));
+
+	shape->kind_of_layer = kind_of_layer;
+	if (!kind_of_layer)
+		return wick_diag_say(diag, -ENOMEM, "%s: no memory for %u layers", path_of(gguf), shape->layers);
+	memset(kind_of_layer, 1, said->leading_dense);
+	shape->kinds = 2;
+	shape->kind[1] = shape->kind[0];
+	shape->kind[1].ffn = *dense;
+	return 0;
+}
+
 static int check_layout(const struct wick_stock_family *family, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
 	struct wick_gguf_string layout;
@@ -263,6 +281,7 @@ int wick_stock_facts(struct wick_shape *shape, const struct wick_gguf_parts *par
 {
 	const struct wick_gguf *gguf = parts->at[0];
 	const struct wick_stock_family *family = NULL;
+	struct wick_ffn_facts dense;
 	struct wick_stock_said said;
 	int err = wick_stock_family(&family, gguf, diag);
 
@@ -277,15 +296,19 @@ int wick_stock_facts(struct wick_shape *shape, const struct wick_gguf_parts *par
 		return err;
 	set_facts(shape, &said, family);
 	set_scales(shape, &said, family);
+	dense = shape->kind[0].ffn;
 	err = wick_stock_experts(&shape->kind[0].ffn, &said, family, gguf, diag);
 	if (err)
 		return err;
 	shape->name = family->name;
+	shape->kind[0].attn.head_norm |= family->head_norm_by && has_tensor(parts, family->head_norm_by);
 	shape->kind[0].two_norms = family->second_norm && has_tensor(parts, family->second_norm);
 	err = check_layout(family, gguf, diag);
 	if (!err)
 		err = read_scaling(&shape->kind[0].attn, &said, family, parts, diag);
 	if (!err)
 		err = check_scaling(&shape->kind[0].attn, gguf, diag);
+	if (!err && said.leading_dense)
+		err = set_dense_layers(shape, &said, &dense, gguf, diag);
 	return err || !said.window ? err : set_windows(shape, &said, family, gguf, diag);
 }

@@ -49,7 +49,8 @@ struct wick_stock_family {
 	float local_rope_base;    /* likewise, of layers with a window, which have no scaling then; 0: as the others */
 	uint32_t wide_scale_layers; /* queries of a model of so many layers are scaled by its width over its heads */
 	const char *layout;         /* the one value of tensor_data_layout that is understood */
-	const char *second_norm;    /* a tensor of files whose parallel blocks have two norms; then they have these names: */
+	const char *head_norm_by;   /* a tensor of files whose queries and keys are normalised head by head */
+	const char *second_norm;    /* a tensor of files whose parallel blocks have two norms; these names are theirs then: */
 	struct wick_stock_name names[WICK_STOCK_NAMES];
 };
 

@@ -55,6 +55,8 @@ static const struct key {
 	{ "rope.scaling.factor", REAL_OR_0, false, FIELD(scaling_factor), 0 },
 	{ "rope.scaling.attn_factor", REAL, false, FIELD(attn_factor), 0 },
 	{ "rope.scaling.original_context_length", NUMBER, false, FIELD(original_ctx), 0 },
+	{ "leading_dense_block_count", NUMBER, false, FIELD(leading_dense), WICK_KEYS_EXPERTS },
+	{ "nextn_predict_layers", NUMBER, false, FIELD(nextn), WICK_KEYS_EXPERTS },
 	{ "expert_count", NUMBER, false, FIELD(experts), WICK_KEYS_EXPERTS },
 	{ "expert_used_count", NUMBER, false, FIELD(chosen), WICK_KEYS_EXPERTS },
 	{ "expert_feed_forward_length", NUMBER, false, FIELD(expert_n_ff), WICK_KEYS_EXPERTS },

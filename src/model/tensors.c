@@ -17,7 +17,8 @@ enum { ONE, D_MODEL, D_EMBED, N_FF, VOCAB, CTX, Q_DIM, KV_DIM, V_DIM, HEADS_DIM,
 	EXPERTS, EXPERTS_N_FF, EXPERTS_D_MODEL, SHARED_N_FF };
 enum { BIAS = 1, NORM = 2, PROJECT = 4, FINAL = 8, UNTIED = 16, PREDICTOR = 32,
 	SANDWICH = 64, HEAD_NORM = 128, PLAIN_FFN = 256, GATED = 512, SERIAL = 1024, BUNDLED = 2048, POSITIONS = 4096,
-	STOCK = 8192, NORM_BIAS = 16384, EXPERT = 32768, SHARED = 65536, SHARED_GATE = 131072 };
+	STOCK = 8192, NORM_BIAS = 16384, EXPERT = 32768, SHARED = 65536, SHARED_GATE = 131072,
+	CHOICE = 262144 };
 
 #define VECTOR WICK_TENSOR_VECTOR
 #define MATRIX WICK_TENSOR_MATRIX
@@ -42,6 +43,7 @@ const struct wick_tensor_entry wick_tensor_table[WICK_T_COUNT] = {
 	[WICK_T_DOWN_BIAS] = { "blk.%u.ffn_down.bias", VECTOR, ONE, D_MODEL, BIAS },
 	[WICK_T_GATE_BIAS] = { "blk.%u.ffn_gate.bias", VECTOR, ONE, N_FF, STOCK },
 	[WICK_T_SHARED_ROUTER] = { "blk.%u.ffn_gate_inp_shexp.weight", VECTOR, ONE, D_MODEL, SHARED_GATE },
+	[WICK_T_ROUTER_CHOICE] = { "blk.%u.exp_probs_b.bias", VECTOR, ONE, EXPERTS, CHOICE },
 	[WICK_T_Q] = { "blk.%u.attn_q.weight", MATRIX, Q_DIM, D_MODEL, 0 },
 	[WICK_T_K] = { "blk.%u.attn_k.weight", MATRIX, KV_DIM, D_MODEL, 0 },
 	[WICK_T_V] = { "blk.%u.attn_v.weight", MATRIX, V_DIM, D_MODEL, 0 },
@@ -135,6 +137,7 @@ static unsigned features(const struct wick_shape *shape, uint32_t layer)
 		{ !shape->bundle_parts && !facts->ffn.experts.count, PLAIN_FFN }, { facts->ffn.gated, GATED },
 		{ facts->ffn.experts.count, EXPERT }, { facts->ffn.experts.shared_n_ff, SHARED },
 		{ facts->ffn.experts.shared_gate, SHARED_GATE },
+		{ facts->ffn.experts.count && facts->ffn.experts.router == WICK_ROUTER_SIGMOID, CHOICE },
 	};
 	unsigned features = 0;
 

@@ -261,7 +261,7 @@ static int do_route(struct wick_pass *pass, const struct wick_step *step)
 	float *z = buffer_of(pass, step->in);
 
 	for (uint32_t i = 0; i < pass->m; i++)
-		if (!wick_route(facts, z + (size_t)i * facts->count, NULL, room->ids + i * facts->chosen,
+		if (!wick_route(facts, z + (size_t)i * facts->count, vector_of(pass, step, step->tensor), room->ids + i * facts->chosen,
 			    room->weights + i * facts->chosen))
 			return wick_diag_say(pass->diag, -EINVAL,
 				"layer %u: what its router makes of the token at position %u is not finite", step->layer, pass->forward->rows[i].position);

@@ -18,7 +18,7 @@ import pathlib
 import gguf
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, MixtralConfig, OlmoeConfig, Qwen2MoeConfig, Qwen3MoeConfig
+from transformers import AutoModelForCausalLM, Glm4MoeConfig, GraniteMoeConfig, MixtralConfig, OlmoeConfig, Qwen2MoeConfig, Qwen3MoeConfig
 
 import make_stock as stock
 
@@ -46,6 +46,16 @@ FIXTURES = {
     "olmoe-f16": (OlmoeConfig(hidden_size=36, intermediate_size=14, num_experts=9, num_experts_per_tok=4,
                               norm_topk_prob=False, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=3,
                               rope_parameters=PLAIN_ROPE, **COMMON), "olmoe", "F16"),
+    "granitemoe-f16": (GraniteMoeConfig(hidden_size=40, intermediate_size=18, num_local_experts=5, num_experts_per_tok=3,
+                                        num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+                                        embedding_multiplier=3.0, residual_multiplier=0.44, attention_multiplier=0.17,
+                                        logits_scaling=5.0, rope_parameters=PLAIN_ROPE, **COMMON), "granitemoe", "F16"),
+    "glm4moe-f16": (Glm4MoeConfig(hidden_size=36, intermediate_size=44, moe_intermediate_size=14, n_routed_experts=6,
+                                  num_experts_per_tok=2, n_shared_experts=2, routed_scaling_factor=1.7, n_group=1, topk_group=1,
+                                  first_k_dense_replace=1, norm_topk_prob=True, attention_bias=True, use_qk_norm=True,
+                                  num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, head_dim=12,
+                                  rope_parameters=dict(PLAIN_ROPE, partial_rotary_factor=0.5), num_mtp_layers=0, **COMMON),
+                    "glm4moe", "F16"),
 }
 
 EXPERT_NAMES = {
@@ -55,6 +65,12 @@ EXPERT_NAMES = {
     "mlp.shared_expert.down_proj.weight": "ffn_down_shexp.weight",
     "mlp.shared_expert_gate.weight": "ffn_gate_inp_shexp.weight",
     "mlp.experts.down_proj": "ffn_down_exps.weight",
+    "mlp.shared_experts.gate_proj.weight": "ffn_gate_shexp.weight",
+    "mlp.shared_experts.up_proj.weight": "ffn_up_shexp.weight",
+    "mlp.shared_experts.down_proj.weight": "ffn_down_shexp.weight",
+    "mlp.gate.e_score_correction_bias": "exp_probs_b.bias",
+    "block_sparse_moe.router.weight": "ffn_gate_inp.weight",
+    "block_sparse_moe.experts.down_proj": "ffn_down_exps.weight",
 }
 KEPT_F32 = ("ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight")
 
@@ -73,11 +89,14 @@ def draw(config, kind, seed):
             weight.copy_(torch.randn_like(weight) * (1.0 if "embed" in name else 1.2 / math.sqrt(weight.shape[-1])))
             if not is_router(name):
                 weight.copy_(weight.to(half).float())
+        for name, buffer in model.named_buffers():
+            if name.endswith("e_score_correction_bias"):
+                buffer.copy_(0.2 * torch.randn_like(buffer))
     return model
 
 
 def is_router(name):
-    return name.endswith(("mlp.gate.weight", "shared_expert_gate.weight"))
+    return name.endswith(("mlp.gate.weight", "shared_expert_gate.weight", "router.weight"))
 
 
 class Margins:
@@ -90,7 +109,10 @@ class Margins:
         assert self.hooks
 
     def look(self, module, _inputs, outputs):
-        scores = torch.softmax(outputs[0].float(), dim=-1).sort(dim=-1, descending=True).values
+        scores = torch.softmax(outputs[0].float(), dim=-1)
+        if hasattr(module, "e_score_correction_bias"):
+            scores = torch.sigmoid(outputs[0].float()) + module.e_score_correction_bias
+        scores = scores.sort(dim=-1, descending=True).values
         if module.top_k < scores.shape[-1]:
             self.least = min(self.least, float((scores[:, module.top_k - 1] - scores[:, module.top_k]).min()))
 
@@ -129,12 +151,12 @@ def tensors_of(model, arch):
         if name == "lm_head.weight" and config.tie_word_embeddings:
             continue
         numbers = weight.numpy()
-        if arch == "llama" and ".q_proj." in name:
+        if arch in ("llama", "granitemoe") and ".q_proj." in name:
             numbers = stock.to_neighbours(numbers, config.num_attention_heads)
-        if arch == "llama" and ".k_proj." in name:
+        if arch in ("llama", "granitemoe") and ".k_proj." in name:
             numbers = stock.to_neighbours(numbers, config.num_key_value_heads)
         layer, _, rest = name.removeprefix("model.layers.").partition(".")
-        if rest == "mlp.experts.gate_up_proj":
+        if rest.endswith(".experts.gate_up_proj"):
             half = numbers.shape[1] // 2
             yield f"blk.{layer}.ffn_gate_exps.weight", numbers[:, :half]
             yield f"blk.{layer}.ffn_up_exps.weight", numbers[:, half:]
@@ -142,7 +164,8 @@ def tensors_of(model, arch):
             gate = rest == "mlp.shared_expert_gate.weight"
             yield f"blk.{layer}.{EXPERT_NAMES[rest]}", numbers[0] if gate else numbers
         else:
-            yield stock.gguf_name(name, arch), numbers
+            own = stock.gguf_name(name, arch)
+            yield own.replace("ffn_norm", "post_attention_norm") if arch == "glm4moe" else own, numbers
 
 
 def write_expert_keys(writer, config):
@@ -150,6 +173,17 @@ def write_expert_keys(writer, config):
     writer.add_expert_used_count(config.num_experts_per_tok)
     if hasattr(config, "moe_intermediate_size"):
         writer.add_expert_feed_forward_length(config.moe_intermediate_size)
+    if config.model_type == "granitemoe":
+        writer.add_attention_scale(config.attention_multiplier)
+        writer.add_embedding_scale(config.embedding_multiplier)
+        writer.add_residual_scale(config.residual_multiplier)
+        writer.add_logit_scale(config.logits_scaling)
+    if config.model_type == "glm4_moe":
+        writer.add_expert_shared_count(config.n_shared_experts)
+        writer.add_leading_dense_block_count(config.first_k_dense_replace)
+        writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
+        writer.add_expert_weights_scale(config.routed_scaling_factor)
+        writer.add_expert_weights_norm(config.norm_topk_prob)
     if hasattr(config, "shared_expert_intermediate_size"):
         writer.add_expert_shared_feed_forward_length(config.shared_expert_intermediate_size)
 

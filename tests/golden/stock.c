@@ -30,7 +30,8 @@ static const char *const fixtures[] = {
 
 /* Of make_experts.py. */
 static const char *const of_experts[] = {
-	"qwen3moe-f16", "qwen2moe-f16", "mixtral-bf16", "olmoe-f16",
+	"qwen3moe-f16", "qwen2moe-f16", "mixtral-bf16", "olmoe-f16", "granitemoe-f16",
+	"glm4moe-f16",
 };
 
 #define SUBJECTS (WICK_COUNT_OF(fixtures) + WICK_COUNT_OF(of_experts))

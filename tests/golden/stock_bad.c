@@ -167,6 +167,17 @@ static void put_groups(struct wick_gguf_writer *writer)
 	wick_gguf_put_u32(writer, "qwen3moe.expert_group_used_count", 4);
 }
 
+static void put_guesses(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_u32(writer, "glm4moe.block_count", 4);
+	wick_gguf_put_u32(writer, "glm4moe.nextn_predict_layers", 1);
+}
+
+static void put_all_dense(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_u32(writer, "glm4moe.leading_dense_block_count", 3);
+}
+
 static void put_experts(struct wick_gguf_writer *writer)
 {
 	wick_gguf_put_u32(writer, "qwen3.expert_count", 8);
@@ -241,6 +252,12 @@ static const struct {
 	{ "qwen3moe-f16", { .new_tensor = "blk.0.ffn_gate_up_exps.weight" }, "\"blk.0.ffn_gate_up_exps.weight\" has no place" },
 	{ "qwen3moe-f16", { .odd_tensor = "blk.0.ffn_up_exps.weight", .more_rows = 1 },
 		"tensor \"blk.0.ffn_up_exps.weight\" is 40 x 21 x 7, not 40 x 20 x 7" },
+	{ "glm4moe-f16", { .new_tensor = "blk.3.nextn.enorm.weight" }, "tensor \"blk.3.nextn.enorm.weight\" has no place" },
+	{ "glm4moe-f16", { .without = { "glm4moe.block_count" }, .put = put_guesses, .new_tensor = "blk.4.nextn.enorm.weight" },
+		"tensor \"blk.4.nextn.enorm.weight\" has no place" },
+	{ "glm4moe-f16", { .without = { "glm4moe.leading_dense_block_count" }, .put = put_all_dense },
+		"leading_dense_block_count 3 does not fit 3 layers" },
+	{ "glm4moe-f16", { .no_tensor = "blk.2.exp_probs_b.bias" }, "tensor \"blk.2.exp_probs_b.bias\" is missing" },
 	{ "qwen3-f32", { .put = put_experts }, "key \"qwen3.expert_count\" is not known" },
 	{ "qwen3-f32", { .without = { "general.architecture" }, .put = put_latent }, "need multi-head latent attention" },
 	{ "qwen3-f32", { .without = { "general.architecture" }, .put = put_recurrent }, "need gated delta nets" },
@@ -297,15 +314,21 @@ static void put_none(struct wick_gguf_writer *writer)
 /* As they are, these are models; the ways of change that are tried above do not break them. */
 static void what_can_be_is_opened(void **state)
 {
-	static const struct variant variants[] = { { .without = { NULL } },
-		{ .without = { "qwen2.rope.scaling.factor" }, .put = put_none } };
+	static const struct {
+		const char *fixture;
+		struct variant variant;
+	} opened[] = {
+		{ "qwen2-linear-f32", { .without = { NULL } } },
+		{ "qwen2-linear-f32", { .without = { "qwen2.rope.scaling.factor" }, .put = put_none } },
+		{ "glm4moe-f16", { .without = { "glm4moe.block_count" }, .put = put_guesses, .new_tensor = "blk.3.nextn.enorm.weight" } },
+	};
 	char scratch[PATH_MAX], path[PATH_MAX], *json;
 
 	(void)state;
 	scratch_make(scratch);
 	path_join(path, scratch, "model.gguf");
-	for (size_t i = 0; i < WICK_COUNT_OF(variants); i++) {
-		variant_write(path, "qwen2-linear-f32", &variants[i]);
+	for (size_t i = 0; i < WICK_COUNT_OF(opened); i++) {
+		variant_write(path, opened[i].fixture, &opened[i].variant);
 		assert_int_equal(wick_info(path, &json, NULL), 0);
 		free(json);
 	}
