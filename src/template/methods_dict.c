@@ -23,8 +23,10 @@ METHOD(get)
 static struct wick_tpl_value view(struct wick_tpl_render *render, struct wick_tpl_value dict, enum wick_tpl_view which)
 {
 	struct wick_tpl_list list = wick_tpl_view(render, dict, which);
+	struct wick_tpl_value value = wick_tpl_list_value(&list, WICK_TPL_VIEW);
 
-	return wick_tpl_list_value(&list, WICK_TPL_VIEW);
+	value.view = which;
+	return value;
 }
 
 METHOD(keys)

@@ -186,6 +186,15 @@ int wick_tpl_order(struct wick_tpl_render *render, struct wick_tpl_value a, stru
 	return order;
 }
 
+/* Keys are looked up by a hash, of which lists and the like have none, and so are items by the first of two. */
+static bool can_be_in_view(struct wick_tpl_render *render, struct wick_tpl_value item, struct wick_tpl_value view)
+{
+	if (view.view == WICK_TPL_ITEMS && (item.kind != WICK_TPL_TUPLE || item.length != 2))
+		return false;
+	return view.view == WICK_TPL_VALUES ||
+		wick_tpl_can_be_key(render, view.view == WICK_TPL_ITEMS ? item.items[0] : item);
+}
+
 static bool contains(struct wick_tpl_render *render, struct wick_tpl_value item, struct wick_tpl_value in)
 {
 	struct wick_tpl_value items = { 0 }, ignored;
@@ -200,7 +209,7 @@ static bool contains(struct wick_tpl_render *render, struct wick_tpl_value item,
 	if (in.kind == WICK_TPL_STRING)
 		return !item.length || memmem(in.bytes, in.length, item.bytes, item.length);
 	items = wick_tpl_walk(render, in);
-	if (in.kind == WICK_TPL_VIEW && !wick_tpl_can_be_key(render, item))
+	if (in.kind == WICK_TPL_VIEW && !can_be_in_view(render, item, in))
 		return false;
 	while (i < items.length && wick_tpl_step(render, 1) && !wick_tpl_equal(render, items.items[i], item))
 		i++;

@@ -40,6 +40,7 @@ struct wick_tpl_function;
 struct wick_tpl_value {
 	uint8_t kind;
 	bool callers;         /* a number or truth value, or a string without marks: whose it is */
+	uint8_t view;         /* of a VIEW: enum wick_tpl_view */
 	bool safe;            /* a string that went through the filter safe or escape: sums with it escape HTML */
 	uint32_t length;      /* of a string: bytes; of a sequence: items; of a dict: pairs */
 	const uint8_t *marks; /* (length) of a string: 1 for a byte of the caller's; NULL: all are `callers` */
@@ -115,10 +116,10 @@ static inline struct wick_tpl_value wick_tpl_cut(struct wick_tpl_value whole, ui
 
 	part.length = end - from;
 	if (whole.kind != WICK_TPL_STRING) {
-		part.items = whole.items + from;
+		part.items = from ? whole.items + from : whole.items; /* an empty one may have none */
 		return part;
 	}
-	part.bytes = whole.bytes + from;
+	part.bytes = from ? whole.bytes + from : whole.bytes;
 	part.marks = whole.marks ? whole.marks + from : (void *)0;
 	return part;
 }
