@@ -22,7 +22,7 @@
 
 #define NONE WICK_TOKEN_NONE
 #define UNKNOWN_PENALTY 10  /* below the lowest score */
-#define USER_PENALTY 0.1    /* of a user's piece, whose score is its length times the highest one, less this */
+#define USER_BONUS 0.1      /* of a user's piece: its length times the highest score above 0, and this (SentencePiece 0.2.3) */
 
 struct wick_unigram_edge {
 	uint32_t from, to; /* nodes; to 0, the root: an empty slot */
@@ -147,7 +147,7 @@ static double rounded(const struct wick_unigram *unigram, double value)
 static void take_scores(struct wick_unigram *unigram, double (*score)(const void *from, uint32_t i), const void *from)
 {
 	const struct wick_tokens *tokens = unigram->tokens;
-	double lowest = INFINITY, highest = -INFINITY;
+	double lowest = INFINITY, highest = 0;
 
 	for (uint32_t id = 0; id < tokens->count; id++) {
 		unigram->scores[id] = score(from, id);
@@ -159,7 +159,7 @@ static void take_scores(struct wick_unigram *unigram, double (*score)(const void
 	for (uint32_t id = 0; id < tokens->count; id++)
 		if (tokens->types[id] == WICK_TOKEN_USER)
 			unigram->scores[id] = rounded(unigram,
-				(tokens->starts[id + 1] - tokens->starts[id]) * highest - USER_PENALTY);
+				(tokens->starts[id + 1] - tokens->starts[id]) * highest + USER_BONUS);
 	unigram->unknown_score = rounded(unigram, lowest - UNKNOWN_PENALTY);
 }
 
