@@ -3,6 +3,7 @@
 
 /* wick run MODEL -p TEXT */
 
+#include "bias.h"
 #include "commands.h"
 #include "engine_options.h"
 #include "figures.h"
@@ -20,6 +21,8 @@
 static const char *model_path, *prompt_text, *prompt_path, *stats_path, *logits_path;
 static struct generate_options generate;
 static bool as_json, verbose;
+static struct opt_texts bias_words;
+static struct wick_logit_bias biases[OPT_TEXTS_MAX]; /* (bias_words.count) */
 
 #define TOKENS_IN_FRONT 16 /* of a text, by its tokenizer: more than any has */
 
@@ -33,6 +36,8 @@ static const struct opt options[] = {
 		.help = "tokens to write, at most (256)" },
 	{ OPT_COUNT, .name = "ctx", .value = "N", .into.count = &engine_options.ctx, .min = 1, .max = UINT32_MAX,
 		.help = "tokens of context (as many as prompt and -n may need, at most 2048 and the model's own)" },
+	{ OPT_TEXTS, .name = "logit-bias", .value = "ID+N", .into.texts = &bias_words,
+		.help = "add N to the logit of token ID, or take it off: 198-2.5; 198-inf: never choose it; several may be given" },
 	{ OPT_TEXTS, .name = "stop", .value = "TEXT", .into.texts = &generate.stops,
 		.help = "end the text in front of any of these" },
 	{ OPT_FLAG, .name = "special", .into.flag = &generate.special,
@@ -59,6 +64,7 @@ static void init(void)
 {
 	engine_options_init();
 	sampling_options_init();
+	bias_words.count = 0;
 	generate = (struct generate_options){ .tokens = 256 };
 }
 
@@ -80,7 +86,7 @@ static int check(struct wick_diag *diag)
 		return wick_diag_say(diag, -EINVAL, "--template is for --chat");
 	if (prompt_text && prompt_path)
 		return wick_diag_say(diag, -EINVAL, "-p and -f exclude each other");
-	return engine_options_check(diag);
+	return bias_read(biases, &bias_words, diag) ? -EINVAL : engine_options_check(diag);
 }
 
 static int write_stats(const json_t *json, struct wick_diag *diag)
@@ -114,8 +120,10 @@ static int run_open(struct wick *wick, const struct prompt *prompt, struct wick_
 	struct wick_session *session;
 	json_t *text = NULL;
 	FILE *logits;
-	int rc;
+	int rc = bias_check(biases, &bias_words, wick_report_of(wick)->vocab, diag);
 
+	if (rc)
+		return rc;
 	print_start(wick_report_of(wick), wick_plan_of(wick), verbose, stderr);
 	rc = wick_session_create(&session, wick, diag);
 	if (!rc)
@@ -124,6 +132,8 @@ static int run_open(struct wick *wick, const struct prompt *prompt, struct wick_
 		return rc;
 	wick_session_seed(session, sampling_options.seed);
 	generate.sampling = sampling_options.sampling;
+	generate.sampling.biases = biases;
+	generate.sampling.bias_count = bias_words.count;
 	generate.logits = logits;
 	generate.logits_path = logits_path;
 	generate.keep_text = as_json;
