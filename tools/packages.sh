@@ -37,6 +37,7 @@ libc6-dev-arm64-cross   test -e /usr/aarch64-linux-gnu/include/stdio.h
 qemu-user-static        command -v qemu-aarch64-static
 '
 long_packages='
+python3-venv    python3 -c "import ensurepip, venv"
 clang           command -v clang
 libclang-rt-dev echo "int main(void){return 0;}" | clang -fsanitize=integer -x c -o /dev/null -
 valgrind        command -v valgrind
