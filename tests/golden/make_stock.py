@@ -108,7 +108,7 @@ FIXTURES = {
     "mistral-window-f16": Fixture(transformers.MistralConfig(hidden_size=48, intermediate_size=74, num_hidden_layers=2,
                                                              num_attention_heads=6, num_key_value_heads=2, head_dim=12,
                                                              sliding_window=32, **WIDE), "llama", "F16", BEYOND),
-    "qwen2-window-f16": Fixture(Qwen2Config(hidden_size=48, intermediate_size=70, num_hidden_layers=3, num_attention_heads=4,
+    "qwen2-window-f16": Fixture(Qwen2Config(hidden_size=48, intermediate_size=70, num_hidden_layers=2, num_attention_heads=4,
                                             num_key_value_heads=2, use_sliding_window=True, sliding_window=32,
                                             max_window_layers=1, **WIDE), "qwen2", "F16", BEYOND),
     "granite-f16": Fixture(transformers.GraniteConfig(hidden_size=48, intermediate_size=70, num_hidden_layers=2,
