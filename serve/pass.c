@@ -235,16 +235,21 @@ static const struct wick_row *rows_of(const struct wick_pass *pass, const struct
 	return NULL;
 }
 
-static void fail_all(struct wick_pass *pass, const uint32_t *counts, const struct wick_diag *diag)
+/* Those whose sessions did not go on: an error may be of some alone. */
+static void fail_some(struct wick_pass *pass, uint32_t *counts, const struct wick_diag *diag)
 {
 	struct wick_refusal refusal = { 0 };
 
 	wick_refuse(&refusal, 500, NULL, "%s", diag->text);
-	for (uint32_t i = 0; i < pass->slot_count; i++)
-		if (counts[i]) {
-			wick_metrics_add(pass->metrics, WICK_METRIC_FAILED, 1);
-			wick_slot_end(&pass->slots[i], &refusal);
-		}
+	for (uint32_t i = 0; i < pass->slot_count; i++) {
+		struct wick_slot *slot = &pass->slots[i];
+
+		if (!counts[i] || wick_session_position(slot->session) == slot->count + counts[i])
+			continue;
+		wick_metrics_add(pass->metrics, WICK_METRIC_FAILED, 1);
+		wick_slot_end(slot, &refusal);
+		counts[i] = 0;
+	}
 }
 
 static void advance_all(struct wick_pass *pass, const uint32_t *counts, uint32_t total)
@@ -276,8 +281,7 @@ void wick_pass_run(struct wick_pass *pass)
 			charge(&pass->slots[i], &before, &after, (double)counts[i] / total);
 	if (rc) {
 		wick_diag_say(&diag, rc, "%s", strerror(-rc));
-		fail_all(pass, counts, &diag);
-		return;
+		fail_some(pass, counts, &diag);
 	}
 	advance_all(pass, counts, total);
 }

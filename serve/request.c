@@ -413,7 +413,7 @@ int wick_request_parse(struct wick_request *request, enum wick_request_kind kind
 	json_t *json = parse_body(body, bytes, refusal);
 	int rc = json ? 0 : -1;
 
-	*request = (struct wick_request){ .kind = kind, .sampling = { .temp = 1, .top_p = 1 },
+	*request = (struct wick_request){ .kind = kind, .sampling = { .size = sizeof(request->sampling), .temp = 1, .top_p = 1 },
 		.max_tokens = kind == WICK_REQUEST_TEXT ? MAX_TOKENS_OF_TEXT : 0 };
 	if (!rc)
 		rc = take_fields(&reading, json);

@@ -53,6 +53,12 @@ typedef int (*wick_progress_fn)(void *user, uint64_t bytes_done, uint64_t bytes_
 
 #define WICK_CTX_DEFAULT 2048 /* tokens, where the model has as many */
 
+/* The names that options take, for arrays of them. */
+#define WICK_MODES "sparse", "dense", "hybrid", "naive"
+#define WICK_POLICIES "lru", "window", "decay"
+#define WICK_METHODS "uring", "pread", "mmap"
+#define WICK_KV_TYPES "f16", "q8_0"
+
 /* Limits of the options. */
 #define WICK_QUEUE_DEPTH_MAX 4096
 #define WICK_CHUNK_BYTES_STEP 4096 /* a chunk is a multiple of this */
@@ -69,7 +75,10 @@ struct wick_memory {
 	double percent;
 };
 
+struct wick_instruments; /* instruments.h */
+
 struct wick_options {
+	size_t size;              /* set by wick_options_init() */
 	struct wick_memory memory;
 	uint64_t beside_bytes;    /* the part of that memory that the caller takes beside the engine */
 	uint32_t ctx;             /* tokens; 0: the smaller of ctx_usual and the model's own, */
@@ -77,16 +86,13 @@ struct wick_options {
 	uint32_t ctx_enough;      /* and no more than this, which the caller knows to be enough; 0: not known */
 	uint32_t sessions;        /* conversations at once; 0: 1. Each may have ctx tokens, */
 	uint32_t kv_positions;    /* and all together so many, in blocks of 64; 0: as many as all may have */
-	const char *kv_type;      /* of keys and values: "f16"; NULL: f16 */
-	const char *mode;         /* "dense", "hybrid", "naive", "sparse"; NULL: sparse where possible, else dense */
-	const char *policy;       /* sparse: which neurons stay; NULL: the best: decay */
+	const char *kv_type;      /* of keys and values, of WICK_KV_TYPES: q8_0 takes half, and changes answers; NULL: f16 */
+	const char *mode;         /* of WICK_MODES; NULL: sparse where possible, else dense */
+	const char *policy;       /* sparse: which neurons stay, of WICK_POLICIES; NULL: the best: decay */
 	uint32_t window;          /* tokens whose neurons stay; 0: as many as there is room for */
 	uint32_t lookahead;       /* 1: the next layer's probable neurons are read ahead; 0: they are not */
-	uint32_t bridge;          /* 1: bundles between two wanted ones are read, too, where that pays; 0: never */
-	uint32_t overlap;         /* 1: a layer is computed while its reads fly; 0: when they are back */
-	uint32_t bundled;         /* 0: a neuron's up and down are read one by one. For measuring, all three */
 	const char *trace;        /* replayed instead of what the predictors say: a file; NULL: none */
-	const char *io;           /* "uring", "pread", "mmap"; NULL: the best that works, said in wick_report */
+	const char *io;           /* of WICK_METHODS; NULL: the best that works, said in wick_report */
 	bool buffered;            /* through the page cache, though direct reads would do */
 	bool no_verify;           /* checksums of what is read are not compared: damage goes unnoticed. For measuring */
 	uint32_t queue_depth;     /* reads in flight; 0: 256, and 32 where they are not direct */
@@ -101,12 +107,21 @@ struct wick_options {
 	void *user;
 	wick_progress_fn eval_progress; /* of each evaluation, after every layer, in tokens times layers; may be NULL */
 	void *eval_user;
+	const struct wick_instruments *instruments; /* for measuring; NULL: none */
 };
 
-WICK_API void wick_options_init(struct wick_options *options);
+/* Structs that a caller makes begin with their size, by which a library of another version knows what they have. Where a
+ * call fills one, it is set here; sampling is the caller's own. */
+WICK_API void wick_options_init_sized(struct wick_options *options, size_t size);
+
+static inline void wick_options_init(struct wick_options *options)
+{
+	wick_options_init_sized(options, sizeof(*options));
+}
 
 /* How a budget is spent. Bytes, unless the name says otherwise. */
 struct wick_plan {
+	size_t size;
 	uint64_t budget_bytes;
 	uint64_t total_bytes;      /* all that follow; never more than the budget */
 	uint64_t process_bytes;    /* code and libraries: the fixed cost of the process */
@@ -149,15 +164,24 @@ struct wick_plan {
 
 /* Fills the plan that wick_open would follow; loads nothing. -ENOSPC: the budget is too small, and the sentence names
  * the smallest one that works (plan->minimum_bytes, with plan->varies_bytes). */
-WICK_API int wick_plan(
+WICK_API int wick_plan_sized(
 	const char *path, const struct wick_options *options, struct wick_plan *plan, struct wick_diag *diag);
+
+static inline int wick_plan(
+	const char *path, const struct wick_options *options, struct wick_plan *plan, struct wick_diag *diag)
+{
+	plan->size = sizeof(*plan);
+	return wick_plan_sized(path, options, plan, diag);
+}
 
 /* The methods really in use, and why better ones are not. Strings live as long as the engine. */
 struct wick_report {
+	size_t size;
 	const char *model;     /* general.name, or the file's name */
 	const char *arch;      /* "opt" */
 	const char *type;      /* of the weights: "f16" */
 	const char *mode;
+	const char *kv_type;   /* of keys and values; anything but "f16" changes answers */
 	const char *io;        /* "uring", "pread", "mmap" */
 	const char *io_why;    /* why not uring; "" */
 	bool direct;
@@ -256,7 +280,9 @@ struct wick_row {
 
 /* Appends tokens to several sessions: one pass over the weights for all rows, as far as the buffers hold them. A
  * session whose last row does not want its logits has none afterwards. Errors are those of wick_session_eval, and
- * -EINVAL for a row that is not the next of its session. After an error each session has the tokens that it had. */
+ * -EINVAL for a row that is not the next of its session. After an error each session has the tokens that it had, but for
+ * one of the drive in what only some rows need (sparse mode's bundles, embeddings): the sessions of others have gone on,
+ * as wick_session_position() tells. The error returned is the first. */
 WICK_API int wick_eval_rows(struct wick *wick, const struct wick_row *rows, uint32_t count, struct wick_diag *diag);
 
 /* (vocab), of the last position; NULL before any, after an error, and after going back. */
@@ -275,10 +301,6 @@ WICK_API uint32_t wick_session_rewind(struct wick_session *session, uint32_t pos
 WICK_API int wick_session_share(struct wick_session *session, const struct wick_session *from, uint32_t positions,
 	struct wick_diag *diag);
 
-/* Sparse mode: the neurons that are in memory because they were used before are read again when they are wanted. It
- * changes no answer; for measuring. */
-WICK_API void wick_forget(struct wick *wick);
-
 struct wick_logit_bias {
 	uint32_t id;
 	float add; /* to its logit; -INFINITY: never */
@@ -287,6 +309,7 @@ struct wick_logit_bias {
 /* How a token is chosen: biases and penalties, then temp, top_k, top_p, min_p, typical_p, as in Hugging Face's
  * transformers. All but top_p are off where they are 0. */
 struct wick_sampling {
+	size_t size;        /* sizeof(struct wick_sampling) */
 	float temp;         /* 0: greedy, the lowest id among equals */
 	float top_p;        /* 1: all */
 	uint32_t top_k;     /* 0: all */
@@ -306,7 +329,8 @@ struct wick_sampling {
 /* There is one random number for each position of a session, a function of the seed and the position: the same seed
  * and settings give the same text, however it was computed. The seed of a new session is 0. */
 WICK_API void wick_session_seed(struct wick_session *session, uint64_t seed);
-/* Chooses a token after the last evaluated position, by its logits; WICK_NO_TOKEN where there are none. */
+/* Chooses a token after the last evaluated position, by its logits; WICK_NO_TOKEN where there are none, or where the
+ * sampling has no size, or asks for something that this version of the library does not have. */
 WICK_API uint32_t wick_session_sample(struct wick_session *session, const struct wick_sampling *sampling);
 
 /* Text that appears token by token: whole characters only, and nothing of what may turn out to be a stop text.
@@ -326,6 +350,7 @@ WICK_API void wick_stream_destroy(struct wick_stream *stream); /* NULL is fine *
 
 /* Sums since wick_open or the last wick_stats_reset. */
 struct wick_stats {
+	size_t size;
 	uint64_t tokens;      /* evaluated */
 	uint64_t passes;      /* sweeps over the model: one a token, or one a batch of the prompt */
 	uint64_t eval_ns;     /* evaluating */
@@ -365,7 +390,14 @@ struct wick_stats {
 	uint64_t peak_bytes;  /* of the process: its high-water mark */
 };
 
-WICK_API void wick_stats(const struct wick *wick, struct wick_stats *stats);
+WICK_API void wick_stats_sized(const struct wick *wick, struct wick_stats *stats);
+
+static inline void wick_stats(const struct wick *wick, struct wick_stats *stats)
+{
+	stats->size = sizeof(*stats);
+	wick_stats_sized(wick, stats);
+}
+
 WICK_API void wick_stats_reset(struct wick *wick);
 
 /* Packing: a Hugging Face folder as downloaded -> a packed model. The output appears complete and synced, or not at

@@ -13,6 +13,7 @@
 #include "load.h"
 #include "pool.h"
 #include "predictor_set.h"
+#include "sized.h"
 #include "tokenizer.h"
 #include "trace.h"
 
@@ -350,17 +351,22 @@ static int open_all(struct wick *wick, const char *path, const struct wick_optio
 	return err;
 }
 
-int wick_open(struct wick **wick, const char *path, const struct wick_options *options, struct wick_diag *diag)
+int wick_open(struct wick **wick, const char *path, const struct wick_options *given, struct wick_diag *diag)
 {
-	struct wick *new = calloc(1, sizeof(*new));
+	struct wick_options options;
+	struct wick *new;
 	int err;
 
 	*wick = NULL;
 	if (diag)
 		diag->text[0] = 0;
+	err = wick_sized_take(&options, sizeof(options), given, "struct wick_options", diag);
+	if (err)
+		return err;
+	new = calloc(1, sizeof(*new));
 	if (!new)
 		return wick_diag_say(diag, -ENOMEM, "no memory for the engine");
-	err = open_all(new, path, options, diag);
+	err = open_all(new, path, &options, diag);
 	if (err) {
 		wick_close(new);
 		return err;

@@ -31,6 +31,7 @@ struct wick_session {
 	bool in_batch;       /* which is being evaluated; then it has so many rows in it, and the last wants its logits: */
 	bool wanted;
 	uint32_t rows;
+	int err;             /* of its rows */
 };
 
 struct wick {

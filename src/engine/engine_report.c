@@ -77,8 +77,9 @@ void wick_engine_report(struct wick *wick, const char *path)
 
 	name_model(wick, path);
 	wick_topo_say(&wick->topo, wick->numa, sizeof(wick->numa));
-	wick->report = (struct wick_report){ .model = wick->name, .arch = shape->name,
+	wick->report = (struct wick_report){ .size = sizeof(wick->report), .model = wick->name, .arch = shape->name,
 		.type = wick_types[shape->type].name, .mode = wick_mode_names[wick->settings.mode],
+		.kv_type = wick_types[wick->settings.kv.type].name,
 		.io = wick_io_method(wick->io), .io_why = wick_io_why(wick->io), .direct = file->direct,
 		.verified = !wick->settings.no_verify, .sums = wick->sums.said,
 		.direct_why = wick->settings.buffered ? "buffered was asked for" : file->why, .profile = wick->drive.said,

@@ -5,7 +5,8 @@
  *
  *     checked -> KV blocks taken -> passes of as many rows as the buffers hold -> positions move on
  *
- * An error moves no position and gives the blocks back, so that a session is what it was before. */
+ * An error moves no position and gives the blocks back, so that a session is what it was before. It is an error of all
+ * rows, or of those alone that need what could not be read. */
 
 #include "engine.h"
 
@@ -23,6 +24,7 @@ struct evaluation {
 	struct wick *wick;
 	struct wick_eval_progress progress;
 	uint32_t count, done; /* rows; of them, those of passes before */
+	int failed;           /* the first error of a session, while others went on */
 	wick_logits_fn each;  /* called with each row's logits; or NULL */
 	void *user;
 	const struct wick_row *rows; /* (count), or NULL */
@@ -52,41 +54,37 @@ static int hand_over(struct evaluation *e, uint32_t m)
 	const struct wick_forward *forward = &e->wick->forward;
 	const float *logits = forward->buffer[WICK_LOGITS];
 	uint32_t vocab = e->wick->model->shape.vocab;
-	int err = 0;
+	int err;
 
-	for (uint32_t i = 0; !err && i < m; i++) {
+	for (uint32_t i = 0; i < m; i++) {
 		const struct wick_batch_row *row = &forward->rows[i];
 
 		if (!row->want)
 			continue;
 		err = check_logits(e->wick, row->position, logits, e->diag);
-		if (!err && e->each)
+		if (err)
+			return err;
+		if (e->each)
 			e->each(e->user, row->position, logits);
-		if (e->rows && e->rows[e->done + i].logits)
-			memcpy(e->rows[e->done + i].logits, logits, vocab * sizeof(*logits));
+		if (e->rows && e->rows[row->number].logits)
+			memcpy(e->rows[row->number].logits, logits, vocab * sizeof(*logits));
 		memcpy(session_of(e->wick, row)->room, logits, vocab * sizeof(*logits));
 		logits += vocab;
 	}
-	return err;
+	return 0;
 }
 
-/* The m rows that stand in forward->rows. */
-static int eval_pass(struct evaluation *e, uint32_t m)
+/* Sessions whose rows could not be computed. */
+static void note_failures(struct evaluation *e, uint32_t m)
 {
-	struct wick *wick = e->wick;
-	uint32_t left = e->count - e->done - m;
-	struct wick_batch batch = { .m = m, .m_next = left ? WICK_MIN(left, wick->forward.batch_tokens) : 1,
-		.progress = e->progress.tell ? &e->progress : NULL };
-	int err;
+	for (uint32_t i = 0; i < m; i++) {
+		const struct wick_batch_row *row = &e->wick->forward.rows[i];
 
-	e->progress.done = (uint64_t)e->done * wick->model->shape.layers;
-	err = wick_forward_batch(&wick->forward, &batch, e->diag);
-	if (!err)
-		err = hand_over(e, m);
-	e->done += m;
-	wick->stats.tokens += err ? 0 : m;
-	wick->stats.passes += !err;
-	return err;
+		if (row->err)
+			session_of(e->wick, row)->err = row->err;
+		if (!e->failed)
+			e->failed = row->err;
+	}
 }
 
 /* What an evaluation that failed left behind is not used again. */
@@ -102,6 +100,39 @@ static void recover(struct wick *wick)
 		wick_engine_settle(wick);
 	}
 	wick->broken = false;
+}
+
+/* Whether an error is of these rows alone, each of which has its own. */
+static bool is_theirs(const struct evaluation *e, uint32_t m, int err)
+{
+	for (uint32_t i = 0; i < m; i++)
+		if (!e->wick->forward.rows[i].err)
+			return false;
+	return e->rows && err != -ETIMEDOUT;
+}
+
+/* The m rows that stand in forward->rows, the last of which are e->done by now. */
+static int eval_pass(struct evaluation *e, uint32_t m)
+{
+	struct wick *wick = e->wick;
+	uint32_t left = e->count - e->done;
+	struct wick_batch batch = { .m = m, .m_next = left ? WICK_MIN(left, wick->forward.batch_tokens) : 1,
+		.progress = e->progress.tell ? &e->progress : NULL };
+	int err;
+
+	e->progress.done = (uint64_t)(e->done - m) * wick->model->shape.layers;
+	err = wick_forward_batch(&wick->forward, &batch, e->diag);
+	if (!err)
+		err = hand_over(e, m);
+	note_failures(e, m);
+	if (err && is_theirs(e, m, err)) { /* others, of the next pass, go on */
+		wick->broken = true;
+		recover(wick);
+		return 0;
+	}
+	wick->stats.tokens += err ? 0 : m;
+	wick->stats.passes += !err;
+	return err;
 }
 
 static void begin(struct evaluation *e)
@@ -141,6 +172,7 @@ static void enter(struct wick_session *session, uint32_t rows)
 {
 	wick_kv_extend(&session->wick->forward.kv, session->seq, session->position, session->position + rows);
 	session->logits = NULL;
+	session->err = 0;
 	session->in_batch = true;
 }
 
@@ -217,9 +249,9 @@ int wick_session_eval(struct wick_session *session, const uint32_t *ids, uint32_
 	while (!err && e.done < count) {
 		uint32_t m = WICK_MIN(count - e.done, forward->batch_tokens);
 
-		for (uint32_t i = 0; i < m; i++)
-			forward->rows[i] = (struct wick_batch_row){ .seq = session->seq, .id = ids[e.done + i],
-				.position = session->position + e.done + i, .want = each || e.done + i + 1 == count };
+		for (uint32_t i = 0; i < m; i++, e.done++)
+			forward->rows[i] = (struct wick_batch_row){ .seq = session->seq, .id = ids[e.done],
+				.position = session->position + e.done, .want = each || e.done + 1 == count };
 		err = eval_pass(&e, m);
 	}
 	end(&e, err);
@@ -263,6 +295,22 @@ static int check_rows(const struct wick *wick, const struct wick_row *rows, uint
 	return err;
 }
 
+/* As many rows as one pass takes, without those of sessions that have failed. */
+static uint32_t fill(struct evaluation *e)
+{
+	struct wick_forward *forward = &e->wick->forward;
+	uint32_t m = 0;
+
+	for (; m < forward->batch_tokens && e->done < e->count; e->done++) {
+		const struct wick_row *row = &e->rows[e->done];
+
+		if (!row->session->err)
+			forward->rows[m++] = (struct wick_batch_row){ .seq = row->session->seq, .id = row->id,
+				.position = row->position, .number = e->done, .want = row->want };
+	}
+	return m;
+}
+
 int wick_eval_rows(struct wick *wick, const struct wick_row *rows, uint32_t count, struct wick_diag *diag)
 {
 	struct evaluation e = { .wick = wick, .count = count, .rows = rows, .diag = diag };
@@ -277,17 +325,14 @@ int wick_eval_rows(struct wick *wick, const struct wick_row *rows, uint32_t coun
 	for (uint32_t i = 0; i < wick->settings.sessions; i++)
 		if (wick->session[i].rows)
 			enter(&wick->session[i], wick->session[i].rows);
-	while (!err && e.done < count) {
-		uint32_t m = WICK_MIN(count - e.done, wick->forward.batch_tokens);
-
-		for (uint32_t i = 0; i < m; i++)
-			wick->forward.rows[i] = (struct wick_batch_row){ .seq = rows[e.done + i].session->seq,
-				.id = rows[e.done + i].id, .position = rows[e.done + i].position, .want = rows[e.done + i].want };
+	for (uint32_t m = fill(&e); !err && m; m = fill(&e))
 		err = eval_pass(&e, m);
-	}
 	end(&e, err);
-	for (uint32_t i = 0; i < wick->settings.sessions; i++)
-		if (wick->session[i].rows)
-			leave(&wick->session[i], wick->session[i].rows, wick->session[i].wanted, err);
-	return err;
+	for (uint32_t i = 0; i < wick->settings.sessions; i++) {
+		struct wick_session *session = &wick->session[i];
+
+		if (session->rows)
+			leave(session, session->rows, session->wanted, err ? err : session->err);
+	}
+	return err ? err : e.failed;
 }

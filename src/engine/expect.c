@@ -11,6 +11,7 @@
 #include "forecast.h"
 #include "predictor_set.h"
 #include "read_cost.h"
+#include "sized.h"
 #include "trace.h"
 
 #include <errno.h>
@@ -158,23 +159,29 @@ static int expect(struct wick *wick, const struct wick_options *options, const s
 	return 0;
 }
 
-int wick_plan(const char *path, const struct wick_options *options, struct wick_plan *plan, struct wick_diag *diag)
+int wick_plan_sized(const char *path, const struct wick_options *given, struct wick_plan *plan, struct wick_diag *diag)
 {
-	struct wick *wick = calloc(1, sizeof(*wick));
+	const struct wick_plan nothing = { 0 };
+	struct wick_options options;
 	struct wick_layout layout;
+	struct wick *wick;
 	int err;
 
-	*plan = (struct wick_plan){ 0 };
+	wick_sized_give(plan, &nothing, sizeof(nothing));
 	if (diag)
 		diag->text[0] = 0;
+	err = wick_sized_take(&options, sizeof(options), given, "struct wick_options", diag);
+	if (err)
+		return err;
+	wick = calloc(1, sizeof(*wick));
 	if (!wick)
 		return wick_diag_say(diag, -ENOMEM, "no memory for the plan");
-	err = wick_engine_begin(wick, path, options, diag);
+	err = wick_engine_begin(wick, path, &options, diag);
 	if (!err)
-		err = wick_engine_plan(wick, options, &layout, diag);
+		err = wick_engine_plan(wick, &options, &layout, diag);
 	if (!err)
-		err = expect(wick, options, &layout, diag);
-	*plan = wick->plan;
+		err = expect(wick, &options, &layout, diag);
+	wick_sized_give(plan, &wick->plan, sizeof(wick->plan));
 	wick_close(wick);
 	return err;
 }

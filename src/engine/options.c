@@ -9,6 +9,9 @@
 #include "cpu_limits.h"
 #include "policy.h"
 #include "pool.h"
+#include "sized.h"
+
+#include <wick/instruments.h>
 
 #include <errno.h>
 #include <string.h>
@@ -19,9 +22,25 @@ _Static_assert(WICK_CHUNK_BYTES_STEP == WICK_FILE_ALIGN, "chunks begin where rea
 
 #define PERCENT_MAX 100000 /* a thousand times the model */
 
-void wick_options_init(struct wick_options *options)
+void wick_options_init_sized(struct wick_options *options, size_t size)
 {
-	*options = (struct wick_options){ .cpu_mask = ~0u, .lookahead = 1, .bridge = 1, .overlap = 1, .bundled = 1 };
+	const struct wick_options defaults = { .cpu_mask = ~0u, .lookahead = 1 };
+
+	memcpy(options, &size, sizeof(size));
+	wick_sized_give(options, &defaults, sizeof(defaults));
+}
+
+/* What is switched off. */
+static int set_instruments(struct wick_settings *settings, const struct wick_options *options, struct wick_diag *diag)
+{
+	struct wick_instruments off = { 0 };
+	int err = options->instruments ?
+		wick_sized_take(&off, sizeof(off), options->instruments, "struct wick_instruments", diag) : 0;
+
+	settings->bridge = !off.no_bridge;
+	settings->overlap = !off.no_overlap;
+	settings->bundled = !off.no_bundles;
+	return err;
 }
 
 /* Sparse where that is the model's arithmetic and something says which neurons to compute. */
@@ -84,21 +103,43 @@ static int check_range(const char *what, uint64_t value, uint64_t least, uint64_
 		(unsigned long long)least, (unsigned long long)most);
 }
 
-/* The positions that sessions have together, in blocks: as many as all may have, unless the options say otherwise. */
-static int set_kv(struct wick_settings *settings, const struct wick_options *options, struct wick_diag *diag)
+/* The type of keys and values. A head must be whole blocks of it. */
+static int find_kv_type(enum wick_type *type, const struct wick_options *options, const struct wick_shape *shape,
+	struct wick_diag *diag)
 {
-	const char *type = options->kv_type ? options->kv_type : wick_types[WICK_F16].name;
+	static const char *const names[] = { WICK_KV_TYPES };
+	static const enum wick_type types[] = { WICK_F16, WICK_Q8_0 };
+	const char *name = options->kv_type ? options->kv_type : names[0];
+	uint32_t found = 0;
+
+	while (found < WICK_COUNT_OF(types) && strcmp(name, names[found]))
+		found++;
+	if (found == WICK_COUNT_OF(types))
+		return wick_diag_say(diag, -EINVAL, "kv type \"%s\": f16 and q8_0 are possible", name);
+	*type = types[found];
+	for (uint32_t kind = 0; kind < shape->kinds; kind++) {
+		const struct wick_attn_facts *attn = &shape->kind[kind].attn;
+
+		if (attn->k_dim % wick_types[*type].block || attn->v_dim % wick_types[*type].block)
+			return wick_diag_say(diag, -EINVAL, "kv type %s needs heads of a multiple of %u numbers, and the model has %u", name,
+				wick_types[*type].block, attn->k_dim % wick_types[*type].block ? attn->k_dim : attn->v_dim);
+	}
+	return 0;
+}
+
+/* The positions that sessions have together, in blocks: as many as all may have, unless the options say otherwise. */
+static int set_kv(struct wick_settings *settings, const struct wick_options *options, const struct wick_shape *shape,
+	struct wick_diag *diag)
+{
 	uint64_t all = (uint64_t)settings->sessions * wick_kv_blocks(settings->ctx);
 	uint64_t asked = options->kv_positions ? wick_kv_blocks(options->kv_positions) : all;
 
-	if (strcmp(type, wick_types[WICK_F16].name))
-		return wick_diag_say(diag, -EINVAL, "kv type \"%s\": f16 is possible", type);
 	if (asked < settings->sessions)
 		return wick_diag_say(diag, -EINVAL, "%u positions for %u sessions: each needs a block of %u", options->kv_positions,
 			settings->sessions, WICK_KV_BLOCK);
 	settings->kv = (struct wick_kv_shape){ .blocks = (uint32_t)WICK_MIN(asked, all), .sequences = settings->sessions,
-		.ctx = settings->ctx, .type = WICK_F16 };
-	return 0;
+		.ctx = settings->ctx };
+	return find_kv_type(&settings->kv.type, options, shape, diag);
 }
 
 static int check_chunk(uint64_t bytes, struct wick_diag *diag)
@@ -132,8 +173,7 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 		.queue_depth = options->queue_depth ? options->queue_depth : DEPTH_DEFAULT,
 		.depth_given = options->queue_depth,
 		.chunk_bytes = options->chunk_bytes ? options->chunk_bytes : CHUNK_DEFAULT,
-		.window = options->window, .lookahead = options->lookahead, .bridge = options->bridge,
-		.overlap = options->overlap, .bundled = options->bundled, .eval_progress = options->eval_progress,
+		.window = options->window, .lookahead = options->lookahead, .eval_progress = options->eval_progress,
 		.eval_user = options->eval_user };
 	err = find_mode(&settings->mode, options, model, diag);
 	if (!err && settings->mode == WICK_MODE_SPARSE && wick_has_experts(&model->shape))
@@ -143,11 +183,7 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 	if (!err)
 		err = check_range("lookahead", options->lookahead, 0, 1, diag);
 	if (!err)
-		err = check_range("bridge", options->bridge, 0, 1, diag);
-	if (!err)
-		err = check_range("overlap", options->overlap, 0, 1, diag);
-	if (!err)
-		err = check_range("bundled", options->bundled, 0, 1, diag);
+		err = set_instruments(settings, options, diag);
 	if (!err)
 		err = check_memory(&options->memory, diag);
 	if (!err)
@@ -155,7 +191,7 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 	if (!err)
 		err = check_range("sessions", settings->sessions, 1, WICK_SESSIONS_MAX, diag);
 	if (!err)
-		err = set_kv(settings, options, diag);
+		err = set_kv(settings, options, &model->shape, diag);
 	if (!err)
 		err = check_range("threads", settings->threads, 1, WICK_THREADS_MAX, diag);
 	if (!err)

@@ -5,9 +5,11 @@
 
 #include "engine.h"
 
-#include "bits.h"
+#include "sized.h"
 #include "tokenizer.h"
 #include "watch.h"
+
+#include <wick/instruments.h>
 
 #include <errno.h>
 
@@ -99,14 +101,15 @@ void wick_session_seed(struct wick_session *session, uint64_t seed)
 	session->seed = seed;
 }
 
-uint32_t wick_session_sample(struct wick_session *session, const struct wick_sampling *sampling)
+uint32_t wick_session_sample(struct wick_session *session, const struct wick_sampling *given)
 {
 	struct wick *wick = session->wick;
+	struct wick_sampling sampling;
 
-	if (!session->logits)
+	if (!session->logits || wick_sized_take(&sampling, sizeof(sampling), given, "struct wick_sampling", NULL))
 		return WICK_NO_TOKEN;
 	wick->sampler.seed = session->seed;
-	return wick_sampler_pick(&wick->sampler, session->logits, sampling, wick_tokenizer_stop_bits(wick->tokenizer),
+	return wick_sampler_pick(&wick->sampler, session->logits, &sampling, wick_tokenizer_stop_bits(wick->tokenizer),
 		session->position);
 }
 

@@ -9,6 +9,7 @@
 #include "floor.h"
 #include "io.h"
 #include "memory_limits.h"
+#include "sized.h"
 
 #include <stddef.h>
 
@@ -76,13 +77,15 @@ static void add_floors(const struct wick *wick, struct wick_stats *stats)
 		stats->memory_bytes += stats->bundles_active * shape->bundle_bytes;
 }
 
-void wick_stats(const struct wick *wick, struct wick_stats *stats)
+void wick_stats_sized(const struct wick *wick, struct wick_stats *into)
 {
-	*stats = counters(wick);
+	struct wick_stats all = counters(wick), *stats = &all;
+
 	for (size_t i = 0; i < WICK_COUNT_OF(sums); i++)
 		*(uint64_t *)((char *)stats + sums[i]) -= *(const uint64_t *)((const char *)&wick->stats_from + sums[i]);
 	add_floors(wick, stats);
 	stats->peak_bytes = wick_peak_bytes();
+	wick_sized_give(into, stats, sizeof(*stats));
 }
 
 void wick_stats_reset(struct wick *wick)

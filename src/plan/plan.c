@@ -36,12 +36,7 @@
 #define UNITS_MAX 64
 #define WORTH_SAYING 8 /* of a budget that is too small, parts that could be done without */
 
-const char *const wick_mode_names[WICK_MODE_COUNT] = {
-	[WICK_MODE_DENSE] = "dense",
-	[WICK_MODE_HYBRID] = "hybrid",
-	[WICK_MODE_NAIVE] = "naive",
-	[WICK_MODE_SPARSE] = "sparse",
-};
+const char *const wick_mode_names[WICK_MODE_COUNT] = { WICK_MODES };
 
 struct planner {
 	const struct wick_plan_input *input;
@@ -307,7 +302,7 @@ static void fixed_costs(struct planner *planner, struct wick_plan *plan)
 	const struct wick_plan_input *input = planner->input;
 	const struct wick_shape *shape = &input->model->shape;
 
-	*plan = (struct wick_plan){ .process_bytes = input->process_bytes, .metadata_bytes = input->metadata_bytes,
+	*plan = (struct wick_plan){ .size = sizeof(*plan), .process_bytes = input->process_bytes, .metadata_bytes = input->metadata_bytes,
 		.varies_bytes = input->varies_bytes, .source_bytes = shape->source_bytes, .free_bytes = input->free_bytes,
 		.ctx = input->size.ctx, .sessions = input->size.sequences, .kv_positions = input->kv.blocks * WICK_KV_BLOCK,
 		.threads = input->size.threads };

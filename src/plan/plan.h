@@ -15,7 +15,7 @@
 
 #include <wick/wick.h>
 
-enum wick_mode { WICK_MODE_DENSE, WICK_MODE_HYBRID, WICK_MODE_NAIVE, WICK_MODE_SPARSE, WICK_MODE_COUNT };
+enum wick_mode { WICK_MODE_SPARSE, WICK_MODE_DENSE, WICK_MODE_HYBRID, WICK_MODE_NAIVE, WICK_MODE_COUNT }; /* WICK_MODES */
 
 extern const char *const wick_mode_names[WICK_MODE_COUNT];
 

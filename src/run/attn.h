@@ -13,7 +13,9 @@
 struct wick_batch_row {
 	const struct wick_kv_seq *seq; /* with a block for the position */
 	uint32_t id, position;
-	bool want; /* its logits */
+	uint32_t number; /* the caller's */
+	bool want;       /* its logits */
+	int err;         /* what it alone needs could not be read: nor is anything computed for its sequence */
 };
 
 struct wick_attention {

@@ -29,6 +29,27 @@ static const struct wick_layer_facts *facts_of(const struct wick_pass *pass, con
 	return wick_kind(&pass->forward->model->shape, step->layer);
 }
 
+/* What a row alone needs could not be read: its sequence is given up, and the others go on. The error where there is none
+ * left, and of a drive that does not answer. */
+static int fail_row(struct wick_pass *pass, uint32_t row, int err)
+{
+	struct wick_batch_row *rows = pass->forward->rows;
+
+	for (uint32_t i = 0; i < pass->m; i++)
+		if (rows[i].seq == rows[row].seq && !rows[i].err) {
+			rows[i].err = err;
+			rows[i].want = false;
+			pass->failed++;
+		}
+	return pass->failed == pass->m || err == -ETIMEDOUT ? err : 0;
+}
+
+/* The first failure is told of. */
+static struct wick_diag *diag_of(const struct wick_pass *pass)
+{
+	return pass->failed ? NULL : pass->diag;
+}
+
 /* out = the tokens' rows of the embedding. */
 static int do_embed(struct wick_pass *pass, const struct wick_step *step)
 {
@@ -37,8 +58,12 @@ static int do_embed(struct wick_pass *pass, const struct wick_step *step)
 	float *out = buffer_of(pass, step->out);
 	int err = 0;
 
-	for (uint32_t i = 0; !err && i < pass->m; i++)
-		err = wick_look_up(f, &f->matrices->at[step->matrix], f->rows[i].id, out + i * width, pass->diag);
+	for (uint32_t i = 0; !err && i < pass->m; i++) {
+		memset(out + i * width, 0, width * sizeof(*out));
+		if (!f->rows[i].err)
+			err = wick_look_up(f, &f->matrices->at[step->matrix], f->rows[i].id, out + i * width, diag_of(pass));
+		err = err ? fail_row(pass, i, err) : 0;
+	}
 	return err;
 }
 
@@ -51,8 +76,12 @@ static int do_position(struct wick_pass *pass, const struct wick_step *step)
 	int err = 0;
 
 	for (uint32_t i = 0; !err && i < pass->m; i++) {
-		err = wick_look_up(f, table, f->rows[i].position, f->buffer[WICK_Y], pass->diag);
-		if (!err)
+		if (f->rows[i].err)
+			continue;
+		err = wick_look_up(f, table, f->rows[i].position, f->buffer[WICK_Y], diag_of(pass));
+		if (err)
+			err = fail_row(pass, i, err);
+		else
 			f->compute.kernels->add(buffer_of(pass, step->out) + i * width, f->buffer[WICK_Y], width);
 	}
 	return err;
@@ -177,16 +206,22 @@ static void begin_ffn(const struct wick_pass *pass, float *out, const float *bia
 			memset(out + i * d_model, 0, d_model * sizeof(float));
 }
 
-/* Every row by itself, its chosen bundles only. */
+/* Every row by itself, its chosen bundles only. After a failure the bundle caches begin anew: some rows of them wait for
+ * bytes that will not come. */
 static int draw_bundles(struct wick_pass *pass, const struct wick_step *step, const float *x, float *y)
 {
 	struct wick_forward *f = pass->forward;
 	size_t d_model = f->model->shape.d_model;
 	int err = 0;
 
-	for (uint32_t i = 0; !err && i < pass->m; i++)
-		err = wick_sparse_ffn(&f->sparse, step->layer, f->rows[i].position, x + i * d_model, y + i * d_model,
-			pass->diag);
+	for (uint32_t i = 0; !err && i < pass->m; i++) {
+		if (f->rows[i].err)
+			continue;
+		err = wick_sparse_ffn(&f->sparse, step->layer, f->rows[i].position, x + i * d_model, y + i * d_model, diag_of(pass));
+		err = err ? fail_row(pass, i, err) : 0;
+		if (f->rows[i].err && !err)
+			wick_sparse_reset(&f->sparse);
+	}
 	return err;
 }
 

@@ -9,7 +9,8 @@
 /* Rows of a batch on their way through some steps. */
 struct wick_pass {
 	struct wick_forward *forward;
-	uint32_t m; /* the first ones of the buffers */
+	uint32_t m;      /* the first ones of the buffers */
+	uint32_t failed; /* rows of them */
 	struct wick_diag *diag;
 };
 

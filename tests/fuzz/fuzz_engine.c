@@ -127,7 +127,8 @@ static int evaluate(struct wick *wick, uint32_t tokens)
 
 static void draw_token(struct wick *wick)
 {
-	uint32_t id = wick_session_sample(session_of(wick), &(struct wick_sampling){ .temp = 1, .top_p = 0.9f });
+	const struct wick_sampling sampling = { .size = sizeof(sampling), .temp = 1, .top_p = 0.9f };
+	uint32_t id = wick_session_sample(session_of(wick), &sampling);
 	size_t bytes;
 
 	wick_require(id < wick_report_of(wick)->vocab);

@@ -10,7 +10,6 @@
 
 #undef _FILE_OFFSET_BITS /* with it, mmap would be another name for mmap64, and here they are two */
 
-#include "first_session.h"
 #include "fixture.h"
 
 #include "bits.h"
@@ -192,24 +191,45 @@ static const struct loop loops[] = {
 	{ "sparse", "pread", false, 0 },
 };
 
-/* A prompt, a few tokens, and again with a long prompt: 0, or the first error. */
+#define SESSIONS 2
+
+/* The next token of each session in one batch. */
+static int step(struct wick *wick, struct wick_row *rows, float temp)
+{
+	const struct wick_sampling sampling = { .size = sizeof(sampling), .temp = temp, .top_p = 0.95f };
+
+	for (unsigned s = 0; s < SESSIONS; s++) {
+		rows[s].id = wick_session_sample(rows[s].session, &sampling);
+		rows[s].position = wick_session_position(rows[s].session);
+	}
+	return wick_eval_rows(wick, rows, SESSIONS, NULL);
+}
+
+/* A prompt for one, which the other takes over, and a few tokens of both; and again with a long prompt, and going back: 0, or
+ * the first error. */
 static int evaluate(struct wick *wick, float temp)
 {
-	const struct wick_sampling sampling = { .temp = temp, .top_p = 0.95f };
 	const uint32_t lengths[] = { 33, 1, 300 };
+	struct wick_row rows[SESSIONS] = { { .want = true }, { .want = true } };
 	uint32_t ids[300];
 	int err = 0;
 
 	for (uint32_t i = 0; i < 300; i++)
 		ids[i] = 4 + i * 7 % 256;
-	for (unsigned run = 0; run < 3; run++) {
-		wick_session_reset(session_of(wick));
-		err = wick_session_eval(session_of(wick), ids, lengths[run], NULL, NULL, NULL);
-		for (unsigned i = 0; !err && i < 16; i++) {
-			uint32_t id = wick_session_sample(session_of(wick), &sampling);
-
-			err = wick_session_eval(session_of(wick), &id, 1, NULL, NULL, NULL);
-		}
+	for (unsigned run = 0; !err && run < 3; run++) {
+		for (unsigned s = 0; !err && s < SESSIONS; s++)
+			err = wick_session_create(&rows[s].session, wick, NULL);
+		if (!err)
+			err = wick_session_eval(rows[0].session, ids, lengths[run], NULL, NULL, NULL);
+		if (!err)
+			err = wick_session_share(rows[1].session, rows[0].session, lengths[run] - 1, NULL);
+		if (!err)
+			err = wick_session_eval(rows[1].session, ids, 1, NULL, NULL, NULL);
+		for (unsigned i = 0; !err && i < 16; i++)
+			err = step(wick, rows, temp);
+		wick_session_rewind(rows[0].session, 3);
+		for (unsigned s = 0; s < SESSIONS; s++)
+			wick_session_destroy(rows[s].session);
 	}
 	return err;
 }
@@ -227,6 +247,7 @@ static void check_loop(const char *model, const struct loop *loop)
 	options.mode = loop->mode;
 	options.io = loop->io;
 	options.threads = 2;
+	options.sessions = SESSIONS;
 	if (loop->least)
 		options.memory.bytes = model_least_bytes(model, &options);
 	wick = model_open(model, &options);

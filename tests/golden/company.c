@@ -8,8 +8,10 @@
 #include "synth.h"
 
 #include "bits.h"
+#include "engine.h"
 
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +19,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <wick/instruments.h>
 
 #define SESSIONS 7
 #define TOKENS 70 /* of each, more than a block of keys and values */
@@ -25,13 +28,21 @@
 
 static const struct synth_shape shape = { .layers = 3, .d_model = 128, .heads = 4, .ffn = 512, .vocab = 320, .ctx = 256 };
 
+/* What there is one truth each for; a mode of another name is a way to place what is dense. */
+enum { DENSE, SPARSE, Q8_0, TRUTHS };
+
+static const char *const truths[TRUTHS] = { "dense", "sparse", "q8_0" };
+
 static char scratch[PATH_MAX], model[PATH_MAX];
-static float *truth[2]; /* dense and sparse: (SESSIONS, TOKENS, vocab) */
+static float *truth[TRUTHS]; /* (SESSIONS, TOKENS, vocab) */
 static float *rows_logits; /* (ROWS_MAX, vocab) */
 
-static bool is_sparse(const char *mode)
+static unsigned truth_kind(const char *mode)
 {
-	return !strcmp(mode, "sparse");
+	for (unsigned i = 0; i < TRUTHS; i++)
+		if (!strcmp(mode, truths[i]))
+			return i;
+	return DENSE;
 }
 
 static uint32_t id_of(uint32_t session, uint32_t position)
@@ -41,7 +52,7 @@ static uint32_t id_of(uint32_t session, uint32_t position)
 
 static const float *truth_of(const char *mode, uint32_t session, uint32_t position)
 {
-	return truth[is_sparse(mode)] + ((size_t)session * TOKENS + position) * shape.vocab;
+	return truth[truth_kind(mode)] + ((size_t)session * TOKENS + position) * shape.vocab;
 }
 
 /* Some is in memory, and the rest is not. */
@@ -50,7 +61,8 @@ static void set_options(struct wick_options *options, const char *mode, uint32_t
 	uint64_t least;
 
 	wick_options_init(options);
-	options->mode = mode;
+	options->mode = truth_kind(mode) == Q8_0 ? "dense" : mode;
+	options->kv_type = truth_kind(mode) == Q8_0 ? mode : NULL;
 	options->sessions = sessions;
 	options->ctx = 2 * TOKENS;
 	options->all_logits = true;
@@ -93,14 +105,14 @@ static void assert_true_bits(struct wick_session *session, const char *mode, uin
 		fail_msg("%s, %s %u: other bits at position %u", mode, what, number, position - 1);
 }
 
-static void find_truth(bool sparse)
+static void find_truth(unsigned kind)
 {
 	struct wick_options options;
 	struct wick *wick;
 
-	truth[sparse] = calloc((size_t)SESSIONS * TOKENS * shape.vocab, sizeof(float));
-	assert_non_null(truth[sparse]);
-	set_options(&options, sparse ? "sparse" : "dense", 1);
+	truth[kind] = calloc((size_t)SESSIONS * TOKENS * shape.vocab, sizeof(float));
+	assert_non_null(truth[kind]);
+	set_options(&options, truths[kind], 1);
 	options.memory.bytes = model_whole_bytes(model, &options);
 	options.threads = 1;
 	wick = model_open(model, &options);
@@ -109,7 +121,7 @@ static void find_truth(bool sparse)
 
 		for (uint32_t i = 0; i < TOKENS; i++) {
 			go_on(session, s, i, i + 1, 1);
-			memcpy(truth[sparse] + ((size_t)s * TOKENS + i) * shape.vocab, wick_session_logits(session),
+			memcpy(truth[kind] + ((size_t)s * TOKENS + i) * shape.vocab, wick_session_logits(session),
 				shape.vocab * sizeof(float));
 		}
 		wick_session_destroy(session);
@@ -126,16 +138,16 @@ static int set_up(void **state)
 	model_pack(scratch, model, "bf16");
 	rows_logits = calloc((size_t)ROWS_MAX * shape.vocab, sizeof(float));
 	assert_non_null(rows_logits);
-	find_truth(false);
-	find_truth(true);
+	for (unsigned i = 0; i < TRUTHS; i++)
+		find_truth(i);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	free(truth[0]);
-	free(truth[1]);
+	for (unsigned i = 0; i < TRUTHS; i++)
+		free(truth[i]);
 	free(rows_logits);
 	scratch_remove(scratch);
 	return 0;
@@ -195,13 +207,16 @@ static void in_company(const char *mode, uint32_t count, uint32_t at_once)
 	wick_close(wick);
 }
 
+/* Each number of sessions and of rows; each with each where all is asked for. */
 static void company_and_rows_at_once(void **state)
 {
 	static const uint32_t counts[] = { 1, 2, SESSIONS }, at_once[] = { 1, 4, 8, ROWS_MAX };
+	static const bool sample[WICK_COUNT_OF(counts)][WICK_COUNT_OF(at_once)] = { { 0, 0, 0, 1 }, { 1, 0, 1, 0 }, { 0, 1, 0, 1 } };
 
 	for (unsigned c = 0; c < WICK_COUNT_OF(counts); c++)
 		for (unsigned r = 0; r < WICK_COUNT_OF(at_once); r++)
-			in_company(*state, counts[c], at_once[r]);
+			if (sample[c][r] || getenv("WICK_EXHAUSTIVE"))
+				in_company(*state, counts[c], at_once[r]);
 }
 
 /* The second session takes over the first one's positions and goes on differently; both write to the block they share. */
@@ -367,10 +382,98 @@ static void not_while_evaluating(void **state)
 	wick_close(wick);
 }
 
+static void flip(uint64_t offset)
+{
+	FILE *file = fopen(model, "r+b");
+	int byte;
+
+	assert_non_null(file);
+	assert_int_equal(fseek(file, (long)offset, SEEK_SET), 0);
+	byte = fgetc(file);
+	assert_int_equal(fseek(file, (long)offset, SEEK_SET), 0);
+	fputc(byte ^ 4, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* Which of the sessions, all empty, cannot be given their first token: each by itself. */
+static uint32_t find_failing(struct wick *wick, struct wick_session **sessions, bool failing[SESSIONS])
+{
+	uint32_t count = 0;
+
+	for (uint32_t s = 0; s < SESSIONS; s++) {
+		const uint32_t id = id_of(s, 0);
+
+		wick_forget(wick);
+		failing[s] = wick_session_eval(sessions[s], &id, 1, NULL, NULL, NULL);
+		count += failing[s];
+		wick_session_reset(sessions[s]);
+	}
+	return count;
+}
+
+/* All of them in one batch: the same ones fail, and the others have the right answer. Then, with the file put right, all. */
+static void check_failing(struct wick *wick, struct wick_session **sessions, const bool failing[SESSIONS], uint64_t offset)
+{
+	struct wick_row rows[SESSIONS];
+	struct wick_diag diag = { 0 };
+	uint32_t count = 0;
+
+	for (uint32_t s = 0; s < SESSIONS; s++)
+		rows[s] = (struct wick_row){ .session = sessions[s], .id = id_of(s, 0), .want = true };
+	wick_forget(wick);
+	assert_int_equal(wick_eval_rows(wick, rows, SESSIONS, &diag), -EBADMSG);
+	assert_non_null(strstr(diag.text, "ffn_bundles"));
+	for (uint32_t s = 0; s < SESSIONS; s++) {
+		assert_int_equal(wick_session_position(sessions[s]), failing[s] ? 0 : 1);
+		assert_int_equal(wick_session_logits(sessions[s]) == NULL, failing[s]);
+		if (!failing[s])
+			assert_true_bits(sessions[s], "sparse", s, "beside a failure, session", s);
+	}
+	flip(offset);
+	for (uint32_t s = 0; s < SESSIONS; s++)
+		if (failing[s])
+			rows[count++] = rows[s];
+	assert_int_equal(wick_eval_rows(wick, rows, count, &diag), 0);
+	for (uint32_t s = 0; s < SESSIONS; s++)
+		assert_true_bits(sessions[s], "sparse", s, "after a failure, session", s);
+}
+
+/* A bundle that is damaged is an error of the sessions that choose it. */
+static void a_failed_read_is_its_rows(void **state)
+{
+	struct wick_session *sessions[SESSIONS];
+	struct wick_options options;
+	bool failing[SESSIONS];
+	struct wick *wick;
+
+	(void)state;
+	set_options(&options, "sparse", SESSIONS);
+	options.memory.bytes = model_least_bytes(model, &options);
+	wick = model_open(model, &options);
+	for (uint32_t s = 0; s < SESSIONS; s++)
+		sessions[s] = session_new(wick);
+	for (uint32_t neuron = 0; neuron < shape.ffn; neuron++) {
+		const struct wick_tensor *bundles = wick_tensor_at(wick->model, 1, WICK_T_BUNDLES);
+		uint64_t offset = bundles->offset + neuron * wick->model->shape.stride + 9;
+		uint32_t count;
+
+		flip(offset);
+		count = find_failing(wick, sessions, failing);
+		if (count && count < SESSIONS) {
+			check_failing(wick, sessions, failing, offset);
+			wick_close(wick);
+			return;
+		}
+		flip(offset);
+	}
+	fail_msg("every neuron is chosen by all sessions or by none");
+}
+
 static void impossible_options_are_refused(void **state)
 {
-	static const struct { uint32_t sessions, positions; const char *says; } wrong[] = {
-		{ 257, 0, "sessions 257" }, { 3, 2 * BLOCK, "3 sessions" }, { 2, 1, "2 sessions" } };
+	static const struct { uint32_t sessions, positions; const char *type, *says; } wrong[] = {
+		{ 257, 0, NULL, "sessions 257" }, { 1, 0, "q4_0", "f16 and q8_0" }, { 3, 2 * BLOCK, NULL, "3 sessions" },
+		{ 2, 1, NULL, "2 sessions" } };
 	struct wick_options options;
 	struct wick_diag diag;
 	struct wick *wick;
@@ -380,6 +483,7 @@ static void impossible_options_are_refused(void **state)
 		wick_options_init(&options);
 		options.sessions = wrong[i].sessions;
 		options.kv_positions = wrong[i].positions;
+		options.kv_type = wrong[i].type;
 		assert_int_equal(wick_open(&wick, model, &options, &diag), -EINVAL);
 		if (!strstr(diag.text, wrong[i].says))
 			fail_msg("\"%s\" does not say %s", diag.text, wrong[i].says);
@@ -389,8 +493,22 @@ static void impossible_options_are_refused(void **state)
 	assert_int_equal(wick_open(&wick, model, &options, &diag), -ENOSPC);
 }
 
+/* Otherwise the tests of q8_0 might be those of f16; and it is near to that. */
+static void another_type_is_another_answer(void **state)
+{
+	float most = 0, worst = 0;
+
+	(void)state;
+	for (size_t i = 0; i < (size_t)SESSIONS * TOKENS * shape.vocab; i++) {
+		most = fmaxf(most, fabsf(truth[DENSE][i]));
+		worst = fmaxf(worst, fabsf(truth[DENSE][i] - truth[Q8_0][i]));
+	}
+	print_message("  logits differ by %.1e of the largest\n", (double)(worst / most));
+	assert_true(worst > 0 && worst < most / 20);
+}
+
 #define IN(test, mode) { #test ", " mode, test, NULL, NULL, (void *)mode }
-#define IN_ALL(test) IN(test, "dense"), IN(test, "hybrid"), IN(test, "naive"), IN(test, "sparse")
+#define IN_ALL(test) IN(test, "dense"), IN(test, "hybrid"), IN(test, "naive"), IN(test, "sparse"), IN(test, "q8_0")
 
 int main(void)
 {
@@ -398,7 +516,9 @@ int main(void)
 		IN_ALL(company_and_rows_at_once),
 		IN_ALL(a_shared_prefix),
 		IN_ALL(rewind_and_again),
+		cmocka_unit_test(another_type_is_another_answer),
 		cmocka_unit_test(the_pool_is_used_up),
+		cmocka_unit_test(a_failed_read_is_its_rows),
 		cmocka_unit_test(wrong_rows_are_refused),
 		cmocka_unit_test(not_while_evaluating),
 		cmocka_unit_test(impossible_options_are_refused),

@@ -80,7 +80,7 @@ static void eval(struct wick *wick, const uint32_t *ids, uint32_t count, struct 
 /* The id that comes next: the likeliest, which must be the one expected, or the one given. */
 static uint32_t next_id(struct wick *wick, const struct comparison *c, uint32_t i)
 {
-	const struct wick_sampling greedy = { .temp = 0, .top_p = 1 };
+	const struct wick_sampling greedy = { .size = sizeof(greedy), .temp = 0, .top_p = 1 };
 	const struct golden_run *run = c->run;
 	uint32_t id = c->tolerance > 0 ? run->greedy[i] : wick_session_sample(session_of(wick), &greedy);
 

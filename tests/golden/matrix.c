@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The budget holds for every layout, type, mode, budget and length of context, in a cgroup of exactly that size; and
+/* The budget holds for every layout, type, mode, budget, length of context and number of sessions, in a cgroup of exactly that size; and
  * what the plan says will be taken is what is taken.
  *
  * A sample, over small models. WICK_EXHAUSTIVE=1: all of it, over models of OPT's own 125M and 350M shapes, where what the
@@ -48,7 +48,9 @@ static const unsigned shares[] = { 0, 50, 100 };
 static char scratch[PATH_MAX], model[PATH_MAX];
 static struct cgroup cgroup;
 
-static uint64_t budget_of(const char *mode, uint32_t ctx, unsigned share)
+static const uint32_t sessions[] = { 1, 8 };
+
+static uint64_t budget_of(const char *mode, uint32_t ctx, uint32_t session_count, unsigned share)
 {
 	struct wick_options options;
 	uint64_t least, most;
@@ -56,6 +58,7 @@ static uint64_t budget_of(const char *mode, uint32_t ctx, unsigned share)
 	wick_options_init(&options);
 	options.mode = mode;
 	options.ctx = ctx;
+	options.sessions = session_count;
 	options.threads = 2;
 	least = model_least_bytes(model, &options);
 	most = WICK_MAX(model_whole_bytes(model, &options), least);
@@ -100,8 +103,8 @@ static void check(const char *name, const char *type, const struct measured_sett
 	cgroup_remove(&cgroup);
 	peak = peak_of(&measured);
 	off = measured.planned_bytes > peak ? measured.planned_bytes - peak : peak - measured.planned_bytes;
-	print_message("  %-4s %-4s %-6s ctx %4u: budget %6.1f MB, planned %6.1f, %4.1f of it fixed; process %6.1f, "
-		"cgroup %6.1f, off by %4.1f%%\n", name, type, setting->mode, setting->ctx, measured.budget_bytes / 1e6,
+	print_message("  %-4s %-4s %-6s ctx %4u, %u sessions: budget %6.1f MB, planned %6.1f, %4.1f of it fixed; process %6.1f, "
+		"cgroup %6.1f, off by %4.1f%%\n", name, type, setting->mode, setting->ctx, setting->sessions, measured.budget_bytes / 1e6,
 		measured.planned_bytes / 1e6, measured.process_bytes / 1e6, measured.peak_bytes / 1e6,
 		measured.cgroup_bytes / 1e6, 100.0 * off / peak);
 	assert_int_equal(measured.budget_bytes, setting->bytes);
@@ -118,9 +121,10 @@ static void check_model(const char *name, const char *type)
 		for (unsigned length = 0; length < WICK_COUNT_OF(lengths); length++)
 			for (unsigned share = 0; share < WICK_COUNT_OF(shares); share++) {
 				struct measured_setting setting = { .mode = modes[mode], .ctx = lengths[length],
-					.prompt = lengths[length] - MEASURED_TOKENS };
+					.prompt = lengths[length] - MEASURED_TOKENS,
+					.sessions = sessions[(mode + length + share) % WICK_COUNT_OF(sessions)] };
 
-				setting.bytes = budget_of(setting.mode, setting.ctx, shares[share]);
+				setting.bytes = budget_of(setting.mode, setting.ctx, setting.sessions, shares[share]);
 				check(name, type, &setting);
 				if (!shares[share]) /* where it is tightest */
 					check_limited(&setting);
@@ -153,9 +157,9 @@ static void a_sample(void **state)
 			for (unsigned k = 0; k < 2; k++, turn++) {
 				uint32_t ctx = sample_lengths[turn / 2 % 2];
 				struct measured_setting setting = { .mode = modes[turn % 4], .ctx = ctx,
-					.prompt = ctx - MEASURED_TOKENS };
+					.prompt = ctx - MEASURED_TOKENS, .sessions = sessions[(turn + turn / 4) % WICK_COUNT_OF(sessions)] };
 
-				setting.bytes = budget_of(setting.mode, ctx, shares[turn / 2 % WICK_COUNT_OF(shares)]);
+				setting.bytes = budget_of(setting.mode, ctx, setting.sessions, shares[turn / 2 % WICK_COUNT_OF(shares)]);
 				check(layouts[i].name, types[type], &setting);
 				check_limited(&setting);
 			}

@@ -3,7 +3,6 @@
 
 /* Running and measuring (see measured.h). */
 
-#include "first_session.h"
 #include "measured.h"
 
 #include "fixture.h"
@@ -23,7 +22,7 @@
 #include <cmocka.h>
 
 #define RUN "--run-measured" /* MODEL MODE IO PERCENT BYTES BUFFERED CTX PROMPT */
-#define RUN_ARGS 10
+#define RUN_ARGS 11
 #define PROMPT_MAX 2048
 
 /* The number of a line like "VmHWM:   123 kB", in bytes. */
@@ -47,19 +46,28 @@ uint64_t measured_lag_bytes(void)
 	return 2 * cpus * WICK_MAX((uint64_t)32, 2 * cpus) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* A prompt for each session, then tokens of all in one batch. */
 static int evaluate(struct wick *wick, uint32_t prompt, struct wick_diag *diag)
 {
-	const struct wick_sampling sampling = { .temp = 0.8f, .top_p = 0.95f };
-	uint32_t ids[PROMPT_MAX];
-	int err;
+	const struct wick_sampling sampling = { .size = sizeof(sampling), .temp = 0.8f, .top_p = 0.95f };
+	uint32_t ids[PROMPT_MAX], count = wick_plan_of(wick)->sessions;
+	struct wick_row rows[WICK_SESSIONS_MAX];
+	int err = 0;
 
-	for (uint32_t i = 0; i < prompt; i++)
-		ids[i] = 4 + i * 7 % 256;
-	err = wick_session_eval(session_of(wick), ids, prompt, NULL, NULL, diag);
+	for (uint32_t s = 0; !err && s < count; s++) {
+		for (uint32_t i = 0; i < prompt; i++)
+			ids[i] = 4 + (i * 7 + s) % 256;
+		rows[s] = (struct wick_row){ .want = true };
+		err = wick_session_create(&rows[s].session, wick, diag);
+		if (!err)
+			err = wick_session_eval(rows[s].session, ids, prompt, NULL, NULL, diag);
+	}
 	for (unsigned i = 0; !err && i < MEASURED_TOKENS; i++) {
-		uint32_t id = wick_session_sample(session_of(wick), &sampling);
-
-		err = wick_session_eval(session_of(wick), &id, 1, NULL, NULL, diag);
+		for (uint32_t s = 0; s < count; s++) {
+			rows[s].id = wick_session_sample(rows[s].session, &sampling);
+			rows[s].position = wick_session_position(rows[s].session);
+		}
+		err = wick_eval_rows(wick, rows, count, diag);
 	}
 	return err;
 }
@@ -111,20 +119,22 @@ int measured_main(int argc, char **argv)
 	options.memory.bytes = strtoull(argv[6], NULL, 10);
 	options.buffered = atoi(argv[7]);
 	options.ctx = (uint32_t)atoi(argv[8]);
+	options.sessions = (uint32_t)atoi(argv[10]);
 	options.threads = 2;
 	return run(argv[2], &options, WICK_MIN((uint32_t)atoi(argv[9]), PROMPT_MAX));
 }
 
 static void start(const char *model, const struct measured_setting *setting)
 {
-	char percent[32], bytes[32], ctx[16], prompt[16];
+	char percent[32], bytes[32], ctx[16], prompt[16], sessions[16];
 
 	snprintf(percent, sizeof(percent), "%.17g", setting->bytes ? 0 : setting->percent);
 	snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)setting->bytes);
 	snprintf(ctx, sizeof(ctx), "%u", setting->ctx);
 	snprintf(prompt, sizeof(prompt), "%u", setting->prompt);
+	snprintf(sessions, sizeof(sessions), "%u", setting->sessions);
 	execl("/proc/self/exe", "measured", RUN, model, setting->mode, setting->io ? setting->io : "", percent, bytes,
-		setting->buffered ? "1" : "0", ctx, prompt, NULL);
+		setting->buffered ? "1" : "0", ctx, prompt, sessions, NULL);
 }
 
 /* Bytes of a file that are in the page cache. */

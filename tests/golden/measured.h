@@ -26,7 +26,8 @@ struct measured_setting {
 	double percent;        /* the budget, if there are no bytes */
 	uint64_t bytes;        /* both 0: the smallest that works */
 	bool buffered;
-	uint32_t ctx, prompt; /* tokens */
+	uint32_t ctx, prompt; /* tokens, of each session */
+	uint32_t sessions;    /* 0: one */
 };
 
 struct measured {

@@ -137,7 +137,7 @@ static int listen(void *user, uint64_t done, uint64_t total)
 
 static void says_how_far_it_is_and_stops(void **state)
 {
-	const struct wick_sampling sampling = { .temp = 1, .top_p = 1 };
+	const struct wick_sampling sampling = { .size = sizeof(sampling), .temp = 1, .top_p = 1 };
 	struct told told = { .stop_at = UINT64_MAX };
 	struct wick_options options;
 	struct wick_diag diag;
@@ -179,7 +179,7 @@ static void says_how_far_it_is_and_stops(void **state)
 
 static void nothing_comes_of_nothing(void **state)
 {
-	const struct wick_sampling sampling = { .temp = 1, .top_p = 1 };
+	const struct wick_sampling sampling = { .size = sizeof(sampling), .temp = 1, .top_p = 1 };
 	struct wick_options options;
 	struct wick *wick;
 
@@ -224,7 +224,7 @@ static void count_calls(void *user, uint32_t position, const float *logits)
 
 static void logits_that_are_no_numbers_are_refused(void **state)
 {
-	const struct wick_sampling sampling = { 0 };
+	const struct wick_sampling sampling = { .size = sizeof(sampling) };
 	struct wick_options options;
 	struct wick_diag diag;
 	char path[PATH_MAX];

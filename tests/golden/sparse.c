@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <wick/instruments.h>
 
 #define TOKENS 47 /* of a trace; a prime, so that no other cycle hides what goes wrong */
 
@@ -122,6 +123,8 @@ static void set_memory(struct wick_options *options, enum memory memory, const c
 static void answer_as_placed(struct answer *answer, const struct model *model, const struct placement *p, const char *mode,
 	const char *trace)
 {
+	const struct wick_instruments off = { .size = sizeof(off), .no_bridge = !p->bridge, .no_overlap = !p->overlap,
+		.no_bundles = !p->bundled };
 	struct wick_diag diag = { 0 };
 	struct wick_options options;
 	struct wick *wick;
@@ -136,9 +139,7 @@ static void answer_as_placed(struct answer *answer, const struct model *model, c
 	options.policy = p->policy;
 	options.window = p->window;
 	options.lookahead = p->lookahead;
-	options.bridge = p->bridge;
-	options.overlap = p->overlap;
-	options.bundled = p->bundled;
+	options.instruments = &off;
 	options.queue_depth = p->queue_depth;
 	options.threads = p->threads;
 	options.chunk_bytes = p->chunk_bytes;

@@ -78,7 +78,7 @@ static struct wick *open_with(const struct subject *subject, const char *mode)
 /* A run's prompt, in pieces of so many tokens, and its continuation, greedily. */
 static void follow(struct wick *wick, const struct golden_run *run, uint32_t piece, struct record *record)
 {
-	const struct wick_sampling greedy = { .temp = 0, .top_p = 1 };
+	const struct wick_sampling greedy = { .size = sizeof(greedy), .temp = 0, .top_p = 1 };
 
 	wick_session_reset(session_of(wick));
 	for (uint32_t i = 0; i < run->prompt_count; i += piece)

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <wick/instruments.h>
 
 static const struct wick_model model = { .shape = { .ctx_max = 4096 } };
 
@@ -38,6 +39,32 @@ static void defaults(void **state)
 	assert_int_equal(settings.ctx, 512);
 }
 
+/* The lists of the header are the names that are taken. */
+static void every_name_is_taken(void **state)
+{
+	static const char *const modes[] = { WICK_MODES }, *const policies[] = { WICK_POLICIES }, *const types[] = { WICK_KV_TYPES };
+	struct wick_settings settings;
+	struct wick_options options;
+
+	(void)state;
+	wick_options_init(&options);
+	for (unsigned i = 0; i < WICK_COUNT_OF(modes); i++) {
+		options.mode = modes[i];
+		assert_int_equal(wick_settings_from(&settings, &options, &model, NULL), 0);
+		assert_string_equal(wick_mode_names[settings.mode], modes[i]);
+	}
+	for (unsigned i = 0; i < WICK_COUNT_OF(policies); i++) {
+		options.policy = policies[i];
+		assert_int_equal(wick_settings_from(&settings, &options, &model, NULL), 0);
+		assert_string_equal(wick_policy_name(settings.policy), policies[i]);
+	}
+	for (unsigned i = 0; i < WICK_COUNT_OF(types); i++) {
+		options.kv_type = types[i];
+		assert_int_equal(wick_settings_from(&settings, &options, &model, NULL), 0);
+		assert_string_equal(wick_types[settings.kv.type].name, types[i]);
+	}
+}
+
 struct refusal {
 	struct wick_options options;
 	const char *word; /* in the sentence */
@@ -53,9 +80,7 @@ static void refusals(void **state)
 		{ { .chunk_bytes = 2048 }, "chunk size 2048" },
 		{ { .chunk_bytes = 5000 }, "chunk size 5000: not a multiple of 4096" },
 		{ { .chunk_bytes = 128u << 20 }, "chunk size" },
-		{ { .bridge = 2 }, "bridge 2" },
-		{ { .overlap = 2 }, "overlap 2" },
-		{ { .bundled = 2 }, "bundled 2" },
+		{ { .instruments = &(struct wick_instruments){ 0 } }, "struct wick_instruments: its size is not set" },
 		{ { .memory.percent = -3 }, "memory of -3%" },
 		{ { .memory.percent = NAN }, "memory of" },
 		{ { .memory.percent = 1e9 }, "memory of" },
@@ -76,6 +101,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults),
+		cmocka_unit_test(every_name_is_taken),
 		cmocka_unit_test(refusals),
 	};
 

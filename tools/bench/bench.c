@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <wick/instruments.h>
 
 #define ENOUGH_NS 20000000000u /* a slow way is timed no longer than this, */
 #define TOKENS_MIN 3u          /* once it has as many tokens */
@@ -35,7 +36,7 @@ struct timing {
 /* Evaluates the current token, picks the next one, which costs nothing here, and keeps the figures as number i. */
 static int time_token(struct timing *timing, uint32_t i)
 {
-	static const struct wick_sampling sampling = { .temp = 0.8f, .top_p = 0.95f };
+	static const struct wick_sampling sampling = { .size = sizeof(sampling), .temp = 0.8f, .top_p = 0.95f };
 	struct wick_stats stats;
 	uint64_t begun_ns;
 	int rc;
@@ -124,6 +125,8 @@ static void keep_report(struct bench_row *row, const struct wick_report *report)
 
 int bench_run(struct bench_row *row, const struct bench_way *way, const struct bench_job *job)
 {
+	const struct wick_instruments off = { .size = sizeof(off), .no_bridge = !way->bridge, .no_overlap = !way->overlap,
+		.no_bundles = !way->bundled };
 	struct wick_options options = job->options;
 	const char *model_path = job->model_path;
 	struct wick_plan predicted;
@@ -133,9 +136,7 @@ int bench_run(struct bench_row *row, const struct bench_way *way, const struct b
 	*row = (struct bench_row){ .way = way };
 	options.mode = way->mode;
 	options.policy = way->policy;
-	options.bundled = way->bundled;
-	options.bridge = way->bridge;
-	options.overlap = way->overlap;
+	options.instruments = &off;
 	options.lookahead = way->lookahead;
 	if (way->mode && strcmp(way->mode, "sparse"))
 		options.trace = NULL;

@@ -14,7 +14,8 @@ struct bench_way {
 	const char *name; /* NULL: its mode */
 	const char *mode;
 	const char *policy; /* sparse: NULL, the default */
-	uint32_t bundled, bridge, overlap, lookahead;
+	bool bundled, bridge, overlap; /* sparse: else switched off */
+	uint32_t lookahead;
 	bool ordered;       /* sparse: the model in order of co-activation, where there is one */
 	bool forgets;       /* sparse: no neuron stays from one token to the next */
 	const char *adds;   /* to the row before; for people */

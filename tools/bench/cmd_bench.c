@@ -51,15 +51,15 @@ static const struct bench_way ways[] = {
 	{ .name = "window", .mode = "sparse", .policy = "window",
 		.adds = "the last tokens' neurons stay cached" },
 	{ .name = "policy", .mode = "sparse", .adds = "the default policy decides which stay cached" },
-	{ .name = "bundling", .mode = "sparse", .bundled = 1,
+	{ .name = "bundling", .mode = "sparse", .bundled = true,
 		.adds = "a neuron is one read, not two of half the size" },
-	{ .name = "order", .mode = "sparse", .bundled = 1, .ordered = true,
+	{ .name = "order", .mode = "sparse", .bundled = true, .ordered = true,
 		.adds = "neurons that fire together lie together" },
-	{ .name = "gaps", .mode = "sparse", .bundled = 1, .ordered = true, .bridge = 1,
+	{ .name = "gaps", .mode = "sparse", .bundled = true, .ordered = true, .bridge = true,
 		.adds = "small gaps between two neurons are read through" },
-	{ .name = "overlap", .mode = "sparse", .bundled = 1, .ordered = true, .bridge = 1, .overlap = 1,
+	{ .name = "overlap", .mode = "sparse", .bundled = true, .ordered = true, .bridge = true, .overlap = true,
 		.adds = "cached neurons are computed while others are read" },
-	{ .name = "lookahead", .mode = "sparse", .bundled = 1, .ordered = true, .bridge = 1, .overlap = 1, .lookahead = 1,
+	{ .name = "lookahead", .mode = "sparse", .bundled = true, .ordered = true, .bridge = true, .overlap = true, .lookahead = 1,
 		.adds = "the next layer's neurons are prefetched" },
 };
 
@@ -253,8 +253,7 @@ static int measure_memory(double *mb_per_s, struct wick_diag *diag)
 static int run(struct wick_diag *diag)
 {
 	const struct bench_way as_given = { .mode = engine_options.mode, .policy = engine_options.policy,
-		.bundled = engine_options.bundled, .bridge = engine_options.bridge, .overlap = engine_options.overlap,
-		.lookahead = engine_options.lookahead };
+		.bundled = true, .bridge = true, .overlap = true, .lookahead = engine_options.lookahead };
 	struct bench_job job = { .model_path = model_path, .options = engine_options, .tokens = tokens, .diag = diag };
 	struct table table = { .count = 0 };
 	int rc;

@@ -140,6 +140,8 @@ void print_start(const struct wick_report *report, const struct wick_plan *plan,
 	if (verbose)
 		print_sparse(report, plan, out);
 	print_budget(plan, out);
+	if (strcmp(report->kv_type, "f16"))
+		fprintf(out, "        keys and values are %s: answers are not those of f16\n", report->kv_type);
 	if (*report->limit)
 		fprintf(out, "        %s\n", report->limit);
 	else

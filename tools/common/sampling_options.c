@@ -41,8 +41,8 @@ const struct opt sampling_opts[] = {
 
 void sampling_options_init(void)
 {
-	sampling_options =
-		(struct sampling_options){ .sampling = { .temp = 0.8f, .top_p = 0.95f }, .seed = NO_SEED };
+	sampling_options = (struct sampling_options){
+		.sampling = { .size = sizeof(struct wick_sampling), .temp = 0.8f, .top_p = 0.95f }, .seed = NO_SEED };
 }
 
 void sampling_options_seed(void)

@@ -1,0 +1,27 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* For measuring what a part of the engine is worth: switches that change speed and no answer. A program that runs models
+ * has no use for them, and they may go with the parts that they switch off. */
+
+#include "wick.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* As wick_options.instruments. Zeros: nothing is switched off. */
+struct wick_instruments {
+	size_t size;     /* sizeof(struct wick_instruments) */
+	bool no_bridge;  /* bundles between two wanted ones are not read with them, even where that pays */
+	bool no_overlap; /* a layer is computed when its reads are back, not while they fly */
+	bool no_bundles; /* the rows of a bundle are read one by one */
+};
+
+/* Sparse mode: the neurons that are in memory because they were used before are read again when they are wanted. */
+WICK_API void wick_forget(struct wick *wick);
+
+#ifdef __cplusplus
+}
+#endif
