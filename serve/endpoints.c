@@ -237,13 +237,10 @@ static bool has_path(const struct wick_endpoint *endpoint, const char *path)
 static int check_body(struct MHD_Connection *connection, struct wick_refusal *refusal)
 {
 	const char *type = header(connection, MHD_HTTP_HEADER_CONTENT_TYPE);
-	const char *length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
 	size_t bytes = strlen(WICK_JSON);
 
 	if (!type || strncasecmp(type, WICK_JSON, bytes) || (type[bytes] && type[bytes] != ';' && type[bytes] != ' '))
 		return wick_refuse(refusal, 415, NULL, "the Content-Type must be " WICK_JSON);
-	if (length && strtoull(length, NULL, 10) > WICK_REQUEST_BYTES_MAX)
-		return wick_refuse(refusal, 413, NULL, "the body has more than %u bytes", WICK_REQUEST_BYTES_MAX);
 	return 0;
 }
 

@@ -22,7 +22,7 @@ struct wick_endpoints {
 
 struct wick_endpoint;
 
-/* What is asked for, or NULL with a refusal: 404, 405, 401, 403, 415, 413. */
+/* What is asked for, or NULL with a refusal: 404, 405, 401, 403, 415. */
 const struct wick_endpoint *wick_endpoint_find(struct wick_endpoints *endpoints, struct MHD_Connection *connection,
 	const char *method, const char *path, struct wick_refusal *refusal);
 

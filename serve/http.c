@@ -17,6 +17,7 @@
 #define HEADER_BYTES (32u << 10)
 #define BODIES_BYTES_MAX (8u << 20) /* of all connections together */
 #define IDLE_S 30             /* a connection on which nothing happens, and a request that does not come to its end */
+#define PASSED_BYTES_MAX (64u << 20) /* of a body after its refusal; then the connection is closed */
 #define END_NS 5000000000ull  /* the last responses have so long to be sent when the server ends */
 
 struct line {
@@ -39,8 +40,8 @@ struct wick_http {
 struct exchange {
 	const struct wick_endpoint *endpoint;
 	char *body;
-	size_t bytes;
-	bool too_large, no_room;
+	size_t bytes, passed; /* kept, and read for nothing after the refusal */
+	struct wick_refusal refusal; /* told when the body is over: a client that still sends would not read it */
 };
 
 static struct line *line_of(struct MHD_Connection *connection)
@@ -98,30 +99,38 @@ void wick_http_look(struct wick_http *http)
 static enum MHD_Result begin(struct wick_http *http, struct MHD_Connection *connection, const char *path,
 	const char *method, struct exchange **into)
 {
-	struct wick_refusal refusal = { 0 };
-	const struct wick_endpoint *endpoint =
-		wick_endpoint_find(http->endpoints, connection, method, path, &refusal);
-	struct exchange *exchange = endpoint ? calloc(1, sizeof(*exchange)) : NULL;
+	struct exchange *exchange = calloc(1, sizeof(*exchange));
 
-	if (!endpoint)
-		return wick_respond_refusal(connection, &refusal, wick_endpoint_share(http->endpoints, connection));
 	if (!exchange)
 		return MHD_NO;
-	exchange->endpoint = endpoint;
+	exchange->endpoint = wick_endpoint_find(http->endpoints, connection, method, path, &exchange->refusal);
 	http->exchanges++;
 	*into = exchange;
 	return MHD_YES;
 }
 
-/* What comes after a limit is not kept, and the client hears of it when it is done. */
+/* Whether the limits leave room for `count` more bytes; where they do not, the exchange has its refusal. */
+static bool has_room(const struct wick_http *http, struct exchange *exchange, size_t count)
+{
+	struct wick_refusal *refusal = &exchange->refusal;
+
+	if (exchange->bytes + count > WICK_REQUEST_BYTES_MAX) {
+		wick_refuse(refusal, 413, NULL, "the body has more than %u bytes", WICK_REQUEST_BYTES_MAX);
+	} else if (http->body_bytes + count > BODIES_BYTES_MAX) {
+		wick_refuse(refusal, 503, NULL, "the bodies of other requests have more than %u bytes already", BODIES_BYTES_MAX);
+		refusal->retry_s = 1;
+	}
+	return !refusal->status;
+}
+
 static enum MHD_Result take_body(struct wick_http *http, struct exchange *exchange, const char *bytes, size_t count)
 {
 	char *grown;
 
-	exchange->too_large |= exchange->bytes + count > WICK_REQUEST_BYTES_MAX;
-	exchange->no_room |= http->body_bytes + count > BODIES_BYTES_MAX;
-	if (exchange->too_large || exchange->no_room)
-		return MHD_YES;
+	if (exchange->refusal.status || !has_room(http, exchange, count)) {
+		exchange->passed += count;
+		return exchange->passed > PASSED_BYTES_MAX ? MHD_NO : MHD_YES;
+	}
 	grown = realloc(exchange->body, exchange->bytes + count);
 	if (!grown)
 		return MHD_NO;
@@ -135,16 +144,8 @@ static enum MHD_Result take_body(struct wick_http *http, struct exchange *exchan
 static enum MHD_Result answer(
 	struct wick_http *http, const struct exchange *exchange, struct MHD_Connection *connection, const char *path)
 {
-	struct wick_refusal refusal = { 0 };
-
-	if (exchange->too_large) {
-		wick_refuse(&refusal, 413, NULL, "the body has more than %u bytes", WICK_REQUEST_BYTES_MAX);
-	} else if (exchange->no_room) {
-		wick_refuse(&refusal, 503, NULL, "the bodies of other requests have more than %u bytes already", BODIES_BYTES_MAX);
-		refusal.retry_s = 1;
-	}
-	if (refusal.status)
-		return wick_respond_refusal(connection, &refusal, wick_endpoint_share(http->endpoints, connection));
+	if (exchange->refusal.status)
+		return wick_respond_refusal(connection, &exchange->refusal, wick_endpoint_share(http->endpoints, connection));
 	return wick_endpoint_answer(http->endpoints, exchange->endpoint, connection, path, exchange->body, exchange->bytes);
 }
 
