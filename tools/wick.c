@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -52,10 +54,10 @@ static void print_commands(FILE *out)
 		out);
 	for (const struct command *const *command = commands; *command; command++)
 		fprintf(out, "  %-12s%s\n", (*command)->name, (*command)->purpose);
-	fputs("\nFirst steps, with an OPT model from Hugging Face (no other family runs yet):\n\n"
-	      "  wick pack opt-1.3b -o opt-1.3b.gguf\n"
-	      "  wick plan opt-1.3b.gguf --memory 2G\n"
-	      "  wick run opt-1.3b.gguf --memory 2G -p 'The old man looked at the sea and'\n"
+	fputs("\nFirst steps, with a GGUF file as downloaded:\n\n"
+	      "  wick plan model.gguf --memory 4G\n"
+	      "  wick run model.gguf --memory 4G --chat -p 'Why is the sea salty?'\n"
+	      "  wick chat model.gguf --memory 4G\n"
 	      "\n`wick help COMMAND` explains one of them, `wick --version` says which this is.\n",
 		out);
 }
@@ -81,6 +83,35 @@ static int finish_output(const struct command *command, int exit_code)
 	int rc = output_finish(&diag);
 
 	return exit_code || !rc ? exit_code : complain(command, &diag, EXIT_FAILURE);
+}
+
+/* What the program was started with. */
+static char **arguments;
+
+/* The path of a program in the folder of this one; where that is not known, for want of /proc, the name, to be looked for. */
+static void find_beside(char path[PATH_MAX], const char *program)
+{
+	ssize_t bytes = readlink("/proc/self/exe", path, PATH_MAX - 1);
+	char *slash;
+
+	path[bytes > 0 ? bytes : 0] = 0;
+	slash = strrchr(path, '/');
+	if (!slash || slash + 1 + strlen(program) >= path + PATH_MAX)
+		snprintf(path, PATH_MAX, "%s", program);
+	else
+		strcpy(slash + 1, program);
+}
+
+/* Returns only when it could not be started. */
+static int become(const struct command *command)
+{
+	struct wick_diag diag = { "" };
+	char path[PATH_MAX];
+
+	find_beside(path, command->program);
+	execvp(path, arguments);
+	wick_diag_say(&diag, -errno, "%s cannot be started: %s", path, strerror(errno));
+	return complain(command, &diag, EXIT_FAILURE);
 }
 
 static bool is_one_of(const char *word, const char *a, const char *b)
@@ -112,6 +143,8 @@ static int run_command(const struct command *command, char **words)
 	struct wick_diag diag = { "" };
 	int rc;
 
+	if (command->program)
+		return become(command);
 	if (command->parts)
 		return ask_for_part(command, words);
 	if (command->init)
@@ -145,6 +178,8 @@ static int help(char **words)
 
 	if (name && !command)
 		return unknown_command(name);
+	if (command && command->program)
+		return become(command);
 	if (command && command->parts && *words)
 		return ask_for_part(command, words);
 	if (command)
@@ -185,5 +220,6 @@ static int follow(char **words)
 int main(int argc, char **argv)
 {
 	fill_streams();
+	arguments = argv;
 	return argc ? follow(argv + 1) : EXIT_USAGE;
 }

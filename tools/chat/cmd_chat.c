@@ -159,7 +159,7 @@ static int run(struct wick_diag *diag)
 
 const struct command cmd_chat = {
 	.name = "chat",
-	.purpose = "have a conversation with a model",
+	.purpose = CHAT_PURPOSE,
 	.synopsis = "MODEL [options]",
 	.operand = "MODEL",
 	.operand_into = &model_path,

@@ -72,6 +72,7 @@ struct command {
 	int (*check)(struct wick_diag *diag); /* what a table cannot say; touches no disk; may be NULL */
 	int (*run)(struct wick_diag *diag);
 	const struct command *const *parts; /* NULL, or its own commands, one of which the next word must be; by NULL */
+	const char *program;      /* that has this command, of which only name and purpose are here; NULL: this one */
 };
 
 enum { OPT_HELP = 1 }; /* --help was asked for */

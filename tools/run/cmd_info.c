@@ -40,7 +40,7 @@ static int run(struct wick_diag *diag)
 
 const struct command cmd_info = {
 	.name = "info",
-	.purpose = "describe a packed model",
+	.purpose = "describe a model",
 	.synopsis = "MODEL [--json]",
 	.operand = "MODEL",
 	.operand_into = &model_path,

@@ -181,7 +181,7 @@ static int run(struct wick_diag *diag)
 
 const struct command cmd_run = {
 	.name = "run",
-	.purpose = "write text with a packed model",
+	.purpose = "write text with a model",
 	.synopsis = "MODEL [-p TEXT|-f FILE] [options]",
 	.operand = "MODEL",
 	.operand_into = &model_path,

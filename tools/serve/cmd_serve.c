@@ -143,7 +143,7 @@ static int run(struct wick_diag *diag)
 
 const struct command cmd_serve = {
 	.name = "serve",
-	.purpose = "answer programs that speak OpenAI's API",
+	.purpose = SERVE_PURPOSE,
 	.synopsis = "MODEL [options]",
 	.operand = "MODEL",
 	.operand_into = &model_path,
