@@ -299,9 +299,10 @@ static void place_resident(struct round *round)
 	round->slots = wick_matrices_bundles(sparse->matrices, round->member->set->layer)->base;
 }
 
-static void begin(struct round *round, const struct wick_turn *turn)
+static void begin(struct round *round)
 {
 	const struct wick_sparse *sparse = round->sparse;
+	const struct wick_turn *turn = &sparse->turn;
 	const struct wick_bundle_set *set = turn->member->set;
 
 	round->member = turn->member;
@@ -320,17 +321,34 @@ static void begin(struct round *round, const struct wick_turn *turn)
 		place_resident(round);
 }
 
+void wick_sparse_admit(struct wick_sparse *sparse)
+{
+	uint64_t begun = wick_now_ns();
+
+	wick_turn_next(&sparse->turn, sparse->round, sparse->demand.wanted);
+	sparse->counters.manage_ns += wick_now_ns() - begun;
+}
+
+void wick_sparse_draw(struct wick_sparse *sparse)
+{
+	struct wick_turn *turn = &sparse->turn;
+
+	if (!turn->member->group)
+		return;
+	wick_draw_start(&sparse->demand, turn->member, turn->absent, WICK_IO_DEMAND);
+	wick_sparse_score_prefetch(sparse, turn->member);
+}
+
 /* Reads for this layer and for the next one, while the others compute what is here. */
-static void send(struct round *round, const struct wick_turn *turn, bool look_ahead)
+static void send(struct round *round, bool look_ahead)
 {
 	struct wick_sparse *sparse = round->sparse;
 
 	if (sparse->overlap)
 		begin_up(round);
-	if (round->member->group) {
-		wick_draw_start(&sparse->demand, round->member, turn->absent, WICK_IO_DEMAND);
-		wick_sparse_score_prefetch(sparse, round->member);
-	}
+	if (!sparse->sent)
+		wick_sparse_draw(sparse);
+	sparse->sent = false;
 	gather_all(round);
 	if (look_ahead)
 		wick_sparse_look_ahead(sparse, round->member->set->layer, round->x);
@@ -340,21 +358,22 @@ static void send(struct round *round, const struct wick_turn *turn, bool look_ah
 	}
 }
 
-int wick_sparse_round(struct wick_sparse *sparse, struct wick_turn *turn, const float *x, float *y, bool look_ahead,
-	struct wick_diag *diag)
+int wick_sparse_round(struct wick_sparse *sparse, const float *x, float *y, bool look_ahead, struct wick_diag *diag)
 {
 	struct round round = { .sparse = sparse, .x = x, .y = y };
-	uint64_t begun = wick_now_ns(), waited_ns = sparse->fetch->wait_ns, useful = sparse->counters.bundles_useful;
+	uint64_t begun, waited_ns = sparse->fetch->wait_ns;
 	int err;
 
-	wick_turn_next(turn, sparse->round, sparse->demand.wanted);
-	begin(&round, turn);
+	if (!sparse->sent)
+		wick_sparse_admit(sparse);
+	begun = wick_now_ns();
+	begin(&round);
 	sparse->counters.manage_ns += wick_now_ns() - begun;
-	send(&round, turn, look_ahead);
+	send(&round, look_ahead);
 	err = compute(&round, diag);
 	if (!round.member->group)
 		return err;
-	wick_sparse_note_wait(sparse, sparse->fetch->wait_ns - waited_ns, (uint32_t)(sparse->counters.bundles_useful - useful));
+	wick_sparse_note_wait(sparse, sparse->fetch->wait_ns - waited_ns);
 	for (uint32_t k = 0; k < round.n; k++)
 		sparse->place_of[round.ids[k]] = WICK_NO_SLOT;
 	return err;

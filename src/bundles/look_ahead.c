@@ -87,6 +87,7 @@ void wick_sparse_score_prefetch(struct wick_sparse *sparse, struct wick_member *
 	struct wick_prefetch_rates *rates = &sparse->rates;
 	uint32_t useful = 0;
 
+	rates->hits = 0;
 	if (rates->demand_back_ns && sparse->demand.sent_ns > rates->demand_back_ns)
 		move(&rates->slack_ns, (double)(sparse->demand.sent_ns - rates->demand_back_ns));
 	for (unsigned i = 0; member->guessed && i < WICK_COUNT_OF(sparse->ahead); i++) {
@@ -94,7 +95,7 @@ void wick_sparse_score_prefetch(struct wick_sparse *sparse, struct wick_member *
 
 		if (draw->member != member)
 			continue;
-		useful = prefetch_hits(sparse, draw);
+		useful = rates->hits = prefetch_hits(sparse, draw);
 		move(&rates->useful, (double)useful / draw->count);
 	}
 	member->guessed = false;
@@ -112,7 +113,7 @@ static void learn_ahead(struct wick_sparse *sparse, uint32_t bundles)
 	rates->layer_back_ns = now;
 }
 
-void wick_sparse_note_wait(struct wick_sparse *sparse, uint64_t waited_ns, uint32_t useful)
+void wick_sparse_note_wait(struct wick_sparse *sparse, uint64_t waited_ns)
 {
 	struct wick_draw *demand = &sparse->demand;
 	struct wick_prefetch_rates *rates = &sparse->rates;
@@ -120,7 +121,7 @@ void wick_sparse_note_wait(struct wick_sparse *sparse, uint64_t waited_ns, uint3
 	wick_draw_learn(demand);
 	if (wick_draw_is_timed(demand))
 		move(&rates->bundle_ns, (double)(demand->back_ns - demand->sent_ns) / demand->count);
-	move(&rates->need_ns, (double)waited_ns + useful * rates->bundle_ns);
+	move(&rates->need_ns, (double)waited_ns + rates->hits * rates->bundle_ns);
 	rates->demand_back_ns = demand->back_ns;
-	learn_ahead(sparse, demand->count + useful);
+	learn_ahead(sparse, demand->count + rates->hits);
 }

@@ -159,7 +159,7 @@ void wick_sparse_reset(struct wick_sparse *sparse)
 	for (uint32_t i = 0; i < sparse->model->shape.layers; i++)
 		if (sparse->member[i].group)
 			wick_group_empty(sparse->member[i].group);
-	sparse->prefetch_stopped = false;
+	sparse->prefetch_stopped = sparse->begun = sparse->sent = false;
 }
 
 void wick_sparse_clean(struct wick_sparse *sparse, struct wick_member *member)
@@ -187,27 +187,46 @@ uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t
 	return count;
 }
 
-int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x, float *y,
-	struct wick_diag *diag)
+static void begin_turn(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x)
 {
-	struct wick_member *member = &sparse->member[layer];
 	uint32_t count = wick_sparse_choose(sparse, layer, position, x);
-	bool look_ahead = sparse->lookahead && layer + 1 < sparse->model->shape.layers;
-	struct wick_turn turn;
-	uint64_t begun;
-	int err = 0;
 
 	if (!layer)
 		sparse->rates.layer_back_ns = 0; /* the time since the last token is no layer's */
-	wick_turn_begin(&turn, member, sparse->chosen, count);
-	while (!err && wick_turn_left(&turn)) {
-		wick_sparse_clean(sparse, member);
-		err = wick_sparse_round(sparse, &turn, x, y, look_ahead && !turn.n, diag);
+	wick_turn_begin(&sparse->turn, &sparse->member[layer], sparse->chosen, count);
+	sparse->begun = true;
+}
+
+void wick_sparse_send(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x)
+{
+	begin_turn(sparse, layer, position, x);
+	if (!wick_turn_left(&sparse->turn))
+		return;
+	wick_sparse_clean(sparse, sparse->turn.member);
+	wick_sparse_admit(sparse);
+	wick_sparse_draw(sparse);
+	sparse->sent = true;
+}
+
+int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x, float *y,
+	struct wick_diag *diag)
+{
+	bool look_ahead = sparse->lookahead && layer + 1 < sparse->model->shape.layers;
+	uint64_t begun;
+	int err = 0;
+
+	if (!sparse->begun)
+		begin_turn(sparse, layer, position, x);
+	sparse->begun = false;
+	for (; !err && (sparse->sent || wick_turn_left(&sparse->turn)); look_ahead = false) {
+		if (!sparse->sent)
+			wick_sparse_clean(sparse, sparse->turn.member);
+		err = wick_sparse_round(sparse, x, y, look_ahead, diag);
 	}
 	if (err)
 		return err;
 	begun = wick_now_ns();
-	wick_turn_end(&turn);
+	wick_turn_end(&sparse->turn);
 	sparse->counters.manage_ns += wick_now_ns() - begun;
 	return 0;
 }

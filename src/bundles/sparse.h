@@ -55,6 +55,7 @@ struct wick_prefetch_rates {
 	double bundle_ns; /* from one bundle to the next while the drive is busy with a layer's */
 	double slack_ns;  /* from the last read of a layer to the first of the next: the drive's idle time */
 	double need_ns;   /* a layer's waiting, and the waiting that prefetched bundles spared it */
+	uint32_t hits;    /* prefetched bundles that the current round wants */
 	double useful;    /* the share of prefetched bundles that were then chosen */
 	struct wick_trial trial; /* on: drawn ahead at all; by the time of a layer for each bundle that it did not have */
 	uint64_t layer_back_ns;  /* when the layer before was done; 0: there was none */
@@ -76,6 +77,8 @@ struct wick_sparse {
 	struct wick_member *member; /* (layers) */
 	struct wick_drawing drawing;
 	struct wick_draw demand, ahead[2];
+	struct wick_turn turn; /* of the layer that is computed */
+	bool begun, sent;      /* it has; its next round has slots, and reads on their way */
 	struct wick_prefetch_rates rates;
 	uint32_t round;          /* neurons computed at once, at most */
 	uint32_t *chosen;        /* (n_ff), ascending */
@@ -107,6 +110,8 @@ uint64_t wick_sparse_group_bytes(const struct wick_model *model, uint32_t capaci
 /* The drive's price, drawing.price, is set after it. */
 void wick_sparse_init(struct wick_sparse *sparse, const struct wick_sparse_shape *size, struct wick_mem *mem);
 
+/* Chooses for one token, and sends for what is not here: the next call for this layer goes on from there. */
+void wick_sparse_send(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x);
 /* y += FFN of x, for one token: y comes in with the down-projection's bias. */
 int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x, float *y,
 	struct wick_diag *diag);
@@ -122,10 +127,12 @@ void wick_sparse_reset(struct wick_sparse *sparse);
 
 /* Private to sparse.c, sparse_batch.c and ffn_sparse.c: */
 
-/* The next round of a turn, which has one. look_ahead: the next layer's probable neurons are sent for as soon as this
+/* The next round of the turn, which has one. look_ahead: the next layer's probable neurons are sent for as soon as this
  * layer's are. */
-int wick_sparse_round(struct wick_sparse *sparse, struct wick_turn *turn, const float *x, float *y, bool look_ahead,
-	struct wick_diag *diag);
+int wick_sparse_round(struct wick_sparse *sparse, const float *x, float *y, bool look_ahead, struct wick_diag *diag);
+/* Slots for the next round, and the reads of those that are not here. */
+void wick_sparse_admit(struct wick_sparse *sparse);
+void wick_sparse_draw(struct wick_sparse *sparse);
 /* look_ahead.c */
 void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const float *x);
 /* The drive did not answer a prefetch. One such wait for bytes that are not needed yet is enough: there is no prefetch
@@ -134,7 +141,7 @@ void wick_sparse_stop_prefetch(struct wick_sparse *sparse);
 /* Before a layer's first round: counts how many of its prefetched bundles are among sparse->chosen. After a round: how
  * long it waited. */
 void wick_sparse_score_prefetch(struct wick_sparse *sparse, struct wick_member *member);
-void wick_sparse_note_wait(struct wick_sparse *sparse, uint64_t waited_ns, uint32_t useful);
+void wick_sparse_note_wait(struct wick_sparse *sparse, uint64_t waited_ns);
 /* -> chosen */
 uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x);
 /* Waits for the reads of a draw and forgets what they brought: their slots stay in flight. */

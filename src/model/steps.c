@@ -37,7 +37,7 @@ static void widen(struct composer *c, enum wick_buffer buffer, uint32_t width)
 static void add(struct composer *c, struct wick_step step)
 {
 	step.layer = c->layer;
-	if (step.op != WICK_OP_BUNDLES)
+	if (step.op != WICK_OP_CHOOSE && step.op != WICK_OP_BUNDLES)
 		step.set = WICK_NO_SET;
 	if (c->steps->step)
 		c->steps->step[c->steps->count] = step;
@@ -174,13 +174,20 @@ static void add_experts(struct composer *c, const struct wick_expert_facts *expe
 		add_shared(c, experts, in, out);
 }
 
-/* out = FFN of in: over bundles where the file has them, else by matrices. */
+static void add_choose(struct composer *c, enum wick_buffer in)
+{
+	if (has(c, WICK_T_BUNDLES))
+		add(c, (struct wick_step){ .op = WICK_OP_CHOOSE, .in = in, .tensor = WICK_NO_VECTOR, .bias = WICK_NO_VECTOR,
+			.matrix = WICK_NO_MATRIX, .set = add_neurons(c) });
+}
+
+/* out = FFN of in: over bundles that have been chosen where the file has them, else by matrices. */
 static void add_ffn(struct composer *c, const struct wick_layer_facts *facts, enum wick_buffer in, enum wick_buffer out)
 {
 	widen(c, out, c->shape->d_model);
 	if (has(c, WICK_T_BUNDLES)) {
 		add(c, (struct wick_step){ .op = WICK_OP_BUNDLES, .in = in, .out = out, .tensor = WICK_NO_VECTOR,
-			.bias = vector(c, WICK_T_DOWN_BIAS), .set = add_neurons(c),
+			.bias = vector(c, WICK_T_DOWN_BIAS), .set = c->steps->sets - 1,
 			.matrix = add_matrix(c, WICK_T_BUNDLES, WICK_KEEP_FFN, false, true) });
 		return;
 	}
@@ -200,6 +207,7 @@ static void add_ffn(struct composer *c, const struct wick_layer_facts *facts, en
 
 static void add_parallel_layer(struct composer *c, const struct wick_layer_facts *facts, enum wick_buffer in)
 {
+	add_choose(c, in);
 	add_attention(c, facts, in);
 	if (facts->two_norms)
 		add_norm(c, WICK_X, WICK_XNORM, WICK_T_FFN_NORM, WICK_T_FFN_NORM_BIAS);
@@ -232,6 +240,7 @@ static void add_layer(struct composer *c)
 		add_norm(c, WICK_X, WICK_XNORM, WICK_T_FFN_NORM, WICK_T_FFN_NORM_BIAS);
 	else
 		add_norm(c, WICK_X, WICK_X, WICK_T_ATTN_NORM, WICK_T_ATTN_NORM_BIAS);
+	add_choose(c, in);
 	add_ffn(c, facts, in, WICK_Y);
 	if (both)
 		add_norm(c, WICK_Y, WICK_Y, WICK_T_FFN_POST_NORM, WICK_T_COUNT);

@@ -6,8 +6,8 @@
  * in its order, the plan and the forecast walk it, training takes a layer out of it. steps.c is the only place that
  * knows what a transformer block is.
  *
- *     embed | norm linear linear linear attend linear add norm bundles add | ... | norm linear
- *     `---'   `------------------------- layer 0 ----------------------'           `-- tail --'
+ *     embed | norm linear linear linear attend linear add norm choose bundles add | ... | norm linear
+ *     `---'   `---------------------------- layer 0 --------------------------'           `-- tail --'
  */
 
 #include "bundle.h"
@@ -27,6 +27,7 @@ enum wick_op {
 	WICK_OP_LINEAR,    /* out = matrix . in, plus the vector `bias` */
 	WICK_OP_ROPE,      /* each head of out turned by its position */
 	WICK_OP_ATTEND,    /* out = attention of the queries in Q over the context, to which K and V are added first */
+	WICK_OP_CHOOSE,    /* which bundles in wants; before attention, where they can be sent for so early */
 	WICK_OP_BUNDLES,   /* out = the FFN of in over bundles: all of them, or those that are chosen */
 	WICK_OP_ACT,       /* out = act(out) */
 	WICK_OP_GLU,       /* out = act(out) * in */

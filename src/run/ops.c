@@ -248,14 +248,26 @@ static int sweep_bundles(struct wick_pass *pass, const struct wick_step *step, c
 	return more;
 }
 
+/* Rows choose by themselves; the first one can do so now. Where nothing comes before its FFN that hides reading, reads go
+ * out with the arithmetic on what is here. */
+static int do_choose(struct wick_pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	const float *x = f->buffer[step->in];
+
+	if (f->watch && f->watch->inputs)
+		f->watch->inputs(f->watch->user, step->layer, f->rows->position, pass->m, x);
+	if (f->sparse.on && pass->m < WICK_SWEEP_TOKENS && !f->rows->err && facts_of(pass, step)->parallel)
+		wick_sparse_send(&f->sparse, step->layer, f->rows->position, x);
+	return 0;
+}
+
 static int do_bundles(struct wick_pass *pass, const struct wick_step *step)
 {
 	struct wick_forward *f = pass->forward;
 	const float *x = f->buffer[step->in];
 	float *y = f->buffer[step->out];
 
-	if (f->watch && f->watch->inputs)
-		f->watch->inputs(f->watch->user, step->layer, f->rows->position, pass->m, x);
 	begin_ffn(pass, y, vector_of(pass, step, step->bias));
 	if (f->sparse.on && pass->m < WICK_SWEEP_TOKENS)
 		return draw_bundles(pass, step, x, y);
@@ -386,7 +398,7 @@ static int do_cap(struct wick_pass *pass, const struct wick_step *step)
 int (*const wick_ops[WICK_OP_COUNT])(struct wick_pass *pass, const struct wick_step *step) = {
 	[WICK_OP_EMBED] = do_embed, [WICK_OP_POSITION] = do_position, [WICK_OP_NORM] = do_norm,
 	[WICK_OP_HEAD_NORM] = do_head_norm, [WICK_OP_LINEAR] = do_linear, [WICK_OP_ROPE] = do_rope,
-	[WICK_OP_ATTEND] = do_attend, [WICK_OP_BUNDLES] = do_bundles, [WICK_OP_ACT] = do_act, [WICK_OP_GLU] = do_glu,
+	[WICK_OP_ATTEND] = do_attend, [WICK_OP_CHOOSE] = do_choose, [WICK_OP_BUNDLES] = do_bundles, [WICK_OP_ACT] = do_act, [WICK_OP_GLU] = do_glu,
 	[WICK_OP_ADD] = do_add, [WICK_OP_ROUTE] = do_route, [WICK_OP_EXPERTS] = do_experts, [WICK_OP_SHARE] = do_share,
 	[WICK_OP_SCALE] = do_scale, [WICK_OP_CAP] = do_cap,
 };
