@@ -223,6 +223,7 @@ static void wrong_options_are_refused(void **state)
 		struct wick *wick;
 		int code;
 
+		options.size = sizeof(options);
 		options.cpu_mask = ~0u;
 		code = wick_open(&wick, model, &options, &diag);
 		if (code != wrongs[i].code || wick || !strstr(diag.text, wrongs[i].word))
