@@ -190,10 +190,13 @@ static int check_stock(struct sweep *sweep)
 	int rc = list ? 0 : wick_diag_say(sweep->diag, -ENOMEM, "%s: no memory to verify it", path_of(sweep));
 
 	for (uint64_t i = 0; rc == 0 && i < count; i++) {
-		sweep->at = list[i]->offset;
+		if (!sweep->model->crcs)
+			sweep->at = list[i]->offset;
 		rc = check_tensor(sweep, list[i]);
 	}
-	if (rc == 0)
+	if (rc == 0 && sweep->model->crcs)
+		rc = pass_checksums(sweep, "wick.checksums");
+	else if (rc == 0)
 		sweep->at = wick_gguf_file_bytes(sweep->gguf);
 	free(list);
 	return rc;

@@ -96,3 +96,34 @@ int wick_config_string(const struct wick_config *config, const char *key, const 
 	*value = json_string_value(found);
 	return 0;
 }
+
+int wick_config_real(const struct wick_config *config, const char *key, double otherwise, double *value,
+	struct wick_diag *diag)
+{
+	const json_t *found = find(config, key);
+
+	*value = otherwise;
+	if (!found)
+		return otherwise > 0 ? 0 : missing(config, key, diag);
+	if (!json_is_number(found) || !(json_number_value(found) > 0))
+		return wrong_kind(config, key, "a number above 0", diag);
+	*value = json_number_value(found);
+	return 0;
+}
+
+int wick_config_object(struct wick_config *object, const struct wick_config *config, const char *key, struct wick_diag *diag)
+{
+	const json_t *found = find(config, key);
+
+	*object = (struct wick_config){ 0 };
+	if (!found)
+		return -ENOENT;
+	if (!json_is_object(found))
+		return wrong_kind(config, key, "an object", diag);
+	if (asprintf(&object->path, "%s: \"%s\"", config->path, key) < 0) {
+		object->path = NULL;
+		return wick_diag_say(diag, -ENOMEM, "%s: no memory to read it", config->path);
+	}
+	object->root = json_incref((json_t *)found);
+	return 0;
+}

@@ -34,3 +34,8 @@ int wick_config_flag(
 /* otherwise NULL: it must be there. The string is the config's. */
 int wick_config_string(const struct wick_config *config, const char *key, const char *otherwise, const char **value,
 	struct wick_diag *diag);
+/* A number above 0; otherwise 0: it must be there. */
+int wick_config_real(const struct wick_config *config, const char *key, double otherwise, double *value,
+	struct wick_diag *diag);
+/* An object inside, as a config whose sentences name both; wick_config_free() frees it. -ENOENT: absent, or null. */
+int wick_config_object(struct wick_config *object, const struct wick_config *config, const char *key, struct wick_diag *diag);

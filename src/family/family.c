@@ -5,12 +5,26 @@
 
 #include "family.h"
 
+#include "bits.h"
+
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-static const struct wick_arch_def *const families[WICK_ARCH_COUNT] = {
-	[WICK_ARCH_OPT] = &wick_arch_opt,
+static const struct wick_arch_def *const families[] = {
+	&wick_arch_opt, &wick_arch_llama, &wick_arch_mistral, &wick_arch_qwen2, &wick_arch_qwen3,
 };
+
+static int refuse(const struct wick_config *config, const char *model_type, struct wick_diag *diag)
+{
+	char known[256];
+	size_t at = 0;
+
+	for (size_t i = 0; i < WICK_COUNT_OF(families); i++)
+		at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "", families[i]->model_type);
+	return wick_diag_say(diag, -EINVAL, "%s: models of type \"%.80s\" are not supported; %s are", config->path, model_type,
+		known);
+}
 
 int wick_arch_find(const struct wick_arch_def **arch, const struct wick_config *config, struct wick_diag *diag)
 {
@@ -19,11 +33,10 @@ int wick_arch_find(const struct wick_arch_def **arch, const struct wick_config *
 
 	if (rc)
 		return rc;
-	for (unsigned i = 0; i < WICK_ARCH_COUNT; i++) {
+	for (size_t i = 0; i < WICK_COUNT_OF(families); i++) {
 		*arch = families[i];
 		if (strcmp(families[i]->model_type, model_type) == 0)
 			return 0;
 	}
-	return wick_diag_say(diag, -EINVAL, "%s: models of type \"%.80s\" are not supported (only opt is)",
-		config->path, model_type);
+	return refuse(config, model_type, diag);
 }

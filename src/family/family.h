@@ -18,10 +18,40 @@ struct wick_arch_def {
 	const char *sources[WICK_T_COUNT]; /* behind the prefix */
 	const char *up, *down;      /* a bundle's parts: rows of (n_ff, d_model), columns of (d_model, n_ff) */
 	uint32_t position_offset;   /* rows in front of position 0 */
-	const char *const *keys;    /* of config.json that read_config looks at, NULL at the end */
+	const char *const *keys;    /* of config.json that are looked at, or known to change nothing, NULL at the end */
+
+	/* A family whose packed models have the keys and names of stock GGUF files (config_stock.c). Then there are no
+	 * read_config, up and down. */
+	const char *stock;          /* general.architecture; NULL: another family */
+	uint32_t window;            /* of every layer, where config.json does not say sliding_window; 0: there is none */
+	uint32_t head_dim;          /* where config.json has no key for it; 0: hidden_size / num_attention_heads */
+	bool neighbours;            /* rows of queries and keys that turn together become neighbours, as GGUF has them */
+	const struct wick_arch_bias *biases; /* (until .ids is NULL) */
 };
 
-extern const struct wick_arch_def wick_arch_opt;
+/* Biases that a model has where a flag of config.json says so; key NULL: every model of the family. */
+struct wick_arch_bias {
+	const char *key;
+	const enum wick_tensor_id *ids; /* WICK_T_COUNT at the end */
+};
+
+/* What config.json says of a model of such a family, beside GGUF's keys. */
+struct wick_arch_said {
+	uint32_t vocab, heads, kv_heads, head_dim;
+	bool tied;
+	bool has[WICK_T_COUNT]; /* of its biases */
+	float *divisors;        /* (head_dim / 2) of the frequencies of rotary embedding, or NULL; wick_arch_said_free() */
+};
+
+struct wick_gguf_writer;
+
+/* Puts the keys of a stock file. -EINVAL with a sentence that names file and key: one that is missing, or says that the
+ * model computes something that is not supported. */
+int wick_arch_put_keys(const struct wick_arch_def *arch, struct wick_arch_said *said, const struct wick_config *config,
+	struct wick_gguf_writer *writer, struct wick_diag *diag);
+void wick_arch_said_free(struct wick_arch_said *said); /* a zeroed one is fine */
+
+extern const struct wick_arch_def wick_arch_opt, wick_arch_llama, wick_arch_mistral, wick_arch_qwen2, wick_arch_qwen3;
 
 /* The family of a config.json; -EINVAL with its name for one that is not known. */
 int wick_arch_find(const struct wick_arch_def **arch, const struct wick_config *config, struct wick_diag *diag);

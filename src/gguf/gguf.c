@@ -111,6 +111,25 @@ int wick_gguf_open(struct wick_gguf **out, const char *path, struct wick_diag *d
 	return rc;
 }
 
+int wick_gguf_of_header(struct wick_gguf **out, const char *whose, uint8_t *header, uint64_t bytes, struct wick_diag *diag)
+{
+	struct wick_gguf *gguf = calloc(1, sizeof(*gguf));
+	int rc;
+
+	*out = NULL;
+	if (!gguf) {
+		free(header);
+		return wick_diag_say(diag, -ENOMEM, "%s: no memory for its header", whose);
+	}
+	*gguf = (struct wick_gguf){ .fd = -1, .path = strdup(whose), .header = header, .header_bytes = bytes, .file_bytes = bytes };
+	rc = gguf->path ? wick_gguf_parse(gguf, diag) : wick_diag_say(diag, -ENOMEM, "%s: no memory for its header", whose);
+	if (rc)
+		wick_gguf_close(gguf);
+	else
+		*out = gguf;
+	return rc;
+}
+
 void wick_gguf_close(struct wick_gguf *gguf)
 {
 	if (!gguf)

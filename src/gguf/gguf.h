@@ -41,6 +41,9 @@ struct wick_gguf;
 /* Reads and checks the header: every count, length, type, alignment and tensor range against the file's size; no
  * overlapping tensors, no name twice. -EINVAL with the file and the place named. */
 int wick_gguf_open(struct wick_gguf **gguf, const char *path, struct wick_diag *diag);
+/* The same of a header without tensors that is in memory, which it owns from now on, whatever it returns; whose is what
+ * sentences name. No file is behind it. */
+int wick_gguf_of_header(struct wick_gguf **gguf, const char *whose, uint8_t *header, uint64_t bytes, struct wick_diag *diag);
 void wick_gguf_close(struct wick_gguf *gguf);
 uint64_t wick_gguf_header_bytes(const struct wick_gguf *gguf); /* where tensor data begins; memory held is about this */
 uint64_t wick_gguf_file_bytes(const struct wick_gguf *gguf);

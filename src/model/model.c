@@ -135,7 +135,7 @@ static int check_parts(const struct wick_model *model, struct wick_diag *diag)
 {
 	const char *path = wick_gguf_path(model->gguf);
 
-	if (!model->stock && model->parts.count > 1)
+	if ((!model->stock || wick_stock_is_checked(model->gguf)) && model->parts.count > 1)
 		return wick_diag_say(diag, -EINVAL, "%s: split.count is %u, and a packed model is one file", path,
 			model->parts.count);
 	if (model->shape.layers > model->parts.tensors)
@@ -162,6 +162,8 @@ static int load(struct wick_model *model, const char *path, struct wick_diag *di
 	if (!model->tensors)
 		return wick_diag_say(diag, -ENOMEM, "%s: no memory for %u layers", path, model->shape.layers);
 	rc = model->stock ? wick_stock_bind(model, diag) : load_packed(model, diag);
+	if (rc == 0 && wick_stock_is_checked(model->gguf))
+		rc = wick_stock_checksums(model, diag);
 	if (rc == 0)
 		rc = wick_steps_make(&model->steps, model, diag);
 	model->memory_bytes = sizeof(*model) + (model->shape.kind_of_layer ? model->shape.layers : 0) +
@@ -200,7 +202,9 @@ void wick_model_close(struct wick_model *model)
 
 uint32_t wick_model_identity(const struct wick_model *model)
 {
-	return model->stock ? 0 : model->crcs[wick_tensors_checksums(&model->shape) - 1];
+	if (model->stock)
+		return model->crcs ? model->crcs[model->crc_count - 1] : 0;
+	return model->crcs[wick_tensors_checksums(&model->shape) - 1];
 }
 
 int wick_model_of_layer(struct wick_model *one, const struct wick_model *model, uint32_t layer,

@@ -100,7 +100,7 @@ struct wick_shape {
 struct wick_model {
 	struct wick_gguf_parts parts; /* one file, or those of a stock model that is split */
 	struct wick_gguf *gguf; /* the first, which has the keys */
-	bool stock; /* not packed by wick: tensors lie anywhere, there are no checksums, and no bundles of neurons */
+	bool stock; /* keys and tensors are those of a stock file: no bundles of neurons; without crcs, tensors lie anywhere */
 	struct wick_shape shape;
 	struct wick_steps steps;
 	struct wick_tensor *tensors; /* (wick_tensors_count()): see wick_tensor_at(); a tied head is a copy of the embedding's */
@@ -159,7 +159,7 @@ static inline struct wick_tensor *wick_tensor_at(const struct wick_model *model,
 int wick_model_open(struct wick_model **model, const char *path, struct wick_diag *diag);
 void wick_model_close(struct wick_model *model);
 
-/* Of a packed model, the last entry of wick.checksums: it depends on every byte of the file that is not padding. */
+/* Of a model with checksums of its own, the last entry of wick.checksums: it depends on every byte of the file that is not padding. */
 uint32_t wick_model_identity(const struct wick_model *model);
 
 /* Whether entry i of the table is a tensor of the model's own: a tied head is the embedding once more. */

@@ -56,6 +56,11 @@ static const uint32_t file_types[WICK_TYPE_COUNT] = {
 	[WICK_IQ2_XXS] = 19, [WICK_IQ2_XS] = 20, [WICK_IQ3_XXS] = 23, [WICK_IQ3_S] = 26, [WICK_IQ2_S] = 28,
 };
 
+uint32_t wick_shape_file_type(enum wick_type type)
+{
+	return file_types[type];
+}
+
 static const char *spell(char spelled[64], const struct key *key, enum wick_arch arch)
 {
 	snprintf(spelled, 64, "%s.%s", key->ours ? "wick" : wick_arch_names[arch], key->name);
@@ -251,8 +256,8 @@ static int read_version(struct wick_shape *shape, const struct wick_gguf *gguf, 
 			"makes of a Hugging Face folder of an OPT model",
 			wick_gguf_path(gguf));
 	if (rc == 0 && version != WICK_CONTAINER_VERSION)
-		return wick_diag_say(diag, -EINVAL, "%s: a packed model of version %llu; this program knows version %u",
-			wick_gguf_path(gguf), (unsigned long long)version, WICK_CONTAINER_VERSION);
+		return wick_diag_say(diag, -EINVAL, "%s: a packed model of version %llu; this program knows versions %u and %u",
+			wick_gguf_path(gguf), (unsigned long long)version, WICK_CONTAINER_VERSION, WICK_CHECKED_VERSION);
 	if (rc == 0)
 		rc = read_fixed(gguf, "general.alignment", WICK_FILE_ALIGN, diag);
 	if (rc == 0)
@@ -322,7 +327,7 @@ void wick_shape_write(const struct wick_shape *shape, struct wick_gguf_writer *w
 	char key[64];
 
 	wick_gguf_put_string(writer, "general.architecture", wick_arch_names[shape->arch]);
-	wick_gguf_put_u32(writer, "general.file_type", file_types[shape->type]);
+	wick_gguf_put_u32(writer, "general.file_type", wick_shape_file_type(shape->type));
 	for (size_t k = 0; k < WICK_COUNT_OF(number_keys); k++)
 		wick_gguf_put_u32(writer, spell(key, &number_keys[k], shape->arch),
 			*(const uint32_t *)((const char *)shape + number_keys[k].place));

@@ -11,6 +11,7 @@ struct wick_gguf;
 struct wick_gguf_writer;
 
 #define WICK_CONTAINER_VERSION 1
+#define WICK_CHECKED_VERSION 2 /* of a stock file with checksums and alignment */
 #define WICK_DIM_MAX (1u << 24) /* of every dimension but layers */
 #define WICK_LAYERS_MAX (1u << 16)
 
@@ -20,6 +21,9 @@ extern const char *const wick_arch_names[WICK_ARCH_COUNT]; /* as general.archite
  * contradict each other. The stride is the bundle rounded up to align; with align 0 it stays as it is. whose is the
  * file that the numbers come from. */
 int wick_shape_complete(struct wick_shape *shape, uint32_t align, const char *whose, struct wick_diag *diag);
+
+/* general.file_type of a file that is mostly of this type, as llama.cpp numbers them. */
+uint32_t wick_shape_file_type(enum wick_type type);
 
 int wick_shape_read(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag);
 void wick_shape_write(const struct wick_shape *shape, struct wick_gguf_writer *writer);

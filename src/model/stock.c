@@ -328,6 +328,16 @@ static void sum_up(struct wick_model *model)
 	model->shape.matrix_type = model->shape.type;
 }
 
+/* They are not bound: stock_checked.c reads them. */
+static int pass_checksums(const struct binding *binding)
+{
+	const struct wick_gguf_tensor *found = wick_gguf_tensor(binding->gguf, wick_tensor_table[WICK_T_CHECKSUMS].name);
+
+	if (found && wick_stock_is_checked(binding->gguf))
+		binding->used[found - wick_gguf_tensor_at(binding->gguf, 0)] = true;
+	return refuse_unknown(binding);
+}
+
 static int bind_all(struct binding *binding)
 {
 	struct wick_model *model = binding->model;
@@ -339,7 +349,7 @@ static int bind_all(struct binding *binding)
 		for (uint32_t layer = 0; !err && layer < layers; layer++)
 			err = look_for(binding, id, layer);
 	}
-	return err ? err : refuse_unknown(binding);
+	return err ? err : pass_checksums(binding);
 }
 
 int wick_stock_bind(struct wick_model *model, struct wick_diag *diag)

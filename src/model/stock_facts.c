@@ -36,7 +36,7 @@ bool wick_stock_is(const struct wick_gguf *gguf)
 {
 	uint64_t version;
 
-	return wick_gguf_u64(gguf, "wick.version", &version, NULL) == -ENOENT;
+	return wick_gguf_u64(gguf, "wick.version", &version, NULL) == -ENOENT || wick_stock_is_checked(gguf);
 }
 
 static bool has_tensor(const struct wick_gguf_parts *parts, const char *name)

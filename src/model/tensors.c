@@ -169,6 +169,20 @@ int wick_tensors_each(
 	return rc ? rc : each_of(shape, WICK_T_OUT_NORM, WICK_T_COUNT, 0, visit, user);
 }
 
+int wick_tensors_all(uint32_t layers, int (*visit)(enum wick_tensor_id id, uint32_t layer, void *user), void *user)
+{
+	int rc = 0;
+
+	for (unsigned id = 0; rc == 0 && id < WICK_T_LAYER_FIRST; id++)
+		rc = visit(id, 0, user);
+	for (uint32_t layer = 0; layer < layers; layer++)
+		for (unsigned id = WICK_T_LAYER_FIRST; rc == 0 && id < WICK_T_LAYER_END; id++)
+			rc = visit(id, layer, user);
+	for (unsigned id = WICK_T_LAYER_END; rc == 0 && id < WICK_T_COUNT; id++)
+		rc = visit(id, 0, user);
+	return rc;
+}
+
 bool wick_tensor_is_needed(const struct wick_shape *shape, enum wick_tensor_id id, uint32_t layer)
 {
 	return !(wick_tensor_table[id].needs & ~features(shape, layer)) && wick_tensor_is_numbers(id);

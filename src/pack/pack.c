@@ -7,14 +7,18 @@
 
 #include "bits.h"
 #include "device.h"
+#include "fileio.h"
 #include "gguf_write.h"
+#include "pack_general.h"
 #include "shape.h"
 #include "synthetic.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define CHUNK_NUMBERS (1u << 20)         /* at a time through the three buffers, 12 MiB together */
 #define COLUMNS_MIN 64u                  /* neurons of a turn: below, the reads get too small */
@@ -44,7 +48,7 @@ static int load_config(struct wick_config *config, const char *source, struct wi
 	if (wick_synthetic_is(source))
 		return wick_synthetic_config(config, source, diag);
 	if (stat(source, &status) == 0 && S_ISREG(status.st_mode))
-		return wick_diag_say(diag, -ENOTDIR, "%s: a file; packing takes the Hugging Face folder of an OPT model, or, with "
+		return wick_diag_say(diag, -ENOTDIR, "%s: a file; packing takes a model's Hugging Face folder, a GGUF file or, with "
 			"--order coactivation, a packed model", source);
 	rc = wick_pack_refuse_adapter(source, diag);
 	return rc ? rc : wick_config_load(config, source, diag);
@@ -77,11 +81,10 @@ static uint32_t align_of_drive(const char *out)
 }
 
 /* The shape by config.json and the options, and a checkpoint that agrees with it. */
-static int understand(
-	struct wick_pack_job *job, const char *source, const char *out, const struct wick_pack_options *options)
+static int understand(struct wick_pack_job *job, const struct wick_config *config, const char *source, const char *out,
+	const struct wick_pack_options *options)
 {
 	uint32_t align = options->align ? options->align : align_of_drive(out);
-	struct wick_config config = { 0 };
 	int rc;
 
 	if (!options->align && align > WICK_ALIGN_MIN)
@@ -90,22 +93,13 @@ static int understand(
 		return wick_diag_say(job->diag, -EINVAL,
 			"bundles cannot be aligned to %u bytes: it takes a power of two from %u to %u", align,
 			WICK_ALIGN_MIN, WICK_ALIGN_MAX);
-	rc = choose_type(&job->shape.type, options->type ? options->type : "f16", job->diag);
-	if (rc == 0)
-		rc = choose_type(&job->shape.matrix_type,
-			options->attention_type ? options->attention_type : wick_types[job->shape.type].name, job->diag);
-	if (rc == 0)
-		rc = load_config(&config, source, job->diag);
-	if (rc == 0)
-		rc = wick_arch_find(&job->arch, &config, job->diag);
-	if (rc == 0)
-		rc = job->arch->read_config(&job->shape, &config, job->diag);
+	rc = job->arch->read_config(&job->shape, config, job->diag);
 	job->shape.predictor = wick_is_relu(&job->shape);
 	job->shape.predictor_type = wick_pack_predictor_type(&job->shape);
 	if (rc == 0)
-		rc = wick_shape_complete(&job->shape, align, config.path, job->diag);
+		rc = wick_shape_complete(&job->shape, align, config->path, job->diag);
 	if (rc == 0)
-		rc = wick_config_check_keys(&config, job->arch->keys, &job->notes, job->diag);
+		rc = wick_config_check_keys(config, job->arch->keys, &job->notes, job->diag);
 	if (rc == 0)
 		rc = open_checkpoint(job, source);
 	if (rc == 0)
@@ -113,10 +107,9 @@ static int understand(
 	if (rc == 0 && !wick_synthetic_is(source))
 		rc = wick_pack_explain_tokenizer(source, &job->notes, job->diag);
 	if (rc == 0 && !wick_synthetic_is(source))
-		rc = wick_pack_explain_generation(source, &config, &job->notes, job->diag);
+		rc = wick_pack_explain_generation(source, config, &job->notes, job->diag);
 	if (rc == 0)
-		rc = wick_shape_complete(&job->shape, align, config.path, job->diag);
-	wick_config_free(&config);
+		rc = wick_shape_complete(&job->shape, align, config->path, job->diag);
 	return rc;
 }
 
@@ -192,32 +185,69 @@ static int tick(void *user)
 	return wick_pack_go_on(user);
 }
 
+static int pack_bundles(struct wick_pack_job *job, const struct wick_config *config, const char *source, const char *out,
+	const struct wick_pack_options *options)
+{
+	uint64_t header_bytes = 0;
+	uint8_t *header = NULL;
+	int rc = understand(job, config, source, out, options);
+
+	if (rc == 0)
+		rc = make_header(job, source, &header, &header_bytes);
+	if (rc == 0)
+		rc = make_room(job, options->memory_bytes);
+	if (rc == 0) {
+		wick_checkpoint_watch(job->checkpoint, tick, job);
+		rc = wick_pack_write(job, out, header, header_bytes, wick_pack_slot);
+	}
+	if (rc == 0)
+		rc = wick_checkpoint_finish(job->checkpoint, job->diag);
+	if (rc == 0)
+		rc = wick_pack_commit(job);
+	free(header);
+	forget(job);
+	return rc;
+}
+
+/* Types, config.json and the family, which decides on what is made. */
 static int pack_naturally(
 	const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag)
 {
 	struct wick_pack_job job = { .progress = options->progress, .user = options->user,
 		.notes = { options->note, options->note_user }, .diag = diag };
-	uint64_t header_bytes = 0;
-	uint8_t *header = NULL;
-	int rc;
+	struct wick_config config = { 0 };
+	int rc = choose_type(&job.shape.type, options->type ? options->type : "f16", diag);
 
 	wick_kernels_init(&job.kernels, ~0u);
-	rc = understand(&job, source, out, options);
 	if (rc == 0)
-		rc = make_header(&job, source, &header, &header_bytes);
+		rc = choose_type(&job.shape.matrix_type,
+			options->attention_type ? options->attention_type : wick_types[job.shape.type].name, diag);
 	if (rc == 0)
-		rc = make_room(&job, options->memory_bytes);
-	if (rc == 0) {
-		wick_checkpoint_watch(job.checkpoint, tick, &job);
-		rc = wick_pack_write(&job, out, header, header_bytes, wick_pack_slot);
-	}
+		rc = load_config(&config, source, diag);
 	if (rc == 0)
-		rc = wick_checkpoint_finish(job.checkpoint, diag);
+		rc = wick_arch_find(&job.arch, &config, diag);
 	if (rc == 0)
-		rc = wick_pack_commit(&job);
-	free(header);
-	forget(&job);
+		rc = job.arch->stock ? wick_pack_folder(&job, &config, source, out, options) :
+			pack_bundles(&job, &config, source, out, options);
+	wick_config_free(&config);
 	return rc;
+}
+
+/* A file that cannot be read is taken for one: then it is said why. */
+static bool is_gguf(const char *source)
+{
+	struct stat status;
+	char magic[4];
+	int fd, rc;
+
+	if (stat(source, &status) || !S_ISREG(status.st_mode))
+		return false;
+	fd = open(source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return true;
+	rc = wick_read_at(fd, source, magic, sizeof(magic), 0, NULL);
+	close(fd);
+	return rc ? rc != -EINVAL : !memcmp(magic, "GGUF", sizeof(magic));
 }
 
 int wick_pack(
@@ -234,5 +264,5 @@ int wick_pack(
 		return wick_diag_say(diag, -EINVAL, "order \"%.40s\": natural and coactivation are possible", options->order);
 	if (options->trace)
 		return wick_diag_say(diag, -EINVAL, "a trace is for an order by co-activation, not for the natural one");
-	return pack_naturally(source, out, options, diag);
+	return is_gguf(source) ? wick_pack_gguf(source, out, options, diag) : pack_naturally(source, out, options, diag);
 }

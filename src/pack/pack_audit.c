@@ -161,7 +161,8 @@ int wick_pack_check_sources(struct wick_pack_job *job)
 	if (rc == 0 && head)
 		rc = remember(&audit, head);
 	if (rc == 0)
-		rc = wick_pack_each_source(job->arch, &job->shape, need, &audit);
+		rc = job->each_source ? job->each_source(job, need, &audit) :
+			wick_pack_each_source(job->arch, &job->shape, need, &audit);
 	if (rc == 0)
 		rc = check_left_over(&audit);
 	free(audit.used);

@@ -22,11 +22,15 @@
 #include <wick/wick.h>
 
 struct wick_gguf_writer;
+struct wick_pack_wanted;
 
 struct wick_pack_job {
 	struct wick_shape shape;
 	const struct wick_arch_def *arch;
 	struct wick_checkpoint *checkpoint;
+	/* As wick_pack_each_source(), which NULL means. */
+	int (*each_source)(const struct wick_pack_job *job, int (*visit)(const struct wick_pack_wanted *wanted, void *user),
+		void *user);
 	struct wick_kernels kernels;
 	struct wick_outfile out;
 	uint64_t total_bytes; /* of the output */
@@ -61,6 +65,10 @@ struct wick_pack_wanted {
 
 /* Calls visit for each of them, in the order of the packed file, until one returns other than 0. */
 int wick_pack_each_source(const struct wick_arch_def *arch, const struct wick_shape *shape,
+	int (*visit)(const struct wick_pack_wanted *wanted, void *user), void *user);
+
+/* The same for one vector or matrix. */
+int wick_pack_want(const struct wick_arch_def *arch, enum wick_tensor_id id, uint32_t layer, const struct wick_tensor *tensor,
 	int (*visit)(const struct wick_pack_wanted *wanted, void *user), void *user);
 
 /* Whether the head is the embedding (shape.tied), then that every tensor is there, of the right shape; what else is

@@ -127,6 +127,14 @@ static int walk_to(const struct walk *walk, enum wick_tensor_id id, const char *
 	return walk->visit(&wanted, walk->user);
 }
 
+int wick_pack_want(const struct wick_arch_def *arch, enum wick_tensor_id id, uint32_t layer, const struct wick_tensor *tensor,
+	int (*visit)(const struct wick_pack_wanted *wanted, void *user), void *user)
+{
+	struct walk walk = { .arch = arch, .visit = visit, .user = user };
+
+	return walk_to(&walk, id, arch->sources[id], layer, tensor->vector ? 1 : 2, tensor->rows, tensor->cols);
+}
+
 static int walk_slot(enum wick_tensor_id id, uint32_t layer, void *user)
 {
 	const struct walk *walk = user;

@@ -207,7 +207,7 @@ static void look_for_sums(struct wick_sums *sums)
 int wick_sums_open(struct wick_sums *sums, struct wick_model *model, struct wick_diag *diag)
 {
 	*sums = (struct wick_sums){ .model = model };
-	if (!model->stock)
+	if (!model->stock || model->crcs)
 		return 0;
 	sums->blocks = count_blocks(model);
 	sums->crcs = calloc(sums->blocks, sizeof(*sums->crcs));

@@ -7,7 +7,10 @@
 
 #include "family.h"
 #include "bits.h"
+#include "gguf.h"
+#include "gguf_write.h"
 #include "shape.h"
+#include "stock.h"
 
 static void check_shape(const struct wick_shape *shape)
 {
@@ -27,6 +30,36 @@ static void check_note(void *user, const char *sentence)
 	wick_require(sentence[0] && !strchr(sentence, '\n'));
 }
 
+/* Keys of a stock file, whose facts are taken from them as packing does. */
+static int read_stock(const struct wick_arch_def *arch, const struct wick_config *config, const struct wick_notes *notes,
+	struct wick_diag *diag)
+{
+	struct wick_arch_said said;
+	struct wick_gguf_writer writer;
+	struct wick_gguf *gguf = NULL;
+	struct wick_shape shape = { 0 };
+	uint8_t *header = NULL;
+	uint64_t bytes = 0;
+	int rc;
+
+	wick_gguf_writer_init(&writer, 4096);
+	rc = wick_arch_put_keys(arch, &said, config, &writer, diag);
+	if (rc == 0) {
+		wick_arch_said_free(&said);
+		rc = wick_config_check_keys(config, arch->keys, notes, diag);
+	}
+	if (rc == 0)
+		rc = wick_gguf_writer_header(&writer, &header, &bytes, diag);
+	if (rc == 0)
+		rc = wick_gguf_of_header(&gguf, config->path, header, bytes, diag);
+	if (rc == 0)
+		rc = wick_stock_facts(&shape, &(struct wick_gguf_parts){ .at = &gguf, .count = 1 }, diag);
+	free((void *)shape.kind_of_layer);
+	wick_gguf_close(gguf);
+	wick_gguf_writer_deinit(&writer);
+	return rc;
+}
+
 static void read_shape(const struct wick_config *config, enum wick_type type, uint32_t align)
 {
 	const struct wick_arch_def *arch;
@@ -35,6 +68,10 @@ static void read_shape(const struct wick_config *config, enum wick_type type, ui
 	struct wick_diag diag = { 0 };
 	int rc = wick_arch_find(&arch, config, &diag);
 
+	if (rc == 0 && arch->stock) {
+		fuzz_check(read_stock(arch, config, &notes, &diag), &diag);
+		return;
+	}
 	if (rc == 0)
 		rc = arch->read_config(&shape, config, &diag);
 	if (rc == 0)

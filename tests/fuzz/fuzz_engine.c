@@ -200,6 +200,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	float *truth = NULL;
 	char path[64];
 
+	wick_require(!setenv("XDG_CACHE_HOME", "/proc/self/fd", 1)); /* learned checksums find no place */
 	wick_require(memory >= 0 && write(memory, data, size) == (ssize_t)size);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
 	tell(path);

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: the wick authors
 # SPDX-License-Identifier: Apache-2.0
 """Makes the seeds of corpus/engine: the smallest packed models of each layout and type that run, written here from
-docs/container.md with the standard library alone."""
+docs/container.md with the standard library alone, and stock files, with and without checksums."""
 
 import random
 import struct
@@ -12,6 +12,10 @@ from make_gguf import ARRAY, BOOL, F32, I32, STRING, U32, U64, crc32c, entry, pa
 
 TYPES = {"f32": 0, "f16": 1, "bf16": 30, "q8_0": 8, "q4_0": 2}
 TOKENS = ["<s>", "</s>", "a", "b", "ab", "Ġ", "Ġa", "Ã", "©", "1", "2", "Ċ"]
+TOKENIZER = [("tokenizer.ggml.model", STRING, "gpt2"), ("tokenizer.ggml.pre", STRING, "gpt-2"),
+             ("tokenizer.ggml.tokens", ARRAY, (STRING, TOKENS)), ("tokenizer.ggml.merges", ARRAY, (STRING, ["a b", "Ġ a"])),
+             ("tokenizer.ggml.token_type", ARRAY, (I32, [3, 3] + [1] * 10)), ("tokenizer.ggml.bos_token_id", U32, 0),
+             ("tokenizer.ggml.eos_token_id", U32, 1), ("tokenizer.ggml.add_bos_token", BOOL, True)]
 CTX = 36  # enough for a batch that goes by GEMM, behind a short one
 PARTS = 2
 
@@ -38,11 +42,7 @@ def keys(kind, shape):
             ("opt.attention.layer_norm_epsilon", F32, 1e-5), ("wick.version", U32, 1), ("wick.encoding", STRING, kind),
             ("wick.activation", STRING, shape["activation"]), ("wick.order", STRING, "natural"),
             ("wick.embed_length", U32, shape["embed_length"]), ("wick.parts", U32, PARTS), ("wick.check_rows", U32, 16),
-            ("wick.stride", U64, 512), ("wick.source_bytes", U64, shape["source_bytes"]), *flags, *predictor,
-            ("tokenizer.ggml.model", STRING, "gpt2"), ("tokenizer.ggml.pre", STRING, "gpt-2"),
-            ("tokenizer.ggml.tokens", ARRAY, (STRING, TOKENS)), ("tokenizer.ggml.merges", ARRAY, (STRING, ["a b", "Ġ a"])),
-            ("tokenizer.ggml.token_type", ARRAY, (I32, [3, 3] + [1] * 10)), ("tokenizer.ggml.bos_token_id", U32, 0),
-            ("tokenizer.ggml.eos_token_id", U32, 1), ("tokenizer.ggml.add_bos_token", BOOL, True)]
+            ("wick.stride", U64, 512), ("wick.source_bytes", U64, shape["source_bytes"]), *flags, *predictor, *TOKENIZER]
 
 
 class Tensors:
@@ -137,8 +137,56 @@ def model(kind, d_model, layers=1, d_embed=None, heads=1, kv_heads=None, n_ff=3,
     return header + b"".join(blobs) + padded(struct.pack(f"<{len(sums)}I", *sums), 4096)
 
 
+def stock_keys(arch, shape):
+    return [("general.architecture", STRING, arch), *[(f"{arch}.{name}", U32, value) for name, value in shape.items()],
+            (f"{arch}.attention.layer_norm_rms_epsilon", F32, 1e-5), (f"{arch}.rope.freq_base", F32, 100.0),
+            *TOKENIZER]
+
+
+def add_stock_layer(tensors, layer, d_model, n_ff, q_dim, kv_dim, head_norm):
+    name = f"blk.{layer}."
+    tensors.vectors(d_model, name + "attn_norm.weight", name + "ffn_norm.weight")
+    if head_norm:
+        tensors.vectors(head_norm, name + "attn_q_norm.weight", name + "attn_k_norm.weight")
+    for part, rows, cols in (("attn_q", q_dim, d_model), ("attn_k", kv_dim, d_model), ("attn_v", kv_dim, d_model),
+                             ("attn_output", d_model, q_dim), ("ffn_gate", n_ff, d_model), ("ffn_up", n_ff, d_model),
+                             ("ffn_down", d_model, n_ff)):
+        tensors.matrix(f"{name}{part}.weight", rows, cols)
+
+
+def stock(arch, kind, d_model, n_ff, heads, kv_heads, head_dim, layers=1, checked=False):
+    shape = {"block_count": layers, "context_length": CTX, "embedding_length": d_model, "feed_forward_length": n_ff,
+             "attention.head_count": heads, "attention.head_count_kv": kv_heads, "attention.key_length": head_dim,
+             "attention.value_length": head_dim, "rope.dimension_count": head_dim}
+    tensors, align = Tensors(kind, d_model + n_ff), 4096 if checked else 32
+    tensors.matrix("token_embd.weight", len(TOKENS), d_model)
+    for layer in range(layers):
+        add_stock_layer(tensors, layer, d_model, n_ff, heads * head_dim, kv_heads * head_dim, head_dim * (arch == "qwen3"))
+    tensors.vectors(d_model, "output_norm.weight")
+    pairs = stock_keys(arch, shape)
+    if checked:
+        pairs += [("general.alignment", U32, align), ("wick.version", U32, 2), ("wick.check_rows", U32, 16)]
+    sums = [crc32c(b"".join(rows[i:i + check])) for _, _, _, rows, check in tensors.list for i in range(0, len(rows), check)]
+    entries, offset, blobs = b"", 0, [padded(b"".join(rows), align) for _, _, _, rows, _ in tensors.list]
+    for (name, ne, number, _, _), blob in zip(tensors.list, blobs):
+        entries += entry(name, ne, number, offset)
+        offset += len(blob)
+    if checked:
+        entries += entry("wick.checksums", [len(sums) + 2], 26, offset)
+    header = padded(preamble(len(blobs) + checked, len(pairs)) + b"".join(pair(*p) for p in pairs) + entries, align)
+    if not checked:
+        return header + b"".join(blobs)
+    sums.append(crc32c(header))
+    sums.append(crc32c(struct.pack(f"<{len(sums)}I", *sums)))
+    return header + b"".join(blobs) + padded(struct.pack(f"<{len(sums)}I", *sums), 4096)
+
+
 def main():
     for name, data in {
+        "stock-llama-f32": stock("llama", "f32", 8, 5, 2, 1, 4, layers=2),
+        "stock-qwen2-q4_0": stock("qwen2", "q4_0", 32, 64, 2, 2, 16),
+        "stock-qwen3-q8_0": stock("qwen3", "q8_0", 32, 32, 4, 1, 8),
+        "checked-llama-bf16": stock("llama", "bf16", 6, 7, 1, 1, 6, checked=True),
         "pre-norm-f16": model("f16", 8, heads=2, predictor="bf16"),
         "pre-norm-q4_0": model("q4_0", 32, heads=4, kv_heads=2, n_ff=40, predictor="q2"),
         "post-norm-q8_0": model("q8_0", 64, d_embed=32, affine=True, bias=True, norm_first=False, predictor="q2"),

@@ -44,7 +44,7 @@ static struct wick_shape shape_of(const uint8_t *data, size_t size)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
-	if (memory >= 0 && write(memory, data, size) == (ssize_t)size && !wick_model_open(&model, path, NULL))
+	if (memory >= 0 && write(memory, data, size) == (ssize_t)size && !wick_model_open(&model, path, NULL) && !model->stock)
 		shape = model->shape;
 	wick_model_close(model);
 	close(memory);

@@ -52,6 +52,8 @@ static const struct cut {
 	{ "sharded-bin-bf16", "pytorch_model-00001-of-00003.bin" },
 	{ "sharded-bin-bf16", "pytorch_model-00002-of-00003.bin" },
 	{ "sharded-bin-bf16", "pytorch_model-00003-of-00003.bin" },
+	{ "stock/qwen3-tied-bf16/folder", "config.json" },
+	{ "stock/qwen3-tied-bf16/folder", "model.safetensors" },
 };
 
 static char scratch[PATH_MAX];
@@ -370,7 +372,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CUT(0), CUT(1), CUT(2), CUT(3), CUT(4), CUT(5), CUT(6), CUT(7), CUT(8), CUT(9), CUT(10), CUT(11), CUT(12), CUT(13),
-		CUT(14), CUT(15), CUT(16), CUT(17),
+		CUT(14), CUT(15), CUT(16), CUT(17), CUT(18), CUT(19),
 		CUT_MODEL(0), CUT_MODEL(1), CUT_MODEL(2),
 		cmocka_unit_test_setup_teardown(cut_predictors, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(a_cut_trace, make_scratch, remove_scratch),

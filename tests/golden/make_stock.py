@@ -11,6 +11,7 @@ order of rows of llama's queries and keys as the format has them (written here f
 package), and
 
     model.gguf   the file
+    folder/      of some, the same checkpoint as transformers writes it
     golden.json  vocab, and runs[]: prompt, greedy (the ids that follow it), rows (positions whose logits are kept)
     golden.f32   the logits of those rows, run after run, little-endian float32, one row of vocab each
 
@@ -102,6 +103,10 @@ FIXTURES = {
     "qwen3-f32": Fixture(Qwen3Config(hidden_size=64, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4,
                                      num_key_value_heads=2, head_dim=80,
                                      rope_parameters=dict(rope_type="default", rope_theta=1e6), **COMMON), "qwen3", "F32"),
+    "qwen3-tied-bf16": Fixture(Qwen3Config(hidden_size=40, intermediate_size=52, num_hidden_layers=2, num_attention_heads=3,
+                                           num_key_value_heads=1, head_dim=16, tie_word_embeddings=True,
+                                           rope_parameters=dict(rope_type="default", rope_theta=1e6), **COMMON),
+                               "qwen3", "BF16"),
     "llama-split-f16": Fixture(LlamaConfig(hidden_size=32, intermediate_size=44, num_hidden_layers=2,
                                            num_attention_heads=2, num_key_value_heads=1, head_dim=16, rope_theta=10000.0,
                                            **COMMON), "llama", "F16"),
@@ -144,6 +149,7 @@ FIXTURES = {
         "gemma3", "F16", BEYOND, embed=0.5),
 }
 
+FOLDERS = {"llama3-bf16", "llama-bias-f16", "mistral-window-f16", "qwen2-f16", "qwen3-tied-bf16"}
 SPLIT = {"llama-split-f16": 10}  # tensors in a file; the first has none
 
 MODEL_NAMES = {
@@ -218,14 +224,15 @@ def as_in_gguf(name, numbers, config, arch):
 
 
 def llama3_divisors(config):
-    """rope_freqs: what each frequency is divided by."""
+    """rope_freqs: what each frequency is divided by, in torch's single precision, as those compute it who convert models."""
     said = config.rope_parameters
-    pairs = np.arange(0, config.head_dim, 2, dtype=np.float64) / config.head_dim
-    wavelength = 2 * math.pi * said["rope_theta"] ** pairs
+    frequency = 1 / said["rope_theta"] ** (torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim)
+    wavelength = 2 * math.pi / frequency
     original, low, high = (said[key] for key in
                            ("original_max_position_embeddings", "low_freq_factor", "high_freq_factor"))
-    share = np.clip((original / wavelength - low) / (high - low), 0, 1)
-    return (1 / ((1 - share) / said["factor"] + share)).astype(np.float32)
+    share = (original / wavelength - low) / (high - low)
+    share = torch.where(wavelength < original / high, 1.0, torch.where(wavelength > original / low, 0.0, share))
+    return (1 / ((1 - share) / said["factor"] + share)).numpy()
 
 
 def embedding_scale(config):
@@ -315,13 +322,16 @@ def make_runs(model, generator, prompts):
     return runs
 
 
-def write_vocabulary(writer):
+def vocabulary():
     byte = [chr(b) if 33 <= b <= 126 or 161 <= b <= 172 or 174 <= b <= 255 else None for b in range(256)]
     spare = iter(range(256, 512))
-    tokens = [c if c else chr(next(spare)) for c in byte] + ["<s>", "</s>", "ab"]
+    return [c if c else chr(next(spare)) for c in byte] + ["<s>", "</s>", "ab"]
+
+
+def write_vocabulary(writer):
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list(tokens)
+    writer.add_token_list(vocabulary())
     writer.add_token_types([1] * 256 + [3, 3, 1])
     writer.add_token_merges(["a b"])
     writer.add_bos_token_id(256)
@@ -429,6 +439,17 @@ def write_model(path, model, fixture):
     writer.close()
 
 
+def write_folder(path, model, kind):
+    half = dict(F16=torch.float16, BF16=torch.bfloat16, F32=torch.float32)[kind]
+    model.save_pretrained(path, state_dict={name: weight.to(half) if weight.dim() > 1 else weight
+                                            for name, weight in model.state_dict().items()})
+    tokens = {token: i for i, token in enumerate(vocabulary())}
+    (path / "vocab.json").write_text(json.dumps(tokens, ensure_ascii=False) + "\n")
+    (path / "merges.txt").write_text("#version: 0.2\na b\n")
+    (path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "GPT2Tokenizer", "bos_token": "<s>",
+                                                               "eos_token": "</s>", "add_bos_token": False}) + "\n")
+
+
 def make(name, out):
     fixture = FIXTURES[name]
     for seed in range(1, 200):
@@ -444,6 +465,8 @@ def make(name, out):
     folder = out / name
     folder.mkdir(parents=True, exist_ok=True)
     write_model(folder / "model.gguf", model, fixture)
+    if name in FOLDERS:
+        write_folder(folder / "folder", model, fixture.kind)
     golden = {"vocab": VOCAB, "texts": [],
               "runs": [{"prompt": prompt, "greedy": greedy, "rows": rows} for prompt, greedy, rows, _ in runs]}
     (folder / "golden.json").write_text(json.dumps(golden) + "\n")

@@ -54,6 +54,14 @@ int operations_import(struct wick_diag *diag)
 	return code;
 }
 
+int operations_pack_stock(struct wick_diag *diag)
+{
+	char path[PATH_MAX];
+
+	path_join(path, at.source, "model.gguf");
+	return wick_pack(path, at.out, NULL, diag);
+}
+
 static int synthesize_to(const char *path, struct wick_diag *diag)
 {
 	const struct wick_trace_shape shape = { .layers = 2, .n_ff = 100, .tokens = 64, .synthetic = true, .lookahead = true,

@@ -36,6 +36,7 @@ int operations_verify(struct wick_diag *diag);    /* model */
 int operations_info(struct wick_diag *diag);      /* model */
 int operations_order(struct wick_diag *diag);     /* predicted and trace -> out, out_sidecar */
 int operations_import(struct wick_diag *diag);    /* predictors of another program -> sidecar */
+int operations_pack_stock(struct wick_diag *diag); /* source, a folder with a stock model.gguf -> out */
 int operations_synthesize(struct wick_diag *diag); /* -> out */
 /* model and text -> sidecar; ahead_percent 0: without predictors to look ahead. */
 int operations_train(double ahead_percent, wick_train_progress_fn progress, struct wick_diag *diag);

@@ -40,6 +40,7 @@ struct placement {
 struct model {
 	char scratch[PATH_MAX], path[PATH_MAX];
 	uint32_t prompt_max; /* tokens: longer prompts are left out */
+	uint32_t ctx;        /* 0: ANSWER_CTX */
 	struct answer truth;
 };
 
@@ -82,7 +83,7 @@ static void answer_as_placed(struct answer *answer, const struct model *model, c
 	int code;
 
 	wick_options_init(&options);
-	options.ctx = ANSWER_CTX;
+	options.ctx = model->ctx ? model->ctx : ANSWER_CTX;
 	options.all_logits = true;
 	options.mode = p->mode;
 	options.io = p->io;
@@ -165,6 +166,25 @@ static int open_q8_0(void **state)
 static int open_q4_0(void **state)
 {
 	return open_fixture_as(state, "q4_0");
+}
+
+/* A stock file, or the first of its parts, where it lies. */
+static int open_stock(void **state)
+{
+	const char *name = *state;
+	struct model *model = calloc(1, sizeof(*model));
+	char folder[PATH_MAX], fixture[64];
+
+	assert_non_null(model);
+	*state = model;
+	model->prompt_max = 33;
+	model->ctx = 64;
+	scratch_make(model->scratch);
+	snprintf(fixture, sizeof(fixture), "stock/%s", name);
+	fixture_folder(folder, fixture);
+	path_join(model->path, folder, strstr(name, "split") ? "model-00001-of-00004.gguf" : "model.gguf");
+	answer_as_placed(&model->truth, model, &plainest);
+	return 0;
 }
 
 static int open_synthetic(void **state, const struct synth_shape *shape, const char *type)
@@ -350,6 +370,7 @@ static void after_a_reset(void **state)
 	wick_close(wick);
 }
 
+#define ON_STOCK(test, name) { #test ", " name, test, open_stock, close_model, (void *)name }
 #define ON_FIXTURE(test, name) { #test ", " name, test, open_fixture, close_model, (void *)name }
 
 int main(void)
@@ -359,6 +380,11 @@ int main(void)
 		ON_FIXTURE(any_combination, "post-norm-f16"),
 		{ "any_combination, q8_0", any_combination, open_q8_0, close_model, "sharded-f16" },
 		{ "any_combination, q4_0", any_combination, open_q4_0, close_model, "sharded-f16" },
+		ON_STOCK(any_combination, "llama3-bf16"),
+		ON_STOCK(any_combination, "llama-split-f16"),
+		ON_STOCK(any_combination, "mistral-window-f16"),
+		ON_STOCK(any_combination, "qwen2-f16"),
+		ON_STOCK(any_combination, "qwen3-tied-bf16"),
 		ON_FIXTURE(rows_at_once_and_cuts, "sharded-f16"),
 		{ "rows_at_once_and_cuts, q8_0", rows_at_once_and_cuts, open_q8_0, close_model, "sharded-f16" },
 		{ "rows_at_once_and_cuts, q4_0", rows_at_once_and_cuts, open_q4_0, close_model, "sharded-f16" },

@@ -104,6 +104,8 @@ static const struct operation {
 	{ "train", NULL, train_it, { at.sidecar }, 40, .step = 8 },
 	{ "import", NULL, operations_import, { at.sidecar }, 60 },
 	{ "make up a trace", NULL, operations_synthesize, { at.out }, 10 },
+	{ "pack a stock file", "stock/qwen3-tied-bf16", operations_pack_stock, { at.out }, 40 },
+	{ "pack the folder of one", "stock/qwen3-tied-bf16/folder", pack_it, { at.out }, 60, .step = 5 },
 };
 
 struct file {
@@ -232,7 +234,8 @@ static int clean_up(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(0), TEST(1), TEST(2), TEST(3), TEST(4), TEST(5), TEST(6), TEST(7), TEST(8) };
+	const struct CMUnitTest tests[] = { TEST(0), TEST(1), TEST(2), TEST(3), TEST(4), TEST(5), TEST(6), TEST(7), TEST(8),
+		TEST(9), TEST(10) };
 
 	return cmocka_run_group_tests(tests, make, clean_up);
 }

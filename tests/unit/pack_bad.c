@@ -47,7 +47,7 @@ static void bad_configs(void **state)
 	static const char file[] = "config.json";
 
 	(void)state;
-	refused_edit(file, "\"model_type\": \"opt\"", "\"model_type\": \"llama\"", "\"llama\"");
+	refused_edit(file, "\"model_type\": \"opt\"", "\"model_type\": \"mamba\"", "\"mamba\"");
 	refused_edit(file, "\"model_type\": \"opt\"", "\"model_type\": 7", "\"model_type\"");
 	refused_edit(file, "\"model_type\"", "\"modeltype\"", "\"model_type\" is missing");
 	refused_edit(file, "\"hidden_size\"", "\"hiddensize\"", "\"hidden_size\" is missing");

@@ -1,0 +1,113 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* A packed model of version 2: a stock file's keys and tensors, each tensor in its place, and wick.checksums behind them
+ * (see stock.h, and docs/container.md). */
+
+#include "stock.h"
+
+#include "bits.h"
+#include "directory.h"
+#include "gguf.h"
+#include "shape.h"
+#include "tensors.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct walk {
+	struct wick_model *model;
+	struct wick_directory directory;
+	uint64_t blocks; /* of the tensors so far */
+};
+
+static const struct wick_tensor *own(const struct walk *walk, enum wick_tensor_id id, uint32_t layer)
+{
+	uint64_t i = wick_tensor_index(layer, id);
+
+	return wick_tensor_is_own(walk->model, i) ? &walk->model->tensors[i] : NULL;
+}
+
+static int match(enum wick_tensor_id id, uint32_t layer, void *user)
+{
+	struct walk *walk = user;
+	const struct wick_tensor *tensor = own(walk, id, layer);
+	struct wick_tensor found;
+
+	if (!tensor)
+		return 0;
+	found = *tensor;
+	walk->blocks += wick_div_up(found.rows, found.check_rows);
+	return wick_directory_match(&walk->directory, &found, wick_directory_type(found.type),
+		(const uint64_t[2]){ found.cols, found.rows });
+}
+
+static int match_checksums(struct walk *walk)
+{
+	const uint64_t ne[2] = { walk->model->crc_count, 1 };
+	struct wick_tensor found = { .rows = 1 };
+	int err;
+
+	wick_tensor_name(found.name, WICK_T_CHECKSUMS, 0);
+	err = wick_directory_match(&walk->directory, &found, WICK_GGML_I32, ne);
+	return err ? err : wick_directory_end(&walk->directory);
+}
+
+static int hand_out(enum wick_tensor_id id, uint32_t layer, void *user)
+{
+	struct walk *walk = user;
+	const struct wick_tensor *tensor = own(walk, id, layer);
+
+	if (!tensor)
+		return 0;
+	wick_tensor_at(walk->model, layer, id)->crcs = walk->model->crcs + walk->blocks;
+	walk->blocks += wick_div_up(tensor->rows, tensor->check_rows);
+	return 0;
+}
+
+static int read_fixed(const struct wick_gguf *gguf, const char *key, uint64_t wanted, struct wick_diag *diag)
+{
+	uint64_t value = 0;
+	int err = wick_gguf_u64(gguf, key, &value, diag);
+
+	if (err && err != -ENOENT)
+		return err;
+	return value == wanted ? 0 : wick_diag_say(diag, -EINVAL, "%s: %s has to be %llu in a packed model", wick_gguf_path(gguf),
+		key, (unsigned long long)wanted);
+}
+
+bool wick_stock_is_checked(const struct wick_gguf *gguf)
+{
+	uint64_t version;
+
+	return !wick_gguf_u64(gguf, "wick.version", &version, NULL) && version == WICK_CHECKED_VERSION;
+}
+
+int wick_stock_checksums(struct wick_model *model, struct wick_diag *diag)
+{
+	struct walk walk = { .model = model,
+		.directory = { .gguf = model->gguf, .kind = "model", .end = wick_gguf_header_bytes(model->gguf), .diag = diag } };
+	int err = read_fixed(model->gguf, "general.alignment", WICK_FILE_ALIGN, diag);
+
+	if (!err)
+		err = read_fixed(model->gguf, "wick.check_rows", WICK_CHECK_ROWS, diag);
+	if (!err)
+		err = wick_tensors_all(model->shape.layers, match, &walk);
+	model->crc_count = walk.blocks + WICK_CHECKSUMS_MORE;
+	if (!err)
+		err = match_checksums(&walk);
+	if (err)
+		return err;
+	model->crcs = calloc(model->crc_count, sizeof(*model->crcs));
+	if (!model->crcs)
+		return wick_diag_say(diag, -ENOMEM, "%s: no memory for %llu checksums", wick_gguf_path(model->gguf),
+			(unsigned long long)model->crc_count);
+	err = wick_directory_checksums(&walk.directory, model->crcs);
+	walk.blocks = 0;
+	if (!err)
+		err = wick_tensors_all(model->shape.layers, hand_out, &walk);
+	if (model->shape.tied)
+		*wick_tensor_at(model, 0, WICK_T_HEAD) = *wick_tensor_at(model, 0, WICK_T_EMBED);
+	return err;
+}

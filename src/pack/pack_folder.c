@@ -1,0 +1,272 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* A Hugging Face folder whose family has a stock file's keys, as the source of a packed model: config.json becomes those
+ * keys, and from then on they say what the model is, as in a stock file. */
+
+#include "pack_general.h"
+
+#include "bits.h"
+#include "chat.h"
+#include "gguf.h"
+#include "gguf_write.h"
+#include "hf_chat.h"
+#include "shape.h"
+#include "stock.h"
+#include "tensors.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OVERHEAD_BYTES (48ull << 20) /* page cache of both files, names and header */
+
+/* Of the folder, behind the job: what config.json says. */
+struct folder {
+	struct wick_pack_general general; /* first: what read() is given */
+	struct wick_arch_said said;
+};
+
+/* Where row i of the queries' or keys' projection comes from: a head's halves turn together, and lie beside each other in
+ * the file. */
+static uint64_t source_row(const struct folder *folder, uint64_t i)
+{
+	uint64_t dim = folder->said.head_dim, in_head = i % dim;
+
+	return i - in_head + in_head % 2 * (dim / 2) + in_head / 2;
+}
+
+static bool is_turned(const struct folder *folder, enum wick_tensor_id id)
+{
+	return folder->general.job.arch->neighbours &&
+		(id == WICK_T_Q || id == WICK_T_K || id == WICK_T_Q_BIAS || id == WICK_T_K_BIAS);
+}
+
+/* One row, or one number of a bias, after the other. */
+static int read_turned(struct folder *folder, const struct wick_source_tensor *source, const struct wick_tensor *tensor,
+	uint64_t first, uint64_t rows)
+{
+	uint64_t width = tensor->vector ? 1 : tensor->cols, count = tensor->vector ? tensor->cols : rows;
+	int rc = 0;
+
+	for (uint64_t i = 0; rc == 0 && i < count; i++)
+		rc = wick_pack_read(&folder->general.job, source, source_row(folder, first + i) * width, width, i * width, tensor->type);
+	return rc;
+}
+
+static int read_rows(struct wick_pack_general *general, enum wick_tensor_id id, uint32_t layer, uint64_t first, uint64_t rows)
+{
+	struct folder *folder = (struct folder *)general;
+	struct wick_pack_job *job = &general->job;
+	const struct wick_tensor *tensor = wick_tensor_at(&general->made, layer, id);
+	const struct wick_source_tensor *source;
+	int rc;
+
+	if (id == WICK_T_ROPE_FREQS) {
+		memcpy(job->packed, folder->said.divisors, tensor->row_bytes);
+		return 0;
+	}
+	source = wick_pack_source(job, id, layer);
+	if (is_turned(folder, id))
+		rc = read_turned(folder, source, tensor, first, rows);
+	else
+		rc = wick_pack_read(job, source, first * tensor->cols, rows * tensor->cols, 0, tensor->type);
+	if (rc == 0)
+		job->kernels.from_f32[tensor->type](job->packed, job->numbers, rows * tensor->cols);
+	return rc;
+}
+
+static int finish(struct wick_pack_general *general)
+{
+	return wick_checkpoint_finish(general->job.checkpoint, general->job.diag);
+}
+
+/* A zip may be read for long before the first of its numbers is there. */
+static int tick(void *user)
+{
+	return wick_pack_go_on(user);
+}
+
+/* Facts are read from the keys that the file will have. */
+static int read_facts(struct folder *folder, const struct wick_gguf_writer *writer, const char *whose)
+{
+	struct wick_pack_job *job = &folder->general.job;
+	enum wick_type type = job->shape.type, matrix_type = job->shape.matrix_type;
+	struct wick_gguf_parts parts;
+	struct wick_gguf *gguf;
+	uint64_t bytes = 0;
+	uint8_t *header = NULL;
+	int rc = wick_gguf_writer_header(writer, &header, &bytes, job->diag);
+
+	if (rc == 0)
+		rc = wick_gguf_of_header(&gguf, whose, header, bytes, job->diag);
+	if (rc)
+		return rc;
+	parts = (struct wick_gguf_parts){ .at = &gguf, .count = 1 };
+	rc = wick_stock_facts(&job->shape, &parts, job->diag);
+	wick_gguf_close(gguf);
+	job->shape.type = type;
+	job->shape.matrix_type = matrix_type;
+	job->shape.tied = folder->said.tied;
+	return rc;
+}
+
+static bool is_wanted(const struct wick_shape *shape, const struct folder *folder, enum wick_tensor_id id, uint32_t layer)
+{
+	if (id == WICK_T_ROPE_FREQS)
+		return folder->said.divisors;
+	return folder->general.job.arch->sources[id] && (wick_tensor_is_needed(shape, id, layer) || folder->said.has[id]);
+}
+
+struct describing {
+	struct folder *folder;
+	int (*visit)(const struct wick_pack_wanted *wanted, void *user);
+	void *user;
+};
+
+static int ask_for(enum wick_tensor_id id, uint32_t layer, void *user)
+{
+	const struct describing *describing = user;
+	const struct wick_pack_job *job = &describing->folder->general.job;
+	struct wick_tensor tensor;
+
+	if (id == WICK_T_ROPE_FREQS || !is_wanted(&job->shape, describing->folder, id, layer))
+		return 0;
+	wick_tensor_describe(&tensor, id, layer, &job->shape);
+	return wick_pack_want(job->arch, id, layer, &tensor, describing->visit, describing->user);
+}
+
+static int each_source(const struct wick_pack_job *job, int (*visit)(const struct wick_pack_wanted *wanted, void *user),
+	void *user)
+{
+	struct describing describing = { .folder = (struct folder *)job, .visit = visit, .user = user };
+
+	return wick_tensors_all(job->shape.layers, ask_for, &describing);
+}
+
+/* The tensors that the file will have. */
+static int describe(enum wick_tensor_id id, uint32_t layer, void *user)
+{
+	struct folder *folder = user;
+	const struct wick_shape *shape = &folder->general.job.shape;
+	struct wick_tensor *tensor = wick_tensor_at(&folder->general.made, layer, id);
+
+	if (!is_wanted(shape, folder, id, layer))
+		return 0;
+	wick_tensor_describe(tensor, id, layer, shape);
+	if (id == WICK_T_GATE || id == WICK_T_UP || id == WICK_T_DOWN)
+		tensor->type = shape->type;
+	if (tensor->cols % wick_types[tensor->type].block)
+		return wick_diag_say(folder->general.job.diag, -EINVAL,
+			"tensor \"%s\" has rows of %llu numbers, no whole blocks of %s: another type is needed", tensor->name,
+			(unsigned long long)tensor->cols, wick_types[tensor->type].name);
+	tensor->row_bytes = wick_type_bytes(tensor->type, tensor->cols);
+	return 0;
+}
+
+static int make_room(struct folder *folder, uint64_t memory_bytes)
+{
+	struct wick_pack_job *job = &folder->general.job;
+	uint64_t widest = WICK_MAX(job->shape.d_model, job->shape.n_ff), least;
+
+	widest = WICK_MAX(widest, (uint64_t)folder->said.heads * folder->said.head_dim);
+	job->chunk = WICK_PACK_GENERAL_NUMBERS(widest);
+	least = OVERHEAD_BYTES + 3 * job->chunk * sizeof(float);
+	if (memory_bytes && memory_bytes < least)
+		return wick_diag_say(job->diag, -EINVAL,
+			"packing this model takes at least %llu bytes of memory, more than the %llu allowed", (unsigned long long)least,
+			(unsigned long long)memory_bytes);
+	folder->general.made.tensors = calloc(wick_tensors_count(job->shape.layers), sizeof(*folder->general.made.tensors));
+	job->raw = malloc(job->chunk * sizeof(float));
+	job->numbers = malloc(job->chunk * sizeof(float));
+	return folder->general.made.tensors && job->raw && job->numbers ? 0 :
+		wick_diag_say(job->diag, -ENOMEM, "no memory to pack");
+}
+
+/* The chat template, which the tokenizer's keys have a place for. */
+static int put_chat(struct wick_gguf_writer *writer, const char *source, struct wick_diag *diag)
+{
+	struct wick_chat_texts texts = { 0 };
+	int rc = wick_hf_chat_texts(&texts, source, diag);
+
+	for (unsigned i = 0; rc == 0 && i < texts.count; i++) {
+		char *text = strcmp(texts.texts[i].name, "default") ? NULL : strndup(texts.texts[i].text, texts.texts[i].bytes);
+
+		if (text)
+			wick_gguf_put_string(writer, "tokenizer.chat_template", text);
+		free(text);
+	}
+	wick_chat_texts_free(&texts);
+	return rc;
+}
+
+/* Everything of the folder but its numbers. */
+static int understand(struct folder *folder, struct wick_gguf_writer *writer, const struct wick_config *config, const char *source)
+{
+	struct wick_pack_job *job = &folder->general.job;
+	int rc = wick_pack_put_name(writer, source, job->diag);
+
+	if (rc == 0)
+		rc = wick_arch_put_keys(job->arch, &folder->said, config, writer, job->diag);
+	if (rc == 0)
+		rc = read_facts(folder, writer, config->path);
+	job->shape.vocab = folder->said.vocab;
+	if (rc == 0)
+		rc = wick_config_check_keys(config, job->arch->keys, &job->notes, job->diag);
+	if (rc == 0)
+		rc = wick_checkpoint_open(&job->checkpoint, source, job->diag);
+	if (rc)
+		return rc;
+	wick_checkpoint_explain(job->checkpoint, &job->notes);
+	job->each_source = each_source;
+	rc = wick_pack_check_sources(job);
+	if (rc == 0)
+		rc = wick_pack_explain_tokenizer(source, &job->notes, job->diag);
+	if (rc == 0)
+		rc = wick_pack_explain_generation(source, config, &job->notes, job->diag);
+	return rc;
+}
+
+static int pack(struct folder *folder, struct wick_gguf_writer *writer, const char *source, const char *out,
+	uint64_t memory_bytes)
+{
+	struct wick_pack_job *job = &folder->general.job;
+	int rc = make_room(folder, memory_bytes);
+
+	if (rc == 0)
+		rc = wick_tensors_all(job->shape.layers, describe, folder);
+	wick_gguf_put_u32(writer, "general.file_type", wick_shape_file_type(job->shape.type));
+	if (rc == 0)
+		rc = wick_pack_put_tokenizer(writer, job, source);
+	if (rc == 0)
+		rc = put_chat(writer, source, job->diag);
+	folder->general.made.shape = job->shape;
+	wick_checkpoint_watch(job->checkpoint, tick, job);
+	if (rc == 0)
+		rc = wick_pack_general_write(&folder->general, writer, out);
+	return rc;
+}
+
+int wick_pack_folder(const struct wick_pack_job *begun, const struct wick_config *config, const char *source, const char *out,
+	const struct wick_pack_options *options)
+{
+	struct folder folder = { .general = { .job = *begun, .read = read_rows, .finish = finish } };
+	struct wick_gguf_writer writer;
+	int rc = 0;
+
+	if (options->align)
+		return wick_diag_say(begun->diag, -EINVAL, "%s: an alignment is for bundles of neurons, which a model of this kind has not",
+			source);
+	wick_gguf_writer_init(&writer, WICK_FILE_ALIGN);
+	rc = understand(&folder, &writer, config, source);
+	if (rc == 0)
+		rc = pack(&folder, &writer, source, out, options->memory_bytes);
+	wick_gguf_writer_deinit(&writer);
+	wick_arch_said_free(&folder.said);
+	wick_checkpoint_close(folder.general.job.checkpoint);
+	free((void *)folder.general.job.shape.kind_of_layer);
+	free(folder.general.made.tensors);
+	free(folder.general.job.raw);
+	free(folder.general.job.numbers);
+	return rc;
+}

@@ -1,0 +1,153 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Writing a packed model of version 2 (see pack_general.h). */
+
+#include "pack_general.h"
+
+#include "bits.h"
+#include "gguf.h"
+#include "gguf_write.h"
+#include "shape.h"
+#include "stock.h"
+#include "tensors.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PACKED_BYTES (4ull << 20) /* written at a time */
+
+const struct wick_tensor *wick_pack_general_tensor(
+	const struct wick_pack_general *general, enum wick_tensor_id id, uint32_t layer)
+{
+	uint64_t i = wick_tensor_index(layer, id);
+
+	return wick_tensor_is_own(&general->made, i) ? &general->made.tensors[i] : NULL;
+}
+
+/* A visitor, and what it counts up. */
+struct counting {
+	struct wick_pack_general *general;
+	struct wick_gguf_writer *writer;
+	uint64_t blocks, widest_bytes;
+};
+
+static int put_entry(enum wick_tensor_id id, uint32_t layer, void *user)
+{
+	struct counting *counting = user;
+	const struct wick_tensor *tensor = wick_pack_general_tensor(counting->general, id, layer);
+	uint32_t type;
+	uint64_t ne[2];
+
+	if (!tensor)
+		return 0;
+	wick_tensor_directory(tensor, id, &type, ne);
+	wick_gguf_put_tensor(counting->writer, tensor->name, type, ne, tensor->rows > 1 ? 2 : 1, wick_tensor_bytes(tensor));
+	counting->blocks += wick_div_up(tensor->rows, tensor->check_rows);
+	counting->widest_bytes = WICK_MAX(counting->widest_bytes, tensor->row_bytes);
+	return 0;
+}
+
+/* The header, and what has to be held of the file. */
+static int make_header(struct wick_pack_general *general, struct wick_gguf_writer *writer, uint8_t **header,
+	uint64_t *header_bytes)
+{
+	struct wick_pack_job *job = &general->job;
+	struct counting counting = { .general = general, .writer = writer };
+	uint64_t count;
+	int rc;
+
+	wick_gguf_put_u32(writer, "wick.version", WICK_CHECKED_VERSION);
+	wick_gguf_put_u32(writer, "wick.check_rows", WICK_CHECK_ROWS);
+	wick_tensors_all(general->made.shape.layers, put_entry, &counting);
+	count = counting.blocks + WICK_CHECKSUMS_MORE;
+	wick_gguf_put_tensor(writer, wick_tensor_table[WICK_T_CHECKSUMS].name, WICK_GGML_I32, &count, 1,
+		count * sizeof(*job->checksums));
+	rc = wick_gguf_writer_header(writer, header, header_bytes, job->diag);
+	if (rc)
+		return rc;
+	general->made.crc_count = count;
+	job->total_bytes = *header_bytes + writer->data_bytes;
+	job->packed_bytes = WICK_MAX(PACKED_BYTES, counting.widest_bytes * WICK_CHECK_ROWS);
+	job->packed = malloc(job->packed_bytes);
+	job->checksums = malloc(count * sizeof(*job->checksums));
+	return job->packed && job->checksums ? 0 : wick_diag_say(job->diag, -ENOMEM, "no memory to pack");
+}
+
+static int put_rows(struct wick_pack_general *general, const struct wick_tensor *tensor, uint64_t rows)
+{
+	struct wick_pack_job *job = &general->job;
+
+	for (uint64_t row = 0; row < rows; row += tensor->check_rows)
+		wick_pack_add_checksum(job, job->packed + row * tensor->row_bytes,
+			WICK_MIN(tensor->check_rows, rows - row) * tensor->row_bytes);
+	return wick_pack_put(job, job->packed, rows * tensor->row_bytes);
+}
+
+static int put_tensor(enum wick_tensor_id id, uint32_t layer, void *user)
+{
+	struct wick_pack_general *general = user;
+	const struct wick_tensor *tensor = wick_pack_general_tensor(general, id, layer);
+	uint64_t step, most;
+	int rc = 0;
+
+	if (!tensor)
+		return 0;
+	most = general->job.chunk ? general->job.chunk / tensor->cols : UINT64_MAX;
+	step = WICK_MIN(general->job.packed_bytes / tensor->row_bytes, most) / WICK_CHECK_ROWS * WICK_CHECK_ROWS;
+	for (uint64_t row = 0; rc == 0 && row < tensor->rows; row += step) {
+		uint64_t rows = WICK_MIN(step, tensor->rows - row);
+
+		rc = general->read(general, id, layer, row, rows);
+		if (rc == 0)
+			rc = put_rows(general, tensor, rows);
+	}
+	return rc ? rc : wick_outfile_pad(&general->job.out, WICK_FILE_ALIGN, general->job.diag);
+}
+
+static int put_checksums(struct wick_pack_general *general, uint32_t header_crc)
+{
+	struct wick_pack_job *job = &general->job;
+	uint64_t count = general->made.crc_count, bytes = (count - 1) * sizeof(*job->checksums);
+	int rc;
+
+	job->checksums[count - 2] = header_crc;
+	job->checksums[count - 1] = job->kernels.crc32c(0, job->checksums, bytes);
+	rc = wick_pack_put(job, job->checksums, count * sizeof(*job->checksums));
+	return rc ? rc : wick_outfile_pad(&job->out, WICK_FILE_ALIGN, job->diag);
+}
+
+static int write_file(struct wick_pack_general *general, const char *out, const uint8_t *header, uint64_t header_bytes)
+{
+	struct wick_pack_job *job = &general->job;
+	int rc = wick_outfile_create(&job->out, out, job->total_bytes, job->diag);
+
+	if (rc == 0)
+		rc = wick_outfile_write(&job->out, header, header_bytes, job->diag);
+	if (rc == 0)
+		rc = wick_tensors_all(general->made.shape.layers, put_tensor, general);
+	if (rc == 0)
+		rc = put_checksums(general, job->kernels.crc32c(0, header, header_bytes));
+	return rc;
+}
+
+int wick_pack_general_write(struct wick_pack_general *general, struct wick_gguf_writer *writer, const char *out)
+{
+	struct wick_pack_job *job = &general->job;
+	uint64_t header_bytes = 0;
+	uint8_t *header = NULL;
+	int rc = make_header(general, writer, &header, &header_bytes);
+
+	if (rc == 0)
+		rc = write_file(general, out, header, header_bytes);
+	if (rc == 0 && general->finish)
+		rc = general->finish(general);
+	if (rc == 0)
+		rc = wick_pack_commit(job);
+	wick_outfile_discard(&job->out);
+	free(header);
+	free(job->packed);
+	free(job->checksums);
+	return rc;
+}

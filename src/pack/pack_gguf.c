@@ -1,0 +1,120 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* A stock GGUF file, of one part or several, as the source of a packed model. */
+
+#include "pack_general.h"
+
+#include "bits.h"
+#include "fileio.h"
+#include "gguf.h"
+#include "gguf_write.h"
+#include "sums.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+/* Checksums that are known, the file's own or learned ones, are compared. */
+static int check_rows(
+	const struct wick_pack_general *general, const struct wick_tensor *tensor, const char *path, uint64_t first, uint64_t rows)
+{
+	const struct wick_pack_job *job = &general->job;
+
+	for (uint64_t row = 0; row < rows; row += tensor->check_rows) {
+		uint64_t bytes = WICK_MIN(tensor->check_rows, rows - row) * tensor->row_bytes, at = row * tensor->row_bytes;
+		uint32_t crc = job->kernels.crc32c(0, job->packed + at, bytes);
+
+		if (!wick_sums_agree(tensor, (first + row) / tensor->check_rows, crc))
+			return wick_diag_say(job->diag, -EBADMSG,
+				"%s: tensor \"%s\" (bytes %llu to %llu) is damaged: its checksum does not match", path, tensor->name,
+				(unsigned long long)(tensor->offset + first * tensor->row_bytes + at),
+				(unsigned long long)(tensor->offset + first * tensor->row_bytes + at + bytes - 1));
+	}
+	return 0;
+}
+
+static int read_rows(struct wick_pack_general *general, enum wick_tensor_id id, uint32_t layer, uint64_t first, uint64_t rows)
+{
+	const struct wick_model *from = general->source;
+	const struct wick_tensor *tensor = wick_tensor_at(from, layer, id);
+	const struct wick_gguf *gguf = from->parts.at[tensor->part];
+	uint64_t offset = tensor->offset + first * tensor->row_bytes, bytes = rows * tensor->row_bytes;
+	int rc = wick_read_at(wick_gguf_fd(gguf), wick_gguf_path(gguf), general->job.packed, bytes, offset, general->job.diag);
+
+	posix_fadvise(wick_gguf_fd(gguf), (off_t)offset, (off_t)bytes, POSIX_FADV_DONTNEED);
+	return rc ? rc : check_rows(general, tensor, wick_gguf_path(gguf), first, rows);
+}
+
+static int pack(struct wick_pack_general *general, const struct wick_gguf *gguf, const char *out)
+{
+	static const char *const except[] = { "general.alignment", "split.no", "split.count", "split.tensors.count",
+		"wick.version", "wick.check_rows", NULL };
+	struct wick_gguf_writer writer;
+	int rc;
+
+	wick_gguf_writer_init(&writer, WICK_FILE_ALIGN);
+	wick_gguf_put_pairs(&writer, gguf, except);
+	rc = wick_pack_general_write(general, &writer, out);
+	wick_gguf_writer_deinit(&writer);
+	return rc;
+}
+
+/* Some files have several matrices in one tensor, or a name of their own for one: a packed model has no place for these yet. */
+static int refuse_fused(const struct wick_model *model, const char *source, struct wick_diag *diag)
+{
+	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++) {
+		const struct wick_tensor *tensor = &model->tensors[i];
+		const struct wick_gguf_tensor *found = wick_gguf_tensor(model->parts.at[tensor->part], tensor->name);
+
+		if (tensor->rows && (!found || found->bytes != wick_tensor_bytes(tensor)))
+			return wick_diag_say(diag, -EINVAL,
+				"%s: tensor \"%s\" is several in one, or under another name: the model is run as it lies; "
+				"it cannot be packed yet", source, tensor->name);
+	}
+	return 0;
+}
+
+static int check_options(const char *source, const struct wick_pack_options *options, struct wick_diag *diag)
+{
+	if (options->type || options->attention_type)
+		return wick_diag_say(diag, -EINVAL, "%s: the numbers of a GGUF file are copied as they are: their type cannot be chosen",
+			source);
+	if (options->align)
+		return wick_diag_say(diag, -EINVAL, "%s: an alignment is for bundles of neurons, which a model of this kind has not",
+			source);
+	return 0;
+}
+
+int wick_pack_gguf(const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag)
+{
+	struct wick_pack_general general = { .read = read_rows,
+		.job = { .progress = options->progress, .user = options->user, .notes = { options->note, options->note_user },
+			.diag = diag } };
+	struct wick_sums sums = { 0 };
+	struct wick_model *model;
+	int rc = wick_model_open(&model, source, diag);
+
+	if (rc)
+		return rc;
+	wick_kernels_init(&general.job.kernels, ~0u);
+	if (!model->stock)
+		rc = wick_diag_say(diag, -EINVAL, "%s: a packed model already; with --order coactivation its neurons are put in order",
+			source);
+	if (rc == 0 && wick_has_experts(&model->shape)) /* tensors of three dimensions have no place there */
+		rc = wick_diag_say(diag, -EINVAL, "%s: a model of experts is run as it lies; it cannot be packed yet", source);
+	if (rc == 0)
+		rc = refuse_fused(model, source, diag);
+	if (rc == 0)
+		rc = check_options(source, options, diag);
+	if (rc == 0)
+		rc = wick_sums_open(&sums, model, diag);
+	general.source = model;
+	general.made.shape = model->shape;
+	general.made.tensors = model->tensors;
+	if (rc == 0)
+		rc = pack(&general, model->gguf, out);
+	wick_sums_close(&sums);
+	wick_model_close(model);
+	return rc;
+}
