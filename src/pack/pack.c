@@ -233,27 +233,37 @@ static int pack_naturally(
 	return rc;
 }
 
-/* A file that cannot be read is taken for one: then it is said why. */
-static bool is_gguf(const char *source)
+/* What is not there is told by whoever looks for a folder. */
+static int look_for_gguf(bool *is_gguf, const char *source, struct wick_diag *diag)
 {
 	struct stat status;
 	char magic[4];
 	int fd, rc;
 
-	if (stat(source, &status) || !S_ISREG(status.st_mode))
-		return false;
+	*is_gguf = false;
+	if (wick_synthetic_is(source))
+		return 0;
+	if (stat(source, &status))
+		return errno == ENOENT ? 0 : wick_diag_say(diag, -errno, "%s: %s", source, strerror(errno));
+	if (!S_ISREG(status.st_mode))
+		return 0;
 	fd = open(source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
-		return true;
+		return wick_diag_say(diag, -errno, "%s: %s", source, strerror(errno));
 	rc = wick_read_at(fd, source, magic, sizeof(magic), 0, NULL);
 	close(fd);
-	return rc ? rc != -EINVAL : !memcmp(magic, "GGUF", sizeof(magic));
+	*is_gguf = !rc && !memcmp(magic, "GGUF", sizeof(magic));
+	if (!rc || rc == -EINVAL) /* or it is shorter than that */
+		return 0;
+	return wick_diag_say(diag, rc, "%s: %s", source, strerror(-rc));
 }
 
 int wick_pack(
 	const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag)
 {
 	static const struct wick_pack_options defaults;
+	bool is_gguf;
+	int rc;
 
 	if (diag)
 		diag->text[0] = 0;
@@ -264,5 +274,8 @@ int wick_pack(
 		return wick_diag_say(diag, -EINVAL, "order \"%.40s\": natural and coactivation are possible", options->order);
 	if (options->trace)
 		return wick_diag_say(diag, -EINVAL, "a trace is for an order by co-activation, not for the natural one");
-	return is_gguf(source) ? wick_pack_gguf(source, out, options, diag) : pack_naturally(source, out, options, diag);
+	rc = look_for_gguf(&is_gguf, source, diag);
+	if (rc)
+		return rc;
+	return is_gguf ? wick_pack_gguf(source, out, options, diag) : pack_naturally(source, out, options, diag);
 }

@@ -34,7 +34,7 @@ def ids_of(build, model, text):
 
 
 def wick_logits(build, model, ids, step):
-    out = subprocess.run([build / "tests/golden/golden-logits", model, str(step), "100"], input=" ".join(map(str, ids)).encode(),
+    out = subprocess.run([build / "tests/golden/golden-logits", model, str(step), "400"], input=" ".join(map(str, ids)).encode(),
                          check=True, stdout=subprocess.PIPE)
     return torch.from_numpy(np.frombuffer(out.stdout, "<f4").copy()).reshape(len(ids), -1)
 
