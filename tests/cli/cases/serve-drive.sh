@@ -2,7 +2,7 @@
 wick pack "$WICK_SOURCE/tools/demo-model/opt-8m" -o model.gguf 2>/dev/null
 options='--mode dense --sessions 2 --ctx 64'
 least=$(wick serve model.gguf --port 0 $options --memory 1M 2>&1 | sed -n 's/.*(--memory \([0-9]*\)).*/\1/p')
-export OPTIONS="$options --memory $((least + (2 << 20)))" WICK_SOURCE
+export OPTIONS="$options --memory $((least + (4 << 20)))" WICK_SOURCE
 PYTHONPATH=$WICK_SOURCE/tests/cli python3 - <<'PY'
 import json, os
 from serve import Server, text_of, together
