@@ -277,6 +277,21 @@ static int check_layout(const struct wick_stock_family *family, const struct wic
 	return err == -ENOENT ? 0 : err;
 }
 
+/* What single keys allow, and the arithmetic does not know. */
+static int check_together(const struct wick_stock_said *said, const struct wick_stock_family *family,
+	const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	if (family->finetuned_is_rope && said->finetuned[1] && !said->finetuned[0])
+		return wick_diag_say(diag, -EINVAL,
+			"%s: %s.rope.scaling.finetuned is false: models without a rotary embedding are not supported", path_of(gguf),
+			family->name);
+	if (said->window && said->leading_dense)
+		return wick_diag_say(diag, -EINVAL,
+			"%s: %s.attention.sliding_window together with leading_dense_block_count is not supported", path_of(gguf),
+			family->name);
+	return 0;
+}
+
 int wick_stock_facts(struct wick_shape *shape, const struct wick_gguf_parts *parts, struct wick_diag *diag)
 {
 	const struct wick_gguf *gguf = parts->at[0];
@@ -292,6 +307,8 @@ int wick_stock_facts(struct wick_shape *shape, const struct wick_gguf_parts *par
 		return err;
 	complete(&said);
 	err = check_said(&said, gguf, diag);
+	if (!err)
+		err = check_together(&said, family, gguf, diag);
 	if (err)
 		return err;
 	set_facts(shape, &said, family);

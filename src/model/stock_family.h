@@ -48,6 +48,7 @@ struct wick_stock_family {
 	uint32_t full_every;      /* likewise: of so many layers the last looks beyond the window; 0: none does */
 	float local_rope_base;    /* likewise, of layers with a window, which have no scaling then; 0: as the others */
 	uint32_t wide_scale_layers; /* queries of a model of so many layers are scaled by its width over its heads */
+	bool finetuned_is_rope; /* rope.scaling.finetuned says whether there is a rotary embedding, else nothing of the arithmetic */
 	const char *layout;         /* the one value of tensor_data_layout that is understood */
 	const char *head_norm_by;   /* a tensor of files whose queries and keys are normalised head by head */
 	const char *second_norm;    /* a tensor of files whose parallel blocks have two norms; these names are theirs then: */

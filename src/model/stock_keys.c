@@ -68,7 +68,7 @@ static const struct key {
 	{ "expert_weights_scale", REAL_OR_0, false, FIELD(expert_scale), WICK_KEYS_EXPERTS },
 	{ "expert_weights_norm", FLAG, false, FIELD(norm_weights), WICK_KEYS_EXPERTS },
 	{ "rope.scaling.type", IGNORED, false, 0, 0 }, /* read by name */
-	{ "rope.scaling.finetuned", IGNORED, false, 0, 0 },
+	{ "rope.scaling.finetuned", FLAG, false, FIELD(finetuned), 0 },
 };
 
 void wick_stock_key(char name[WICK_STOCK_KEY], const struct wick_stock_family *family, const char *key)

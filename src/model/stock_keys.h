@@ -16,7 +16,7 @@
 struct wick_stock_said {
 	uint32_t layers, ctx_max, d_model, n_ff, vocab, heads, kv_heads, k_dim, v_dim, rope_dim, window, original_ctx;
 	uint32_t leading_dense, nextn, experts, chosen, expert_n_ff, shared, shared_n_ff, gating, groups, groups_used;
-	bool norm_weights[2]; /* the second: the file says so */
+	bool norm_weights[2], finetuned[2]; /* the second: the file says so */
 	double expert_scale;
 	double norm_eps, rope_base, scaling_factor, attn_factor, linear_scale;
 	double softcap, logit_cap, local_rope_base;

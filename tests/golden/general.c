@@ -150,17 +150,23 @@ static void packed_once_more(void **state)
 	free(data);
 }
 
+/* One of the subjects, packed; its bytes, which the caller frees. */
+static uint8_t *pack_one(uint64_t *bytes)
+{
+	char stock[PATH_MAX];
+
+	fixture_path(stock, &subjects[2], subjects[2].file);
+	pack(stock, NULL);
+	return file_read(packed, bytes);
+}
+
 /* A bit of each block of 512 bytes, header and padding included. */
 static void every_flipped_bit_is_found(void **state)
 {
-	char stock[PATH_MAX];
 	uint64_t bytes;
-	uint8_t *data;
+	uint8_t *data = pack_one(&bytes);
 
 	(void)state;
-	fixture_path(stock, &subjects[2], subjects[2].file);
-	pack(stock, NULL);
-	data = file_read(packed, &bytes);
 	for (uint64_t at = 24; at < bytes; at += 509) {
 		struct wick_diag diag = { 0 };
 		int err;
@@ -177,14 +183,10 @@ static void every_flipped_bit_is_found(void **state)
 
 static void cut_files_are_refused(void **state)
 {
-	char stock[PATH_MAX];
 	uint64_t bytes;
-	uint8_t *data;
+	uint8_t *data = pack_one(&bytes);
 
 	(void)state;
-	fixture_path(stock, &subjects[2], subjects[2].file);
-	pack(stock, NULL);
-	data = file_read(packed, &bytes);
 	for (uint64_t left = 1; left < bytes; left += 1013) {
 		struct wick_diag diag = { 0 };
 		char *json = NULL;

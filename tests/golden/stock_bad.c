@@ -193,6 +193,16 @@ static void put_recurrent(struct wick_gguf_writer *writer)
 	wick_gguf_put_string(writer, "general.architecture", "qwen35moe");
 }
 
+static void put_no_rope(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_bool(writer, "granite.rope.scaling.finetuned", false);
+}
+
+static void put_window(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_u32(writer, "glm4moe.attention.sliding_window", 32);
+}
+
 static void put_no_softcap(struct wick_gguf_writer *writer)
 {
 	wick_gguf_put_f32(writer, "gemma2.attn_logit_softcapping", 0);
@@ -288,6 +298,9 @@ static const struct {
 	{ "llama-f32", { .put = put_longrope }, "rope scaling longrope without tensor" },
 	{ "llama-f32", { .put = put_logit_scale }, "key \"llama.logit_scale\" is not known" },
 	{ "granite-f16", { .without = { "granite.logit_scale" } }, "key \"granite.logit_scale\" is missing" },
+	{ "granite-f16", { .without = { "granite.rope.scaling.finetuned" }, .put = put_no_rope },
+		"granite.rope.scaling.finetuned is false: models without a rotary embedding" },
+	{ "glm4moe-f16", { .put = put_window }, "glm4moe.attention.sliding_window together with leading_dense_block_count" },
 	{ "gpt2-f16", { .no_tensor = "position_embd.weight" }, "tensor \"position_embd.weight\" is missing" },
 	{ "starcoder2-f16", { .no_tensor = "blk.0.ffn_norm.bias" }, "tensor \"blk.0.ffn_norm.bias\" is missing" },
 };
