@@ -113,8 +113,7 @@ static int load_all_checksums(struct walk *walk)
 	rc = wick_directory_checksums(&walk->directory, model->crcs);
 	if (rc == 0)
 		rc = wick_tensors_each(&model->shape, hand_out, walk);
-	if (model->shape.tied)
-		*wick_tensor_at(model, 0, WICK_T_HEAD) = *wick_tensor_at(model, 0, WICK_T_EMBED);
+	wick_model_tie(model);
 	return rc;
 }
 

@@ -154,6 +154,13 @@ static inline struct wick_tensor *wick_tensor_at(const struct wick_model *model,
 	return &model->tensors[wick_tensor_index(layer, id)];
 }
 
+/* A head that is the embedding is a copy of its entry, made again whenever that has changed. */
+static inline void wick_model_tie(struct wick_model *model)
+{
+	if (model->shape.tied)
+		*wick_tensor_at(model, 0, WICK_T_HEAD) = *wick_tensor_at(model, 0, WICK_T_EMBED);
+}
+
 /* 0, or -EINVAL with a sentence naming file and tensor: not a packed model, a missing tensor, a wrong shape, a header
  * whose checksum does not match (-EBADMSG, this one). */
 int wick_model_open(struct wick_model **model, const char *path, struct wick_diag *diag);

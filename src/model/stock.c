@@ -6,6 +6,7 @@
 #include "stock.h"
 
 #include "bits.h"
+#include "bundle.h"
 #include "directory.h"
 #include "gguf.h"
 #include "stock_family.h"
@@ -15,8 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define EXPERT_CHECK_BYTES (256u << 10)
 
 /* Tensors that some files have as one: the rows of the first part, then those of the others. A file has it so where the name of
  * the first part is missing. */
@@ -50,19 +49,28 @@ static const char *path_of(const struct binding *binding)
 	return wick_gguf_path(binding->gguf);
 }
 
-static int find_type(enum wick_type *type, const struct binding *binding, const struct wick_gguf_tensor *found)
+/* Of the part that has it. */
+static const char *path_of_view(const struct binding *binding, const struct view *view)
 {
+	return wick_gguf_path(binding->model->parts.at[view->part]);
+}
+
+static int find_type(enum wick_type *type, const struct binding *binding, const struct view *view)
+{
+	const struct wick_gguf_tensor *found = view->of;
+
 	for (unsigned t = 0; t < WICK_WEIGHT_TYPES; t++) {
 		*type = t;
 		if (wick_directory_type(t) == found->type)
 			return 0;
 	}
 	return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%.*s\" is of GGUF type %u, which is not supported",
-		path_of(binding), (int)WICK_MIN(found->name.length, 80), found->name.bytes, found->type);
+		path_of_view(binding, view), (int)WICK_MIN(found->name.length, 80), found->name.bytes, found->type);
 }
 
-static int check_size(const struct binding *binding, const struct wick_tensor *tensor, const struct wick_gguf_tensor *found)
+static int check_size(const struct binding *binding, const struct wick_tensor *tensor, const struct view *view)
 {
+	const struct wick_gguf_tensor *found = view->of;
 	uint64_t ne[3] = { tensor->cols, tensor->rows, 1 };
 
 	if (tensor->experts) {
@@ -73,11 +81,11 @@ static int check_size(const struct binding *binding, const struct wick_tensor *t
 	if (!memcmp(found->ne, ne, sizeof(ne)) && found->ne[3] == 1)
 		return 0;
 	if (found->ne[2] == 1 && ne[2] == 1)
-		return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is %llu x %llu, not %llu x %llu", path_of(binding),
-			tensor->name, (unsigned long long)found->ne[0], (unsigned long long)found->ne[1],
+		return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is %llu x %llu, not %llu x %llu",
+			path_of_view(binding, view), tensor->name, (unsigned long long)found->ne[0], (unsigned long long)found->ne[1],
 			(unsigned long long)ne[0], (unsigned long long)ne[1]);
 	return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is %llu x %llu x %llu, not %llu x %llu x %llu",
-		path_of(binding), tensor->name, (unsigned long long)found->ne[0], (unsigned long long)found->ne[1],
+		path_of_view(binding, view), tensor->name, (unsigned long long)found->ne[0], (unsigned long long)found->ne[1],
 		(unsigned long long)found->ne[2], (unsigned long long)ne[0], (unsigned long long)ne[1], (unsigned long long)ne[2]);
 }
 
@@ -102,31 +110,18 @@ static int find(struct view *view, const struct binding *binding, const char *na
 		wick_gguf_path(binding->model->parts.at[view->part]), name) : 0;
 }
 
-/* A part of a fused tensor is checked as the whole, by the whole's name. */
+/* A part of a fused tensor is checked as the whole. */
 static int check_view(const struct binding *binding, struct wick_tensor *tensor, const struct view *view)
 {
 	uint64_t *rows = tensor->vector ? &tensor->cols : &tensor->rows, part = *rows;
 	int err;
 
 	if (!view->whole)
-		return check_size(binding, tensor, view->of);
-	snprintf(tensor->name, sizeof(tensor->name), "%.*s", (int)view->of->name.length, view->of->name.bytes);
+		return check_size(binding, tensor, view);
 	*rows = view->whole;
-	err = check_size(binding, tensor, view->of);
+	err = check_size(binding, tensor, view);
 	*rows = part;
 	return err;
-}
-
-/* Rows of a check block of experts: as many as divide an expert's rows and are not more than some hundred kB, so that no block
- * is of two experts. */
-static uint32_t expert_check_rows(const struct wick_tensor *tensor)
-{
-	uint64_t rows = tensor->rows / tensor->experts, most = WICK_MAX(EXPERT_CHECK_BYTES / tensor->row_bytes, 1u);
-
-	for (uint64_t part = WICK_MIN(rows, most); part > 1; part--)
-		if (rows % part == 0)
-			return (uint32_t)part;
-	return 1;
 }
 
 /* The tensor of this id is what is viewed. Norms and biases are used as they are. */
@@ -136,15 +131,16 @@ static int bind(struct binding *binding, enum wick_tensor_id id, uint32_t layer,
 	int err;
 
 	wick_tensor_describe(tensor, id, layer, &binding->model->shape);
-	err = find_type(&tensor->type, binding, view->of);
+	snprintf(tensor->name, sizeof(tensor->name), "%.*s", (int)view->of->name.length, view->of->name.bytes);
+	err = find_type(&tensor->type, binding, view);
 	if (!err)
 		err = check_view(binding, tensor, view);
 	if (!err && tensor->vector && tensor->type != WICK_F32)
 		err = wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is %s; norms and biases have to be f32",
-			path_of(binding), tensor->name, wick_types[tensor->type].name);
+			path_of_view(binding, view), tensor->name, wick_types[tensor->type].name);
 	if (!err && tensor->cols % wick_types[tensor->type].block)
 		err = wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" has rows of %llu numbers, no whole blocks of %s",
-			path_of(binding), tensor->name, (unsigned long long)tensor->cols, wick_types[tensor->type].name);
+			path_of_view(binding, view), tensor->name, (unsigned long long)tensor->cols, wick_types[tensor->type].name);
 	if (err)
 		return err;
 	tensor->row_bytes = wick_type_bytes(tensor->type, tensor->cols);
@@ -152,7 +148,7 @@ static int bind(struct binding *binding, enum wick_tensor_id id, uint32_t layer,
 	tensor->part = (uint16_t)view->part;
 	used_of(binding, view->part)[view->of - wick_gguf_tensor_at(binding->model->parts.at[view->part], 0)] = true;
 	if (tensor->experts && !tensor->vector)
-		tensor->check_rows = expert_check_rows(tensor);
+		tensor->check_rows = wick_bundle_check_rows(tensor->rows / tensor->experts, tensor->row_bytes);
 	return 0;
 }
 
@@ -368,7 +364,6 @@ int wick_stock_bind(struct wick_model *model, struct wick_diag *diag)
 		return err;
 	sum_up(model);
 	model->shape.tied = !wick_tensor_at(model, 0, WICK_T_HEAD)->rows;
-	if (model->shape.tied)
-		*wick_tensor_at(model, 0, WICK_T_HEAD) = *wick_tensor_at(model, 0, WICK_T_EMBED);
+	wick_model_tie(model);
 	return 0;
 }

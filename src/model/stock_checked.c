@@ -107,7 +107,6 @@ int wick_stock_checksums(struct wick_model *model, struct wick_diag *diag)
 	walk.blocks = 0;
 	if (!err)
 		err = wick_tensors_all(model->shape.layers, hand_out, &walk);
-	if (model->shape.tied)
-		*wick_tensor_at(model, 0, WICK_T_HEAD) = *wick_tensor_at(model, 0, WICK_T_EMBED);
+	wick_model_tie(model);
 	return err;
 }

@@ -26,9 +26,6 @@ static int check(const struct wick_stock_said *said, const struct wick_gguf *ggu
 	if (said->shared > SHARED_MAX)
 		return wick_diag_say(diag, -EINVAL, "%s: expert_shared_count is %u; up to %u is possible", path, said->shared,
 			SHARED_MAX);
-	if (said->leading_dense >= said->layers || (said->leading_dense && said->window))
-		return wick_diag_say(diag, -EINVAL, "%s: leading_dense_block_count %u does not fit %u layers%s", path,
-			said->leading_dense, said->layers, said->window ? " with a window" : "");
 	if (said->groups > 1)
 		return wick_diag_say(diag, -EINVAL, "%s: experts in %u groups, of which %u are chosen first, are not supported", path,
 			said->groups, said->groups_used);
@@ -61,7 +58,7 @@ int wick_stock_experts(struct wick_ffn_facts *ffn, const struct wick_stock_said 
 	ffn->experts = (struct wick_expert_facts){ .count = said->experts, .chosen = said->chosen,
 		.router = router_of(said, family),
 		.norm_weights = said->norm_weights[1] ? said->norm_weights[0] : family->norm_weights,
-		.scale = said->expert_scale > 0 ? (float)said->expert_scale : 1, 
+		.scale = said->expert_scale > 0 ? (float)said->expert_scale : 1,
 		.shared_n_ff = said->shared_n_ff ? said->shared_n_ff : said->shared * ffn->n_ff };
 	ffn->experts.shared_gate = ffn->experts.shared_n_ff && family->shared_gate;
 	return 0;

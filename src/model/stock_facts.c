@@ -285,6 +285,11 @@ static int check_together(const struct wick_stock_said *said, const struct wick_
 		return wick_diag_say(diag, -EINVAL,
 			"%s: %s.rope.scaling.finetuned is false: models without a rotary embedding are not supported", path_of(gguf),
 			family->name);
+	if (said->leading_dense && said->leading_dense >= said->layers)
+		return wick_diag_say(diag, -EINVAL, "%s: leading_dense_block_count %u does not fit %u layers", path_of(gguf),
+			said->leading_dense, said->layers);
+	if (said->leading_dense && !said->experts)
+		return wick_diag_say(diag, -EINVAL, "%s: leading_dense_block_count in a model without experts", path_of(gguf));
 	if (said->window && said->leading_dense)
 		return wick_diag_say(diag, -EINVAL,
 			"%s: %s.attention.sliding_window together with leading_dense_block_count is not supported", path_of(gguf),

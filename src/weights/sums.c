@@ -168,8 +168,7 @@ static void hand_out(struct wick_sums *sums, struct wick_model *model)
 		tensor->learned = sums->known + at;
 		at += wick_div_up(tensor->rows, tensor->check_rows);
 	}
-	if (model->shape.tied)
-		*wick_tensor_at(model, 0, WICK_T_HEAD) = *wick_tensor_at(model, 0, WICK_T_EMBED);
+	wick_model_tie(model);
 }
 
 static int make_paths(struct wick_sums *sums, const char *path)

@@ -198,6 +198,16 @@ static void put_no_rope(struct wick_gguf_writer *writer)
 	wick_gguf_put_bool(writer, "granite.rope.scaling.finetuned", false);
 }
 
+static void put_dense_alone(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_u32(writer, "llama.leading_dense_block_count", 1u << 24);
+}
+
+static void put_one_dense(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_u32(writer, "llama.leading_dense_block_count", 1);
+}
+
 static void put_window(struct wick_gguf_writer *writer)
 {
 	wick_gguf_put_u32(writer, "glm4moe.attention.sliding_window", 32);
@@ -300,6 +310,8 @@ static const struct {
 	{ "granite-f16", { .without = { "granite.logit_scale" } }, "key \"granite.logit_scale\" is missing" },
 	{ "granite-f16", { .without = { "granite.rope.scaling.finetuned" }, .put = put_no_rope },
 		"granite.rope.scaling.finetuned is false: models without a rotary embedding" },
+	{ "llama-f32", { .put = put_dense_alone }, "leading_dense_block_count 16777216 does not fit" },
+	{ "llama-f32", { .put = put_one_dense }, "leading_dense_block_count in a model without experts" },
 	{ "glm4moe-f16", { .put = put_window }, "glm4moe.attention.sliding_window together with leading_dense_block_count" },
 	{ "gpt2-f16", { .no_tensor = "position_embd.weight" }, "tensor \"position_embd.weight\" is missing" },
 	{ "starcoder2-f16", { .no_tensor = "blk.0.ffn_norm.bias" }, "tensor \"blk.0.ffn_norm.bias\" is missing" },
