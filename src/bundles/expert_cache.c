@@ -8,6 +8,7 @@
 
 #include "bits.h"
 #include "file.h"
+#include "io.h"
 #include "mem.h"
 
 #include <string.h>
@@ -178,22 +179,20 @@ static void pin(struct wick_expert_cache *cache, const struct wick_expert_draw *
 		cache->cache.in_flight[draw->slots[i]] = pinned;
 }
 
-/* Reads of all absent experts of a strip: first the parts that are needed first. */
+/* Reads of all absent experts of a strip, expert by expert: one is computed when all its parts are there, and the others are on
+ * their way meanwhile. */
 static void send(struct wick_expert_cache *cache, struct wick_expert_draw *draw, uint32_t layer)
 {
-	for (uint32_t part = 0; part < WICK_PARTS; part++) {
-		const struct wick_tensor *tensor = tensor_of(cache->model, layer, part);
-		uint64_t rows = tensor->rows / tensor->experts;
-
-		for (uint32_t i = 0; i < draw->count; i++) {
+	for (uint32_t i = 0; i < draw->count; i++)
+		for (uint32_t part = 0; draw->state[i] == COMING && part < WICK_PARTS; part++) {
 			struct wick_landing *landing = &draw->landing[i * WICK_PARTS + part];
+			const struct wick_tensor *tensor = tensor_of(cache->model, layer, part);
+			uint64_t rows = tensor->rows / tensor->experts;
 
-			if (draw->state[i] != COMING)
-				continue;
 			landing->buffer = buffer_of(cache, draw->slots[i], part);
 			wick_fetch_start(cache->fetch, landing, tensor, (draw->keys[i] - first_key(cache, layer)) * rows, rows);
 		}
-	}
+	wick_io_kick(cache->fetch->io);
 }
 
 /* Slots for the experts of a strip, and reads for those that are absent. */

@@ -8,7 +8,7 @@
  *     key of it   layer * experts + expert
  *
  * The experts of a strip (experts.h) are begun together: those that are absent get slots, and all their reads go out at
- * once, gates first. Those that are here are computed meanwhile, then the others as they come. While one strip is
+ * once, expert by expert. Those that are here are computed meanwhile, then the others as they come. While one strip is
  * computed the next one, if there is room for both, is on its way. */
 
 #include "cache.h"

@@ -6,12 +6,10 @@
 #include "sparse.h"
 
 #include "bits.h"
-#include "check.h"
 #include "clock.h"
 #include "mem.h"
 #include "watch.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define ROUND_MOST 4096 /* neurons computed at once; more take several rounds */

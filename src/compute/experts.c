@@ -190,8 +190,8 @@ static void gate_task(void *arg, uint32_t task, uint32_t thread)
 	const struct job *job = arg;
 	const struct wick_experts *experts = job->experts;
 	const struct wick_kernels *kernels = experts->compute->kernels;
-	const struct wick_expert_matrix *gate = &experts->matrix[WICK_PART_GATE], *up = &experts->matrix[WICK_PART_UP];
-	uint32_t k = job->which[task / GATE_TASKS], id = experts->room->chosen.ids[k], count, pair = pairs_of(job, k, &count);
+	const struct wick_expert_matrix *gate = &experts->matrix[WICK_PART_GATE];
+	uint32_t count, pair = pairs_of(job, job->which[task / GATE_TASKS], &count);
 	uint32_t first = count * (task % GATE_TASKS) / GATE_TASKS, end = count * (task % GATE_TASKS + 1) / GATE_TASKS;
 
 	(void)thread;
@@ -199,10 +199,6 @@ static void gate_task(void *arg, uint32_t task, uint32_t thread)
 		float *g = experts->room->gate + (pair - job->strip->first + i) * gate->rows;
 		float *u = experts->room->up + (pair - job->strip->first + i) * gate->rows;
 
-		if (gate->bias)
-			kernels->add(g, gate->bias + id * gate->rows, gate->rows);
-		if (up->bias)
-			kernels->add(u, up->bias + id * up->rows, up->rows);
 		wick_activate_gated(kernels, experts->act, g, u, gate->rows);
 	}
 }
@@ -244,15 +240,11 @@ static void sum_task(void *arg, uint32_t task, uint32_t thread)
 	const struct wick_expert_matrix *down = &experts->matrix[WICK_PART_DOWN];
 	const struct wick_chosen *chosen = &experts->room->chosen;
 	size_t first = task * job->slice_cols, cols = WICK_MIN(job->slice_cols, down->rows - first);
-	uint32_t k = job->strip->first_k;
 
 	(void)thread;
 	for (uint32_t pair = job->strip->first; pair < job->strip->end; pair++) {
-		float *out = experts->room->out + (pair - job->strip->first) * down->rows + first;
+		const float *out = experts->room->out + (pair - job->strip->first) * down->rows + first;
 
-		k += pair == chosen->first[k + 1];
-		if (down->bias)
-			kernels->add(out, down->bias + chosen->ids[k] * down->rows + first, cols);
 		kernels->accumulate_rows[WICK_F32](experts->y + chosen->rows[pair] * down->rows + first, out,
 			down->rows * sizeof(float), NULL, &chosen->weights[pair], 1, cols);
 	}

@@ -5,11 +5,10 @@
 
 #include "forecast.h"
 
-#include "expert_cache.h"
-
 #include "bits.h"
 #include "clock.h"
 #include "cpu_limits.h"
+#include "expert_cache.h"
 #include "pool.h"
 
 #include <errno.h>

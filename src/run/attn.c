@@ -99,11 +99,11 @@ static const uint8_t *values_at(const struct head *head, uint32_t p)
 static void share_out(const struct head *head, float *scores, uint32_t position)
 {
 	uint32_t from = first_seen(head->at, position) - head->begin, to = position + 1 - head->begin;
-	float softcap = head->at->facts->softcap;
+	float softcap = head->at->facts->softcap, scale = head->at->facts->scale;
 
 	memset(scores, 0, from * sizeof(*scores));
 	for (uint32_t p = from; p < to; p++)
-		scores[p] *= head->at->facts->scale;
+		scores[p] *= scale;
 	for (uint32_t p = from; softcap != 0 && p < to; p++)
 		scores[p] = softcap * tanhf(scores[p] / softcap);
 	head->at->compute->kernels->softmax(scores + from, to - from);

@@ -19,6 +19,7 @@ int wick_look_up(struct wick_forward *f, const struct wick_matrix *table, uint64
 		at = table->base + row * tensor->row_bytes;
 	} else {
 		wick_fetch_start(f->fetch, &f->lookup, tensor, block, WICK_MIN(tensor->check_rows, tensor->rows - block));
+		wick_io_kick(f->fetch->io);
 		err = wick_fetch_finish(f->fetch, &f->lookup, diag);
 		if (err)
 			return err;

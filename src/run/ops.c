@@ -310,7 +310,7 @@ static int do_route(struct wick_pass *pass, const struct wick_step *step)
 	for (uint32_t i = 0; i < pass->m; i++)
 		if (!wick_route(facts, z + (size_t)i * facts->count, vector_of(pass, step, step->tensor), room->ids + i * facts->chosen,
 			    room->weights + i * facts->chosen))
-			return wick_diag_say(pass->diag, -EINVAL,
+			return wick_diag_say(pass->diag, -ERANGE,
 				"layer %u: what its router makes of the token at position %u is not finite", step->layer, pass->forward->rows[i].position);
 	wick_chosen_make(&room->chosen, facts->count, room->ids, room->weights, pass->m, facts->chosen, room->at);
 	return 0;

@@ -87,7 +87,6 @@ static void send_reads(struct wick_fetch *fetch, struct wick_landing *landing, u
 		at += bytes;
 		into += bytes;
 	}
-	wick_io_kick(fetch->io);
 }
 
 void wick_fetch_start(struct wick_fetch *fetch, struct wick_landing *landing, const struct wick_tensor *tensor,
@@ -259,6 +258,7 @@ int wick_fetch_repair(struct wick_fetch *fetch, struct wick_landing *landing, co
 
 	for (int round = 0; round < WICK_REREADS; round++) {
 		wick_fetch_start(fetch, landing, tensor, first_row, rows);
+		wick_io_kick(fetch->io);
 		rc = finish_round(fetch, landing, &bad, diag);
 		if (!rc)
 			fetch->repaired++;

@@ -109,6 +109,7 @@ static void send_piece(struct loader *loader)
 	make_memory(loader, (loader->next_row + rows) * load->tensor->row_bytes);
 	landing->buffer = load->base + loader->next_row * load->tensor->row_bytes;
 	wick_fetch_start(loader->fetch, landing, load->tensor, loader->next_row, rows);
+	wick_io_kick(loader->fetch->io);
 	loader->next_row += rows;
 	loader->tail++;
 	if (loader->next_row == load->rows) {

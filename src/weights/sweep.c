@@ -136,6 +136,7 @@ void wick_sweep_fill(struct wick_sweep *sweep)
 		sweep->ring_matrix[slot] = sweep->next_matrix;
 		sweep->ring[slot].priority = sweep->two_kinds ? WICK_IO_PREFETCH : WICK_IO_DEMAND;
 		wick_fetch_start(sweep->fetch, &sweep->ring[slot], matrix->tensor, sweep->next_row, rows);
+		wick_io_kick(sweep->fetch->io);
 		sweep->next_row += rows;
 		sweep->tail++;
 		settle(sweep);
