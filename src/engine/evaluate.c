@@ -48,6 +48,14 @@ static int check_logits(const struct wick *wick, uint32_t position, const float 
 		wick_gguf_path(wick->model->gguf), position);
 }
 
+/* Whether a row is the last that the evaluation has of its session, whose logits the session keeps. */
+static bool is_last(const struct evaluation *e, const struct wick_batch_row *row)
+{
+	const struct wick_session *session = session_of(e->wick, row);
+
+	return row->position + 1 == session->position + (e->rows ? session->rows : e->count);
+}
+
 /* Passes on the logits of the rows that want theirs. */
 static int hand_over(struct evaluation *e, uint32_t m)
 {
@@ -68,15 +76,18 @@ static int hand_over(struct evaluation *e, uint32_t m)
 			e->each(e->user, row->position, logits);
 		if (e->rows && e->rows[row->number].logits)
 			memcpy(e->rows[row->number].logits, logits, vocab * sizeof(*logits));
-		memcpy(session_of(e->wick, row)->room, logits, vocab * sizeof(*logits));
+		if (is_last(e, row))
+			memcpy(session_of(e->wick, row)->room, logits, vocab * sizeof(*logits));
 		logits += vocab;
 	}
 	return 0;
 }
 
-/* Sessions whose rows could not be computed. */
-static void note_failures(struct evaluation *e, uint32_t m)
+/* Sessions whose rows could not be computed. Returns how many rows these are. */
+static uint32_t note_failures(struct evaluation *e, uint32_t m)
 {
+	uint32_t failed = 0;
+
 	for (uint32_t i = 0; i < m; i++) {
 		const struct wick_batch_row *row = &e->wick->forward.rows[i];
 
@@ -84,7 +95,9 @@ static void note_failures(struct evaluation *e, uint32_t m)
 			session_of(e->wick, row)->err = row->err;
 		if (!e->failed)
 			e->failed = row->err;
+		failed += row->err != 0;
 	}
+	return failed;
 }
 
 /* What an evaluation that failed left behind is not used again. */
@@ -118,19 +131,20 @@ static int eval_pass(struct evaluation *e, uint32_t m)
 	uint32_t left = e->count - e->done;
 	struct wick_batch batch = { .m = m, .m_next = left ? WICK_MIN(left, wick->forward.batch_tokens) : 1,
 		.progress = e->progress.tell ? &e->progress : NULL };
+	uint32_t failed;
 	int err;
 
 	e->progress.done = (uint64_t)(e->done - m) * wick->model->shape.layers;
 	err = wick_forward_batch(&wick->forward, &batch, e->diag);
 	if (!err)
 		err = hand_over(e, m);
-	note_failures(e, m);
+	failed = note_failures(e, m);
 	if (err && is_theirs(e, m, err)) { /* others, of the next pass, go on */
 		wick->broken = true;
 		recover(wick);
 		return 0;
 	}
-	wick->stats.tokens += err ? 0 : m;
+	wick->stats.tokens += err ? 0 : m - failed;
 	wick->stats.passes += !err;
 	return err;
 }
