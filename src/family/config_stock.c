@@ -124,10 +124,12 @@ static int check_arithmetic(const struct putting *putting)
 		rc = wick_config_real(config, "partial_rotary_factor", 1, &share, putting->diag);
 	if (rc == 0 && (share < 1 || share > 1))
 		return refuse(putting, config, "partial_rotary_factor", "is not 1, which is not supported");
-	if (rc == 0 && json_is_true(json_object_get(config->root, "use_sliding_window")))
+	if (rc == 0)
 		rc = wick_config_flag(config, "use_sliding_window", false, &windows, putting->diag);
 	if (windows)
 		return refuse(putting, config, "use_sliding_window", "is true: windows of some layers are not supported");
+	if (layers && !json_is_null(layers) && !json_is_array(layers))
+		return refuse(putting, config, "layer_types", "is no list");
 	for (size_t i = 0; rc == 0 && i < json_array_size(layers); i++) {
 		const char *type = json_string_value(json_array_get(layers, i));
 
