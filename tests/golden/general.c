@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 /* A model of a family whose files have stock GGUF's keys gives the same bits from that file as it lies, packed from it, and
- * packed from the folder that transformers wrote (make_stock.py); a packed one is whole, and a flipped bit is found. */
+ * packed from the folder that transformers wrote (make_stock.py); a packed one is whole, and a flipped bit is found. What has
+ * no place in a packed model is refused by name. */
 
 #include "first_session.h"
 #include "fixture.h"
@@ -32,6 +33,11 @@ static const struct subject {
 	{ "qwen3-tied-bf16", "model.gguf", "bf16" },
 	{ "llama-split-f16", "model-00001-of-00004.gguf", NULL },
 	{ "qwen2-linear-f32", "model.gguf", NULL },
+	{ "gemma2-f16", "model.gguf", NULL },
+	{ "gemma3-f16", "model.gguf", NULL },
+	{ "granite-f16", "model.gguf", NULL },
+	{ "starcoder2-f16", "model.gguf", NULL },
+	{ "phi2-f16", "model.gguf", NULL },
 };
 
 static char scratch[PATH_MAX], packed[PATH_MAX];
@@ -125,6 +131,34 @@ static void the_same_bits_from_each_source(void **state)
 	}
 }
 
+/* Several matrices in one tensor, or experts: such a model is run as it lies. */
+static void what_has_no_place_is_refused(void **state)
+{
+	static const struct {
+		const char *fixture, *says;
+	} refused[] = {
+		{ "gpt2-f16", "tensor \"blk.0.attn_qkv.bias\" is several in one" },
+		{ "phi3-short-f16", "tensor \"blk.0.attn_qkv.weight\" is several in one" },
+		{ "falcon-7b-f16", "tensor \"blk.0.attn_qkv.weight\" is several in one" },
+		{ "falcon-40b-f16", "tensor \"blk.0.attn_qkv.weight\" is several in one" },
+		{ "mixtral-bf16", "a model of experts is run as it lies" },
+	};
+	const struct wick_pack_options options = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(refused); i++) {
+		const struct subject subject = { refused[i].fixture, "model.gguf", NULL };
+		struct wick_diag diag = { 0 };
+		char stock[PATH_MAX];
+
+		fixture_path(stock, &subject, subject.file);
+		assert_int_equal(wick_pack(stock, packed, &options, &diag), -EINVAL);
+		if (!strstr(diag.text, refused[i].says))
+			fail_msg("%s: %s", subject.name, diag.text);
+		assert_int_equal(access(packed, F_OK), -1);
+	}
+}
+
 /* What was packed is a source, too; its checksums are compared. */
 static void packed_once_more(void **state)
 {
@@ -202,6 +236,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_same_bits_from_each_source, begin, end),
+		cmocka_unit_test_setup_teardown(what_has_no_place_is_refused, begin, end),
 		cmocka_unit_test_setup_teardown(packed_once_more, begin, end),
 		cmocka_unit_test_setup_teardown(every_flipped_bit_is_found, begin, end),
 		cmocka_unit_test_setup_teardown(cut_files_are_refused, begin, end),
