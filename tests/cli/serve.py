@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: the wick authors
 # SPDX-License-Identifier: Apache-2.0
 """What the cases of wick serve have at hand: a server of their own, and ways of asking it."""
+import atexit
 import http.client
 import json
 import re
@@ -19,6 +20,7 @@ class Server:
         words = ["wick", "serve", model, "--port", "0", *options]
         words += ["--template", template] if template else []
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=self.default_signals)
+        atexit.register(self.process.kill)  # of a test that ends before its server
         self.said = ""
         for line in self.process.stderr:
             self.said += line
@@ -97,7 +99,15 @@ class Server:
             if self.metric(name) == value:
                 return
             time.sleep(0.05)
-        print(f"{name} is never {value}")
+        raise TimeoutError(f"{name} is never {value}")
+
+    def await_status(self, status, method, path, body=None, **headers):
+        """Asks until that is the answer's, and gives this answer."""
+        for _ in range(1200):
+            if (answer := self.ask(method, path, body, **headers))[0] == status:
+                return answer
+            time.sleep(0.05)
+        raise TimeoutError(f"{method} {path} never gives {status}, but {answer[0]}: {answer[2]}")
 
     def end(self, number=signal.SIGTERM):
         if number:

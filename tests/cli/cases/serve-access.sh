@@ -10,7 +10,7 @@ refuse serve nowhere.gguf --port 0
 misuse serve model.gguf --sessions 0
 misuse serve model.gguf --port 70000
 PYTHONPATH=$WICK_SOURCE/tests/cli python3 - <<'PY'
-import json, socket, subprocess, time
+import json, socket, subprocess
 from serve import Server, raw, text_of
 
 def show(what, answer):
@@ -53,13 +53,11 @@ for _ in range(20):
     line.sendall(b"POST /tokenize HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a-key-of-mine\r\nContent-Type: application/json\r\n"
                  b"Content-Length: 1000000\r\n\r\n" + b" " * 999000)
     lines.append(line)
-time.sleep(1)
-show("another", server.ask("POST", "/tokenize", {"content": "x" * 100000}, Authorization="Bearer a-key-of-mine"))
+show("another", server.await_status(503, "POST", "/tokenize", {"content": "x" * 100000}, Authorization="Bearer a-key-of-mine"))
 show("one without", server.ask("GET", "/v1/models", Authorization="Bearer a-key-of-mine"))
 for line in lines:
     line.close()
-time.sleep(1)
-show("and now", server.ask("POST", "/tokenize", {"content": "x"}, Authorization="Bearer a-key-of-mine"))
+show("and now", server.await_status(200, "POST", "/tokenize", {"content": "x"}, Authorization="Bearer a-key-of-mine"))
 
 print("what was begun comes to its end:")
 headers = {"Authorization": "Bearer a-key-of-mine"}
