@@ -458,7 +458,7 @@ struct wick_verified {
 WICK_API int wick_verify(const char *path, wick_progress_fn progress, void *user, struct wick_verified *verified,
 	struct wick_diag *diag);
 
-/* Describes a packed model as JSON text (keys with units); the caller frees it. */
+/* Describes a model as JSON text (keys with units); the caller frees it. */
 WICK_API int wick_info(const char *path, char **json, struct wick_diag *diag);
 
 /* Memory, in bytes: free for a new process (the limits of its cgroups included; 0 when it cannot be read), and the

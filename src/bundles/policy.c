@@ -6,12 +6,14 @@
  *
  *     window    when it was last used; those not used by the last `window` tokens go even while there is room
  *     lru       when it was last used
- *     decay     how often it was used, a use counting half as much for every HALF_LIFE tokens since
+ *     decay     how often it was used, a use counting half as much for every HALF_LIFE steps since
  *
  * Bundles that are used now or in flight are no candidates; of the rest the least are selected without sorting
  * (select.h), so a layer costs a few passes over its slots, however many bundles are missing.
  *
- * Rates are kept inflated: instead of shrinking every bundle's rate at each token, the amount that a use adds grows,
+ * Time goes on by a step a token or, for experts, a layer (expert_cache.c).
+ *
+ * Rates are kept inflated: instead of shrinking every bundle's rate at each step, the amount that a use adds grows,
  * and once in a long while all rates are scaled down together. */
 
 #include "policy.h"
@@ -24,7 +26,7 @@
 #include <math.h>
 #include <string.h>
 
-#define HALF_LIFE 512.0 /* tokens */
+#define HALF_LIFE 512.0 /* steps of wick_policy_advance(): of neurons tokens, of experts layers */
 #define STEP_MAX 0x1p40 /* a use adds no more before all rates are scaled down */
 
 struct wick_policy_ops {

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* A packed model described as JSON: wick_info() of wick.h. */
+/* A model described as JSON: wick_info() of wick.h. */
 
 #include "bits.h"
 #include "gguf.h"

@@ -94,11 +94,11 @@ const struct opt engine_opts[] = {
 			"as many weights as fit stay in memory, the rest is read for every token "
 			"(the default elsewhere); hybrid: half of the weights stay; "
 			"naive: none do" },
+	{ OPT_CHOICE, .name = "policy", .choices = policies, .into.text = &engine_options.policy,
+		.help = "which neurons or experts stay: lru, those used last; decay, those used most of late; window, those of "
+			"the last K tokens, for neurons only (decay)" },
 
 	{ OPT_HEADING, .help = "Sparse mode:" },
-	{ OPT_CHOICE, .name = "policy", .choices = policies, .into.text = &engine_options.policy,
-		.help = "which neurons stay: lru, those used last; window, those of the last K tokens; decay, those used "
-			"most of late (decay)" },
 	{ OPT_COUNT, .name = "window", .value = "K|auto", .zero = "auto", .into.count = &engine_options.window,
 		.min = 1, .max = UINT32_MAX,
 		.help = "policy window: neurons of the last K tokens stay (auto: as many as "

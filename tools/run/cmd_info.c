@@ -44,7 +44,7 @@ const struct command cmd_info = {
 	.synopsis = "MODEL [--json]",
 	.operand = "MODEL",
 	.operand_into = &model_path,
-	.about = "Says what a packed model is made of; loads no weights.",
+	.about = "Says what a model is made of; loads no weights.",
 	.options = options,
 	.run = run,
 };

@@ -185,7 +185,7 @@ const struct command cmd_run = {
 	.synopsis = "MODEL [-p TEXT|-f FILE] [options]",
 	.operand = "MODEL",
 	.operand_into = &model_path,
-	.about = "Continues a text with a packed model. The text goes to standard output as it is\n"
+	.about = "Continues a text with a model. The text goes to standard output as it is\n"
 		 "written; what was really in use, and figures at the end, to standard error.\n"
 		 "Ctrl-C ends the text; the figures still come.",
 	.examples = "wick run model.gguf -p 'The old man looked at the sea and'\n"

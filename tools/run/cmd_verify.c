@@ -39,8 +39,9 @@ const struct command cmd_verify = {
 	.operand_into = &model_path,
 	.about = "Reads the model from end to end and compares every checksum of it; and\n"
 		 "likewise the predictors beside it that were trained for it, MODEL.pred.gguf.\n"
-		 "A stock GGUF file has no checksums: they are learned, and kept in MODEL.sums\n"
-		 "beside it, so that the next time shows whether the drive still gives the same.",
+		 "A stock GGUF file has no checksums: they are learned, and kept beside it in\n"
+		 "MODEL.gguf.sums, so that the next time shows whether the drive still gives the\n"
+		 "same.",
 	.options = options,
 	.run = run,
 };

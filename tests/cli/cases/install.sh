@@ -8,7 +8,7 @@ option() {
 	meson introspect "$build" --buildoptions |
 		python3 -c 'import json, sys; print(*[o["value"] for o in json.load(sys.stdin) if o["name"] == sys.argv[1]])' $1
 }
-(cd root && find . -type f) | sed -E "s|^.$(option prefix)/||; s|^lib[^/]*/([^/]*-linux-gnu/)?|lib/|" | grep -v '^share/man' | sort
+(cd root && find . -type f) | sed -E "s|^.$(option prefix)/||; s|^lib[^/]*/([^/]*-linux-gnu/)?|lib/|" | sort
 export PKG_CONFIG_PATH=$(dirname "$(find root -name wick.pc)") PKG_CONFIG_SYSROOT_DIR=$PWD/root
 flags=
 [ "$(option b_sanitize)" = none ] || flags=-fsanitize=$(option b_sanitize)
