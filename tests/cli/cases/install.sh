@@ -3,6 +3,7 @@
 # nothing else; with either the example of the documentation writes two texts at once as it writes each alone. Without
 # the tests nothing else is built.
 build=${WICK_BUILD-$WICK_SOURCE/build}
+[ -e "$build/docs/wick.1" ] || { echo "scdoc is not installed, or was not when the build was set up"; exit 77; }
 meson install -C "$build" --no-rebuild --destdir "$PWD/root" >log 2>&1 || cat log
 option() {
 	meson introspect "$build" --buildoptions |
