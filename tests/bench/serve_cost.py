@@ -6,7 +6,7 @@
     PATH=build/tools:$PATH PYTHONPATH=tests/cli tests/bench/serve_cost.py MODEL [OPTION of wick serve...]
 
 Prints, each the best of several: what HTTP adds to an answer, and to its first byte; tokens a second of one stream and of
-eight together; how long a second turn takes to begin that has 1,500 tokens behind it, beside the new tokens alone.
+eight together; how long a second turn takes to begin that has some 1,900 tokens behind it, beside the new tokens alone.
 """
 import json
 import sys
