@@ -60,7 +60,7 @@ static int pack(struct wick_pack_general *general, const struct wick_gguf *gguf,
 	return rc;
 }
 
-/* Some files have several matrices in one tensor, or a name of their own for one: a packed model has no place for these yet. */
+/* Some files have several matrices in one tensor: a packed model has no place for these yet. */
 static int refuse_fused(const struct wick_model *model, const char *source, struct wick_diag *diag)
 {
 	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++) {
@@ -69,8 +69,8 @@ static int refuse_fused(const struct wick_model *model, const char *source, stru
 
 		if (tensor->rows && (!found || found->bytes != wick_tensor_bytes(tensor)))
 			return wick_diag_say(diag, -EINVAL,
-				"%s: tensor \"%s\" is several in one, or under another name: the model is run as it lies; "
-				"it cannot be packed yet", source, tensor->name);
+				"%s: tensor \"%s\" is several in one: the model is run as it lies; it cannot be packed yet", source,
+				tensor->name);
 	}
 	return 0;
 }
