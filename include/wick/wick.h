@@ -413,6 +413,7 @@ struct wick_pack_options {
 	void *user;
 	void (*note)(void *note_user, const char *sentence); /* what of the source was chosen or left out; may be NULL */
 	void *note_user;
+	const char *layout; /* "packed"; "stock", of a synthetic model: as llama.cpp's files are; NULL: packed */
 };
 
 /* In order of co-activation the source is a packed model, of which the trace was recorded; what comes out is another

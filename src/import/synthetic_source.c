@@ -16,7 +16,7 @@
 #define MIDDLE 32767.5f
 
 /* FNV-1a */
-WICK_WRAPS static uint64_t seed_of(const char *name)
+WICK_WRAPS uint64_t wick_synthetic_seed(const char *name)
 {
 	uint64_t hash = 0xcbf29ce484222325u;
 
@@ -41,13 +41,18 @@ WICK_WRAPS static void make(uint8_t *into, uint64_t seed, float around, uint64_t
 	}
 }
 
+void wick_synthetic_numbers(float *into, const char *name, float around, uint64_t count)
+{
+	make((uint8_t *)into, wick_synthetic_seed(name), around, 0, count);
+}
+
 static int read_made(struct wick_source_file *file, const struct wick_source_tensor *tensor, uint64_t offset,
 	void *into, uint64_t bytes, struct wick_diag *diag)
 {
 	(void)file;
 	(void)diag;
 	wick_require(offset % sizeof(float) == 0 && bytes % sizeof(float) == 0);
-	make(into, seed_of(tensor->name), (float)tensor->entry, offset / sizeof(float), bytes / sizeof(float));
+	make(into, wick_synthetic_seed(tensor->name), (float)tensor->entry, offset / sizeof(float), bytes / sizeof(float));
 	return 0;
 }
 

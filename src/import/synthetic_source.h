@@ -11,3 +11,7 @@
 
 /* Numbers of f32, evenly distributed with a standard deviation of 0.02 around .entry, which is 0 or 1. */
 extern const struct wick_source_format wick_synthetic_format;
+
+/* The first `count` of them without a checkpoint; and what depends on the name. */
+void wick_synthetic_numbers(float *into, const char *name, float around, uint64_t count);
+uint64_t wick_synthetic_seed(const char *name);

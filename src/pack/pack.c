@@ -10,7 +10,9 @@
 #include "fileio.h"
 #include "gguf_write.h"
 #include "pack_general.h"
+#include "pack_synthetic.h"
 #include "shape.h"
+#include "stock_shapes.h"
 #include "synthetic.h"
 
 #include <errno.h>
@@ -258,6 +260,13 @@ static int look_for_gguf(bool *is_gguf, const char *source, struct wick_diag *di
 	return wick_diag_say(diag, rc, "%s: %s", source, strerror(-rc));
 }
 
+static int pack_stock(const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag)
+{
+	if (!wick_synthetic_is(source))
+		return wick_diag_say(diag, -EINVAL, "%s: only synthetic models are made in stock layout", source);
+	return wick_pack_synthetic(source, out, options, diag);
+}
+
 int wick_pack(
 	const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag)
 {
@@ -274,6 +283,10 @@ int wick_pack(
 		return wick_diag_say(diag, -EINVAL, "order \"%.40s\": natural and coactivation are possible", options->order);
 	if (options->trace)
 		return wick_diag_say(diag, -EINVAL, "a trace is for an order by co-activation, not for the natural one");
+	if (options->layout && !strcmp(options->layout, "stock"))
+		return pack_stock(source, out, options, diag);
+	if (wick_synthetic_is(source) && wick_stock_model_is(source + strlen(WICK_SYNTHETIC)))
+		return wick_diag_say(diag, -EINVAL, "%s: a file of this shape is made in stock layout only (--layout stock)", source);
 	rc = look_for_gguf(&is_gguf, source, diag);
 	if (rc)
 		return rc;

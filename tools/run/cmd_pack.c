@@ -20,6 +20,9 @@ static struct wick_pack_options pack_options;
 
 static const char *const types[] = { "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k",
 	"q6_k", "iq4_nl", "iq4_xs", "mxfp4", NULL };
+static const char *const mixes[] = { "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k",
+	"q6_k", "iq4_nl", "iq4_xs", "mxfp4", "q4_k_m", "q5_k_m", NULL };
+static const char *const layouts[] = { "packed", "stock", NULL };
 
 static const char *const orders[] = { "natural", "coactivation", NULL };
 
@@ -27,9 +30,10 @@ static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Options:" },
 	{ OPT_OUTPUT, 'o', .value = "OUT.gguf", .is_model = true, .into.text = &out_path,
 		.help = "the packed model; appears complete, or not at all" },
-	{ OPT_CHOICE, .name = "type", .value = "TYPE", .choices = types, .into.text = &pack_options.type,
+	{ OPT_CHOICE, .name = "type", .value = "TYPE", .choices = mixes, .into.text = &pack_options.type,
 		.help = "how weights are stored (f16): f32, f16, bf16, or one of GGUF's for models whose widths are multiples "
-			"of 32: q8_0, q5_0, q5_1, q4_0, q4_1, iq4_nl, mxfp4; or of 256: q6_k, q5_k, q4_k, q3_k, q2_k, iq4_xs" },
+			"of 32: q8_0, q5_0, q5_1, q4_0, q4_1, iq4_nl, mxfp4; or of 256: q6_k, q5_k, q4_k, q3_k, q2_k, iq4_xs; in stock "
+			"layout, where each tensor has a type by llama.cpp's rules, also q4_k_m (there the default) and q5_k_m" },
 	{ OPT_CHOICE, .name = "attention-type", .value = "TYPE", .choices = types, .into.text = &pack_options.attention_type,
 		.help = "how attention, embeddings and head are stored, where that is another "
 			"type than the neurons' (--type)" },
@@ -41,6 +45,8 @@ static const struct opt options[] = {
 		.help = "of the neurons in a layer: the checkpoint's, or those together that "
 			"fire together, for a SRC that is a packed model, by a trace of it "
 			"(natural); predictors in SRC's .pred.gguf go along into OUT's" },
+	{ OPT_CHOICE, .name = "layout", .choices = layouts, .into.text = &pack_options.layout,
+		.help = "stock: of a synthetic model, as llama.cpp's files are; packed: all else (packed)" },
 	{ OPT_INPUT, .name = "trace", .value = "FILE", .into.text = &pack_options.trace,
 		.help = "which neurons fire together, from wick trace record" },
 	{ OPT_SIZE, .name = "memory", .value = "SIZE", .into.size = &pack_options.memory_bytes, .min = 1,
@@ -111,6 +117,15 @@ const struct command cmd_pack = {
 		 "Such a model writes nonsense and says synthetic wherever its name is shown.\n"
 		 "About half of its neurons fire: for the paper's share, make a trace (wick trace\n"
 		 "synth --like OUT.gguf) and run it with --trace.\n"
+		 "\n"
+		 "With --layout stock these are files as llama.cpp has them, here as q4_k_m:\n"
+		 "\n"
+		 "  qwen3-30b-a3b 18.6 GB    llama-3.1-8b 4.9 GB    gemma-3-12b 7.3 GB\n"
+		 "  mixtral-8x7b  28.4 GB    qwen3-8b     5.0 GB    phi-4       9.0 GB\n"
+		 "  olmoe          4.2 GB    mistral-7b   4.4 GB    falcon-7b   5.0 GB\n"
+		 "\n"
+		 "Behind a name, layers=N, experts=N and vocab=N after commas make it smaller:\n"
+		 "synthetic:olmoe,layers=4.\n"
 		 "\n"
 		 "Or, with --order coactivation, SRC is a packed model, and OUT.gguf the same\n"
 		 "model with the neurons of each layer in another order: fewer and longer reads.\n"
