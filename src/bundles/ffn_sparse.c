@@ -39,7 +39,7 @@ struct round {
 	const uint32_t *ids;
 	uint32_t n;
 	const float *x, *up_bias, *gate_bias;
-	enum wick_act act;
+	const struct wick_ffn_facts *facts;
 	float *y;
 	uint32_t todo;                /* resident when the round began */
 	uint32_t arrivals, taken_in;  /* so far, and of them checked and computed */
@@ -77,9 +77,9 @@ static void up_rows(const struct round *round, const uint32_t *places, uint32_t 
 	multiply(round, WICK_PART_UP, gated ? up : h, round->up_bias, places, slots, count);
 	if (gated)
 		multiply(round, WICK_PART_GATE, h, round->gate_bias, places, slots, count);
-	wick_activate(round->sparse->compute->kernels, round->act, h, count);
+	wick_activate_ffn(round->sparse->compute->kernels, round->facts, h, gated ? up : NULL, count);
 	for (uint32_t i = 0; i < count; i++) {
-		round->sparse->h[places[i]] = gated ? h[i] * up[i] : h[i];
+		round->sparse->h[places[i]] = h[i];
 		round->sparse->ready[places[i]] = 1;
 	}
 }
@@ -310,7 +310,7 @@ static void begin(struct round *round)
 	round->n = turn->n;
 	round->part = set->kind->part;
 	round->stride = set->kind->slot_bytes;
-	round->act = wick_kind(&sparse->model->shape, set->layer)->ffn.act;
+	round->facts = &wick_kind(&sparse->model->shape, set->layer)->ffn;
 	round->up_bias = wick_vector(sparse->vectors, set->layer, WICK_T_UP_BIAS);
 	round->gate_bias = wick_vector(sparse->vectors, set->layer, WICK_T_GATE_BIAS);
 	round->task_cols = (uint32_t)wick_align_up(wick_div_up(round->part[WICK_PART_DOWN].cols,

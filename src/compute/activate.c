@@ -26,6 +26,19 @@ static void gelu_tanh(float *x, size_t count)
 		x[i] = 0.5f * x[i] * (1 + tanhf(scale * (x[i] + 0.044715f * x[i] * x[i] * x[i])));
 }
 
+/* NaN stays. */
+static void relu2(float *x, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		x[i] = x[i] < 0 ? 0 : x[i] * x[i];
+}
+
+static void cut_below(float *x, float threshold, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		x[i] = x[i] <= threshold ? 0 : x[i];
+}
+
 void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float *x, size_t count)
 {
 	void (*const acts[WICK_ACT_COUNT])(float *x, size_t count) = {
@@ -33,6 +46,7 @@ void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float 
 		[WICK_ACT_GELU] = kernels->gelu,
 		[WICK_ACT_GELU_TANH] = gelu_tanh,
 		[WICK_ACT_SILU] = silu,
+		[WICK_ACT_RELU2] = relu2,
 	};
 
 	acts[act](x, count);
@@ -45,9 +59,20 @@ void wick_activate_gated(const struct wick_kernels *kernels, enum wick_act act, 
 		x[i] *= up[i];
 }
 
+void wick_activate_ffn(const struct wick_kernels *kernels, const struct wick_ffn_facts *facts, float *x, const float *up,
+	size_t count)
+{
+	if (facts->threshold > 0)
+		cut_below(x, facts->threshold, count);
+	else
+		wick_activate(kernels, facts->act, x, count);
+	for (size_t i = 0; up && i < count; i++)
+		x[i] *= facts->relu_up && up[i] < 0 ? 0 : up[i];
+}
+
 struct job {
 	const struct wick_compute *compute;
-	enum wick_act act;
+	const struct wick_ffn_facts *facts;
 	float *x;
 	const float *up;
 	size_t count;
@@ -59,15 +84,12 @@ static void gate_task(void *arg, uint32_t task, uint32_t thread)
 	size_t first = (size_t)task * TASK_NUMBERS, end = WICK_MIN(first + TASK_NUMBERS, job->count);
 
 	(void)thread;
-	if (job->up)
-		wick_activate_gated(job->compute->kernels, job->act, job->x + first, job->up + first, end - first);
-	else
-		wick_activate(job->compute->kernels, job->act, job->x + first, end - first);
+	wick_activate_ffn(job->compute->kernels, job->facts, job->x + first, job->up ? job->up + first : NULL, end - first);
 }
 
-void wick_gate(const struct wick_compute *compute, enum wick_act act, float *x, const float *up, size_t count)
+void wick_gate(const struct wick_compute *compute, const struct wick_ffn_facts *facts, float *x, const float *up, size_t count)
 {
-	struct job job = { compute, act, x, up, count };
+	struct job job = { compute, facts, x, up, count };
 
 	wick_pool_run(compute->pool, gate_task, &job, (uint32_t)wick_div_up(count, TASK_NUMBERS));
 }

@@ -41,8 +41,11 @@ size_t wick_compute_scratch_floats(const struct wick_model *model, uint32_t toke
 void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float *x, size_t count);
 /* x = act(x) * up. */
 void wick_activate_gated(const struct wick_kernels *kernels, enum wick_act act, float *x, const float *up, size_t count);
-/* The same by all threads; and x = act(x) * up, where up is not NULL. */
-void wick_gate(const struct wick_compute *compute, enum wick_act act, float *x, const float *up, size_t count);
+/* What an FFN makes of its neurons' products: x = act(x), or with up, which is not NULL then, what the facts say of a gate x. */
+void wick_activate_ffn(const struct wick_kernels *kernels, const struct wick_ffn_facts *facts, float *x, const float *up,
+	size_t count);
+/* The same by all threads. */
+void wick_gate(const struct wick_compute *compute, const struct wick_ffn_facts *facts, float *x, const float *up, size_t count);
 /* x = cap * tanh(x / cap), in place, by all threads. */
 void wick_cap(const struct wick_compute *compute, float cap, float *x, size_t count);
 
@@ -75,7 +78,7 @@ uint64_t wick_linear_task_rows(const struct wick_linear *linear, uint64_t rows);
 struct wick_ffn {
 	struct wick_compute *compute;
 	const struct wick_bundle_kind *kind;
-	enum wick_act act;
+	const struct wick_ffn_facts *facts;
 	size_t d_model;
 	const float *up_bias, *gate_bias; /* (n_ff) or NULL */
 	const float *x;       /* (m, d_model) */

@@ -99,10 +99,7 @@ static void up_task(void *arg, uint32_t task, uint32_t thread)
 		add_bias(&job->gate, h, ffn->gate_bias ? ffn->gate_bias + first : NULL, count);
 	}
 	for (uint32_t i = 0; i < ffn->m; i++, h += job->up.ldy, up += job->up.ldy)
-		if (is_gated(ffn))
-			wick_activate_gated(ffn->compute->kernels, ffn->act, h, up, count);
-		else
-			wick_activate(ffn->compute->kernels, ffn->act, h, count);
+		wick_activate_ffn(ffn->compute->kernels, ffn->facts, h, is_gated(ffn) ? up : NULL, count);
 }
 
 /* Down-projection of every bundle into one slice of columns. */

@@ -16,6 +16,7 @@
 
 #define KEY_BYTES 96
 #define HEAD_DIM_MAX (1u << 14)
+#define FATRELU_THRESHOLD 0.01 /* where config.json does not say it */
 
 struct putting {
 	const struct wick_arch_def *arch;
@@ -51,14 +52,38 @@ static int refuse(const struct putting *putting, const struct wick_config *confi
 	return wick_diag_say(putting->diag, -EINVAL, "%s: \"%s\" %s", config->path, key, why);
 }
 
+static const struct wick_arch_named *named_of(const struct wick_arch_def *arch)
+{
+	static const struct wick_arch_named llama = { .n_ff = "intermediate_size", .norm_eps = "rms_norm_eps", .act = "hidden_act",
+		.put_eps = "attention.layer_norm_rms_epsilon", .eps = 1e-6, .usual_act = "silu" };
+
+	return arch->named ? arch->named : &llama;
+}
+
+static int read_kv_heads(const struct putting *putting)
+{
+	const struct wick_arch_named *named = named_of(putting->arch);
+	struct wick_arch_said *said = putting->said;
+	bool one = false;
+	int rc = 0;
+
+	if (named->one_kv_head)
+		rc = wick_config_flag(putting->config, named->one_kv_head, true, &one, putting->diag);
+	said->kv_heads = one ? 1 : said->heads;
+	if (rc || named->one_kv_head)
+		return rc;
+	return wick_config_number(putting->config, "num_key_value_heads", said->heads, &said->kv_heads, putting->diag);
+}
+
 /* Numbers that have the same meaning on both sides. */
 static int put_numbers(struct putting *putting)
 {
 	static const struct {
 		const char *config, *gguf;
 	} numbers[] = { { "hidden_size", "embedding_length" }, { "num_hidden_layers", "block_count" },
-		{ "intermediate_size", "feed_forward_length" }, { "num_attention_heads", "attention.head_count" },
+		{ "num_attention_heads", "attention.head_count" },
 		{ "max_position_embeddings", "context_length" }, { "vocab_size", "vocab_size" } };
+	const struct wick_arch_named *named = named_of(putting->arch);
 	uint32_t value = 0, width = 0;
 	double eps = 0;
 	int rc = 0;
@@ -80,11 +105,35 @@ static int put_numbers(struct putting *putting)
 			putting->arch->head_dim ? putting->arch->head_dim : width / putting->said->heads, &putting->said->head_dim,
 			putting->diag);
 	if (rc == 0)
-		rc = wick_config_number(
-			putting->config, "num_key_value_heads", putting->said->heads, &putting->said->kv_heads, putting->diag);
+		rc = read_kv_heads(putting);
 	if (rc == 0)
-		rc = wick_config_real(putting->config, "rms_norm_eps", 1e-6, &eps, putting->diag);
-	put_real(putting, "attention.layer_norm_rms_epsilon", eps);
+		rc = wick_config_number(putting->config, named->n_ff, putting->arch->named ? 4 * width : 0, &value, putting->diag);
+	put_number(putting, "feed_forward_length", value);
+	if (rc == 0)
+		rc = wick_config_real(putting->config, named->norm_eps, named->eps, &eps, putting->diag);
+	put_real(putting, named->put_eps, eps);
+	return rc;
+}
+
+/* Numbers of a head that are turned. Newer files say it among rope's. */
+static int put_rotary(const struct putting *putting)
+{
+	double share = putting->arch->rotary_share > 0 ? putting->arch->rotary_share : 1, usual = share;
+	struct wick_config rope;
+	int rc = wick_config_real(putting->config, "partial_rotary_factor", share, &share, putting->diag);
+
+	if (rc == 0)
+		rc = wick_config_object(&rope, putting->config, "rope_parameters", putting->diag);
+	if (rc && rc != -ENOENT)
+		return rc;
+	if (rc == 0)
+		rc = wick_config_real(&rope, "partial_rotary_factor", share, &share, putting->diag);
+	else
+		rc = 0;
+	wick_config_free(&rope);
+	if (rc == 0 && (share > 1 || (putting->arch->rotary_share <= 0 && share < usual)))
+		return refuse(putting, putting->config, "partial_rotary_factor", "is not 1, which is not supported");
+	put_number(putting, "rope.dimension_count", (uint32_t)(share * putting->said->head_dim));
 	return rc;
 }
 
@@ -99,11 +148,56 @@ static int put_heads(struct putting *putting)
 	put_number(putting, "attention.head_count_kv", said->kv_heads);
 	put_number(putting, "attention.key_length", said->head_dim);
 	put_number(putting, "attention.value_length", said->head_dim);
-	put_number(putting, "rope.dimension_count", said->head_dim);
-	if (putting->arch->window && !json_is_null(json_object_get(putting->config->root, "sliding_window")))
+	rc = put_rotary(putting);
+	if (rc == 0 && putting->arch->window && !json_is_null(json_object_get(putting->config->root, "sliding_window")))
 		rc = wick_config_number(putting->config, "sliding_window", putting->arch->window, &window, putting->diag);
 	if (rc == 0 && window)
 		put_number(putting, "attention.sliding_window", window);
+	return rc;
+}
+
+/* The FFN's activation: that of the stock's files, or one whose zeros can be skipped. */
+static int read_activation(const struct putting *putting)
+{
+	static const struct {
+		const char *name;
+		enum wick_act act;
+	} sparse[] = { { "relu", WICK_ACT_RELU }, { "fatrelu", WICK_ACT_RELU }, { "relu2", WICK_ACT_RELU2 } };
+	const struct wick_arch_named *named = named_of(putting->arch);
+	const char *act, *stock = putting->arch->act ? putting->arch->act : "silu";
+	struct wick_arch_said *said = putting->said;
+	double threshold = 0;
+	int rc = wick_config_string(putting->config, named->act, named->usual_act, &act, putting->diag);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; !said->sparse && i < WICK_COUNT_OF(sparse); i++) {
+		said->sparse = !strcmp(act, sparse[i].name);
+		said->ffn.act = sparse[i].act;
+	}
+	said->ffn.relu_up = said->sparse && putting->arch->relu_up;
+	if (!said->sparse && (strcmp(act, stock) || putting->arch->relu_up))
+		return wick_diag_say(putting->diag, -EINVAL, "%s: %s \"%.80s\" is not supported (%s, relu, fatrelu and relu2 are)",
+			putting->config->path, named->act, act, putting->arch->relu_up ? "none other" : stock);
+	if (!strcmp(act, "fatrelu"))
+		rc = wick_config_real(putting->config, "hidden_act_param", FATRELU_THRESHOLD, &threshold, putting->diag);
+	said->ffn.threshold = (float)threshold;
+	return rc;
+}
+
+static int check_flags(const struct putting *putting)
+{
+	const struct wick_arch_flag *flag = putting->arch->flags;
+	int rc = 0;
+
+	for (; rc == 0 && flag && flag->key; flag++) {
+		bool value;
+
+		rc = wick_config_flag(putting->config, flag->key, flag->usual, &value, putting->diag);
+		if (rc == 0 && value != flag->wanted)
+			return wick_diag_say(putting->diag, -EINVAL, "%s: \"%s\" is %s, which is not supported", putting->config->path,
+				flag->key, value ? "true" : "false");
+	}
 	return rc;
 }
 
@@ -113,17 +207,10 @@ static int check_arithmetic(const struct putting *putting)
 	const json_t *layers = json_object_get(putting->config->root, "layer_types");
 	const struct wick_config *config = putting->config;
 	bool windows = false;
-	double share = 1;
-	const char *act;
-	int rc = wick_config_string(config, "hidden_act", "silu", &act, putting->diag);
+	int rc = read_activation(putting);
 
-	if (rc == 0 && strcmp(act, "silu"))
-		return wick_diag_say(putting->diag, -EINVAL, "%s: hidden_act \"%.80s\" is not supported for gated FFNs yet (silu is)",
-			config->path, act);
 	if (rc == 0)
-		rc = wick_config_real(config, "partial_rotary_factor", 1, &share, putting->diag);
-	if (rc == 0 && (share < 1 || share > 1))
-		return refuse(putting, config, "partial_rotary_factor", "is not 1, which is not supported");
+		rc = check_flags(putting);
 	if (rc == 0)
 		rc = wick_config_flag(config, "use_sliding_window", false, &windows, putting->diag);
 	if (windows)
@@ -142,7 +229,7 @@ static int check_arithmetic(const struct putting *putting)
 static int read_flags(const struct putting *putting)
 {
 	struct wick_arch_said *said = putting->said;
-	int rc = wick_config_flag(putting->config, "tie_word_embeddings", false, &said->tied, putting->diag);
+	int rc = wick_config_flag(putting->config, "tie_word_embeddings", putting->arch->tied, &said->tied, putting->diag);
 
 	for (const struct wick_arch_bias *bias = putting->arch->biases; rc == 0 && bias->ids; bias++) {
 		bool has = true;
@@ -205,7 +292,7 @@ static int put_yarn(const struct putting *putting, const struct wick_config *rop
 static int check_rope_keys(const struct putting *putting, const struct wick_config *rope)
 {
 	static const char *const known[] = { "rope_type", "type", "rope_theta", "factor", "low_freq_factor", "high_freq_factor",
-		"original_max_position_embeddings", "beta_fast", "beta_slow" };
+		"original_max_position_embeddings", "beta_fast", "beta_slow", "partial_rotary_factor" };
 	const char *key;
 	json_t *value;
 
@@ -278,9 +365,10 @@ int wick_arch_put_keys(const struct wick_arch_def *arch, struct wick_arch_said *
 	struct wick_gguf_writer *writer, struct wick_diag *diag)
 {
 	struct putting putting = { .arch = arch, .config = config, .writer = writer, .said = said, .diag = diag };
-	int rc = check_arithmetic(&putting);
+	int rc;
 
 	*said = (struct wick_arch_said){ 0 };
+	rc = check_arithmetic(&putting);
 	wick_gguf_put_string(writer, "general.architecture", arch->stock);
 	if (rc == 0)
 		rc = read_flags(&putting);

@@ -12,7 +12,8 @@
 #include <string.h>
 
 static const struct wick_arch_def *const families[] = {
-	&wick_arch_opt, &wick_arch_llama, &wick_arch_mistral, &wick_arch_qwen2, &wick_arch_qwen3,
+	&wick_arch_opt, &wick_arch_llama, &wick_arch_mistral, &wick_arch_bamboo, &wick_arch_qwen2, &wick_arch_qwen3,
+	&wick_arch_falcon, &wick_arch_phi, &wick_arch_persimmon,
 };
 
 static int refuse(const struct wick_config *config, const char *model_type, struct wick_diag *diag)

@@ -15,16 +15,22 @@ struct wick_arch_def {
 
 	const char *const *prefixes; /* that a tensor's name may have, the usual one first, NULL at the end */
 	const char *const *whole_prefixes; /* likewise, of names that start with '/' in what follows */
-	const char *sources[WICK_T_COUNT]; /* behind the prefix */
-	const char *up, *down;      /* a bundle's parts: rows of (n_ff, d_model), columns of (d_model, n_ff) */
+	const char *sources[WICK_T_COUNT]; /* behind the prefix; gate, up and down are where a bundle's parts are, too */
 	uint32_t position_offset;   /* rows in front of position 0 */
 	const char *const *keys;    /* of config.json that are looked at, or known to change nothing, NULL at the end */
 
-	/* A family whose packed models have the keys and names of stock GGUF files (config_stock.c). Then there are no
-	 * read_config, up and down. */
+	/* A family whose packed models have the keys and names of stock GGUF files (config_stock.c). Then there is no
+	 * read_config. */
 	const char *stock;          /* general.architecture; NULL: another family */
 	uint32_t window;            /* of every layer, where config.json does not say sliding_window; 0: there is none */
 	uint32_t head_dim;          /* where config.json has no key for it; 0: hidden_size / num_attention_heads */
+	bool relu_up;               /* with ReLU: up goes through it, too */
+	bool tied;                  /* where config.json does not say tie_word_embeddings */
+	bool fused;                 /* queries, keys and values are one tensor: of each head of keys its queries, itself, its values */
+	double rotary_share;        /* where config.json does not say partial_rotary_factor; 0: of all it is 1 */
+	const char *act;            /* the activation that the stock's files stand for; NULL: silu */
+	const struct wick_arch_named *named; /* keys by other names than Llama's; NULL: none */
+	const struct wick_arch_flag *flags;  /* (until .key is NULL), or NULL */
 	bool neighbours;            /* rows of queries and keys that turn together become neighbours, as GGUF has them */
 	const struct wick_arch_bias *biases; /* (until .ids is NULL) */
 };
@@ -35,11 +41,28 @@ struct wick_arch_bias {
 	const enum wick_tensor_id *ids; /* WICK_T_COUNT at the end */
 };
 
+/* Names of some keys in config.json, and what they are where they are missing. */
+struct wick_arch_named {
+	const char *n_ff, *norm_eps, *act; /* n_ff: else four times the width */
+	const char *one_kv_head;           /* a flag, usually true, that there is one head of keys; NULL: num_key_value_heads says */
+	const char *put_eps;               /* GGUF's key of the norm's epsilon */
+	double eps;
+	const char *usual_act;
+};
+
+/* A flag that has to have one value, since the other would be another arithmetic. */
+struct wick_arch_flag {
+	const char *key;
+	bool usual, wanted;
+};
+
 /* What config.json says of a model of such a family, beside GGUF's keys. */
 struct wick_arch_said {
 	uint32_t vocab, heads, kv_heads, head_dim;
 	bool tied;
 	bool has[WICK_T_COUNT]; /* of its biases */
+	bool sparse;            /* zeros of its FFNs can be skipped, and so: */
+	struct wick_ffn_facts ffn; /* act, threshold and relu_up */
 	float *divisors;        /* (head_dim / 2) of the frequencies of rotary embedding, or NULL; wick_arch_said_free() */
 };
 
@@ -51,7 +74,8 @@ int wick_arch_put_keys(const struct wick_arch_def *arch, struct wick_arch_said *
 	struct wick_gguf_writer *writer, struct wick_diag *diag);
 void wick_arch_said_free(struct wick_arch_said *said); /* a zeroed one is fine */
 
-extern const struct wick_arch_def wick_arch_opt, wick_arch_llama, wick_arch_mistral, wick_arch_qwen2, wick_arch_qwen3;
+extern const struct wick_arch_def wick_arch_opt, wick_arch_llama, wick_arch_mistral, wick_arch_bamboo, wick_arch_qwen2, wick_arch_qwen3,
+	wick_arch_falcon, wick_arch_phi, wick_arch_persimmon;
 
 /* The family of a config.json; -EINVAL with its name for one that is not known. */
 int wick_arch_find(const struct wick_arch_def **arch, const struct wick_config *config, struct wick_diag *diag);

@@ -35,7 +35,7 @@
 /* Keys that are read for all of them; and those that change nothing here, whatever they say. */
 #define KEYS \
 	"hidden_size", "num_hidden_layers", "intermediate_size", "num_attention_heads", "num_key_value_heads", "head_dim", \
-	"max_position_embeddings", "vocab_size", "rms_norm_eps", "hidden_act", "tie_word_embeddings", "rope_theta", \
+	"max_position_embeddings", "vocab_size", "rms_norm_eps", "hidden_act", "hidden_act_param", "tie_word_embeddings", "rope_theta", \
 	"rope_scaling", "rope_parameters", "partial_rotary_factor", "layer_types", "use_sliding_window", \
 	"pretraining_tp", "rope_interleaved", "is_llama_config", "transformers.js_config", "max_window_layers"
 
@@ -53,6 +53,13 @@ const struct wick_arch_def wick_arch_llama = {
 
 const struct wick_arch_def wick_arch_mistral = {
 	.model_type = "mistral", .stock = "llama", .neighbours = true, .window = 4096, SOURCES,
+	.biases = (const struct wick_arch_bias[]){ { 0 } },
+	.keys = (const char *const[]){ KEYS, "sliding_window", NULL },
+};
+
+/* Bamboo and TurboSparse-Mistral. */
+const struct wick_arch_def wick_arch_bamboo = {
+	.model_type = "bamboo", .stock = "llama", .neighbours = true, .window = 4096, .relu_up = true, SOURCES,
 	.biases = (const struct wick_arch_bias[]){ { 0 } },
 	.keys = (const char *const[]){ KEYS, "sliding_window", NULL },
 };

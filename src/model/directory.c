@@ -11,6 +11,7 @@
 #include "kernels.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *path_of(const struct wick_directory *directory)
@@ -74,6 +75,23 @@ int wick_directory_damaged(const struct wick_directory *directory, const char *w
 	return wick_diag_say(directory->diag, -EBADMSG,
 		"%s: %s (bytes %llu to %llu) is damaged: its checksum does not match", path_of(directory), what,
 		(unsigned long long)offset, (unsigned long long)(offset + bytes - 1));
+}
+
+int wick_directory_read_u32(const struct wick_directory *directory, const char *name, uint32_t *into, uint32_t wanted)
+{
+	const struct wick_gguf_tensor *place = wick_gguf_tensor(directory->gguf, name);
+	struct wick_kernels kernels;
+	char what[80];
+	int rc = wick_read_at(wick_gguf_fd(directory->gguf), path_of(directory), into, place->bytes, place->offset,
+		directory->diag);
+
+	if (rc)
+		return rc;
+	wick_kernels_init(&kernels, ~0u);
+	snprintf(what, sizeof(what), "tensor \"%s\"", name);
+	if (kernels.crc32c(0, into, place->bytes) == wanted)
+		return 0;
+	return wick_directory_damaged(directory, what, place->offset, place->bytes);
 }
 
 /* The checksum is that of the header which was parsed, not of what the file has there by now. Only its padding, of

@@ -28,6 +28,9 @@ int wick_directory_end(struct wick_directory *directory);
 /* Reads wick.checksums, which has been matched, into crcs. -EBADMSG: it is damaged, or the header is. */
 int wick_directory_checksums(const struct wick_directory *directory, uint32_t *crcs);
 
+/* Reads a tensor of u32, which has been matched. -EBADMSG: its checksum is not the one that is wanted. */
+int wick_directory_read_u32(const struct wick_directory *directory, const char *name, uint32_t *into, uint32_t wanted);
+
 /* The one sentence for bytes whose checksum does not match; -EBADMSG. */
 int wick_directory_damaged(
 	const struct wick_directory *directory, const char *what, uint64_t offset, uint64_t bytes);

@@ -23,6 +23,7 @@ enum wick_act {
 	WICK_ACT_GELU,      /* x Phi(x), by the error function */
 	WICK_ACT_GELU_TANH, /* its approximation by tanh */
 	WICK_ACT_SILU,      /* x / (1 + e^-x) */
+	WICK_ACT_RELU2,     /* the square of ReLU */
 	WICK_ACT_COUNT,
 };
 
@@ -79,7 +80,9 @@ struct wick_expert_facts {
 
 struct wick_ffn_facts {
 	enum wick_act act;
+	float threshold; /* of ReLU: numbers that are not above it become 0 (FATReLU, arXiv 2402.13516) */
 	bool gated; /* h = act(gate x) * (up x), else h = act(up x) */
+	bool relu_up; /* with a gate: h = act(gate x) * relu(up x) (dReLU, arXiv 2406.05955) */
 	uint32_t n_ff; /* of an expert, where there are some */
 	struct wick_expert_facts experts;
 };

@@ -8,9 +8,7 @@
 
 #include "bits.h"
 #include "directory.h"
-#include "fileio.h"
 #include "gguf.h"
-#include "kernels.h"
 #include "shape.h"
 #include "stock.h"
 #include "tensors.h"
@@ -26,7 +24,6 @@ struct walk {
 	struct wick_model *model;
 	struct wick_directory directory;
 	uint64_t checksum; /* next in wick.checksums */
-	uint32_t (*crc32c)(uint32_t crc, const void *data, size_t bytes);
 	struct wick_diag *diag;
 };
 
@@ -68,19 +65,10 @@ static int bind_all(struct walk *walk)
 static int load_bundle_crcs(struct walk *walk, uint32_t layer, const struct wick_tensor *described, uint32_t wanted)
 {
 	struct wick_model *model = walk->model;
-	const struct wick_gguf_tensor *place = wick_gguf_tensor(model->gguf, described->name);
 	uint32_t *crcs = model->crcs + wick_tensors_checksums(&model->shape) + (uint64_t)layer * model->shape.n_ff;
-	char what[80];
-	int rc = wick_read_at(
-		wick_gguf_fd(model->gguf), path_of(walk), crcs, place->bytes, place->offset, walk->diag);
 
-	if (rc)
-		return rc;
 	wick_tensor_at(model, layer, WICK_T_BUNDLES)->crcs = crcs;
-	snprintf(what, sizeof(what), "tensor \"%s\"", described->name);
-	if (walk->crc32c(0, crcs, place->bytes) == wanted)
-		return 0;
-	return wick_directory_damaged(&walk->directory, what, place->offset, place->bytes);
+	return wick_directory_read_u32(&walk->directory, described->name, crcs, wanted);
 }
 
 /* Hands each tensor its stretch of wick.checksums. */
@@ -111,6 +99,7 @@ static int load_all_checksums(struct walk *walk)
 		return wick_diag_say(walk->diag, -ENOMEM, "%s: no memory for %llu checksums", path_of(walk),
 			(unsigned long long)model->crc_count);
 	rc = wick_directory_checksums(&walk->directory, model->crcs);
+	model->identity = model->crcs[wick_tensors_checksums(&model->shape) - 1];
 	if (rc == 0)
 		rc = wick_tensors_each(&model->shape, hand_out, walk);
 	wick_model_tie(model);
@@ -120,12 +109,8 @@ static int load_all_checksums(struct walk *walk)
 static int load_packed(struct wick_model *model, struct wick_diag *diag)
 {
 	struct walk walk = { .model = model, .diag = diag };
-	struct wick_kernels kernels;
-	int rc;
+	int rc = bind_all(&walk);
 
-	wick_kernels_init(&kernels, ~0u);
-	walk.crc32c = kernels.crc32c;
-	rc = bind_all(&walk);
 	return rc ? rc : load_all_checksums(&walk);
 }
 
@@ -201,9 +186,7 @@ void wick_model_close(struct wick_model *model)
 
 uint32_t wick_model_identity(const struct wick_model *model)
 {
-	if (model->stock)
-		return model->crcs ? model->crcs[model->crc_count - 1] : 0;
-	return model->crcs[wick_tensors_checksums(&model->shape) - 1];
+	return model->identity;
 }
 
 int wick_model_of_layer(struct wick_model *one, const struct wick_model *model, uint32_t layer,

@@ -27,7 +27,7 @@ enum wick_tensor_id {
 	WICK_T_EMBED, WICK_T_POSITION, WICK_T_PROJECT_IN,
 	/* of a layer */
 	WICK_T_ATTN_NORM, WICK_T_ATTN_NORM_BIAS, WICK_T_FFN_NORM, WICK_T_FFN_NORM_BIAS,
-	WICK_T_ATTN_POST_NORM, WICK_T_FFN_POST_NORM, WICK_T_Q_NORM, WICK_T_K_NORM,
+	WICK_T_ATTN_POST_NORM, WICK_T_FFN_POST_NORM, WICK_T_Q_NORM, WICK_T_K_NORM, WICK_T_Q_NORM_BIAS, WICK_T_K_NORM_BIAS,
 	WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS, WICK_T_O_BIAS, WICK_T_UP_BIAS, WICK_T_GATE_BIAS,
 	WICK_T_DOWN_BIAS,
 	WICK_T_SHARED_ROUTER, WICK_T_ROUTER_CHOICE,
@@ -88,7 +88,7 @@ struct wick_shape {
 	float norm_eps;
 	float embed_scale, residual_scale, logit_scale; /* of embeddings, of what is added to the residual, of logits; 0: none */
 	float logit_cap; /* logits are logit_cap * tanh(logit / logit_cap); 0: they are not */
-	uint32_t bundle_parts; /* 2: up, down; 3: gate, up, down */
+	uint32_t bundle_parts; /* 2: up, down; 3: gate, up, down; 0: FFNs are no bundles */
 	uint64_t part_bytes;   /* of one part of a bundle: d_model numbers */
 	uint64_t bundle_bytes; /* parts * part_bytes, unpadded */
 	uint64_t stride;       /* from one bundle to the next */
@@ -100,12 +100,13 @@ struct wick_shape {
 struct wick_model {
 	struct wick_gguf_parts parts; /* one file, or those of a stock model that is split */
 	struct wick_gguf *gguf; /* the first, which has the keys */
-	bool stock; /* keys and tensors are those of a stock file: no bundles of neurons; without crcs, tensors lie anywhere */
+	bool stock; /* keys are those of a stock file, and tensors, but for bundles; without crcs, they lie anywhere */
 	struct wick_shape shape;
 	struct wick_steps steps;
 	struct wick_tensor *tensors; /* (wick_tensors_count()): see wick_tensor_at(); a tied head is a copy of the embedding's */
 	uint32_t *crcs;           /* all of them */
 	uint64_t crc_count;
+	uint32_t identity;
 	uint64_t memory_bytes; /* held by this structure, the checksums and the metadata */
 };
 
@@ -117,7 +118,13 @@ static inline const struct wick_layer_facts *wick_kind(const struct wick_shape *
 /* Whether an FFN's exact zeros can be skipped. */
 static inline bool wick_is_relu(const struct wick_shape *shape)
 {
-	return shape->kind[0].ffn.act == WICK_ACT_RELU;
+	return shape->kind[0].ffn.act == WICK_ACT_RELU || shape->kind[0].ffn.act == WICK_ACT_RELU2;
+}
+
+/* The part of a neuron that says whether it fires. */
+static inline enum wick_part_id wick_firing_part(const struct wick_shape *shape)
+{
+	return shape->kind[0].ffn.gated ? WICK_PART_GATE : WICK_PART_UP;
 }
 
 /* Whether some of a model's layers have experts. */

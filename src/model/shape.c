@@ -17,6 +17,7 @@
 
 const char *const wick_act_names[WICK_ACT_COUNT] = {
 	[WICK_ACT_RELU] = "relu", [WICK_ACT_GELU] = "gelu", [WICK_ACT_GELU_TANH] = "gelu_tanh", [WICK_ACT_SILU] = "silu",
+	[WICK_ACT_RELU2] = "relu2",
 };
 
 const char *const wick_arch_names[WICK_ARCH_COUNT] = { [WICK_ARCH_OPT] = "opt" };
@@ -98,19 +99,36 @@ static int check_relations(const struct wick_shape *shape, const char *whose, st
 			"%s: widths of %u and %u are not both multiples of the %u numbers in a block of %s", whose,
 			shape->d_model, shape->d_embed, WICK_MAX(type->block, matrix->block),
 			(type->block > matrix->block ? type : matrix)->name);
-	if (shape->predictor && shape->d_model % wick_types[shape->predictor_type].block)
-		return wick_diag_say(diag, -EINVAL, "%s: a width of %u does not fit predictors of %s", whose, shape->d_model,
-			wick_types[shape->predictor_type].name);
 	if (shape->bundle_parts != 2)
 		return wick_diag_say(diag, -EINVAL, "%s: bundles of %u parts; %s has 2", whose, shape->bundle_parts,
 			wick_arch_names[shape->arch]);
-	if (shape->stride % 512 || shape->stride < shape->bundle_bytes || shape->stride - shape->bundle_bytes >= 4096)
-		return wick_diag_say(diag, -EINVAL, "%s: a stride of %llu bytes does not fit bundles of %llu", whose,
-			(unsigned long long)shape->stride, (unsigned long long)shape->bundle_bytes);
 	if (!(shape->norm_eps > 0 && shape->norm_eps < 1))
 		return wick_diag_say(diag, -EINVAL, "%s: the norm's epsilon is %g; more than 0 and less than 1 is possible", whose,
 			(double)shape->norm_eps);
 	return 0;
+}
+
+static int check_bundles(const struct wick_shape *shape, const char *whose, struct wick_diag *diag)
+{
+	if (shape->d_model % wick_types[shape->type].block)
+		return wick_diag_say(diag, -EINVAL, "%s: a width of %u is no multiple of the %u numbers in a block of %s", whose,
+			shape->d_model, wick_types[shape->type].block, wick_types[shape->type].name);
+	if (shape->predictor && shape->d_model % wick_types[shape->predictor_type].block)
+		return wick_diag_say(diag, -EINVAL, "%s: a width of %u does not fit predictors of %s", whose, shape->d_model,
+			wick_types[shape->predictor_type].name);
+	if (shape->stride % 512 || shape->stride < shape->bundle_bytes || shape->stride - shape->bundle_bytes >= 4096)
+		return wick_diag_say(diag, -EINVAL, "%s: a stride of %llu bytes does not fit bundles of %llu", whose,
+			(unsigned long long)shape->stride, (unsigned long long)shape->bundle_bytes);
+	return 0;
+}
+
+int wick_shape_complete_bundles(struct wick_shape *shape, uint32_t align, const char *whose, struct wick_diag *diag)
+{
+	shape->part_bytes = wick_type_bytes(shape->type, shape->d_model);
+	shape->bundle_bytes = shape->bundle_parts * shape->part_bytes;
+	if (align)
+		shape->stride = wick_align_up(shape->bundle_bytes, align);
+	return check_bundles(shape, whose, diag);
 }
 
 int wick_shape_complete(struct wick_shape *shape, uint32_t align, const char *whose, struct wick_diag *diag)
@@ -126,12 +144,11 @@ int wick_shape_complete(struct wick_shape *shape, uint32_t align, const char *wh
 	shape->kinds = 1;
 	shape->positions = true;
 	shape->project = shape->d_embed != shape->d_model;
-	shape->part_bytes = wick_type_bytes(shape->type, shape->d_model);
-	shape->bundle_bytes = shape->bundle_parts * shape->part_bytes;
-	if (align)
-		shape->stride = wick_align_up(shape->bundle_bytes, align);
+	rc = check_relations(shape, whose, diag);
+	if (rc == 0)
+		rc = wick_shape_complete_bundles(shape, align, whose, diag);
 	shape->source_bytes = wick_tensors_source_bytes(shape);
-	return check_relations(shape, whose, diag);
+	return rc;
 }
 
 /* A key that has to be there. */
@@ -158,7 +175,7 @@ static int read_numbers(struct wick_shape *shape, const struct wick_gguf *gguf, 
 		rc = read_number(&value, gguf, spell(key, &number_keys[k], shape->arch), diag);
 		*(uint32_t *)((char *)shape + number_keys[k].place) = WICK_MIN(value, UINT32_MAX);
 	}
-	return rc ? rc : read_number(&shape->stride, gguf, "wick.stride", diag);
+	return rc;
 }
 
 static int read_flags(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
@@ -179,8 +196,7 @@ static int read_flags(struct wick_shape *shape, const struct wick_gguf *gguf, st
 	return rc;
 }
 
-/* Which of `count` names the key's value is. */
-static int read_name(unsigned *which, const struct wick_gguf *gguf, const char *key, const char *const *names,
+int wick_shape_read_name(unsigned *which, const struct wick_gguf *gguf, const char *key, const char *const *names,
 	unsigned count, struct wick_diag *diag)
 {
 	struct wick_gguf_string value;
@@ -205,27 +221,26 @@ static int read_matrix_type(struct wick_shape *shape, const char *const types[WI
 
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	rc = read_name(&type, gguf, "wick.attention_encoding", types, WICK_WEIGHT_TYPES, diag);
+	rc = wick_shape_read_name(&type, gguf, "wick.attention_encoding", types, WICK_WEIGHT_TYPES, diag);
 	shape->matrix_type = type;
 	return rc;
+}
+
+static void list_types(const char *types[WICK_WEIGHT_TYPES])
+{
+	for (unsigned t = 0; t < WICK_WEIGHT_TYPES; t++)
+		types[t] = wick_types[t].name;
 }
 
 static int read_names(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
 	static const char *const activations[] = { "gelu", "relu" };
-	static const char *const orders[] = { "natural", "coactivation" };
 	const char *types[WICK_WEIGHT_TYPES];
-	unsigned type = 0, activation = 0, order = 0;
-	int rc;
+	unsigned activation = 0;
+	int rc = wick_shape_read_name(&activation, gguf, "wick.activation", activations, WICK_COUNT_OF(activations), diag);
 
-	for (unsigned t = 0; t < WICK_COUNT_OF(types); t++)
-		types[t] = wick_types[t].name;
-	rc = read_name(&type, gguf, "wick.encoding", types, WICK_COUNT_OF(types), diag);
-	if (rc == 0)
-		rc = read_name(&activation, gguf, "wick.activation", activations, WICK_COUNT_OF(activations), diag);
-	if (rc == 0)
-		rc = read_name(&order, gguf, "wick.order", orders, WICK_COUNT_OF(orders), diag);
-	shape->type = shape->matrix_type = type;
+	shape->matrix_type = shape->type;
+	list_types(types);
 	if (rc == 0)
 		rc = read_matrix_type(shape, types, gguf, diag);
 	shape->kind[0].ffn.act = activation == 1 ? WICK_ACT_RELU : WICK_ACT_GELU;
@@ -256,14 +271,14 @@ static int read_version(struct wick_shape *shape, const struct wick_gguf *gguf, 
 			"makes of a Hugging Face folder of an OPT model",
 			wick_gguf_path(gguf));
 	if (rc == 0 && version != WICK_CONTAINER_VERSION)
-		return wick_diag_say(diag, -EINVAL, "%s: a packed model of version %llu; this program knows versions %u and %u",
-			wick_gguf_path(gguf), (unsigned long long)version, WICK_CONTAINER_VERSION, WICK_CHECKED_VERSION);
+		return wick_diag_say(diag, -EINVAL, "%s: a packed model of version %llu; this program knows versions %u to %u",
+			wick_gguf_path(gguf), (unsigned long long)version, WICK_CONTAINER_VERSION, WICK_BUNDLED_VERSION);
 	if (rc == 0)
 		rc = read_fixed(gguf, "general.alignment", WICK_FILE_ALIGN, diag);
 	if (rc == 0)
 		rc = read_fixed(gguf, "wick.check_rows", WICK_CHECK_ROWS, diag);
 	if (rc == 0)
-		rc = read_name(&arch, gguf, "general.architecture", wick_arch_names, WICK_ARCH_COUNT, diag);
+		rc = wick_shape_read_name(&arch, gguf, "general.architecture", wick_arch_names, WICK_ARCH_COUNT, diag);
 	if (rc)
 		return rc;
 	shape->arch = arch;
@@ -282,12 +297,41 @@ static int read_predictor(struct wick_shape *shape, const struct wick_gguf *gguf
 	if (rc == -ENOENT)
 		return 0;
 	if (rc == 0)
-		rc = read_name(&which, gguf, "wick.predictor", types, WICK_COUNT_OF(types), diag);
+		rc = wick_shape_read_name(&which, gguf, "wick.predictor", types, WICK_COUNT_OF(types), diag);
 	if (rc)
 		return rc;
 	shape->predictor = true;
 	shape->predictor_type = which ? WICK_BF16 : WICK_Q2;
 	return 0;
+}
+
+int wick_shape_read_bundles(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	static const char *const orders[] = { "natural", "coactivation" };
+	const char *types[WICK_WEIGHT_TYPES];
+	unsigned type = 0, order = 0;
+	int rc = read_number(&shape->stride, gguf, "wick.stride", diag);
+
+	list_types(types);
+	if (rc == 0)
+		rc = wick_shape_read_name(&type, gguf, "wick.encoding", types, WICK_COUNT_OF(types), diag);
+	if (rc == 0)
+		rc = wick_shape_read_name(&order, gguf, "wick.order", orders, WICK_COUNT_OF(orders), diag);
+	shape->type = type;
+	return rc ? rc : read_predictor(shape, gguf, diag);
+}
+
+void wick_shape_write_bundles(const struct wick_shape *shape, struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_string(writer, "wick.encoding", wick_types[shape->type].name);
+	if (shape->matrix_type != shape->type)
+		wick_gguf_put_string(writer, "wick.attention_encoding", wick_types[shape->matrix_type].name);
+	wick_gguf_put_string(writer, "wick.activation", wick_act_names[shape->kind[0].ffn.act]);
+	if (shape->predictor)
+		wick_gguf_put_string(writer, "wick.predictor", wick_types[shape->predictor_type].name);
+	wick_gguf_put_string(writer, "wick.order", "natural");
+	wick_gguf_put_u32(writer, "wick.check_rows", WICK_CHECK_ROWS);
+	wick_gguf_put_u64(writer, "wick.stride", shape->stride);
 }
 
 static int read_eps(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
@@ -303,7 +347,7 @@ static int read_eps(struct wick_shape *shape, const struct wick_gguf *gguf, stru
 int wick_shape_read(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
 	int (*const steps[])(struct wick_shape *, const struct wick_gguf *, struct wick_diag *) = {
-		read_version, read_numbers, read_flags, read_names, read_predictor, read_eps,
+		read_version, read_numbers, read_flags, wick_shape_read_bundles, read_names, read_eps,
 	};
 	uint64_t source_bytes = 0;
 	int rc = 0;
@@ -337,14 +381,6 @@ void wick_shape_write(const struct wick_shape *shape, struct wick_gguf_writer *w
 		wick_gguf_put_bool(writer, spell(key, &flag_keys[k], shape->arch),
 			*(const bool *)((const char *)shape + flag_keys[k].place));
 	wick_gguf_put_u32(writer, "wick.version", WICK_CONTAINER_VERSION);
-	wick_gguf_put_string(writer, "wick.encoding", wick_types[shape->type].name);
-	if (shape->matrix_type != shape->type)
-		wick_gguf_put_string(writer, "wick.attention_encoding", wick_types[shape->matrix_type].name);
-	wick_gguf_put_string(writer, "wick.activation", wick_act_names[shape->kind[0].ffn.act]);
-	if (shape->predictor)
-		wick_gguf_put_string(writer, "wick.predictor", wick_types[shape->predictor_type].name);
-	wick_gguf_put_string(writer, "wick.order", "natural");
-	wick_gguf_put_u32(writer, "wick.check_rows", WICK_CHECK_ROWS);
-	wick_gguf_put_u64(writer, "wick.stride", shape->stride);
+	wick_shape_write_bundles(shape, writer);
 	wick_gguf_put_u64(writer, "wick.source_bytes", shape->source_bytes);
 }

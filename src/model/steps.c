@@ -113,7 +113,9 @@ static void add_linear(struct composer *c, enum wick_tensor_id id, enum wick_kee
 
 static void add_head_norm(struct composer *c, enum wick_tensor_id id, enum wick_buffer out)
 {
-	add(c, (struct wick_step){ .op = WICK_OP_HEAD_NORM, .in = out, .out = out, .tensor = id, .bias = WICK_NO_VECTOR,
+	enum wick_tensor_id bias = id == WICK_T_Q_NORM ? WICK_T_Q_NORM_BIAS : WICK_T_K_NORM_BIAS;
+
+	add(c, (struct wick_step){ .op = WICK_OP_HEAD_NORM, .in = out, .out = out, .tensor = id, .bias = vector(c, bias),
 		.matrix = WICK_NO_MATRIX });
 }
 

@@ -23,7 +23,7 @@ enum wick_op {
 	WICK_OP_EMBED,     /* out = the token's row of the matrix */
 	WICK_OP_POSITION,  /* out += the position's row of the matrix */
 	WICK_OP_NORM,      /* out = norm(in), with the vectors `tensor` and `bias` */
-	WICK_OP_HEAD_NORM, /* each head of out, or all as one, = norm(head), with the vector `tensor` */
+	WICK_OP_HEAD_NORM, /* each head of out, or all as one, = norm(head), with the vectors `tensor` and `bias` */
 	WICK_OP_LINEAR,    /* out = matrix . in, plus the vector `bias` */
 	WICK_OP_ROPE,      /* each head of out turned by its position */
 	WICK_OP_ATTEND,    /* out = attention of the queries in Q over the context, to which K and V are added first */

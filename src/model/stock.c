@@ -182,6 +182,36 @@ static void name_of(char name[WICK_TENSOR_NAME], const struct binding *binding, 
 			snprintf(name, WICK_TENSOR_NAME, names[i].name, layer);
 }
 
+/* What only packed models have: of the one type and shape that it can be. */
+static int bind_own(struct binding *binding, enum wick_tensor_id id, uint32_t layer)
+{
+	struct wick_tensor *tensor = wick_tensor_at(binding->model, layer, id);
+	struct view view;
+	uint32_t type;
+	uint64_t ne[2];
+	int err;
+
+	wick_tensor_describe(tensor, id, layer, &binding->model->shape);
+	err = find(&view, binding, tensor->name);
+	if (err)
+		return err;
+	if (!view.of)
+		return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is missing", path_of(binding), tensor->name);
+	wick_tensor_directory(tensor, id, &type, ne);
+	if (view.of->type != type || view.of->ne[0] != ne[0] || view.of->ne[1] != ne[1] || view.of->ne[2] != 1)
+		return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is not %llu x %llu of GGUF type %u", path_of(binding),
+			tensor->name, (unsigned long long)ne[0], (unsigned long long)ne[1], type);
+	tensor->offset = view.of->offset;
+	used_of(binding, view.part)[view.of - wick_gguf_tensor_at(binding->model->parts.at[view.part], 0)] = true;
+	return 0;
+}
+
+static bool is_own(enum wick_tensor_id id)
+{
+	return id != WICK_T_CHECKSUMS && wick_tensor_table[id].kind != WICK_TENSOR_VECTOR &&
+		wick_tensor_table[id].kind != WICK_TENSOR_MATRIX;
+}
+
 static uint64_t rows_of(const struct binding *binding, enum wick_tensor_id id, uint32_t layer)
 {
 	struct wick_tensor tensor;
@@ -230,6 +260,8 @@ static int look_for(struct binding *binding, enum wick_tensor_id id, uint32_t la
 	struct view view = { 0 };
 	int err = 0;
 
+	if (is_own(id))
+		return wick_tensor_belongs(&binding->model->shape, id, layer) ? bind_own(binding, id, layer) : 0;
 	if (!can_be(binding, id, layer))
 		return 0;
 	if (in) {
@@ -308,20 +340,39 @@ static int read_vocab(struct binding *binding)
 	return 0;
 }
 
-/* Bytes of all weights, and the type that most of them are of. */
+/* Bytes of the matrices and vectors of each type. */
+struct sums {
+	const struct wick_model *model;
+	uint64_t bytes_of[WICK_TYPE_COUNT];
+};
+
+static int add_bytes(enum wick_tensor_id id, uint32_t layer, void *user)
+{
+	struct sums *sums = user;
+	const struct wick_tensor *tensor = wick_tensor_at(sums->model, layer, id);
+
+	if (!is_own(id))
+		sums->bytes_of[tensor->type] += wick_tensor_bytes(tensor);
+	return 0;
+}
+
+/* Bytes of all weights, and the type that most of them are of; bundles say theirs. */
 static void sum_up(struct wick_model *model)
 {
-	uint64_t bytes_of[WICK_TYPE_COUNT] = { 0 };
+	struct wick_shape *shape = &model->shape;
+	struct sums sums = { .model = model };
 
-	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++)
-		bytes_of[model->tensors[i].type] += wick_tensor_bytes(&model->tensors[i]);
-	model->shape.type = WICK_F32;
+	wick_tensors_all(shape->layers, add_bytes, &sums);
+	shape->matrix_type = WICK_F32;
 	for (unsigned t = 0; t < WICK_WEIGHT_TYPES; t++) {
-		model->shape.source_bytes += bytes_of[t];
-		if (bytes_of[t] > bytes_of[model->shape.type])
-			model->shape.type = t;
+		shape->source_bytes += sums.bytes_of[t];
+		if (sums.bytes_of[t] > sums.bytes_of[shape->matrix_type])
+			shape->matrix_type = t;
 	}
-	model->shape.matrix_type = model->shape.type;
+	if (shape->bundle_parts)
+		shape->source_bytes += (uint64_t)shape->layers * shape->n_ff * shape->bundle_bytes;
+	else
+		shape->type = shape->matrix_type;
 }
 
 /* They are not bound: stock_checked.c reads them. */
@@ -355,6 +406,9 @@ int wick_stock_bind(struct wick_model *model, struct wick_diag *diag)
 
 	if (err)
 		return err;
+	if (binding.family->packed_only && !wick_stock_is_bundled(model->gguf))
+		return wick_diag_say(diag, -EINVAL, "%s: GGUF files of the architecture %s are not supported; wick pack packs a folder",
+			path_of(&binding), binding.family->name);
 	binding.used = calloc(model->parts.tensors + 1, sizeof(*binding.used));
 	if (!binding.used)
 		return wick_diag_say(diag, -ENOMEM, "%s: no memory to open it", path_of(&binding));

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A stock GGUF file: one that was not packed by wick, or only given checksums and alignment by it (version 2). Every family
+/* A stock GGUF file: one that was not packed by wick, or given checksums and alignment by it (version 2), and bundles of
+ * neurons in place of an FFN's matrices (version 3). Every family
  * writes the same names and keys there, but for a few; what a family fixes is a line of the table in stock_family.c, the keys
  * are those of stock_keys.c. A key or a tensor that is not known may change what is computed, so it is refused by name. */
 
@@ -13,9 +14,10 @@
 struct wick_gguf;
 struct wick_gguf_parts;
 
-/* Whether an open file is one, with checksums or without; and with. */
+/* Whether an open file is one, with checksums or without; with them; and with bundles, too. */
 bool wick_stock_is(const struct wick_gguf *gguf);
 bool wick_stock_is_checked(const struct wick_gguf *gguf);
+bool wick_stock_is_bundled(const struct wick_gguf *gguf);
 
 /* Fills the shape from the file's keys, but for what the tensors decide (a tied head, biases). kind_of_layer is
  * the caller's to free, after an error too. -EINVAL with a sentence. */

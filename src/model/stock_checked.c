@@ -22,6 +22,23 @@ struct walk {
 	uint64_t blocks; /* of the tensors so far */
 };
 
+static bool is_version(const struct wick_gguf *gguf, uint64_t wanted)
+{
+	uint64_t version;
+
+	return !wick_gguf_u64(gguf, "wick.version", &version, NULL) && version == wanted;
+}
+
+bool wick_stock_is_checked(const struct wick_gguf *gguf)
+{
+	return is_version(gguf, WICK_CHECKED_VERSION) || wick_stock_is_bundled(gguf);
+}
+
+bool wick_stock_is_bundled(const struct wick_gguf *gguf)
+{
+	return is_version(gguf, WICK_BUNDLED_VERSION);
+}
+
 static const struct wick_tensor *own(const struct walk *walk, enum wick_tensor_id id, uint32_t layer)
 {
 	uint64_t i = wick_tensor_index(layer, id);
@@ -34,18 +51,20 @@ static int match(enum wick_tensor_id id, uint32_t layer, void *user)
 	struct walk *walk = user;
 	const struct wick_tensor *tensor = own(walk, id, layer);
 	struct wick_tensor found;
+	uint32_t type;
+	uint64_t ne[2];
 
 	if (!tensor)
 		return 0;
 	found = *tensor;
-	walk->blocks += wick_div_up(found.rows, found.check_rows);
-	return wick_directory_match(&walk->directory, &found, wick_directory_type(found.type),
-		(const uint64_t[2]){ found.cols, found.rows });
+	walk->blocks += wick_tensor_blocks(&found, id);
+	wick_tensor_directory(&found, id, &type, ne);
+	return wick_directory_match(&walk->directory, &found, type, ne);
 }
 
 static int match_checksums(struct walk *walk)
 {
-	const uint64_t ne[2] = { walk->model->crc_count, 1 };
+	const uint64_t ne[2] = { walk->blocks + WICK_CHECKSUMS_MORE, 1 };
 	struct wick_tensor found = { .rows = 1 };
 	int err;
 
@@ -54,16 +73,29 @@ static int match_checksums(struct walk *walk)
 	return err ? err : wick_directory_end(&walk->directory);
 }
 
+/* The bundles of each layer have theirs behind those of all other tensors. */
+static int read_bundle_crcs(const struct walk *walk, uint32_t layer, uint32_t wanted)
+{
+	struct wick_model *model = walk->model;
+	struct wick_tensor *bundles = wick_tensor_at(model, layer, WICK_T_BUNDLES);
+	uint32_t *crcs = model->crcs + model->crc_count - (uint64_t)(model->shape.layers - layer) * model->shape.n_ff;
+
+	bundles->crcs = crcs;
+	return wick_directory_read_u32(&walk->directory, wick_tensor_at(model, layer, WICK_T_BUNDLE_CRCS)->name, crcs, wanted);
+}
+
 static int hand_out(enum wick_tensor_id id, uint32_t layer, void *user)
 {
 	struct walk *walk = user;
 	const struct wick_tensor *tensor = own(walk, id, layer);
+	const uint32_t *crcs = walk->model->crcs + walk->blocks;
 
 	if (!tensor)
 		return 0;
-	wick_tensor_at(walk->model, layer, id)->crcs = walk->model->crcs + walk->blocks;
-	walk->blocks += wick_div_up(tensor->rows, tensor->check_rows);
-	return 0;
+	walk->blocks += wick_tensor_blocks(tensor, id);
+	if (id != WICK_T_BUNDLES)
+		wick_tensor_at(walk->model, layer, id)->crcs = crcs;
+	return id == WICK_T_BUNDLE_CRCS ? read_bundle_crcs(walk, layer, *crcs) : 0;
 }
 
 static int read_fixed(const struct wick_gguf *gguf, const char *key, uint64_t wanted, struct wick_diag *diag)
@@ -77,11 +109,22 @@ static int read_fixed(const struct wick_gguf *gguf, const char *key, uint64_t wa
 		key, (unsigned long long)wanted);
 }
 
-bool wick_stock_is_checked(const struct wick_gguf *gguf)
+/* All checksums of the file, into memory that those of bundles are in, too. */
+static int load(struct walk *walk)
 {
-	uint64_t version;
+	struct wick_model *model = walk->model;
+	uint64_t count = walk->blocks + WICK_CHECKSUMS_MORE;
+	int err;
 
-	return !wick_gguf_u64(gguf, "wick.version", &version, NULL) && version == WICK_CHECKED_VERSION;
+	model->crc_count = count + (model->shape.bundle_parts ? (uint64_t)model->shape.layers * model->shape.n_ff : 0);
+	model->crcs = calloc(model->crc_count, sizeof(*model->crcs));
+	if (!model->crcs)
+		return wick_diag_say(walk->directory.diag, -ENOMEM, "%s: no memory for %llu checksums", wick_gguf_path(model->gguf),
+			(unsigned long long)model->crc_count);
+	err = wick_directory_checksums(&walk->directory, model->crcs);
+	model->identity = model->crcs[count - 1];
+	walk->blocks = 0;
+	return err ? err : wick_tensors_all(model->shape.layers, hand_out, walk);
 }
 
 int wick_stock_checksums(struct wick_model *model, struct wick_diag *diag)
@@ -94,19 +137,10 @@ int wick_stock_checksums(struct wick_model *model, struct wick_diag *diag)
 		err = read_fixed(model->gguf, "wick.check_rows", WICK_CHECK_ROWS, diag);
 	if (!err)
 		err = wick_tensors_all(model->shape.layers, match, &walk);
-	model->crc_count = walk.blocks + WICK_CHECKSUMS_MORE;
 	if (!err)
 		err = match_checksums(&walk);
-	if (err)
-		return err;
-	model->crcs = calloc(model->crc_count, sizeof(*model->crcs));
-	if (!model->crcs)
-		return wick_diag_say(diag, -ENOMEM, "%s: no memory for %llu checksums", wick_gguf_path(model->gguf),
-			(unsigned long long)model->crc_count);
-	err = wick_directory_checksums(&walk.directory, model->crcs);
-	walk.blocks = 0;
 	if (!err)
-		err = wick_tensors_all(model->shape.layers, hand_out, &walk);
+		err = load(&walk);
 	wick_model_tie(model);
 	return err;
 }

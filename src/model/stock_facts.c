@@ -9,6 +9,7 @@
 #include "gguf.h"
 #include "gguf_parts.h"
 #include "shape.h"
+#include "stock_bundles.h"
 #include "stock_experts.h"
 #include "stock_keys.h"
 
@@ -332,5 +333,7 @@ int wick_stock_facts(struct wick_shape *shape, const struct wick_gguf_parts *par
 		err = check_scaling(&shape->kind[0].attn, gguf, diag);
 	if (!err && said.leading_dense)
 		err = set_dense_layers(shape, &said, &dense, gguf, diag);
-	return err || !said.window ? err : set_windows(shape, &said, family, gguf, diag);
+	if (!err && said.window)
+		err = set_windows(shape, &said, family, gguf, diag);
+	return err || !wick_stock_is_bundled(gguf) ? err : wick_stock_read_bundles(shape, gguf, diag);
 }

@@ -8,6 +8,7 @@
 #include "bits.h"
 #include "gguf.h"
 #include "model.h"
+#include "stock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -51,6 +52,8 @@ static const struct wick_stock_family families[] = {
 		.second_norm = "blk.0.attn_norm_2.weight",
 		.names = { { WICK_T_ATTN_NORM, "blk.%u.attn_norm_2.weight" }, { WICK_T_ATTN_NORM_BIAS, "blk.%u.attn_norm_2.bias" },
 			{ WICK_T_FFN_NORM, "blk.%u.attn_norm.weight" }, { WICK_T_FFN_NORM_BIAS, "blk.%u.attn_norm.bias" } } },
+	{ .name = "persimmon", .keys = WICK_KEYS_LAYER_NORM, .norm = WICK_NORM_LAYER, .rope = WICK_ROPE_HALVES,
+		.act = WICK_ACT_RELU2, .head_norm = true, .packed_only = true },
 	{ .name = "gpt2", .keys = WICK_KEYS_LAYER_NORM, .norm = WICK_NORM_LAYER, .act = WICK_ACT_GELU_TANH, .positions = true },
 	{ .name = "starcoder2", .keys = WICK_KEYS_LAYER_NORM, .norm = WICK_NORM_LAYER, .rope = WICK_ROPE_HALVES,
 		.act = WICK_ACT_GELU_TANH },
@@ -76,7 +79,8 @@ static int refuse_family(const struct wick_gguf *gguf, struct wick_gguf_string n
 			return wick_diag_say(diag, -EINVAL, "%s: models of the architecture %s are not supported: they need %s",
 				wick_gguf_path(gguf), unknown[i].name, unknown[i].needs);
 	for (size_t i = 0; i < WICK_COUNT_OF(families); i++)
-		at += (size_t)snprintf(known + at, sizeof(known) - at, "%s, ", families[i].name);
+		if (!families[i].packed_only)
+			at += (size_t)snprintf(known + at, sizeof(known) - at, "%s, ", families[i].name);
 	return wick_diag_say(diag, -EINVAL,
 		"%s: models of the architecture \"%.*s\" are not supported; those of %sand what wick pack makes are",
 		wick_gguf_path(gguf), (int)WICK_MIN(name.length, 80), name.bytes, known);
@@ -135,7 +139,7 @@ int wick_stock_family(const struct wick_stock_family **family, const struct wick
 	for (size_t i = 0; !err && i < WICK_COUNT_OF(families); i++) {
 		*family = &families[i];
 		if (strlen(families[i].name) == name.length && !memcmp(families[i].name, name.bytes, name.length))
-			return i ? 0 : check_relu(gguf, diag);
+			return i || wick_stock_is_bundled(gguf) ? 0 : check_relu(gguf, diag);
 	}
 	return err ? err : refuse_family(gguf, name, diag);
 }

@@ -41,6 +41,7 @@ struct wick_stock_family {
 	bool shared_gate;
 	bool parallel;  /* attention and FFN */
 	bool sandwich;  /* norms of what attention and FFN add, too */
+	bool packed_only; /* stock files are not run: no other program's are known to be right */
 	bool positions; /* learned ones are added to embeddings; there is no rotary embedding */
 	bool scaled_embedding; /* times the root of the model's width */
 	float softcap, logit_cap; /* where keys do not say: 0: none */

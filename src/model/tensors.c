@@ -18,7 +18,7 @@ enum { ONE, D_MODEL, D_EMBED, N_FF, VOCAB, CTX, Q_DIM, KV_DIM, V_DIM, HEADS_DIM,
 enum { BIAS = 1, NORM = 2, PROJECT = 4, FINAL = 8, UNTIED = 16, PREDICTOR = 32,
 	SANDWICH = 64, HEAD_NORM = 128, PLAIN_FFN = 256, GATED = 512, SERIAL = 1024, BUNDLED = 2048, POSITIONS = 4096,
 	STOCK = 8192, NORM_BIAS = 16384, EXPERT = 32768, SHARED = 65536, SHARED_GATE = 131072,
-	CHOICE = 262144 };
+	CHOICE = 262144, HEAD_NORM_BIAS = 524288 };
 
 #define VECTOR WICK_TENSOR_VECTOR
 #define MATRIX WICK_TENSOR_MATRIX
@@ -35,6 +35,8 @@ const struct wick_tensor_entry wick_tensor_table[WICK_T_COUNT] = {
 	[WICK_T_FFN_POST_NORM] = { "blk.%u.post_ffw_norm.weight", VECTOR, ONE, D_MODEL, SANDWICH },
 	[WICK_T_Q_NORM] = { "blk.%u.attn_q_norm.weight", VECTOR, ONE, Q_NORM_DIM, HEAD_NORM },
 	[WICK_T_K_NORM] = { "blk.%u.attn_k_norm.weight", VECTOR, ONE, K_NORM_DIM, HEAD_NORM },
+	[WICK_T_Q_NORM_BIAS] = { "blk.%u.attn_q_norm.bias", VECTOR, ONE, Q_NORM_DIM, HEAD_NORM_BIAS },
+	[WICK_T_K_NORM_BIAS] = { "blk.%u.attn_k_norm.bias", VECTOR, ONE, K_NORM_DIM, HEAD_NORM_BIAS },
 	[WICK_T_Q_BIAS] = { "blk.%u.attn_q.bias", VECTOR, ONE, Q_DIM, BIAS },
 	[WICK_T_K_BIAS] = { "blk.%u.attn_k.bias", VECTOR, ONE, KV_DIM, BIAS },
 	[WICK_T_V_BIAS] = { "blk.%u.attn_v.bias", VECTOR, ONE, V_DIM, BIAS },
@@ -133,6 +135,7 @@ static unsigned features(const struct wick_shape *shape, uint32_t layer)
 		{ shape->norm_affine && shape->norm == WICK_NORM_LAYER, NORM_BIAS }, { shape->project, PROJECT }, { shape->final_norm, FINAL },
 		{ !shape->tied, UNTIED }, { shape->predictor, PREDICTOR }, { shape->positions, POSITIONS },
 		{ facts->norm_at == WICK_NORM_BOTH, SANDWICH }, { facts->attn.head_norm || facts->attn.whole_norm, HEAD_NORM },
+		{ facts->attn.head_norm && shape->norm == WICK_NORM_LAYER, HEAD_NORM_BIAS },
 		{ !facts->parallel || facts->two_norms, SERIAL }, { shape->bundle_parts, BUNDLED },
 		{ !shape->bundle_parts && !facts->ffn.experts.count, PLAIN_FFN }, { facts->ffn.gated, GATED },
 		{ facts->ffn.experts.count, EXPERT }, { facts->ffn.experts.shared_n_ff, SHARED },
@@ -183,9 +186,14 @@ int wick_tensors_all(uint32_t layers, int (*visit)(enum wick_tensor_id id, uint3
 	return rc;
 }
 
+bool wick_tensor_belongs(const struct wick_shape *shape, enum wick_tensor_id id, uint32_t layer)
+{
+	return !(wick_tensor_table[id].needs & ~features(shape, layer));
+}
+
 bool wick_tensor_is_needed(const struct wick_shape *shape, enum wick_tensor_id id, uint32_t layer)
 {
-	return !(wick_tensor_table[id].needs & ~features(shape, layer)) && wick_tensor_is_numbers(id);
+	return wick_tensor_belongs(shape, id, layer) && wick_tensor_is_numbers(id);
 }
 
 void wick_tensor_name(char name[WICK_TENSOR_NAME], enum wick_tensor_id id, uint32_t layer)

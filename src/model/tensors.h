@@ -36,7 +36,8 @@ int wick_tensors_each(const struct wick_shape *shape, int (*visit)(enum wick_ten
 /* The same for every tensor that any model of so many layers may have. */
 int wick_tensors_all(uint32_t layers, int (*visit)(enum wick_tensor_id id, uint32_t layer, void *user), void *user);
 
-/* Whether a model of this shape cannot be without it; it holds numbers. */
+/* Whether a model of this shape cannot be without it; and that it holds numbers. */
+bool wick_tensor_belongs(const struct wick_shape *shape, enum wick_tensor_id id, uint32_t layer);
 bool wick_tensor_is_needed(const struct wick_shape *shape, enum wick_tensor_id id, uint32_t layer);
 
 /* Its name in a file. */

@@ -6,7 +6,6 @@
 #include "pack_job.h"
 
 #include "bits.h"
-#include "device.h"
 #include "fileio.h"
 #include "gguf_write.h"
 #include "pack_general.h"
@@ -23,7 +22,6 @@
 #include <unistd.h>
 
 #define CHUNK_NUMBERS (1u << 20)         /* at a time through the three buffers, 12 MiB together */
-#define COLUMNS_MIN 64u                  /* neurons of a turn: below, the reads get too small */
 #define MEMORY_DEFAULT (1ull << 30)
 #define OVERHEAD_BYTES (48ull << 20)     /* page cache of both files, names and header */
 
@@ -68,33 +66,15 @@ static int open_checkpoint(struct wick_pack_job *job, const char *source)
 	return rc;
 }
 
-/* The blocks of the drive that will hold a file: bundles that begin elsewhere could not be read directly. */
-static uint32_t align_of_drive(const char *out)
-{
-	const char *slash = strrchr(out, '/');
-	char *folder = slash ? strndup(out, (size_t)(slash - out) + 1) : strdup(".");
-	struct wick_device device = { .block_bytes = -1 };
-	uint32_t align = WICK_ALIGN_MIN;
-
-	if (folder && !wick_device_of(&device, folder, NULL) && device.block_bytes > 0)
-		align = (uint32_t)WICK_MIN(WICK_MAX(device.block_bytes, WICK_ALIGN_MIN), WICK_ALIGN_MAX);
-	free(folder);
-	return wick_is_pow2(align) ? align : WICK_ALIGN_MIN;
-}
-
 /* The shape by config.json and the options, and a checkpoint that agrees with it. */
 static int understand(struct wick_pack_job *job, const struct wick_config *config, const char *source, const char *out,
 	const struct wick_pack_options *options)
 {
-	uint32_t align = options->align ? options->align : align_of_drive(out);
-	int rc;
+	uint32_t align;
+	int rc = wick_pack_settle_align(&align, job, out, options->align);
 
-	if (!options->align && align > WICK_ALIGN_MIN)
-		wick_notes_say(&job->notes, "neurons lie at multiples of %u bytes, the blocks of the drive (--align)", align);
-	if (!wick_is_pow2(align) || align < WICK_ALIGN_MIN || align > WICK_ALIGN_MAX)
-		return wick_diag_say(job->diag, -EINVAL,
-			"bundles cannot be aligned to %u bytes: it takes a power of two from %u to %u", align,
-			WICK_ALIGN_MIN, WICK_ALIGN_MAX);
+	if (rc)
+		return rc;
 	rc = job->arch->read_config(&job->shape, config, job->diag);
 	job->shape.predictor = wick_is_relu(&job->shape);
 	job->shape.predictor_type = wick_pack_predictor_type(&job->shape);
@@ -145,26 +125,19 @@ static int make_room(struct wick_pack_job *job, uint64_t memory_bytes)
 	job->packed_bytes = WICK_MAX(job->chunk * sizeof(float), shape->stride);
 	fixed_bytes = OVERHEAD_BYTES + 2 * job->chunk * sizeof(float) + job->packed_bytes +
 		      (shape->n_ff + checksum_count) * sizeof(uint32_t) + vector_bytes;
-	least_bytes = fixed_bytes + WICK_MIN(COLUMNS_MIN, shape->n_ff) * column_bytes;
+	least_bytes = fixed_bytes + WICK_MIN(WICK_PACK_COLUMNS_MIN, shape->n_ff) * column_bytes;
 	memory_bytes = memory_bytes ? memory_bytes : MEMORY_DEFAULT;
 	if (memory_bytes < least_bytes)
 		return wick_diag_say(job->diag, -EINVAL,
 			"packing this model takes at least %llu bytes of memory, more than the %llu allowed",
 			(unsigned long long)least_bytes, (unsigned long long)memory_bytes);
-	job->column_neurons = WICK_MIN((memory_bytes - fixed_bytes) / column_bytes, shape->n_ff);
-	job->column_neurons = WICK_MIN(job->column_neurons, job->chunk);
 	job->raw = malloc(job->chunk * sizeof(float));
 	job->numbers = malloc(job->chunk * sizeof(float));
 	job->packed = malloc(job->packed_bytes);
-	job->columns = malloc(job->column_neurons * column_bytes);
-	job->affine = malloc(2 * shape->d_model * sizeof(float));
-	job->pred_bias = malloc(shape->n_ff * sizeof(float));
-	job->bundle_crcs = malloc(shape->n_ff * sizeof(*job->bundle_crcs));
 	job->checksums = malloc(checksum_count * sizeof(*job->checksums));
-	if (!job->raw || !job->numbers || !job->packed || !job->columns || !job->affine || !job->pred_bias ||
-		!job->bundle_crcs || !job->checksums)
+	if (!job->raw || !job->numbers || !job->packed || !job->checksums)
 		return wick_diag_say(job->diag, -ENOMEM, "no memory to pack");
-	return 0;
+	return wick_pack_make_columns(job, memory_bytes - fixed_bytes);
 }
 
 static void forget(struct wick_pack_job *job)
@@ -174,10 +147,7 @@ static void forget(struct wick_pack_job *job)
 	free(job->raw);
 	free(job->numbers);
 	free(job->packed);
-	free(job->columns);
-	free(job->affine);
-	free(job->pred_bias);
-	free(job->bundle_crcs);
+	wick_pack_free_columns(job);
 	free(job->checksums);
 }
 

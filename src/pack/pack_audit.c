@@ -57,7 +57,7 @@ static int need(const struct wick_pack_wanted *wanted, void *user)
 {
 	struct audit *audit = user;
 	struct wick_pack_job *job = audit->job;
-	const struct wick_source_tensor *tensor = wick_pack_find(job, wanted);
+	const struct wick_source_tensor *tensor = wick_pack_source(job, wanted->slot, wanted->layer);
 	char found_text[96], wanted_text[96];
 	int rc = wick_checkpoint_need(job->checkpoint, tensor ? tensor->name : wanted->name, &tensor, job->diag);
 

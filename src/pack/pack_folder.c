@@ -20,6 +20,7 @@
 #include <string.h>
 
 #define OVERHEAD_BYTES (48ull << 20) /* page cache of both files, names and header */
+#define MEMORY_DEFAULT (1ull << 30)
 
 /* Of the folder, behind the job: what config.json says. */
 struct folder {
@@ -27,30 +28,62 @@ struct folder {
 	struct wick_arch_said said;
 };
 
-/* Where row i of the queries' or keys' projection comes from: a head's halves turn together, and lie beside each other in
- * the file. */
-static uint64_t source_row(const struct folder *folder, uint64_t i)
+/* Which of the projections that heads share a tensor is: 0, 1, 2 for queries, keys, values; -1: none. */
+static int projection_of(enum wick_tensor_id id)
 {
-	uint64_t dim = folder->said.head_dim, in_head = i % dim;
+	switch (id) {
+	case WICK_T_Q:
+	case WICK_T_Q_BIAS:
+		return 0;
+	case WICK_T_K:
+	case WICK_T_K_BIAS:
+		return 1;
+	case WICK_T_V:
+	case WICK_T_V_BIAS:
+		return 2;
+	default:
+		return -1;
+	}
+}
 
-	return i - in_head + in_head % 2 * (dim / 2) + in_head / 2;
+/* Queries of a head of keys, which are beside it where all projections are one tensor. */
+static uint64_t group_of(const struct folder *folder)
+{
+	return folder->said.heads / folder->said.kv_heads;
+}
+
+/* Where row i of a projection comes from. A head's halves turn together, and lie beside each other in the file of some
+ * families; in the checkpoints of others a group is its queries, its keys and its values. */
+static uint64_t source_row(const struct folder *folder, enum wick_tensor_id id, uint64_t i)
+{
+	uint64_t dim = folder->said.head_dim, in_head = i % dim, head = i / dim, group = group_of(folder);
+	int which = projection_of(id);
+
+	if (folder->general.job.arch->neighbours)
+		in_head = in_head % 2 * (dim / 2) + in_head / 2;
+	if (folder->general.job.arch->fused)
+		head = which ? head * (group + 2) + group + (uint64_t)which - 1 : head / group * (group + 2) + head % group;
+	return head * dim + in_head;
 }
 
 static bool is_turned(const struct folder *folder, enum wick_tensor_id id)
 {
-	return folder->general.job.arch->neighbours &&
-		(id == WICK_T_Q || id == WICK_T_K || id == WICK_T_Q_BIAS || id == WICK_T_K_BIAS);
+	const struct wick_arch_def *arch = folder->general.job.arch;
+	int which = projection_of(id);
+
+	return arch->fused ? which >= 0 : arch->neighbours && (which == 0 || which == 1);
 }
 
 /* One row, or one number of a bias, after the other. */
-static int read_turned(struct folder *folder, const struct wick_source_tensor *source, const struct wick_tensor *tensor,
-	uint64_t first, uint64_t rows)
+static int read_turned(struct folder *folder, enum wick_tensor_id id, const struct wick_source_tensor *source,
+	const struct wick_tensor *tensor, uint64_t first, uint64_t rows)
 {
 	uint64_t width = tensor->vector ? 1 : tensor->cols, count = tensor->vector ? tensor->cols : rows;
 	int rc = 0;
 
 	for (uint64_t i = 0; rc == 0 && i < count; i++)
-		rc = wick_pack_read(&folder->general.job, source, source_row(folder, first + i) * width, width, i * width, tensor->type);
+		rc = wick_pack_read(&folder->general.job, source, source_row(folder, id, first + i) * width, width, i * width,
+			tensor->type);
 	return rc;
 }
 
@@ -68,7 +101,7 @@ static int read_rows(struct wick_pack_general *general, enum wick_tensor_id id, 
 	}
 	source = wick_pack_source(job, id, layer);
 	if (is_turned(folder, id))
-		rc = read_turned(folder, source, tensor, first, rows);
+		rc = read_turned(folder, id, source, tensor, first, rows);
 	else
 		rc = wick_pack_read(job, source, first * tensor->cols, rows * tensor->cols, 0, tensor->type);
 	if (rc == 0)
@@ -111,10 +144,36 @@ static int read_facts(struct folder *folder, const struct wick_gguf_writer *writ
 	return rc;
 }
 
+/* An FFN whose zeros can be skipped becomes bundles. */
+static int settle_bundles(struct folder *folder, const char *out, uint32_t align, const char *whose)
+{
+	const struct wick_ffn_facts *said = &folder->said.ffn;
+	struct wick_shape *shape = &folder->general.job.shape;
+
+	int rc;
+
+	if (!folder->said.sparse)
+		return 0;
+	rc = wick_pack_settle_align(&align, &folder->general.job, out, align);
+	if (rc)
+		return rc;
+	for (uint32_t kind = 0; kind < shape->kinds; kind++) {
+		shape->kind[kind].ffn.act = said->act;
+		shape->kind[kind].ffn.threshold = said->threshold;
+		shape->kind[kind].ffn.relu_up = said->relu_up;
+	}
+	shape->bundle_parts = shape->kind[0].ffn.gated ? 3 : 2;
+	shape->predictor = true;
+	shape->predictor_type = wick_pack_predictor_type(shape);
+	return wick_shape_complete_bundles(shape, align, whose, folder->general.job.diag);
+}
+
 static bool is_wanted(const struct wick_shape *shape, const struct folder *folder, enum wick_tensor_id id, uint32_t layer)
 {
 	if (id == WICK_T_ROPE_FREQS)
 		return folder->said.divisors;
+	if (wick_tensor_table[id].kind != WICK_TENSOR_VECTOR && wick_tensor_table[id].kind != WICK_TENSOR_MATRIX)
+		return id != WICK_T_CHECKSUMS && wick_tensor_belongs(shape, id, layer);
 	return folder->general.job.arch->sources[id] && (wick_tensor_is_needed(shape, id, layer) || folder->said.has[id]);
 }
 
@@ -132,7 +191,14 @@ static int ask_for(enum wick_tensor_id id, uint32_t layer, void *user)
 
 	if (id == WICK_T_ROPE_FREQS || !is_wanted(&job->shape, describing->folder, id, layer))
 		return 0;
+	if (id == WICK_T_BUNDLES)
+		return wick_pack_want_parts(job->arch, &job->shape, layer, describing->visit, describing->user);
+	if (!job->arch->sources[id])
+		return 0;
 	wick_tensor_describe(&tensor, id, layer, &job->shape);
+	if (job->arch->fused && projection_of(id) >= 0)
+		*(tensor.vector ? &tensor.cols : &tensor.rows) =
+			(group_of(describing->folder) + 2) * describing->folder->said.kv_heads * describing->folder->said.head_dim;
 	return wick_pack_want(job->arch, id, layer, &tensor, describing->visit, describing->user);
 }
 
@@ -156,6 +222,8 @@ static int describe(enum wick_tensor_id id, uint32_t layer, void *user)
 	wick_tensor_describe(tensor, id, layer, shape);
 	if (id == WICK_T_GATE || id == WICK_T_UP || id == WICK_T_DOWN)
 		tensor->type = shape->type;
+	if (wick_tensor_table[id].kind != WICK_TENSOR_VECTOR && wick_tensor_table[id].kind != WICK_TENSOR_MATRIX)
+		return 0;
 	if (tensor->cols % wick_types[tensor->type].block)
 		return wick_diag_say(folder->general.job.diag, -EINVAL,
 			"tensor \"%s\" has rows of %llu numbers, no whole blocks of %s: another type is needed", tensor->name,
@@ -167,20 +235,23 @@ static int describe(enum wick_tensor_id id, uint32_t layer, void *user)
 static int make_room(struct folder *folder, uint64_t memory_bytes)
 {
 	struct wick_pack_job *job = &folder->general.job;
-	uint64_t widest = WICK_MAX(job->shape.d_model, job->shape.n_ff), least;
+	uint64_t widest = WICK_MAX(job->shape.d_model, job->shape.n_ff), least, columns;
 
 	widest = WICK_MAX(widest, (uint64_t)folder->said.heads * folder->said.head_dim);
 	job->chunk = WICK_PACK_GENERAL_NUMBERS(widest);
-	least = OVERHEAD_BYTES + 3 * job->chunk * sizeof(float);
-	if (memory_bytes && memory_bytes < least)
+	columns = job->shape.bundle_parts ? WICK_PACK_COLUMNS_MIN * (uint64_t)job->shape.d_model * sizeof(float) : 0;
+	least = OVERHEAD_BYTES + 3 * job->chunk * sizeof(float) + columns;
+	memory_bytes = memory_bytes ? memory_bytes : WICK_MAX(MEMORY_DEFAULT, least);
+	if (memory_bytes < least)
 		return wick_diag_say(job->diag, -EINVAL,
 			"packing this model takes at least %llu bytes of memory, more than the %llu allowed", (unsigned long long)least,
 			(unsigned long long)memory_bytes);
 	folder->general.made.tensors = calloc(wick_tensors_count(job->shape.layers), sizeof(*folder->general.made.tensors));
 	job->raw = malloc(job->chunk * sizeof(float));
 	job->numbers = malloc(job->chunk * sizeof(float));
-	return folder->general.made.tensors && job->raw && job->numbers ? 0 :
-		wick_diag_say(job->diag, -ENOMEM, "no memory to pack");
+	if (!folder->general.made.tensors || !job->raw || !job->numbers)
+		return wick_diag_say(job->diag, -ENOMEM, "no memory to pack");
+	return job->shape.bundle_parts ? wick_pack_make_columns(job, memory_bytes - least + columns) : 0;
 }
 
 /* A chat template by its key; one that is not the default is named in tokenizer.chat_templates, too. */
@@ -223,7 +294,8 @@ static int put_chat(struct wick_gguf_writer *writer, const char *source, struct 
 }
 
 /* Everything of the folder but its numbers. */
-static int understand(struct folder *folder, struct wick_gguf_writer *writer, const struct wick_config *config, const char *source)
+static int understand(struct folder *folder, struct wick_gguf_writer *writer, const struct wick_config *config, const char *source,
+	const char *out, uint32_t align)
 {
 	struct wick_pack_job *job = &folder->general.job;
 	int rc = wick_pack_put_name(writer, source, job->diag);
@@ -232,6 +304,8 @@ static int understand(struct folder *folder, struct wick_gguf_writer *writer, co
 		rc = wick_arch_put_keys(job->arch, &folder->said, config, writer, job->diag);
 	if (rc == 0)
 		rc = read_facts(folder, writer, config->path);
+	if (rc == 0)
+		rc = settle_bundles(folder, out, align, config->path);
 	job->shape.vocab = folder->said.vocab;
 	if (rc == 0)
 		rc = wick_config_check_keys(config, job->arch->keys, &job->notes, job->diag);
@@ -276,11 +350,11 @@ int wick_pack_folder(const struct wick_pack_job *begun, const struct wick_config
 	struct wick_gguf_writer writer;
 	int rc = 0;
 
-	if (options->align)
-		return wick_diag_say(begun->diag, -EINVAL, "%s: an alignment is for bundles of neurons, which a model of this kind has not",
-			source);
 	wick_gguf_writer_init(&writer, WICK_FILE_ALIGN);
-	rc = understand(&folder, &writer, config, source);
+	rc = understand(&folder, &writer, config, source, out, options->align);
+	if (rc == 0 && options->align && !folder.said.sparse)
+		rc = wick_diag_say(begun->diag, -EINVAL,
+			"%s: an alignment is for bundles of neurons, which a model of this kind has not", source);
 	if (rc == 0)
 		rc = pack(&folder, &writer, source, out, options->memory_bytes);
 	wick_gguf_writer_deinit(&writer);
@@ -290,5 +364,6 @@ int wick_pack_folder(const struct wick_pack_job *begun, const struct wick_config
 	free(folder.general.made.tensors);
 	free(folder.general.job.raw);
 	free(folder.general.job.numbers);
+	wick_pack_free_columns(&folder.general.job);
 	return rc;
 }

@@ -10,6 +10,7 @@
 #include "gguf_write.h"
 #include "shape.h"
 #include "stock.h"
+#include "stock_bundles.h"
 #include "tensors.h"
 
 #include <errno.h>
@@ -44,9 +45,18 @@ static int put_entry(enum wick_tensor_id id, uint32_t layer, void *user)
 		return 0;
 	wick_tensor_directory(tensor, id, &type, ne);
 	wick_gguf_put_tensor(counting->writer, tensor->name, type, ne, tensor->rows > 1 ? 2 : 1, wick_tensor_bytes(tensor));
-	counting->blocks += wick_div_up(tensor->rows, tensor->check_rows);
+	counting->blocks += wick_tensor_blocks(tensor, id);
 	counting->widest_bytes = WICK_MAX(counting->widest_bytes, tensor->row_bytes);
 	return 0;
+}
+
+static void put_version(const struct wick_shape *shape, struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_u32(writer, "wick.version", shape->bundle_parts ? WICK_BUNDLED_VERSION : WICK_CHECKED_VERSION);
+	if (shape->bundle_parts)
+		wick_stock_write_bundles(shape, writer);
+	else
+		wick_gguf_put_u32(writer, "wick.check_rows", WICK_CHECK_ROWS);
 }
 
 /* The header, and what has to be held of the file. */
@@ -58,8 +68,7 @@ static int make_header(struct wick_pack_general *general, struct wick_gguf_write
 	uint64_t count;
 	int rc;
 
-	wick_gguf_put_u32(writer, "wick.version", WICK_CHECKED_VERSION);
-	wick_gguf_put_u32(writer, "wick.check_rows", WICK_CHECK_ROWS);
+	put_version(&general->made.shape, writer);
 	wick_tensors_all(general->made.shape.layers, put_entry, &counting);
 	count = counting.blocks + WICK_CHECKSUMS_MORE;
 	wick_gguf_put_tensor(writer, wick_tensor_table[WICK_T_CHECKSUMS].name, WICK_GGML_I32, &count, 1,
@@ -94,6 +103,8 @@ static int put_tensor(enum wick_tensor_id id, uint32_t layer, void *user)
 
 	if (!tensor)
 		return 0;
+	if (wick_tensor_table[id].kind != WICK_TENSOR_VECTOR && wick_tensor_table[id].kind != WICK_TENSOR_MATRIX)
+		return wick_pack_slot(id, layer, &general->job);
 	most = general->job.chunk ? general->job.chunk / tensor->cols : UINT64_MAX;
 	step = WICK_MIN(general->job.packed_bytes / tensor->row_bytes, most) / WICK_CHECK_ROWS * WICK_CHECK_ROWS;
 	for (uint64_t row = 0; rc == 0 && row < tensor->rows; row += step) {

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Packing a model that has no bundles of neurons: a stock file's keys and tensors, aligned and with checksums (version 2
- * of the container). Where the rows come from is the source's matter: pack_gguf.c, pack_folder.c. */
+/* Packing a model that has a stock file's keys: its tensors, aligned and with checksums (version 2 of the container), its FFNs
+ * as bundles where zeros can be skipped (version 3). Where the rows come from is the source's matter: pack_gguf.c, pack_folder.c. */
 
 #include "bits.h"
 #include "pack_job.h"

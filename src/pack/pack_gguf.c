@@ -98,7 +98,7 @@ int wick_pack_gguf(const char *source, const char *out, const struct wick_pack_o
 	if (rc)
 		return rc;
 	wick_kernels_init(&general.job.kernels, ~0u);
-	if (!model->stock)
+	if (!model->stock || model->shape.bundle_parts)
 		rc = wick_diag_say(diag, -EINVAL, "%s: a packed model already; with --order coactivation its neurons are put in order",
 			source);
 	if (rc == 0 && wick_has_experts(&model->shape)) /* tensors of three dimensions have no place there */

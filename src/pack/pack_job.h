@@ -44,7 +44,7 @@ struct wick_pack_job {
 	float *numbers;       /* (chunk) */
 	uint8_t *packed;      /* (packed_bytes) */
 	uint64_t packed_bytes;
-	float *columns;       /* (column_neurons, d_model) of a down-projection */
+	float *columns;       /* (column_neurons, d_model) of a down-projection; this and the next four: wick_pack_make_columns() */
 	uint32_t column_neurons;
 	uint32_t *bundle_crcs; /* (n_ff) of the current layer */
 	float *affine;        /* (2, d_model): weight and bias of the norm in front of an FFN */
@@ -56,8 +56,7 @@ struct wick_pack_job {
 /* A tensor that a checkpoint of some shape must have. */
 struct wick_pack_wanted {
 	const char *name; /* whole, under the family's first prefix */
-	enum wick_tensor_id slot; /* of a bundle's parts: WICK_T_BUNDLES */
-	const char *pattern; /* of the family's table */
+	enum wick_tensor_id slot;
 	uint32_t layer;
 	unsigned dims;
 	uint64_t shape[2]; /* outermost first */
@@ -71,6 +70,13 @@ int wick_pack_each_source(const struct wick_arch_def *arch, const struct wick_sh
 int wick_pack_want(const struct wick_arch_def *arch, enum wick_tensor_id id, uint32_t layer, const struct wick_tensor *tensor,
 	int (*visit)(const struct wick_pack_wanted *wanted, void *user), void *user);
 
+/* And for the matrices that a layer's bundles are made of. */
+int wick_pack_want_parts(const struct wick_arch_def *arch, const struct wick_shape *shape, uint32_t layer,
+	int (*visit)(const struct wick_pack_wanted *wanted, void *user), void *user);
+
+/* What bundles begin at multiples of, in a file at `out`: what was asked for or, 0, the drive's blocks. -EINVAL. */
+int wick_pack_settle_align(uint32_t *align, const struct wick_pack_job *job, const char *out, uint32_t asked);
+
 /* Whether the head is the embedding (shape.tied), then that every tensor is there, of the right shape; what else is
  * there is named or refused. The shape's sizes are no longer right where the head turns out to have numbers of its
  * own. */
@@ -78,16 +84,12 @@ int wick_pack_check_sources(struct wick_pack_job *job);
 /* *same: a head that is the embedding again, or NULL. */
 int wick_pack_settle_head(struct wick_pack_job *job, const struct wick_source_tensor **same);
 
-/* The tensor of the checkpoint, NULL when it has none. */
-const struct wick_source_tensor *wick_pack_find(const struct wick_pack_job *job, const struct wick_pack_wanted *wanted);
 /* Whether any model of the family has a tensor of this name. */
 bool wick_pack_is_of_family(const struct wick_arch_def *arch, const char *name);
 
-/* The source of a vector or matrix, checked before. */
+/* The source of a vector or matrix, NULL when the checkpoint has none. */
 const struct wick_source_tensor *wick_pack_source(
 	const struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer);
-const struct wick_source_tensor *wick_pack_up(const struct wick_pack_job *job, uint32_t layer);
-const struct wick_source_tensor *wick_pack_down(const struct wick_pack_job *job, uint32_t layer);
 
 /* Numbers [first, first + count) of a tensor, at most a chunk of them, into job->numbers + at; every one is finite and
  * within what the type can hold, or -EINVAL names the tensor and the number. */
@@ -154,6 +156,11 @@ void wick_pack_add_checksum(struct wick_pack_job *job, const void *data, uint64_
 /* blk.N.ffn_crc from job->bundle_crcs, and wick.checksums. */
 int wick_pack_bundle_crcs(struct wick_pack_job *job);
 int wick_pack_checksums(struct wick_pack_job *job);
+
+/* Room for bundles and predictors, with columns of so many bytes, but of COLUMNS_MIN neurons at least; -ENOMEM. */
+#define WICK_PACK_COLUMNS_MIN 64u /* neurons of a turn: below, the reads get too small */
+int wick_pack_make_columns(struct wick_pack_job *job, uint64_t bytes);
+void wick_pack_free_columns(struct wick_pack_job *job);
 
 /* Writes one tensor and pads the file. A visitor for wick_tensors_each(); user is the job. */
 int wick_pack_slot(enum wick_tensor_id id, uint32_t layer, void *user);

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* A predictor that needs no text: a copy of the up-projection in two bits a number, and a threshold that allows for the
+/* A predictor that needs no text: a copy of the part that decides, gate or up-projection, in two bits a number, and a threshold that allows for the
  * loss.
  *
  * A row w becomes scale * k with k of -3, -1, 1, 3. The error, e = w - scale * k, meets inputs x = gain * z + offset
@@ -9,7 +9,9 @@
  * and by |e * gain| around that. A neuron is predicted when it would fire if the error were SLACK times that in its
  * favour:
  *
- *     k . x + (up_bias + e . offset + SLACK * |e * gain|) / scale > 0
+ *     k . x + (bias - threshold + e . offset + SLACK * |e * gain|) / scale > 0
+ *
+ * with the threshold of FATReLU.
  */
 
 #include "pack_job.h"
@@ -28,11 +30,13 @@
 
 #define SCALE_MIN 1e-20f /* of a row of zeros: nothing but its bias decides */
 
+/* Where the checkpoint has none, `into` stays as it is. */
 static int read_vector(struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer, float *into, uint64_t count)
 {
-	int rc = wick_pack_read(job, wick_pack_source(job, id, layer), 0, count, 0, WICK_F32);
+	const struct wick_source_tensor *source = job->arch->sources[id] ? wick_pack_source(job, id, layer) : NULL;
+	int rc = source ? wick_pack_read(job, source, 0, count, 0, WICK_F32) : 0;
 
-	if (rc == 0)
+	if (rc == 0 && source)
 		memcpy(into, job->numbers, count * sizeof(*into));
 	return rc;
 }
@@ -41,22 +45,25 @@ static int read_vector(struct wick_pack_job *job, enum wick_tensor_id id, uint32
 static int read_surroundings(struct wick_pack_job *job, uint32_t layer)
 {
 	const struct wick_shape *shape = &job->shape;
-	bool norm_first = shape->kind[0].norm_at == WICK_NORM_BEFORE;
-	enum wick_tensor_id weight = norm_first ? WICK_T_FFN_NORM : WICK_T_ATTN_NORM;
-	enum wick_tensor_id bias = norm_first ? WICK_T_FFN_NORM_BIAS : WICK_T_ATTN_NORM_BIAS;
-	int rc = 0;
+	const struct wick_layer_facts *facts = &shape->kind[0];
+	bool own = facts->norm_at == WICK_NORM_BEFORE && (!facts->parallel || facts->two_norms);
+	enum wick_tensor_id weight = own ? WICK_T_FFN_NORM : WICK_T_ATTN_NORM;
+	enum wick_tensor_id bias = own ? WICK_T_FFN_NORM_BIAS : WICK_T_ATTN_NORM_BIAS;
+	enum wick_tensor_id product = wick_firing_part(shape) == WICK_PART_GATE ? WICK_T_GATE_BIAS : WICK_T_UP_BIAS;
+	int rc;
 
 	for (uint32_t c = 0; c < shape->d_model; c++) {
 		job->affine[c] = 1;
 		job->affine[shape->d_model + c] = 0;
 	}
 	memset(job->pred_bias, 0, shape->n_ff * sizeof(*job->pred_bias));
-	if (shape->norm_affine)
-		rc = read_vector(job, weight, layer, job->affine, shape->d_model);
-	if (rc == 0 && shape->norm_affine)
+	rc = read_vector(job, weight, layer, job->affine, shape->d_model);
+	if (rc == 0)
 		rc = read_vector(job, bias, layer, job->affine + shape->d_model, shape->d_model);
-	if (rc == 0 && shape->bias)
-		rc = read_vector(job, WICK_T_UP_BIAS, layer, job->pred_bias, shape->n_ff);
+	if (rc == 0)
+		rc = read_vector(job, product, layer, job->pred_bias, shape->n_ff);
+	for (uint32_t i = 0; i < shape->n_ff; i++)
+		job->pred_bias[i] -= facts->ffn.threshold;
 	return rc;
 }
 
@@ -86,7 +93,7 @@ static float encode_row(struct wick_pack_job *job, enum wick_type type, uint8_t 
 }
 
 /* The error of a row, w - scale * levels, decides its threshold. */
-static float threshold(const struct wick_pack_job *job, float up_bias, const float *row, const float *levels, float scale)
+static float threshold(const struct wick_pack_job *job, float bias, const float *row, const float *levels, float scale)
 {
 	const float *gain = job->affine, *offset = gain + job->shape.d_model;
 	double mean = 0, square = 0;
@@ -97,10 +104,10 @@ static float threshold(const struct wick_pack_job *job, float up_bias, const flo
 		mean += error * offset[c];
 		square += error * gain[c] * error * gain[c];
 	}
-	return (float)((up_bias + mean + SLACK * sqrt(square)) / scale);
+	return (float)((bias + mean + SLACK * sqrt(square)) / scale);
 }
 
-/* Some rows of the up-projection, in numbers, into packed. The levels go to raw, which has been read. */
+/* Some rows of that part, in numbers, into packed. The levels go to raw, which has been read. */
 static void encode_rows(struct wick_pack_job *job, const struct wick_tensor *tensor, uint64_t first, uint64_t count)
 {
 	float *levels = (float *)job->raw;
@@ -122,12 +129,13 @@ enum wick_type wick_pack_predictor_type(const struct wick_shape *shape)
 int wick_pack_predictor(struct wick_pack_job *job, uint32_t layer, const struct wick_tensor *tensor)
 {
 	uint64_t step = job->chunk / tensor->cols / tensor->check_rows * tensor->check_rows;
+	enum wick_tensor_id part = wick_firing_part(&job->shape) == WICK_PART_GATE ? WICK_T_GATE : WICK_T_UP;
 	int rc = read_surroundings(job, layer);
 
 	for (uint64_t row = 0; rc == 0 && row < tensor->rows; row += step) {
 		uint64_t rows = WICK_MIN(step, tensor->rows - row);
 
-		rc = wick_pack_read(job, wick_pack_up(job, layer), row * tensor->cols, rows * tensor->cols, 0, job->shape.type);
+		rc = wick_pack_read(job, wick_pack_source(job, part, layer), row * tensor->cols, rows * tensor->cols, 0, job->shape.type);
 		if (rc)
 			return rc;
 		encode_rows(job, tensor, row, rows);

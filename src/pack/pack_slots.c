@@ -3,11 +3,11 @@
 
 /* The output's side of packing: each kind of tensor in its own way, from front to back.
  *
- * A bundle takes a row of fc1 and a column of fc2, and fc2 is stored by rows. So columns of some neurons are gathered
- * first (every row of fc2 gives a stretch), then their bundles are written; with little memory a layer takes several
- * such turns, and every byte of fc2 is still asked for once (a zip's first turn reads all of it, for its checksum):
+ * A bundle takes a row of gate and up and a column of down, and down is stored by rows. So columns of some neurons are
+ * gathered first (every row of down gives a stretch), then their bundles are written; with little memory a layer takes several
+ * such turns, and every byte of down is still asked for once (a zip's first turn reads all of it, for its checksum):
  *
- *     fc2 (d_model, n_ff)   | turn 0 | turn 1 | turn 2 |
+ *     down (d_model, n_ff)  | turn 0 | turn 1 | turn 2 |
  *                           |--------|        |        |  row 0 -> columns[0..n)[0]
  *                           |--------|        |        |  row 1 -> columns[0..n)[1]
  */
@@ -17,9 +17,10 @@
 #include "bits.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define TILE_ROWS 32 /* of fc2 turned at a time: 128 bytes of every column */
+#define TILE_ROWS 32 /* of down turned at a time: 128 bytes of every column */
 
 /* Rows from first_row of the source on; a chunk holds whole blocks of rows. */
 static int put_rows(struct wick_pack_job *job, const struct wick_tensor *tensor,
@@ -51,10 +52,10 @@ static void turn(float *columns, uint64_t d_model, const float *tile, uint64_t r
 			columns[k * d_model + r] = tile[r * neurons + k];
 }
 
-/* Columns first..first + neurons of fc2. */
+/* Columns first..first + neurons of down. */
 static int gather_columns(struct wick_pack_job *job, uint32_t layer, uint64_t first, uint64_t neurons)
 {
-	const struct wick_source_tensor *down = wick_pack_down(job, layer);
+	const struct wick_source_tensor *down = wick_pack_source(job, WICK_T_DOWN, layer);
 	uint64_t d_model = job->shape.d_model;
 	uint64_t tile_rows = WICK_MIN(TILE_ROWS, job->chunk / neurons);
 	int rc = 0;
@@ -73,26 +74,49 @@ static int gather_columns(struct wick_pack_job *job, uint32_t layer, uint64_t fi
 	return rc;
 }
 
-/* Bundles of `count` neurons whose up-projections are in numbers and whose down-projections start at columns. */
-static void build_bundles(struct wick_pack_job *job, const float *columns, uint64_t count, uint32_t *crcs)
+/* One part of each of `count` bundles in packed. */
+static void build_part(struct wick_pack_job *job, unsigned part, const float *rows, uint64_t count)
+{
+	const struct wick_shape *shape = &job->shape;
+
+	for (uint64_t k = 0; k < count; k++)
+		job->kernels.from_f32[shape->type](job->packed + k * shape->stride + part * shape->part_bytes,
+			rows + k * shape->d_model, shape->d_model);
+}
+
+static void end_bundles(struct wick_pack_job *job, uint64_t count, uint32_t *crcs)
 {
 	const struct wick_shape *shape = &job->shape;
 
 	for (uint64_t k = 0; k < count; k++) {
 		uint8_t *bundle = job->packed + k * shape->stride;
 
-		job->kernels.from_f32[shape->type](bundle, job->numbers + k * shape->d_model, shape->d_model);
-		job->kernels.from_f32[shape->type](
-			bundle + shape->part_bytes, columns + k * shape->d_model, shape->d_model);
 		memset(bundle + shape->bundle_bytes, 0, shape->stride - shape->bundle_bytes);
 		crcs[k] = job->kernels.crc32c(0, bundle, shape->stride);
 	}
 }
 
+/* Bundles of `count` neurons, the first of which is `first`, whose down-projections start at columns. */
+static int build_bundles(struct wick_pack_job *job, uint32_t layer, uint64_t first, uint64_t count, const float *columns)
+{
+	static const enum wick_tensor_id rows[] = { WICK_T_GATE, WICK_T_UP };
+	uint64_t d_model = job->shape.d_model;
+	unsigned skipped = WICK_PARTS - job->shape.bundle_parts, part = skipped;
+	int rc = 0;
+
+	for (; rc == 0 && part < WICK_COUNT_OF(rows); part++) {
+		rc = wick_pack_read(job, wick_pack_source(job, rows[part], layer), first * d_model, count * d_model, 0, job->shape.type);
+		if (rc == 0)
+			build_part(job, part - skipped, job->numbers, count);
+	}
+	build_part(job, part - skipped, columns, count);
+	end_bundles(job, count, job->bundle_crcs + first);
+	return rc;
+}
+
 /* Bundles of neurons first..first + neurons, whose columns have been gathered. */
 static int put_gathered(struct wick_pack_job *job, uint32_t layer, uint64_t first, uint64_t neurons)
 {
-	const struct wick_source_tensor *up = wick_pack_up(job, layer);
 	uint64_t d_model = job->shape.d_model;
 	uint64_t step = WICK_MIN(job->chunk / d_model, job->packed_bytes / job->shape.stride);
 	int rc = 0;
@@ -100,11 +124,9 @@ static int put_gathered(struct wick_pack_job *job, uint32_t layer, uint64_t firs
 	for (uint64_t k = 0; rc == 0 && k < neurons; k += step) {
 		uint64_t count = WICK_MIN(step, neurons - k);
 
-		rc = wick_pack_read(job, up, (first + k) * d_model, count * d_model, 0, job->shape.type);
-		if (rc)
-			return rc;
-		build_bundles(job, job->columns + k * d_model, count, job->bundle_crcs + first + k);
-		rc = wick_pack_put(job, job->packed, count * job->shape.stride);
+		rc = build_bundles(job, layer, first + k, count, job->columns + k * d_model);
+		if (rc == 0)
+			rc = wick_pack_put(job, job->packed, count * job->shape.stride);
 	}
 	return rc;
 }
@@ -130,6 +152,28 @@ static int put_predictor_bias(struct wick_pack_job *job)
 
 	wick_pack_add_checksum(job, job->pred_bias, bytes);
 	return wick_pack_put(job, job->pred_bias, bytes);
+}
+
+int wick_pack_make_columns(struct wick_pack_job *job, uint64_t bytes)
+{
+	uint64_t n_ff = job->shape.n_ff, column_bytes = (uint64_t)job->shape.d_model * sizeof(*job->columns);
+
+	job->column_neurons = WICK_MIN(WICK_MAX(bytes / column_bytes, WICK_PACK_COLUMNS_MIN), WICK_MIN(n_ff, job->chunk));
+	job->columns = malloc(job->column_neurons * column_bytes);
+	job->affine = malloc(2 * column_bytes);
+	job->pred_bias = malloc(n_ff * sizeof(float));
+	job->bundle_crcs = malloc(n_ff * sizeof(*job->bundle_crcs));
+	if (!job->columns || !job->affine || !job->pred_bias || !job->bundle_crcs)
+		return wick_diag_say(job->diag, -ENOMEM, "no memory to pack");
+	return 0;
+}
+
+void wick_pack_free_columns(struct wick_pack_job *job)
+{
+	free(job->columns);
+	free(job->affine);
+	free(job->pred_bias);
+	free(job->bundle_crcs);
 }
 
 int wick_pack_slot(enum wick_tensor_id id, uint32_t layer, void *user)

@@ -53,22 +53,6 @@ const struct wick_source_tensor *wick_pack_source(
 	return found;
 }
 
-const struct wick_source_tensor *wick_pack_up(const struct wick_pack_job *job, uint32_t layer)
-{
-	return find(job, job->arch->up, layer);
-}
-
-const struct wick_source_tensor *wick_pack_down(const struct wick_pack_job *job, uint32_t layer)
-{
-	return find(job, job->arch->down, layer);
-}
-
-const struct wick_source_tensor *wick_pack_find(const struct wick_pack_job *job, const struct wick_pack_wanted *wanted)
-{
-	if (wanted->slot == WICK_T_BUNDLES)
-		return find(job, wanted->pattern, wanted->layer);
-	return wick_pack_source(job, wanted->slot, wanted->layer);
-}
 
 /* "layers.%u.bias" is "layers.3.bias" of whichever layer. */
 static bool matches(const char *pattern, const char *name)
@@ -101,7 +85,7 @@ static bool is_called(const struct wick_arch_def *arch, const char *pattern, con
 
 bool wick_pack_is_of_family(const struct wick_arch_def *arch, const char *name)
 {
-	bool is = is_called(arch, arch->up, name) || is_called(arch, arch->down, name);
+	bool is = false;
 
 	for (unsigned id = 0; !is && id < WICK_T_COUNT; id++)
 		is = is_called(arch, arch->sources[id], name);
@@ -115,11 +99,10 @@ struct walk {
 	void *user;
 };
 
-static int walk_to(const struct walk *walk, enum wick_tensor_id id, const char *pattern, uint32_t layer, unsigned dims,
-	uint64_t rows, uint64_t cols)
+static int walk_to(const struct walk *walk, enum wick_tensor_id id, uint32_t layer, unsigned dims, uint64_t rows, uint64_t cols)
 {
-	struct wick_pack_wanted wanted = { .slot = id, .pattern = pattern, .layer = layer, .dims = dims,
-		.shape = { dims > 1 ? rows : cols, cols } };
+	struct wick_pack_wanted wanted = { .slot = id, .layer = layer, .dims = dims, .shape = { dims > 1 ? rows : cols, cols } };
+	const char *pattern = walk->arch->sources[id];
 	char name[NAME_MAX_BYTES];
 
 	spell(name, prefixes_of(walk->arch, pattern)[0], pattern, layer);
@@ -132,27 +115,41 @@ int wick_pack_want(const struct wick_arch_def *arch, enum wick_tensor_id id, uin
 {
 	struct walk walk = { .arch = arch, .visit = visit, .user = user };
 
-	return walk_to(&walk, id, arch->sources[id], layer, tensor->vector ? 1 : 2, tensor->rows, tensor->cols);
+	return walk_to(&walk, id, layer, tensor->vector ? 1 : 2, tensor->rows, tensor->cols);
+}
+
+static int walk_parts(const struct walk *walk, uint32_t layer)
+{
+	uint32_t d_model = walk->shape->d_model, n_ff = walk->shape->n_ff;
+	int rc = walk->shape->bundle_parts == WICK_PARTS ? walk_to(walk, WICK_T_GATE, layer, 2, n_ff, d_model) : 0;
+
+	if (rc == 0)
+		rc = walk_to(walk, WICK_T_UP, layer, 2, n_ff, d_model);
+	return rc ? rc : walk_to(walk, WICK_T_DOWN, layer, 2, d_model, n_ff);
+}
+
+int wick_pack_want_parts(const struct wick_arch_def *arch, const struct wick_shape *shape, uint32_t layer,
+	int (*visit)(const struct wick_pack_wanted *wanted, void *user), void *user)
+{
+	struct walk walk = { arch, shape, visit, user };
+
+	return walk_parts(&walk, layer);
 }
 
 static int walk_slot(enum wick_tensor_id id, uint32_t layer, void *user)
 {
 	const struct walk *walk = user;
-	const struct wick_arch_def *arch = walk->arch;
-	uint32_t d_model = walk->shape->d_model, n_ff = walk->shape->n_ff;
 	struct wick_tensor tensor;
-	int rc;
 
 	wick_tensor_describe(&tensor, id, layer, walk->shape);
 	switch (wick_tensor_table[id].kind) {
 	case WICK_TENSOR_VECTOR:
-		return walk_to(walk, id, arch->sources[id], layer, 1, 1, tensor.cols);
+		return walk_to(walk, id, layer, 1, 1, tensor.cols);
 	case WICK_TENSOR_MATRIX:
-		return walk_to(walk, id, arch->sources[id], layer, 2,
-			tensor.rows + (id == WICK_T_POSITION ? arch->position_offset : 0), tensor.cols);
+		return walk_to(walk, id, layer, 2,
+			tensor.rows + (id == WICK_T_POSITION ? walk->arch->position_offset : 0), tensor.cols);
 	case WICK_TENSOR_BUNDLES:
-		rc = walk_to(walk, id, arch->up, layer, 2, n_ff, d_model);
-		return rc ? rc : walk_to(walk, id, arch->down, layer, 2, d_model, n_ff);
+		return walk_parts(walk, layer);
 	default:
 		return 0;
 	}

@@ -115,12 +115,12 @@ static int do_head_norm(struct wick_pass *pass, const struct wick_step *step)
 {
 	const struct wick_attn_facts *attn = &facts_of(pass, step)->attn;
 	uint32_t heads = step->out == WICK_Q ? attn->heads : attn->kv_heads;
-	const float *weight = vector_of(pass, step, step->tensor);
+	const float *weight = vector_of(pass, step, step->tensor), *bias = vector_of(pass, step, step->bias);
 	float *out = buffer_of(pass, step->out);
 	size_t width = (size_t)(attn->whole_norm ? heads : 1) * attn->k_dim, count = (size_t)pass->m * heads * attn->k_dim / width;
 
 	for (size_t i = 0; i < count; i++)
-		norm_row(pass, out + i * width, out + i * width, weight, NULL, width);
+		norm_row(pass, out + i * width, out + i * width, weight, bias, width);
 	return 0;
 }
 
@@ -230,7 +230,7 @@ static int sweep_bundles(struct wick_pass *pass, const struct wick_step *step, c
 {
 	struct wick_forward *f = pass->forward;
 	struct wick_ffn ffn = { .compute = &f->compute, .kind = f->model->steps.set[step->set].kind,
-		.act = facts_of(pass, step)->ffn.act, .d_model = f->model->shape.d_model, .x = x, .y = y, .h = f->h,
+		.facts = &facts_of(pass, step)->ffn, .d_model = f->model->shape.d_model, .x = x, .y = y, .h = f->h,
 		.up_bias = wick_vector(&f->vectors, step->layer, WICK_T_UP_BIAS),
 		.gate_bias = wick_vector(&f->vectors, step->layer, WICK_T_GATE_BIAS), .h_floats = f->h_floats, .m = pass->m,
 		.watch = f->watch, .layer = step->layer, .position = f->rows->position };
@@ -278,7 +278,7 @@ static int do_act(struct wick_pass *pass, const struct wick_step *step)
 {
 	const struct wick_ffn_facts *ffn = &facts_of(pass, step)->ffn;
 
-	wick_gate(&pass->forward->compute, ffn->act, buffer_of(pass, step->out), NULL, (size_t)pass->m * step->width);
+	wick_gate(&pass->forward->compute, ffn, buffer_of(pass, step->out), NULL, (size_t)pass->m * step->width);
 	return 0;
 }
 
@@ -286,7 +286,7 @@ static int do_glu(struct wick_pass *pass, const struct wick_step *step)
 {
 	const struct wick_ffn_facts *ffn = &facts_of(pass, step)->ffn;
 
-	wick_gate(&pass->forward->compute, ffn->act, buffer_of(pass, step->out), buffer_of(pass, step->in),
+	wick_gate(&pass->forward->compute, ffn, buffer_of(pass, step->out), buffer_of(pass, step->in),
 		(size_t)pass->m * step->width);
 	return 0;
 }

@@ -131,7 +131,7 @@ static void see_fired(void *user, uint32_t layer, uint32_t position, uint32_t m,
 		uint8_t *bits = train->fired + (train->at_token + i) * train->fired_bytes;
 
 		for (uint32_t k = 0; k < count; k++)
-			if (h[i * ldh + k] > 0)
+			if (h[i * ldh + k] != 0)
 				bits[(first + k) / 8] |= (uint8_t)(1 << (first + k) % 8);
 	}
 }

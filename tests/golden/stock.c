@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Stock GGUF files of each family (make_stock.py): logits are those of transformers, for a prompt at once and one token a
- * step, the same 64 greedy ids follow, and the bits do not depend on where the weights are. */
+/* Stock GGUF files of each family (make_stock.py), and folders of families with ReLU, packed (make_relu.py): logits are those
+ * of transformers, for a prompt at once and one token a step, the same 64 greedy ids follow, and the bits do not depend on
+ * where the weights are. */
 
 #include "first_session.h"
 #include "fixture.h"
@@ -35,10 +36,18 @@ static const char *const of_experts[] = {
 	"glm4moe-f16",
 };
 
-#define SUBJECTS (WICK_COUNT_OF(fixtures) + WICK_COUNT_OF(of_experts))
+/* Of make_relu.py: folders. */
+static const char *const of_relu[] = {
+	"relullama-f16", "relullama-bias-bf16", "prosparse-f16", "bamboo-bf16", "falcon-relu-f16", "phi-relu-f16",
+	"persimmon-f16",
+};
+
+#define FILES (WICK_COUNT_OF(fixtures) + WICK_COUNT_OF(of_experts))
+#define SUBJECTS (FILES + WICK_COUNT_OF(of_relu))
 
 struct subject {
-	char name[64], model[PATH_MAX];
+	bool is_folder;
+	char name[64], model[PATH_MAX], scratch[PATH_MAX];
 	struct golden golden;
 };
 
@@ -156,14 +165,29 @@ static void wherever_the_weights_are(void **state)
 	free(other.logits);
 }
 
+/* The type is the end of the name. */
+static void pack_folder(struct subject *subject, const char *fixture)
+{
+	char folder[PATH_MAX];
+
+	path_join(folder, fixture, "folder");
+	scratch_make(subject->scratch);
+	path_join(subject->model, subject->scratch, "model.gguf");
+	model_pack(folder, subject->model, strrchr(subject->name, '-') + 1);
+}
+
 static int load(void **state)
 {
 	struct subject *subject = *state;
 	char folder[128], path[PATH_MAX];
 
-	snprintf(folder, sizeof(folder), "stock/%s", subject->name);
+	snprintf(folder, sizeof(folder), "%s/%s", subject->is_folder ? "relu" : "stock", subject->name);
 	golden_load(&subject->golden, folder);
 	fixture_folder(path, folder);
+	if (subject->is_folder) {
+		pack_folder(subject, path);
+		return 0;
+	}
 	path_join(subject->model, path, "model.gguf");
 	if (access(subject->model, F_OK))
 		path_join(subject->model, path, "model-00001-of-00004.gguf");
@@ -172,7 +196,11 @@ static int load(void **state)
 
 static int unload(void **state)
 {
-	golden_free(&((struct subject *)*state)->golden);
+	struct subject *subject = *state;
+
+	golden_free(&subject->golden);
+	if (subject->is_folder)
+		scratch_remove(subject->scratch);
 	return 0;
 }
 
@@ -184,8 +212,10 @@ int main(void)
 	size_t count = 0;
 
 	for (size_t i = 0; i < SUBJECTS; i++) {
-		const char *fixture = i < WICK_COUNT_OF(fixtures) ? fixtures[i] : of_experts[i - WICK_COUNT_OF(fixtures)];
+		const char *fixture = i >= FILES ? of_relu[i - FILES] :
+			i < WICK_COUNT_OF(fixtures) ? fixtures[i] : of_experts[i - WICK_COUNT_OF(fixtures)];
 
+		subjects[i].is_folder = i >= FILES;
 		snprintf(subjects[i].name, sizeof(subjects[i].name), "%s", fixture);
 		snprintf(names[count], sizeof(names[0]), "%s as transformers", fixture);
 		tests[count] = (struct CMUnitTest){ names[count], as_transformers, load, unload, &subjects[i] };

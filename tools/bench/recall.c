@@ -59,7 +59,7 @@ static void compare_fired(void *user, uint32_t layer, uint32_t position, uint32_
 		for (uint32_t k = 0; k < count; k++) {
 			uint64_t neuron = first + k;
 			bool chosen = recall->bits[i * recall->words + neuron / 64] >> neuron % 64 & 1;
-			bool fired = h[i * ldh + k] > 0;
+			bool fired = h[i * ldh + k] != 0;
 
 			counts->chosen += chosen;
 			counts->fired += fired;

@@ -88,7 +88,7 @@ static void note_fired(void *user, uint32_t layer, uint32_t position, uint32_t m
 {
 	for (uint32_t i = 0; i < m; i++)
 		for (uint32_t k = 0; k < count; k++)
-			if (h[i * ldh + k] > 0)
+			if (h[i * ldh + k] != 0)
 				set_active(active_at(user, position + i, layer), first + k);
 }
 

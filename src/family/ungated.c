@@ -1,0 +1,113 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Falcon (arXiv 2311.16867), Phi-2 and Persimmon, as transformers writes them: LayerNorm, an FFN without gates, and in the
+ * first two attention and FFN side by side. Their copies with ReLU are packed as bundles. */
+
+#include "family.h"
+
+#define COMMON \
+	"hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings", "vocab_size", \
+	"tie_word_embeddings", "rope_theta", "rope_scaling", "rope_parameters", "partial_rotary_factor", "hidden_act_param", \
+	"hidden_dropout", "layer_types", "use_sliding_window"
+
+static const enum wick_tensor_id linears[] = { WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS, WICK_T_O_BIAS, WICK_T_UP_BIAS,
+	WICK_T_DOWN_BIAS, WICK_T_COUNT };
+static const enum wick_tensor_id linears_and_head[] = { WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS, WICK_T_O_BIAS,
+	WICK_T_UP_BIAS, WICK_T_DOWN_BIAS, WICK_T_HEAD_BIAS, WICK_T_COUNT };
+
+const struct wick_arch_def wick_arch_falcon = {
+	.model_type = "falcon", .stock = "falcon", .act = "gelu", .tied = true, .fused = true,
+	.named = &(const struct wick_arch_named){ .n_ff = "ffn_hidden_size", .norm_eps = "layer_norm_epsilon",
+		.act = "activation", .one_kv_head = "multi_query", .put_eps = "attention.layer_norm_epsilon", .eps = 1e-5,
+		.usual_act = "gelu" },
+	.flags = (const struct wick_arch_flag[]){ { "parallel_attn", true, true }, { "alibi", false, false },
+		{ "new_decoder_architecture", false, false }, { "bias", false, false }, { 0 } },
+	.biases = (const struct wick_arch_bias[]){ { 0 } },
+	.prefixes = (const char *const[]){ "transformer.", "", NULL }, .whole_prefixes = (const char *const[]){ "", NULL },
+	.sources = {
+		[WICK_T_EMBED] = "word_embeddings.weight",
+		[WICK_T_ATTN_NORM] = "h.%u.input_layernorm.weight",
+		[WICK_T_ATTN_NORM_BIAS] = "h.%u.input_layernorm.bias",
+		[WICK_T_Q] = "h.%u.self_attention.query_key_value.weight",
+		[WICK_T_K] = "h.%u.self_attention.query_key_value.weight",
+		[WICK_T_V] = "h.%u.self_attention.query_key_value.weight",
+		[WICK_T_O] = "h.%u.self_attention.dense.weight",
+		[WICK_T_UP] = "h.%u.mlp.dense_h_to_4h.weight",
+		[WICK_T_DOWN] = "h.%u.mlp.dense_4h_to_h.weight",
+		[WICK_T_OUT_NORM] = "ln_f.weight",
+		[WICK_T_OUT_NORM_BIAS] = "ln_f.bias",
+		[WICK_T_HEAD] = "/lm_head.weight",
+	},
+	.keys = (const char *const[]){ COMMON, "ffn_hidden_size", "layer_norm_epsilon", "activation", "multi_query",
+		"parallel_attn", "alibi", "new_decoder_architecture", "bias", "num_kv_heads", "num_ln_in_parallel_attn",
+		"apply_residual_connection_post_layernorm", NULL },
+};
+
+const struct wick_arch_def wick_arch_phi = {
+	.model_type = "phi", .stock = "phi2", .act = "gelu_new", .rotary_share = 0.5,
+	.named = &(const struct wick_arch_named){ .n_ff = "intermediate_size", .norm_eps = "layer_norm_eps",
+		.act = "hidden_act", .put_eps = "attention.layer_norm_epsilon", .eps = 1e-5, .usual_act = "gelu_new" },
+	.flags = (const struct wick_arch_flag[]){ { "qk_layernorm", false, false }, { 0 } },
+	.biases = (const struct wick_arch_bias[]){ { NULL, linears_and_head }, { 0 } },
+	.prefixes = (const char *const[]){ "model.", "", NULL }, .whole_prefixes = (const char *const[]){ "", NULL },
+	.sources = {
+		[WICK_T_EMBED] = "embed_tokens.weight",
+		[WICK_T_ATTN_NORM] = "layers.%u.input_layernorm.weight",
+		[WICK_T_ATTN_NORM_BIAS] = "layers.%u.input_layernorm.bias",
+		[WICK_T_Q] = "layers.%u.self_attn.q_proj.weight",
+		[WICK_T_Q_BIAS] = "layers.%u.self_attn.q_proj.bias",
+		[WICK_T_K] = "layers.%u.self_attn.k_proj.weight",
+		[WICK_T_K_BIAS] = "layers.%u.self_attn.k_proj.bias",
+		[WICK_T_V] = "layers.%u.self_attn.v_proj.weight",
+		[WICK_T_V_BIAS] = "layers.%u.self_attn.v_proj.bias",
+		[WICK_T_O] = "layers.%u.self_attn.dense.weight",
+		[WICK_T_O_BIAS] = "layers.%u.self_attn.dense.bias",
+		[WICK_T_UP] = "layers.%u.mlp.fc1.weight",
+		[WICK_T_UP_BIAS] = "layers.%u.mlp.fc1.bias",
+		[WICK_T_DOWN] = "layers.%u.mlp.fc2.weight",
+		[WICK_T_DOWN_BIAS] = "layers.%u.mlp.fc2.bias",
+		[WICK_T_OUT_NORM] = "final_layernorm.weight",
+		[WICK_T_OUT_NORM_BIAS] = "final_layernorm.bias",
+		[WICK_T_HEAD] = "/lm_head.weight",
+		[WICK_T_HEAD_BIAS] = "/lm_head.bias",
+	},
+	.keys = (const char *const[]){ COMMON, "intermediate_size", "layer_norm_eps", "hidden_act", "num_key_value_heads",
+		"qk_layernorm", "resid_pdrop", "embd_pdrop", NULL },
+};
+
+const struct wick_arch_def wick_arch_persimmon = {
+	.model_type = "persimmon", .stock = "persimmon", .act = "relu2", .rotary_share = 0.5, .fused = true,
+	.named = &(const struct wick_arch_named){ .n_ff = "intermediate_size", .norm_eps = "layer_norm_eps",
+		.act = "hidden_act", .put_eps = "attention.layer_norm_epsilon", .eps = 1e-5, .usual_act = "relu2" },
+	.flags = (const struct wick_arch_flag[]){ { "qk_layernorm", true, true }, { 0 } },
+	.biases = (const struct wick_arch_bias[]){ { NULL, linears }, { 0 } },
+	.prefixes = (const char *const[]){ "model.", "", NULL }, .whole_prefixes = (const char *const[]){ "", NULL },
+	.sources = {
+		[WICK_T_EMBED] = "embed_tokens.weight",
+		[WICK_T_ATTN_NORM] = "layers.%u.input_layernorm.weight",
+		[WICK_T_ATTN_NORM_BIAS] = "layers.%u.input_layernorm.bias",
+		[WICK_T_FFN_NORM] = "layers.%u.post_attention_layernorm.weight",
+		[WICK_T_FFN_NORM_BIAS] = "layers.%u.post_attention_layernorm.bias",
+		[WICK_T_Q_NORM] = "layers.%u.self_attn.q_layernorm.weight",
+		[WICK_T_Q_NORM_BIAS] = "layers.%u.self_attn.q_layernorm.bias",
+		[WICK_T_K_NORM] = "layers.%u.self_attn.k_layernorm.weight",
+		[WICK_T_K_NORM_BIAS] = "layers.%u.self_attn.k_layernorm.bias",
+		[WICK_T_Q] = "layers.%u.self_attn.query_key_value.weight",
+		[WICK_T_Q_BIAS] = "layers.%u.self_attn.query_key_value.bias",
+		[WICK_T_K] = "layers.%u.self_attn.query_key_value.weight",
+		[WICK_T_K_BIAS] = "layers.%u.self_attn.query_key_value.bias",
+		[WICK_T_V] = "layers.%u.self_attn.query_key_value.weight",
+		[WICK_T_V_BIAS] = "layers.%u.self_attn.query_key_value.bias",
+		[WICK_T_O] = "layers.%u.self_attn.dense.weight",
+		[WICK_T_O_BIAS] = "layers.%u.self_attn.dense.bias",
+		[WICK_T_UP] = "layers.%u.mlp.dense_h_to_4h.weight",
+		[WICK_T_UP_BIAS] = "layers.%u.mlp.dense_h_to_4h.bias",
+		[WICK_T_DOWN] = "layers.%u.mlp.dense_4h_to_h.weight",
+		[WICK_T_DOWN_BIAS] = "layers.%u.mlp.dense_4h_to_h.bias",
+		[WICK_T_OUT_NORM] = "final_layernorm.weight",
+		[WICK_T_OUT_NORM_BIAS] = "final_layernorm.bias",
+		[WICK_T_HEAD] = "/lm_head.weight",
+	},
+	.keys = (const char *const[]){ COMMON, "intermediate_size", "layer_norm_eps", "hidden_act", "qk_layernorm", NULL },
+};

@@ -1,0 +1,94 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What a packed model of version 3 says beside a stock file's keys: its FFNs are bundles of neurons (see stock.h, and
+ * docs/container.md). */
+
+#include "stock_bundles.h"
+
+#include "bits.h"
+#include "gguf.h"
+#include "gguf_write.h"
+#include "shape.h"
+
+#include <errno.h>
+
+#define THRESHOLD "wick.activation_threshold"
+#define OF_UP "wick.up_activation"
+
+static int check_parts(const struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	uint64_t parts = 0, wanted = shape->kind[0].ffn.gated ? 3 : 2;
+	int err = wick_gguf_u64(gguf, "wick.parts", &parts, diag);
+
+	if (!err && parts == wanted)
+		return 0;
+	return err && err != -ENOENT ? err : wick_diag_say(diag, -EINVAL, "%s: wick.parts is %llu; neurons of %s have %llu",
+		wick_gguf_path(gguf), (unsigned long long)parts, shape->name, (unsigned long long)wanted);
+}
+
+static int read_threshold(struct wick_ffn_facts *ffn, const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	double threshold = 0;
+	int err = wick_gguf_f64(gguf, THRESHOLD, &threshold, diag);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	ffn->threshold = (float)threshold;
+	if (ffn->act == WICK_ACT_RELU && ffn->threshold > 0 && ffn->threshold < 1e6f)
+		return 0;
+	return wick_diag_say(diag, -EINVAL, "%s: " THRESHOLD " %g with activation %s is not possible", wick_gguf_path(gguf),
+		threshold, wick_act_names[ffn->act]);
+}
+
+static int read_up(struct wick_ffn_facts *ffn, const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	static const char *const names[] = { "relu" };
+	struct wick_gguf_string value;
+	unsigned which;
+	int err = wick_gguf_string(gguf, OF_UP, &value, diag);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	err = wick_shape_read_name(&which, gguf, OF_UP, names, WICK_COUNT_OF(names), diag);
+	ffn->relu_up = true;
+	if (!err && !ffn->gated)
+		err = wick_diag_say(diag, -EINVAL, "%s: " OF_UP " without gates", wick_gguf_path(gguf));
+	return err;
+}
+
+int wick_stock_read_bundles(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	static const char *const activations[] = { "relu", "relu2" };
+	struct wick_ffn_facts *ffn = &shape->kind[0].ffn;
+	unsigned activation = 0;
+	int err = check_parts(shape, gguf, diag);
+
+	if (!err && ffn->experts.count)
+		err = wick_diag_say(diag, -EINVAL, "%s: bundles of neurons in a model of experts", wick_gguf_path(gguf));
+	shape->bundle_parts = ffn->gated ? 3 : 2;
+	if (!err)
+		err = wick_shape_read_bundles(shape, gguf, diag);
+	if (!err)
+		err = wick_shape_read_name(&activation, gguf, "wick.activation", activations, WICK_COUNT_OF(activations), diag);
+	ffn->act = activation ? WICK_ACT_RELU2 : WICK_ACT_RELU;
+	if (!err)
+		err = read_threshold(ffn, gguf, diag);
+	if (!err)
+		err = read_up(ffn, gguf, diag);
+	for (uint32_t kind = 1; kind < shape->kinds; kind++)
+		shape->kind[kind].ffn = *ffn;
+	return err ? err : wick_shape_complete_bundles(shape, 0, wick_gguf_path(gguf), diag);
+}
+
+void wick_stock_write_bundles(const struct wick_shape *shape, struct wick_gguf_writer *writer)
+{
+	const struct wick_ffn_facts *ffn = &shape->kind[0].ffn;
+
+	wick_shape_write_bundles(shape, writer);
+	wick_gguf_put_u32(writer, "wick.parts", shape->bundle_parts);
+	if (ffn->threshold > 0)
+		wick_gguf_put_f32(writer, THRESHOLD, ffn->threshold);
+	if (ffn->relu_up)
+		wick_gguf_put_string(writer, OF_UP, wick_act_names[WICK_ACT_RELU]);
+}
