@@ -55,7 +55,7 @@ typedef int (*wick_progress_fn)(void *user, uint64_t bytes_done, uint64_t bytes_
 
 /* The names that options take, for arrays of them. */
 #define WICK_MODES "sparse", "dense", "hybrid", "naive"
-#define WICK_POLICIES "lru", "window", "decay"
+#define WICK_POLICIES "lru", "window", "decay", "stale", "nextuse"
 #define WICK_METHODS "uring", "pread", "mmap"
 #define WICK_KV_TYPES "f16", "q8_0"
 
@@ -88,10 +88,10 @@ struct wick_options {
 	uint32_t kv_positions;    /* and all together so many, in blocks of 64; 0: as many as all may have */
 	const char *kv_type;      /* of keys and values, of WICK_KV_TYPES: q8_0 takes half, and changes answers; NULL: f16 */
 	const char *mode;         /* of WICK_MODES; NULL: sparse where possible, else dense */
-	const char *policy;       /* sparse: which neurons stay, of WICK_POLICIES; NULL: the best: decay */
+	const char *policy;       /* which neurons or experts stay, of WICK_POLICIES; NULL: decay, and nextuse of experts */
 	uint32_t window;          /* tokens whose neurons stay; 0: as many as there is room for */
 	uint32_t lookahead;       /* 1: the next layer's probable neurons are read ahead; 0: they are not */
-	const char *trace;        /* replayed instead of what the predictors say: a file; NULL: none */
+	const char *trace;        /* replayed instead of what predictors or routers say: a file; NULL: none */
 	const char *io;           /* of WICK_METHODS; NULL: the best that works, said in wick_report */
 	bool buffered;            /* through the page cache, though direct reads would do */
 	bool no_verify;           /* checksums of what is read are not compared: damage goes unnoticed. For measuring */

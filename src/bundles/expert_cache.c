@@ -153,6 +153,7 @@ void wick_expert_cache_init(struct wick_expert_cache *cache, const struct wick_e
 		.most = most_of(&model->shape, shape->capacity) };
 	wick_cache_init(&cache->cache, keys, shape->capacity, slot_bytes(model), mem);
 	cache->policy = wick_policy_init(shape->policy, keys, shape->capacity, 0, mem);
+	wick_policy_set_layers(cache->policy, model->shape.layers);
 	cache->which = wick_mem_take(mem, cache->most * sizeof(uint32_t));
 	cache->data = wick_mem_take(mem, cache->most * WICK_PARTS * sizeof(uint8_t *));
 	for (uint32_t part = 0; part < WICK_PARTS; part++) {

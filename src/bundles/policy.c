@@ -7,6 +7,8 @@
  *     window    when it was last used; those not used by the last `window` tokens go even while there is room
  *     lru       when it was last used
  *     decay     how often it was used, a use counting half as much for every HALF_LIFE steps since
+ *     stale     of experts: when it was last used, but those of layers that this token has still before it stay longest
+ *     nextuse   of experts: how soon it will be used again, by how often it was used of late and by how far its layer is
  *
  * Bundles that are used now or in flight are no candidates; of the rest the least are selected without sorting
  * (select.h), so a layer costs a few passes over its slots, however many bundles are missing.
@@ -29,22 +31,38 @@
 #define HALF_LIFE 512.0 /* steps of wick_policy_advance(): of neurons tokens, of experts layers */
 #define STEP_MAX 0x1p40 /* a use adds no more before all rates are scaled down */
 
+/* nextuse: an expert's chance at a token is a blend of how often it was used in the last few tokens and in the last hundred.
+ * docs/experts.md has what other numbers do. */
+#define FAST_HALF_LIFE 2.0 /* tokens */
+#define SLOW_HALF_LIFE 64.0
+#define FAST_SHARE 0.4f
+#define CHANCE_MIN 1e-4f
+#define CHANCE_MAX 0.999f
+
 struct wick_policy_ops {
 	const char *name;
-	const void *(*worth)(const struct wick_policy *policy); /* (keys), 32 bits that ascend with usefulness */
+	const void *(*worth)(const struct wick_policy *policy); /* (keys), 32 bits that ascend with usefulness; NULL: */
+	void (*weigh)(struct wick_policy *policy, const struct wick_cache *cache); /* writes those of all slots to policy->worth */
 	bool shrinks;
+	bool fast; /* has fast rates in place of last uses */
 };
 
 struct wick_policy {
 	const struct wick_policy_ops *ops;
 	uint32_t keys, capacity, window;
 	uint32_t now;       /* tokens so far, and 1 */
-	uint32_t *last_used; /* (keys), 0: never */
+	union {
+		uint32_t *last_used; /* (keys), 0: never */
+		float *fast;         /* (keys), in units of fast_step */
+	};
 	float *rate;         /* (keys), in units of step */
-	double step;         /* what a use adds now */
+	double step, fast_step; /* what a use adds now */
+	double half_life, fast_half_life; /* steps */
+	uint32_t layers, per_layer; /* of experts: keys are of so many layers in turn */
+	uint32_t layer;      /* that is computed */
 	uint8_t *held;       /* (capacity + 1), of slots: not to be taken; the last stands for none; all 0 between calls */
 	uint32_t *slots;     /* (capacity), candidates */
-	uint32_t *worth;     /* (capacity), of the candidates, as ops->worth has it */
+	uint32_t *worth;     /* (capacity), of the candidates, as ops->worth or ->weigh has it */
 	uint32_t *victims;   /* (capacity), slots that go */
 };
 
@@ -59,10 +77,47 @@ static const void *rate_as_worth(const struct wick_policy *policy)
 	return policy->rate;
 }
 
+/* Layers from the one that is computed to the next time that a key's is. */
+static uint32_t layers_until(const struct wick_policy *policy, uint32_t key)
+{
+	uint32_t layer = key / policy->per_layer;
+
+	return layer > policy->layer ? layer - policy->layer : layer + policy->layers - policy->layer;
+}
+
+static void weigh_stale(struct wick_policy *policy, const struct wick_cache *cache)
+{
+	for (uint32_t slot = 0; slot < cache->used; slot++) {
+		uint32_t key = cache->key_of_slot[slot], layer = key / policy->per_layer;
+
+		policy->worth[slot] = layer > policy->layer ? UINT32_MAX - layers_until(policy, key) : policy->last_used[key];
+	}
+}
+
+/* Of chance p at each token, and d layers before its turn, an expert is used in d + layers * (1 - p) / p layers on
+ * average: the sooner, the more it is worth. */
+static void weigh_next_use(struct wick_policy *policy, const struct wick_cache *cache)
+{
+	double fast = (1 - exp2(-1 / FAST_HALF_LIFE)) / policy->fast_step, slow = (1 - exp2(-1 / SLOW_HALF_LIFE)) / policy->step;
+	double seen = 1 - exp2(-(1 + (double)policy->now / policy->layers) / SLOW_HALF_LIFE);
+	float per_fast = (float)(FAST_SHARE * fast), per_slow = (float)((1 - FAST_SHARE) * slow / seen);
+
+	for (uint32_t slot = 0; slot < cache->used; slot++) {
+		uint32_t key = cache->key_of_slot[slot];
+		float p = policy->fast[key] * per_fast + policy->rate[key] * per_slow, worth;
+
+		p = WICK_MIN(WICK_MAX(p, CHANCE_MIN), CHANCE_MAX);
+		worth = p / ((float)layers_until(policy, key) * p + (float)policy->layers * (1 - p));
+		memcpy(&policy->worth[slot], &worth, sizeof(worth));
+	}
+}
+
 static const struct wick_policy_ops policies[] = {
-	{ "decay", rate_as_worth, false }, /* the default: docs/measurements.md */
-	{ "lru", last_use_as_worth, false },
-	{ "window", last_use_as_worth, true },
+	{ "decay", rate_as_worth }, /* the default for neurons: docs/measurements.md */
+	{ "lru", last_use_as_worth },
+	{ "window", last_use_as_worth, .shrinks = true },
+	{ "stale", .weigh = weigh_stale },
+	{ "nextuse", .weigh = weigh_next_use, .fast = true },
 };
 
 const struct wick_policy_ops *wick_policy_find(const char *name)
@@ -80,7 +135,7 @@ const char *wick_policy_name(const struct wick_policy_ops *ops)
 
 const char *wick_policy_names(void)
 {
-	return "decay, lru, window";
+	return "decay, lru, window, stale, nextuse";
 }
 
 uint64_t wick_policy_bytes(uint32_t keys, uint32_t capacity)
@@ -100,6 +155,9 @@ struct wick_policy *wick_policy_init(
 		.keys = keys,
 		.capacity = capacity,
 		.window = ops->shrinks ? window : 0,
+		.half_life = HALF_LIFE,
+		.layers = 1,
+		.per_layer = keys,
 		.last_used = wick_mem_take(mem, keys * sizeof(uint32_t)),
 		.rate = wick_mem_take(mem, keys * sizeof(float)),
 		.held = wick_mem_take(mem, capacity + 1ull),
@@ -107,14 +165,23 @@ struct wick_policy *wick_policy_init(
 		.worth = wick_mem_take(mem, capacity * sizeof(uint32_t)),
 		.victims = wick_mem_take(mem, capacity * sizeof(uint32_t)),
 	};
+	wick_policy_set_layers(policy, 1);
 	wick_policy_reset(policy);
 	return policy;
+}
+
+void wick_policy_set_layers(struct wick_policy *policy, uint32_t layers)
+{
+	policy->layers = layers;
+	policy->per_layer = policy->keys / layers;
+	policy->fast_half_life = FAST_HALF_LIFE * layers;
+	policy->half_life = policy->ops->fast ? SLOW_HALF_LIFE * layers : HALF_LIFE;
 }
 
 void wick_policy_reset(struct wick_policy *policy)
 {
 	policy->now = 1;
-	policy->step = 1;
+	policy->step = policy->fast_step = 1;
 	memset(policy->last_used, 0, policy->keys * sizeof(uint32_t));
 	memset(policy->rate, 0, policy->keys * sizeof(float));
 }
@@ -152,13 +219,19 @@ static void let_go(struct wick_policy *policy)
 /* Gathers the slots that may be taken, with their worth, and lets go of what was held. Returns how many. */
 static uint32_t gather(struct wick_policy *policy, const struct wick_cache *cache)
 {
-	const uint8_t *held = policy->held, *in_flight = cache->in_flight, *worth_of_key = policy->ops->worth(policy);
-	const uint32_t *key_of_slot = cache->key_of_slot;
+	const uint8_t *held = policy->held, *in_flight = cache->in_flight, *worth_of_key;
 	uint32_t *slots = policy->slots, *worth = policy->worth, used = cache->used, count = 0;
 
+	if (policy->ops->weigh) {
+		policy->ops->weigh(policy, cache);
+	} else {
+		worth_of_key = policy->ops->worth(policy);
+		for (uint32_t slot = 0; slot < used; slot++)
+			memcpy(&worth[slot], worth_of_key + cache->key_of_slot[slot] * sizeof(uint32_t), sizeof(uint32_t));
+	}
 	for (uint32_t slot = 0; slot < used; slot++) {
 		slots[count] = slot;
-		memcpy(&worth[count], worth_of_key + key_of_slot[slot] * sizeof(uint32_t), sizeof(uint32_t));
+		worth[count] = worth[slot];
 		count += !(held[slot] | in_flight[slot]);
 	}
 	let_go(policy);
@@ -214,6 +287,8 @@ uint32_t wick_policy_admit(struct wick_policy *policy, struct wick_cache *cache,
 {
 	uint32_t absent = hold(policy, cache, first, ids, n, wanted), candidates = 0, victims = 0;
 
+	if (n)
+		policy->layer = (first + ids[0]) / policy->per_layer;
 	if (policy->window || absent > policy->capacity - cache->used) {
 		candidates = gather(policy, cache);
 		victims = count_victims(policy, cache, candidates, absent);
@@ -232,7 +307,7 @@ uint32_t wick_policy_admit(struct wick_policy *policy, struct wick_cache *cache,
 /* The factor from a rate to the chance that the next token uses the bundle. */
 static double chance_per_rate(const struct wick_policy *policy)
 {
-	double decay = exp2(-1 / HALF_LIFE);
+	double decay = exp2(-1 / policy->half_life);
 
 	return (1 - decay) / (1 - pow(decay, policy->now)) / policy->step;
 }
@@ -281,19 +356,22 @@ uint32_t wick_policy_admit_probable(struct wick_policy *policy, struct wick_cach
 	return placed;
 }
 
-static void scale_down(struct wick_policy *policy)
+static void scale_down(float *rates, uint32_t count, double *step)
 {
-	for (uint32_t i = 0; i < policy->keys; i++)
-		policy->rate[i] /= (float)STEP_MAX;
-	policy->step /= STEP_MAX;
+	for (uint32_t i = 0; i < count; i++)
+		rates[i] /= (float)STEP_MAX;
+	*step /= STEP_MAX;
 }
 
 void wick_policy_advance(struct wick_policy *policy, uint32_t tokens)
 {
 	for (uint32_t i = 0; i < tokens; i++) {
-		policy->step *= exp2(1 / HALF_LIFE);
+		policy->step *= exp2(1 / policy->half_life);
 		if (policy->step > STEP_MAX)
-			scale_down(policy);
+			scale_down(policy->rate, policy->keys, &policy->step);
+		policy->fast_step *= policy->ops->fast ? exp2(1 / policy->fast_half_life) : 1;
+		if (policy->fast_step > STEP_MAX)
+			scale_down(policy->fast, policy->keys, &policy->fast_step);
 	}
 	policy->now += tokens;
 }
@@ -301,7 +379,10 @@ void wick_policy_advance(struct wick_policy *policy, uint32_t tokens)
 void wick_policy_touch(struct wick_policy *policy, uint32_t first, const uint32_t *ids, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		policy->last_used[first + ids[i]] = policy->now;
-		policy->rate[first + ids[i]] += policy->step;
+		if (policy->ops->fast)
+			policy->fast[first + ids[i]] += (float)policy->fast_step;
+		else
+			policy->last_used[first + ids[i]] = policy->now;
+		policy->rate[first + ids[i]] += (float)policy->step;
 	}
 }

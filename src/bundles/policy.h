@@ -31,6 +31,9 @@ uint64_t wick_policy_bytes(uint32_t keys, uint32_t capacity);
 struct wick_policy *wick_policy_init(
 	const struct wick_policy_ops *ops, uint32_t keys, uint32_t capacity, uint32_t window, struct wick_mem *mem);
 
+/* Keys are of so many layers in turn, each as many, and time goes on by a step a layer: of experts. Before anything else. */
+void wick_policy_set_layers(struct wick_policy *policy, uint32_t layers);
+
 /* Gives every bundle of ids (ascending, n <= capacity minus slots in flight that are not among them) that is absent a
  * slot, a free one or that of the least useful bundle that is neither among ids nor in flight. wanted (n) gets them in
  * ascending order. Returns how many. */

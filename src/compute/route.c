@@ -88,7 +88,8 @@ static bool all_finite(const float *z, uint32_t count)
 	return true;
 }
 
-bool wick_route(const struct wick_expert_facts *experts, float *z, const float *bias, uint32_t *ids, float *weights)
+bool wick_route(const struct wick_expert_facts *experts, float *z, const float *bias, const uint16_t *given, uint32_t *ids,
+	float *weights)
 {
 	if (!all_finite(z, experts->count))
 		return false;
@@ -97,6 +98,8 @@ bool wick_route(const struct wick_expert_facts *experts, float *z, const float *
 	/* Shares are in the order of outputs, in which fewer are equal. */
 	choose(z, bias, experts->count, ids, experts->chosen);
 	sort(ids, experts->chosen);
+	for (uint32_t i = 0; given && i < experts->chosen; i++)
+		ids[i] = given[i];
 	if (experts->router == WICK_ROUTER_SOFTMAX)
 		softmax(z, experts->count);
 	for (uint32_t i = 0; i < experts->chosen; i++)

@@ -21,8 +21,9 @@ struct wick_chosen {
 
 /* The experts of one row by the router's outputs z (experts->count), which are used up: ids ascending and their weights,
  * experts->chosen of each. bias (experts->count), or NULL, is added to scores for the choice alone. False: z is not finite,
- * and nothing is chosen. */
-bool wick_route(const struct wick_expert_facts *experts, float *z, const float *bias, uint32_t *ids, float *weights);
+ * and nothing is chosen. given (chosen), or NULL: these are taken instead, with the weights that the router gives them. */
+bool wick_route(const struct wick_expert_facts *experts, float *z, const float *bias, const uint16_t *given, uint32_t *ids,
+	float *weights);
 
 /* Fills chosen from the ids and weights (m, per_row) of a batch, each row's ids ascending; at (experts + 1) is scratch. */
 void wick_chosen_make(struct wick_chosen *chosen, uint32_t experts, const uint32_t *ids, const float *weights, uint32_t m,

@@ -22,6 +22,9 @@ struct wick_watch {
 	/* Sparse mode: the neurons to be computed for one token, ascending. */
 	void (*chosen)(void *user, uint32_t layer, uint32_t position, const uint32_t *ids, uint32_t count);
 
+	/* The experts of each token, ascending: ids[i * chosen + k]. */
+	void (*routed)(void *user, uint32_t layer, uint32_t position, uint32_t m, const uint32_t *ids, uint32_t chosen);
+
 	/* The activations (after up-projection and ReLU or gelu) of neurons first .. first + count - 1: h[i * ldh + k]
 	 * for token i and neuron first + k, whether it was chosen or not. The pieces of a layer come in ascending
 	 * order. Not called for the batches of sparse mode that compute only chosen neurons: those below

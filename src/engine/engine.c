@@ -24,12 +24,31 @@
 
 #define DEPTH_BUFFERED 32 /* each such read takes a thread of the kernel, and room in the page cache */
 
+/* All of it at once: a prompt asks for many tokens of one layer. */
+static int open_routing(struct wick *wick, const char *path, struct wick_diag *diag)
+{
+	const struct wick_shape *shape = &wick->model->shape;
+	const struct wick_expert_facts *experts = wick_experts_of(shape);
+	struct wick_trace *trace;
+	int err = wick_trace_open(&trace, path, diag);
+
+	if (err)
+		return err;
+	err = wick_trace_fits(trace, shape->layers, experts->count, experts->chosen, wick_model_identity(wick->model), diag);
+	if (!err)
+		err = wick_routing_load(&wick->routing, trace, diag);
+	wick_trace_close(trace);
+	return err;
+}
+
 /* The trace to replay, if one is asked for, must be of a model of this shape; one that was recorded, of this model. */
 static int open_trace(struct wick *wick, const struct wick_options *options, struct wick_diag *diag)
 {
 	const struct wick_shape *shape = &wick->model->shape;
 	int err;
 
+	if (options->trace && wick_has_experts(shape))
+		return open_routing(wick, options->trace, diag);
 	if (wick->settings.mode != WICK_MODE_SPARSE)
 		return 0;
 	if (!options->trace && wick->predictors->origin == WICK_PREDICTORS_NONE)
@@ -38,7 +57,7 @@ static int open_trace(struct wick *wick, const struct wick_options *options, str
 		return 0;
 	err = wick_trace_open(&wick->trace, options->trace, diag);
 	return err ? err :
-		wick_trace_fits(wick->trace, shape->layers, shape->n_ff, wick_model_identity(wick->model), diag);
+		wick_trace_fits(wick->trace, shape->layers, shape->n_ff, 0, wick_model_identity(wick->model), diag);
 }
 
 /* Model, tokenizer and settings. */
@@ -202,6 +221,7 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 	forward->model = wick->model;
 	forward->matrices = &wick->matrices;
 	forward->fetch = &wick->fetch;
+	forward->routing = wick->routing.tokens ? &wick->routing : NULL;
 	forward->compute.kernels = &wick->kernels;
 	forward->compute.pool = wick->pool;
 	count = wick_vectors_init(&forward->vectors, wick->model, wick->files, &wick->mem, loads);
@@ -390,6 +410,7 @@ void wick_close(struct wick *wick)
 	if (!kept) /* reads that were given up may still need the memory */
 		wick_mem_release(&wick->mem);
 	wick_trace_close(wick->trace);
+	wick_routing_free(&wick->routing);
 	wick_tokenizer_destroy(wick->tokenizer);
 	wick_predictor_set_close(wick->predictors);
 	wick_sums_save(&wick->sums, NULL); /* what could not be kept is learned again */

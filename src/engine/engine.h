@@ -10,6 +10,7 @@
 #include "mem.h"
 #include "options.h"
 #include "plan.h"
+#include "routing.h"
 #include "sample.h"
 #include "sums.h"
 #include "topo.h"
@@ -39,6 +40,7 @@ struct wick {
 	struct wick_sums sums; /* of a stock file */
 	struct wick_tokenizer *tokenizer;
 	struct wick_trace *trace; /* replayed; or NULL */
+	struct wick_routing routing; /* likewise, of a model of experts; tokens 0: none */
 	struct wick_settings settings;
 	struct wick_file *files; /* (model->parts.count) */
 	struct wick_io *io;

@@ -55,6 +55,8 @@ static uint64_t trace_bytes(const struct wick *wick)
 {
 	const struct wick_trace_shape *shape;
 
+	if (wick->routing.tokens)
+		return wick_routing_bytes(&wick->routing);
 	if (!wick->trace)
 		return 0;
 	shape = wick_trace_shape(wick->trace);

@@ -68,17 +68,21 @@ static int find_mode(enum wick_mode *mode, const struct wick_options *options, c
 static int check_sparse(
 	struct wick_settings *settings, const struct wick_options *options, const struct wick_model *model, struct wick_diag *diag)
 {
-	const char *window = "window";
+	bool experts = wick_has_experts(&model->shape);
+	const char *window = "window", *usual = experts ? "nextuse" : NULL;
+	const char *name = options->policy ? options->policy : options->window ? window : usual;
 
-	settings->policy = wick_policy_find(options->policy || !options->window ? options->policy : window);
-	if (wick_has_experts(&model->shape) && settings->policy && !strcmp(wick_policy_name(settings->policy), window))
-		return wick_diag_say(diag, -EINVAL, "policy window is for neurons; for experts decay and lru are possible");
+	settings->policy = wick_policy_find(name);
 	if (!settings->policy)
 		return wick_diag_say(diag, -EINVAL, "policy \"%s\": %s are possible", options->policy, wick_policy_names());
+	if (experts && !strcmp(name, window))
+		return wick_diag_say(diag, -EINVAL, "policy window is for neurons; for experts nextuse, lru, decay and stale are possible");
+	if (!experts && name && (!strcmp(name, "stale") || !strcmp(name, "nextuse")))
+		return wick_diag_say(diag, -EINVAL, "policy %s is for experts; for neurons decay, lru and window are possible", name);
 	if (options->window && strcmp(wick_policy_name(settings->policy), window))
 		return wick_diag_say(diag, -EINVAL, "a window of %u tokens is for policy window, not for policy %s",
 			options->window, options->policy);
-	if (settings->mode != WICK_MODE_SPARSE && options->trace)
+	if (settings->mode != WICK_MODE_SPARSE && options->trace && !wick_has_experts(&model->shape))
 		return wick_diag_say(diag, -EINVAL, "a trace is replayed in sparse mode only, not in mode %s",
 			wick_mode_names[settings->mode]);
 	if (settings->mode == WICK_MODE_SPARSE && !wick_is_relu(&model->shape))

@@ -9,6 +9,7 @@
 #include "bits.h"
 #include "directory.h"
 #include "gguf.h"
+#include "kernels.h"
 #include "shape.h"
 #include "stock.h"
 #include "tensors.h"
@@ -184,8 +185,20 @@ void wick_model_close(struct wick_model *model)
 	free(model);
 }
 
+static uint32_t header_crc(const struct wick_gguf *gguf)
+{
+	struct wick_kernels kernels;
+	uint64_t bytes;
+	const void *header = wick_gguf_header(gguf, &bytes);
+
+	wick_kernels_init(&kernels, UINT32_MAX);
+	return kernels.crc32c(0, header, bytes);
+}
+
 uint32_t wick_model_identity(const struct wick_model *model)
 {
+	if (model->stock && !model->crcs)
+		return header_crc(model->gguf);
 	return model->identity;
 }
 

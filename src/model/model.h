@@ -136,6 +136,15 @@ static inline bool wick_has_experts(const struct wick_shape *shape)
 	return false;
 }
 
+/* Of the layers that have some; all of them have as many. NULL: none has. */
+static inline const struct wick_expert_facts *wick_experts_of(const struct wick_shape *shape)
+{
+	for (uint32_t i = 0; i < shape->kinds; i++)
+		if (shape->kind[i].ffn.experts.count)
+			return &shape->kind[i].ffn.experts;
+	return NULL;
+}
+
 static inline bool wick_tensor_layered(enum wick_tensor_id id)
 {
 	return id >= WICK_T_LAYER_FIRST && id < WICK_T_LAYER_END;
@@ -173,7 +182,8 @@ static inline void wick_model_tie(struct wick_model *model)
 int wick_model_open(struct wick_model **model, const char *path, struct wick_diag *diag);
 void wick_model_close(struct wick_model *model);
 
-/* Of a model with checksums of its own, the last entry of wick.checksums: it depends on every byte of the file that is not padding. */
+/* Of a model with checksums of its own, the last entry of wick.checksums: it depends on every byte of the file that is not padding. Of
+ * another one, the checksum of its header: it depends on names, keys and tokenizer, and on no number. */
 uint32_t wick_model_identity(const struct wick_model *model);
 
 /* Whether entry i of the table is a tensor of the model's own: a tied head is the embedding once more. */

@@ -120,7 +120,7 @@ static int open_trace(struct wick_order *order, const char *path, uint32_t layer
 	int rc = wick_trace_open(&order->trace, path, diag);
 
 	if (rc == 0)
-		rc = wick_trace_fits(order->trace, layers, order->n_ff, model_crc, diag);
+		rc = wick_trace_fits(order->trace, layers, order->n_ff, 0, model_crc, diag);
 	if (rc)
 		return rc;
 	order->tokens = WICK_MIN(wick_trace_shape(order->trace)->tokens, TOKENS_MOST);

@@ -18,6 +18,7 @@
 #include <wick/wick.h>
 
 struct wick_mem;
+struct wick_routing;
 struct wick_watch;
 
 struct wick_forward_shape {
@@ -43,6 +44,7 @@ struct wick_forward {
 	uint32_t logits_rows;
 	struct wick_expert_room experts;
 	struct wick_expert_cache expert_cache; /* capacity 0: all are resident */
+	const struct wick_routing *routing; /* replayed: what routers choose is dropped; or NULL */
 	float *h;                      /* FFN scratch */
 	size_t h_floats;
 	float *scores;                 /* (threads, scores_floats): scratch of attention */

@@ -8,6 +8,7 @@
 
 #include "attn.h"
 #include "experts.h"
+#include "routing.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -300,6 +301,14 @@ static int do_add(struct wick_pass *pass, const struct wick_step *step)
 	return 0;
 }
 
+/* The experts that a trace has for a row; NULL: the router chooses. */
+static const uint16_t *given(const struct wick_pass *pass, const struct wick_step *step, uint32_t row)
+{
+	const struct wick_forward *f = pass->forward;
+
+	return f->routing ? wick_routing_at(f->routing, f->rows[row].position, step->layer) : NULL;
+}
+
 /* The experts of each row; which rows want an expert. */
 static int do_route(struct wick_pass *pass, const struct wick_step *step)
 {
@@ -308,10 +317,13 @@ static int do_route(struct wick_pass *pass, const struct wick_step *step)
 	float *z = buffer_of(pass, step->in);
 
 	for (uint32_t i = 0; i < pass->m; i++)
-		if (!wick_route(facts, z + (size_t)i * facts->count, vector_of(pass, step, step->tensor), room->ids + i * facts->chosen,
-			    room->weights + i * facts->chosen))
+		if (!wick_route(facts, z + (size_t)i * facts->count, vector_of(pass, step, step->tensor), given(pass, step, i),
+			    room->ids + i * facts->chosen, room->weights + i * facts->chosen))
 			return wick_diag_say(pass->diag, -ERANGE,
 				"layer %u: what its router makes of the token at position %u is not finite", step->layer, pass->forward->rows[i].position);
+	if (pass->forward->watch && pass->forward->watch->routed)
+		pass->forward->watch->routed(pass->forward->watch->user, step->layer, pass->forward->rows->position, pass->m, room->ids,
+			facts->chosen);
 	wick_chosen_make(&room->chosen, facts->count, room->ids, room->weights, pass->m, facts->chosen, room->at);
 	return 0;
 }

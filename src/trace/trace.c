@@ -8,6 +8,7 @@
 #include "fileio.h"
 #include "kernels.h"
 #include "lfs.h"
+#include "routing.h"
 #include "trace_synth.h"
 #include "trace_format.h"
 
@@ -31,6 +32,17 @@ struct wick_trace {
 	uint32_t (*crc32c)(uint32_t crc, const void *data, size_t bytes);
 };
 
+/* Experts of a token where the trace is of them, and a preset where it was made up. */
+static bool has_sound_routing(const struct wick_trace_header *header)
+{
+	bool routing = header->flags & WICK_TRACE_ROUTING, synthetic = header->flags & WICK_TRACE_SYNTHETIC;
+
+	if (!routing)
+		return !header->chosen && !header->preset;
+	return header->chosen && header->chosen <= header->n_ff && header->n_ff < WICK_NO_EXPERT &&
+		(synthetic ? wick_routing_preset_at(header->preset) != NULL : !header->preset);
+}
+
 static int check_header(struct wick_trace *trace, const struct wick_trace_header *header, struct wick_diag *diag)
 {
 	static const struct wick_trace_synthesis none;
@@ -49,8 +61,8 @@ static int check_header(struct wick_trace *trace, const struct wick_trace_header
 		header->n_ff > WICK_TRACE_N_FF_MAX)
 		return wick_diag_say(diag, -EINVAL, "%s: %u layers of %u neurons: 1 to %u of 1 to %u are possible",
 			trace->path, header->layers, header->n_ff, WICK_TRACE_LAYERS_MAX, WICK_TRACE_N_FF_MAX);
-	if (header->flags > (WICK_TRACE_SYNTHETIC | WICK_TRACE_LOOKAHEAD) || header->zero || header->zero_too ||
-		(!synthetic && memcmp(&header->synthesis, &none, sizeof(none))))
+	if (header->flags > (WICK_TRACE_SYNTHETIC | WICK_TRACE_LOOKAHEAD | WICK_TRACE_ROUTING) ||
+		(!synthetic && memcmp(&header->synthesis, &none, sizeof(none))) || !has_sound_routing(header))
 		return wick_diag_say(diag, -EINVAL, "%s: header has what version %u has no meaning for", trace->path,
 			WICK_TRACE_VERSION);
 	trace->shape = (struct wick_trace_shape){
@@ -60,8 +72,10 @@ static int check_header(struct wick_trace *trace, const struct wick_trace_header
 		.synthetic = synthetic,
 		.lookahead = header->flags & WICK_TRACE_LOOKAHEAD,
 		.synthesis = header->synthesis,
+		.chosen = header->chosen,
+		.preset = header->preset,
 	};
-	return synthetic ? wick_synth_check(&header->synthesis, diag) : 0;
+	return synthetic && !header->chosen ? wick_synth_check(&header->synthesis, diag) : 0;
 }
 
 /* The end says how many tokens there are, so a trace that was cut has none. */
@@ -155,11 +169,17 @@ const char *wick_trace_path(const struct wick_trace *trace)
 	return trace->path;
 }
 
-int wick_trace_fits(const struct wick_trace *trace, uint32_t layers, uint32_t n_ff, uint32_t model_crc,
+int wick_trace_fits(const struct wick_trace *trace, uint32_t layers, uint32_t n_ff, uint32_t chosen, uint32_t model_crc,
 	struct wick_diag *diag)
 {
 	const struct wick_trace_shape *shape = &trace->shape;
 
+	if (!shape->chosen != !chosen)
+		return wick_diag_say(diag, -EINVAL, "%s: is of %s, and the model has %s", trace->path, shape->chosen ? "experts" : "neurons",
+			chosen ? "experts" : "none");
+	if (chosen && (shape->layers != layers || shape->n_ff != n_ff || shape->chosen != chosen))
+		return wick_diag_say(diag, -EINVAL, "%s: is of a model of %u layers with %u of %u experts a token, not of %u with %u of %u",
+			trace->path, shape->layers, shape->chosen, shape->n_ff, layers, chosen, n_ff);
 	if (shape->layers != layers || shape->n_ff != n_ff)
 		return wick_diag_say(diag, -EINVAL, "%s: is of a model of %u layers of %u neurons, not of %u of %u",
 			trace->path, shape->layers, shape->n_ff, layers, n_ff);

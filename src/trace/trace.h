@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Activation traces: which neurons of each layer were active for each token, recorded from a model or made up. A file
+/* Traces: which neurons of each layer were active for each token, or which experts were chosen, recorded from a model or made up. A file
  * of records in token order, each with its checksum; docs/container.md is normative.
  *
  *     header | token 0: layer 0, layer 1, ... | token 1: ... |
@@ -29,6 +29,8 @@ struct wick_trace_shape {
 	bool synthetic;
 	bool lookahead;
 	struct wick_trace_synthesis synthesis; /* all 0 unless synthetic */
+	uint32_t chosen; /* of routing, whose n_ff are experts: so many for a token in a layer that has some; 0: of neurons */
+	uint32_t preset; /* synthetic routing: a number of routing.h, and the seed in synthesis */
 };
 
 int wick_trace_open(struct wick_trace **trace, const char *path, struct wick_diag *diag);
@@ -38,8 +40,8 @@ const char *wick_trace_path(const struct wick_trace *trace);
 
 /* Whether the trace is of a model like this: as many layers, as wide, and, unless the trace is of no model, the same
  * file.
- * -EINVAL with a sentence when it is not. */
-int wick_trace_fits(const struct wick_trace *trace, uint32_t layers, uint32_t n_ff, uint32_t model_crc,
+ * chosen: 0, or the experts of a token, of which there are n_ff. -EINVAL with a sentence when it is not. */
+int wick_trace_fits(const struct wick_trace *trace, uint32_t layers, uint32_t n_ff, uint32_t chosen, uint32_t model_crc,
 	struct wick_diag *diag);
 
 /* Goes to a token; past the last one begins again at the first. Its layers can then be asked for. Forward it skips

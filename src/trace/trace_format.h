@@ -14,7 +14,7 @@
 #define WICK_TRACE_N_FF_MAX (1u << 24)
 #define WICK_TRACE_LEVELS 255 /* of a probability */
 
-enum { WICK_TRACE_SYNTHETIC = 1, WICK_TRACE_LOOKAHEAD = 2 };
+enum { WICK_TRACE_SYNTHETIC = 1, WICK_TRACE_LOOKAHEAD = 2, WICK_TRACE_ROUTING = 4 };
 
 struct wick_trace_header {
 	char magic[8];
@@ -23,9 +23,9 @@ struct wick_trace_header {
 	uint32_t layers;
 	uint32_t n_ff;
 	uint32_t model_crc;
-	uint32_t zero;
+	uint32_t chosen; /* of routing; else 0 */
 	struct wick_trace_synthesis synthesis;
-	uint32_t zero_too;
+	uint32_t preset; /* of synthetic routing; else 0 */
 	uint32_t crc; /* of all before it */
 };
 

@@ -32,10 +32,12 @@ static int write_header(struct wick_trace_writer *writer, struct wick_diag *diag
 		.magic = WICK_TRACE_MAGIC,
 		.version = WICK_TRACE_VERSION,
 		.flags = (writer->shape.synthetic ? WICK_TRACE_SYNTHETIC : 0) |
-			(writer->shape.lookahead ? WICK_TRACE_LOOKAHEAD : 0),
+			(writer->shape.lookahead ? WICK_TRACE_LOOKAHEAD : 0) | (writer->shape.chosen ? WICK_TRACE_ROUTING : 0),
 		.layers = writer->shape.layers,
 		.n_ff = writer->shape.n_ff,
 		.model_crc = writer->shape.model_crc,
+		.chosen = writer->shape.chosen,
+		.preset = writer->shape.preset,
 		.synthesis = writer->shape.synthesis,
 	};
 

@@ -12,10 +12,13 @@
 #include "bits.h"
 #include "gguf.h"
 #include "gguf_write.h"
+#include "rehearse_experts.h"
 #include "splitmix.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -226,7 +229,7 @@ static const struct {
 } ways[] = {
 	{ 0, "dense", NULL, NULL, 2, 0, 20, 0 }, { 0, "dense", "decay", "pread", 1, 1, 33, 4096 },
 	{ 0.05, "dense", "lru", NULL, 3, 4, 1, 0 }, { 0.2, "dense", "decay", "mmap", 2, 0, 60, 8192 },
-	{ 0.4, "dense", "lru", "pread", 2, 64, 47, 0 }, { 0.7, "dense", "decay", NULL, 1, 2, 20, 0 },
+	{ 0.4, "dense", "stale", "pread", 2, 64, 47, 0 }, { 0.7, "dense", "nextuse", NULL, 1, 2, 20, 0 },
 	{ 0.95, "dense", "lru", NULL, 2, 0, 5, 0 }, { 0.5, "hybrid", NULL, NULL, 2, 0, 20, 0 },
 	{ 0.5, "naive", NULL, NULL, 2, 0, 31, 0 },
 };
@@ -299,6 +302,140 @@ static void in_company(void **state)
 			VOCAB * sizeof(float));
 	}
 	wick_close(wick);
+}
+
+static char routing_path[PATH_MAX];
+
+static void make_routing(uint32_t experts, struct wick_routing *routing)
+{
+	struct wick_trace_shape shape = { .layers = LAYERS, .n_ff = experts, .chosen = CHOSEN, .tokens = 40,
+		.preset = wick_routing_number(wick_routing_preset("olmoe")), .synthesis.seed = 3 };
+	struct wick_trace *trace;
+
+	path_join(routing_path, scratch, "routing.trace");
+	assert_int_equal(wick_routing_write(routing_path, &shape, 0, NULL, NULL, NULL), 0);
+	assert_int_equal(wick_trace_open(&trace, routing_path, NULL), 0);
+	assert_int_equal(wick_routing_load(routing, trace, NULL), 0);
+	wick_trace_close(trace);
+}
+
+/* Replayed, the experts are those of the trace, from its beginning again behind its end; the bits do not depend on where
+ * they are, and of those that are computed as many are read as the rehearsal of the same policy says. */
+static void replayed(void **state)
+{
+	static const char *const policies[] = { "nextuse", "lru", "decay", "stale" };
+	struct wick_options options = options_of(ALL_BYTES);
+	size_t bytes = (size_t)TOKENS * VOCAB * sizeof(float);
+	float *whole = malloc(bytes), *logits = malloc(bytes);
+	uint32_t missing[LAYERS * (CHOSEN + 1)];
+	struct wick_routing routing, longer;
+	struct wick_stats stats;
+	struct wick *wick;
+
+	(void)state;
+	make_routing(EXPERTS, &routing);
+	options.trace = routing_path;
+	wick = model_open(model, &options);
+	assert_int_equal(eval(wick, 20, whole, NULL), 0);
+	assert_memory_not_equal(whole, resident, bytes);
+	wick_close(wick);
+	longer = routing;
+	longer.ids = malloc(sizeof(*routing.ids) * TOKENS * LAYERS * CHOSEN);
+	longer.tokens = TOKENS;
+	for (uint32_t i = 0; i < TOKENS * LAYERS; i++)
+		memcpy(longer.ids + i * CHOSEN, wick_routing_at(&routing, i / LAYERS, i % LAYERS), CHOSEN * sizeof(*longer.ids));
+	for (size_t p = 0; p < WICK_COUNT_OF(policies); p++) {
+		struct wick_expert_rehearsal rehearsal = { .routing = &longer, .policy = wick_policy_find(policies[p]) };
+
+		options.policy = policies[p];
+		options.memory.bytes = model_least_bytes(model, &options) + 1300000;
+		wick = model_open(model, &options);
+		assert_int_equal(eval(wick, 1, logits, NULL), 0);
+		assert_memory_equal(whole, logits, bytes);
+		wick_stats(wick, &stats);
+		rehearsal.capacity = wick_plan_of(wick)->expert_slots;
+		wick_close(wick);
+		assert_int_equal(wick_rehearse_experts(&rehearsal, missing, NULL), 0);
+		assert_int_equal(stats.experts_active, TOKENS * LAYERS * CHOSEN);
+		print_message("  %s: %u slots, %llu of %llu experts read\n", policies[p], rehearsal.capacity,
+			(unsigned long long)stats.experts_read, (unsigned long long)stats.experts_active);
+		assert_true(fabs(1 - (double)stats.experts_read / (double)stats.experts_active - wick_rehearsed_hits(&longer, missing)) <
+			1e-9);
+	}
+	free(longer.ids);
+	wick_routing_free(&routing);
+	free(whole);
+	free(logits);
+}
+
+static void note_routed(void *user, uint32_t layer, uint32_t position, uint32_t m, const uint32_t *ids, uint32_t chosen)
+{
+	struct wick_routing *routing = user;
+
+	assert_int_equal(chosen, CHOSEN);
+	for (uint32_t i = 0; i < m * chosen; i++)
+		routing->ids[(((size_t)position + i / chosen) * LAYERS + layer) * CHOSEN + i % chosen] = (uint16_t)ids[i];
+}
+
+/* What routers choose, recorded in a batch and replayed, gives what they gave. */
+static void recorded(void **state)
+{
+	struct wick_options options = options_of(ALL_BYTES);
+	size_t bytes = (size_t)TOKENS * VOCAB * sizeof(float);
+	struct wick_trace_shape shape = { .layers = LAYERS, .n_ff = EXPERTS, .chosen = CHOSEN };
+	uint16_t ids[TOKENS * LAYERS * CHOSEN];
+	struct wick_routing routing = { .ids = ids };
+	const struct wick_watch watch = { .user = &routing, .routed = note_routed };
+	float *logits = malloc(bytes);
+	struct wick_trace_writer *writer;
+	struct wick *wick;
+
+	(void)state;
+	wick = model_open(model, &options);
+	wick_watch(wick, &watch);
+	assert_int_equal(eval(wick, 20, logits, NULL), 0);
+	wick_close(wick);
+	assert_memory_equal(resident, logits, bytes);
+	assert_int_equal(wick_trace_create(&writer, routing_path, &shape, NULL), 0);
+	for (uint32_t i = 0; i < TOKENS * LAYERS; i++) {
+		uint32_t chosen[CHOSEN];
+
+		for (uint32_t k = 0; k < CHOSEN; k++)
+			chosen[k] = ids[i * CHOSEN + k];
+		assert_int_equal(wick_trace_add(writer, i % LAYERS, chosen, CHOSEN, NULL, NULL, 0, NULL), 0);
+	}
+	assert_int_equal(wick_trace_commit(writer, NULL), 0);
+	options.trace = routing_path;
+	wick = model_open(model, &options);
+	memset(logits, 0, bytes);
+	assert_int_equal(eval(wick, 20, logits, NULL), 0);
+	wick_close(wick);
+	assert_memory_equal(resident, logits, bytes);
+	free(logits);
+}
+
+static void traces_of_another_model(void **state)
+{
+	struct wick_options options = options_of(ALL_BYTES);
+	struct wick_trace_shape shape = { .layers = LAYERS, .n_ff = EXPERTS, .chosen = CHOSEN, .model_crc = 12345 };
+	const uint32_t ids[CHOSEN] = { 0, 1, 2 };
+	struct wick_trace_writer *writer;
+	struct wick_routing routing;
+	struct wick_diag diag = { 0 };
+	struct wick *wick;
+
+	(void)state;
+	options.trace = routing_path;
+	make_routing(EXPERTS + 1, &routing);
+	wick_routing_free(&routing);
+	assert_int_equal(wick_open(&wick, model, &options, &diag), -EINVAL);
+	assert_non_null(strstr(diag.text, "is of a model of 3 layers with 3 of 17 experts a token, not of 3 with 3 of 16"));
+	assert_int_equal(wick_trace_create(&writer, routing_path, &shape, NULL), 0);
+	for (uint32_t l = 0; l < LAYERS; l++)
+		assert_int_equal(wick_trace_add(writer, l, ids, CHOSEN, NULL, NULL, 0, NULL), 0);
+	assert_int_equal(wick_trace_commit(writer, NULL), 0);
+	assert_int_equal(wick_open(&wick, model, &options, &diag), -EINVAL);
+	assert_non_null(strstr(diag.text, "was recorded from another model"));
 }
 
 static void too_little_for_a_token(void **state)
@@ -377,7 +514,8 @@ static void damage_is_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(all_in_memory), cmocka_unit_test(wherever_they_are),
-		cmocka_unit_test(in_company), cmocka_unit_test(too_little_for_a_token), cmocka_unit_test(wrong_ways_are_refused), cmocka_unit_test(damage_is_named) };
+		cmocka_unit_test(in_company), cmocka_unit_test(replayed), cmocka_unit_test(recorded),
+		cmocka_unit_test(traces_of_another_model), cmocka_unit_test(too_little_for_a_token), cmocka_unit_test(wrong_ways_are_refused), cmocka_unit_test(damage_is_named) };
 
 	return cmocka_run_group_tests(tests, make_model, remove_model);
 }

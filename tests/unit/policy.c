@@ -102,8 +102,43 @@ static double rate(const struct world *world, uint32_t neuron)
 	return sum;
 }
 
+/* Of LAYERS layers in turn, one at each step. */
+enum { LAYERS = 4, OF_LAYER = NEURONS / LAYERS };
+
+static uint32_t layers_until(const struct world *world, uint32_t expert)
+{
+	uint32_t layer = (world->token - 1) % LAYERS, turn = (expert / OF_LAYER + LAYERS - layer) % LAYERS;
+
+	return turn ? turn : LAYERS;
+}
+
+/* Uses, each worth half as much so many tokens of all layers later, in those of an expert that is always used. */
+static double share(const struct world *world, uint32_t expert, double half_life)
+{
+	double sum = 0;
+
+	for (uint32_t token = 1; token < world->token; token++)
+		sum += world->used[token][expert] * exp2(((double)token - world->token) / LAYERS / half_life);
+	return sum * (1 - exp2(-1 / half_life));
+}
+
+static double soonness(const struct world *world, uint32_t expert)
+{
+	double p = 0.4 * share(world, expert, 2) +
+		0.6 * share(world, expert, 64) / (1 - exp2(-(1 + (double)world->token / LAYERS) / 64));
+
+	p = fmin(fmax(p, 1e-4), 0.999);
+	return 1 / (layers_until(world, expert) + LAYERS * (1 - p) / p);
+}
+
 static double usefulness(const struct world *world, const char *name, uint32_t neuron)
 {
+	bool ahead = neuron / OF_LAYER > (world->token - 1) % LAYERS;
+
+	if (!strcmp(name, "nextuse"))
+		return soonness(world, neuron);
+	if (!strcmp(name, "stale") && ahead)
+		return 1e6 - layers_until(world, neuron);
 	return strcmp(name, "decay") == 0 ? rate(world, neuron) : last_use(world, neuron);
 }
 
@@ -171,6 +206,55 @@ static void evicts_by_its_rule(const char *name)
 	}
 	assert_int_equal(world.cache.used, CAPACITY);
 	end(&world);
+}
+
+/* Experts of one layer after the other. */
+static void next_layer(struct world *world)
+{
+	uint32_t most = 1 + pick(ACTIVE_MAX / 4), first = world->token % LAYERS * OF_LAYER;
+
+	world->token++;
+	world->count = 0;
+	memset(world->is_active, 0, sizeof(world->is_active));
+	for (uint32_t i = 0; i < OF_LAYER; i++) {
+		bool again = world->token > LAYERS && world->used[world->token - LAYERS][first + i] && pick(2);
+
+		world->is_active[first + i] = world->count < most && (again || pick(OF_LAYER) < 30 * 5 / (i + 5));
+		world->used[world->token][first + i] = world->is_active[first + i];
+		if (world->is_active[first + i])
+			world->ids[world->count++] = first + i;
+	}
+}
+
+static void evicts_experts_by_its_rule(const char *name)
+{
+	struct world world;
+
+	begin(&world, name, 0);
+	wick_policy_set_layers(world.policy, LAYERS);
+	for (uint32_t i = 0; i < TOKENS; i++) {
+		next_layer(&world);
+		if (!world.count) {
+			wick_policy_advance(world.policy, 1);
+			continue;
+		}
+		admit(&world, name);
+		touch(&world);
+	}
+	assert_int_equal(world.cache.used, CAPACITY);
+	end(&world);
+}
+
+static void stale_evicts_what_the_token_has_passed(void **state)
+{
+	(void)state;
+	evicts_experts_by_its_rule("stale");
+}
+
+static void nextuse_evicts_what_is_used_last(void **state)
+{
+	(void)state;
+	evicts_experts_by_its_rule("nextuse");
 }
 
 static void lru_evicts_the_oldest(void **state)
@@ -468,6 +552,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lru_evicts_the_oldest),
+		cmocka_unit_test(stale_evicts_what_the_token_has_passed),
+		cmocka_unit_test(nextuse_evicts_what_is_used_last),
 		cmocka_unit_test(decay_evicts_the_rarest),
 		cmocka_unit_test(window_without_length_is_as_long_as_there_is_room),
 		cmocka_unit_test(window_keeps_the_last_tokens),

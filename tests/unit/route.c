@@ -57,7 +57,7 @@ static void as_plain_python(void **state)
 		uint32_t ids[EXPERTS];
 
 		memcpy(z, outputs, sizeof(z));
-		assert_true(wick_route(&facts, z, cases[c].biased ? biases : NULL, ids, weights));
+		assert_true(wick_route(&facts, z, cases[c].biased ? biases : NULL, NULL, ids, weights));
 		for (uint32_t i = 0; i < facts.chosen; i++) {
 			if (ids[i] != cases[c].ids[i])
 				fail_msg("case %zu: id %u is %u, not %u", c, i, ids[i], cases[c].ids[i]);
@@ -76,10 +76,25 @@ static void below_zero(void **state)
 	uint32_t ids[2];
 
 	(void)state;
-	assert_true(wick_route(&facts, z, NULL, ids, weights));
+	assert_true(wick_route(&facts, z, NULL, NULL, ids, weights));
 	assert_int_equal(ids[0], 1);
 	assert_int_equal(ids[1], 2);
 	assert_true(fabs((double)weights[0] - 0.2689414213699951) < 1e-7);
+}
+
+/* Experts that are given have the weights that the router gives them. */
+static void given(void **state)
+{
+	struct wick_expert_facts facts = { .count = 4, .chosen = 2, .router = WICK_ROUTER_SOFTMAX, .scale = 1 };
+	float z[] = { 0, 0.6931471805599453f, 0, 1.0986122886681098f }, weights[2]; /* shares of 1, 2, 1 and 3 of 7 */
+	const uint16_t these[] = { 0, 1 };
+	uint32_t ids[2];
+
+	(void)state;
+	assert_true(wick_route(&facts, z, NULL, these, ids, weights));
+	assert_int_equal(ids[0], 0);
+	assert_int_equal(ids[1], 1);
+	assert_true(fabs((double)weights[0] - 1 / 7.0) < 1e-7 && fabs((double)weights[1] - 2 / 7.0) < 1e-7);
 }
 
 static void not_finite(void **state)
@@ -93,7 +108,7 @@ static void not_finite(void **state)
 	for (size_t i = 0; i < WICK_COUNT_OF(bad); i++) {
 		float z[] = { 1, 2, 3, bad[i] };
 
-		assert_false(wick_route(&facts, z, NULL, ids, weights));
+		assert_false(wick_route(&facts, z, NULL, NULL, ids, weights));
 	}
 }
 
@@ -122,7 +137,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(as_plain_python),
 		cmocka_unit_test(below_zero),
-		cmocka_unit_test(not_finite),
+		cmocka_unit_test(given), cmocka_unit_test(not_finite),
 		cmocka_unit_test(by_expert),
 	};
 

@@ -322,11 +322,11 @@ static void what_is_wrong_is_said(void **state)
 	free(data);
 	assert_int_equal(wick_trace_open(&trace, path, NULL), 0);
 	diag.text[0] = 0;
-	assert_int_equal(wick_trace_fits(trace, LAYERS, N_FF, 0x1234abcd, &diag), 0);
-	assert_int_equal(wick_trace_fits(trace, LAYERS, N_FF + 1, 0x1234abcd, &diag), -EINVAL);
+	assert_int_equal(wick_trace_fits(trace, LAYERS, N_FF, 0, 0x1234abcd, &diag), 0);
+	assert_int_equal(wick_trace_fits(trace, LAYERS, N_FF + 1, 0, 0x1234abcd, &diag), -EINVAL);
 	assert_string_equal(after_path(&diag), ": is of a model of 3 layers of 77 neurons, not of 3 of 78");
 	diag.text[0] = 0;
-	assert_int_equal(wick_trace_fits(trace, LAYERS, N_FF, 1, &diag), -EINVAL);
+	assert_int_equal(wick_trace_fits(trace, LAYERS, N_FF, 0, 1, &diag), -EINVAL);
 	assert_string_equal(after_path(&diag),
 		": was recorded from another model: the checksum of that is 1234abcd, of this 00000001");
 	wick_trace_close(trace);

@@ -178,7 +178,7 @@ static int make_all(struct bench_ordered *ordered, const char *model_path, struc
 	if (rc == 0)
 		rc = trace_model_read(model_path, &model, diag);
 	if (rc == 0)
-		rc = wick_trace_fits(from, model.layers, model.n_ff, model.crc, diag);
+		rc = wick_trace_fits(from, model.layers, model.n_ff, 0, model.crc, diag);
 	if (rc == 0)
 		rc = write_part(from, ordered->rest, replayed, wick_trace_shape(from)->tokens, model.crc, NULL, diag);
 	if (rc == 0)

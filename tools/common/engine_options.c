@@ -95,8 +95,9 @@ const struct opt engine_opts[] = {
 			"(the default elsewhere); hybrid: half of the weights stay; "
 			"naive: none do" },
 	{ OPT_CHOICE, .name = "policy", .choices = policies, .into.text = &engine_options.policy,
-		.help = "which neurons or experts stay: lru, those used last; decay, those used most of late; window, those of "
-			"the last K tokens, for neurons only (decay)" },
+		.help = "which neurons or experts stay: lru, those used last; decay, those used most of late; for neurons only window, "
+			"those of the last K tokens (decay); for experts only nextuse, those likely to be used soonest, and stale, those of "
+			"layers that this token has before it (nextuse)" },
 
 	{ OPT_HEADING, .help = "Sparse mode:" },
 	{ OPT_COUNT, .name = "window", .value = "K|auto", .zero = "auto", .into.count = &engine_options.window,
@@ -106,7 +107,8 @@ const struct opt engine_opts[] = {
 	{ OPT_COUNT, .name = "lookahead", .value = "0|1", .into.count = &engine_options.lookahead, .max = 1,
 		.help = "read the next layer's probable neurons ahead (1)" },
 	{ OPT_INPUT, .name = "trace", .value = "FILE", .into.text = &engine_options.trace,
-		.help = "compute the neurons that a trace has (wick trace), not those predicted" },
+		.help = "compute the neurons that a trace has (wick trace), not those predicted; of a model of experts, in any mode, "
+			"the experts that it has, not those that routers choose" },
 
 	{ OPT_HEADING, .help = "Flash:" },
 	{ OPT_CHOICE, .name = "io", .choices = methods, .into.text = &engine_options.io,

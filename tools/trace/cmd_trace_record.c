@@ -98,6 +98,12 @@ static void note_chosen(void *user, uint32_t layer, uint32_t position, const uin
 		set_active(active_at(user, position, layer), ids[k]);
 }
 
+static void note_routed(void *user, uint32_t layer, uint32_t position, uint32_t m, const uint32_t *ids, uint32_t chosen)
+{
+	for (uint32_t i = 0; i < m; i++)
+		note_chosen(user, layer, position + i, ids + (size_t)i * chosen, chosen);
+}
+
 static int write_batch(struct recording *recording, uint32_t count, struct wick_diag *diag)
 {
 	for (uint32_t i = 0; i < count; i++)
@@ -200,7 +206,8 @@ static int take_text(struct recording *recording, struct reader *text, struct wi
 static int begin(struct recording *recording, struct reader *text, struct wick_diag *diag)
 {
 	const struct trace_model *model = &recording->model;
-	struct wick_trace_shape shape = { .layers = model->layers, .n_ff = model->n_ff, .model_crc = model->crc };
+	struct wick_trace_shape shape = { .layers = model->layers, .n_ff = model->n_ff, .model_crc = model->crc,
+		.chosen = model->chosen };
 	int rc = take_text(recording, text, diag);
 
 	reader_close(text);
@@ -229,9 +236,9 @@ static uint64_t beside_bytes(const struct recording *recording, const struct rea
 static int record_open(struct recording *recording, struct reader *text, struct wick_diag *diag)
 {
 	bool sparse = !strcmp(engine_options.mode, "sparse");
-	struct wick_watch watch = {
-		.user = recording, .fired = sparse ? NULL : note_fired, .chosen = sparse ? note_chosen : NULL
-	};
+	bool routed = recording->model.experts;
+	struct wick_watch watch = { .user = recording, .fired = sparse || routed ? NULL : note_fired,
+		.chosen = sparse ? note_chosen : NULL, .routed = routed ? note_routed : NULL };
 	struct progress progress;
 	int rc = begin(recording, text, diag);
 
@@ -258,7 +265,9 @@ static int open_model(struct recording *recording, const struct reader *text, st
 {
 	int rc = trace_model_read(model_path, &recording->model, diag);
 
-	if (!rc && !recording->model.relu)
+	if (!rc && recording->model.experts)
+		recording->model.n_ff = recording->model.experts;
+	else if (!rc && !recording->model.relu)
 		rc = wick_diag_say(diag, -EINVAL, "%s: its activation is not ReLU, so all of its neurons are always active",
 			model_path);
 	recording->words = wick_div_up(recording->model.n_ff, 64);
@@ -286,8 +295,8 @@ static int run(struct wick_diag *diag)
 		return wick_diag_say(diag, rc, "stopped; %s was not written", out_path);
 	}
 	if (!rc && !stat(out_path, &written))
-		fprintf(stderr, "%s: %u tokens of %u layers of %u neurons, %s\n", SHOWN(out_path), recording.done,
-			recording.model.layers, recording.model.n_ff, BYTES(written.st_size));
+		fprintf(stderr, "%s: %u tokens of %u layers of %u %s, %s\n", SHOWN(out_path), recording.done, recording.model.layers,
+			recording.model.n_ff, recording.model.experts ? "experts" : "neurons", BYTES(written.st_size));
 	return rc;
 }
 
@@ -298,7 +307,7 @@ const struct command cmd_trace_record = {
 	.operand = "MODEL",
 	.operand_into = &model_path,
 	.about = "Records which neurons are active while a model reads a text, in stretches of\n"
-		 "the context's length.",
+		 "the context's length; of a model of experts, which of these are chosen.",
 	.examples = "wick trace record model.gguf --text novel.txt -o novel.trace",
 	.options = options,
 	.shared = engine_opts,

@@ -5,6 +5,7 @@
 
 #include "gnuplot.h"
 #include "progress.h"
+#include "routing_stats.h"
 #include "trace_commands.h"
 #include "trace_stats.h"
 
@@ -20,9 +21,9 @@ static struct stats stats;
 static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Options:" },
 	{ OPT_TEXT, .name = "capacity", .value = "LIST", .into.text = &capacity_text,
-		.help = "shares of the neurons that have a place in memory, in percent (25,35,50)" },
+		.help = "shares of the neurons that have a place in memory, in percent (25,35,50; of experts 12.5,25,50,75)" },
 	{ OPT_COUNT, .name = "warm-up", .value = "N", .into.count = &warm_up,
-		.help = "tokens before reads are counted (a quarter of them)" },
+		.help = "tokens before reads are counted (a quarter of them; of routing half)" },
 	{ OPT_INPUT, .name = "like", .value = "MODEL", .into.text = &like_path,
 		.help = "a packed model that the trace must fit, for the bytes of a neuron" },
 	{ OPT_OUTPUT, .name = "svg", .value = "FILE", .into.text = &svg_path,
@@ -33,26 +34,31 @@ static const struct opt options[] = {
 
 static void init(void)
 {
-	capacity_text = "25,35,50";
+	capacity_text = NULL;
 	warm_up = UINT32_MAX;
 }
 
-static int check(struct wick_diag *diag)
+static int read_capacities(const char *text, struct wick_diag *diag)
 {
-	const char *rest = capacity_text;
+	const char *rest = text;
 
 	for (stats.capacities = 0; *rest || !stats.capacities; stats.capacities++) {
 		char *end;
 		double percent = strtod(rest, &end);
 
 		if (end == rest || (*end && *end != ',') || (*end == ',' && !end[1]) || !(percent > 0 && percent <= 100))
-			return wick_diag_say(diag, -EINVAL, "--capacity takes percentages after commas, not '%s'", capacity_text);
+			return wick_diag_say(diag, -EINVAL, "--capacity takes percentages after commas, not '%s'", text);
 		if (stats.capacities == STATS_CAPACITIES_MAX)
 			return wick_diag_say(diag, -EINVAL, "--capacity takes up to %d of them", STATS_CAPACITIES_MAX);
 		stats.replay[stats.capacities].share = percent / 100;
 		rest = end + (*end == ',');
 	}
 	return 0;
+}
+
+static int check(struct wick_diag *diag)
+{
+	return read_capacities(capacity_text ? capacity_text : "25,35,50", diag);
 }
 
 static int visit(struct stats *of, const struct stats_layer *layer, struct wick_diag *diag)
@@ -68,7 +74,7 @@ static int fit(struct wick_diag *diag)
 	int rc = like_path ? trace_model_read(like_path, &model, diag) : 0;
 
 	if (!rc && like_path) {
-		rc = wick_trace_fits(stats.trace, model.layers, model.n_ff, model.crc, diag);
+		rc = wick_trace_fits(stats.trace, model.layers, model.n_ff, 0, model.crc, diag);
 		stats.stride = model.stride;
 	}
 	if (rc)
@@ -80,6 +86,35 @@ static int fit(struct wick_diag *diag)
 			stats.shape->tokens);
 	stats.warm_up = warm_up;
 	return 0;
+}
+
+/* Of the whole trace at once, which is small. */
+static int measure_routing(struct wick_diag *diag)
+{
+	struct routing_stats of = { .warm_up = warm_up == UINT32_MAX ? stats.shape->tokens / 2 : warm_up };
+	struct trace_model model;
+	int rc = like_path ? trace_model_read(like_path, &model, diag) : 0;
+
+	if (!rc && like_path)
+		rc = wick_trace_fits(stats.trace, model.layers, model.experts, model.chosen, model.crc, diag);
+	if (!rc && svg_path)
+		rc = wick_diag_say(diag, -EINVAL, "--svg draws neurons, and %s is of experts", trace_path);
+	if (!rc && of.warm_up >= stats.shape->tokens)
+		rc = wick_diag_say(diag, -EINVAL, "--warm-up %u: %s has only %u tokens", of.warm_up, trace_path, stats.shape->tokens);
+	if (!rc && !capacity_text)
+		rc = read_capacities("12.5,25,50,75", diag);
+	if (!rc)
+		rc = wick_routing_load(&of.routing, stats.trace, diag);
+	for (of.shares = 0; of.shares < stats.capacities; of.shares++)
+		of.cache[of.shares].share = stats.replay[of.shares].share;
+	if (!rc)
+		rc = routing_stats_make(&of, diag);
+	if (!rc && as_json)
+		rc = routing_stats_print_json(&of, stats.shape, stdout);
+	else if (!rc)
+		routing_stats_print(&of, stats.shape, stdout);
+	wick_routing_free(&of.routing);
+	return rc;
 }
 
 static int show_layers(void *user, uint64_t done, uint64_t total)
@@ -122,7 +157,7 @@ static int run(struct wick_diag *diag)
 		return rc;
 	interrupt_catch();
 	stats.shape = wick_trace_shape(stats.trace);
-	rc = measure(diag);
+	rc = stats.shape->chosen ? measure_routing(diag) : measure(diag);
 	free(stats.curves.active);
 	wick_trace_close(stats.trace);
 	return rc;
@@ -137,7 +172,10 @@ const struct command cmd_trace_stats = {
 	.about = "Says which share of the neurons is active, how many are used again, how many\n"
 		 "distinct ones a number of tokens uses, and which fire together; and what each\n"
 		 "policy would read from flash for a token, beside two bounds: belady, which\n"
-		 "knows the future, and told, which knows how likely each neuron is.",
+		 "knows the future, and told, which knows how likely each neuron is.\n"
+		 "\n"
+		 "Of a trace of routing: how many experts are chosen again some tokens later, how\n"
+		 "many different ones some tokens choose, and what a cache finds, by policy.",
 	.examples = "wick trace stats novel.trace --like model.gguf --capacity 10,50",
 	.options = options,
 	.init = init,

@@ -13,6 +13,7 @@ struct trace_model {
 	uint32_t layers, n_ff, crc, ctx_max;
 	uint64_t stride;
 	bool relu;
+	uint32_t experts, chosen, dense_layers; /* experts 0: none; in front so many layers have none */
 };
 
 int trace_model_read(const char *path, struct trace_model *model, struct wick_diag *diag);

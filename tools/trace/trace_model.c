@@ -8,6 +8,7 @@
 
 int trace_model_read(const char *path, struct trace_model *into, struct wick_diag *diag)
 {
+	const struct wick_expert_facts *experts;
 	struct wick_model *model;
 	int rc = wick_model_open(&model, path, diag);
 
@@ -21,6 +22,13 @@ int trace_model_read(const char *path, struct trace_model *into, struct wick_dia
 		.stride = model->shape.stride,
 		.relu = wick_is_relu(&model->shape),
 	};
+	experts = wick_experts_of(&model->shape);
+	if (experts) {
+		into->experts = experts->count;
+		into->chosen = experts->chosen;
+		while (!wick_kind(&model->shape, into->dense_layers)->ffn.experts.count)
+			into->dense_layers++;
+	}
 	wick_model_close(model);
 	return 0;
 }
