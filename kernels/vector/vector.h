@@ -43,7 +43,7 @@
 #define TILE_VECS (WICK_COLUMN_TILE / LANES)
 #define GROUP 8 /* blocks of a quantised row, taken at a time */
 #define AHEAD_BYTES ((size_t)8192) /* in rows further down */
-#define STREAM_AHEAD_BYTES 2048
+#define STREAM_AHEAD_BYTES 512
 #define INLINE static inline __attribute__((always_inline))
 
 typedef int32_t vec_whole __attribute__((vector_size(LANES * sizeof(int32_t))));

@@ -37,6 +37,7 @@ struct head {
 	float *out;     /* (m, ldo) */
 	size_t ldq, ldo;
 	float *scores;  /* (m, positions), then more scratch */
+	uint32_t *slots; /* (positions): of a row alone, where they are, counted from the first of block 0 */
 	uint32_t begin, end; /* positions that any row sees */
 };
 
@@ -110,25 +111,37 @@ static void share_out(const struct head *head, float *scores, uint32_t position)
 	memset(scores + to, 0, (head->end - head->begin - to) * sizeof(*scores));
 }
 
+/* Where the positions are. By index the kernels see all of them at once, and fetch from the next block in time. */
+static void find_slots(const struct head *head)
+{
+	const struct wick_kv_seq *seq = head->rows->seq;
+	uint32_t *slot = head->slots, block_slots = head->at->kv->heads * WICK_KV_BLOCK;
+
+	for (uint32_t p = head->begin, n; p < head->end; p += n) {
+		uint32_t first = seq->block[p / WICK_KV_BLOCK] * block_slots + p % WICK_KV_BLOCK;
+
+		n = in_one_block(p, head->end);
+		for (uint32_t i = 0; i < n; i++)
+			*slot++ = first + i;
+	}
+}
+
 /* A row alone, as in decoding. */
 static void attend_one(const struct head *head)
 {
 	const struct wick_kernels *kernels = head->at->compute->kernels;
 	const struct wick_attn_facts *facts = head->at->facts;
 	const struct wick_kv_layer *kv = head->at->kv;
-	float *scores = head->scores;
+	uint64_t first = (uint64_t)head->kv_head * WICK_KV_BLOCK;
+	size_t positions = head->end - head->begin;
 
-	for (uint32_t p = head->begin, n; p < head->end; p += n) {
-		n = in_one_block(p, head->end);
-		kernels->matvec[kv->type](scores + p - head->begin, keys_at(head, p), kv->key_bytes, head->q, n, facts->k_dim);
-	}
-	share_out(head, scores, head->rows->position);
+	find_slots(head);
+	kernels->matvec_rows[kv->type](head->scores, kv->keys + first * kv->key_bytes, kv->key_bytes, head->slots, positions,
+		head->q, facts->k_dim);
+	share_out(head, head->scores, head->rows->position);
 	memset(head->out, 0, facts->v_dim * sizeof(*head->out));
-	for (uint32_t p = head->begin, n; p < head->end; p += n) {
-		n = in_one_block(p, head->end);
-		kernels->accumulate_rows[kv->type](head->out, values_at(head, p), kv->value_bytes, NULL,
-			scores + p - head->begin, n, facts->v_dim);
-	}
+	kernels->accumulate_rows[kv->type](head->out, kv->values + first * kv->value_bytes, kv->value_bytes, head->slots,
+		head->scores, positions, facts->v_dim);
 }
 
 static void score_rows(const struct head *head, float *scratch)
@@ -169,6 +182,7 @@ static void attend_rows(const struct head *head)
 	}
 }
 
+/* A row alone has as many slots as scores; where ctx is more than one, spans of rows take more than both. */
 size_t wick_attention_scratch_floats(const struct wick_attn_facts *facts, uint32_t ctx)
 {
 	size_t m = WICK_MIN(ctx, (uint32_t)TOKENS), mixing = wick_accumulate_scratch_floats(m);
@@ -192,6 +206,7 @@ static void head_task(void *arg, uint32_t task, uint32_t thread)
 	head.q = at->q + first * head.ldq + number * facts->k_dim;
 	head.out = at->out + first * head.ldo + number * facts->v_dim;
 	head.end = rows[head.m - 1].position + 1;
+	head.slots = (uint32_t *)(head.scores + wick_align_up(head.end - head.begin, 16));
 	if (head.m == 1)
 		attend_one(&head);
 	else
