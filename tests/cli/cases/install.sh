@@ -16,8 +16,9 @@ flags=
 [ "$(option b_coverage)" = False ] || flags+=" --coverage"
 folder=$(dirname "$(find root -name libwick.a)")
 cc $flags "$WICK_SOURCE/docs/example.c" -o example $(pkg-config --cflags --libs wick) -Wl,-rpath,"$PWD/$folder"
+# Of what the library needs only wick itself is linked statically: Debian has not all that libzip.a would need.
 cc $flags "$WICK_SOURCE/docs/example.c" -o example-static $(pkg-config --cflags wick) "$folder/libwick.a" \
-	$(pkg-config --static --libs wick | sed 's/-lwick //')
+	$(PKG_CONFIG_SYSROOT_DIR= pkg-config --libs $(pkg-config --print-requires-private wick)) -pthread -lm
 ./example nowhere.gguf x 2>&1
 program=$(find root -name wick -type f -perm -u+x)
 $program pack synthetic:opt-tiny -o tiny.gguf 2>log || cat log
