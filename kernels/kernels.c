@@ -18,7 +18,6 @@ static void fill_with_c(struct wick_kernels *kernels)
 	wick_kernels_norm_c(kernels);
 	wick_kernels_act_c(kernels);
 	wick_kernels_rope_c(kernels);
-	wick_kernels_attend_c(kernels);
 	wick_kernels_crc32c_c(kernels);
 }
 

@@ -84,28 +84,6 @@ static inline size_t wick_accumulate_scratch_floats(size_t m)
 	return WICK_ACCUMULATE_ROWS * WICK_COLUMN_TILE_MAX + 2 * m;
 }
 
-/* One head of keys and values for a batch: vector i attends to positions from[i] to to[i] - 1 of an f16 cache. */
-struct wick_attend {
-	float *out; /* (m, ldo): head_dim numbers each */
-	size_t ldo;
-	const float *q; /* (m, ldq) */
-	size_t ldq;
-	const void *k, *v; /* rows `stride` bytes apart */
-	size_t stride;
-	const uint32_t *from, *to; /* (m) */
-	size_t m, head_dim;
-	float scale;
-	float *scratch; /* wick_attend_scratch_floats() of the largest `to`, at a multiple of 8 bytes */
-};
-
-static inline size_t wick_attend_scratch_floats(size_t m, size_t positions, size_t head_dim)
-{
-	size_t scores = (m * positions + 15) / 16 * 16, mixing = wick_accumulate_scratch_floats(m);
-	size_t scoring = wick_packed_floats(m, head_dim) + wick_matmul_scratch_floats(head_dim);
-
-	return scores + (scoring > mixing ? scoring : mixing);
-}
-
 struct wick_kernels {
 	const char *name; /* of what is in use: "c", "sse42", "avx2", "avx512", "avx512vnni", "neon", "neondot" */
 
@@ -156,14 +134,6 @@ struct wick_kernels {
 	/* One head, in place, by the turns of count / 2 pairs: (i, i + count/2), or the neighbours (2i, 2i + 1). */
 	void (*rope_halves)(float *x, const float *turns, size_t count);
 	void (*rope_neighbours)(float *x, const float *turns, size_t count);
-
-	/* One head over an f16 cache: out[head_dim] = softmax(q . k[p] * scale) . v[p] over p < positions; k and v rows
-	 * are `stride` bytes apart; scores is scratch of `positions` floats. With no position at all, out is zero. */
-	void (*attend)(float *out, const float *q, const void *k, const void *v, size_t stride, size_t positions,
-		size_t head_dim, float scale, float *scores);
-	/* Each out[i] is, to the bit, the result of attend for q[i] and its own positions; later positions are not looked
-	 * at for it, whatever they hold. */
-	void (*attend_batch)(const struct wick_attend *job);
 
 	uint32_t (*crc32c)(uint32_t crc, const void *data, size_t bytes); /* CRC-32C (RFC 3720); start with crc 0 */
 };

@@ -13,7 +13,6 @@ void wick_kernels_ffn_c(struct wick_kernels *kernels);
 void wick_kernels_norm_c(struct wick_kernels *kernels);
 void wick_kernels_act_c(struct wick_kernels *kernels);
 void wick_kernels_rope_c(struct wick_kernels *kernels);
-void wick_kernels_attend_c(struct wick_kernels *kernels);
 void wick_kernels_crc32c_c(struct wick_kernels *kernels);
 
 #if defined(__x86_64__)

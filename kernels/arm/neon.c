@@ -297,11 +297,12 @@ static inline vec dot_q2(vec sum, const uint8_t *blocks, const struct x_q2 *x, c
 #include "levels.h"
 
 #include "../vector/accumulate.h"
-#include "../vector/attend.h"
 #include "../vector/convert.h"
+#include "../vector/matmul.h"
 #include "../vector/matmul_blocks.h"
 #include "../vector/matmul_fixed.h"
 #include "../vector/norm.h"
+#include "../vector/softmax.h"
 
 static void set_all(struct wick_kernels *kernels)
 {
@@ -314,7 +315,6 @@ static void set_all(struct wick_kernels *kernels)
 	set_convert(kernels);
 	set_softmax(kernels);
 	set_norm(kernels);
-	set_attend(kernels);
 }
 
 #ifdef __ARM_FEATURE_DOTPROD

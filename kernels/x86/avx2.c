@@ -291,11 +291,12 @@ static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, f
 #include "levels.h"
 
 #include "../vector/accumulate.h"
-#include "../vector/attend.h"
 #include "../vector/convert.h"
+#include "../vector/matmul.h"
 #include "../vector/matmul_blocks.h"
 #include "../vector/matmul_fixed.h"
 #include "../vector/norm.h"
+#include "../vector/softmax.h"
 
 void wick_kernels_avx2(struct wick_kernels *kernels)
 {
@@ -309,5 +310,4 @@ void wick_kernels_avx2(struct wick_kernels *kernels)
 	set_convert(kernels);
 	set_softmax(kernels);
 	set_norm(kernels);
-	set_attend(kernels);
 }

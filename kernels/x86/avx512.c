@@ -251,11 +251,12 @@ static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, f
 #include "wide.h"
 
 #include "../vector/accumulate.h"
-#include "../vector/attend.h"
 #include "../vector/convert.h"
+#include "../vector/matmul.h"
 #include "../vector/matmul_blocks.h"
 #include "../vector/matmul_fixed.h"
 #include "../vector/norm.h"
+#include "../vector/softmax.h"
 
 static void set_all(struct wick_kernels *kernels)
 {
@@ -268,7 +269,6 @@ static void set_all(struct wick_kernels *kernels)
 	set_convert(kernels);
 	set_softmax(kernels);
 	set_norm(kernels);
-	set_attend(kernels);
 }
 
 /* Compiled once without and once with the dot products of bytes (VNNI). */

@@ -38,7 +38,6 @@ struct bench_kernel {
 	const char *name;
 	enum wick_type type;
 	bench_pass_fn *pass;
-	size_t head_dim; /* of attend */
 };
 
 extern const struct bench_kernel bench_kernels[];

@@ -11,7 +11,6 @@
 
 #define SLICES 16 /* passes over a matrix */
 #define LOTS 10   /* a tenth of the neurons is active */
-#define POSITIONS 2048
 
 /* So many things by number. */
 struct span {
@@ -120,48 +119,6 @@ static size_t pair_pass(const struct bench *bench, const struct bench_turn *turn
 	return (rows.to - rows.from) * stride / 2 + count * (size_t)wick_type_bytes(type, cols);
 }
 
-/* The heads of a layer; its keys lie before its values. A head is `head_stride` bytes after the last one, its rows are
- * `stride` bytes apart. */
-static size_t attend_heads(const struct bench *bench, const struct bench_turn *turn, size_t heads, size_t positions,
-	size_t head_stride, size_t stride)
-{
-	size_t head_dim = bench->kernel->head_dim, half = positions * heads * head_dim * 2;
-	const uint8_t *k = bench->matrix + turn->pass % (bench->bytes / (2 * half)) * 2 * half;
-	struct span mine = share(heads, turn);
-
-	for (size_t head = mine.from; head < mine.to; head++)
-		bench->kernels->attend(turn->y, bench->x, k + head * head_stride, k + half + head * head_stride, stride,
-			positions, head_dim, 0.1f, turn->y + head_dim);
-	return (mine.to - mine.from) * 4 * head_dim * positions;
-}
-
-/* In cache there is one head a thread. */
-static size_t head_count(const struct bench *bench, const struct bench_turn *turn)
-{
-	return bench->cached ? turn->threads : BENCH_COLS / bench->kernel->head_dim;
-}
-
-static size_t position_count(const struct bench *bench, const struct bench_turn *turn)
-{
-	return WICK_MIN(bench->bytes / (4 * head_count(bench, turn) * bench->kernel->head_dim), (size_t)POSITIONS);
-}
-
-/* Heads one after the other. */
-static size_t attend_pass(const struct bench *bench, const struct bench_turn *turn)
-{
-	size_t stride = 2 * bench->kernel->head_dim, positions = position_count(bench, turn);
-
-	return attend_heads(bench, turn, head_count(bench, turn), positions, positions * stride, stride);
-}
-
-/* Heads side by side: a row has the numbers of all heads at one position. */
-static size_t attend_wide_pass(const struct bench *bench, const struct bench_turn *turn)
-{
-	size_t head_stride = 2 * bench->kernel->head_dim, heads = head_count(bench, turn);
-
-	return attend_heads(bench, turn, heads, position_count(bench, turn), head_stride, heads * head_stride);
-}
-
 static size_t decode_pass(const struct bench *bench, const struct bench_turn *turn)
 {
 	size_t stride = (size_t)wick_type_bytes(bench->kernel->type, BENCH_COLS);
@@ -217,48 +174,44 @@ static size_t rope_pass(const struct bench *bench, const struct bench_turn *turn
 }
 
 const struct bench_kernel bench_kernels[] = {
-	{ "matvec", WICK_F32, matvec_pass, 0 },
-	{ "matvec", WICK_F16, matvec_pass, 0 },
-	{ "matvec", WICK_BF16, matvec_pass, 0 },
-	{ "matvec", WICK_Q8_0, matvec_pass, 0 },
-	{ "matvec", WICK_Q4_0, matvec_pass, 0 },
-	{ "matvec", WICK_Q4_1, matvec_pass, 0 },
-	{ "matvec", WICK_Q5_0, matvec_pass, 0 },
-	{ "matvec", WICK_Q5_1, matvec_pass, 0 },
-	{ "matvec", WICK_Q2_K, matvec_pass, 0 },
-	{ "matvec", WICK_Q3_K, matvec_pass, 0 },
-{ "matvec", WICK_Q4_K, matvec_pass, 0 },
-	{ "matvec", WICK_Q5_K, matvec_pass, 0 },
-	{ "matvec", WICK_Q6_K, matvec_pass, 0 },
-	{ "matvec", WICK_IQ4_NL, matvec_pass, 0 },
-	{ "matvec", WICK_IQ4_XS, matvec_pass, 0 },
-	{ "matvec", WICK_MXFP4, matvec_pass, 0 },
-	{ "matvec", WICK_IQ2_XXS, matvec_pass, 0 },
-	{ "matvec", WICK_IQ2_XS, matvec_pass, 0 },
-	{ "matvec", WICK_IQ2_S, matvec_pass, 0 },
-	{ "matvec", WICK_IQ3_XXS, matvec_pass, 0 },
-	{ "matvec", WICK_IQ3_S, matvec_pass, 0 },
-	{ "matvec", WICK_Q2, matvec_pass, 0 },
-	{ "matvec 96", WICK_Q4_0, rank_pass, 0 },
-	{ "sparse pair", WICK_F16, pair_pass, 0 },
-	{ "sparse pair", WICK_BF16, pair_pass, 0 },
-	{ "sparse pair", WICK_Q8_0, pair_pass, 0 },
-	{ "sparse pair", WICK_Q4_0, pair_pass, 0 },
-	{ "sparse pair", WICK_Q4_K, pair_pass, 0 },
-	{ "attend 128", WICK_F16, attend_pass, 128 },
-	{ "attend 64", WICK_F16, attend_pass, 64 },
-	{ "wide 128", WICK_F16, attend_wide_pass, 128 },
-	{ "wide 64", WICK_F16, attend_wide_pass, 64 },
-	{ "to_f32", WICK_F16, decode_pass, 0 },
-	{ "to_f32", WICK_Q8_0, decode_pass, 0 },
-	{ "to_f32", WICK_Q4_0, decode_pass, 0 },
-	{ "from_f32", WICK_F16, encode_pass, 0 },
-	{ "from_f32", WICK_BF16, encode_pass, 0 },
-	{ "from_f32", WICK_Q8_0, encode_pass, 0 },
-	{ "from_f32", WICK_Q4_0, encode_pass, 0 },
-	{ "crc32c", WICK_F32, crc32c_pass, 0 },
-	{ "layer_norm", WICK_F32, layer_norm_pass, 0 },
-	{ "softmax", WICK_F32, softmax_pass, 0 },
-	{ "rope", WICK_F32, rope_pass, 0 },
+	{ "matvec", WICK_F32, matvec_pass },
+	{ "matvec", WICK_F16, matvec_pass },
+	{ "matvec", WICK_BF16, matvec_pass },
+	{ "matvec", WICK_Q8_0, matvec_pass },
+	{ "matvec", WICK_Q4_0, matvec_pass },
+	{ "matvec", WICK_Q4_1, matvec_pass },
+	{ "matvec", WICK_Q5_0, matvec_pass },
+	{ "matvec", WICK_Q5_1, matvec_pass },
+	{ "matvec", WICK_Q2_K, matvec_pass },
+	{ "matvec", WICK_Q3_K, matvec_pass },
+{ "matvec", WICK_Q4_K, matvec_pass },
+	{ "matvec", WICK_Q5_K, matvec_pass },
+	{ "matvec", WICK_Q6_K, matvec_pass },
+	{ "matvec", WICK_IQ4_NL, matvec_pass },
+	{ "matvec", WICK_IQ4_XS, matvec_pass },
+	{ "matvec", WICK_MXFP4, matvec_pass },
+	{ "matvec", WICK_IQ2_XXS, matvec_pass },
+	{ "matvec", WICK_IQ2_XS, matvec_pass },
+	{ "matvec", WICK_IQ2_S, matvec_pass },
+	{ "matvec", WICK_IQ3_XXS, matvec_pass },
+	{ "matvec", WICK_IQ3_S, matvec_pass },
+	{ "matvec", WICK_Q2, matvec_pass },
+	{ "matvec 96", WICK_Q4_0, rank_pass },
+	{ "sparse pair", WICK_F16, pair_pass },
+	{ "sparse pair", WICK_BF16, pair_pass },
+	{ "sparse pair", WICK_Q8_0, pair_pass },
+	{ "sparse pair", WICK_Q4_0, pair_pass },
+	{ "sparse pair", WICK_Q4_K, pair_pass },
+	{ "to_f32", WICK_F16, decode_pass },
+	{ "to_f32", WICK_Q8_0, decode_pass },
+	{ "to_f32", WICK_Q4_0, decode_pass },
+	{ "from_f32", WICK_F16, encode_pass },
+	{ "from_f32", WICK_BF16, encode_pass },
+	{ "from_f32", WICK_Q8_0, encode_pass },
+	{ "from_f32", WICK_Q4_0, encode_pass },
+	{ "crc32c", WICK_F32, crc32c_pass },
+	{ "layer_norm", WICK_F32, layer_norm_pass },
+	{ "softmax", WICK_F32, softmax_pass },
+	{ "rope", WICK_F32, rope_pass },
 };
 const size_t bench_kernel_count = WICK_COUNT_OF(bench_kernels);

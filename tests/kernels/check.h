@@ -89,7 +89,6 @@ void check_accumulate(struct check *check);
 void check_norm(struct check *check);
 void check_act(struct check *check);
 void check_rope(struct check *check);
-void check_attend(struct check *check);
 void check_crc32c(struct check *check);
 
 /* A table of the kernels written a second time, each from its definition, in numbers twice as long as the plain C's. */

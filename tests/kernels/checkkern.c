@@ -48,7 +48,6 @@ static const struct family {
 	{ "norm", check_norm },
 	{ "act", check_act },
 	{ "rope", check_rope },
-	{ "attend", check_attend },
 	{ "crc32c", check_crc32c },
 };
 

@@ -441,21 +441,6 @@ static void rope_neighbours(float *x, const float *turns, size_t count)
 	rope_pairs(x, turns, count / 2, 2, 1);
 }
 
-static void attend(float *out, const float *q, const void *k, const void *v, size_t stride, size_t positions,
-	size_t head_dim, float scale, float *scores)
-{
-	for (size_t p = 0; p < positions; p++)
-		scores[p] = scale * dot(WICK_F16, (const uint8_t *)k + p * stride, q, head_dim);
-	softmax(scores, positions);
-	for (size_t c = 0; c < head_dim; c++) {
-		long double sum = 0;
-
-		for (size_t p = 0; p < positions; p++)
-			sum += (long double)scores[p] * number_at(WICK_F16, (const uint8_t *)v + p * stride, c);
-		out[c] = (float)sum;
-	}
-}
-
 /* RFC 3720 defines it by long division: bit by bit, lowest first. */
 static uint32_t crc32c(uint32_t crc, const void *data, size_t bytes)
 {
@@ -482,7 +467,6 @@ void check_truth(struct wick_kernels *kernels)
 		.rope_turns = rope_turns,
 		.rope_halves = rope_halves,
 		.rope_neighbours = rope_neighbours,
-		.attend = attend,
 		.crc32c = crc32c,
 	};
 #define ENTRY(TYPE, type)                                      \
