@@ -52,8 +52,24 @@ void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float 
 	acts[act](x, count);
 }
 
+/* As gpt-oss has it (arXiv 2508.10925): what goes into it is bounded, and up is never 0 where it is 0. */
+static void swiglu_oai(float *x, const float *up, size_t count)
+{
+	const float limit = 7, alpha = 1.702f;
+
+	for (size_t i = 0; i < count; i++) {
+		float g = x[i] > limit ? limit : x[i], u = up[i] > limit ? limit : up[i] < -limit ? -limit : up[i];
+
+		x[i] = g / (1 + expf(-alpha * g)) * (u + 1);
+	}
+}
+
 void wick_activate_gated(const struct wick_kernels *kernels, enum wick_act act, float *x, const float *up, size_t count)
 {
+	if (act == WICK_ACT_SWIGLU_OAI) {
+		swiglu_oai(x, up, count);
+		return;
+	}
 	wick_activate(kernels, act, x, count);
 	for (size_t i = 0; i < count; i++)
 		x[i] *= up[i];

@@ -37,9 +37,9 @@ struct wick_compute {
 size_t wick_compute_packed_floats(const struct wick_model *model, uint32_t tokens);
 size_t wick_compute_scratch_floats(const struct wick_model *model, uint32_t tokens);
 
-/* x = act(x), in place. */
+/* x = act(x), in place; act is one of those that need no gate. */
 void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float *x, size_t count);
-/* x = act(x) * up. */
+/* x = act(x) * up, or what else act makes of both. */
 void wick_activate_gated(const struct wick_kernels *kernels, enum wick_act act, float *x, const float *up, size_t count);
 /* What an FFN makes of its neurons' products: x = act(x), or with up, which is not NULL then, what the facts say of a gate x. */
 void wick_activate_ffn(const struct wick_kernels *kernels, const struct wick_ffn_facts *facts, float *x, const float *up,

@@ -182,6 +182,9 @@ static void multiply_task(void *arg, uint32_t task, uint32_t thread)
 			job->part == WICK_PART_DOWN ? room->gate + at * matrix->cols : row_of(job, pair), mul.rows, mul.cols);
 	else
 		compute->kernels->matmul[matrix->type](&mul);
+	for (uint32_t pair_of = 0; matrix->bias && pair_of < count; pair_of++)
+		compute->kernels->add(mul.y + pair_of * mul.ldy,
+			matrix->bias + room->chosen.ids[job->which[i]] * matrix->rows + row, mul.rows);
 }
 
 /* h = act(gate + bias) * (up + bias) of some pairs of an expert. */

@@ -21,6 +21,7 @@
 struct wick_expert_matrix {
 	enum wick_type type;
 	size_t rows, cols, stride;
+	const float *bias; /* (experts, rows), or NULL */
 };
 
 /* Memory for the pairs of a strip, and for what the rows of a batch chose. */

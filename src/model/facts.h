@@ -24,6 +24,7 @@ enum wick_act {
 	WICK_ACT_GELU_TANH, /* its approximation by tanh */
 	WICK_ACT_SILU,      /* x / (1 + e^-x) */
 	WICK_ACT_RELU2,     /* the square of ReLU */
+	WICK_ACT_SWIGLU_OAI, /* of a gate g and up u: g / (1 + e^(-1.702 g)) * (u + 1), g up to 7, u within -7 and 7 */
 	WICK_ACT_COUNT,
 };
 
@@ -53,11 +54,13 @@ struct wick_attn_facts {
 	float rope_factor;          /* by which the context was stretched; of linear and yarn */
 	uint32_t rope_original_ctx; /* yarn, long: before that */
 	float rope_attn_factor;     /* yarn: of cosines and sines, beside its own; long: of cosines and sines */
+	bool rope_between;          /* yarn: where stretching begins and ends may lie between two pairs */
 	float scale;              /* of q . k */
 	float softcap;            /* scores are softcap * tanh(score / softcap); 0: they are not */
 	uint32_t window;          /* positions that are looked at, the own one included; 0: all */
 	bool head_norm;           /* queries and keys are normalised, head by head, before they are turned */
 	bool whole_norm;          /* likewise, all heads as one vector */
+	bool sinks;               /* each head has a score that takes a share of the softmax, and has no value */
 };
 
 /* How a router's outputs become scores. The `chosen` best experts of a row are computed; of equal ones those in front. */
@@ -73,6 +76,9 @@ struct wick_expert_facts {
 	uint32_t chosen;
 	enum wick_router router;
 	bool norm_weights; /* the scores of those chosen are divided by their sum */
+	bool choice_bias;  /* numbers that are added to scores for the choice alone */
+	bool biased;       /* the router's outputs have biases, and those of each expert's matrices */
+	bool early;        /* the router is given the layer's input, before any norm and attention */
 	float scale;       /* of the weights that an expert's output is multiplied by */
 	uint32_t shared_n_ff; /* of an expert that all rows go through; 0: none */
 	bool shared_gate;     /* its output is multiplied by a sigmoid of the input */

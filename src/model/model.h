@@ -30,7 +30,8 @@ enum wick_tensor_id {
 	WICK_T_ATTN_POST_NORM, WICK_T_FFN_POST_NORM, WICK_T_Q_NORM, WICK_T_K_NORM, WICK_T_Q_NORM_BIAS, WICK_T_K_NORM_BIAS,
 	WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS, WICK_T_O_BIAS, WICK_T_UP_BIAS, WICK_T_GATE_BIAS,
 	WICK_T_DOWN_BIAS,
-	WICK_T_SHARED_ROUTER, WICK_T_ROUTER_CHOICE,
+	WICK_T_SHARED_ROUTER, WICK_T_ROUTER_CHOICE, WICK_T_SINKS, WICK_T_ROUTER_BIAS,
+	WICK_T_GATE_EXPERTS_BIAS, WICK_T_UP_EXPERTS_BIAS, WICK_T_DOWN_EXPERTS_BIAS,
 	WICK_T_Q, WICK_T_K, WICK_T_V, WICK_T_O, WICK_T_GATE, WICK_T_UP, WICK_T_DOWN,
 	WICK_T_ROUTER, WICK_T_GATE_EXPERTS, WICK_T_UP_EXPERTS, WICK_T_DOWN_EXPERTS,
 	WICK_T_SHARED_GATE, WICK_T_SHARED_UP, WICK_T_SHARED_DOWN, WICK_T_BUNDLES, WICK_T_BUNDLE_CRCS,
@@ -45,6 +46,12 @@ enum wick_tensor_id {
 #define WICK_T_LAYER_END WICK_T_OUT_NORM
 #define WICK_T_OF_LAYER (WICK_T_LAYER_END - WICK_T_LAYER_FIRST)
 
+/* Where an expert's rows begin. */
+struct wick_place {
+	uint64_t offset;
+	uint16_t part;
+};
+
 struct wick_tensor {
 	char name[WICK_TENSOR_NAME]; /* as in the file; "" when the model has no such tensor */
 	enum wick_type type; /* of its numbers */
@@ -55,6 +62,7 @@ struct wick_tensor {
 	uint64_t row_bytes;   /* from one row to the next; of bundles: the stride */
 	uint32_t check_rows;
 	uint32_t experts; /* of which it holds the rows one after another; 0: it is not one of experts */
+	const struct wick_place *expert_at; /* (experts), owned by the model, in place of offset and part; NULL: they lie one behind the other */
 	bool vector; /* a norm or a bias: f32, one row, always in memory */
 	const uint32_t *crcs; /* ceil(rows / check_rows); owned by the model; NULL: the file has none */
 	uint8_t *learned;       /* (likewise) of a stock file: not 0: the checksum is known; NULL: all are */
@@ -64,6 +72,24 @@ struct wick_tensor {
 static inline uint64_t wick_tensor_bytes(const struct wick_tensor *tensor)
 {
 	return tensor->rows * tensor->row_bytes;
+}
+
+static inline uint64_t wick_expert_rows(const struct wick_tensor *tensor)
+{
+	return tensor->experts ? tensor->rows / tensor->experts : tensor->rows;
+}
+
+/* Where a row is. The next ones follow it, up to the end of its expert. */
+static inline struct wick_place wick_tensor_place(const struct wick_tensor *tensor, uint64_t row)
+{
+	struct wick_place place = { tensor->offset, tensor->part };
+
+	if (tensor->expert_at) {
+		place = tensor->expert_at[row / wick_expert_rows(tensor)];
+		row %= wick_expert_rows(tensor);
+	}
+	place.offset += row * tensor->row_bytes;
+	return place;
 }
 
 enum wick_arch { WICK_ARCH_OPT, WICK_ARCH_COUNT };
@@ -107,6 +133,8 @@ struct wick_model {
 	uint32_t *crcs;           /* all of them */
 	uint64_t crc_count;
 	uint32_t identity;
+	struct wick_place *places; /* (place_count) of experts that do not lie one behind the other */
+	uint64_t place_count;
 	uint64_t memory_bytes; /* held by this structure, the checksums and the metadata */
 };
 
@@ -115,10 +143,12 @@ static inline const struct wick_layer_facts *wick_kind(const struct wick_shape *
 	return &shape->kind[shape->kind_of_layer ? shape->kind_of_layer[layer] : 0];
 }
 
-/* Whether an FFN's exact zeros can be skipped. */
+/* Whether an FFN's exact zeros can be skipped; one of experts is no such. */
 static inline bool wick_is_relu(const struct wick_shape *shape)
 {
-	return shape->kind[0].ffn.act == WICK_ACT_RELU || shape->kind[0].ffn.act == WICK_ACT_RELU2;
+	const struct wick_ffn_facts *ffn = &shape->kind[0].ffn;
+
+	return !ffn->experts.count && (ffn->act == WICK_ACT_RELU || ffn->act == WICK_ACT_RELU2);
 }
 
 /* The part of a neuron that says whether it fires. */

@@ -18,6 +18,7 @@
 const char *const wick_act_names[WICK_ACT_COUNT] = {
 	[WICK_ACT_RELU] = "relu", [WICK_ACT_GELU] = "gelu", [WICK_ACT_GELU_TANH] = "gelu_tanh", [WICK_ACT_SILU] = "silu",
 	[WICK_ACT_RELU2] = "relu2",
+	[WICK_ACT_SWIGLU_OAI] = "swiglu_oai",
 };
 
 const char *const wick_arch_names[WICK_ARCH_COUNT] = { [WICK_ARCH_OPT] = "opt" };

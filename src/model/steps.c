@@ -137,14 +137,15 @@ static void add_attention(struct composer *c, const struct wick_layer_facts *fac
 		add_plain(c, WICK_OP_ROPE, WICK_K, WICK_K);
 	}
 	widen(c, heads, wick_heads_width(&facts->attn));
-	add_plain(c, WICK_OP_ATTEND, WICK_Q, heads);
+	add(c, (struct wick_step){ .op = WICK_OP_ATTEND, .in = WICK_Q, .out = heads, .tensor = vector(c, WICK_T_SINKS),
+		.bias = WICK_NO_VECTOR, .matrix = WICK_NO_MATRIX });
 	add_linear(c, WICK_T_O, WICK_KEEP_ATTENTION, heads, WICK_Y, vector(c, WICK_T_O_BIAS));
 }
 
 /* Which experts a row of in goes to. */
 static void add_router(struct composer *c, enum wick_buffer in)
 {
-	add_linear(c, WICK_T_ROUTER, WICK_KEEP_PROJECTION, in, WICK_ROUTES, WICK_NO_VECTOR);
+	add_linear(c, WICK_T_ROUTER, WICK_KEEP_PROJECTION, in, WICK_ROUTES, vector(c, WICK_T_ROUTER_BIAS));
 	add(c, (struct wick_step){ .op = WICK_OP_ROUTE, .in = WICK_ROUTES, .out = WICK_ROUTES,
 		.tensor = vector(c, WICK_T_ROUTER_CHOICE), .bias = WICK_NO_VECTOR, .matrix = WICK_NO_MATRIX });
 }
@@ -166,7 +167,8 @@ static void add_experts(struct composer *c, const struct wick_expert_facts *expe
 {
 	uint32_t first;
 
-	add_router(c, in);
+	if (!experts->early)
+		add_router(c, in);
 	first = add_matrix(c, WICK_T_GATE_EXPERTS, WICK_KEEP_EXPERTS, false, false);
 	add_matrix(c, WICK_T_UP_EXPERTS, WICK_KEEP_EXPERTS, false, false);
 	add_matrix(c, WICK_T_DOWN_EXPERTS, WICK_KEEP_EXPERTS, false, false);
@@ -227,6 +229,8 @@ static void add_layer(struct composer *c)
 	bool before = facts->norm_at != WICK_NORM_AFTER, both = facts->norm_at == WICK_NORM_BOTH;
 	enum wick_buffer in = before ? WICK_XNORM : WICK_X;
 
+	if (facts->ffn.experts.early)
+		add_router(c, WICK_X);
 	if (before)
 		add_norm(c, WICK_X, WICK_XNORM, WICK_T_ATTN_NORM, WICK_T_ATTN_NORM_BIAS);
 	if (facts->parallel) {

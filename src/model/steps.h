@@ -26,7 +26,7 @@ enum wick_op {
 	WICK_OP_HEAD_NORM, /* each head of out, or all as one, = norm(head), with the vectors `tensor` and `bias` */
 	WICK_OP_LINEAR,    /* out = matrix . in, plus the vector `bias` */
 	WICK_OP_ROPE,      /* each head of out turned by its position */
-	WICK_OP_ATTEND,    /* out = attention of the queries in Q over the context, to which K and V are added first */
+	WICK_OP_ATTEND,    /* out = attention of the queries in Q over the context, to which K and V are added first; sinks are the vector `tensor` */
 	WICK_OP_CHOOSE,    /* which bundles in wants; before attention, where they can be sent for so early */
 	WICK_OP_BUNDLES,   /* out = the FFN of in over bundles: all of them, or those that are chosen */
 	WICK_OP_ACT,       /* out = act(out) */

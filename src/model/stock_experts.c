@@ -60,6 +60,9 @@ int wick_stock_experts(struct wick_ffn_facts *ffn, const struct wick_stock_said 
 		.norm_weights = said->norm_weights[1] ? said->norm_weights[0] : family->norm_weights,
 		.scale = said->expert_scale > 0 ? (float)said->expert_scale : 1,
 		.shared_n_ff = said->shared_n_ff ? said->shared_n_ff : said->shared * ffn->n_ff };
+	ffn->experts.choice_bias = family->choice_bias;
+	ffn->experts.biased = family->biased_experts;
+	ffn->experts.early = family->early_router;
 	ffn->experts.shared_gate = ffn->experts.shared_n_ff && family->shared_gate;
 	return 0;
 }

@@ -189,12 +189,12 @@ static void set_facts(struct wick_shape *shape, const struct wick_stock_said *sa
 		.attn = { .heads = said->heads, .kv_heads = said->kv_heads, .k_dim = said->k_dim, .v_dim = said->v_dim,
 			.rope = family->rope, .rope_dim = said->rope_dim, .rope_base = (float)said->rope_base,
 			.scale = attention_scale(said, family), .softcap = (float)said->softcap, .head_norm = family->head_norm,
-			.whole_norm = family->whole_norm },
+			.whole_norm = family->whole_norm, .sinks = family->sinks, .rope_between = family->rope_between },
 		.ffn = { .act = family->act, .gated = family->gated, .n_ff = said->n_ff } };
 }
 
-/* Which layers look no further than the window, into kind_of_layer. A list says it of each layer; a number n says that every n-th
- * layer looks beyond. */
+/* Which layers look no further than the window, into kind_of_layer. A list says it of each layer; a number n says that of every n
+ * layers one looks beyond. */
 static int read_pattern(uint8_t *kind_of_layer, uint32_t layers, const struct wick_stock_family *family,
 	const struct wick_gguf *gguf, struct wick_diag *diag)
 {
@@ -214,9 +214,9 @@ static int read_pattern(uint8_t *kind_of_layer, uint32_t layers, const struct wi
 	}
 	err = wick_gguf_u64(gguf, key, &every, diag);
 	if (!err && !every)
-		return wick_diag_say(diag, -EINVAL, "%s: %s is 0; the last of so many layers looks beyond the window", path_of(gguf), key);
+		return wick_diag_say(diag, -EINVAL, "%s: %s is 0; one of so many layers looks beyond the window", path_of(gguf), key);
 	for (uint32_t i = 0; i < layers; i++)
-		kind_of_layer[i] = !every || i % every < every - 1;
+		kind_of_layer[i] = !every || i % every != (family->full_first ? 0 : every - 1);
 	return err == -ENOENT ? 0 : err;
 }
 
@@ -234,6 +234,8 @@ static int set_windows(struct wick_shape *shape, const struct wick_stock_said *s
 	err = read_pattern(kind_of_layer, shape->layers, family, gguf, diag);
 	shape->kinds = 2;
 	shape->kind[1] = shape->kind[0];
+	if (family->full_unturned)
+		shape->kind[0].attn.rope = WICK_ROPE_NONE;
 	windowed->window = said->window;
 	if (said->local_rope_base > 0) {
 		windowed->rope_base = (float)said->local_rope_base;

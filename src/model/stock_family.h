@@ -35,10 +35,12 @@ struct wick_stock_family {
 	bool gated;     /* the FFN */
 	bool head_norm; /* queries and keys are normalised head by head */
 	bool whole_norm; /* likewise, all heads as one vector */
+	bool sinks;      /* of attention */
+	bool rope_between; /* yarn's bounds are not rounded to pairs */
 	enum wick_router router; /* of WICK_KEYS_EXPERTS, and likewise: */
 	bool norm_weights;
 	bool always_experts; /* it is not without */
-	bool shared_gate;
+	bool shared_gate, choice_bias, biased_experts, early_router;
 	bool parallel;  /* attention and FFN */
 	bool sandwich;  /* norms of what attention and FFN add, too */
 	bool packed_only; /* stock files are not run: no other program's are known to be right */
@@ -47,6 +49,8 @@ struct wick_stock_family {
 	float softcap, logit_cap; /* where keys do not say: 0: none */
 	uint32_t window;          /* likewise */
 	uint32_t full_every;      /* likewise: of so many layers the last looks beyond the window; 0: none does */
+	bool full_first;          /* not the last of them, but the first, */
+	bool full_unturned;       /* which has no rotary embedding then */
 	float local_rope_base;    /* likewise, of layers with a window, which have no scaling then; 0: as the others */
 	uint32_t wide_scale_layers; /* queries of a model of so many layers are scaled by its width over its heads */
 	bool finetuned_is_rope; /* rope.scaling.finetuned says whether there is a rotary embedding, else nothing of the arithmetic */

@@ -14,11 +14,11 @@
 
 /* A dimension, and the feature that a model must have for a tensor that not all have. */
 enum { ONE, D_MODEL, D_EMBED, N_FF, VOCAB, CTX, Q_DIM, KV_DIM, V_DIM, HEADS_DIM, K_DIM, Q_NORM_DIM, K_NORM_DIM, ROPE_PAIRS, BUNDLE, CHECKSUMS,
-	EXPERTS, EXPERTS_N_FF, EXPERTS_D_MODEL, SHARED_N_FF };
+	HEADS, EXPERTS, EXPERTS_N_FF, EXPERTS_D_MODEL, SHARED_N_FF };
 enum { BIAS = 1, NORM = 2, PROJECT = 4, FINAL = 8, UNTIED = 16, PREDICTOR = 32,
 	SANDWICH = 64, HEAD_NORM = 128, PLAIN_FFN = 256, GATED = 512, SERIAL = 1024, BUNDLED = 2048, POSITIONS = 4096,
 	STOCK = 8192, NORM_BIAS = 16384, EXPERT = 32768, SHARED = 65536, SHARED_GATE = 131072,
-	CHOICE = 262144, HEAD_NORM_BIAS = 524288 };
+	CHOICE = 262144, HEAD_NORM_BIAS = 524288, SINKS = 1048576, EXPERT_BIAS = 2097152 };
 
 #define VECTOR WICK_TENSOR_VECTOR
 #define MATRIX WICK_TENSOR_MATRIX
@@ -46,6 +46,11 @@ const struct wick_tensor_entry wick_tensor_table[WICK_T_COUNT] = {
 	[WICK_T_GATE_BIAS] = { "blk.%u.ffn_gate.bias", VECTOR, ONE, N_FF, STOCK },
 	[WICK_T_SHARED_ROUTER] = { "blk.%u.ffn_gate_inp_shexp.weight", VECTOR, ONE, D_MODEL, SHARED_GATE },
 	[WICK_T_ROUTER_CHOICE] = { "blk.%u.exp_probs_b.bias", VECTOR, ONE, EXPERTS, CHOICE },
+	[WICK_T_SINKS] = { "blk.%u.attn_sinks.weight", VECTOR, ONE, HEADS, SINKS },
+	[WICK_T_ROUTER_BIAS] = { "blk.%u.ffn_gate_inp.bias", VECTOR, ONE, EXPERTS, EXPERT_BIAS },
+	[WICK_T_GATE_EXPERTS_BIAS] = { "blk.%u.ffn_gate_exps.bias", VECTOR, ONE, EXPERTS_N_FF, EXPERT_BIAS },
+	[WICK_T_UP_EXPERTS_BIAS] = { "blk.%u.ffn_up_exps.bias", VECTOR, ONE, EXPERTS_N_FF, EXPERT_BIAS },
+	[WICK_T_DOWN_EXPERTS_BIAS] = { "blk.%u.ffn_down_exps.bias", VECTOR, ONE, EXPERTS_D_MODEL, EXPERT_BIAS },
 	[WICK_T_Q] = { "blk.%u.attn_q.weight", MATRIX, Q_DIM, D_MODEL, 0 },
 	[WICK_T_K] = { "blk.%u.attn_k.weight", MATRIX, KV_DIM, D_MODEL, 0 },
 	[WICK_T_V] = { "blk.%u.attn_v.weight", MATRIX, V_DIM, D_MODEL, 0 },
@@ -95,6 +100,8 @@ static uint64_t dimension(const struct wick_shape *shape, uint32_t layer, uint8_
 		return shape->d_embed;
 	case N_FF:
 		return ffn->n_ff;
+	case HEADS:
+		return attn->heads;
 	case EXPERTS:
 		return ffn->experts.count;
 	case EXPERTS_N_FF:
@@ -140,7 +147,7 @@ static unsigned features(const struct wick_shape *shape, uint32_t layer)
 		{ !shape->bundle_parts && !facts->ffn.experts.count, PLAIN_FFN }, { facts->ffn.gated, GATED },
 		{ facts->ffn.experts.count, EXPERT }, { facts->ffn.experts.shared_n_ff, SHARED },
 		{ facts->ffn.experts.shared_gate, SHARED_GATE },
-		{ facts->ffn.experts.count && facts->ffn.experts.router == WICK_ROUTER_SIGMOID, CHOICE },
+		{ facts->ffn.experts.choice_bias, CHOICE }, { facts->attn.sinks, SINKS }, { facts->ffn.experts.biased, EXPERT_BIAS },
 	};
 	unsigned features = 0;
 

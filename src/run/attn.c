@@ -32,7 +32,7 @@ struct job {
 struct head {
 	const struct wick_attention *at;
 	const struct wick_batch_row *rows; /* (m) */
-	uint32_t m, kv_head;
+	uint32_t m, number, kv_head;
 	const float *q; /* (m, ldq) */
 	float *out;     /* (m, ldo) */
 	size_t ldq, ldo;
@@ -96,7 +96,23 @@ static const uint8_t *values_at(const struct head *head, uint32_t p)
 	return in_block(kv->values, kv, head->rows->seq, head->kv_head, p, kv->value_bytes);
 }
 
-/* Scores to shares; nothing is shared out to positions outside of what a row sees. */
+/* Scores to shares. A head's sink takes its share in the place behind them, which belongs to the next row, or to scratch. */
+static void soften(const struct head *head, float *scores, uint32_t count)
+{
+	void (*softmax)(float *x, size_t count) = head->at->compute->kernels->softmax;
+	float behind;
+
+	if (!head->at->sinks) {
+		softmax(scores, count);
+		return;
+	}
+	behind = scores[count];
+	scores[count] = head->at->sinks[head->number];
+	softmax(scores, count + 1);
+	scores[count] = behind;
+}
+
+/* Nothing is shared out to positions outside of what a row sees. */
 static void share_out(const struct head *head, float *scores, uint32_t position)
 {
 	uint32_t from = first_seen(head->at, position) - head->begin, to = position + 1 - head->begin;
@@ -107,7 +123,7 @@ static void share_out(const struct head *head, float *scores, uint32_t position)
 		scores[p] *= scale;
 	for (uint32_t p = from; softcap != 0 && p < to; p++)
 		scores[p] = softcap * tanhf(scores[p] / softcap);
-	head->at->compute->kernels->softmax(scores + from, to - from);
+	soften(head, scores + from, to - from);
 	memset(scores + to, 0, (head->end - head->begin - to) * sizeof(*scores));
 }
 
@@ -198,7 +214,7 @@ static void head_task(void *arg, uint32_t task, uint32_t thread)
 	const struct wick_attn_facts *facts = at->facts;
 	uint32_t number = task / job->spans, first = at->spans[task % job->spans];
 	const struct wick_batch_row *rows = at->rows + first;
-	struct head head = { .at = at, .rows = rows, .m = at->spans[task % job->spans + 1] - first,
+	struct head head = { .at = at, .rows = rows, .m = at->spans[task % job->spans + 1] - first, .number = number,
 		.kv_head = number / (facts->heads / facts->kv_heads), .ldq = (size_t)facts->heads * facts->k_dim,
 		.ldo = (size_t)facts->heads * facts->v_dim, .scores = at->scores + thread * at->scores_floats,
 		.begin = first_seen(at, rows->position) };

@@ -26,6 +26,7 @@ struct wick_attention {
 	const float *q;      /* (m, heads, k_dim) */
 	const float *k, *v;  /* (m, kv_heads, k_dim), (m, kv_heads, v_dim) */
 	float *out;          /* (m, heads, v_dim) */
+	const float *sinks;  /* (heads), or NULL */
 	float *scores;       /* (threads, scores_floats): scratch */
 	size_t scores_floats;
 	uint32_t *spans;     /* (m + 1): scratch */

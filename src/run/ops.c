@@ -188,7 +188,7 @@ static int do_attend(struct wick_pass *pass, const struct wick_step *step)
 	const struct wick_attn_facts *facts = &facts_of(pass, step)->attn;
 	struct wick_attention attention = { .compute = &f->compute, .facts = facts, .kv = &f->kv.layer[step->layer],
 		.rows = f->rows, .q = f->buffer[WICK_Q], .k = f->buffer[WICK_K], .v = f->buffer[WICK_V],
-		.out = f->buffer[step->out], .scores = f->scores, .scores_floats = f->scores_floats,
+		.out = f->buffer[step->out], .sinks = vector_of(pass, step, step->tensor), .scores = f->scores, .scores_floats = f->scores_floats,
 		.spans = f->spans, .m = pass->m };
 
 	wick_attend(&attention);
@@ -330,10 +330,12 @@ static int do_route(struct wick_pass *pass, const struct wick_step *step)
 
 static struct wick_expert_matrix part_of(const struct wick_pass *pass, const struct wick_step *step, uint32_t part)
 {
+	static const enum wick_tensor_id biases[WICK_PARTS] = { [WICK_PART_GATE] = WICK_T_GATE_EXPERTS_BIAS,
+		[WICK_PART_UP] = WICK_T_UP_EXPERTS_BIAS, [WICK_PART_DOWN] = WICK_T_DOWN_EXPERTS_BIAS };
 	const struct wick_tensor *tensor = pass->forward->matrices->at[step->matrix + part].tensor;
 
 	return (struct wick_expert_matrix){ .type = tensor->type, .rows = tensor->rows / tensor->experts,
-		.cols = tensor->cols, .stride = tensor->row_bytes };
+		.cols = tensor->cols, .stride = tensor->row_bytes, .bias = vector_of(pass, step, biases[part]) };
 }
 
 /* All experts of a strip, which are in memory. */

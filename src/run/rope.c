@@ -25,8 +25,9 @@ static double yarn_pair(const struct wick_attn_facts *facts, double turns)
 /* Of pair j, the share of its angle that is not stretched. */
 static double yarn_share(const struct wick_attn_facts *facts, uint32_t j)
 {
-	double low = WICK_MAX(floor(yarn_pair(facts, YARN_FAST)), 0.0);
-	double high = WICK_MIN(ceil(yarn_pair(facts, YARN_SLOW)), facts->rope_dim - 1.0);
+	double fast = yarn_pair(facts, YARN_FAST), slow = yarn_pair(facts, YARN_SLOW);
+	double low = WICK_MAX(facts->rope_between ? fast : floor(fast), 0.0);
+	double high = WICK_MIN(facts->rope_between ? slow : ceil(slow), facts->rope_dim - 1.0);
 	double ramp = (j - low) / WICK_MAX(high - low, YARN_LEAST);
 
 	return 1 - WICK_MIN(WICK_MAX(ramp, 0.0), 1.0);

@@ -18,14 +18,33 @@ import pathlib
 import gguf
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, Glm4MoeConfig, GraniteMoeConfig, MixtralConfig, OlmoeConfig, Qwen2MoeConfig, Qwen3MoeConfig
+from transformers import (AutoModelForCausalLM, Glm4MoeConfig, GptOssConfig, GraniteMoeConfig, MixtralConfig, OlmoeConfig,
+                          Qwen2MoeConfig, Qwen3MoeConfig)
+
+from transformers.models.gpt_oss.modeling_gpt_oss import GptOssExperts
 
 import make_stock as stock
+from smallthinker import SmallThinkerConfig, SmallThinkerForCausalLM
 
 ROUTER_MARGIN = 2e-5  # of the scores that are compared
+ROUGH_MARGIN = 1e-3  # likewise, where experts' inputs are rounded to steps, which may change logits by so much of the largest:
+ROUGH = 0.02
 
 COMMON = stock.COMMON
 PLAIN_ROPE = dict(rope_type="default", rope_theta=10000.0)
+
+
+def gpt_oss(**shape):
+    """Yarn whose bounds lie between two pairs, heads that are wider together than the model."""
+    rope = dict(rope_type="yarn", factor=8.0, beta_fast=32.0, beta_slow=1.0, truncate=False, rope_theta=1000.0,
+                original_max_position_embeddings=64)
+    return GptOssConfig(num_attention_heads=6, num_key_value_heads=2, rope_parameters=rope, **dict(stock.WIDE, **shape))
+
+
+def smallthinker(windows, **shape):
+    return SmallThinkerConfig(num_hidden_layers=len(windows), sliding_window_layout=windows,
+                              rope_layout=windows if any(windows) else None, **shape)
+
 
 # name: config, architecture, type of the matrices
 FIXTURES = {
@@ -56,7 +75,24 @@ FIXTURES = {
                                   num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, head_dim=12,
                                   rope_parameters=dict(PLAIN_ROPE, partial_rotary_factor=0.5), num_mtp_layers=0, **COMMON),
                     "glm4moe", "F16"),
+    "gpt-oss-f16": (gpt_oss(hidden_size=40, intermediate_size=20, head_dim=12, num_hidden_layers=3, num_local_experts=7,
+                            num_experts_per_tok=3, sliding_window=32), "gpt-oss", "F16"),
+    "gpt-oss-bf16": (gpt_oss(hidden_size=36, intermediate_size=14, head_dim=8, num_hidden_layers=2, num_local_experts=5,
+                             num_experts_per_tok=2, sliding_window=20), "gpt-oss", "BF16"),
+    "gpt-oss-mxfp4": (gpt_oss(hidden_size=64, intermediate_size=32, head_dim=16, num_hidden_layers=2, num_local_experts=4,
+                              num_experts_per_tok=2, sliding_window=20), "gpt-oss", "F32"),
+    "smallthinker-f16": (smallthinker([0, 1, 1, 1, 0], hidden_size=40, moe_ffn_hidden_size=18, head_dim=12,
+                                      num_attention_heads=6, num_key_value_heads=2, moe_num_primary_experts=6,
+                                      moe_num_active_primary_experts=2, sliding_window_size=32, rope_theta=1e4,
+                                      tie_word_embeddings=False, **stock.WIDE), "smallthinker", "F16"),
+    "smallthinker-softmax-bf16": (smallthinker([0, 0], hidden_size=36, moe_ffn_hidden_size=14, head_dim=8,
+                                               num_attention_heads=3, num_key_value_heads=1, moe_num_primary_experts=5,
+                                               moe_num_active_primary_experts=3, moe_primary_router_apply_softmax=True,
+                                               tie_word_embeddings=True, **COMMON), "smallthinker", "BF16"),
 }
+
+PROMPTS = {name: (1, 45, 120) for name in ("gpt-oss-f16", "smallthinker-f16")}  # beyond windows
+MXFP4 = {"gpt-oss-mxfp4"}  # experts are; the reference has their exact values
 
 EXPERT_NAMES = {
     "mlp.gate.weight": "ffn_gate_inp.weight",
@@ -69,26 +105,59 @@ EXPERT_NAMES = {
     "mlp.shared_experts.up_proj.weight": "ffn_up_shexp.weight",
     "mlp.shared_experts.down_proj.weight": "ffn_down_shexp.weight",
     "mlp.gate.e_score_correction_bias": "exp_probs_b.bias",
+    "block_sparse_moe.primary_router.weight": "ffn_gate_inp.weight",
+    "mlp.router.weight": "ffn_gate_inp.weight",
+    "mlp.router.bias": "ffn_gate_inp.bias",
+    "mlp.experts.down_proj_bias": "ffn_down_exps.bias",
+    "self_attn.sinks": "attn_sinks.weight",
     "block_sparse_moe.router.weight": "ffn_gate_inp.weight",
     "block_sparse_moe.experts.down_proj": "ffn_down_exps.weight",
 }
 KEPT_F32 = ("ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight")
 
 
-def draw(config, kind, seed):
-    torch.manual_seed(seed)
+def of_config(config):
+    if config.model_type == "smallthinker":
+        return SmallThinkerForCausalLM(config)
     config._attn_implementation = "eager"
     config._experts_implementation = "eager"
-    model = AutoModelForCausalLM.from_config(config).float().eval()
-    half = dict(F16=torch.float16, BF16=torch.bfloat16, F32=torch.float32)[kind]
+    return AutoModelForCausalLM.from_config(config)
+
+
+def to_mxfp4(numbers):
+    """The nearest that blocks along the last dimension can hold."""
+    of = gguf.GGMLQuantizationType.MXFP4
+    return gguf.quants.quantize(np.ascontiguousarray(numbers), of)
+
+
+def rounded(name, weight, kind, blocks):
+    """What the file can hold of a matrix."""
+    if is_router(name):
+        return weight
+    if blocks and name.endswith(("gate_up_proj", "down_proj")):
+        rows = weight.transpose(1, 2).numpy()  # as gpt-oss has them
+        return torch.from_numpy(gguf.quants.dequantize(to_mxfp4(rows), gguf.GGMLQuantizationType.MXFP4)).transpose(1, 2)
+    return weight.to(dict(F16=torch.float16, BF16=torch.bfloat16, F32=torch.float32)[kind]).float()
+
+
+def spread(name, weight, arch):
+    """Of a matrix's numbers. What gpt-oss's experts bound has to reach the bounds; SmallThinker's bound nothing."""
+    if "embed" in name:
+        return 1.0
+    experts = {"gpt_oss": 4.0, "smallthinker": 0.7}.get(arch, 1.0) if name.endswith("gate_up_proj") else 1.0
+    return 1.2 / math.sqrt(weight.shape[-1]) * experts
+
+
+def draw(config, kind, seed, blocks=False):
+    torch.manual_seed(seed)
+    model = of_config(config).float().eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.dim() == 1:
                 weight.copy_((1 + 0.4 * torch.randn_like(weight)) if "norm" in name else 0.3 * torch.randn_like(weight))
                 continue
-            weight.copy_(torch.randn_like(weight) * (1.0 if "embed" in name else 1.2 / math.sqrt(weight.shape[-1])))
-            if not is_router(name):
-                weight.copy_(weight.to(half).float())
+            weight.copy_(torch.randn_like(weight) * spread(name, weight, config.model_type))
+            weight.copy_(rounded(name, weight, kind, blocks))
         for name, buffer in model.named_buffers():
             if name.endswith("e_score_correction_bias"):
                 buffer.copy_(0.2 * torch.randn_like(buffer))
@@ -97,6 +166,32 @@ def draw(config, kind, seed):
 
 def is_router(name):
     return name.endswith(("mlp.gate.weight", "shared_expert_gate.weight", "router.weight"))
+
+
+def in_steps(x):
+    """What kernels of MXFP4 see of their inputs: 127 steps to the largest of each 32 (docs/kernels.md)."""
+    blocks = x.reshape(-1, 32)
+    step = blocks.abs().amax(1, keepdim=True).clamp(min=1e-30) / 127
+    return ((blocks / step).round() * step).reshape(x.shape)
+
+
+def experts_in_steps(self, x, chosen, weights):
+    out = torch.zeros_like(x)
+    for expert in range(self.num_experts):
+        rows, place = (chosen == expert).nonzero(as_tuple=True)
+        gate_up = in_steps(x[rows]) @ self.gate_up_proj[expert] + self.gate_up_proj_bias[expert]
+        each = in_steps(self._apply_gate(gate_up)) @ self.down_proj[expert] + self.down_proj_bias[expert]
+        out.index_add_(0, rows, each * weights[rows, place, None])
+    return out
+
+
+def roughness(model, ids):
+    """By how much steps change the logits, of the largest."""
+    exact, own = stock.run(model, ids), GptOssExperts.forward
+    GptOssExperts.forward = experts_in_steps
+    rough = stock.run(model, ids)
+    GptOssExperts.forward = own
+    return float(np.abs(rough - exact).max() / np.abs(exact).max())
 
 
 class Margins:
@@ -124,10 +219,12 @@ class Margins:
             hook.remove()
 
 
-def make_runs(model, generator):
+def make_runs(model, generator, prompts, rough):
     """As make_stock's, the routers' margins looked at as well."""
     runs = []
-    for count in stock.PROMPTS:
+    for count in prompts:
+        rows = sorted({0, count // 2, count - 1, count, count + 20, count + stock.GREEDY - 2})
+        looked_at = rows if count > 100 else slice(None)
         for _ in range(400):
             prompt = [int(i) for i in generator.integers(0, 256, count)]
             greedy, margin = stock.continue_greedily(model, prompt)
@@ -135,11 +232,12 @@ def make_runs(model, generator):
                 continue
             with Margins(model) as margins:
                 stock.run(model, prompt + greedy)
-            if margins.least > ROUTER_MARGIN and stock.is_steady(model, prompt + greedy):
+            if rough and roughness(model, prompt + greedy) > ROUGH:
+                continue
+            if margins.least > (ROUGH_MARGIN if rough else ROUTER_MARGIN) and stock.is_steady(model, prompt + greedy, looked_at):
                 break
         else:
             return None
-        rows = sorted({0, count // 2, count - 1, count, count + 20, count + stock.GREEDY - 2})
         runs.append((prompt, greedy, rows, stock.run(model, (prompt + greedy)[:-1])[rows]))
     return runs
 
@@ -156,7 +254,13 @@ def tensors_of(model, arch):
         if arch in ("llama", "granitemoe") and ".k_proj." in name:
             numbers = stock.to_neighbours(numbers, config.num_key_value_heads)
         layer, _, rest = name.removeprefix("model.layers.").partition(".")
-        if rest.endswith(".experts.gate_up_proj"):
+        if config.model_type == "gpt_oss" and rest.endswith((".gate_up_proj", ".down_proj")):
+            numbers = numbers.swapaxes(1, 2)
+        if config.model_type == "gpt_oss" and rest.startswith("mlp.experts.gate_up_proj"):
+            end = "bias" if rest.endswith("bias") else "weight"
+            yield f"blk.{layer}.ffn_gate_exps.{end}", numbers[:, ::2]
+            yield f"blk.{layer}.ffn_up_exps.{end}", numbers[:, 1::2]
+        elif rest.endswith(".experts.gate_up_proj"):
             half = numbers.shape[1] // 2
             yield f"blk.{layer}.ffn_gate_exps.weight", numbers[:, :half]
             yield f"blk.{layer}.ffn_up_exps.weight", numbers[:, half:]
@@ -165,19 +269,26 @@ def tensors_of(model, arch):
             yield f"blk.{layer}.{EXPERT_NAMES[rest]}", numbers[0] if gate else numbers
         else:
             own = stock.gguf_name(name, arch)
-            yield own.replace("ffn_norm", "post_attention_norm") if arch == "glm4moe" else own, numbers
+            yield own.replace("ffn_norm", "post_attention_norm") if arch in ("glm4moe", "gpt-oss") else own, numbers
 
 
 def write_expert_keys(writer, config):
     writer.add_expert_count(getattr(config, "num_experts", None) or config.num_local_experts)
     writer.add_expert_used_count(config.num_experts_per_tok)
-    if hasattr(config, "moe_intermediate_size"):
+    if hasattr(config, "moe_intermediate_size") and config.model_type != "smallthinker":
         writer.add_expert_feed_forward_length(config.moe_intermediate_size)
     if config.model_type == "granitemoe":
         writer.add_attention_scale(config.attention_multiplier)
         writer.add_embedding_scale(config.embedding_multiplier)
         writer.add_residual_scale(config.residual_multiplier)
         writer.add_logit_scale(config.logits_scaling)
+    if config.model_type in ("gpt_oss", "smallthinker"):
+        writer.add_expert_feed_forward_length(config.intermediate_size)
+        if config.sliding_window:
+            writer.add_sliding_window(config.sliding_window)
+    if config.model_type == "smallthinker":
+        softmax = config.moe_primary_router_apply_softmax
+        writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SOFTMAX if softmax else gguf.ExpertGatingFuncType.SIGMOID)
     if config.model_type == "glm4_moe":
         writer.add_expert_shared_count(config.n_shared_experts)
         writer.add_leading_dense_block_count(config.first_k_dense_replace)
@@ -188,7 +299,11 @@ def write_expert_keys(writer, config):
         writer.add_expert_shared_feed_forward_length(config.shared_expert_intermediate_size)
 
 
-def write_model(path, model, arch, kind):
+def is_bias(name):
+    return name.endswith((".bias", "_bias"))
+
+
+def write_model(path, model, arch, kind, blocks=False):
     writer = gguf.GGUFWriter(path, arch)
     writer.add_name(path.parent.name)
     stock.write_keys(writer, model.config, arch)
@@ -196,7 +311,9 @@ def write_model(path, model, arch, kind):
     stock.write_vocabulary(writer)
     for name, numbers in tensors_of(model, arch):
         numbers = np.ascontiguousarray(numbers)
-        if numbers.ndim == 1 or kind == "F32" or name.endswith(KEPT_F32):
+        if blocks and name.endswith("_exps.weight"):
+            writer.add_tensor(name, to_mxfp4(numbers), raw_dtype=gguf.GGMLQuantizationType.MXFP4)
+        elif numbers.ndim == 1 or kind == "F32" or name.endswith(KEPT_F32) or is_bias(name):
             writer.add_tensor(name, numbers)
         else:
             of = gguf.GGMLQuantizationType[kind]
@@ -210,20 +327,22 @@ def write_model(path, model, arch, kind):
 def make(name, out):
     config, arch, kind = FIXTURES[name]
     for seed in range(1, 200):
-        model = draw(config, kind, seed)
+        model = draw(config, kind, seed, name in MXFP4)
         generator = np.random.default_rng(seed)
         if not stock.every_tensor_matters(model, [int(i) for i in generator.integers(0, 256, 24)]):
             continue
-        runs = make_runs(model, generator)
+        runs = make_runs(model, generator, PROMPTS.get(name, stock.PROMPTS), name in MXFP4)
         if runs:
             break
     else:
         raise SystemExit(f"{name}: no seed will do")
     folder = out / name
     folder.mkdir(parents=True, exist_ok=True)
-    write_model(folder / "model.gguf", model, arch, kind)
+    write_model(folder / "model.gguf", model, arch, kind, name in MXFP4)
     golden = {"vocab": stock.VOCAB, "texts": [],
               "runs": [{"prompt": prompt, "greedy": greedy, "rows": rows} for prompt, greedy, rows, _ in runs]}
+    if name in MXFP4:
+        golden["tolerance"] = 2 * ROUGH
     (folder / "golden.json").write_text(json.dumps(golden) + "\n")
     np.concatenate([logits for *_, logits in runs]).astype("<f4").tofile(folder / "golden.f32")
     print(f"{name}: seed {seed}, {(folder / 'model.gguf').stat().st_size} bytes")

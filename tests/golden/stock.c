@@ -3,7 +3,8 @@
 
 /* Stock GGUF files of each family (make_stock.py), and folders of families with ReLU, packed (make_relu.py): logits are those
  * of transformers, for a prompt at once and one token a step, the same 64 greedy ids follow, and the bits do not depend on
- * where the weights are. */
+ * where the weights are. Where a type's kernels round their inputs to steps (docs/kernels.md) logits are near those of its
+ * exact numbers, after the same ids. */
 
 #include "first_session.h"
 #include "fixture.h"
@@ -33,7 +34,7 @@ static const char *const fixtures[] = {
 /* Of make_experts.py. */
 static const char *const of_experts[] = {
 	"qwen3moe-f16", "qwen2moe-f16", "mixtral-bf16", "olmoe-f16", "granitemoe-f16",
-	"glm4moe-f16",
+	"glm4moe-f16", "gpt-oss-f16", "gpt-oss-bf16", "gpt-oss-mxfp4", "smallthinker-f16", "smallthinker-softmax-bf16",
 };
 
 /* Of make_relu.py: folders. */
@@ -86,7 +87,8 @@ static struct wick *open_with(const struct subject *subject, const char *mode)
 }
 
 /* A run's prompt, in pieces of so many tokens, and its continuation, greedily. */
-static void follow(struct wick *wick, const struct golden_run *run, uint32_t piece, struct record *record)
+static void follow(struct wick *wick, const struct golden *golden, const struct golden_run *run, uint32_t piece,
+	struct record *record)
 {
 	const struct wick_sampling greedy = { .size = sizeof(greedy), .temp = 0, .top_p = 1 };
 
@@ -96,10 +98,10 @@ static void follow(struct wick *wick, const struct golden_run *run, uint32_t pie
 	for (uint32_t i = 0; i < run->greedy_count; i++) {
 		uint32_t id = wick_session_sample(session_of(wick), &greedy);
 
-		if (id != run->greedy[i])
+		if (id != run->greedy[i] && !golden->tolerance)
 			fail_msg("prompt of %u: id %u that follows is %u, not %u", run->prompt_count, i, id, run->greedy[i]);
 		if (i + 1 < run->greedy_count)
-			eval(wick, &id, 1, record);
+			eval(wick, &run->greedy[i], 1, record);
 	}
 }
 
@@ -132,11 +134,11 @@ static void as_transformers(void **state)
 		for (size_t p = 0; p < WICK_COUNT_OF(pieces); p++) {
 			float worst;
 
-			follow(wick, run, pieces[p], &record);
+			follow(wick, &subject->golden, run, pieces[p], &record);
 			worst = worst_of(&subject->golden, run, &record);
 			print_message("  prompt of %2u by %2u: logits differ by %.1e of the largest\n", run->prompt_count, pieces[p],
 				(double)worst);
-			assert_true(worst <= TOLERANCE);
+			assert_true(worst <= TOLERANCE + subject->golden.tolerance);
 		}
 	}
 	wick_close(wick);
@@ -156,7 +158,7 @@ static void wherever_the_weights_are(void **state)
 		struct wick *wick = open_with(subject, modes[i]);
 
 		assert_true(!i == !(wick_plan_of(wick)->swept_bytes + wick_plan_of(wick)->drawn_bytes));
-		follow(wick, run, run->prompt_count, i ? &other : &first);
+		follow(wick, &subject->golden, run, run->prompt_count, i ? &other : &first);
 		if (i)
 			assert_memory_equal(first.logits, other.logits, bytes);
 		wick_close(wick);
