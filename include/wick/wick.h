@@ -65,6 +65,9 @@ typedef int (*wick_progress_fn)(void *user, uint64_t bytes_done, uint64_t bytes_
 #define WICK_CHUNK_BYTES_MAX (64u << 20)
 #define WICK_THREADS_MAX 256
 #define WICK_SESSIONS_MAX 256
+#define WICK_KV_PLANNED UINT32_MAX /* positions: as many as all may have where all else fits, too; else what a quarter of the
+                                      memory holds, and a whole context at the least */
+#define WICK_KV_POSITIONS_STEP 64 /* positions are given to sessions, shared and kept in so many */
 #define WICK_ALIGN_MIN 512 /* of a packed bundle; a power of two */
 #define WICK_ALIGN_MAX 4096
 
@@ -85,7 +88,7 @@ struct wick_options {
 	uint32_t ctx_usual;       /* 0: WICK_CTX_DEFAULT; */
 	uint32_t ctx_enough;      /* and no more than this, which the caller knows to be enough; 0: not known */
 	uint32_t sessions;        /* conversations at once; 0: 1. Each may have ctx tokens, */
-	uint32_t kv_positions;    /* and all together so many, in blocks of 64; 0: as many as all may have */
+	uint32_t kv_positions;    /* and all together so many, in blocks of 64; 0: as many as all may have; WICK_KV_PLANNED */
 	const char *kv_type;      /* of keys and values, of WICK_KV_TYPES: q8_0 takes half, and changes answers; NULL: f16 */
 	const char *mode;         /* of WICK_MODES; NULL: sparse where possible, else dense */
 	const char *policy;       /* which neurons or experts stay, of WICK_POLICIES; NULL: decay, and nextuse of experts */
@@ -301,6 +304,28 @@ WICK_API uint32_t wick_session_rewind(struct wick_session *session, uint32_t pos
 WICK_API int wick_session_share(struct wick_session *session, const struct wick_session *from, uint32_t positions,
 	struct wick_diag *diag);
 
+/* Positions of the pool that no session has; and how many of them a session takes, in whole blocks, before it can have so many
+ * tokens more. Evaluating rows of several sessions takes the sum. */
+WICK_API uint32_t wick_free_positions(const struct wick *wick);
+WICK_API uint32_t wick_session_need(const struct wick_session *session, uint32_t tokens);
+
+/* What a session has computed, kept in a file that its owner alone can read, complete or not there at all: keys and values of
+ * whole blocks of WICK_KV_POSITIONS_STEP positions, with checksums and their tokens. ids: of all tokens that the session has.
+ * -ENODATA: they are less than a block, and there is nothing to keep. -EINVAL: a trace is replayed. */
+WICK_API int wick_session_keep(
+	const struct wick_session *session, const uint32_t *ids, const char *path, struct wick_diag *diag);
+
+/* A session without tokens has again what was kept, as far as its tokens are those of ids: wick_session_position() tells how far.
+ * The answers are the same, bit for bit, as after evaluating them; so a file is for one model, type of keys and values, set
+ * of kernels, and in sparse mode predictors. -ENOENT: there is no such file. -EINVAL: the session has tokens. -ESTALE: the file
+ * is for something else. -EBADMSG: it is damaged, or none of ours. -ENOSPC: the positions are not free. */
+WICK_API int wick_session_resume(struct wick_session *session, const char *path, const uint32_t *ids, uint32_t count,
+	struct wick_diag *diag);
+
+/* The tokens of a file that was kept: how many, of which at most `capacity` are written. Errors as above. */
+WICK_API int64_t wick_kept_ids(
+	const struct wick *wick, const char *path, uint32_t *ids, size_t capacity, struct wick_diag *diag);
+
 struct wick_logit_bias {
 	uint32_t id;
 	float add; /* to its logit; -INFINITY: never */
@@ -398,6 +423,25 @@ static inline void wick_stats(const struct wick *wick, struct wick_stats *stats)
 	wick_stats_sized(wick, stats);
 }
 
+/* The same without peak_bytes, which the system has to be asked for: for those who look after every pass. */
+static inline void wick_counters(const struct wick *wick, struct wick_stats *stats)
+{
+	stats->size = offsetof(struct wick_stats, peak_bytes);
+	wick_stats_sized(wick, stats);
+	stats->peak_bytes = 0;
+}
+
+/* Bundles and experts that were wanted, and those of them that were not in memory: read, and used. */
+static inline uint64_t wick_stats_wanted(const struct wick_stats *stats)
+{
+	return stats->bundles_active + stats->experts_active;
+}
+
+static inline uint64_t wick_stats_missed(const struct wick_stats *stats)
+{
+	return stats->bundles_read - stats->bundles_wasted + stats->experts_read - stats->experts_wasted;
+}
+
 WICK_API void wick_stats_reset(struct wick *wick);
 
 /* Packing: a Hugging Face folder as downloaded -> a packed model. The output appears complete and synced, or not at
@@ -462,10 +506,11 @@ WICK_API int wick_verify(const char *path, wick_progress_fn progress, void *user
 /* Describes a model as JSON text (keys with units); the caller frees it. */
 WICK_API int wick_info(const char *path, char **json, struct wick_diag *diag);
 
-/* Memory, in bytes: free for a new process (the limits of its cgroups included; 0 when it cannot be read), and the
- * smallest limit of its cgroups (UINT64_MAX without one). */
+/* Memory, in bytes: free for a new process (the limits of its cgroups included; 0 when it cannot be read), the
+ * smallest limit of its cgroups (UINT64_MAX without one), and the most that this process has had so far. */
 WICK_API uint64_t wick_free_bytes(void);
 WICK_API uint64_t wick_cgroup_limit_bytes(void);
+WICK_API uint64_t wick_peak_bytes(void);
 
 /* How fast all threads together (0: one a CPU) read memory, measured for a tenth of a second with 128 MiB, or a quarter
  * of what is free if that is less. */

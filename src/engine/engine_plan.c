@@ -140,7 +140,7 @@ int wick_engine_plan(
 		.mode = settings->mode, .chunk_bytes = settings->chunk_bytes,
 		.size = { .ctx = settings->ctx, .threads = settings->threads, .sequences = settings->sessions,
 			.all_logits = settings->all_logits },
-		.kv = settings->kv,
+		.kv = settings->kv, .kv_blocks_min = settings->kv_blocks_min,
 		.predictor_bytes = wick->predictors ? wick_predictor_set_bytes(wick->predictors) : 0,
 		.sparse = { .on = settings->mode == WICK_MODE_SPARSE, .window = settings->window,
 			.policy = settings->policy, .lookahead = settings->lookahead && can_look_ahead(wick),
@@ -148,6 +148,8 @@ int wick_engine_plan(
 			.batch_tokens = batch_tokens(wick),
 			.scratch_floats = wick->predictors ? wick->predictors->scratch_floats : 0 } };
 	int err = wick_plan_make(&input, &wick->matrices, &wick->plan, layout, diag);
+
+	wick->settings.kv.blocks = wick_kv_blocks(wick->plan.kv_positions);
 	wick->plan.random_weights = is_synthetic(wick->model);
 	return err ? err : check_limit(wick, &input, diag);
 }

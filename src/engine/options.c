@@ -19,6 +19,7 @@
 #define DEPTH_DEFAULT 256 /* a deep queue goes out in few system calls, each a notice to the drive */
 #define CHUNK_DEFAULT (1u << 20)
 _Static_assert(WICK_CHUNK_BYTES_STEP == WICK_FILE_ALIGN, "chunks begin where reads may");
+_Static_assert(WICK_KV_POSITIONS_STEP == WICK_KV_BLOCK, "callers count positions in blocks");
 
 #define PERCENT_MAX 100000 /* a thousand times the model */
 
@@ -131,18 +132,22 @@ static int find_kv_type(enum wick_type *type, const struct wick_options *options
 	return 0;
 }
 
-/* The positions that sessions have together, in blocks: as many as all may have, unless the options say otherwise. */
+/* The positions that sessions have together, in blocks: as many as the options say, or as all may have; where they are planned and
+ * memory is short, fewer, but a whole context and a block for each. */
 static int set_kv(struct wick_settings *settings, const struct wick_options *options, const struct wick_shape *shape,
 	struct wick_diag *diag)
 {
 	uint64_t all = (uint64_t)settings->sessions * wick_kv_blocks(settings->ctx);
-	uint64_t asked = options->kv_positions ? wick_kv_blocks(options->kv_positions) : all;
+	bool planned = options->kv_positions == WICK_KV_PLANNED;
+	uint64_t asked = options->kv_positions && !planned ? wick_kv_blocks(options->kv_positions) : all;
 
 	if (asked < settings->sessions)
 		return wick_diag_say(diag, -EINVAL, "%u positions for %u sessions: each needs a block of %u", options->kv_positions,
 			settings->sessions, WICK_KV_BLOCK);
 	settings->kv = (struct wick_kv_shape){ .blocks = (uint32_t)WICK_MIN(asked, all), .sequences = settings->sessions,
 		.ctx = settings->ctx };
+	settings->kv_blocks_min =
+		planned ? WICK_MAX(wick_kv_blocks(settings->ctx), settings->sessions) : settings->kv.blocks;
 	return find_kv_type(&settings->kv.type, options, shape, diag);
 }
 

@@ -13,6 +13,7 @@ struct wick_settings {
 	enum wick_mode mode;
 	uint32_t sessions;
 	struct wick_kv_shape kv;
+	uint32_t kv_blocks_min; /* of its pool, where memory is short; as many as it has, where the options say how many */
 	uint32_t ctx, threads, queue_depth, cpu_mask;
 	bool threads_given; /* else as many as can be started, up to that */
 	bool depth_given; /* else queue_depth is what is best for direct reads */

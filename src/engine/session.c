@@ -96,6 +96,18 @@ int wick_session_share(struct wick_session *session, const struct wick_session *
 	return 0;
 }
 
+uint32_t wick_free_positions(const struct wick *wick)
+{
+	return wick->forward.kv.free_count * WICK_KV_BLOCK;
+}
+
+uint32_t wick_session_need(const struct wick_session *session, uint32_t tokens)
+{
+	uint32_t from = session->position;
+
+	return wick_kv_needed(&session->wick->forward.kv, session->seq, from, from + tokens) * WICK_KV_BLOCK;
+}
+
 void wick_session_seed(struct wick_session *session, uint64_t seed)
 {
 	session->seed = seed;

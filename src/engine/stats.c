@@ -84,7 +84,8 @@ void wick_stats_sized(const struct wick *wick, struct wick_stats *into)
 	for (size_t i = 0; i < WICK_COUNT_OF(sums); i++)
 		*(uint64_t *)((char *)stats + sums[i]) -= *(const uint64_t *)((const char *)&wick->stats_from + sums[i]);
 	add_floors(wick, stats);
-	stats->peak_bytes = wick_peak_bytes();
+	if (into->size > offsetof(struct wick_stats, peak_bytes))
+		stats->peak_bytes = wick_peak_bytes();
 	wick_sized_give(into, stats, sizeof(*stats));
 }
 

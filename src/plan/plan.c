@@ -41,7 +41,8 @@ const char *const wick_mode_names[WICK_MODE_COUNT] = { WICK_MODES };
 struct planner {
 	const struct wick_plan_input *input;
 	struct wick_matrices *matrices;
-	uint64_t fixed_bytes;
+	struct wick_kv_shape kv;
+	uint64_t fixed_bytes, all_bytes; /* all_bytes: of matrices */
 	uint32_t expert_slots; /* of their cache; 0: there are none, or all are resident */
 	uint32_t cache_rows; /* of a bundle cache; n_ff: bundles are resident */
 	uint64_t cache_bytes;
@@ -263,6 +264,11 @@ static uint64_t staging_bytes(const struct planner *planner, const struct wick_s
 		wick_forward_lookup_bytes(planner->input->model, planner->input->chunk_bytes);
 }
 
+static bool may_keep_all(const struct wick_plan_input *input)
+{
+	return input->mode == WICK_MODE_SPARSE || input->mode == WICK_MODE_DENSE;
+}
+
 /* The budget in bytes. */
 static uint64_t budget_of(const struct wick_plan_input *input, uint64_t whole_bytes)
 {
@@ -304,10 +310,10 @@ static void fixed_costs(struct planner *planner, struct wick_plan *plan)
 
 	*plan = (struct wick_plan){ .size = sizeof(*plan), .process_bytes = input->process_bytes, .metadata_bytes = input->metadata_bytes,
 		.varies_bytes = input->varies_bytes, .source_bytes = shape->source_bytes, .free_bytes = input->free_bytes,
-		.ctx = input->size.ctx, .sessions = input->size.sequences, .kv_positions = input->kv.blocks * WICK_KV_BLOCK,
+		.ctx = input->size.ctx, .sessions = input->size.sequences, .kv_positions = planner->kv.blocks * WICK_KV_BLOCK,
 		.threads = input->size.threads };
 	plan->vector_bytes = wick_vectors_bytes(input->model);
-	plan->kv_bytes = wick_kv_bytes(shape, &input->kv);
+	plan->kv_bytes = wick_kv_bytes(shape, &planner->kv);
 	plan->activation_bytes = wick_forward_bytes(input->model, &input->size) + wick_sampler_bytes(shape->vocab) +
 		wick_mem_cost((uint64_t)input->size.sequences * shape->vocab * sizeof(float)); /* of the sessions */
 	if (input->mode == WICK_MODE_SPARSE) {
@@ -364,28 +370,60 @@ static void share_out(struct planner *planner, struct wick_plan *plan, struct wi
 	keep_what_fits(planner, room_of(input, left - plan->staging_bytes));
 }
 
+/* Budget and limits, when the KV pool has so many blocks. */
+static void find_limits(struct planner *planner, struct wick_plan *plan, uint32_t kv_blocks)
+{
+	bool sparse = planner->input->mode == WICK_MODE_SPARSE;
+	struct wick_sweep_shape least;
+	uint64_t least_bytes, whole_bytes;
+
+	planner->kv.blocks = kv_blocks;
+	fixed_costs(planner, plan);
+	least = staging(planner, 0);
+	least_bytes = planner->fixed_bytes + staging_bytes(planner, &least) + (sparse ? caches_min_bytes(planner) : 0) +
+		experts_min_bytes(planner);
+	whole_bytes = planner->fixed_bytes + planner->all_bytes;
+	if (may_keep_all(planner->input))
+		least_bytes = WICK_MIN(least_bytes, whole_bytes);
+	plan->whole_bytes = whole_bytes + table_bytes(whole_bytes) + 1;
+	plan->minimum_bytes = least_bytes + table_bytes(least_bytes) + 1;
+	plan->budget_bytes = budget_of(planner->input, plan->whole_bytes);
+}
+
+/* All blocks where all else fits, too; as many as a quarter of the memory holds where it does not, as long as that leaves the
+ * weights half of what the smallest budget does not need. */
+static void share_with_kv(struct planner *planner, struct wick_plan *plan)
+{
+	const struct wick_plan_input *input = planner->input;
+	uint64_t budget, minimum, kv_bytes, block_bytes, more;
+
+	find_limits(planner, plan, input->kv.blocks);
+	if (input->kv.blocks <= input->kv_blocks_min || plan->budget_bytes >= plan->whole_bytes)
+		return;
+	budget = plan->budget_bytes;
+	find_limits(planner, plan, input->kv_blocks_min);
+	minimum = plan->minimum_bytes;
+	kv_bytes = plan->kv_bytes;
+	if (budget <= minimum || budget / 4 <= kv_bytes)
+		return;
+	block_bytes = WICK_KV_BLOCK * wick_kv_position_bytes(&input->model->shape, input->kv.type);
+	more = WICK_MIN(budget / 4 - kv_bytes, (budget - minimum) / 2) / block_bytes;
+	find_limits(planner, plan, (uint32_t)WICK_MIN(input->kv_blocks_min + more, input->kv.blocks));
+	plan->minimum_bytes = minimum;
+}
+
 int wick_plan_make(const struct wick_plan_input *input, struct wick_matrices *matrices, struct wick_plan *plan,
 	struct wick_layout *layout, struct wick_diag *diag)
 {
-	struct planner planner = { .input = input, .matrices = matrices };
-	uint64_t all_bytes = all_matrices_cost(&planner), least_bytes;
-	bool sparse = input->mode == WICK_MODE_SPARSE, may_keep_all = sparse || input->mode == WICK_MODE_DENSE;
-	struct wick_sweep_shape least;
+	struct planner planner = { .input = input, .matrices = matrices, .kv = input->kv };
 
-	fixed_costs(&planner, plan);
-	least = staging(&planner, 0);
-	least_bytes = planner.fixed_bytes + staging_bytes(&planner, &least) + (sparse ? caches_min_bytes(&planner) : 0) +
-		experts_min_bytes(&planner);
-	if (may_keep_all)
-		least_bytes = WICK_MIN(least_bytes, planner.fixed_bytes + all_bytes);
-	plan->whole_bytes = planner.fixed_bytes + all_bytes + table_bytes(planner.fixed_bytes + all_bytes) + 1;
-	plan->minimum_bytes = least_bytes + table_bytes(least_bytes) + 1;
-	plan->budget_bytes = budget_of(input, plan->whole_bytes);
+	planner.all_bytes = all_matrices_cost(&planner);
+	share_with_kv(&planner, plan);
 	if (plan->budget_bytes < plan->minimum_bytes)
 		return too_small(plan, input->limit_bytes, diag);
-	share_out(&planner, plan, layout, may_keep_all && plan->budget_bytes >= plan->whole_bytes);
+	share_out(&planner, plan, layout, may_keep_all(input) && plan->budget_bytes >= plan->whole_bytes);
 	sum_weights(&planner, plan);
-	if (sparse) {
+	if (input->mode == WICK_MODE_SPARSE) {
 		plan->cache_rows = planner.cache_rows;
 		plan->cache_bytes = planner.cache_bytes;
 	}

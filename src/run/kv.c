@@ -118,15 +118,21 @@ static void give_back(struct wick_kv *kv, uint32_t block)
 		kv->free[kv->free_count++] = block;
 }
 
+struct wick_kv_part wick_kv_part(const struct wick_kv *kv, uint32_t block, uint32_t i)
+{
+	const struct wick_kv_layer *layer = &kv->layer[i / 2];
+	bool values = i % 2;
+	uint64_t bytes = (values ? layer->value_bytes : layer->key_bytes) * layer->heads * WICK_KV_BLOCK;
+
+	return (struct wick_kv_part){ .data = (values ? layer->values : layer->keys) + block * bytes, .bytes = bytes };
+}
+
 static void copy(const struct wick_kv *kv, uint32_t to, uint32_t from)
 {
-	for (uint32_t i = 0; i < kv->layers; i++) {
-		const struct wick_kv_layer *layer = &kv->layer[i];
-		uint64_t keys = layer->key_bytes * layer->heads * WICK_KV_BLOCK;
-		uint64_t values = layer->value_bytes * layer->heads * WICK_KV_BLOCK;
+	for (uint32_t i = 0; i < wick_kv_parts(kv); i++) {
+		struct wick_kv_part part = wick_kv_part(kv, to, i);
 
-		memcpy(layer->keys + to * keys, layer->keys + from * keys, keys);
-		memcpy(layer->values + to * values, layer->values + from * values, values);
+		memcpy(part.data, wick_kv_part(kv, from, i).data, part.bytes);
 	}
 }
 

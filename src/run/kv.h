@@ -46,6 +46,20 @@ struct wick_kv {
 	uint32_t free_count;
 };
 
+/* What of one layer a block has, in one piece of memory. */
+struct wick_kv_part {
+	uint8_t *data;
+	uint64_t bytes;
+};
+
+/* Part i of a block, of wick_kv_parts() of them: keys and values of each layer in turn. */
+struct wick_kv_part wick_kv_part(const struct wick_kv *kv, uint32_t block, uint32_t i);
+
+static inline uint32_t wick_kv_parts(const struct wick_kv *kv)
+{
+	return 2 * kv->layers;
+}
+
 /* Blocks of so many positions. */
 static inline uint32_t wick_kv_blocks(uint64_t positions)
 {

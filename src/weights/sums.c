@@ -12,6 +12,7 @@
 #include "fileio.h"
 #include "gguf.h"
 #include "kernels.h"
+#include "write_all.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -255,19 +256,6 @@ uint64_t wick_sums_known(const struct wick_sums *sums)
 	return known;
 }
 
-static int write_all(int fd, const uint8_t *bytes, uint64_t count)
-{
-	while (count) {
-		ssize_t wrote = write(fd, bytes, count);
-
-		if (wrote < 0 && errno != EINTR)
-			return -errno;
-		bytes += wrote < 0 ? 0 : wrote;
-		count -= wrote < 0 ? 0 : (uint64_t)wrote;
-	}
-	return fsync(fd) ? -errno : 0;
-}
-
 /* The file appears whole, or stays what it was. */
 static int write_image(const struct wick_sums *sums, const char *path, struct wick_diag *diag)
 {
@@ -279,7 +267,9 @@ static int write_image(const struct wick_sums *sums, const char *path, struct wi
 	fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return wick_diag_say(diag, -errno, "%s: %s", part, strerror(errno));
-	err = write_all(fd, sums->image, image_bytes(sums));
+	err = wick_write_all(fd, sums->image, image_bytes(sums));
+	if (!err && fsync(fd))
+		err = -errno;
 	close(fd);
 	if (!err && rename(part, path))
 		err = -errno;

@@ -98,12 +98,15 @@ struct made {
 	struct wick_diag diag;
 };
 
+/* A pool of so many blocks, which may have fewer. */
+static uint32_t kv_blocks = 6, kv_blocks_min = 6;
+
 static void make(struct made *made, const struct wick_model *model, enum wick_mode mode, struct wick_memory memory)
 {
 	struct wick_plan_input input = { .model = model, .memory = memory, .free_bytes = 64ull << 30,
 		.process_bytes = 20 * MIB, .limit_bytes = UINT64_MAX, .metadata_bytes = 3 * MIB, .mode = mode, .chunk_bytes = MIB,
 		.size = { .ctx = WICK_MIN(model->shape.ctx_max, 384), .threads = 2, .sequences = 1 },
-		.kv = { .blocks = 6, .sequences = 1, .ctx = 384, .type = WICK_F16 } };
+		.kv = { .blocks = kv_blocks, .sequences = 1, .ctx = 384, .type = WICK_F16 }, .kv_blocks_min = kv_blocks_min };
 	struct wick_matrices matrices;
 
 	memset(made, 0, sizeof(*made));
@@ -248,6 +251,44 @@ static void units(void **state)
 	free(made);
 }
 
+/* The pool of several conversations: a whole context under the smallest budget, all that they may have where all fits, and never
+ * fewer positions for more memory; between them no more than a quarter of it. */
+static void pools(void **state)
+{
+	struct made *made = calloc(1, sizeof(*made)), *one = calloc(1, sizeof(*one));
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(sizes); i++) {
+		struct wick_model *model = model_of(&sizes[i]);
+		uint64_t least, whole, last = 0;
+
+		make(one, model, WICK_MODE_DENSE, (struct wick_memory){ .bytes = 1 });
+		kv_blocks = 24;
+		make(made, model, WICK_MODE_DENSE, (struct wick_memory){ .bytes = 64ull << 30 });
+		assert_int_equal(made->plan.kv_positions, 24 * WICK_KV_BLOCK);
+		whole = made->plan.whole_bytes;
+		make(made, model, WICK_MODE_DENSE, (struct wick_memory){ 0 });
+		assert_int_equal(made->plan.kv_positions, 24 * WICK_KV_BLOCK);
+		make(made, model, WICK_MODE_DENSE, (struct wick_memory){ .bytes = 1 });
+		least = made->plan.minimum_bytes;
+		assert_int_equal(least, one->plan.minimum_bytes);
+		for (uint64_t step = 0; step <= 40; step++) {
+			make(made, model, WICK_MODE_DENSE, (struct wick_memory){ .bytes = least + (whole - least) * step / 40 });
+			assert_int_equal(made->err, 0);
+			check_sums(made);
+			assert_in_range(made->plan.kv_positions, WICK_MAX(last, 6 * WICK_KV_BLOCK), 24 * WICK_KV_BLOCK);
+			if (step < 40 && made->plan.kv_positions > 6 * WICK_KV_BLOCK)
+				assert_true(made->plan.kv_bytes <= made->plan.budget_bytes / 4 + MIB);
+			last = made->plan.kv_positions;
+		}
+		assert_int_equal(last, 24 * WICK_KV_BLOCK);
+		kv_blocks = 6;
+		free_model(model);
+	}
+	free(made);
+	free(one);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +297,7 @@ int main(void)
 		cmocka_unit_test(tiny),
 		cmocka_unit_test(units),
 		cmocka_unit_test(percent_and_default),
+		cmocka_unit_test(pools),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
