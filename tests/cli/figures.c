@@ -48,11 +48,25 @@ static void a_budget_that_held_is_a_figure(void **state)
 	free(line);
 }
 
+/* One ratio, of neurons and experts: what was read ahead for nothing is no miss, and what was read ahead and used is one. */
+static void hits(void **state)
+{
+	const struct wick_stats none = { 0 }, neurons = { .bundles_active = 100, .bundles_read = 40, .bundles_prefetched = 30,
+		.bundles_wasted = 15 }, both = { .bundles_active = 100, .bundles_read = 40, .bundles_wasted = 15, .experts_active = 100,
+		.experts_read = 6, .experts_prefetched = 3, .experts_wasted = 1 };
+
+	(void)state;
+	assert_float_equal(hit_ratio(&none), 1, 1e-9);
+	assert_float_equal(hit_ratio(&neurons), 0.75, 1e-9);
+	assert_float_equal(hit_ratio(&both), 0.85, 1e-9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_overrun_is_said),
 		cmocka_unit_test(a_budget_that_held_is_a_figure),
+		cmocka_unit_test(hits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,14 +14,10 @@
 #include "prompt_ids.h"
 #include "text.h"
 #include "thinking.h"
-#include "utf8.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DIM "\033[2m"
-#define PLAIN "\033[0m"
 
 #define ROOM_SHARE 4 /* of the context one of so many parts is kept for an answer */
 
@@ -153,24 +149,11 @@ static void keep(struct answer *answer, bool thought, const char *text, size_t b
 	*have += bytes;
 }
 
-/* To a terminal, with everything but line breaks and tabs replaced that would command it. */
-static void write_clean(const char *text, size_t bytes)
-{
-	for (size_t at = 0; at < bytes;) {
-		int length = wick_utf8_length(text + at, bytes - at);
-		bool plain = length > 0 && (text[at] == '\n' || text[at] == '\t' || !text_is_control(text + at, length));
-
-		length = length > 0 ? length : 1;
-		fwrite(plain ? text + at : "?", 1, plain ? (size_t)length : 1, stdout);
-		at += (size_t)length;
-	}
-}
-
 static void set_dim(struct answer *answer, bool dim)
 {
 	if (dim == answer->dim || !answer->chat->options->terminal)
 		return;
-	fputs(dim ? DIM : PLAIN, stdout);
+	fputs(dim ? TEXT_DIM : TEXT_PLAIN, stdout);
 	answer->dim = dim;
 }
 
@@ -186,7 +169,7 @@ static void show(void *user, bool thought, const char *text, size_t bytes)
 		fputs("\n\n", stdout); /* the answer after thoughts that were shown */
 	set_dim(answer, thought);
 	if (answer->chat->options->terminal)
-		write_clean(text, bytes);
+		text_write_clean(text, bytes, stdout);
 	else
 		fwrite(text, 1, bytes, stdout);
 	answer->is_shown = true;
@@ -253,7 +236,7 @@ static int write_tokens(struct answer *answer)
 static int go_on(struct answer *answer)
 {
 	struct chat *chat = answer->chat;
-	struct wick_prompt_ids prompt;
+	struct wick_prompt_ids prompt = { 0 };
 	uint32_t *ids;
 	int rc = fit_prompt(&prompt, chat, answer->count + 1, answer->diag);
 
@@ -299,7 +282,7 @@ static int write_answer(struct answer *answer)
 static int eval_prompt(struct answer *answer)
 {
 	struct chat *chat = answer->chat;
-	struct wick_prompt_ids prompt;
+	struct wick_prompt_ids prompt = { 0 };
 	uint64_t begun_ns = wick_now_ns();
 	int rc = fit_prompt(&prompt, chat, wanted_room(chat), answer->diag);
 

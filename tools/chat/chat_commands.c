@@ -7,13 +7,11 @@
 
 #include "messages.h"
 #include "progress.h"
+#include "text.h"
 
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
-
-#define DIM "\033[2m"
-#define PLAIN "\033[0m"
 
 struct chat_command {
 	const char *name, *word, *help; /* word: what follows the name; NULL: nothing */
@@ -132,10 +130,10 @@ void chat_status(const struct chat *chat)
 
 	if (!chat->options->terminal || seconds <= 0)
 		return;
-	fprintf(stderr, DIM "[%.1f tokens/s", chat->figures.tokens / seconds);
+	fprintf(stderr, TEXT_DIM "[%.1f tokens/s", chat->figures.tokens / seconds);
 	if (stats->flash_bytes)
 		fprintf(stderr, ", flash %s/s", BYTES((double)stats->flash_bytes / seconds));
-	if (stats->bundles_active)
-		fprintf(stderr, ", hits %.0f%%", 100 - 100 * (double)stats->bundles_read / (double)stats->bundles_active);
-	fprintf(stderr, ", memory %s of %s]\n" PLAIN, BYTES(stats->peak_bytes), BYTES(wick_plan_of(chat->wick)->budget_bytes));
+	if (wick_stats_wanted(stats))
+		fprintf(stderr, ", hits %.0f%%", 100 * hit_ratio(stats));
+	fprintf(stderr, ", memory %s of %s]\n" TEXT_PLAIN, BYTES(stats->peak_bytes), BYTES(wick_plan_of(chat->wick)->budget_bytes));
 }

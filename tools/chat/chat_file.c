@@ -7,6 +7,7 @@
 #include "chat_file.h"
 
 #include "chat.h"
+#include "write_all.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -61,19 +62,6 @@ static char *file_text(const struct chat *chat)
 	return text;
 }
 
-static int write_all(int fd, const char *text, size_t bytes)
-{
-	while (bytes) {
-		ssize_t put = write(fd, text, bytes);
-
-		if (put < 0 && errno != EINTR)
-			return -errno;
-		text += put > 0 ? put : 0;
-		bytes -= put > 0 ? (size_t)put : 0;
-	}
-	return fsync(fd) ? -errno : 0;
-}
-
 /* mkstemp() makes a file that is its owner's alone. */
 static int write_beside(char *temporary, const char *path, const char *text)
 {
@@ -81,7 +69,9 @@ static int write_beside(char *temporary, const char *path, const char *text)
 
 	if (fd < 0)
 		return -errno;
-	rc = write_all(fd, text, strlen(text));
+	rc = wick_write_all(fd, text, strlen(text));
+	if (!rc && fsync(fd))
+		rc = -errno;
 	if (close(fd) && !rc)
 		rc = -errno;
 	if (!rc && rename(temporary, path))

@@ -20,10 +20,9 @@ static double per(double amount, double by)
 	return by > 0 ? amount / by : 0;
 }
 
-/* Of the experts that were computed, those that did not have to be read. */
-static double hit_ratio(const struct wick_stats *stats)
+double hit_ratio(const struct wick_stats *stats)
 {
-	return 1 - per((double)stats->experts_read - (double)stats->experts_prefetched, (double)stats->experts_active);
+	return 1 - per((double)wick_stats_missed(stats), (double)wick_stats_wanted(stats));
 }
 
 /* "309 neurons computed a token, 257 read; 10 prefetched and not used" */

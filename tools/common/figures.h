@@ -29,6 +29,9 @@ void print_free(const char *name, const struct wick_plan *plan, FILE *out);
 /* The prompt's time, the text's, the reads, and the peak of memory. verbose: also how many neurons. */
 void print_figures(const struct run_figures *run, const struct wick_plan *plan, bool verbose, FILE *out);
 
+/* Of the neurons and experts that were wanted, the share that was in memory: what was read ahead and then used was not. */
+double hit_ratio(const struct wick_stats *stats);
+
 /* Of experts: how many times what a token chooses their cache holds; and what is drawn: "experts" or "neurons". */
 double plan_cycles(const struct wick_plan *plan);
 const char *plan_drawn(const struct wick_plan *plan);

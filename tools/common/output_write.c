@@ -5,6 +5,8 @@
 
 #include "output.h"
 
+#include "write_all.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -40,26 +42,13 @@ int output_begin(struct output *output, const char *path, struct wick_diag *diag
 	return output->to ? 0 : wick_diag_say(diag, -ENOMEM, "%s: no memory to write it", path);
 }
 
-static int write_all(int fd, const char *text, size_t bytes)
-{
-	while (bytes) {
-		ssize_t put = write(fd, text, bytes);
-
-		if (put < 0 && errno != EINTR)
-			return -errno;
-		text += put > 0 ? put : 0;
-		bytes -= put > 0 ? (size_t)put : 0;
-	}
-	return 0;
-}
-
 static int write_file(const struct output *output)
 {
 	int fd = open(output->path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666), rc;
 
 	if (fd < 0)
 		return -errno;
-	rc = write_all(fd, output->text, output->bytes);
+	rc = wick_write_all(fd, output->text, output->bytes);
 	if (close(fd) < 0 && !rc)
 		rc = -errno;
 	if (rc)

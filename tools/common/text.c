@@ -49,6 +49,18 @@ void text_clean(char *text)
 	*to = '\0';
 }
 
+void text_write_clean(const char *text, size_t bytes, FILE *out)
+{
+	for (size_t at = 0; at < bytes;) {
+		int length = wick_utf8_length(text + at, bytes - at);
+		bool is_shown = length > 0 && (text[at] == '\n' || text[at] == '\t' || !text_is_control(text + at, length));
+
+		length = length > 0 ? length : 1;
+		fwrite(is_shown ? text + at : "?", 1, is_shown ? (size_t)length : 1, out);
+		at += (size_t)length;
+	}
+}
+
 const char *text_show(struct text_shown *into, const char *text)
 {
 	snprintf(into->text, sizeof(into->text), "%s", text ? text : "");

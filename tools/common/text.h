@@ -15,6 +15,13 @@ bool text_is_control(const char *bytes, int length);
 /* Replaces control characters and whatever is not UTF-8 by '?', in place. */
 void text_clean(char *text);
 
+/* Marks of a terminal: text between them is dim. */
+#define TEXT_DIM "\033[2m"
+#define TEXT_PLAIN "\033[0m"
+
+/* Writes text for a terminal, with everything but line breaks and tabs replaced by '?' that would command it or is not UTF-8. */
+void text_write_clean(const char *text, size_t bytes, FILE *out);
+
 /* The one way in which what others named (a file, a model, a drive) gets into a line for people: a clean copy, cut
  * where it is longer than any path. NULL is "". Returns into's text. */
 struct text_shown {

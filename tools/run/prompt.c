@@ -6,7 +6,6 @@
 #include "prompt.h"
 
 #include "text.h"
-#include "utf8.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -19,8 +18,6 @@
 #define LIMIT_BYTES (16u << 20)
 
 #define ECHO_BYTES_MAX 400 /* five lines of a terminal */
-#define DIM "\033[2m"
-#define PLAIN "\033[0m"
 
 static int grow(struct prompt *prompt, size_t *capacity)
 {
@@ -100,17 +97,9 @@ void prompt_echo(const struct prompt *prompt, FILE *out)
 
 	if (!isatty(fileno(out)))
 		return;
-	fputs(from ? DIM "..." : DIM, out);
-	for (size_t at = from; at < prompt->bytes;) {
-		const char *text = prompt->text + at;
-		int length = wick_utf8_length(text, prompt->bytes - at);
-		bool is_shown = length > 0 && (*text == '\n' || *text == '\t' || !text_is_control(text, length));
-
-		length = length > 0 ? length : 1;
-		fwrite(is_shown ? text : "?", 1, is_shown ? (size_t)length : 1, out);
-		at += (size_t)length;
-	}
-	fputs(PLAIN, out);
+	fputs(from ? TEXT_DIM "..." : TEXT_DIM, out);
+	text_write_clean(prompt->text + from, prompt->bytes - from, out);
+	fputs(TEXT_PLAIN, out);
 }
 
 void prompt_free(struct prompt *prompt)

@@ -9,6 +9,7 @@
 #include "progress.h"
 #include "server.h"
 #include "text.h"
+#include "utf8.h"
 
 #include <errno.h>
 
@@ -21,6 +22,8 @@ static bool verbose;
 #define SESSIONS 4
 #define QUEUE 16
 #define KEY_BYTES_MAX 4096
+#define NAME_BYTES_MAX 255
+#define NAME_BYTES (WICK_UTF8_REPAIRED_MAX(NAME_BYTES_MAX) + 1)
 
 static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Network:" },
@@ -42,7 +45,7 @@ static const struct opt options[] = {
 	{ OPT_COUNT, .name = "ctx", .value = "N", .into.count = &engine_options.ctx, .min = 1, .max = UINT32_MAX,
 		.help = "tokens of context of each (4096, or the model's own if less)" },
 	{ OPT_COUNT, .name = "kv-positions", .value = "N", .into.count = &engine_options.kv_positions, .min = 1,
-		.max = UINT32_MAX, .help = "tokens of context that all have together (as many as all may have)" },
+		.max = UINT32_MAX, .help = "tokens of context that all have together (as many as all may have, or as a quarter of the memory holds)" },
 	{ OPT_TEXT, .name = "template", .value = "FILE", .into.text = &server_options.template,
 		.help = "how chats are put to the model, in place of the model's own way: a Jinja file, or chatml, llama3 and others" },
 	{ OPT_TEXT, .name = "alias", .value = "NAME", .into.text = &server_options.model,
@@ -68,13 +71,24 @@ static int check(struct wick_diag *diag)
 }
 
 /* "/models/opt-1.3b.gguf" -> "opt-1.3b" */
-static void name_model(char into[256])
+static size_t name_model(const char **name)
 {
-	const char *name = strrchr(model_path, '/') ? strrchr(model_path, '/') + 1 : model_path;
-	const char *end = strstr(name, ".gguf");
-	size_t bytes = end && !end[5] ? (size_t)(end - name) : strlen(name);
+	const char *end;
 
-	snprintf(into, 256, "%.*s", (int)bytes, name);
+	*name = strrchr(model_path, '/') ? strrchr(model_path, '/') + 1 : model_path;
+	end = strstr(*name, ".gguf");
+	return end && !end[5] ? (size_t)(end - *name) : strlen(*name);
+}
+
+/* A name that is not UTF-8 cannot be said in JSON: it is repaired here, once, and clients are told what came of it. */
+static void set_name(char into[NAME_BYTES])
+{
+	const char *name = server_options.model;
+	size_t bytes = name ? strlen(name) : name_model(&name);
+
+	bytes = bytes < NAME_BYTES_MAX ? bytes : NAME_BYTES_MAX;
+	into[wick_utf8_repair(into, name, bytes)] = 0;
+	server_options.model = into;
 }
 
 static int read_key(char into[KEY_BYTES_MAX], struct wick_diag *diag)
@@ -123,15 +137,14 @@ static int serve(struct wick_server *server, struct wick_diag *diag)
 
 static int run(struct wick_diag *diag)
 {
-	static char key[KEY_BYTES_MAX], name[256];
+	static char key[KEY_BYTES_MAX], name[NAME_BYTES];
 	struct wick_server *server;
 	int rc = key_path ? read_key(key, diag) : 0;
 
 	if (rc)
 		return rc;
-	name_model(name);
+	set_name(name);
 	server_options.key = key_path ? key : NULL;
-	server_options.model = server_options.model ? server_options.model : name;
 	server_options.port = (uint16_t)port;
 	engine_options.ctx_usual = CTX_USUAL;
 	engine_options.beside_bytes = WICK_SERVER_BESIDE_BYTES;
