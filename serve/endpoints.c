@@ -16,8 +16,8 @@
 struct asked {
 	struct wick_endpoints *endpoints;
 	struct MHD_Connection *connection;
-	const char *path, *body, *share;
-	size_t bytes;
+	const char *path, *share;
+	struct wick_body *body;
 	int kind; /* of the endpoint */
 };
 
@@ -35,9 +35,7 @@ static enum MHD_Result respond_json(const struct asked *asked, char *text)
 
 static enum MHD_Result refuse(const struct asked *asked, const struct wick_refusal *refusal)
 {
-	if (refusal->status != 503)
-		wick_metrics_add(asked->endpoints->metrics, WICK_METRIC_REFUSED, 1);
-	return wick_respond_refusal(asked->connection, refusal, asked->share);
+	return wick_endpoint_refuse(asked->endpoints, asked->connection, refusal);
 }
 
 static int socket_of(struct MHD_Connection *connection)
@@ -85,15 +83,14 @@ static int parse(const struct asked *asked, struct wick_request *request, struct
 	struct wick_request_limits limits = { .model = endpoints->model };
 	int rc;
 
-	if (wick_scheduler_state(endpoints->scheduler) == WICK_SCHEDULER_LOADING) {
-		wick_refuse(refusal, 503, NULL, "the model is being loaded");
-		refusal->retry_s = 5;
+	if (!wick_scheduler_has_model(endpoints->scheduler, refusal))
 		return -1;
-	}
 	limits.vocab = wick_report_of(endpoints->wick)->vocab;
 	pthread_mutex_lock(&endpoints->parsing);
-	rc = wick_request_parse(request, (enum wick_request_kind)asked->kind, asked->body, asked->bytes, &limits, refusal);
+	rc = wick_request_parse(request, (enum wick_request_kind)asked->kind, asked->body->text,
+		asked->body->bytes, &limits, refusal);
 	pthread_mutex_unlock(&endpoints->parsing);
+	wick_body_free(asked->body);
 	return rc;
 }
 
@@ -154,6 +151,7 @@ static enum MHD_Result answer_health(const struct asked *asked)
 
 static enum MHD_Result answer_metrics(const struct asked *asked)
 {
+	wick_metrics_set(asked->endpoints->metrics, WICK_METRIC_MEMORY_BYTES, (double)wick_peak_bytes());
 	return wick_respond(asked->connection, MHD_HTTP_OK, "text/plain; version=0.0.4",
 		wick_metrics_text(asked->endpoints->metrics), asked->share);
 }
@@ -166,10 +164,8 @@ static enum MHD_Result answer_props(const struct asked *asked)
 	json_t *props;
 	char *text;
 
-	if (wick_scheduler_state(asked->endpoints->scheduler) == WICK_SCHEDULER_LOADING) {
-		wick_refuse(&refusal, 503, NULL, "the model is being loaded");
+	if (!wick_scheduler_has_model(asked->endpoints->scheduler, &refusal))
 		return refuse(asked, &refusal);
-	}
 	report = wick_report_of(asked->endpoints->wick);
 	plan = wick_plan_of(asked->endpoints->wick);
 	props = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:i, s:I, s:I, s:s}", "model", asked->endpoints->model, "arch",
@@ -217,7 +213,8 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-const char *wick_endpoint_share(const struct wick_endpoints *endpoints, struct MHD_Connection *connection)
+/* The origin that may read a response to this request, or NULL. */
+static const char *share_of(const struct wick_endpoints *endpoints, struct MHD_Connection *connection)
 {
 	const char *origin = header(connection, MHD_HTTP_HEADER_ORIGIN);
 
@@ -286,10 +283,26 @@ const struct wick_endpoint *wick_endpoint_find(struct wick_endpoints *endpoints,
 }
 
 enum MHD_Result wick_endpoint_answer(struct wick_endpoints *endpoints, const struct wick_endpoint *endpoint,
-	struct MHD_Connection *connection, const char *path, const char *body, size_t bytes)
+	struct MHD_Connection *connection, const char *path, struct wick_body *body)
 {
-	const struct asked asked = { .endpoints = endpoints, .connection = connection, .path = path, .body = body, .bytes = bytes,
-		.share = wick_endpoint_share(endpoints, connection), .kind = endpoint->kind };
+	const struct asked asked = { .endpoints = endpoints, .connection = connection, .path = path, .body = body,
+		.share = share_of(endpoints, connection), .kind = endpoint->kind };
 
 	return endpoint->answer(&asked);
+}
+
+enum MHD_Result wick_endpoint_refuse(
+	struct wick_endpoints *endpoints, struct MHD_Connection *connection, const struct wick_refusal *refusal)
+{
+	if (refusal->status != MHD_HTTP_INTERNAL_SERVER_ERROR) /* which is a request that failed */
+		wick_metrics_add(endpoints->metrics, WICK_METRIC_REFUSED, 1);
+	return wick_respond_refusal(connection, refusal, share_of(endpoints, connection));
+}
+
+void wick_body_free(struct wick_body *body)
+{
+	*body->held -= body->bytes;
+	free(body->text);
+	body->text = NULL;
+	body->bytes = 0;
 }

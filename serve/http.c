@@ -6,7 +6,6 @@
 #include "http.h"
 
 #include "clock.h"
-#include "respond.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -39,8 +38,8 @@ struct wick_http {
 /* A request on its way. */
 struct exchange {
 	const struct wick_endpoint *endpoint;
-	char *body;
-	size_t bytes, passed; /* kept, and read for nothing after the refusal */
+	struct wick_body body;
+	size_t passed; /* read for nothing after the refusal */
 	struct wick_refusal refusal; /* told when the body is over: a client that still sends would not read it */
 };
 
@@ -103,6 +102,7 @@ static enum MHD_Result begin(struct wick_http *http, struct MHD_Connection *conn
 
 	if (!exchange)
 		return MHD_NO;
+	exchange->body.held = &http->body_bytes;
 	exchange->endpoint = wick_endpoint_find(http->endpoints, connection, method, path, &exchange->refusal);
 	http->exchanges++;
 	*into = exchange;
@@ -114,7 +114,7 @@ static bool has_room(const struct wick_http *http, struct exchange *exchange, si
 {
 	struct wick_refusal *refusal = &exchange->refusal;
 
-	if (exchange->bytes + count > WICK_REQUEST_BYTES_MAX) {
+	if (exchange->body.bytes + count > WICK_REQUEST_BYTES_MAX) {
 		wick_refuse(refusal, 413, NULL, "the body has more than %u bytes", WICK_REQUEST_BYTES_MAX);
 	} else if (http->body_bytes + count > BODIES_BYTES_MAX) {
 		wick_refuse(refusal, 503, NULL, "the bodies of other requests have more than %u bytes already", BODIES_BYTES_MAX);
@@ -125,28 +125,29 @@ static bool has_room(const struct wick_http *http, struct exchange *exchange, si
 
 static enum MHD_Result take_body(struct wick_http *http, struct exchange *exchange, const char *bytes, size_t count)
 {
+	struct wick_body *body = &exchange->body;
 	char *grown;
 
 	if (exchange->refusal.status || !has_room(http, exchange, count)) {
 		exchange->passed += count;
 		return exchange->passed > PASSED_BYTES_MAX ? MHD_NO : MHD_YES;
 	}
-	grown = realloc(exchange->body, exchange->bytes + count);
+	grown = realloc(body->text, body->bytes + count);
 	if (!grown)
 		return MHD_NO;
-	memcpy(grown + exchange->bytes, bytes, count);
-	exchange->body = grown;
-	exchange->bytes += count;
+	memcpy(grown + body->bytes, bytes, count);
+	body->text = grown;
+	body->bytes += count;
 	http->body_bytes += count;
 	return MHD_YES;
 }
 
 static enum MHD_Result answer(
-	struct wick_http *http, const struct exchange *exchange, struct MHD_Connection *connection, const char *path)
+	struct wick_http *http, struct exchange *exchange, struct MHD_Connection *connection, const char *path)
 {
 	if (exchange->refusal.status)
-		return wick_respond_refusal(connection, &exchange->refusal, wick_endpoint_share(http->endpoints, connection));
-	return wick_endpoint_answer(http->endpoints, exchange->endpoint, connection, path, exchange->body, exchange->bytes);
+		return wick_endpoint_refuse(http->endpoints, connection, &exchange->refusal);
+	return wick_endpoint_answer(http->endpoints, exchange->endpoint, connection, path, &exchange->body);
 }
 
 /* A MHD_AccessHandlerCallback: called with the headers, with each part of the body, and at its end. */
@@ -178,8 +179,7 @@ static void complete(void *user, struct MHD_Connection *connection, void **conte
 	mark(http, line_of(connection), wick_now_ns());
 	if (!exchange)
 		return;
-	http->body_bytes -= exchange->bytes;
-	free(exchange->body);
+	wick_body_free(&exchange->body);
 	free(exchange);
 	*context = NULL;
 	http->exchanges--;

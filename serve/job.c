@@ -7,7 +7,6 @@
 
 #include "clock.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,7 +163,7 @@ static bool has_left(int socket)
 	return socket >= 0 && poll(&look, 1, 0) > 0 && look.revents & (POLLRDHUP | POLLHUP | POLLERR);
 }
 
-/* One wait, under the lock. false: the client is gone. */
+/* One wait, under the lock. false: the client is gone, which shows however often something changes. */
 static bool wait_a_while(struct wick_job *job, int socket)
 {
 	struct timespec until;
@@ -173,8 +172,7 @@ static bool wait_a_while(struct wick_job *job, int socket)
 	until.tv_nsec += LOOK_MS * 1000000l;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
-	if (!pthread_cond_timedwait(&job->changed, &job->lock, &until))
-		return true;
+	pthread_cond_timedwait(&job->changed, &job->lock, &until);
 	return !has_left(socket);
 }
 

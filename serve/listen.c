@@ -48,6 +48,17 @@ static int bind_to(const struct addrinfo *info)
 	return rc;
 }
 
+/* A name may have several addresses, some of a protocol that this machine does not have: the first that it has. */
+static void bind_first(struct wick_listen *listen, const struct addrinfo *found)
+{
+	for (const struct addrinfo *info = found; info; info = info->ai_next) {
+		listen->socket = bind_to(info);
+		listen->loopback = is_loopback(info->ai_addr);
+		if (listen->socket != -EAFNOSUPPORT && listen->socket != -EADDRNOTAVAIL)
+			return;
+	}
+}
+
 int wick_listen_open(struct wick_listen *listen, const char *host, uint16_t port, struct wick_diag *diag)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
@@ -59,8 +70,7 @@ int wick_listen_open(struct wick_listen *listen, const char *host, uint16_t port
 	rc = getaddrinfo(host, service, &hints, &found);
 	if (rc)
 		return wick_diag_say(diag, -EADDRNOTAVAIL, "--host %s: %s", host, gai_strerror(rc));
-	listen->loopback = is_loopback(found->ai_addr);
-	listen->socket = bind_to(found);
+	bind_first(listen, found);
 	freeaddrinfo(found);
 	if (listen->socket < 0)
 		return wick_diag_say(diag, listen->socket, "%s, port %u: %s", host, port, strerror(-listen->socket));

@@ -7,6 +7,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define TOKENS_MORE 16
 
 /* A text and whose its bytes are; no marks: all of it is the caller's. */
 struct source {
@@ -25,10 +28,39 @@ static int64_t tokenize(const struct wick *wick, const struct source *source, ui
 	return wick_tokenize(wick, source->text, source->bytes, source->flags, ids, capacity);
 }
 
+/* Once, into room for as many tokens as the text has bytes and a few more: beginnings, ends, a space in front. A vocabulary that
+ * needs more says how many, and is asked again. */
+static int64_t tokenize_into(struct wick_prompt_ids *prompt, const struct wick *wick, const struct source *source)
+{
+	size_t room = source->bytes + TOKENS_MORE;
+
+	for (;;) {
+		uint32_t *ids = realloc(prompt->ids, room * sizeof(*ids));
+		int64_t count;
+
+		if (!ids)
+			return -ENOMEM;
+		prompt->ids = ids;
+		count = tokenize(wick, source, ids, room);
+		if (count < 0 || (uint64_t)count <= room)
+			return count;
+		room = (size_t)count;
+	}
+}
+
+/* Of the room the part that is used: prompts may wait for long. */
+static void shrink(struct wick_prompt_ids *prompt)
+{
+	uint32_t *ids = realloc(prompt->ids, (prompt->count ? prompt->count : 1) * sizeof(*ids));
+
+	if (ids)
+		prompt->ids = ids;
+}
+
 static int take_ids(struct wick_prompt_ids *prompt, const struct wick *wick, const struct source *source,
 	struct wick_diag *diag)
 {
-	int64_t count = tokenize(wick, source, NULL, 0);
+	int64_t count = tokenize_into(prompt, wick, source);
 
 	if (count == -EINVAL)
 		return wick_diag_say(diag, -EINVAL, "the prompt has a character for which the vocabulary has no token");
@@ -36,11 +68,9 @@ static int take_ids(struct wick_prompt_ids *prompt, const struct wick *wick, con
 		return (int)count;
 	if (count > UINT32_MAX)
 		return wick_diag_say(diag, -EFBIG, "the prompt has more tokens than any context");
-	prompt->ids = malloc(count ? (size_t)count * sizeof(*prompt->ids) : 1);
-	if (!prompt->ids)
-		return -ENOMEM;
 	prompt->count = (uint32_t)count;
-	return tokenize(wick, source, prompt->ids, (size_t)count) == count ? 0 : -ENOMEM;
+	shrink(prompt);
+	return 0;
 }
 
 static bool ends_with_thinking(const char *text, size_t bytes)

@@ -357,7 +357,8 @@ static int check_complete(const struct reading *reading)
 	return 0;
 }
 
-int wick_request_check_depth(const char *body, size_t bytes, struct wick_refusal *refusal)
+/* Whether a body is small enough in all but its bytes, looked at before anything is allocated for it. */
+static int check_depth(const char *body, size_t bytes, struct wick_refusal *refusal)
 {
 	size_t depth = 0, values = 0;
 	bool in_text = false;
@@ -393,7 +394,7 @@ static json_t *parse_body(const char *body, size_t bytes, struct wick_refusal *r
 
 	if (!bytes)
 		wick_refuse(refusal, 400, NULL, "the body is empty");
-	if (!bytes || wick_request_check_depth(body, bytes, refusal))
+	if (!bytes || check_depth(body, bytes, refusal))
 		return NULL;
 	json = json_loadb(body, bytes, JSON_REJECT_DUPLICATES, &error);
 	if (json_is_object(json))

@@ -56,6 +56,3 @@ void wick_request_free(struct wick_request *request);
 /* The messages of a chat as a template is given them (request_messages.c): a new reference, or NULL with a refusal. Contents in
  * parts become one text; a developer's message is a system message. */
 json_t *wick_request_messages(const json_t *messages, struct wick_refusal *refusal);
-
-/* Whether a body is small enough in all but its bytes, to be looked at before anything is allocated for it. */
-int wick_request_check_depth(const char *body, size_t bytes, struct wick_refusal *refusal);

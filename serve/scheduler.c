@@ -93,11 +93,25 @@ void wick_scheduler_set(struct wick_scheduler *scheduler, enum wick_scheduler_st
 	pthread_mutex_unlock(&scheduler->lock);
 }
 
+static void refuse_loading(struct wick_refusal *refusal)
+{
+	wick_refuse(refusal, 503, NULL, "the model is being loaded");
+	refusal->retry_s = RETRY_S;
+}
+
+bool wick_scheduler_has_model(struct wick_scheduler *scheduler, struct wick_refusal *refusal)
+{
+	bool loading = wick_scheduler_state(scheduler) == WICK_SCHEDULER_LOADING;
+
+	if (loading)
+		refuse_loading(refusal);
+	return !loading;
+}
+
 static int refuse_now(const struct wick_scheduler *scheduler, struct wick_refusal *refusal)
 {
 	if (scheduler->state == WICK_SCHEDULER_LOADING) {
-		wick_refuse(refusal, 503, NULL, "the model is being loaded");
-		refusal->retry_s = RETRY_S;
+		refuse_loading(refusal);
 	} else if (scheduler->state != WICK_SCHEDULER_READY) {
 		wick_refuse(refusal, 503, NULL, "the server is ending");
 	} else if (scheduler->inbox.count + scheduler->waiting_count >= scheduler->options.queue_max) {
@@ -157,7 +171,7 @@ static void admit_waiting(struct wick_scheduler *scheduler)
 		if (wick_job_is_gone(job)) {
 			wick_metrics_add(scheduler->options.metrics, WICK_METRIC_GONE, 1);
 			wick_job_release(take_first(&scheduler->waiting));
-		} else if (wick_pass_admit(&scheduler->pass, job)) {
+		} else if (wick_slots_admit(&scheduler->pass.slots, job)) {
 			take_first(&scheduler->waiting);
 		} else {
 			return;
@@ -167,7 +181,7 @@ static void admit_waiting(struct wick_scheduler *scheduler)
 
 static void publish(struct wick_scheduler *scheduler)
 {
-	wick_metrics_set(scheduler->options.metrics, WICK_METRIC_PROCESSING, wick_pass_active(&scheduler->pass));
+	wick_metrics_set(scheduler->options.metrics, WICK_METRIC_PROCESSING, wick_slots_active(&scheduler->pass.slots));
 	wick_metrics_set(scheduler->options.metrics, WICK_METRIC_DEFERRED, scheduler->waiting.count);
 	pthread_mutex_lock(&scheduler->lock);
 	scheduler->waiting_count = scheduler->waiting.count;
@@ -190,7 +204,7 @@ static void refuse_waiting(struct wick_scheduler *scheduler)
 /* One turn. false: it is drained. */
 static bool turn(struct wick_scheduler *scheduler)
 {
-	bool idle = !wick_pass_active(&scheduler->pass) && !scheduler->waiting.first;
+	bool idle = !wick_slots_active(&scheduler->pass.slots) && !scheduler->waiting.first;
 	enum wick_scheduler_state state = wick_scheduler_state(scheduler); /* before: what it ends cannot come after it */
 	struct list taken = take_inbox(scheduler, idle);
 
@@ -200,10 +214,10 @@ static bool turn(struct wick_scheduler *scheduler)
 	wick_pass_drop_gone(&scheduler->pass);
 	admit_waiting(scheduler);
 	publish(scheduler);
-	if (wick_pass_active(&scheduler->pass))
+	if (wick_slots_active(&scheduler->pass.slots))
 		wick_pass_run(&scheduler->pass);
 	publish(scheduler);
-	return state < WICK_SCHEDULER_DRAINING || wick_pass_active(&scheduler->pass) || scheduler->waiting.first;
+	return state < WICK_SCHEDULER_DRAINING || wick_slots_active(&scheduler->pass.slots) || scheduler->waiting.first;
 }
 
 int wick_scheduler_run(struct wick_scheduler *scheduler, struct wick *wick, struct wick_diag *diag)

@@ -39,6 +39,9 @@ enum wick_scheduler_state {
 	WICK_SCHEDULER_STOPPING, /* and none that go on */
 };
 
+/* Whether the model is there; where it is not, the refusal says so. */
+bool wick_scheduler_has_model(struct wick_scheduler *scheduler, struct wick_refusal *refusal);
+
 enum wick_scheduler_state wick_scheduler_state(struct wick_scheduler *scheduler);
 void wick_scheduler_set(struct wick_scheduler *scheduler, enum wick_scheduler_state state); /* never goes back */
 

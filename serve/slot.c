@@ -37,6 +37,8 @@ static void leave(struct wick_slot *slot)
 	slot->stream = NULL;
 	slot->logprobs = NULL;
 	slot->job = NULL;
+	slot->parked = false;
+	slot->known = slot->count; /* the last token of an answer was not evaluated */
 	slot->used_ns = wick_now_ns();
 }
 
@@ -62,6 +64,8 @@ void wick_slot_begin(struct wick_slot *slot, struct wick_job *job)
 	struct wick_refusal refusal = { 0 };
 
 	slot->job = job;
+	memcpy(slot->ids, job->prompt.ids, job->prompt.count * sizeof(*slot->ids));
+	slot->known = job->prompt.count;
 	slot->sampling = request->sampling;
 	slot->sampling.recent = slot->ids;
 	slot->begun_ns = wick_now_ns();
@@ -78,17 +82,15 @@ void wick_slot_begin(struct wick_slot *slot, struct wick_job *job)
 
 bool wick_slot_decodes(const struct wick_slot *slot)
 {
-	return slot->count + 1 >= slot->job->prompt.count;
+	return slot->count + 1 == slot->known;
 }
 
 uint32_t wick_slot_rows(const struct wick_slot *slot, struct wick_row *rows, uint32_t most)
 {
-	const struct wick_prompt_ids *prompt = &slot->job->prompt;
-	bool answers = slot->count >= prompt->count;
-	uint32_t left = answers ? 1 : prompt->count - slot->count, count = left < most ? left : most;
+	uint32_t left = slot->known - slot->count, count = left < most ? left : most;
 
 	for (uint32_t i = 0; i < count; i++)
-		rows[i] = (struct wick_row){ .session = slot->session, .id = answers ? slot->next : prompt->ids[slot->count + i],
+		rows[i] = (struct wick_row){ .session = slot->session, .id = slot->ids[slot->count + i],
 			.position = slot->count + i, .want = i + 1 == left };
 	return count;
 }
@@ -144,6 +146,7 @@ static bool choose(struct wick_slot *slot)
 {
 	const char *text;
 	size_t bytes;
+	uint32_t id;
 	int ended;
 
 	if (!slot->first_ns) {
@@ -151,11 +154,11 @@ static bool choose(struct wick_slot *slot)
 		slot->figures.prompt_ns = slot->first_ns - slot->begun_ns;
 	}
 	slot->sampling.recent_count = slot->count;
-	slot->next = wick_session_sample(slot->session, &slot->sampling);
+	id = wick_session_sample(slot->session, &slot->sampling);
 	slot->figures.completion_tokens++;
-	if (!wick_stops(slot->wick, slot->next))
-		note_logprobs(slot, slot->next);
-	ended = wick_stream_put(slot->stream, slot->next, &text, &bytes);
+	if (!wick_stops(slot->wick, id))
+		note_logprobs(slot, id);
+	ended = wick_stream_put(slot->stream, id, &text, &bytes);
 	if (ended < 0) {
 		struct wick_refusal refusal = { 0 };
 
@@ -164,15 +167,25 @@ static bool choose(struct wick_slot *slot)
 		return true;
 	}
 	put_text(slot, text, bytes);
-	if (!ended && slot->figures.completion_tokens < slot->job->max_tokens)
+	if (!ended && slot->figures.completion_tokens < slot->job->max_tokens) {
+		slot->ids[slot->known++] = id;
 		return false;
+	}
 	finish(slot, ended ? "stop" : "length");
 	return true;
 }
 
-bool wick_slot_advance(struct wick_slot *slot, const struct wick_row *rows, uint32_t count)
+bool wick_slot_advance(struct wick_slot *slot, uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++)
-		slot->ids[slot->count++] = rows[i].id;
-	return count && rows[count - 1].want && choose(slot);
+	slot->count += count;
+	return slot->count == slot->known && choose(slot);
+}
+
+void wick_slot_empty(struct wick_slot *slot)
+{
+	wick_session_reset(slot->session);
+	slot->count = 0;
+	slot->parked = slot->job;
+	if (!slot->job)
+		slot->known = 0;
 }

@@ -101,6 +101,16 @@ class Server:
             time.sleep(0.05)
         raise TimeoutError(f"{name} is never {value}")
 
+    def await_idle(self):
+        """Until nobody is served and nobody waits, for a while: a request of a client that left may still come in."""
+        quiet = 0
+        for _ in range(1200):
+            quiet = 0 if self.metric("requests_processing") + self.metric("requests_deferred") else quiet + 1
+            if quiet == 5:
+                return
+            time.sleep(0.05)
+        raise TimeoutError("there is always a request left")
+
     def await_status(self, status, method, path, body=None, **headers):
         """Asks until that is the answer's, and gives this answer."""
         for _ in range(1200):

@@ -59,6 +59,7 @@ static void init(void)
 {
 	engine_options_init();
 	engine_options.sessions = SESSIONS;
+	engine_options.kv_positions = WICK_KV_PLANNED;
 	server_options = (struct wick_server_options){ .host = "127.0.0.1", .queue_max = QUEUE, .is_to_end = interrupted };
 	port = 8080;
 }

@@ -54,11 +54,37 @@ def client(number):
     return right
 
 print("with clients that leave:", all(together(*[lambda n=n: client(n) for n in range(8)])), gone > 20)
-server.await_metric("requests_processing", 0)
-server.await_metric("requests_deferred", 0)
+server.await_idle()
 print("nothing is left of them:", server.metric("requests_processing"), server.metric("requests_deferred"))
 print("within the budget:", server.is_within_budget())
 print("the next one:", text_of(server.chat(conversation(3), **fields[3])) == first[3])
+print("exit", server.end())
+
+server = Server("--sessions", "1")
+connection = server.connect()
+connection.request("POST", "/v1/chat/completions", json.dumps({"messages": conversation(0), "max_tokens": 400, "ignore_eos": True}),
+                   {"Content-Type": "application/json"})
+server.await_metric("requests_processing", 1)
+connection.close()
+server.await_metric("requests_processing", 0)
+print("who leaves while tokens come is noticed:", server.metric("requests_gone_total"), server.metric("requests_total"))
+
+# Bodies of 11 MB, of which the server holds no more than 8 at once, and none while it answers.
+def begin(**more):
+    connection = server.connect()
+    connection.request("POST", "/v1/chat/completions", json.dumps({"messages": conversation(0), "padding": "x" * 900000, **more}),
+                       {"Content-Type": "application/json"})
+    return connection
+
+def arrived():
+    return sum(server.metric(name) for name in ("requests_total", "requests_processing", "requests_deferred"))
+
+lines = []
+for _ in range(13):
+    lines.append(begin(max_tokens=200, ignore_eos=True))
+    while arrived() < len(lines):
+        time.sleep(0.005)
+print("bodies are not held:", {line.getresponse().status for line in lines})
 print("exit", server.end())
 
 server = Server("--sessions", "2", "--kv-positions", "512", "--queue", "4")
@@ -68,5 +94,13 @@ many = together(*[lambda: server.chat(conversation(0), max_tokens=100, ignore_eo
 late = [answer for answer in many if isinstance(answer, tuple)]
 print("too many:", {status for status, _ in late}, {json.loads(text)["error"]["message"] for _, text in late},
       server.ask("GET", "/health")[0])
+print("exit", server.end())
+
+said = subprocess.run(["wick", "serve", "model.gguf", "--port", "0", "--memory", "1M"], capture_output=True, text=True).stderr
+least = re.search(r"--memory (\d+)", said)[1]
+server = Server("--memory", str(int(least) + (2 << 20)))
+answers = together(*[lambda i=i: server.chat(conversation(i), **fields[i]) for i in range(8)])
+print("in one context for four:", json.loads(server.ask("GET", "/props")[2])["kv_positions"] < 4 * 512,
+      [text_of(answer) for answer in answers] == first, server.is_within_budget())
 print("exit", server.end())
 PY

@@ -5,7 +5,7 @@ wick run model.gguf --temp 0 -n 12 -p 'The old man' >goes-on 2>/dev/null
 wick run model.gguf --temp 0.9 --top-p 1 --seed 7 -n 12 -p 'The old man' >seed-7 2>/dev/null
 wick tokenize model.gguf -p 'The old man' --json >ids.json 2>/dev/null
 PYTHONPATH=$WICK_SOURCE/tests/cli python3 - <<'PY'
-import json, math
+import json, math, os
 from serve import Server, text_of
 
 server = Server()
@@ -64,5 +64,13 @@ print(props["sessions"], props["ctx"], props["kv_positions"], props["arch"])
 print("metrics:", server.metric("requests_total") > 10, server.is_within_budget(),
       server.metric("requests_processing"), server.metric("requests_deferred"))
 print(server.ask("HEAD", "/health")[0])
+print("exit", server.end())
+
+odd = os.fsdecode(b"m\xff-8m.gguf")
+os.rename("model.gguf", odd)
+server = Server(model=odd)
+name = json.loads(server.ask("GET", "/v1/models")[2])["data"][0]["id"]
+print("a name that is not UTF-8:", ascii(name), server.chat("The old man", max_tokens=12, model=name)["model"] == name,
+      json.loads(server.ask("GET", "/props")[2])["model"] == name)
 print("exit", server.end())
 PY

@@ -1,0 +1,276 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* A server's jobs in a pool of positions that is too small for all of them: each answers as it does alone. */
+
+#include "fixture.h"
+#include "synth.h"
+
+#include "bits.h"
+#include "pass.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#define JOBS 4
+#define BLOCK WICK_KV_POSITIONS_STEP
+#define PASSES_MAX 20000
+
+static const struct synth_shape shape = { .layers = 2, .d_model = 64, .heads = 4, .ffn = 256, .vocab = 320, .ctx = 256 };
+static char scratch[PATH_MAX], model[PATH_MAX];
+
+/* A server without its connections. */
+struct bench {
+	struct wick *wick;
+	struct wick_metrics metrics;
+	struct wick_pass pass;
+};
+
+static void bench_open(struct bench *bench, uint32_t sessions, uint32_t blocks)
+{
+	struct wick_options options;
+	struct wick_diag diag;
+
+	wick_options_init(&options);
+	options.sessions = sessions;
+	options.kv_positions = blocks * BLOCK;
+	options.threads = 1;
+	bench->wick = model_open(model, &options);
+	wick_metrics_init(&bench->metrics);
+	assert_int_equal(wick_pass_open(&bench->pass, bench->wick, &bench->metrics, &diag), 0);
+}
+
+static void bench_close(struct bench *bench)
+{
+	wick_pass_close(&bench->pass);
+	wick_close(bench->wick);
+}
+
+/* A text that goes on from `count` tokens of its own, if it is of another number. */
+static struct wick_job *make_job(uint32_t number, uint32_t count, uint32_t max_tokens)
+{
+	struct wick_request request = { .kind = WICK_REQUEST_TEXT, .has_seed = true, .seed = number,
+		.sampling = { .size = sizeof(request.sampling), .temp = 0.8f, .top_p = 1, .ignore_stops = true } };
+	struct wick_job *job = wick_job_create(&request);
+
+	assert_non_null(job);
+	job->prompt.ids = malloc(count * sizeof(*job->prompt.ids));
+	assert_non_null(job->prompt.ids);
+	job->prompt.count = count;
+	for (uint32_t i = 0; i < count; i++)
+		job->prompt.ids[i] = 10 + (number * 31 + i * i * 7 + i) % 200;
+	job->max_tokens = max_tokens;
+	return job;
+}
+
+static void finish_job(struct wick_job *job)
+{
+	wick_job_leave(job);
+}
+
+/* All that it said, which the caller frees. */
+static char *said(const struct wick_job *job)
+{
+	char *text = calloc(1, 1);
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < job->piece_count; i++) {
+		text = realloc(text, bytes + job->pieces[i].bytes + 1);
+		assert_non_null(text);
+		memcpy(text + bytes, job->pieces[i].text, job->pieces[i].bytes);
+		bytes += job->pieces[i].bytes;
+	}
+	text[bytes] = 0;
+	return text;
+}
+
+/* Works until all jobs are done, in the order in which they come. Returns passes. */
+static unsigned work(struct bench *bench, struct wick_job **jobs, uint32_t count)
+{
+	unsigned passes = 0;
+	uint32_t next = 0;
+
+	while (next < count || wick_slots_active(&bench->pass.slots)) {
+		while (next < count && wick_slots_admit(&bench->pass.slots, jobs[next]))
+			next++;
+		assert_true(wick_slots_active(&bench->pass.slots) > 0);
+		wick_pass_run(&bench->pass);
+		assert_true(++passes < PASSES_MAX);
+	}
+	return passes;
+}
+
+static char *alone(uint32_t number, uint32_t count, uint32_t max_tokens)
+{
+	struct wick_job *job = make_job(number, count, max_tokens);
+	struct bench bench;
+	char *text;
+
+	bench_open(&bench, 1, 4);
+	work(&bench, &job, 1);
+	assert_string_equal(job->finish, "length");
+	assert_int_equal(job->figures.completion_tokens, max_tokens);
+	text = said(job);
+	finish_job(job);
+	bench_close(&bench);
+	return text;
+}
+
+/* Two at work have room for the beginnings of their answers, and not for the ends: one waits for the other. */
+static void answers_outgrow_the_pool(void **state)
+{
+	struct wick_job *jobs[JOBS];
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench, JOBS, 6);
+	for (uint32_t i = 0; i < JOBS; i++)
+		jobs[i] = make_job(i, 20 + i, 220);
+	work(&bench, jobs, JOBS);
+	assert_true(bench.metrics.values[WICK_METRIC_PARKED] > 0);
+	assert_int_equal(bench.metrics.values[WICK_METRIC_REQUESTS], JOBS);
+	assert_int_equal(bench.metrics.values[WICK_METRIC_FAILED], 0);
+	for (uint32_t i = 0; i < JOBS; i++) {
+		char *text = said(jobs[i]), *right = alone(i, 20 + i, 220);
+
+		assert_int_equal(jobs[i]->refusal.status, 0);
+		assert_string_equal(text, right);
+		free(text);
+		free(right);
+		finish_job(jobs[i]);
+	}
+	bench_close(&bench);
+}
+
+/* Prompts of one beginning, in turn and at once: what one has the next one shares, and the pool comes out right. */
+static void a_beginning_in_common(void **state)
+{
+	struct wick_job *jobs[JOBS];
+	char *right = alone(7, 130, 100);
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench, JOBS, 7);
+	for (unsigned round = 0; round < 3; round++) {
+		for (uint32_t i = 0; i < JOBS; i++)
+			jobs[i] = make_job(7, 130, 100);
+		work(&bench, jobs, JOBS);
+		for (uint32_t i = 0; i < JOBS; i++) {
+			char *text = said(jobs[i]);
+
+			assert_string_equal(text, right);
+			assert_true(!round || jobs[i]->figures.cached_tokens >= 2 * BLOCK);
+			free(text);
+			finish_job(jobs[i]);
+		}
+	}
+	free(right);
+	bench_close(&bench);
+}
+
+static uint32_t tokens_kept(const struct bench *bench)
+{
+	uint32_t tokens = 0;
+
+	for (uint32_t i = 0; i < bench->pass.slots.count; i++)
+		tokens += bench->pass.slots.at[i].job ? 0 : bench->pass.slots.at[i].count;
+	return tokens;
+}
+
+/* What a job would not have room for in any case takes nothing from idle sessions. */
+static void nothing_is_emptied_in_vain(void **state)
+{
+	struct wick_job *first = make_job(1, 70, 30), *second = make_job(2, 150, 80), *third = make_job(3, 150, 80);
+	struct bench bench;
+	uint32_t kept;
+
+	(void)state;
+	bench_open(&bench, JOBS, 6);
+	work(&bench, &first, 1);
+	kept = tokens_kept(&bench);
+	assert_int_equal(kept, 99);
+	assert_true(wick_slots_admit(&bench.pass.slots, second));
+	wick_pass_run(&bench.pass);
+	assert_false(wick_slots_admit(&bench.pass.slots, third));
+	assert_int_equal(tokens_kept(&bench), kept);
+	wick_pass_drop_gone(&bench.pass);
+	while (wick_slots_active(&bench.pass.slots))
+		wick_pass_run(&bench.pass);
+	work(&bench, &third, 1);
+	finish_job(first);
+	finish_job(second);
+	finish_job(third);
+	bench_close(&bench);
+}
+
+/* Clients that leave while their job is parked, or at work, leave nothing behind. */
+static void parked_and_gone(void **state)
+{
+	struct wick_job *jobs[JOBS], *after;
+	char *right = alone(9, 30, 60), *text;
+	struct bench bench;
+	uint32_t next = 0;
+
+	(void)state;
+	bench_open(&bench, JOBS, 6);
+	for (uint32_t i = 0; i < JOBS; i++)
+		jobs[i] = make_job(i, 20, 230);
+	while (!bench.metrics.values[WICK_METRIC_PARKED]) {
+		while (next < JOBS && wick_slots_admit(&bench.pass.slots, jobs[next]))
+			next++;
+		wick_pass_run(&bench.pass);
+	}
+	for (uint32_t i = 0; i < JOBS; i++) {
+		if (i >= next)
+			wick_job_release(jobs[i]);
+		finish_job(jobs[i]);
+	}
+	wick_pass_drop_gone(&bench.pass);
+	assert_int_equal(wick_slots_active(&bench.pass.slots), 0);
+	after = make_job(9, 30, 60);
+	work(&bench, &after, 1);
+	text = said(after);
+	assert_string_equal(text, right);
+	free(text);
+	free(right);
+	finish_job(after);
+	bench_close(&bench);
+}
+
+static int set_up(void **state)
+{
+	char checkpoint[PATH_MAX];
+
+	(void)state;
+	scratch_make(scratch);
+	path_join(checkpoint, scratch, "checkpoint");
+	path_join(model, scratch, "model.gguf");
+	assert_int_equal(mkdir(checkpoint, 0777), 0);
+	synth_checkpoint(checkpoint, &shape);
+	model_pack(checkpoint, model, "f16");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	scratch_remove(scratch);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(answers_outgrow_the_pool),
+		cmocka_unit_test(a_beginning_in_common),
+		cmocka_unit_test(nothing_is_emptied_in_vain),
+		cmocka_unit_test(parked_and_gone),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
