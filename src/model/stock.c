@@ -409,6 +409,10 @@ int wick_stock_bind(struct wick_model *model, struct wick_diag *diag)
 	if (binding.family->packed_only && !wick_stock_is_bundled(model->gguf))
 		return wick_diag_say(diag, -EINVAL, "%s: GGUF files of the architecture %s are not supported; wick pack packs a folder",
 			path_of(&binding), binding.family->name);
+	if (!wick_stock_is_checked(model->gguf))
+		err = wick_stock_check_relu(binding.family, model->gguf, diag);
+	if (err)
+		return err;
 	binding.used = calloc(model->parts.tensors + 1, sizeof(*binding.used));
 	if (!binding.used)
 		return wick_diag_say(diag, -ENOMEM, "%s: no memory to open it", path_of(&binding));

@@ -8,7 +8,6 @@
 #include "bits.h"
 #include "gguf.h"
 #include "model.h"
-#include "stock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -116,14 +115,15 @@ static int refuse_relu(const struct wick_gguf *gguf, const char *key, struct wic
 		key, (int)WICK_MIN(text.length, 80), text.bytes);
 }
 
-/* A Llama whose name or tags say ReLU. */
-static int check_relu(const struct wick_gguf *gguf, struct wick_diag *diag)
+int wick_stock_check_relu(const struct wick_stock_family *family, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
 	static const char *const keys[] = { "general.name", "general.basename", "general.finetune" };
 	struct wick_gguf_string text;
 	enum wick_gguf_type type;
 	uint64_t count = 0;
 
+	if (family != families) /* of Llama alone there are such copies */
+		return 0;
 	for (size_t i = 0; i < WICK_COUNT_OF(keys); i++)
 		if (!wick_gguf_string(gguf, keys[i], &text, NULL) && says_relu(text))
 			return refuse_relu(gguf, keys[i], text, diag);
@@ -147,7 +147,7 @@ int wick_stock_family(const struct wick_stock_family **family, const struct wick
 	for (size_t i = 0; !err && i < WICK_COUNT_OF(families); i++) {
 		*family = &families[i];
 		if (strlen(families[i].name) == name.length && !memcmp(families[i].name, name.bytes, name.length))
-			return i || wick_stock_is_bundled(gguf) ? 0 : check_relu(gguf, diag);
+			return 0;
 	}
 	return err ? err : refuse_family(gguf, name, diag);
 }

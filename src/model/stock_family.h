@@ -60,6 +60,8 @@ struct wick_stock_family {
 	struct wick_stock_name names[WICK_STOCK_NAMES];
 };
 
-/* The family of an open file. -EINVAL with a sentence: it is not known, or its name says that it computes something that
- * no key can say. */
+/* -EINVAL with a sentence: a file's name or tags say that it computes something that no key can say. */
+int wick_stock_check_relu(const struct wick_stock_family *family, const struct wick_gguf *gguf, struct wick_diag *diag);
+
+/* The family of an open file. -EINVAL with a sentence: it is not known. */
 int wick_stock_family(const struct wick_stock_family **family, const struct wick_gguf *gguf, struct wick_diag *diag);

@@ -59,7 +59,7 @@ static int open_checkpoint(struct wick_pack_job *job, const char *source)
 	int rc;
 
 	if (wick_synthetic_is(source))
-		return wick_synthetic_open(&job->checkpoint, source, job->arch, &job->shape, job->diag);
+		return wick_synthetic_open(job, source);
 	rc = wick_checkpoint_open(&job->checkpoint, source, job->diag);
 	if (rc == 0)
 		wick_checkpoint_explain(job->checkpoint, &job->notes);
@@ -255,7 +255,7 @@ int wick_pack(
 		return wick_diag_say(diag, -EINVAL, "a trace is for an order by co-activation, not for the natural one");
 	if (options->layout && !strcmp(options->layout, "stock"))
 		return pack_stock(source, out, options, diag);
-	if (wick_synthetic_is(source) && wick_stock_model_is(source + strlen(WICK_SYNTHETIC)))
+	if (wick_synthetic_is(source) && !wick_synthetic_has(source) && wick_stock_model_is(source + strlen(WICK_SYNTHETIC)))
 		return wick_diag_say(diag, -EINVAL, "%s: a file of this shape is made in stock layout only (--layout stock)", source);
 	rc = look_for_gguf(&is_gguf, source, diag);
 	if (rc)

@@ -33,8 +33,65 @@ void wick_pack_add_checksum(struct wick_pack_job *job, const void *data, uint64_
 	job->checksums[job->checksum_count++] = job->kernels.crc32c(0, data, bytes);
 }
 
+struct tour {
+	const struct wick_model *has;
+	int (*visit)(enum wick_tensor_id id, uint32_t layer, void *user);
+	void *user;
+};
+
+static int visit_own(enum wick_tensor_id id, uint32_t layer, void *user)
+{
+	const struct tour *tour = user;
+
+	if (id != WICK_T_CHECKSUMS && !wick_tensor_is_own(tour->has, wick_tensor_index(layer, id)))
+		return 0;
+	return tour->visit(id, layer, tour->user);
+}
+
+int wick_pack_each(struct wick_pack_job *job, int (*visit)(enum wick_tensor_id id, uint32_t layer, void *user), void *user)
+{
+	struct tour tour = { job->has, visit, user };
+
+	return job->has ? wick_tensors_all(job->shape.layers, visit_own, &tour) : wick_tensors_each(&job->shape, visit, user);
+}
+
+static void describe(struct wick_tensor *tensor, struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer)
+{
+	wick_tensor_describe(tensor, id, layer, &job->shape);
+	if (id == WICK_T_CHECKSUMS)
+		tensor->cols = wick_pack_checksum_count(job);
+	else if (job->has)
+		*tensor = *wick_tensor_at(job->has, layer, id);
+	tensor->row_bytes = id == WICK_T_CHECKSUMS ? tensor->cols * sizeof(uint32_t) : tensor->row_bytes;
+}
+
+struct sum {
+	struct wick_pack_job *job;
+	uint64_t blocks;
+};
+
+static int add_blocks(enum wick_tensor_id id, uint32_t layer, void *user)
+{
+	struct sum *sum = user;
+	struct wick_tensor tensor;
+
+	if (id == WICK_T_CHECKSUMS)
+		return 0;
+	describe(&tensor, sum->job, id, layer);
+	sum->blocks += wick_tensor_blocks(&tensor, id);
+	return 0;
+}
+
+uint64_t wick_pack_checksum_count(struct wick_pack_job *job)
+{
+	struct sum sum = { job, 0 };
+
+	wick_pack_each(job, add_blocks, &sum);
+	return sum.blocks + 2; /* the header's, and that of all before it */
+}
+
 struct directory {
-	const struct wick_shape *shape;
+	struct wick_pack_job *job;
 	struct wick_gguf_writer *writer;
 };
 
@@ -45,7 +102,7 @@ static int put_entry(enum wick_tensor_id id, uint32_t layer, void *user)
 	uint32_t type;
 	uint64_t ne[2];
 
-	wick_tensor_describe(&tensor, id, layer, directory->shape);
+	describe(&tensor, directory->job, id, layer);
 	wick_tensor_directory(&tensor, id, &type, ne);
 	wick_gguf_put_tensor(
 		directory->writer, tensor.name, type, ne, tensor.rows > 1 ? 2 : 1, wick_tensor_bytes(&tensor));
@@ -55,10 +112,10 @@ static int put_entry(enum wick_tensor_id id, uint32_t layer, void *user)
 int wick_pack_header(
 	struct wick_pack_job *job, struct wick_gguf_writer *writer, uint8_t **header, uint64_t *header_bytes)
 {
-	struct directory directory = { .shape = &job->shape, .writer = writer };
+	struct directory directory = { .job = job, .writer = writer };
 	int rc;
 
-	wick_tensors_each(&job->shape, put_entry, &directory);
+	wick_pack_each(job, put_entry, &directory);
 	rc = wick_gguf_writer_header(writer, header, header_bytes, job->diag);
 	job->total_bytes = rc ? 0 : *header_bytes + writer->data_bytes;
 	return rc;
@@ -71,10 +128,10 @@ int wick_pack_write(struct wick_pack_job *job, const char *out_path, const uint8
 
 	if (rc)
 		return rc;
-	job->checksums[wick_tensors_checksums(&job->shape) - 2] = job->kernels.crc32c(0, header, header_bytes);
+	job->checksums[wick_pack_checksum_count(job) - 2] = job->kernels.crc32c(0, header, header_bytes);
 	rc = wick_outfile_write(&job->out, header, header_bytes, job->diag);
 	if (rc == 0)
-		rc = wick_tensors_each(&job->shape, put_slot, job);
+		rc = wick_pack_each(job, put_slot, job);
 	return rc ? rc : wick_outfile_finish(&job->out, job->diag);
 }
 
@@ -98,7 +155,7 @@ int wick_pack_bundle_crcs(struct wick_pack_job *job)
 /* The header's checksum was put at the end when the header was written; the entry behind it is over all before it. */
 int wick_pack_checksums(struct wick_pack_job *job)
 {
-	uint64_t count = wick_tensors_checksums(&job->shape);
+	uint64_t count = wick_pack_checksum_count(job);
 
 	job->checksums[count - 1] = job->kernels.crc32c(0, job->checksums, (count - 1) * sizeof(*job->checksums));
 	return wick_pack_put(job, job->checksums, count * sizeof(*job->checksums));

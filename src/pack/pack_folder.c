@@ -13,6 +13,7 @@
 #include "hf_chat.h"
 #include "shape.h"
 #include "stock.h"
+#include "synthetic.h"
 #include "tensors.h"
 
 #include <errno.h>
@@ -193,7 +194,7 @@ static int ask_for(enum wick_tensor_id id, uint32_t layer, void *user)
 		return 0;
 	if (id == WICK_T_BUNDLES)
 		return wick_pack_want_parts(job->arch, &job->shape, layer, describing->visit, describing->user);
-	if (!job->arch->sources[id])
+	if (!job->arch->sources[id] || (job->arch->fused && projection_of(id) > 0)) /* keys and values are in the queries' */
 		return 0;
 	wick_tensor_describe(&tensor, id, layer, &job->shape);
 	if (job->arch->fused && projection_of(id) >= 0)
@@ -309,15 +310,17 @@ static int understand(struct folder *folder, struct wick_gguf_writer *writer, co
 	job->shape.vocab = folder->said.vocab;
 	if (rc == 0)
 		rc = wick_config_check_keys(config, job->arch->keys, &job->notes, job->diag);
+	job->each_source = each_source;
 	if (rc == 0)
-		rc = wick_checkpoint_open(&job->checkpoint, source, job->diag);
+		rc = wick_synthetic_is(source) ? wick_synthetic_open(job, source) :
+			wick_checkpoint_open(&job->checkpoint, source, job->diag);
 	if (rc)
 		return rc;
 	wick_checkpoint_explain(job->checkpoint, &job->notes);
-	job->each_source = each_source;
 	rc = wick_pack_check_sources(job);
-	if (rc == 0)
-		rc = wick_pack_explain_tokenizer(source, &job->notes, job->diag);
+	if (rc || wick_synthetic_is(source))
+		return rc;
+	rc = wick_pack_explain_tokenizer(source, &job->notes, job->diag);
 	if (rc == 0)
 		rc = wick_pack_explain_generation(source, config, &job->notes, job->diag);
 	return rc;
@@ -334,7 +337,7 @@ static int pack(struct folder *folder, struct wick_gguf_writer *writer, const ch
 	wick_gguf_put_u32(writer, "general.file_type", wick_shape_file_type(job->shape.type));
 	if (rc == 0)
 		rc = wick_pack_put_tokenizer(writer, job, source);
-	if (rc == 0)
+	if (rc == 0 && !wick_synthetic_is(source))
 		rc = put_chat(writer, source, job->diag);
 	folder->general.made.shape = job->shape;
 	wick_checkpoint_watch(job->checkpoint, tick, job);

@@ -49,7 +49,8 @@ struct wick_pack_job {
 	uint32_t *bundle_crcs; /* (n_ff) of the current layer */
 	float *affine;        /* (2, d_model): weight and bias of the norm in front of an FFN */
 	float *pred_bias;     /* (n_ff) of the current predictor; before that, the up-projection's own */
-	uint32_t *checksums;   /* (wick_tensors_checksums) of wick.checksums */
+	const struct wick_model *has; /* the tensors are those that this one has; NULL: those that the shape asks for */
+	uint32_t *checksums;   /* (wick_pack_checksum_count()) of wick.checksums */
 	uint64_t checksum_count; /* so far */
 };
 
@@ -110,6 +111,11 @@ int wick_pack_put_tokenizer(struct wick_gguf_writer *writer, const struct wick_p
 /* Puts general.name. */
 int wick_pack_put_name(struct wick_gguf_writer *writer, const char *source, struct wick_diag *diag);
 
+/* Calls visit for every tensor of the file that is written, in its order, until one returns other than 0.
+ * And entries of its wick.checksums. */
+int wick_pack_each(struct wick_pack_job *job, int (*visit)(enum wick_tensor_id id, uint32_t layer, void *user), void *user);
+uint64_t wick_pack_checksum_count(struct wick_pack_job *job);
+
 /* Puts the directory behind the pairs in writer; the caller frees the header. */
 int wick_pack_header(
 	struct wick_pack_job *job, struct wick_gguf_writer *writer, uint8_t **header, uint64_t *header_bytes);
@@ -162,5 +168,5 @@ int wick_pack_checksums(struct wick_pack_job *job);
 int wick_pack_make_columns(struct wick_pack_job *job, uint64_t bytes);
 void wick_pack_free_columns(struct wick_pack_job *job);
 
-/* Writes one tensor and pads the file. A visitor for wick_tensors_each(); user is the job. */
+/* Writes one tensor and pads the file. A visitor for wick_pack_each(); user is the job. */
 int wick_pack_slot(enum wick_tensor_id id, uint32_t layer, void *user);

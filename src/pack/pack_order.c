@@ -154,6 +154,7 @@ static int put_slot(struct reordering *r, enum wick_tensor_id id, uint32_t layer
 
 	switch (id) {
 	case WICK_T_UP_BIAS:
+	case WICK_T_GATE_BIAS:
 	case WICK_T_PRED_BIAS:
 		return move_tensor(r, tensor, sizeof(float));
 	case WICK_T_PRED_OUT:
@@ -195,17 +196,26 @@ static int make_header(struct reordering *r, uint8_t **header, uint64_t *header_
 	return rc;
 }
 
+/* Of a row of any tensor. */
+static uint64_t widest_bytes(const struct wick_model *model)
+{
+	uint64_t bytes = 0;
+
+	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++)
+		bytes = WICK_MAX(bytes, model->tensors[i].row_bytes);
+	return bytes;
+}
+
 /* Room for what must be, and as many bundles a turn as the rest of the memory holds. */
 static int make_room(struct reordering *r, uint64_t memory_bytes)
 {
 	struct wick_pack_job *job = &r->job;
 	const struct wick_shape *shape = &job->shape;
-	uint64_t n_ff = shape->n_ff, widest = WICK_MAX(shape->d_model, shape->d_embed), checksums = wick_tensors_checksums(shape);
+	uint64_t n_ff = shape->n_ff, row_bytes = widest_bytes(r->model), checksums = wick_pack_checksum_count(job);
 	uint64_t number_bytes = shape->predictor ? wick_type_bytes(shape->predictor_type, shape->d_model) : 0, fixed_bytes, least_bytes;
 
 	r->whole_bytes = 2 * n_ff * WICK_MAX(number_bytes, sizeof(float));
-	r->chunk_bytes = WICK_MAX(WICK_MAX(READ_BYTES, WICK_CHECK_ROWS * widest * sizeof(float)),
-		WICK_MAX(shape->stride, n_ff * sizeof(float)));
+	r->chunk_bytes = WICK_MAX(READ_BYTES, WICK_CHECK_ROWS * row_bytes);
 	fixed_bytes = ROOM_FIXED + r->model->memory_bytes + wick_order_bytes(shape->n_ff) + r->whole_bytes + r->chunk_bytes +
 		      ((2 + shape->layers) * n_ff + checksums) * sizeof(uint32_t) + r->predictors->memory_bytes;
 	least_bytes = fixed_bytes + WICK_MIN(TURN_LEAST, n_ff) * shape->stride;
@@ -238,11 +248,12 @@ static int open_source(struct reordering *r, const char *source, const struct wi
 		return wick_diag_say(diag, -EINVAL,
 			"a packed model is ordered as it is: its type and its alignment cannot be chosen");
 	rc = wick_model_open(&r->model, source, diag);
-	if (rc == 0 && r->model->stock)
+	if (rc == 0 && !r->model->shape.bundle_parts)
 		rc = wick_diag_say(diag, -EINVAL, "%s: not a packed model: it has no neurons to put in order", source);
 	if (rc)
 		return rc;
 	r->job.shape = r->model->shape;
+	r->job.has = r->model;
 	posix_fadvise(wick_gguf_fd(r->model->gguf), 0, 0, POSIX_FADV_NORMAL); /* from front to back: readahead pays */
 	rc = wick_predictor_set_open(&r->predictors, r->model, source, diag);
 	if (rc)

@@ -60,7 +60,7 @@ static int find_names(struct placing *placing, const char *out)
 	struct stat status;
 
 	placing->sidecar = wick_predictor_set_path(out);
-	placing->meanwhile = wick_predictor_set_path_meanwhile(out, job->checksums[wick_tensors_checksums(&job->shape) - 1]);
+	placing->meanwhile = wick_predictor_set_path_meanwhile(out, job->checksums[wick_pack_checksum_count(job) - 1]);
 	if (!placing->sidecar || !placing->meanwhile)
 		return wick_diag_say(job->diag, -ENOMEM, "%s: no memory for a name", out);
 	if (stat(placing->sidecar, &status) == 0 && !S_ISREG(status.st_mode))

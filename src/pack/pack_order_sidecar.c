@@ -65,7 +65,7 @@ static int move(struct moving *moving, const char *path, uint32_t *ranks)
 {
 	const struct wick_predictor_set *from = moving->from;
 	const struct wick_shape *shape = &moving->job->shape;
-	struct wick_sidecar_shape sidecar = { .model_crc = moving->job->checksums[wick_tensors_checksums(shape) - 1],
+	struct wick_sidecar_shape sidecar = { .model_crc = moving->job->checksums[wick_pack_checksum_count(moving->job) - 1],
 		.layers = shape->layers, .d_model = shape->d_model, .n_ff = shape->n_ff, .type = from->layer[0].out.type,
 		.ranks = ranks, .ahead = ranks + shape->layers, .relu = from->layer[0].relu,
 		.imported = from->origin == WICK_PREDICTORS_IMPORTED };

@@ -33,6 +33,32 @@ static const struct size {
 	{ "opt-66b", 64, 9216, 9216, 72, 36864, 50272, 2048, true },
 };
 
+/* The paper's other models, and small ones of their families, as config.json has them. Llama's is FATReLU's, as the paper
+ * takes it; Falcon's and Phi's are relufied. */
+static const struct other {
+	const char *name, *config;
+} others[] = {
+	{ "llama-2-7b", "{'model_type':'llama','hidden_size':4096,'num_hidden_layers':32,'num_attention_heads':32,"
+		"'intermediate_size':11008,'vocab_size':32000,'max_position_embeddings':4096,'hidden_act':'fatrelu'}" },
+	{ "falcon-7b", "{'model_type':'falcon','hidden_size':4544,'num_hidden_layers':32,'num_attention_heads':71,"
+		"'vocab_size':65024,'max_position_embeddings':2048,'activation':'relu'}" },
+	{ "persimmon-8b", "{'model_type':'persimmon','hidden_size':4096,'num_hidden_layers':36,'num_attention_heads':64,"
+		"'intermediate_size':16384,'vocab_size':262144,'max_position_embeddings':16384,'rope_theta':25000.0}" },
+	{ "phi-2", "{'model_type':'phi','hidden_size':2560,'num_hidden_layers':32,'num_attention_heads':32,"
+		"'intermediate_size':10240,'vocab_size':51200,'max_position_embeddings':2048,'hidden_act':'relu',"
+		"'partial_rotary_factor':0.4}" },
+	{ "llama-tiny", "{'model_type':'llama','hidden_size':64,'num_hidden_layers':2,'num_attention_heads':2,"
+		"'intermediate_size':192,'vocab_size':288,'max_position_embeddings':512,'num_key_value_heads':1,'hidden_act':'relu'}" },
+	{ "falcon-tiny", "{'model_type':'falcon','hidden_size':64,'num_hidden_layers':2,'num_attention_heads':2,"
+		"'ffn_hidden_size':192,'vocab_size':288,'max_position_embeddings':512,'activation':'relu'}" },
+	{ "persimmon-tiny", "{'model_type':'persimmon','hidden_size':64,'num_hidden_layers':2,'num_attention_heads':2,"
+		"'intermediate_size':192,'vocab_size':288,'max_position_embeddings':512}" },
+	{ "llama-small", "{'model_type':'llama','hidden_size':256,'num_hidden_layers':4,'num_attention_heads':4,"
+		"'intermediate_size':1024,'vocab_size':512,'max_position_embeddings':512,'num_key_value_heads':2,'hidden_act':'relu'}" },
+	{ "falcon-small", "{'model_type':'falcon','hidden_size':256,'num_hidden_layers':4,'num_attention_heads':4,"
+		"'ffn_hidden_size':1024,'vocab_size':512,'max_position_embeddings':512,'activation':'relu'}" },
+};
+
 enum { BOS = 2, PAD = 1, EOS = 2, UNK = 3 };
 static const char *const specials[] = { "<s>", "<pad>", "</s>", "<unk>" };
 
@@ -43,11 +69,13 @@ bool wick_synthetic_is(const char *source)
 
 static int refuse_size(const char *source, struct wick_diag *diag)
 {
-	char names[256];
+	char names[512];
 	size_t at = 0;
 
 	for (size_t i = 0; i < WICK_COUNT_OF(sizes); i++)
 		at += snprintf(names + at, sizeof(names) - at, "%s%s", i ? ", " : "", sizes[i].name);
+	for (size_t i = 0; i < WICK_COUNT_OF(others); i++)
+		at += snprintf(names + at, sizeof(names) - at, ", %s", others[i].name);
 	return wick_diag_say(diag, -EINVAL, "\"%.80s\": there is no such shape; after " WICK_SYNTHETIC " comes one of %s",
 		source, names);
 }
@@ -60,14 +88,45 @@ static const struct size *find_size(const char *source)
 	return NULL;
 }
 
+bool wick_synthetic_has(const char *source)
+{
+	const char *name = source + strlen(WICK_SYNTHETIC);
+	bool has = find_size(source);
+
+	for (size_t i = 0; !has && i < WICK_COUNT_OF(others); i++)
+		has = !strcmp(others[i].name, name);
+	return has;
+}
+
+/* NULL: no such name, or no memory. */
+static json_t *other_config(const char *name)
+{
+	for (size_t i = 0; i < WICK_COUNT_OF(others); i++) {
+		char text[512];
+		size_t length = strlen(others[i].config);
+
+		if (strcmp(others[i].name, name))
+			continue;
+		for (size_t c = 0; c <= length; c++)
+			text[c] = others[i].config[c] == '\'' ? '"' : others[i].config[c];
+		return json_loads(text, 0, NULL);
+	}
+	return NULL;
+}
+
 int wick_synthetic_config(struct wick_config *config, const char *source, struct wick_diag *diag)
 {
 	const struct size *size = find_size(source);
 
 	*config = (struct wick_config){ 0 };
-	if (!size)
-		return refuse_size(source, diag);
 	config->path = strdup(source);
+	config->root = size ? NULL : other_config(source + strlen(WICK_SYNTHETIC));
+	if (config->path && config->root)
+		return 0;
+	if (!size) {
+		wick_config_free(config);
+		return refuse_size(source, diag);
+	}
 	config->root = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:b}", "model_type", "opt",
 		"num_hidden_layers", size->layers, "hidden_size", size->d_model, "word_embed_proj_dim", size->d_embed,
 		"num_attention_heads", size->heads, "ffn_dim", size->n_ff, "vocab_size", size->vocab,
@@ -86,7 +145,8 @@ struct making {
 
 static bool is_norm_weight(enum wick_tensor_id slot)
 {
-	return slot == WICK_T_ATTN_NORM || slot == WICK_T_FFN_NORM || slot == WICK_T_OUT_NORM;
+	return slot == WICK_T_ATTN_NORM || slot == WICK_T_FFN_NORM || slot == WICK_T_OUT_NORM || slot == WICK_T_Q_NORM ||
+		slot == WICK_T_K_NORM;
 }
 
 /* Weights of norms lie around 1, all else around 0. With that, activations of every size above stay within f16. */
@@ -103,15 +163,15 @@ static int make_source(const struct wick_pack_wanted *wanted, void *user)
 	return wick_source_list_add(&making->list, &tensor, making->source, making->diag);
 }
 
-int wick_synthetic_open(struct wick_checkpoint **checkpoint, const char *source, const struct wick_arch_def *arch,
-	const struct wick_shape *shape, struct wick_diag *diag)
+int wick_synthetic_open(struct wick_pack_job *job, const char *source)
 {
+	struct wick_diag *diag = job->diag;
 	struct making making = { .source = source, .diag = diag };
-	int rc = wick_pack_each_source(arch, shape, make_source, &making);
+	int rc = job->each_source ? job->each_source(job, make_source, &making) :
+		wick_pack_each_source(job->arch, &job->shape, make_source, &making);
 
-	*checkpoint = NULL;
 	if (rc == 0)
-		rc = wick_checkpoint_make(checkpoint, source, &wick_synthetic_format, &making.list, diag);
+		rc = wick_checkpoint_make(&job->checkpoint, source, &wick_synthetic_format, &making.list, diag);
 	wick_source_list_free(&making.list);
 	return rc;
 }

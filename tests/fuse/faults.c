@@ -515,9 +515,7 @@ static void make_layout(struct layout *layout, const struct synth_model *model)
 	snprintf(file, sizeof(file), "%s.pred.gguf", model->name);
 	path_join(layout->sidecar, mounted, file);
 	path_join(sidecar, below, file);
-	path_join(folder, scratch, model->name);
-	assert_int_equal(mkdir(folder, 0700), 0);
-	synth_checkpoint(folder, &model->shape);
+	synth_model_folder(folder, model, scratch);
 	model_pack(folder, layout->real, model->type);
 	if (model->trained)
 		predictors_write(layout->real);

@@ -35,6 +35,7 @@ struct setting {
 	double percent;
 	bool buffered;
 	bool trained; /* with predictors in a file of their own */
+	bool gated;   /* the model whose neurons have gates */
 };
 
 static const struct setting settings[] = {
@@ -53,9 +54,12 @@ static const struct setting settings[] = {
 	{ "sparse", NULL, 100, true },
 	{ "sparse", NULL, PERCENT_LEAST, false, .trained = true },
 	{ "sparse", NULL, 60, true, .trained = true },
+	{ "dense", NULL, PERCENT_LEAST, false, .gated = true },
+	{ "sparse", NULL, PERCENT_LEAST, false, .gated = true },
+	{ "sparse", "pread", PERCENT_LEAST, true, .gated = true },
 };
 
-static char scratch[PATH_MAX], model[PATH_MAX], trained[PATH_MAX]; /* trained: the same, under another name */
+static char scratch[PATH_MAX], model[PATH_MAX], gated[PATH_MAX], trained[PATH_MAX]; /* trained: the same as model, under another name */
 static struct cgroup cgroup;
 
 /* Runs setting i, inside the cgroup if there is one; with a budget of so many bytes, if not 0. */
@@ -64,7 +68,7 @@ static int run_setting(unsigned i, uint64_t bytes, struct measured *measured)
 	const struct measured_setting setting = { .bytes = bytes, .mode = settings[i].mode, .io = settings[i].io,
 		.percent = settings[i].percent, .buffered = settings[i].buffered, .ctx = CTX, .prompt = PROMPT };
 
-	return measured_run(measured, settings[i].trained ? trained : model, &setting, &cgroup);
+	return measured_run(measured, settings[i].gated ? gated : settings[i].trained ? trained : model, &setting, &cgroup);
 }
 
 static void check_setting(unsigned i)
@@ -148,6 +152,8 @@ static int make_model(void **state)
 	path_join(trained, scratch, "trained.gguf");
 	assert_int_equal(link(model, trained), 0);
 	predictors_write(trained);
+	path_join(gated, scratch, "gated.gguf");
+	model_pack("synthetic:llama-small", gated, "f16");
 	if (measured_evict(model))
 		return 0;
 	puts("skipped: files here cannot be evicted from the page cache");

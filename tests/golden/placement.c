@@ -200,6 +200,19 @@ static int open_synthetic(void **state, const struct synth_shape *shape, const c
 	return 0;
 }
 
+/* FFNs of bundles with gates, random weights. */
+static int open_gated(void **state)
+{
+	struct model *model = calloc(1, sizeof(*model));
+
+	assert_non_null(model);
+	*state = model;
+	model->prompt_max = 33;
+	scratch_make(model->scratch);
+	prepare(model, "synthetic:llama-small", "f16");
+	return 0;
+}
+
 static int open_7_mb(void **state)
 {
 	static const struct synth_shape shape = { .layers = 4, .d_model = 256, .heads = 4, .ffn = 1024, .vocab = 512,
@@ -380,6 +393,7 @@ int main(void)
 		ON_FIXTURE(any_combination, "post-norm-f16"),
 		{ "any_combination, q8_0", any_combination, open_q8_0, close_model, "sharded-f16" },
 		{ "any_combination, q4_0", any_combination, open_q4_0, close_model, "sharded-f16" },
+		cmocka_unit_test_setup_teardown(any_combination, open_gated, close_model),
 		ON_STOCK(any_combination, "llama3-bf16"),
 		ON_STOCK(any_combination, "llama-split-f16"),
 		ON_STOCK(any_combination, "mistral-window-f16"),

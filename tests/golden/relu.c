@@ -16,6 +16,7 @@
 #include "bits.h"
 
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,7 +37,7 @@ static const char *const fixtures[] = {
 struct subject {
 	const char *fixture;
 	char scratch[PATH_MAX], model[PATH_MAX], trace[PATH_MAX];
-	uint32_t layers, n_ff, vocab;
+	uint32_t layers, n_ff, vocab, identity;
 	float *truth, *logits; /* (TOKENS, vocab) */
 };
 
@@ -105,18 +106,23 @@ static void expect_truth(struct subject *subject, const struct way *way)
 			way->threads, way->step);
 }
 
-/* Every neuron at every token. */
-static void write_trace(const struct subject *subject)
+/* Every neuron at every token, or some of them, of this model. */
+static void write_trace(const struct subject *subject, bool some)
 {
-	const struct wick_trace_shape shape = { .layers = subject->layers, .n_ff = subject->n_ff };
+	const struct wick_trace_shape shape = { .layers = subject->layers, .n_ff = subject->n_ff,
+		.model_crc = some ? subject->identity : 0 };
 	uint32_t *ids = calloc(subject->n_ff, sizeof(*ids));
 	struct wick_trace_writer *writer;
 
-	for (uint32_t i = 0; i < subject->n_ff; i++)
-		ids[i] = i;
 	assert_int_equal(wick_trace_create(&writer, subject->trace, &shape, NULL), 0);
-	for (uint32_t i = 0; i < TOKENS * subject->layers; i++)
-		assert_int_equal(wick_trace_add(writer, i % subject->layers, ids, subject->n_ff, NULL, NULL, 0, NULL), 0);
+	for (uint32_t i = 0; i < TOKENS * subject->layers; i++) {
+		uint32_t count = 0;
+
+		for (uint32_t k = 0; k < subject->n_ff; k++)
+			if (!some || (k * 2654435761u ^ i * 40503u) >> 7 & 1)
+				ids[count++] = k;
+		assert_int_equal(wick_trace_add(writer, i % subject->layers, ids, count, NULL, NULL, 0, NULL), 0);
+	}
 	assert_int_equal(wick_trace_commit(writer, NULL), 0);
 	free(ids);
 }
@@ -125,7 +131,7 @@ static void all_chosen_is_dense(void **state)
 {
 	struct subject *subject = *state;
 
-	write_trace(subject);
+	write_trace(subject, false);
 	be_truth(subject, &(struct way){ .mode = "dense", .threads = 1, .step = TOKENS });
 	for (unsigned i = 0; i < 12; i++)
 		expect_truth(subject, &(struct way){ .mode = "sparse", .trace = subject->trace, .least = i % 2,
@@ -191,6 +197,44 @@ static void predictors_find_what_fires(void **state)
 	free(seen);
 }
 
+/* The predictors find what fires where it is learned from a text, and the model is the same but for the order of its sums with its
+ * neurons in an order of co-activation, which takes the predictors along. */
+static void trained_and_in_order(void **state)
+{
+	struct subject *subject = *state;
+	const struct way dense = { .mode = "dense", .threads = 1, .step = TOKENS };
+	struct wick_pack_options options = { .order = "coactivation", .trace = subject->trace };
+	struct wick_train_options training = { .text_count = 1, .steps = 60, .threads = 2, .size.percent = 20, .ahead_size.percent = 20 };
+	char text[PATH_MAX], words[16384];
+	struct wick_diag diag = { 0 };
+	float worst = 0, most = 0;
+	char *json = NULL;
+	struct wick *wick;
+
+	for (size_t i = 0; i + 1 < sizeof(words); i++)
+		words[i] = (char)('a' + i * i / 7 % 23);
+	path_join(text, subject->scratch, "text");
+	file_write(text, words, sizeof(words) - 1);
+	training.texts = (const char *const[]){ text };
+	if (wick_train(subject->model, &training, &json, &diag))
+		fail_msg("%s", diag.text);
+	free(json);
+	be_truth(subject, &dense);
+	write_trace(subject, true);
+	if (wick_pack(subject->model, subject->model, &options, &diag))
+		fail_msg("%s", diag.text);
+	assert_int_equal(wick_verify(subject->model, NULL, NULL, NULL, NULL), 0);
+	run(subject, &dense);
+	for (size_t i = 0; i < (size_t)TOKENS * subject->vocab; i++) {
+		worst = WICK_MAX(worst, fabsf(subject->logits[i] - subject->truth[i]));
+		most = WICK_MAX(most, fabsf(subject->truth[i]));
+	}
+	assert_true(worst > 0 && worst < 1e-4f * most);
+	wick = open_way(subject, &(struct way){ .mode = "sparse", .threads = 1 });
+	assert_string_equal(wick_report_of(wick)->predictors, "trained");
+	wick_close(wick);
+}
+
 /* A bit of each block of 512 bytes, header and padding included. */
 static void flipped_bits_are_found(void **state)
 {
@@ -229,6 +273,7 @@ static int begin(void **state)
 	subject->layers = model->shape.layers;
 	subject->n_ff = model->shape.n_ff;
 	subject->vocab = model->shape.vocab;
+	subject->identity = wick_model_identity(model);
 	wick_model_close(model);
 	subject->truth = calloc((size_t)TOKENS * subject->vocab, sizeof(float));
 	subject->logits = calloc((size_t)TOKENS * subject->vocab, sizeof(float));
@@ -245,14 +290,14 @@ static int end(void **state)
 	return 0;
 }
 
-#define TESTS 4
+#define TESTS 5
 
 int main(void)
 {
 	static const CMUnitTestFunction functions[TESTS] = { all_chosen_is_dense, predicted_wherever_it_is,
-		predictors_find_what_fires, flipped_bits_are_found };
+		predictors_find_what_fires, trained_and_in_order, flipped_bits_are_found };
 	static const char *const names[TESTS] = { "all chosen is dense", "predicted, wherever it is",
-		"predictors find what fires", "flipped bits are found" };
+		"predictors find what fires", "trained, and in order", "flipped bits are found" };
 	static struct subject subjects[WICK_COUNT_OF(fixtures)];
 	static char titles[TESTS * WICK_COUNT_OF(fixtures)][80];
 	struct CMUnitTest tests[TESTS * WICK_COUNT_OF(fixtures)];

@@ -12,6 +12,7 @@
 #include "synth.h"
 
 #include "bits.h"
+#include "model.h"
 #include "trace.h"
 
 #include <setjmp.h>
@@ -191,6 +192,55 @@ static int open_model(void **state, const struct synth_shape *shape, uint32_t pe
 	model_pack(model->scratch, model->path, "bf16");
 	write_trace(model->trace, shape->layers, shape->ffn, percent);
 	return 0;
+}
+
+/* Random weights in the shape of another family, packed from nothing. */
+static int open_family(void **state, const char *source, uint32_t percent)
+{
+	struct model *model = calloc(1, sizeof(*model));
+	struct wick_model *opened;
+
+	assert_non_null(model);
+	*state = model;
+	model->prompt_max = 31;
+	scratch_make(model->scratch);
+	path_join(model->path, model->scratch, "model.gguf");
+	path_join(model->trace, model->scratch, "some.trace");
+	model_pack(source, model->path, "f16");
+	assert_int_equal(wick_model_open(&opened, model->path, NULL), 0);
+	write_trace(model->trace, opened->shape.layers, opened->shape.n_ff, percent);
+	wick_model_close(opened);
+	return 0;
+}
+
+/* Neurons with a gate. */
+static int open_gated_all(void **state)
+{
+	return open_family(state, "synthetic:llama-small", 100);
+}
+
+static int open_gated(void **state)
+{
+	return open_family(state, "synthetic:llama-small", 6);
+}
+
+static int open_gated_trained(void **state)
+{
+	int rc = open_gated(state);
+
+	predictors_write(((struct model *)*state)->path);
+	return rc;
+}
+
+/* Attention and FFN side by side. */
+static int open_parallel_all(void **state)
+{
+	return open_family(state, "synthetic:falcon-small", 100);
+}
+
+static int open_parallel(void **state)
+{
+	return open_family(state, "synthetic:falcon-small", 6);
 }
 
 static const struct synth_shape small = { .layers = 4, .d_model = 256, .heads = 4, .ffn = 1024, .vocab = 512,
@@ -434,6 +484,16 @@ int main(void)
 		ON(open_some, trained_is_not_packed),
 		ON(open_some, the_report_says_who_chooses),
 		ON(open_all, no_guess_is_wasted),
+		ON(open_gated_all, all_chosen_is_dense),
+		ON(open_gated, some_chosen_is_not_dense),
+		ON(open_gated, any_combination),
+		ON(open_gated, rows_at_once_and_cuts),
+		ON(open_gated_trained, predicted_is_not_dense),
+		ON(open_gated_trained, predicted),
+		ON(open_gated, the_report_says_who_chooses),
+		ON(open_parallel_all, all_chosen_is_dense),
+		ON(open_parallel, any_combination),
+		ON(open_parallel, predicted),
 	};
 
 	uring = uring_allowed();

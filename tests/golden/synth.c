@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -187,4 +188,17 @@ const struct synth_model synth_models[SYNTH_MODELS] = {
 	{ "pre-norm", "f16", { .layers = 2, .d_model = 64, .heads = 2, .ffn = 192, .vocab = 288, .ctx = 64 } },
 	{ "post-norm", "bf16", { .layers = 2, .d_model = 64, .heads = 2, .ffn = 192, .vocab = 288, .ctx = 64, .embed = 32 } },
 	{ "trained", "q4_0", { .layers = 2, .d_model = 64, .heads = 2, .ffn = 384, .vocab = 288, .ctx = 64 }, true },
+	{ "gated", "f16", { .layers = 2, .ffn = 192 }, true, "synthetic:llama-tiny" },
+	{ "parallel", "f16", { .layers = 2, .ffn = 192 }, true, "synthetic:falcon-tiny" },
 };
+
+void synth_model_folder(char folder[PATH_MAX], const struct synth_model *model, const char *scratch)
+{
+	if (model->source) {
+		strcpy(folder, model->source);
+		return;
+	}
+	path_join(folder, scratch, model->name);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	synth_checkpoint(folder, &model->shape);
+}

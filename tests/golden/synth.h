@@ -4,6 +4,7 @@
 
 /* Random OPT checkpoints of any size, for tests where a fixture of a few hundred kilobytes is too small to stream. */
 
+#include <linux/limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,14 +19,19 @@ struct synth_shape {
  * gives the same weights. */
 void synth_checkpoint(const char *folder, const struct synth_shape *shape);
 
-/* Those that faults of the drive are tried on: norms before the layers' parts and behind them, and predictors in a
- * file of their own. They have so many neurons that a budget holds a part of them. */
-#define SYNTH_MODELS 3
+/* Those that faults of the drive are tried on: norms before the layers' parts and behind them, predictors in a file of
+ * their own, neurons with a gate, and attention beside the FFN, whose reads go out before it. They have so many neurons that a
+ * budget holds a part of them. */
+#define SYNTH_MODELS 5
 
 struct synth_model {
 	const char *name, *type; /* what it is packed as */
 	struct synth_shape shape;
 	bool trained; /* it has predictors */
+	const char *source; /* packed instead, of so many layers and neurons; NULL: none */
 };
 
 extern const struct synth_model synth_models[SYNTH_MODELS];
+
+/* What to pack: a new folder in scratch, or the source. */
+void synth_model_folder(char folder[PATH_MAX], const struct synth_model *model, const char *scratch);

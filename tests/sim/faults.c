@@ -37,7 +37,7 @@
 
 #include <cmocka.h>
 
-#define RUNS 500
+#define RUNS 900
 #define PROMPT 40 /* a batch: its layers are swept, and multiplied by GEMM */
 #define TOKENS 44 /* the prompt, three after it, and one after a reset */
 #define ROWS 5    /* of logits: the prompt's last, then one a token */
@@ -539,9 +539,7 @@ static void make_layout(struct layout *layout, unsigned i)
 	const char *name = synth_models[i].name;
 	char folder[PATH_MAX], file[128];
 
-	path_join(folder, scratch, name);
-	assert_int_equal(mkdir(folder, 0700), 0);
-	synth_checkpoint(folder, &synth_models[i].shape);
+	synth_model_folder(folder, &synth_models[i], scratch);
 	snprintf(file, sizeof(file), "%s.gguf", name);
 	path_join(layout->model, scratch, file);
 	snprintf(file, sizeof(file), "%s.pred.gguf", name);

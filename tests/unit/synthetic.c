@@ -8,6 +8,7 @@
 #include "synthetic.h"
 
 #include "bits.h"
+#include "pack_job.h"
 #include "packing.h"
 #include "shape.h"
 #include "tokenizer.h"
@@ -30,17 +31,15 @@ static const struct {
 
 static struct wick_checkpoint *open_made(const char *source)
 {
-	struct wick_shape shape = { .type = WICK_F16 };
-	struct wick_checkpoint *checkpoint;
 	struct wick_config config;
 	struct wick_diag diag = { 0 };
+	struct wick_pack_job job = { .shape.type = WICK_F16, .arch = &wick_arch_opt, .diag = &diag };
 
-	if (wick_synthetic_config(&config, source, &diag) || wick_arch_opt.read_config(&shape, &config, &diag) ||
-		wick_shape_complete(&shape, 512, source, &diag) ||
-		wick_synthetic_open(&checkpoint, source, &wick_arch_opt, &shape, &diag))
+	if (wick_synthetic_config(&config, source, &diag) || wick_arch_opt.read_config(&job.shape, &config, &diag) ||
+		wick_shape_complete(&job.shape, 512, source, &diag) || wick_synthetic_open(&job, source))
 		fail_msg("%s", diag.text);
 	wick_config_free(&config);
-	return checkpoint;
+	return job.checkpoint;
 }
 
 static void test_sizes(void **state)
