@@ -224,9 +224,9 @@ static const uint8_t *data_of(const struct wick_expert_cache *cache, const struc
 {
 	const struct wick_tensor *tensor = tensor_of(cache->model, layer, part);
 	uint64_t rows = tensor->rows / tensor->experts;
-	uint64_t offset = tensor->offset + (draw->keys[i] - first_key(cache, layer)) * rows * tensor->row_bytes;
+	struct wick_place place = wick_tensor_place(tensor, (draw->keys[i] - first_key(cache, layer)) * rows);
 
-	return buffer_of(cache, draw->slots[i], part) + offset % cache->fetch->file[tensor->part].offset_align;
+	return buffer_of(cache, draw->slots[i], part) + place.offset % cache->fetch->file[place.part].offset_align;
 }
 
 static bool has_landed(const struct wick_expert_draw *draw, uint32_t i)

@@ -240,15 +240,13 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 		carve_experts(wick, &layout->experts);
 	for (uint32_t i = 0; i < wick->matrices.count; i++) {
 		struct wick_matrix *matrix = &wick->matrices.at[i];
-		struct wick_load *load;
+		uint64_t bytes = wick_matrix_bytes(matrix, matrix->resident_rows);
+		uint32_t end = count;
 
-		if (!matrix->resident_rows)
-			continue;
-		load = &loads[count++];
-		*load = (struct wick_load){ .tensor = matrix->tensor, .rows = matrix->resident_rows,
-			.base = wick_mem_take(&wick->mem, wick_matrix_bytes(matrix, matrix->resident_rows)) };
-		matrix->base = wick_load_data(load, wick->files);
-		wick_topo_place_rows(&wick->topo, load->base, matrix->resident_rows, matrix->tensor->row_bytes);
+		if (matrix->resident_rows)
+			end += wick_load_matrix(&loads[count], matrix, wick_mem_take(&wick->mem, bytes), bytes, wick->files);
+		for (; count < end; count++)
+			wick_topo_place_rows(&wick->topo, loads[count].base, loads[count].rows, matrix->tensor->row_bytes);
 	}
 	return count;
 }
@@ -292,11 +290,14 @@ static void make_bundle_caches(struct wick *wick)
 static int load(struct wick *wick, const struct wick_layout *layout, const struct wick_options *options,
 	struct wick_diag *diag)
 {
-	uint32_t most = wick_vectors_count(wick->model) + wick->matrices.count, count;
-	struct wick_load *loads = calloc(most, sizeof(*loads));
+	uint32_t most = wick_vectors_count(wick->model), count;
 	uint64_t begun = wick_now_ns();
+	struct wick_load *loads;
 	int err;
 
+	for (uint32_t i = 0; i < wick->matrices.count; i++)
+		most += wick_load_count(&wick->matrices.at[i]);
+	loads = calloc(most, sizeof(*loads));
 	if (!loads)
 		return wick_diag_say(diag, -ENOMEM, "no memory to load %u tensors", most);
 	count = carve(wick, layout, loads);

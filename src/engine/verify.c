@@ -135,13 +135,26 @@ static int check_block(struct sweep *sweep, const struct wick_tensor *tensor, ui
 		tensor->name, where, (unsigned long long)first, (unsigned long long)(end - 1));
 }
 
+/* Rows that lie one behind the other. */
+struct span {
+	const struct wick_tensor *tensor;
+	uint64_t first_row, rows, offset;
+};
+
+static int check_span(struct sweep *sweep, const struct span *span)
+{
+	int rc = check_gap(sweep, span->offset, span->tensor->name);
+
+	for (uint64_t row = 0; rc == 0 && row < span->rows; row += span->tensor->check_rows)
+		rc = check_block(sweep, span->tensor, span->first_row + row);
+	return rc;
+}
+
 static int check_tensor(struct sweep *sweep, const struct wick_tensor *tensor)
 {
-	int rc = check_gap(sweep, tensor->offset, tensor->name);
+	const struct span span = { tensor, 0, tensor->rows, tensor->offset };
 
-	for (uint64_t row = 0; rc == 0 && row < tensor->rows; row += tensor->check_rows)
-		rc = check_block(sweep, tensor, row);
-	return rc;
+	return check_span(sweep, &span);
 }
 
 /* Checksums were compared when the file was opened; what is in front of them was not. */
@@ -165,34 +178,55 @@ static int check_entry(enum wick_tensor_id id, uint32_t layer, void *user)
 
 static int by_offset(const void *a, const void *b)
 {
-	const struct wick_tensor *const *x = a, *const *y = b;
+	const struct span *x = a, *y = b;
 
-	return ((*x)->offset > (*y)->offset) - ((*x)->offset < (*y)->offset);
+	return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-/* The tensors of a part of a stock model in the order of the file. How many. */
-static uint64_t list_stock(const struct wick_model *model, uint32_t part, const struct wick_tensor **list)
+/* The spans of a tensor that are in a part of the model, into list where it is not NULL. How many. */
+static uint64_t list_tensor(const struct wick_tensor *tensor, uint32_t part, struct span *list)
+{
+	uint32_t pieces = tensor->expert_at ? tensor->experts : 1;
+	uint64_t rows = tensor->rows / pieces, count = 0;
+
+	for (uint32_t i = 0; i < pieces; i++) {
+		struct wick_place place = wick_tensor_place(tensor, i * rows);
+
+		if (place.part != part)
+			continue;
+		if (list)
+			list[count] = (struct span){ tensor, i * rows, rows, place.offset };
+		count++;
+	}
+	return count;
+}
+
+/* Those of a part of a stock model. */
+static uint64_t list_stock(const struct wick_model *model, uint32_t part, struct span *list)
 {
 	uint64_t count = 0;
 
 	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++)
-		if (wick_tensor_is_own(model, i) && model->tensors[i].part == part)
-			list[count++] = &model->tensors[i];
-	qsort(list, count, sizeof(*list), by_offset);
+		if (wick_tensor_is_own(model, i))
+			count += list_tensor(&model->tensors[i], part, list ? list + count : NULL);
 	return count;
 }
 
-/* What lies between the tensors of others is theirs. */
+/* In the order of the file. What lies between the tensors of others is theirs. */
 static int check_stock(struct sweep *sweep)
 {
-	const struct wick_tensor **list = calloc(wick_tensors_count(sweep->model->shape.layers), sizeof(*list));
-	uint64_t count = list ? list_stock(sweep->model, sweep->part, list) : 0;
+	uint64_t count = list_stock(sweep->model, sweep->part, NULL);
+	struct span *list = calloc(count + 1, sizeof(*list));
 	int rc = list ? 0 : wick_diag_say(sweep->diag, -ENOMEM, "%s: no memory to verify it", path_of(sweep));
 
+	if (list) {
+		list_stock(sweep->model, sweep->part, list);
+		qsort(list, count, sizeof(*list), by_offset);
+	}
 	for (uint64_t i = 0; rc == 0 && i < count; i++) {
 		if (!sweep->model->crcs)
-			sweep->at = list[i]->offset;
-		rc = check_tensor(sweep, list[i]);
+			sweep->at = list[i].offset;
+		rc = check_span(sweep, &list[i]);
 	}
 	if (rc == 0 && sweep->model->crcs)
 		rc = pass_checksums(sweep, "wick.checksums");

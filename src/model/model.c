@@ -153,6 +153,7 @@ static int load(struct wick_model *model, const char *path, struct wick_diag *di
 		rc = wick_steps_make(&model->steps, model, diag);
 	model->memory_bytes = sizeof(*model) + (model->shape.kind_of_layer ? model->shape.layers : 0) +
 		wick_tensors_count(model->shape.layers) * sizeof(*model->tensors) + model->crc_count * sizeof(*model->crcs) +
+		model->place_count * sizeof(*model->places) +
 		model->steps.memory_bytes + wick_gguf_parts_memory_bytes(&model->parts);
 	return rc;
 }
@@ -182,6 +183,7 @@ void wick_model_close(struct wick_model *model)
 	free(model->tensors);
 	free((void *)model->shape.kind_of_layer);
 	free(model->crcs);
+	free(model->places);
 	free(model);
 }
 

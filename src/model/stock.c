@@ -10,6 +10,7 @@
 #include "directory.h"
 #include "gguf.h"
 #include "stock_family.h"
+#include "stock_scattered.h"
 #include "tensors.h"
 
 #include <errno.h>
@@ -89,14 +90,9 @@ static int check_size(const struct binding *binding, const struct wick_tensor *t
 		(unsigned long long)found->ne[2], (unsigned long long)ne[0], (unsigned long long)ne[1], (unsigned long long)ne[2]);
 }
 
-/* Where a part's tensors begin in used. */
 static bool *used_of(const struct binding *binding, uint32_t part)
 {
-	uint64_t before = 0;
-
-	for (uint32_t i = 0; i < part; i++)
-		before += wick_gguf_tensor_count(binding->model->parts.at[i]);
-	return binding->used + before;
+	return wick_stock_used(binding->model, binding->used, part);
 }
 
 /* The whole tensor of that name. */
@@ -279,7 +275,8 @@ static int look_for(struct binding *binding, enum wick_tensor_id id, uint32_t la
 		return bind(binding, id, layer, &view);
 	if (is_optional(id))
 		return 0;
-	return wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is missing", path_of(binding), name);
+	err = wick_stock_scattered(binding->model, id, layer, binding->used, binding->diag);
+	return err ? WICK_MIN(err, 0) : wick_diag_say(binding->diag, -EINVAL, "%s: tensor \"%s\" is missing", path_of(binding), name);
 }
 
 /* Of a block behind the last layer, which guesses tokens further on and is left out. */

@@ -348,8 +348,8 @@ static void compute_strip(struct wick_pass *pass, const struct wick_step *step, 
 	for (uint32_t k = strip->first_k; k < strip->end_k; k++, count++) {
 		room->which[count] = k;
 		for (uint32_t part = 0; part < WICK_PARTS; part++)
-			room->data[count * WICK_PARTS + part] = pass->forward->matrices->at[step->matrix + part].base +
-				room->chosen.ids[k] * experts->matrix[part].rows * experts->matrix[part].stride;
+			room->data[count * WICK_PARTS + part] = wick_matrix_expert(&pass->forward->matrices->at[step->matrix + part],
+				room->chosen.ids[k], pass->forward->fetch->file);
 	}
 	wick_experts_compute(experts, strip, room->which, count, room->data);
 	wick_experts_sum(experts, strip);

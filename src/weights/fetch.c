@@ -42,6 +42,12 @@ const struct wick_file *wick_fetch_file(const struct wick_fetch *fetch, const st
 	return &fetch->file[tensor->part];
 }
 
+/* Of a row: experts may lie in several. */
+static const struct wick_file *file_of(const struct wick_fetch *fetch, const struct wick_tensor *tensor, uint64_t row)
+{
+	return &fetch->file[wick_tensor_place(tensor, row).part];
+}
+
 void wick_fetch_submit(struct wick_fetch *fetch, struct wick_io_request *request)
 {
 	if (!wick_io_outstanding(fetch->io))
@@ -53,7 +59,7 @@ void wick_fetch_submit(struct wick_fetch *fetch, struct wick_io_request *request
 static bool is_enough(const struct wick_landing *landing, const struct wick_io_request *request)
 {
 	const struct wick_tensor *tensor = landing->tensor;
-	uint64_t end = tensor->offset + (landing->first_row + landing->rows) * tensor->row_bytes;
+	uint64_t end = wick_tensor_place(tensor, landing->first_row).offset + landing->rows * tensor->row_bytes;
 
 	return request->result == -ENODATA && request->offset + request->bytes_done >= end;
 }
@@ -79,7 +85,8 @@ static void send_reads(struct wick_fetch *fetch, struct wick_landing *landing, u
 		uint64_t bytes = WICK_MIN(fetch->chunk_bytes, end - at);
 		struct wick_io_request *request = &landing->requests[count];
 
-		*request = (struct wick_io_request){ .file = wick_fetch_file(fetch, landing->tensor), .offset = at,
+		*request = (struct wick_io_request){ .offset = at,
+			.file = file_of(fetch, landing->tensor, landing->first_row),
 			.user = &landing->receiver, .one = { .iov_base = into, .iov_len = bytes },
 			.priority = landing->priority };
 		landing->pending++;
@@ -92,9 +99,9 @@ static void send_reads(struct wick_fetch *fetch, struct wick_landing *landing, u
 void wick_fetch_start(struct wick_fetch *fetch, struct wick_landing *landing, const struct wick_tensor *tensor,
 	uint64_t first_row, uint64_t rows)
 {
-	uint64_t offset = tensor->offset + first_row * tensor->row_bytes;
-	uint64_t begin = wick_align_down(offset, wick_fetch_file(fetch, tensor)->offset_align);
-	uint64_t end = wick_align_up(offset + rows * tensor->row_bytes, wick_fetch_file(fetch, tensor)->offset_align);
+	uint64_t offset = wick_tensor_place(tensor, first_row).offset;
+	uint64_t align = file_of(fetch, tensor, first_row)->offset_align, begin = wick_align_down(offset, align);
+	uint64_t end = wick_align_up(offset + rows * tensor->row_bytes, align);
 
 	wick_assert(!landing->pending);
 	landing->receiver.receive = receive;
@@ -222,21 +229,21 @@ static int say_damaged(struct wick_fetch *fetch, const struct wick_tensor *tenso
 
 	block_name(block, sizeof(block), tensor, row);
 	return wick_diag_say(diag, -EBADMSG, "%s: %s: %s at offset %llu: checksum does not match: the file is damaged",
-		wick_fetch_file(fetch, tensor)->path, tensor->name, block,
-		(unsigned long long)(tensor->offset + row * tensor->row_bytes));
+		file_of(fetch, tensor, row)->path, tensor->name, block,
+		(unsigned long long)wick_tensor_place(tensor, row).offset);
 }
 
 static int say_failed(struct wick_fetch *fetch, const struct wick_landing *landing, struct wick_diag *diag)
 {
 	const struct wick_tensor *tensor = landing->tensor;
-	uint64_t row = landing->err_offset > tensor->offset
-		? (landing->err_offset - tensor->offset) / tensor->row_bytes
-		: 0;
+	uint64_t begin = wick_tensor_place(tensor, landing->first_row).offset, row = landing->first_row;
 	char block[64];
 
+	if (landing->err_offset > begin)
+		row += (landing->err_offset - begin) / tensor->row_bytes;
 	block_name(block, sizeof(block), tensor, WICK_MIN(row, tensor->rows - 1) / tensor->check_rows * tensor->check_rows);
 	return wick_diag_say(diag, landing->err, "%s: %s: %s: reading at offset %llu: %s",
-		wick_fetch_file(fetch, tensor)->path,
+		file_of(fetch, tensor, landing->first_row)->path,
 		tensor->name, block, (unsigned long long)landing->err_offset, wick_io_error(landing->err));
 }
 

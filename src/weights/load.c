@@ -35,7 +35,27 @@ uint64_t wick_load_bytes(uint64_t offset, uint64_t bytes)
 
 uint8_t *wick_load_data(const struct wick_load *load, const struct wick_file *files)
 {
-	return load->base + load->tensor->offset % files[load->tensor->part].offset_align;
+	struct wick_place place = wick_tensor_place(load->tensor, load->first_row);
+
+	return load->base + place.offset % files[place.part].offset_align;
+}
+
+uint32_t wick_load_count(const struct wick_matrix *matrix)
+{
+	return matrix->tensor->expert_at ? matrix->tensor->experts : 1;
+}
+
+uint32_t wick_load_matrix(struct wick_load *loads, struct wick_matrix *matrix, uint8_t *base, uint64_t bytes,
+	const struct wick_file *files)
+{
+	const struct wick_tensor *tensor = matrix->tensor;
+	uint32_t count = wick_load_count(matrix);
+	uint64_t rows = matrix->resident_rows / count;
+
+	for (uint32_t i = 0; i < count; i++)
+		loads[i] = (struct wick_load){ .tensor = tensor, .first_row = i * rows, .rows = rows, .base = base + i * (bytes / count) };
+	matrix->base = tensor->expert_at ? base : wick_load_data(loads, files);
+	return count;
 }
 
 struct loader {
@@ -108,7 +128,7 @@ static void send_piece(struct loader *loader)
 
 	make_memory(loader, (loader->next_row + rows) * load->tensor->row_bytes);
 	landing->buffer = load->base + loader->next_row * load->tensor->row_bytes;
-	wick_fetch_start(loader->fetch, landing, load->tensor, loader->next_row, rows);
+	wick_fetch_start(loader->fetch, landing, load->tensor, load->first_row + loader->next_row, rows);
 	wick_io_kick(loader->fetch->io);
 	loader->next_row += rows;
 	loader->tail++;

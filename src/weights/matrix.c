@@ -6,6 +6,7 @@
 #include "matrix.h"
 
 #include "bits.h"
+#include "file.h"
 #include "load.h"
 
 #include <errno.h>
@@ -21,7 +22,24 @@ static uint64_t rows_of(const struct wick_step_matrix *used, const struct wick_t
 
 uint64_t wick_matrix_bytes(const struct wick_matrix *matrix, uint64_t rows)
 {
-	return rows ? wick_load_bytes(matrix->tensor->offset, rows * matrix->tensor->row_bytes) : 0;
+	const struct wick_tensor *tensor = matrix->tensor;
+	uint64_t each = wick_expert_rows(tensor);
+
+	if (tensor->expert_at)
+		return rows / each * wick_fetch_buffer_bytes(each * tensor->row_bytes);
+	return rows ? wick_load_bytes(tensor->offset, rows * tensor->row_bytes) : 0;
+}
+
+const uint8_t *wick_matrix_expert(const struct wick_matrix *matrix, uint32_t expert, const struct wick_file *files)
+{
+	const struct wick_tensor *tensor = matrix->tensor;
+	uint64_t rows = wick_expert_rows(tensor);
+	struct wick_place place = wick_tensor_place(tensor, expert * rows);
+
+	if (!tensor->expert_at)
+		return matrix->base + expert * rows * tensor->row_bytes;
+	return matrix->base + expert * wick_fetch_buffer_bytes(rows * tensor->row_bytes) +
+		place.offset % files[place.part].offset_align;
 }
 
 int wick_matrices_make(struct wick_matrices *matrices, const struct wick_model *model, uint32_t ctx, struct wick_diag *diag)

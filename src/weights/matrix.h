@@ -29,7 +29,7 @@ struct wick_matrix {
 	const struct wick_tensor *tensor;
 	uint64_t rows;          /* that this run can need; less than the tensor's for positions beyond ctx */
 	uint64_t resident_rows;
-	uint8_t *base;          /* of the resident rows, row_bytes apart as in the file */
+	uint8_t *base;          /* of the resident rows, row_bytes apart as in the file; of experts in pieces: see wick_matrix_expert() */
 	uint32_t tile_rows;     /* wick_tile_rows() of the model */
 	enum wick_keep keep;
 	bool lookup;  /* fetched by the row, never swept */
@@ -57,6 +57,11 @@ static inline uint64_t wick_matrix_swept_rows(const struct wick_matrix *matrix, 
 
 /* Memory for its first rows. */
 uint64_t wick_matrix_bytes(const struct wick_matrix *matrix, uint64_t rows);
+
+struct wick_file;
+/* The rows of a resident expert; files as struct wick_fetch has them. Experts that do not lie one behind the other in the file
+ * do not in memory: each has the blocks of the drive around it. */
+const uint8_t *wick_matrix_expert(const struct wick_matrix *matrix, uint32_t expert, const struct wick_file *files);
 
 /* The bundles of a layer's FFN; NULL: it has none. */
 static inline struct wick_matrix *wick_matrices_bundles(const struct wick_matrices *matrices, uint32_t layer)

@@ -21,6 +21,7 @@
 
 #include <cmocka.h>
 
+#define GGML_F16 1
 #define GGML_MXFP4 39
 #define PAIRS_MOST 64 /* of a family's own keys */
 
@@ -50,25 +51,20 @@ static const struct expert_part gpt_oss[] = { ATTENTION, { "attn_q.bias", { Q },
 
 static const struct expert_part smallthinker[] = { ATTENTION, { "ffn_norm.weight", { D }, 1 }, MATRICES(96) };
 
+#define STACKED_DOWN "blk.2.ffn_down_exps.weight"
+
 const struct expert_family expert_families[] = {
-	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL },
-	{ "gpt-oss", "stock/gpt-oss-f16", gpt_oss, 768, GGML_MXFP4, 20, "gpt-oss.rope.scaling.type" },
-	{ "smallthinker", "stock/smallthinker-f16", smallthinker, 96, WICK_GGML_F32, 20, NULL },
+	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_STACKED, STACKED_DOWN },
+	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_SPLIT, "blk.2.ffn_down.*.weight" },
+	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_MERGED, STACKED_DOWN },
+	{ "gpt-oss", "stock/gpt-oss-f16", gpt_oss, 768, GGML_MXFP4, 20, "gpt-oss.rope.scaling.type", EXPERTS_STACKED, STACKED_DOWN },
+	{ "smallthinker", "stock/smallthinker-f16", smallthinker, 96, WICK_GGML_F32, 20, NULL, EXPERTS_STACKED, STACKED_DOWN },
 	{ 0 },
 };
 
-static uint64_t numbers_of(const struct expert_part *part)
-{
-	uint64_t count = 1;
-
-	for (uint32_t d = 0; d < part->dims; d++)
-		count *= part->ne[d];
-	return count;
-}
-
 static uint64_t bytes_of(uint32_t type, uint64_t numbers)
 {
-	return wick_type_bytes(type == GGML_MXFP4 ? WICK_MXFP4 : WICK_F32, numbers);
+	return wick_type_bytes(type == GGML_MXFP4 ? WICK_MXFP4 : type == GGML_F16 ? WICK_F16 : WICK_F32, numbers);
 }
 
 uint64_t expert_part_bytes(const struct expert_family *family)
@@ -76,33 +72,74 @@ uint64_t expert_part_bytes(const struct expert_family *family)
 	return bytes_of(family->type, (uint64_t)family->n_ff * D);
 }
 
-static uint32_t type_of(const struct expert_family *family, const struct expert_part *part)
+/* What is written, and how it differs from a model that can be. */
+struct making {
+	const struct expert_family *family;
+	struct expert_fault fault;
+	struct wick_gguf_writer writer;
+};
+
+static void put(struct making *making, const char *name, uint32_t type, const uint64_t ne[3], uint32_t dims)
 {
-	return part->dims == 3 ? family->type : WICK_GGML_F32;
+	uint64_t numbers = ne[0] * (dims > 1 ? ne[1] : 1) * (dims > 2 ? ne[2] : 1);
+
+	wick_gguf_put_tensor(&making->writer, name, type, ne, dims, bytes_of(type, numbers));
 }
 
-static void put_part(struct wick_gguf_writer *writer, const struct expert_part *part, const char *prefix, uint32_t type)
+static bool has(const struct expert_part *part, const char *name)
+{
+	return strstr(part->name, name) == part->name;
+}
+
+static void put_each(struct making *making, const struct expert_part *part, uint32_t layer)
 {
 	char name[80];
 
-	snprintf(name, sizeof(name), "%s%s", prefix, part->name);
-	wick_gguf_put_tensor(writer, name, type, part->ne, part->dims, bytes_of(type, numbers_of(part)));
+	for (uint32_t expert = 0; expert < COUNT + making->fault.more - making->fault.fewer; expert++) {
+		bool other = making->fault.other && layer == 1 && expert == making->fault.other && has(part, "ffn_up");
+
+		snprintf(name, sizeof(name), "blk.%u.%.*s.%u.weight", layer, (int)(strstr(part->name, "_exps") - part->name), part->name, expert);
+		put(making, name, other ? GGML_F16 : making->family->type, part->ne, 2);
+	}
 }
 
-static void put_all(struct wick_gguf_writer *writer, const struct expert_family *family)
+/* Gates and ups are in one. */
+static void put_merged(struct making *making, const struct expert_part *part, uint32_t layer)
 {
-	static const struct expert_part embed = { "token_embd.weight", { D, EXPERT_VOCAB }, 2 },
-		norm = { "output_norm.weight", { D }, 1 };
+	const uint64_t ne[] = { part->ne[0], 2 * part->ne[1] + making->fault.odd_rows, part->ne[2] };
+	char name[80];
 
-	put_part(writer, &embed, "", WICK_GGML_F32);
-	put_part(writer, &norm, "", WICK_GGML_F32);
-	for (uint32_t layer = 0; layer < EXPERT_LAYERS; layer++) {
-		char prefix[16];
+	snprintf(name, sizeof(name), "blk.%u.ffn_gate_up_exps.weight", layer);
+	if (has(part, "ffn_gate"))
+		put(making, name, making->family->type, ne, 3);
+}
 
-		snprintf(prefix, sizeof(prefix), "blk.%u.", layer);
-		for (const struct expert_part *part = family->parts; part->name; part++)
-			put_part(writer, part, prefix, type_of(family, part));
+static void put_part(struct making *making, const struct expert_part *part, uint32_t layer)
+{
+	enum expert_layout layout = making->family->layout;
+	char name[80];
+
+	if (layout == EXPERTS_SPLIT && part->dims == 3) {
+		put_each(making, part, layer);
+	} else if (layout == EXPERTS_MERGED && part->dims == 3 && !has(part, "ffn_down")) {
+		put_merged(making, part, layer);
+	} else {
+		uint64_t ne[3] = { part->ne[0], part->ne[1], part->ne[2] };
+
+		if (part->dims == 3 && layer == 1 && has(part, "ffn_up"))
+			ne[2] = ne[2] + making->fault.more - making->fault.fewer;
+		snprintf(name, sizeof(name), "blk.%u.%s", layer, part->name);
+		put(making, name, part->dims == 3 ? making->family->type : WICK_GGML_F32, ne, part->dims);
 	}
+}
+
+static void put_all(struct making *making)
+{
+	put(making, "token_embd.weight", WICK_GGML_F32, (const uint64_t[]){ D, EXPERT_VOCAB, 1 }, 2);
+	put(making, "output_norm.weight", WICK_GGML_F32, (const uint64_t[]){ D, 1, 1 }, 1);
+	for (uint32_t layer = 0; layer < EXPERT_LAYERS; layer++)
+		for (const struct expert_part *part = making->family->parts; part->name; part++)
+			put_part(making, part, layer);
 }
 
 static void put_keys(struct wick_gguf_writer *writer, const struct expert_family *family)
@@ -168,39 +205,89 @@ static void fill(uint8_t *into, uint32_t type, uint64_t bytes, uint64_t *seed)
 	}
 }
 
+/* Where the numbers of a tensor of this name begin in those that are drawn: by its name, so that a model in another layout has
+ * the same. */
+static uint64_t seed_of(const char *name)
+{
+	uint64_t seed = 7;
+
+	for (; *name; name++)
+		seed = seed * 31 + (uint8_t)*name;
+	return seed;
+}
+
+static void fill_part(uint8_t *into, const struct expert_family *family, uint32_t layer, const char *kind, uint32_t expert)
+{
+	char name[80];
+	uint64_t seed;
+
+	snprintf(name, sizeof(name), "%u %s %u", layer, kind, expert);
+	seed = seed_of(name);
+	fill(into, family->type, expert_part_bytes(family), &seed);
+}
+
+/* Experts' numbers are their own, wherever they are. False: it has none. */
+static bool fill_experts(uint8_t *file, const struct wick_gguf_tensor *tensor, const char *name, const struct expert_family *family)
+{
+	static const char *const kinds[] = { "ffn_gate", "ffn_up", "ffn_down" };
+	bool is_merged = strstr(name, "ffn_gate_up_exps") != NULL;
+	unsigned layer, expert, kind = 0;
+	char text[16];
+
+	if (is_merged || strstr(name, "_exps.weight")) {
+		while (!strstr(name, kinds[kind]))
+			kind++;
+		layer = (unsigned)atoi(name + 4);
+		for (uint64_t i = 0; i < tensor->ne[2] * (is_merged ? 2 : 1); i++)
+			fill_part(file + tensor->offset + i * expert_part_bytes(family), family, layer,
+				kinds[is_merged ? i % 2 : kind], (uint32_t)(is_merged ? i / 2 : i));
+		return true;
+	}
+	if (sscanf(name, "blk.%u.%15[a-z_].%u.weight", &layer, text, &expert) != 3)
+		return false;
+	fill_part(file + tensor->offset, family, layer, text, expert);
+	return true;
+}
+
 /* Numbers of all tensors, where the directory says that they are. */
-static void fill_all(uint8_t *file, const char *path)
+static void fill_all(uint8_t *file, const char *path, const struct expert_family *family)
 {
 	struct wick_gguf *gguf;
-	uint64_t seed = 7;
 
 	assert_int_equal(wick_gguf_open(&gguf, path, NULL), 0);
 	for (uint64_t i = 0; i < wick_gguf_tensor_count(gguf); i++) {
 		const struct wick_gguf_tensor *tensor = wick_gguf_tensor_at(gguf, i);
+		char name[80];
+		uint64_t seed;
 
-		fill(file + tensor->offset, tensor->type, tensor->bytes, &seed);
+		snprintf(name, sizeof(name), "%.*s", (int)tensor->name.length, tensor->name.bytes);
+		seed = seed_of(name);
+		if (!fill_experts(file, tensor, name, family))
+			fill(file + tensor->offset, WICK_GGML_F32, tensor->bytes, &seed);
 	}
 	wick_gguf_close(gguf);
 }
 
-void expert_model_write(const char *path, const struct expert_family *family)
+void expert_model_write(const char *path, const struct expert_family *family, const struct expert_fault *fault)
 {
-	struct wick_gguf_writer writer;
-	uint64_t bytes;
+	struct making making = { .family = family, .fault = fault ? *fault : (struct expert_fault){ 0 } };
 	uint8_t *header, *file;
+	uint64_t bytes;
 
-	wick_gguf_writer_init(&writer, 32);
-	put_vocabulary(&writer, family);
-	put_keys(&writer, family);
-	put_all(&writer, family);
-	assert_int_equal(wick_gguf_writer_header(&writer, &header, &bytes, NULL), 0);
-	file = calloc(1, bytes + writer.data_bytes);
+	wick_gguf_writer_init(&making.writer, 32);
+	put_vocabulary(&making.writer, family);
+	put_keys(&making.writer, family);
+	put_all(&making);
+	assert_int_equal(wick_gguf_writer_header(&making.writer, &header, &bytes, NULL), 0);
+	file = calloc(1, bytes + making.writer.data_bytes);
 	assert_non_null(file);
 	memcpy(file, header, bytes);
-	file_write(path, file, bytes + writer.data_bytes);
-	fill_all(file, path);
-	file_write(path, file, bytes + writer.data_bytes);
+	file_write(path, file, bytes + making.writer.data_bytes);
+	if (!fault) {
+		fill_all(file, path, family);
+		file_write(path, file, bytes + making.writer.data_bytes);
+	}
 	free(file);
 	free(header);
-	wick_gguf_writer_deinit(&writer);
+	wick_gguf_writer_deinit(&making.writer);
 }

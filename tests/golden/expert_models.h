@@ -12,6 +12,9 @@ enum { EXPERT_LAYERS = 3, EXPERT_D_MODEL = 64, EXPERT_HEADS = 2, EXPERT_HEAD = 3
 
 struct expert_part;
 
+/* A tensor of a layer's experts; one of each expert, as before April 2024; one of gates and ups. */
+enum expert_layout { EXPERTS_STACKED, EXPERTS_SPLIT, EXPERTS_MERGED };
+
 struct expert_family {
 	const char *name;    /* general.architecture */
 	const char *fixture; /* of make_experts.py, whose vocabulary it has */
@@ -20,6 +23,8 @@ struct expert_family {
 	uint32_t type;       /* of experts' matrices, as GGUF numbers them */
 	uint32_t window;     /* 0: none */
 	const char *yarn;    /* a key that says that there is one, or NULL */
+	enum expert_layout layout; /* not stacked: otherwise the model in front of it */
+	const char *down;    /* as sentences name the down-projections of layer 2 */
 };
 
 extern const struct expert_family expert_families[]; /* until one has no name */
@@ -27,5 +32,12 @@ extern const struct expert_family expert_families[]; /* until one has no name */
 /* Of a gate, an up- or a down-projection of one expert. */
 uint64_t expert_part_bytes(const struct expert_family *family);
 
-/* The last tensor of the file is the down-projection of the last layer's experts. */
-void expert_model_write(const char *path, const struct expert_family *family);
+/* How a file differs from one that can be. */
+struct expert_fault {
+	uint32_t fewer, more; /* experts, of ups of layer 1 where they are stacked */
+	uint32_t odd_rows;    /* more, of a merged tensor */
+	uint32_t other;       /* expert of layer 1 whose up-projection is of another type; 0: none */
+};
+
+/* The last tensor, or experts' tensors, of the file are down-projections of the last layer. */
+void expert_model_write(const char *path, const struct expert_family *family, const struct expert_fault *fault);

@@ -30,7 +30,8 @@
 
 static const struct expert_family *family; /* whose turn it is */
 static char scratch[PATH_MAX], model[PATH_MAX];
-static float *resident; /* (TOKENS, EXPERT_VOCAB): logits with all experts in memory */
+static float *resident; /* (TOKENS, EXPERT_VOCAB): logits with all experts in memory, */
+static float *stacked;  /* and of the same model in another layout */
 
 static const struct timespec long_ago[2] = { { 1000000000, 0 }, { 1000000000, 0 } };
 
@@ -39,7 +40,7 @@ static int make_model(void **state)
 	(void)state;
 	scratch_make(scratch);
 	path_join(model, scratch, "model.gguf");
-	expert_model_write(model, family);
+	expert_model_write(model, family, NULL);
 	assert_int_equal(utimensat(AT_FDCWD, model, long_ago, 0), 0);
 	resident = calloc((size_t)TOKENS * EXPERT_VOCAB, sizeof(float));
 	assert_non_null(resident);
@@ -50,7 +51,8 @@ static int remove_model(void **state)
 {
 	(void)state;
 	scratch_remove(scratch);
-	free(resident);
+	free(stacked);
+	stacked = resident;
 	return 0;
 }
 
@@ -106,6 +108,8 @@ static void all_in_memory(void **state)
 	assert_int_equal(stats.experts_read, 0);
 	assert_true(stats.experts_active >= (TOKENS - 20) * EXPERT_LAYERS * EXPERT_CHOSEN);
 	wick_close(wick);
+	if (family->layout != EXPERTS_STACKED)
+		assert_memory_equal(stacked, resident, (size_t)TOKENS * EXPERT_VOCAB * sizeof(float));
 }
 
 static const struct {
@@ -342,6 +346,39 @@ static void too_little_for_a_token(void **state)
 	assert_non_null(strstr(diag.text, least));
 }
 
+/* Experts that do not fit each other, or the key that says how many there are. */
+static void wrong_counts_are_refused(void **state)
+{
+	static const struct {
+		enum expert_layout layout;
+		struct expert_fault fault;
+		const char *says;
+	} cases[] = {
+		{ EXPERTS_STACKED, { .fewer = 1 }, "tensor \"blk.1.ffn_up_exps.weight\" is 64 x 96 x 15, not 64 x 96 x 16" },
+		{ EXPERTS_STACKED, { .more = 1 }, "tensor \"blk.1.ffn_up_exps.weight\" is 64 x 96 x 17, not 64 x 96 x 16" },
+		{ EXPERTS_SPLIT, { .fewer = 2 }, "tensor \"blk.0.ffn_gate.14.weight\" is missing: there are 16 experts" },
+		{ EXPERTS_SPLIT, { .more = 1 }, "tensor \"blk.0.ffn_gate.16.weight\" has no place" },
+		{ EXPERTS_SPLIT, { .other = 3 }, "tensor \"blk.1.ffn_up.3.weight\" is of another type than that of expert 0" },
+		{ EXPERTS_MERGED, { .odd_rows = 1 }, "tensor \"blk.0.ffn_gate_up_exps.weight\" has 193 rows for each expert" },
+		{ EXPERTS_MERGED, { .odd_rows = 2 }, "tensor \"blk.0.ffn_gate_up_exps.weight\" is 64 x 194 x 16, not 64 x 192 x 16" },
+	};
+	char path[PATH_MAX];
+
+	(void)state;
+	path_join(path, scratch, "wrong.gguf");
+	for (size_t i = 0; i < WICK_COUNT_OF(cases); i++) {
+		struct wick_diag diag = { 0 };
+		char *json = NULL;
+
+		if (cases[i].layout != family->layout || strcmp(family->name, "qwen3moe"))
+			continue;
+		expert_model_write(path, family, &cases[i].fault);
+		assert_int_equal(wick_info(path, &json, &diag), -EINVAL);
+		if (!strstr(diag.text, cases[i].says))
+			fail_msg("\"%s\" does not say \"%s\"", diag.text, cases[i].says);
+	}
+}
+
 static void wrong_ways_are_refused(void **state)
 {
 	struct wick_options options = options_of(ALL_BYTES);
@@ -376,6 +413,7 @@ static void damage_is_named(void **state)
 	struct wick_diag diag = { 0 };
 	size_t bytes = (size_t)TOKENS * EXPERT_VOCAB * sizeof(float);
 	float *logits = malloc(bytes);
+	char named[64];
 	struct wick *wick;
 
 	(void)state;
@@ -385,7 +423,8 @@ static void damage_is_named(void **state)
 		flip(expert * expert_part_bytes(family) + 1000);
 	wick = model_open(model, &options);
 	assert_int_equal(eval(wick, 20, logits, &diag), -EBADMSG);
-	if (!strstr(diag.text, "blk.2.ffn_down_exps.weight: rows "))
+	snprintf(named, sizeof(named), "%s: rows ", family->down);
+	if (!strstr(diag.text, named))
 		fail_msg("%s", diag.text);
 	assert_non_null(strstr(diag.text, "checksum does not match"));
 	for (uint32_t expert = 0; expert < EXPERT_COUNT; expert++)
@@ -402,12 +441,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(all_in_memory), cmocka_unit_test(wherever_they_are),
 		cmocka_unit_test(in_company), cmocka_unit_test(replayed), cmocka_unit_test(recorded),
-		cmocka_unit_test(traces_of_another_model), cmocka_unit_test(too_little_for_a_token), cmocka_unit_test(wrong_ways_are_refused), cmocka_unit_test(damage_is_named) };
+		cmocka_unit_test(traces_of_another_model), cmocka_unit_test(too_little_for_a_token), cmocka_unit_test(wrong_ways_are_refused),
+		cmocka_unit_test(wrong_counts_are_refused), cmocka_unit_test(damage_is_named) };
 	int failed = 0;
 
 	for (family = expert_families; family->name; family++) {
-		print_message("%s\n", family->name);
+		print_message("%s, layout %d\n", family->name, family->layout);
 		failed += cmocka_run_group_tests(tests, make_model, remove_model);
 	}
+	free(stacked);
 	return failed;
 }
