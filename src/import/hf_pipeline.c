@@ -12,11 +12,10 @@
 
 #include "bits.h"
 #include "pre.h"
+#include "space_mark.h"
 
 #include <errno.h>
 #include <string.h>
-
-#define SPACE_MARK "\xe2\x96\x81" /* U+2581 */
 
 static const char file[] = "tokenizer.json";
 
@@ -72,7 +71,7 @@ static int read_prepend(struct wick_hf_source *source, const json_t *stage)
 {
 	const char *text = wick_hf_text(json_object_get(stage, "prepend"));
 
-	if (!text || strcmp(text, SPACE_MARK))
+	if (!text || strcmp(text, WICK_SPACE_MARK))
 		return refuse(source, "normalizer Prepend of", text ? text : "");
 	source->out->space_prefix = WICK_SPACE_PARTS;
 	return 0;
@@ -83,7 +82,7 @@ static int read_replace(struct wick_hf_source *source, const json_t *stage)
 	const char *pattern = wick_hf_text(json_object_get(json_object_get(stage, "pattern"), "String"));
 	const char *content = wick_hf_text(json_object_get(stage, "content"));
 
-	if (!pattern || strcmp(pattern, " ") || !content || strcmp(content, SPACE_MARK))
+	if (!pattern || strcmp(pattern, " ") || !content || strcmp(content, WICK_SPACE_MARK))
 		return refuse(source, "normalizer Replace of", pattern ? pattern : "a regular expression");
 	source->pieces = true;
 	return 0;
@@ -187,7 +186,7 @@ static int read_metaspace(struct wick_hf_source *source, const json_t *stage)
 	result = wick_hf_flag(source, file, stage, "split", &source->out->space_apart);
 	if (result)
 		return result;
-	if (!mark || strcmp(mark, SPACE_MARK))
+	if (!mark || strcmp(mark, WICK_SPACE_MARK))
 		return refuse(source, "pre_tokenizer Metaspace with", "another replacement");
 	for (size_t i = 0; scheme && i < WICK_COUNT_OF(schemes); i++)
 		if (!strcmp(schemes[i].name, scheme)) {

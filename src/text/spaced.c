@@ -6,13 +6,11 @@
 #include "spaced.h"
 
 #include "bits.h"
+#include "space_mark.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char mark[] = "\xe2\x96\x81"; /* U+2581 */
-#define MARK_BYTES (sizeof(mark) - 1)
 
 void wick_spaced_begin(struct wick_spaced *spaced)
 {
@@ -35,20 +33,10 @@ static int reserve(struct wick_spaced *spaced, size_t more)
 	return 0;
 }
 
-/* With a space for each U+2581. There is room. */
+/* There is room. */
 static void append(struct wick_spaced *spaced, const char *text, size_t bytes)
 {
-	while (bytes) {
-		const char *next = memmem(text, bytes, mark, MARK_BYTES);
-		size_t plain = next ? (size_t)(next - text) : bytes;
-
-		memcpy(spaced->bytes + spaced->count, text, plain);
-		spaced->count += plain;
-		if (next)
-			spaced->bytes[spaced->count++] = ' ';
-		text += plain + (next ? MARK_BYTES : 0);
-		bytes -= plain + (next ? MARK_BYTES : 0);
-	}
+	spaced->count += (size_t)wick_space_mark_decode(text, bytes, spaced->bytes + spaced->count);
 }
 
 /* One character, or what it was replaced by. A U+2581 is no space yet. */

@@ -6,6 +6,7 @@
 #include "stops.h"
 
 #include "bits.h"
+#include "space_mark.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 /* Ends of a turn or a text in the chat formats of the families that wick runs. */
 static const char *const ends[] = { "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<end_of_turn>",
 	"<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "<|end_of_text|>", "<eos>",
-	"<\xef\xbd\x9c" "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>" };
+	"<\xef\xbd\x9c" "end" WICK_SPACE_MARK "of" WICK_SPACE_MARK "sentence\xef\xbd\x9c>" };
 
 static bool is_special(const struct wick_tokens *tokens, uint32_t id)
 {

@@ -5,6 +5,7 @@
 
 #include "bits.h"
 #include "bytelevel.h"
+#include "space_mark.h"
 #include "stops.h"
 #include "tokenizer_parts.h"
 
@@ -16,18 +17,8 @@
 /* SentencePiece's spelling in bytes, at most as many; or GPT-2's. -EINVAL: it is neither. */
 static int64_t spelled(const struct wick_vocabulary *vocabulary, const char *text, size_t bytes, char *into)
 {
-	static const char mark[] = "\xe2\x96\x81";
-	int64_t count = 0;
-
-	if (vocabulary->model == WICK_MODEL_BYTES)
-		return wick_bytelevel_decode(text, bytes, into);
-	for (size_t i = 0; i < bytes; count++) {
-		bool space = bytes - i >= 3 && !memcmp(text + i, mark, 3);
-
-		into[count] = space ? ' ' : text[i];
-		i += space ? 3 : 1;
-	}
-	return count;
+	return vocabulary->model == WICK_MODEL_BYTES ? wick_bytelevel_decode(text, bytes, into) :
+						       wick_space_mark_decode(text, bytes, into);
 }
 
 /* One merge, "a b". Its halves, decoded one after the other, are the bytes of what it makes. */

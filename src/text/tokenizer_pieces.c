@@ -8,16 +8,15 @@
  * Words are encoded one by one where no token goes beyond one, which takes less memory and time; the unigram model's
  * sums are those of the whole text. */
 
+#include "space_mark.h"
 #include "tokenizer_parts.h"
 
 #include <string.h>
 
-static const char space_mark[] = "\xe2\x96\x81"; /* U+2581 */
-
 bool wick_encoding_has_prefix(const struct wick_encoding *encoding, const char *text, size_t bytes)
 {
 	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
-	bool space = text[0] == ' ' || (tokenizer->model == WICK_MODEL_PIECES && bytes >= 3 && !memcmp(text, space_mark, 3));
+	bool space = text[0] == ' ' || (tokenizer->model == WICK_MODEL_PIECES && wick_space_mark_begins(text, bytes));
 
 	return encoding->prefix && tokenizer->space_prefix != WICK_SPACE_NEVER && !(tokenizer->space_once && space);
 }

@@ -10,15 +10,13 @@
 #include "bits.h"
 #include "bytelevel.h"
 #include "hash.h"
+#include "space_mark.h"
 #include "utf8.h"
 #include "vocabulary.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char space_mark[] = "\xe2\x96\x81"; /* U+2581, a space in SentencePiece's spelling */
-#define SPACE_MARK_BYTES (sizeof(space_mark) - 1)
 
 /* The slot of the token with these bytes, or the empty one where it would be. */
 static uint32_t *find_slot(const struct wick_tokens *tokens, const char *bytes, size_t count)
@@ -83,22 +81,6 @@ static int64_t special_bytes(const struct wick_vocabulary *vocabulary, struct wi
 	return bytes;
 }
 
-/* SentencePiece's spelling: U+2581 is a space. */
-static int64_t piece_bytes(struct wick_gguf_string spelling, char *into)
-{
-	int64_t bytes = 0;
-
-	for (uint64_t i = 0; i < spelling.length; bytes++) {
-		bool space = spelling.length - i >= SPACE_MARK_BYTES &&
-			!memcmp(spelling.bytes + i, space_mark, SPACE_MARK_BYTES);
-
-		if (into)
-			into[bytes] = space ? ' ' : spelling.bytes[i];
-		i += space ? SPACE_MARK_BYTES : 1;
-	}
-	return bytes;
-}
-
 static bool is_spelled(struct wick_gguf_string spelling)
 {
 	return wick_bytelevel_decode(spelling.bytes, spelling.length, NULL) >= 0;
@@ -113,7 +95,7 @@ static int64_t plain_bytes(const struct wick_vocabulary *vocabulary, int64_t typ
 		*into = (char)byte_of(spelling);
 	if (type == WICK_TOKEN_BYTE)
 		return byte_of(spelling) < 0 ? -EINVAL : 1;
-	return vocabulary->model == WICK_MODEL_PIECES ? piece_bytes(spelling, into) :
+	return vocabulary->model == WICK_MODEL_PIECES ? wick_space_mark_decode(spelling.bytes, spelling.length, into) :
 	       is_spelled(spelling) ? wick_bytelevel_decode(spelling.bytes, spelling.length, into) : copy(into, spelling);
 }
 
