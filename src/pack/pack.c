@@ -106,6 +106,8 @@ static int make_header(struct wick_pack_job *job, const char *source, uint8_t **
 		wick_shape_write(&job->shape, &writer);
 	if (rc == 0)
 		rc = wick_pack_put_tokenizer(&writer, job, source);
+	if (rc == 0 && !wick_synthetic_is(source))
+		rc = wick_pack_put_chat(&writer, source, job->diag);
 	if (rc == 0)
 		rc = wick_pack_header(job, &writer, header, header_bytes);
 	wick_gguf_writer_deinit(&writer);

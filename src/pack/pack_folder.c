@@ -10,7 +10,6 @@
 #include "chat.h"
 #include "gguf.h"
 #include "gguf_write.h"
-#include "hf_chat.h"
 #include "shape.h"
 #include "stock.h"
 #include "synthetic.h"
@@ -255,45 +254,6 @@ static int make_room(struct folder *folder, uint64_t memory_bytes)
 	return job->shape.bundle_parts ? wick_pack_make_columns(job, memory_bytes - least + columns) : 0;
 }
 
-/* A chat template by its key; one that is not the default is named in tokenizer.chat_templates, too. */
-static int put_template(struct wick_gguf_writer *writer, const struct wick_chat_text *text, bool is_default, struct wick_diag *diag)
-{
-	char *copy = strndup(text->text, text->bytes), key[128];
-
-	if (!copy)
-		return wick_diag_say(diag, -ENOMEM, "no memory for a chat template");
-	snprintf(key, sizeof(key), is_default ? "tokenizer.chat_template" : "tokenizer.chat_template.%.80s", text->name);
-	wick_gguf_put_string(writer, key, copy);
-	free(copy);
-	return 0;
-}
-
-static int put_chat(struct wick_gguf_writer *writer, const char *source, struct wick_diag *diag)
-{
-	struct wick_chat_texts texts = { 0 };
-	int rc = wick_hf_chat_texts(&texts, source, diag);
-	char **names = calloc(texts.count + 1, sizeof(*names));
-	unsigned named = 0;
-
-	if (rc == 0 && !names)
-		rc = wick_diag_say(diag, -ENOMEM, "no memory for chat templates");
-	for (unsigned i = 0; rc == 0 && i < texts.count; i++) {
-		bool is_default = !strcmp(texts.texts[i].name, "default");
-
-		if (!is_default && strlen(texts.texts[i].name) > 80)
-			rc = wick_diag_say(diag, -EINVAL, "%s: a chat template's name is longer than 80 bytes", source);
-		if (!is_default && rc == 0)
-			names[named++] = texts.texts[i].name;
-		if (rc == 0)
-			rc = put_template(writer, &texts.texts[i], is_default, diag);
-	}
-	if (rc == 0 && named)
-		wick_gguf_put_strings(writer, "tokenizer.chat_templates", names, named);
-	free(names);
-	wick_chat_texts_free(&texts);
-	return rc;
-}
-
 /* Everything of the folder but its numbers. */
 static int understand(struct folder *folder, struct wick_gguf_writer *writer, const struct wick_config *config, const char *source,
 	const char *out, uint32_t align)
@@ -338,7 +298,7 @@ static int pack(struct folder *folder, struct wick_gguf_writer *writer, const ch
 	if (rc == 0)
 		rc = wick_pack_put_tokenizer(writer, job, source);
 	if (rc == 0 && !wick_synthetic_is(source))
-		rc = put_chat(writer, source, job->diag);
+		rc = wick_pack_put_chat(writer, source, job->diag);
 	folder->general.made.shape = job->shape;
 	wick_checkpoint_watch(job->checkpoint, tick, job);
 	if (rc == 0)

@@ -108,6 +108,8 @@ int wick_pack_explain_generation(const char *folder, const struct wick_config *c
 
 /* The tokenizer of the source, which is a folder or synthetic. */
 int wick_pack_put_tokenizer(struct wick_gguf_writer *writer, const struct wick_pack_job *job, const char *source);
+/* The chat templates of a folder, all of them. */
+int wick_pack_put_chat(struct wick_gguf_writer *writer, const char *source, struct wick_diag *diag);
 /* Puts general.name. */
 int wick_pack_put_name(struct wick_gguf_writer *writer, const char *source, struct wick_diag *diag);
 

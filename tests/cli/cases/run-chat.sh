@@ -19,3 +19,13 @@ hi<|im_end|>
 [ "$(prompt_tokens chatml)" = ${#wanted} ] && echo chatml
 printf '%s' 'Q: {{ messages[0].content }} A:' >own.jinja
 [ "$(prompt_tokens own.jinja)" = 8 ] && echo own.jinja
+# A packed model has its folder's template: the answer is the one that the same text as a file leads to.
+packed plain-f32
+answer() {
+	wick run model.gguf --chat -p 'the oil' -n 8 --temp 0 "$@" 2>/dev/null
+}
+printf '%s' '{{ messages[0].content }} the wick' >src/chat_template.jinja
+answer --template src/chat_template.jinja >wanted
+[ -s wanted ] && answer | cmp -s - wanted || echo 'no template before it is packed'
+wick pack src -o model.gguf 2>/dev/null
+answer | cmp - wanted && echo 'the template of the folder'
