@@ -99,26 +99,26 @@ static int has_merge_tokens(const struct wick_hf_source *source, const char *lef
 	return has;
 }
 
-int wick_hf_add_merge(struct wick_hf_source *source, const char *left, const char *right)
+int wick_hf_add_merge(struct wick_hf_source *source, const char *file, const char *left, const char *right)
 {
 	struct wick_hf_tokenizer *out = source->out;
 	char *merge;
 	int has;
 
 	if (!*left || !*right || strchr(left, ' ') || strchr(right, ' '))
-		return wick_hf_refuse(source, NULL, "merge %u is not two pieces with a space between them",
+		return wick_hf_refuse(source, file, "merge %u is not two pieces with a space between them",
 			out->merge_count);
 	has = has_merge_tokens(source, left, right);
 	if (has < 0)
 		return has;
 	if (!has)
-		return wick_hf_refuse(source, NULL, "merge %u, \"%s %s\", needs a token that the vocabulary lacks",
+		return wick_hf_refuse(source, file, "merge %u, \"%s %s\", needs a token that the vocabulary lacks",
 			out->merge_count, wick_diag_name(left), wick_diag_name(right));
 	if (grow_merges(out) || asprintf(&merge, "%s %s", left, right) < 0)
 		return -ENOMEM;
 	out->merges[out->merge_count++] = merge;
 	if (json_object_get(source->merged, merge))
-		return wick_hf_refuse(source, NULL, "merge %u, \"%s\", is there twice", out->merge_count - 1,
+		return wick_hf_refuse(source, file, "merge %u, \"%s\", is there twice", out->merge_count - 1,
 			wick_diag_name(merge));
 	return json_object_set_new(source->merged, merge, json_true()) ? -ENOMEM : 0;
 }

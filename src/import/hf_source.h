@@ -49,7 +49,7 @@ int wick_hf_flag(const struct wick_hf_source *source, const char *file, const js
 	bool *value);
 
 /* Adds a merge, which must be new; both halves and their union must be in the vocabulary. */
-int wick_hf_add_merge(struct wick_hf_source *source, const char *left, const char *right);
+int wick_hf_add_merge(struct wick_hf_source *source, const char *file, const char *left, const char *right);
 
 /* Adds a token that the files list apart from the vocabulary. It may be in the vocabulary already, with the same id.
  * facts: the object that describes it, or NULL. For a special token they do not matter: it is not looked for. */

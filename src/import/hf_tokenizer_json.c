@@ -131,13 +131,13 @@ static int take_merge(struct wick_hf_source *source, const json_t *merge)
 	int result;
 
 	if (json_array_size(merge) == 2 && left && right)
-		return wick_hf_add_merge(source, left, right);
+		return wick_hf_add_merge(source, file, left, right);
 	if (!space)
-		return wick_hf_add_merge(source, "", "");
+		return wick_hf_add_merge(source, file, "", "");
 	copy = strndup(line, (size_t)(space - line));
 	if (!copy)
 		return -ENOMEM;
-	result = wick_hf_add_merge(source, copy, space + 1);
+	result = wick_hf_add_merge(source, file, copy, space + 1);
 	free(copy);
 	return result;
 }

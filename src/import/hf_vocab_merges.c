@@ -55,7 +55,7 @@ static int take_line(struct wick_hf_source *source, char *line, size_t length)
 	space = strchr(line, ' ');
 	if (space)
 		*space++ = 0;
-	return wick_hf_add_merge(source, line, space ? space : "");
+	return wick_hf_add_merge(source, "merges.txt", line, space ? space : "");
 }
 
 /* The last line may lack its line feed: a file that was cut there lacks a merge, too, which check_made() finds. text has

@@ -292,11 +292,14 @@ static int take_option(const struct command *command, char **words, struct wick_
 
 static int take_operand(const struct command *command, const char *word, struct wick_diag *diag)
 {
-	if (!command->operand || *command->operand_into)
+	bool is_second = command->operand && *command->operand_into;
+	const char **into = is_second ? command->second_into : command->operand ? command->operand_into : NULL;
+
+	if (!into || *into)
 		return wick_diag_say(diag, -EINVAL, "'%s' is one word too many", word);
 	if (!*word)
-		return wick_diag_say(diag, -EINVAL, "%s is an empty word", command->operand);
-	*command->operand_into = word;
+		return wick_diag_say(diag, -EINVAL, "%s is an empty word", is_second ? "the text" : command->operand);
+	*into = word;
 	return 1;
 }
 

@@ -63,6 +63,7 @@ struct command {
 	const char *operand;      /* the word without a dash that it needs */
 	bool operand_optional;
 	const char **operand_into;
+	const char **second_into;  /* of one more word, which may be there; may be NULL */
 	const char *about;        /* paragraphs under the usage line */
 	const char *examples;     /* lines at the end; may be NULL */
 	const struct opt *options; /* ended by OPT_END */

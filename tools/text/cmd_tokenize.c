@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *model_path, *text, *text_path;
+static const char *model_path, *word, *text, *text_path;
 static bool special, no_bos, as_json, ids_only, many;
 
 static const struct opt options[] = {
@@ -39,14 +39,15 @@ static const struct opt options[] = {
 
 static void init(void)
 {
-	model_path = text = text_path = NULL;
+	model_path = word = text = text_path = NULL;
 	special = no_bos = as_json = ids_only = many = false;
 }
 
 static int check(struct wick_diag *diag)
 {
-	if (text && text_path)
-		return wick_diag_say(diag, -EINVAL, "-p and -f exclude each other");
+	if ((word && (text || text_path)) || (text && text_path))
+		return wick_diag_say(diag, -EINVAL, "a word of text, -p and -f exclude each other");
+	text = word ? word : text;
 	if (!text && !text_path)
 		text_path = "-";
 	return as_json && (ids_only || many) ? wick_diag_say(diag, -EINVAL, "--json excludes --ids and --null") : 0;
@@ -200,12 +201,13 @@ static int run(struct wick_diag *diag)
 const struct command cmd_tokenize = {
 	.name = "tokenize",
 	.purpose = "show the tokens of a text",
-	.synopsis = "MODEL [-p TEXT|-f FILE] [options]",
+	.synopsis = "MODEL [TEXT|-p TEXT|-f FILE] [options]",
 	.operand = "MODEL",
 	.operand_into = &model_path,
+	.second_into = &word,
 	.about = "Shows the tokens of a text, their ids and what they spell, by the tokenizer of\n"
 		 "a GGUF file or of a checkpoint's folder. No weights are read.",
-	.examples = "wick tokenize model.gguf -p \"don't\"\n"
+	.examples = "wick tokenize model.gguf \"don't\"\n"
 		    "wick tokenize TinyLlama-1.1B --special -p '</s>' --json",
 	.options = options,
 	.init = init,

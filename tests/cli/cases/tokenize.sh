@@ -39,5 +39,9 @@ for kind in llama3 own metaspace-first replace pieces; do
 done
 expect 1 wick tokenize src -p x
 expect 1 wick tokenize nowhere -p x
+wick tokenize model.gguf 'the oil' --ids
+expect 2 wick tokenize model.gguf ''
 expect 2 wick tokenize model.gguf -p x -f texts
+expect 2 wick tokenize model.gguf x -p y
+expect 2 wick tokenize model.gguf x y
 expect 2 wick tokenize model.gguf -p x --json --ids
