@@ -237,10 +237,11 @@ static void index_special(struct wick_tokens *tokens)
 static int index_bytes(struct wick_tokens *tokens, const struct wick_vocabulary *vocabulary, struct wick_diag *diag)
 {
 	for (uint32_t i = 0; i < tokens->count; i++) {
-		uint32_t *token = &tokens->of_byte[(uint8_t)tokens->bytes[tokens->starts[i]]];
+		uint32_t *token;
 
 		if (tokens->types[i] != WICK_TOKEN_BYTE)
 			continue;
+		token = &tokens->of_byte[(uint8_t)tokens->bytes[tokens->starts[i]]];
 		if (*token != WICK_TOKEN_NONE)
 			return wick_diag_say(diag, -EINVAL, "%s: tokens %u and %u are the same byte", vocabulary->whose,
 				*token, i);
