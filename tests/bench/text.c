@@ -35,6 +35,8 @@ static const struct text {
 	{ "digits", "7" },
 	{ "marks", "!?;" },
 	{ "accents", "e\xcc\x81" },
+	{ "accents to be sorted", "\xcc\x81\xcc\xa3" },
+	{ "capitals", "A" },
 	{ "emoji", "\xf0\x9f\x94\xa5" },
 	{ "U+FDFA", "\xef\xb7\xba" },
 };

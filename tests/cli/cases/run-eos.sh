@@ -5,7 +5,7 @@ cp src/config.json kept.json
 write() {
 	wick pack src -o model.gguf 2>/dev/null
 	wick run model.gguf -p 'the thing' -n 5 --temp 0 --json 2>/dev/null >run.json
-	python3 -c 'import json; run = json.load(open("run.json")); print(run["stop"], run["tokens"], "tokens")'
+	python3 -c 'import json; run = json.load(open("run.json")); print(run["stop"], run["tokens"], "tokens", ascii(run.get("stopped_by")))'
 }
 write
 first=$(python3 - <<'PY'

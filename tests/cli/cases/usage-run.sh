@@ -7,6 +7,8 @@ misuse run model.gguf -p a --memory
 misuse run model.gguf -p a --memory lots
 misuse run model.gguf -p a --memory 0%
 misuse run model.gguf -p a --mode fast
+misuse run model.gguf -p a --json-schema x
+misuse run model.gguf -p a --grammar x
 misuse run model.gguf -p a --io aio
 misuse run model.gguf -p a --queue-depth 0
 misuse run model.gguf -p a --queue-depth 4097
