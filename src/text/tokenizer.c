@@ -90,7 +90,7 @@ static int put_special(struct wick_encoding *encoding, const struct wick_special
 
 	if (tokenizer->user_inside && tokenizer->tokens.types[special->id] == WICK_TOKEN_USER)
 		return wick_encoding_put_user(encoding, special);
-	result = wick_encoding_flush(encoding, true);
+	result = wick_encoding_flush(encoding);
 	wick_ids_put(&encoding->out, special->id);
 	encoding->prefix = tokenizer->space_prefix == WICK_SPACE_PARTS;
 	return result;
@@ -109,7 +109,7 @@ static int encode_parts(struct wick_encoding *encoding, struct wick_special_walk
 		if (special && !result)
 			result = put_special(encoding, special);
 	} while (special && !result);
-	return result ? result : wick_encoding_flush(encoding, true);
+	return result ? result : wick_encoding_flush(encoding);
 }
 
 int64_t wick_tokenizer_encode_marked(const struct wick_tokenizer *tokenizer, const char *text, size_t bytes,

@@ -48,7 +48,7 @@ struct wick_encoding {
 bool wick_encoding_has_prefix(const struct wick_encoding *encoding, const char *text, size_t bytes);
 
 /* Of WICK_MODEL_PIECES: a part between special tokens, which is not empty; a token of the user's that is part of the
- * text; encodes what has come so far. over: the text is over there, or a special token ends it. */
+ * text; encodes what has come so far, where the text is over or a special token ends it. */
 int wick_encoding_put_part(struct wick_encoding *encoding, const char *text, size_t bytes);
 int wick_encoding_put_user(struct wick_encoding *encoding, const struct wick_special *special);
-int wick_encoding_flush(struct wick_encoding *encoding, bool over);
+int wick_encoding_flush(struct wick_encoding *encoding);

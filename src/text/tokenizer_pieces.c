@@ -55,6 +55,29 @@ static int encode_words(struct wick_encoding *encoding, const char *text, size_t
 	return result;
 }
 
+/* In a text that is normalised the user's tokens are looked for once more: its characters may have become one. To the
+ * unigram model they are pieces among others. */
+static int encode_normal(struct wick_encoding *encoding, const char *text, size_t bytes)
+{
+	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
+	const struct wick_special *user;
+	struct wick_special_walk walk;
+	const char *plain;
+	size_t plain_bytes;
+	int result;
+
+	if (!tokenizer->user_inside || tokenizer->unigram.scores || !bytes)
+		return encode_words(encoding, text, bytes);
+	wick_special_walk_begin(&walk, &tokenizer->specials, text, bytes, NULL, 0, false);
+	do {
+		user = wick_special_walk_next(&walk, &plain, &plain_bytes);
+		result = encode_words(encoding, plain, plain_bytes);
+		if (user && !result)
+			wick_ids_put(&encoding->out, user->id);
+	} while (user && !result);
+	return result;
+}
+
 int wick_encoding_put_part(struct wick_encoding *encoding, const char *text, size_t bytes)
 {
 	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
@@ -63,31 +86,30 @@ int wick_encoding_put_part(struct wick_encoding *encoding, const char *text, siz
 		wick_encoding_has_prefix(encoding, text, bytes));
 }
 
-/* To the unigram model it is a piece among others. */
+/* Its characters stay as they are; but spaces in a text are not yet those that stand in it when it is normalised. */
 int wick_encoding_put_user(struct wick_encoding *encoding, const struct wick_special *special)
 {
-	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
-	int result = encoding->prefix && tokenizer->space_prefix != WICK_SPACE_NEVER ?
-		wick_spaced_put_plain(&encoding->spaced, " ", 1) : 0;
+	int result = 0;
 
+	if (memchr(special->text, ' ', special->bytes)) {
+		result = wick_encoding_put_part(encoding, special->text, special->bytes);
+	} else {
+		if (wick_encoding_has_prefix(encoding, special->text, special->bytes))
+			result = wick_spaced_put_plain(&encoding->spaced, " ", 1);
+		if (!result)
+			result = wick_spaced_put_plain(&encoding->spaced, special->text, special->bytes);
+	}
 	encoding->prefix = false;
-	if (!result && tokenizer->unigram.scores)
-		return wick_spaced_put_plain(&encoding->spaced, special->text, special->bytes);
-	if (!result)
-		result = wick_encoding_flush(encoding, false);
-	wick_ids_put(&encoding->out, special->id);
 	return result;
 }
 
-int wick_encoding_flush(struct wick_encoding *encoding, bool over)
+int wick_encoding_flush(struct wick_encoding *encoding)
 {
 	struct wick_spaced *spaced = &encoding->spaced;
 	int result;
 
-	if (over)
-		wick_spaced_end(spaced);
-	result = encode_words(encoding, spaced->bytes, spaced->count);
+	wick_spaced_end(spaced);
+	result = encode_normal(encoding, spaced->bytes, spaced->count);
 	wick_spaced_begin(spaced);
-	spaced->after_space &= over;
 	return result;
 }

@@ -130,7 +130,7 @@ static int64_t token_bytes(const struct wick_vocabulary *vocabulary, uint32_t i,
 		*type = WICK_TOKEN_UNUSED;
 		return copy(into, spelling);
 	}
-	bytes = wick_token_is_control(*type) || *type == WICK_TOKEN_USER ?
+	bytes = wick_token_is_control(*type) || (*type == WICK_TOKEN_USER && !vocabulary->user_inside) ?
 		special_bytes(vocabulary, spelling, into) : plain_bytes(vocabulary, *type, spelling, into);
 	if (bytes == -ENOMEM)
 		return wick_diag_say(diag, -ENOMEM, "%s: no memory for the tokenizer", vocabulary->whose);

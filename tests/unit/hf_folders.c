@@ -19,8 +19,8 @@
 #include <cmocka.h>
 
 static const char *const folders[] = { "falcon", "llama3", "metaspace-always", "metaspace-first", "metaspace-never",
-	"metaspace-split", "own", "pieces", "pieces-bare", "pieces-mapped", "prepend", "removed", "replace", "unigram",
-	"unigram-mapped", "unigram-metaspace", "unigram-replace" };
+	"metaspace-split", "own", "pieces", "pieces-bare", "pieces-mapped", "pieces-users", "prepend", "removed", "replace",
+	"unigram", "unigram-mapped", "unigram-metaspace", "unigram-replace" };
 
 static const char *path_of(const char *folder, const char *file)
 {
