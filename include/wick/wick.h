@@ -163,6 +163,7 @@ struct wick_plan {
 	char profile[1024];          /* what the prediction rests on: the drive; */
 	char firing[192];            /* sparse: which neurons */
 	bool random_weights;         /* a synthetic model: what it writes means nothing, and more of its neurons fire */
+	uint64_t gate_bytes;         /* of the weights: gates that say which neurons fire; 0: predictors do, or nothing */
 };
 
 /* Fills the plan that wick_open would follow; loads nothing. -ENOSPC: the budget is too small, and the sentence names
@@ -458,6 +459,8 @@ struct wick_pack_options {
 	void (*note)(void *note_user, const char *sentence); /* what of the source was chosen or left out; may be NULL */
 	void *note_user;
 	const char *layout; /* "packed"; "stock", of a synthetic model: as llama.cpp's files are; NULL: packed */
+	const char *predictor; /* "copy": which neurons fire is said by a copy in few bits of what decides it; "gate": by the gates
+				* themselves, which are apart from bundles; NULL: copy */
 };
 
 /* In order of co-activation the source is a packed model, of which the trace was recorded; what comes out is another

@@ -16,9 +16,24 @@ int wick_choose_begin(struct wick_chooser *chooser, uint32_t position, struct wi
 	return chooser->trace ? wick_trace_seek(chooser->trace, position, diag) : 0;
 }
 
-uint32_t wick_choose(const struct wick_chooser *chooser, uint32_t layer, const float *x, uint32_t *ids)
+/* All that are not 0: nothing is missed, and nothing is too many but what up lets down. */
+static uint32_t open_gates(const struct wick_chooser *chooser, const float *gate, uint32_t *ids)
 {
 	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < chooser->n_ff; i++) {
+		ids[count] = i;
+		count += !(gate[i] <= chooser->gated->threshold); /* not a number is one of them */
+	}
+	return count;
+}
+
+uint32_t wick_choose(const struct wick_chooser *chooser, uint32_t layer, const float *x, const float *gate, uint32_t *ids)
+{
+	uint32_t count = 0;
+
+	if (chooser->gated)
+		count = open_gates(chooser, gate, ids);
 
 	if (chooser->active)
 		count = wick_predict(&chooser->active[layer], chooser->compute, x, chooser->scratch, NULL, ids);

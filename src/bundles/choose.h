@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Which neurons a layer computes: those that its predictor chooses or, when a trace is replayed, those of the trace for that
+/* Which neurons a layer computes: those that its predictor chooses, those that its gates let through or, when a trace is replayed, those of the trace for that
  * token. The predictor is multiplied in either case, so that a replay takes the time that a run would. */
 
 #include "compute.h"
@@ -15,6 +15,7 @@
 struct wick_chooser {
 	const struct wick_compute *compute;
 	uint32_t layers, n_ff;
+	const struct wick_ffn_facts *gated;  /* gates say which neurons fire; or NULL */
 	const struct wick_predictor *active; /* (layers) or NULL */
 	const struct wick_predictor *likely; /* (layers): of the layer that follows; or NULL */
 	struct wick_trace *trace;            /* or NULL */
@@ -24,8 +25,8 @@ struct wick_chooser {
 /* Goes to a token. Only a replay can fail. */
 int wick_choose_begin(struct wick_chooser *chooser, uint32_t position, struct wick_diag *diag);
 
-/* The neurons to compute for x, ascending; ids has room for n_ff. */
-uint32_t wick_choose(const struct wick_chooser *chooser, uint32_t layer, const float *x, uint32_t *ids);
+/* The neurons to compute for x, ascending, gate (n_ff) its gates, or NULL; ids has room for n_ff. */
+uint32_t wick_choose(const struct wick_chooser *chooser, uint32_t layer, const float *x, const float *gate, uint32_t *ids);
 
 /* Sorts neurons with their probabilities, in place. */
 void wick_choose_likeliest_first(uint32_t *ids, float *probability, uint32_t count);

@@ -64,20 +64,54 @@ static void multiply(const struct round *round, enum wick_part_id id, float *h, 
 	kernels->add(h, bias, count);
 }
 
-/* h[k] = act(up), or act(gate) * up, for some places of the round. */
+/* h[i] = act(up), or act(gate) where there are gates, for some places of the round. */
+static void first_rows(const struct round *round, float *h, const uint32_t *places, const uint32_t *slots, uint32_t count)
+{
+	const float *gate = round->sparse->gate;
+
+	if (gate)
+		for (uint32_t i = 0; i < count; i++)
+			h[i] = gate[round->ids[places[i]]];
+	else if (round->facts->gated)
+		multiply(round, WICK_PART_GATE, h, round->gate_bias, places, slots, count);
+	else
+		multiply(round, WICK_PART_UP, h, round->up_bias, places, slots, count);
+	wick_activate_ffn(round->sparse->compute->kernels, round->facts, h, NULL, count);
+}
+
+/* h[i] = act(gate) * up: what the gate has made 0 needs no product. */
+static void let_through(const struct round *round, float *h, const uint32_t *places, const uint32_t *slots, uint32_t count)
+{
+	uint32_t open = 0, which[TASK_ROWS], open_places[TASK_ROWS], open_slots[TASK_ROWS];
+	float some[TASK_ROWS], up[TASK_ROWS];
+
+	for (uint32_t i = 0; i < count; i++)
+		if (h[i] != 0) {
+			which[open] = i;
+			some[open] = h[i];
+			open_places[open] = places[i];
+			open_slots[open++] = slots[i];
+		}
+	if (!open)
+		return;
+	multiply(round, WICK_PART_UP, up, round->up_bias, open_places, open_slots, open);
+	wick_let_through(round->facts, some, up, open);
+	for (uint32_t i = 0; i < open; i++)
+		h[which[i]] = some[i];
+}
+
+/* The activations of some places of the round. */
 static void up_rows(const struct round *round, const uint32_t *places, uint32_t count)
 {
-	bool gated = round->part[WICK_PART_GATE].rows;
 	uint32_t slots[TASK_ROWS];
-	float h[TASK_ROWS], up[TASK_ROWS];
+	float h[TASK_ROWS];
 
 	wick_assert(count >= 1 && count <= TASK_ROWS);
 	for (uint32_t i = 0; i < count; i++)
 		slots[i] = round->sparse->slot[places[i]];
-	multiply(round, WICK_PART_UP, gated ? up : h, round->up_bias, places, slots, count);
-	if (gated)
-		multiply(round, WICK_PART_GATE, h, round->gate_bias, places, slots, count);
-	wick_activate_ffn(round->sparse->compute->kernels, round->facts, h, gated ? up : NULL, count);
+	first_rows(round, h, places, slots, count);
+	if (round->facts->gated)
+		let_through(round, h, places, slots, count);
 	for (uint32_t i = 0; i < count; i++) {
 		round->sparse->h[places[i]] = h[i];
 		round->sparse->ready[places[i]] = 1;

@@ -175,7 +175,7 @@ void wick_sparse_clean(struct wick_sparse *sparse, struct wick_member *member)
 uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x)
 {
 	uint64_t begun = wick_now_ns();
-	uint32_t count = wick_choose(&sparse->chooser, layer, x, sparse->chosen);
+	uint32_t count = wick_choose(&sparse->chooser, layer, x, sparse->gate, sparse->chosen);
 
 	sparse->counters.predict_ns += wick_now_ns() - begun;
 	sparse->chosen_count = count;

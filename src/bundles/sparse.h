@@ -73,6 +73,7 @@ struct wick_sparse {
 	const struct wick_vectors *vectors;
 	const struct wick_watch *watch;
 	struct wick_chooser chooser;
+	const float *gate; /* (n_ff), of the token that comes next, where gates are not in the bundles; else NULL */
 	struct wick_group *group;   /* (layers): each by itself */
 	struct wick_member *member; /* (layers) */
 	struct wick_drawing drawing;

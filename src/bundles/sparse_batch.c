@@ -45,13 +45,17 @@ const uint64_t *wick_sparse_mask(struct wick_sparse *sparse, uint32_t layer, uin
 {
 	const struct wick_shape *shape = &sparse->model->shape;
 	struct wick_member *member = &sparse->member[layer];
+	const float *gates = sparse->gate;
 
 	*words = wick_div_up(shape->n_ff, 64);
 	memset(sparse->mask, 0, m * *words * sizeof(*sparse->mask));
 	if (member->group)
 		take_over(sparse, member);
 	for (uint32_t i = 0; i < m; i++) {
-		uint32_t count = wick_sparse_choose(sparse, layer, position + i, x + (size_t)i * shape->d_model);
+		uint32_t count;
+
+		sparse->gate = gates ? gates + (size_t)i * shape->n_ff : NULL;
+		count = wick_sparse_choose(sparse, layer, position + i, x + (size_t)i * shape->d_model);
 
 		for (uint32_t k = 0; k < count; k++)
 			sparse->mask[i * *words + sparse->chosen[k] / 64] |= 1ull << sparse->chosen[k] % 64;

@@ -75,6 +75,12 @@ void wick_activate_gated(const struct wick_kernels *kernels, enum wick_act act, 
 		x[i] *= up[i];
 }
 
+void wick_let_through(const struct wick_ffn_facts *facts, float *x, const float *up, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		x[i] *= facts->relu_up && up[i] < 0 ? 0 : up[i];
+}
+
 void wick_activate_ffn(const struct wick_kernels *kernels, const struct wick_ffn_facts *facts, float *x, const float *up,
 	size_t count)
 {
@@ -82,8 +88,8 @@ void wick_activate_ffn(const struct wick_kernels *kernels, const struct wick_ffn
 		cut_below(x, facts->threshold, count);
 	else
 		wick_activate(kernels, facts->act, x, count);
-	for (size_t i = 0; up && i < count; i++)
-		x[i] *= facts->relu_up && up[i] < 0 ? 0 : up[i];
+	if (up)
+		wick_let_through(facts, x, up, count);
 }
 
 struct job {

@@ -41,6 +41,8 @@ size_t wick_compute_scratch_floats(const struct wick_model *model, uint32_t toke
 void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float *x, size_t count);
 /* x = act(x) * up, or what else act makes of both. */
 void wick_activate_gated(const struct wick_kernels *kernels, enum wick_act act, float *x, const float *up, size_t count);
+/* x *= up, or relu(up). */
+void wick_let_through(const struct wick_ffn_facts *facts, float *x, const float *up, size_t count);
 /* What an FFN makes of its neurons' products: x = act(x), or with up, which is not NULL then, what the facts say of a gate x. */
 void wick_activate_ffn(const struct wick_kernels *kernels, const struct wick_ffn_facts *facts, float *x, const float *up,
 	size_t count);
@@ -81,6 +83,8 @@ struct wick_ffn {
 	const struct wick_ffn_facts *facts;
 	size_t d_model;
 	const float *up_bias, *gate_bias; /* (n_ff) or NULL */
+	const float *gate;    /* (m, n_ff), biased, where gates are not in the bundles; else NULL */
+	size_t n_ff;
 	const float *x;       /* (m, d_model) */
 	float *y;             /* (m, d_model) */
 	float *h;

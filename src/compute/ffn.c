@@ -21,6 +21,8 @@
 #include "pool.h"
 #include "watch.h"
 
+#include <string.h>
+
 #define MASK_ROWS 64 /* of a word; pieces are whole words */
 #define TILES_A_THREAD 2
 #define TILES_MAX 16
@@ -44,7 +46,7 @@ static uint64_t piece_rows(const struct wick_shape *shape, uint32_t threads)
 /* Products of a neuron: of up and, where there is one, of a gate. */
 static size_t products(const struct wick_shape *shape)
 {
-	return shape->bundle_parts == WICK_PARTS ? 2 : 1;
+	return shape->kind[0].ffn.gated ? 2 : 1;
 }
 
 size_t wick_ffn_scratch_floats(const struct wick_shape *shape, uint32_t batch_tokens, uint32_t threads)
@@ -55,7 +57,7 @@ size_t wick_ffn_scratch_floats(const struct wick_shape *shape, uint32_t batch_to
 
 static bool is_gated(const struct wick_ffn *ffn)
 {
-	return ffn->kind->part[WICK_PART_GATE].rows > 0;
+	return ffn->facts->gated;
 }
 
 /* The products of a part, into h with `ldh` floats from one vector to the next. */
@@ -94,7 +96,10 @@ static void up_task(void *arg, uint32_t task, uint32_t thread)
 
 	wick_linear_some(&job->up, bundles + part[WICK_PART_UP].at, up, count, thread);
 	add_bias(&job->up, up, ffn->up_bias ? ffn->up_bias + first : NULL, count);
-	if (is_gated(ffn)) {
+	if (ffn->gate) {
+		for (uint32_t i = 0; i < ffn->m; i++)
+			memcpy(h + i * job->up.ldy, ffn->gate + i * ffn->n_ff + first, count * sizeof(*h));
+	} else if (is_gated(ffn)) {
 		wick_linear_some(&job->gate, bundles + part[WICK_PART_GATE].at, h, count, thread);
 		add_bias(&job->gate, h, ffn->gate_bias ? ffn->gate_bias + first : NULL, count);
 	}
@@ -162,7 +167,7 @@ static void lay_out(struct job *job, uint64_t count)
 	const struct wick_ffn *ffn = job->ffn;
 
 	job->up = product_of(ffn, WICK_PART_UP, ffn->h + (is_gated(ffn) ? ffn->m * count : 0), count);
-	if (is_gated(ffn))
+	if (is_gated(ffn) && !ffn->gate)
 		job->gate = product_of(ffn, WICK_PART_GATE, ffn->h, count);
 	job->task_rows = wick_linear_task_rows(&job->up, count);
 }

@@ -51,7 +51,7 @@ static int open_trace(struct wick *wick, const struct wick_options *options, str
 		return open_routing(wick, options->trace, diag);
 	if (wick->settings.mode != WICK_MODE_SPARSE)
 		return 0;
-	if (!options->trace && wick->predictors->origin == WICK_PREDICTORS_NONE)
+	if (!options->trace && wick->predictors->origin == WICK_PREDICTORS_NONE && !wick_gate_is_apart(shape))
 		return wick_diag_say(diag, -EINVAL, "sparse mode needs predictors, and the model has none; mode dense is exact");
 	if (!options->trace)
 		return 0;
@@ -192,7 +192,9 @@ static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shap
 	sparse->chooser.layers = wick->model->shape.layers;
 	sparse->chooser.n_ff = wick->model->shape.n_ff;
 	sparse->chooser.trace = wick->trace;
-	if (wick->predictors->origin != WICK_PREDICTORS_NONE)
+	if (wick_gate_is_apart(&wick->model->shape))
+		sparse->chooser.gated = &wick->model->shape.kind[0].ffn;
+	else if (wick->predictors->origin != WICK_PREDICTORS_NONE)
 		sparse->chooser.active = wick->predictors->layer;
 	sparse->chooser.likely = wick->predictors->ahead;
 	wick_sparse_init(sparse, shape, &wick->mem);

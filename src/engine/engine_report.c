@@ -37,6 +37,8 @@ static const char *lookahead_why(const struct wick *wick)
 		return "lookahead 0 was asked for";
 	if (wick->trace)
 		return "the trace has no guesses";
+	if (wick_gate_is_apart(&wick->model->shape))
+		return "gates say only of their own layer what fires";
 	return wick->predictors->origin == WICK_PREDICTORS_PACKED
 		? "it takes predictors that wick train makes"
 		: "these predictors were made without";
@@ -54,6 +56,8 @@ static void report_choice(struct wick *wick)
 	if (wick->trace) {
 		report->predictors = "trace";
 		report->predictors_path = wick_trace_path(wick->trace);
+	} else if (wick->predictors && wick_gate_is_apart(&wick->model->shape)) {
+		report->predictors = "gate";
 	} else if (wick->predictors) {
 		report->predictors = wick_predictor_set_origins[wick->predictors->origin];
 		report->predictors_path = wick->predictors->path;

@@ -28,7 +28,7 @@ static int measure(struct wick *wick, struct wick_rates *rates, struct wick_diag
 	int err = 0;
 
 	wick_kernels_init(&wick->kernels, wick->settings.cpu_mask);
-	if (wick->predictors && wick->predictors->layer) {
+	if (wick->predictors && wick->predictors->origin != WICK_PREDICTORS_NONE) {
 		const struct wick_tensor *out = &wick->predictors->layer[0].out;
 
 		err = wick_rates_measure(rates, &compute, out->type, out->cols, diag);

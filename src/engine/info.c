@@ -75,13 +75,13 @@ static int set_numbers(json_t *info, const struct wick_model *model, uint64_t fi
 
 static int set_switches(json_t *info, const struct wick_shape *shape)
 {
+	const char *predictor = shape->predictor ? wick_types[shape->predictor_type].name : wick_gate_is_apart(shape) ? "gate" : "none";
 	static const char *const norm_at[WICK_NORM_AT_COUNT] = { "before", "after", "both" };
 	int failed = json_object_set_new(info, "type", json_string(wick_types[shape->type].name)) ||
 		json_object_set_new(info, "attention_type", json_string(wick_types[shape->matrix_type].name)) ||
 		json_object_set_new(info, "norm", json_string(norm_at[shape->kind[0].norm_at])) ||
 		json_object_set_new(info, "activation", json_string(wick_act_names[shape->kind[0].ffn.act])) ||
-		json_object_set_new(info, "predictor",
-			json_string(shape->predictor ? wick_types[shape->predictor_type].name : "none")) ||
+		json_object_set_new(info, "predictor", json_string(predictor)) ||
 		json_object_set_new(info, "tied", json_boolean(shape->tied));
 
 	return failed ? -ENOMEM : 0;

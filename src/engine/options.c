@@ -47,7 +47,9 @@ static int set_instruments(struct wick_settings *settings, const struct wick_opt
 /* Sparse where that is the model's arithmetic and something says which neurons to compute. */
 static enum wick_mode default_mode(const struct wick_options *options, const struct wick_model *model)
 {
-	return wick_is_relu(&model->shape) && (model->shape.predictor || options->trace) ? WICK_MODE_SPARSE : WICK_MODE_DENSE;
+	bool can_choose = model->shape.predictor || wick_gate_is_apart(&model->shape) || options->trace;
+
+	return wick_is_relu(&model->shape) && can_choose ? WICK_MODE_SPARSE : WICK_MODE_DENSE;
 }
 
 static int find_mode(enum wick_mode *mode, const struct wick_options *options, const struct wick_model *model,

@@ -114,7 +114,7 @@ struct wick_shape {
 	float norm_eps;
 	float embed_scale, residual_scale, logit_scale; /* of embeddings, of what is added to the residual, of logits; 0: none */
 	float logit_cap; /* logits are logit_cap * tanh(logit / logit_cap); 0: they are not */
-	uint32_t bundle_parts; /* 2: up, down; 3: gate, up, down; 0: FFNs are no bundles */
+	uint32_t bundle_parts; /* 2: up, down, gates apart where there are some; 3: gate, up, down; 0: FFNs are no bundles */
 	uint64_t part_bytes;   /* of one part of a bundle: d_model numbers */
 	uint64_t bundle_bytes; /* parts * part_bytes, unpadded */
 	uint64_t stride;       /* from one bundle to the next */
@@ -149,6 +149,12 @@ static inline bool wick_is_relu(const struct wick_shape *shape)
 	const struct wick_ffn_facts *ffn = &shape->kind[0].ffn;
 
 	return !ffn->experts.count && (ffn->act == WICK_ACT_RELU || ffn->act == WICK_ACT_RELU2);
+}
+
+/* Whether FFNs have gates that are matrices, and not parts of bundles: they say which neurons fire. */
+static inline bool wick_gate_is_apart(const struct wick_shape *shape)
+{
+	return shape->bundle_parts == 2 && shape->kind[0].ffn.gated;
 }
 
 /* The part of a neuron that says whether it fires. */

@@ -180,6 +180,8 @@ static void add_experts(struct composer *c, const struct wick_expert_facts *expe
 
 static void add_choose(struct composer *c, enum wick_buffer in)
 {
+	if (has(c, WICK_T_BUNDLES) && wick_gate_is_apart(c->shape))
+		add_linear(c, WICK_T_GATE, WICK_KEEP_GATE, in, WICK_GATE, vector(c, WICK_T_GATE_BIAS));
 	if (has(c, WICK_T_BUNDLES))
 		add(c, (struct wick_step){ .op = WICK_OP_CHOOSE, .in = in, .tensor = WICK_NO_VECTOR, .bias = WICK_NO_VECTOR,
 			.matrix = WICK_NO_MATRIX, .set = add_neurons(c) });

@@ -27,7 +27,7 @@ enum wick_op {
 	WICK_OP_LINEAR,    /* out = matrix . in, plus the vector `bias` */
 	WICK_OP_ROPE,      /* each head of out turned by its position */
 	WICK_OP_ATTEND,    /* out = attention of the queries in Q over the context, to which K and V are added first; sinks are the vector `tensor` */
-	WICK_OP_CHOOSE,    /* which bundles in wants; before attention, where they can be sent for so early */
+	WICK_OP_CHOOSE,    /* which bundles in wants, by the gates in GATE where these are apart; before attention, where they can be sent for so early */
 	WICK_OP_BUNDLES,   /* out = the FFN of in over bundles: all of them, or those that are chosen */
 	WICK_OP_ACT,       /* out = act(out) */
 	WICK_OP_GLU,       /* out = act(out) * in */
@@ -75,6 +75,7 @@ enum wick_keep { /* which are kept first when not all can be: see plan.c */
 	WICK_KEEP_PROJECTION,
 	WICK_KEEP_ATTENTION,
 	WICK_KEEP_HEAD,
+	WICK_KEEP_GATE, /* which say what of an FFN is read */
 	WICK_KEEP_FFN,
 	WICK_KEEP_EXPERTS, /* all, or by a cache of them */
 	WICK_KEEP_EMBEDDING,

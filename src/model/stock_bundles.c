@@ -16,15 +16,16 @@
 #define THRESHOLD "wick.activation_threshold"
 #define OF_UP "wick.up_activation"
 
-static int check_parts(const struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
+static int read_parts(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
-	uint64_t parts = 0, wanted = shape->kind[0].ffn.gated ? 3 : 2;
+	uint64_t parts = 0, most = shape->kind[0].ffn.gated ? 3 : 2;
 	int err = wick_gguf_u64(gguf, "wick.parts", &parts, diag);
 
-	if (!err && parts == wanted)
+	shape->bundle_parts = (uint32_t)parts;
+	if (!err && parts >= 2 && parts <= most)
 		return 0;
-	return err && err != -ENOENT ? err : wick_diag_say(diag, -EINVAL, "%s: wick.parts is %llu; neurons of %s have %llu",
-		wick_gguf_path(gguf), (unsigned long long)parts, shape->name, (unsigned long long)wanted);
+	return err && err != -ENOENT ? err : wick_diag_say(diag, -EINVAL, "%s: wick.parts is %llu; neurons of %s have 2 to %llu",
+		wick_gguf_path(gguf), (unsigned long long)parts, shape->name, (unsigned long long)most);
 }
 
 static int read_threshold(struct wick_ffn_facts *ffn, const struct wick_gguf *gguf, struct wick_diag *diag)
@@ -62,11 +63,10 @@ int wick_stock_read_bundles(struct wick_shape *shape, const struct wick_gguf *gg
 	static const char *const activations[] = { "relu", "relu2" };
 	struct wick_ffn_facts *ffn = &shape->kind[0].ffn;
 	unsigned activation = 0;
-	int err = check_parts(shape, gguf, diag);
+	int err = read_parts(shape, gguf, diag);
 
 	if (!err && ffn->experts.count)
 		err = wick_diag_say(diag, -EINVAL, "%s: bundles of neurons in a model of experts", wick_gguf_path(gguf));
-	shape->bundle_parts = ffn->gated ? 3 : 2;
 	if (!err)
 		err = wick_shape_read_bundles(shape, gguf, diag);
 	if (!err)

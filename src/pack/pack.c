@@ -188,6 +188,7 @@ static int pack_naturally(
 	const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag)
 {
 	struct wick_pack_job job = { .progress = options->progress, .user = options->user,
+		.by_gate = options->predictor && !strcmp(options->predictor, "gate"),
 		.notes = { options->note, options->note_user }, .diag = diag };
 	struct wick_config config = { 0 };
 	int rc = choose_type(&job.shape.type, options->type ? options->type : "f16", diag);
@@ -200,6 +201,8 @@ static int pack_naturally(
 		rc = load_config(&config, source, diag);
 	if (rc == 0)
 		rc = wick_arch_find(&job.arch, &config, diag);
+	if (rc == 0 && job.by_gate && !job.arch->stock)
+		rc = wick_diag_say(diag, -EINVAL, "%s: predictor gate: its neurons have no gates", config.path);
 	if (rc == 0)
 		rc = job.arch->stock ? wick_pack_folder(&job, &config, source, out, options) :
 			pack_bundles(&job, &config, source, out, options);
@@ -255,6 +258,8 @@ int wick_pack(
 		return wick_diag_say(diag, -EINVAL, "order \"%.40s\": natural and coactivation are possible", options->order);
 	if (options->trace)
 		return wick_diag_say(diag, -EINVAL, "a trace is for an order by co-activation, not for the natural one");
+	if (options->predictor && strcmp(options->predictor, "copy") && strcmp(options->predictor, "gate"))
+		return wick_diag_say(diag, -EINVAL, "predictor \"%.40s\": copy and gate are possible", options->predictor);
 	if (options->layout && !strcmp(options->layout, "stock"))
 		return pack_stock(source, out, options, diag);
 	if (wick_synthetic_is(source) && !wick_synthetic_has(source) && wick_stock_model_is(source + strlen(WICK_SYNTHETIC)))

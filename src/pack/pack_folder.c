@@ -152,6 +152,8 @@ static int settle_bundles(struct folder *folder, const char *out, uint32_t align
 
 	int rc;
 
+	if (folder->general.job.by_gate && (!folder->said.sparse || !shape->kind[0].ffn.gated))
+		return wick_diag_say(folder->general.job.diag, -EINVAL, "%s: predictor gate: its FFNs have no gates of ReLU", whose);
 	if (!folder->said.sparse)
 		return 0;
 	rc = wick_pack_settle_align(&align, &folder->general.job, out, align);
@@ -162,8 +164,8 @@ static int settle_bundles(struct folder *folder, const char *out, uint32_t align
 		shape->kind[kind].ffn.threshold = said->threshold;
 		shape->kind[kind].ffn.relu_up = said->relu_up;
 	}
-	shape->bundle_parts = shape->kind[0].ffn.gated ? 3 : 2;
-	shape->predictor = true;
+	shape->bundle_parts = shape->kind[0].ffn.gated && !folder->general.job.by_gate ? 3 : 2;
+	shape->predictor = !folder->general.job.by_gate;
 	shape->predictor_type = wick_pack_predictor_type(shape);
 	return wick_shape_complete_bundles(shape, align, whose, folder->general.job.diag);
 }
@@ -220,7 +222,7 @@ static int describe(enum wick_tensor_id id, uint32_t layer, void *user)
 	if (!is_wanted(shape, folder, id, layer))
 		return 0;
 	wick_tensor_describe(tensor, id, layer, shape);
-	if (id == WICK_T_GATE || id == WICK_T_UP || id == WICK_T_DOWN)
+	if (!shape->bundle_parts && (id == WICK_T_GATE || id == WICK_T_UP || id == WICK_T_DOWN))
 		tensor->type = shape->type;
 	if (wick_tensor_table[id].kind != WICK_TENSOR_VECTOR && wick_tensor_table[id].kind != WICK_TENSOR_MATRIX)
 		return 0;

@@ -49,6 +49,7 @@ struct wick_pack_job {
 	uint32_t *bundle_crcs; /* (n_ff) of the current layer */
 	float *affine;        /* (2, d_model): weight and bias of the norm in front of an FFN */
 	float *pred_bias;     /* (n_ff) of the current predictor; before that, the up-projection's own */
+	bool by_gate; /* gates are apart from bundles, and say which neurons fire */
 	const struct wick_model *has; /* the tensors are those that this one has; NULL: those that the shape asks for */
 	uint32_t *checksums;   /* (wick_pack_checksum_count()) of wick.checksums */
 	uint64_t checksum_count; /* so far */

@@ -158,6 +158,7 @@ static int put_slot(struct reordering *r, enum wick_tensor_id id, uint32_t layer
 	case WICK_T_PRED_BIAS:
 		return move_tensor(r, tensor, sizeof(float));
 	case WICK_T_PRED_OUT:
+	case WICK_T_GATE:
 		return move_tensor(r, tensor, tensor->row_bytes);
 	case WICK_T_BUNDLES:
 		return move_bundles(r, tensor);
@@ -212,7 +213,9 @@ static int make_room(struct reordering *r, uint64_t memory_bytes)
 	struct wick_pack_job *job = &r->job;
 	const struct wick_shape *shape = &job->shape;
 	uint64_t n_ff = shape->n_ff, row_bytes = widest_bytes(r->model), checksums = wick_pack_checksum_count(job);
-	uint64_t number_bytes = shape->predictor ? wick_type_bytes(shape->predictor_type, shape->d_model) : 0, fixed_bytes, least_bytes;
+	uint64_t number_bytes = WICK_MAX(wick_tensor_at(r->model, 0, WICK_T_PRED_OUT)->row_bytes,
+		wick_tensor_at(r->model, 0, WICK_T_GATE)->row_bytes);
+	uint64_t fixed_bytes, least_bytes;
 
 	r->whole_bytes = 2 * n_ff * WICK_MAX(number_bytes, sizeof(float));
 	r->chunk_bytes = WICK_MAX(READ_BYTES, WICK_CHECK_ROWS * row_bytes);

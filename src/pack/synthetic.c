@@ -53,10 +53,10 @@ static const struct other {
 		"'ffn_hidden_size':192,'vocab_size':288,'max_position_embeddings':512,'activation':'relu'}" },
 	{ "persimmon-tiny", "{'model_type':'persimmon','hidden_size':64,'num_hidden_layers':2,'num_attention_heads':2,"
 		"'intermediate_size':192,'vocab_size':288,'max_position_embeddings':512}" },
-	{ "llama-small", "{'model_type':'llama','hidden_size':256,'num_hidden_layers':4,'num_attention_heads':4,"
-		"'intermediate_size':1024,'vocab_size':512,'max_position_embeddings':512,'num_key_value_heads':2,'hidden_act':'relu'}" },
-	{ "falcon-small", "{'model_type':'falcon','hidden_size':256,'num_hidden_layers':4,'num_attention_heads':4,"
-		"'ffn_hidden_size':1024,'vocab_size':512,'max_position_embeddings':512,'activation':'relu'}" },
+	{ "llama-small", "{'model_type':'llama','hidden_size':256,'num_hidden_layers':2,'num_attention_heads':4,"
+		"'intermediate_size':512,'vocab_size':512,'max_position_embeddings':512,'num_key_value_heads':2,'hidden_act':'relu'}" },
+	{ "falcon-small", "{'model_type':'falcon','hidden_size':256,'num_hidden_layers':2,'num_attention_heads':4,"
+		"'ffn_hidden_size':512,'vocab_size':512,'max_position_embeddings':512,'activation':'relu'}" },
 };
 
 enum { BOS = 2, PAD = 1, EOS = 2, UNK = 3 };

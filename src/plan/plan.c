@@ -287,6 +287,8 @@ static void sum_weights(const struct planner *planner, struct wick_plan *plan)
 
 		plan->resident_bytes += rows_cost(matrix, matrix->resident_rows);
 		plan->swept_bytes += wick_matrix_swept_rows(matrix, false) * matrix->tensor->row_bytes;
+		if (matrix->keep == WICK_KEEP_GATE)
+			plan->gate_bytes += rows_cost(matrix, matrix->rows);
 		if (matrix->drawn || (matrix->tensor->experts && !matrix->resident_rows))
 			plan->drawn_bytes += matrix->rows * matrix->tensor->row_bytes;
 	}

@@ -207,6 +207,14 @@ static void begin_ffn(const struct wick_pass *pass, float *out, const float *bia
 			memset(out + i * d_model, 0, d_model * sizeof(float));
 }
 
+/* Of a row's neurons, where gates are not in the bundles; else NULL. */
+static const float *gate_of(const struct wick_pass *pass, uint32_t row)
+{
+	const struct wick_shape *shape = &pass->forward->model->shape;
+
+	return wick_gate_is_apart(shape) ? pass->forward->buffer[WICK_GATE] + (size_t)row * shape->n_ff : NULL;
+}
+
 /* Every row by itself, its chosen bundles only. After a failure the bundle caches begin anew: some rows of them wait for
  * bytes that will not come. */
 static int draw_bundles(struct wick_pass *pass, const struct wick_step *step, const float *x, float *y)
@@ -218,6 +226,7 @@ static int draw_bundles(struct wick_pass *pass, const struct wick_step *step, co
 	for (uint32_t i = 0; !err && i < pass->m; i++) {
 		if (f->rows[i].err)
 			continue;
+		f->sparse.gate = gate_of(pass, i);
 		err = wick_sparse_ffn(&f->sparse, step->layer, f->rows[i].position, x + i * d_model, y + i * d_model, diag_of(pass));
 		err = err ? fail_row(pass, i, err) : 0;
 		if (f->rows[i].err && !err)
@@ -233,11 +242,13 @@ static int sweep_bundles(struct wick_pass *pass, const struct wick_step *step, c
 	struct wick_ffn ffn = { .compute = &f->compute, .kind = f->model->steps.set[step->set].kind,
 		.facts = &facts_of(pass, step)->ffn, .d_model = f->model->shape.d_model, .x = x, .y = y, .h = f->h,
 		.up_bias = wick_vector(&f->vectors, step->layer, WICK_T_UP_BIAS),
-		.gate_bias = wick_vector(&f->vectors, step->layer, WICK_T_GATE_BIAS), .h_floats = f->h_floats, .m = pass->m,
+		.gate_bias = wick_vector(&f->vectors, step->layer, WICK_T_GATE_BIAS), .gate = gate_of(pass, 0),
+		.n_ff = f->model->shape.n_ff, .h_floats = f->h_floats, .m = pass->m,
 		.watch = f->watch, .layer = step->layer, .position = f->rows->position };
 	struct wick_rows rows = { 0 };
 	int more;
 
+	f->sparse.gate = ffn.gate;
 	if (f->sparse.on)
 		ffn.mask = wick_sparse_mask(&f->sparse, step->layer, f->rows->position, pass->m, x, &ffn.mask_words);
 	wick_ffn_begin(&ffn);

@@ -39,6 +39,8 @@ static int open_model(struct wick_train *train, const char *path)
 
 	if (rc)
 		return rc;
+	if (wick_gate_is_apart(&train->model->shape))
+		return wick_diag_say(train->diag, -EINVAL, "%s: its gates say which neurons fire: there is nothing to predict", path);
 	if (!wick_is_relu(&train->model->shape))
 		return wick_diag_say(train->diag, -EINVAL,
 			"%s: its activation is not ReLU: every neuron counts, and there is nothing to predict", path);

@@ -276,6 +276,8 @@ static int check_model(const struct import *import, const char *path)
 {
 	struct wick_gguf_string order = { 0 };
 
+	if (wick_gate_is_apart(&import->model->shape))
+		return wick_diag_say(import->diag, -EINVAL, "%s: its gates say which neurons fire: there is nothing to predict", path);
 	if (!wick_is_relu(&import->model->shape))
 		return wick_diag_say(import->diag, -EINVAL,
 			"%s: its activation is not ReLU: every neuron counts, and there is nothing to predict", path);

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 /* Packed models of families other than OPT whose FFNs are mostly zeros (make_relu.py), in sparse mode: where every neuron is
- * chosen it is dense mode, bit for bit; with their own predictors the bits do not depend on where the weights are; the
- * predictors find what fires. Such a file is whole, and a flipped bit is found. stock.c has their logits. */
+ * chosen, or gates choose, it is dense mode, bit for bit; with their own predictors the bits do not depend on where the weights
+ * are; the predictors find what fires. Such a file is whole, and a flipped bit is found. stock.c has their logits. */
 
 #include "first_session.h"
 #include "fixture.h"
@@ -35,7 +35,7 @@ static const char *const fixtures[] = {
 };
 
 struct subject {
-	const char *fixture;
+	const char *fixture, *predictor;
 	char scratch[PATH_MAX], model[PATH_MAX], trace[PATH_MAX];
 	uint32_t layers, n_ff, vocab, identity;
 	float *truth, *logits; /* (TOKENS, vocab) */
@@ -148,6 +148,87 @@ static void predicted_wherever_it_is(void **state)
 			.step = (const uint32_t[]){ 1, 7, TOKENS }[i / 4] });
 }
 
+static int begin(void **state)
+{
+	struct subject *subject = *state;
+	struct wick_pack_options options = { 0 };
+	struct wick_diag diag = { 0 };
+	char folder[PATH_MAX], name[128];
+	struct wick_model *model;
+
+	snprintf(name, sizeof(name), "relu/%s/folder", subject->fixture);
+	fixture_folder(folder, name);
+	scratch_make(subject->scratch);
+	path_join(subject->model, subject->scratch, "model.gguf");
+	path_join(subject->trace, subject->scratch, "all.trace");
+	options.type = strrchr(subject->fixture, '-') + 1;
+	options.predictor = subject->predictor;
+	if (wick_pack(folder, subject->model, &options, &diag))
+		fail_msg("%s", diag.text);
+	assert_int_equal(wick_verify(subject->model, NULL, NULL, NULL, NULL), 0);
+	assert_int_equal(wick_model_open(&model, subject->model, NULL), 0);
+	subject->layers = model->shape.layers;
+	subject->n_ff = model->shape.n_ff;
+	subject->vocab = model->shape.vocab;
+	subject->identity = wick_model_identity(model);
+	wick_model_close(model);
+	subject->truth = calloc((size_t)TOKENS * subject->vocab, sizeof(float));
+	subject->logits = calloc((size_t)TOKENS * subject->vocab, sizeof(float));
+	return subject->truth && subject->logits ? 0 : -1;
+}
+
+static int end(void **state)
+{
+	struct subject *subject = *state;
+
+	free(subject->truth);
+	free(subject->logits);
+	scratch_remove(subject->scratch);
+	return 0;
+}
+
+/* Where gates choose nothing is missed: sparse mode is dense mode. */
+static void gates_are_exact(void **state)
+{
+	struct subject *subject = *state;
+
+	be_truth(subject, &(struct way){ .mode = "dense", .threads = 1, .step = TOKENS });
+	for (unsigned i = 0; i < 12; i++)
+		expect_truth(subject, &(struct way){ .mode = "sparse", .least = i % 2, .threads = 1 + i / 2 % 2,
+			.step = (const uint32_t[]){ 1, 7, TOKENS }[i / 4] });
+}
+
+/* What they take is planned, and a token's time foreseen. */
+static void gates_are_planned(void **state)
+{
+	const struct subject *subject = *state;
+	struct wick_options options;
+	struct wick_plan plan;
+
+	wick_options_init(&options);
+	options.ctx = CTX;
+	options.memory.bytes = 64 << 20;
+	assert_int_equal(wick_plan(subject->model, &options, &plan, NULL), 0);
+	assert_true(plan.gate_bytes >= (uint64_t)subject->layers * subject->n_ff * 2 && plan.gate_bytes < plan.resident_bytes);
+	assert_true(plan.predictor_bytes == 0 && plan.predicted_bundles_active > 0);
+}
+
+/* Whether gates are parts of bundles or not, dense mode is the same. */
+static void apart_or_not(void **state)
+{
+	struct subject *subject = *state;
+	const struct way dense = { .mode = "dense", .threads = 2, .step = 7 };
+
+	struct subject within = { .fixture = subject->fixture };
+	void *other = &within;
+
+	be_truth(subject, &dense);
+	assert_int_equal(begin(&other), 0);
+	run(&within, &dense);
+	assert_memory_equal(within.logits, subject->truth, (size_t)TOKENS * subject->vocab * sizeof(float));
+	assert_int_equal(end(&other), 0);
+}
+
 /* What was chosen and what fired, in a batch that computes all neurons. */
 struct seen {
 	bool chosen[TOKENS * 4 * 256]; /* (tokens, layers, n_ff) */
@@ -186,13 +267,14 @@ static void predictors_find_what_fires(void **state)
 
 	seen->layers = subject->layers;
 	seen->n_ff = subject->n_ff;
-	assert_string_equal(wick_report_of(wick)->predictors, "packed");
+	assert_string_equal(wick_report_of(wick)->predictors, subject->predictor ? "gate" : "packed");
 	wick_watch(wick, &watch);
 	eval_all(subject, wick, TOKENS);
 	print_message("  %.3f of what fires is found, %.2f predicted for each\n", (double)seen->found / (double)seen->fired,
 		(double)seen->predicted / (double)seen->fired);
 	assert_true((double)seen->found >= RECALL * (double)seen->fired);
 	assert_true(seen->predicted < (uint64_t)TOKENS * subject->layers * subject->n_ff);
+	assert_true(!subject->predictor || seen->found == seen->fired);
 	wick_close(wick);
 	free(seen);
 }
@@ -216,8 +298,7 @@ static void trained_and_in_order(void **state)
 	path_join(text, subject->scratch, "text");
 	file_write(text, words, sizeof(words) - 1);
 	training.texts = (const char *const[]){ text };
-	if (wick_train(subject->model, &training, &json, &diag))
-		fail_msg("%s", diag.text);
+	assert_int_equal(wick_train(subject->model, &training, &json, &diag), subject->predictor ? -EINVAL : 0);
 	free(json);
 	be_truth(subject, &dense);
 	write_trace(subject, true);
@@ -231,7 +312,7 @@ static void trained_and_in_order(void **state)
 	}
 	assert_true(worst > 0 && worst < 1e-4f * most);
 	wick = open_way(subject, &(struct way){ .mode = "sparse", .threads = 1 });
-	assert_string_equal(wick_report_of(wick)->predictors, "trained");
+	assert_string_equal(wick_report_of(wick)->predictors, subject->predictor ? "gate" : "trained");
 	wick_close(wick);
 }
 
@@ -256,41 +337,10 @@ static void flipped_bits_are_found(void **state)
 	free(data);
 }
 
-static int begin(void **state)
-{
-	struct subject *subject = *state;
-	char folder[PATH_MAX], name[128];
-	struct wick_model *model;
-
-	snprintf(name, sizeof(name), "relu/%s/folder", subject->fixture);
-	fixture_folder(folder, name);
-	scratch_make(subject->scratch);
-	path_join(subject->model, subject->scratch, "model.gguf");
-	path_join(subject->trace, subject->scratch, "all.trace");
-	model_pack(folder, subject->model, strrchr(subject->fixture, '-') + 1);
-	assert_int_equal(wick_verify(subject->model, NULL, NULL, NULL, NULL), 0);
-	assert_int_equal(wick_model_open(&model, subject->model, NULL), 0);
-	subject->layers = model->shape.layers;
-	subject->n_ff = model->shape.n_ff;
-	subject->vocab = model->shape.vocab;
-	subject->identity = wick_model_identity(model);
-	wick_model_close(model);
-	subject->truth = calloc((size_t)TOKENS * subject->vocab, sizeof(float));
-	subject->logits = calloc((size_t)TOKENS * subject->vocab, sizeof(float));
-	return subject->truth && subject->logits ? 0 : -1;
-}
-
-static int end(void **state)
-{
-	struct subject *subject = *state;
-
-	free(subject->truth);
-	free(subject->logits);
-	scratch_remove(subject->scratch);
-	return 0;
-}
-
+/* Fixtures that have gates come first. */
+#define GATED 4
 #define TESTS 5
+#define GATE_TESTS 6
 
 int main(void)
 {
@@ -298,11 +348,24 @@ int main(void)
 		predictors_find_what_fires, trained_and_in_order, flipped_bits_are_found };
 	static const char *const names[TESTS] = { "all chosen is dense", "predicted, wherever it is",
 		"predictors find what fires", "trained, and in order", "flipped bits are found" };
-	static struct subject subjects[WICK_COUNT_OF(fixtures)];
-	static char titles[TESTS * WICK_COUNT_OF(fixtures)][80];
-	struct CMUnitTest tests[TESTS * WICK_COUNT_OF(fixtures)];
+	static const CMUnitTestFunction gate_functions[GATE_TESTS] = { all_chosen_is_dense, gates_are_exact, gates_are_planned, apart_or_not,
+		predictors_find_what_fires, trained_and_in_order };
+	static const char *const gate_names[GATE_TESTS] = { "all chosen is dense", "gates are exact", "gates are planned", "gates apart or not",
+		"gates find what fires", "in order" };
+	static struct subject subjects[WICK_COUNT_OF(fixtures)], gated[GATED];
+	static char titles[TESTS * WICK_COUNT_OF(fixtures) + GATE_TESTS * GATED][80];
+	struct CMUnitTest tests[TESTS * WICK_COUNT_OF(fixtures) + GATE_TESTS * GATED];
+	size_t count = TESTS * WICK_COUNT_OF(fixtures);
 
-	for (size_t i = 0; i < WICK_COUNT_OF(tests); i++) {
+	for (size_t i = 0; i < GATE_TESTS * GATED; i++) {
+		struct subject *subject = &gated[i / GATE_TESTS];
+
+		subject->fixture = fixtures[i / GATE_TESTS];
+		subject->predictor = "gate";
+		snprintf(titles[count + i], sizeof(titles[0]), "%s by its gates: %s", subject->fixture, gate_names[i % GATE_TESTS]);
+		tests[count + i] = (struct CMUnitTest){ titles[count + i], gate_functions[i % GATE_TESTS], begin, end, subject };
+	}
+	for (size_t i = 0; i < count; i++) {
 		struct subject *subject = &subjects[i / TESTS];
 
 		subject->fixture = fixtures[i / TESTS];

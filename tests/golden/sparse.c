@@ -214,11 +214,6 @@ static int open_family(void **state, const char *source, uint32_t percent)
 }
 
 /* Neurons with a gate. */
-static int open_gated_all(void **state)
-{
-	return open_family(state, "synthetic:llama-small", 100);
-}
-
 static int open_gated(void **state)
 {
 	return open_family(state, "synthetic:llama-small", 6);
@@ -233,11 +228,6 @@ static int open_gated_trained(void **state)
 }
 
 /* Attention and FFN side by side. */
-static int open_parallel_all(void **state)
-{
-	return open_family(state, "synthetic:falcon-small", 100);
-}
-
 static int open_parallel(void **state)
 {
 	return open_family(state, "synthetic:falcon-small", 6);
@@ -484,14 +474,9 @@ int main(void)
 		ON(open_some, trained_is_not_packed),
 		ON(open_some, the_report_says_who_chooses),
 		ON(open_all, no_guess_is_wasted),
-		ON(open_gated_all, all_chosen_is_dense),
-		ON(open_gated, some_chosen_is_not_dense),
 		ON(open_gated, any_combination),
-		ON(open_gated, rows_at_once_and_cuts),
-		ON(open_gated_trained, predicted_is_not_dense),
 		ON(open_gated_trained, predicted),
 		ON(open_gated, the_report_says_who_chooses),
-		ON(open_parallel_all, all_chosen_is_dense),
 		ON(open_parallel, any_combination),
 		ON(open_parallel, predicted),
 	};

@@ -34,7 +34,9 @@ static void print_sparse(const struct wick_report *report, const struct wick_pla
 	if (!*report->policy)
 		return;
 	fprintf(out, "        neurons chosen by ");
-	if (strcmp(report->predictors, "trace"))
+	if (plan->gate_bytes && strcmp(report->predictors, "trace"))
+		fprintf(out, "their gates, %s of weights", BYTES(plan->gate_bytes));
+	else if (strcmp(report->predictors, "trace"))
 		fprintf(out, "%s predictors, %s of ", report->predictors, BYTES(plan->predictor_bytes));
 	fprintf(out, "%s\n", SHOWN(report->predictors_path));
 	fprintf(out, "        cache policy %s", report->policy);

@@ -24,6 +24,7 @@ static const char *const mixes[] = { "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1
 	"q6_k", "iq4_nl", "iq4_xs", "mxfp4", "q4_k_m", "q5_k_m", NULL };
 static const char *const layouts[] = { "packed", "stock", NULL };
 
+static const char *const predictors[] = { "copy", "gate", NULL };
 static const char *const orders[] = { "natural", "coactivation", NULL };
 
 static const struct opt options[] = {
@@ -47,6 +48,10 @@ static const struct opt options[] = {
 			"(natural); predictors in SRC's .pred.gguf go along into OUT's" },
 	{ OPT_CHOICE, .name = "layout", .choices = layouts, .into.text = &pack_options.layout,
 		.help = "stock: of a synthetic model, as llama.cpp's files are; packed: all else (packed)" },
+	{ OPT_CHOICE, .name = "predictor", .choices = predictors, .into.text = &pack_options.predictor,
+		.help = "what says which neurons fire. copy: a copy, in two bits a number, of what decides it. gate: the gates "
+			"themselves, of models whose gates are ReLU: they are kept apart from the neurons and in memory, take a third of "
+			"the FFN there, and miss nothing; of what fires two parts are read, not three (copy)" },
 	{ OPT_INPUT, .name = "trace", .value = "FILE", .into.text = &pack_options.trace,
 		.help = "which neurons fire together, from wick trace record" },
 	{ OPT_SIZE, .name = "memory", .value = "SIZE", .into.size = &pack_options.memory_bytes, .min = 1,

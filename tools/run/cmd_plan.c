@@ -80,6 +80,9 @@ static void print_memory(const struct wick_plan *plan, FILE *out)
 		BYTES(plan->unit_bytes));
 	print_part("vectors", plan->vector_bytes, out, "norms and biases");
 	print_part("weights", plan->resident_bytes, out, "resident, of %s", BYTES(plan->weight_bytes));
+	if (plan->gate_bytes)
+		fprintf(out, "  %-12s %8s  of these weights: they say what fires, of which two parts are read, not three\n", "  gates",
+			BYTES(plan->gate_bytes));
 	print_part("predictors", plan->predictor_bytes, out, "which neurons a token needs");
 	if (plan->expert_slots)
 		print_part("experts", plan->cache_bytes, out, "a cache of %u: %.1f times what a token chooses", plan->expert_slots,
