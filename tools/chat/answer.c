@@ -122,12 +122,32 @@ static int eval(struct chat *chat, const uint32_t *ids, uint32_t count, struct w
 	return 0;
 }
 
+/* What was kept of a conversation that was loaded, if that is more than the session has. A file that cannot be used costs time. */
+static void take_kept(struct chat *chat, const uint32_t *ids, uint32_t count)
+{
+	struct wick_diag diag = { "" };
+	int rc = 0;
+
+	if (chat->kept && !wick_ids_in_common(chat->ids, chat->count, ids, count)) {
+		wick_session_reset(chat->session);
+		rc = wick_session_resume(chat->session, chat->kept, ids, count, &diag);
+		chat->count = wick_session_position(chat->session);
+		memcpy(chat->ids, ids, chat->count * sizeof(*ids));
+	}
+	if (rc && rc != -ENOENT)
+		fprintf(stderr, "%s; the conversation is evaluated anew\n", SHOWN(diag.text));
+	free(chat->kept);
+	chat->kept = NULL;
+}
+
 /* Goes back to what the session has in common with these tokens, and evaluates the rest: at least the last, whose logits
  * are wanted. */
 static int eval_from_common(struct chat *chat, const uint32_t *ids, uint32_t count, struct wick_diag *diag)
 {
-	uint32_t common = wick_ids_in_common(chat->ids, chat->count, ids, count - 1);
+	uint32_t common;
 
+	take_kept(chat, ids, count - 1);
+	common = wick_ids_in_common(chat->ids, chat->count, ids, count - 1);
 	chat->count = wick_session_rewind(chat->session, common);
 	chat->reused = chat->count;
 	return eval(chat, ids + chat->count, count - chat->count, diag);

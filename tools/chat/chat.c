@@ -43,6 +43,7 @@ void chat_close(struct chat *chat)
 	wick_session_destroy(chat->session);
 	json_decref(chat->figures.stopped_by);
 	json_decref(chat->messages);
+	free(chat->kept);
 	free(chat->ids);
 }
 

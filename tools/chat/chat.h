@@ -25,6 +25,7 @@ struct chat {
 	size_t dropped;       /* of the oldest users' and answers, for which the context had no room */
 	uint32_t *ids;        /* (ctx) the tokens that the session has */
 	uint32_t count;
+	char *kept;           /* a file that may have more of them, once it is known which are wanted; NULL: none */
 	uint32_t answers;     /* so far: each has a seed of its own */
 	uint64_t bytes_max;   /* of a prompt */
 	uint32_t reused;      /* tokens of the last prompt that were not evaluated again */
@@ -45,8 +46,10 @@ int chat_regenerate(struct chat *chat, struct wick_diag *diag);
 /* Takes back the last message of the user's and its answer. */
 int chat_undo(struct chat *chat, struct wick_diag *diag);
 
-/* The conversation as a file of JSON, readable by its owner alone, complete or not there at all (chat_file.c). */
+/* The conversation as a file of JSON, and beside it FILE.kv with what the session has computed; both are readable by their owner
+ * alone, complete or not there at all (chat_file.c). */
 int chat_save(const struct chat *chat, const char *path, struct wick_diag *diag);
 
-/* -ENOENT: no such file. -EBADMSG: it is none of ours, of another model, or damaged. The conversation stays as it was then. */
+/* -ENOENT: no such file. -EBADMSG: it is none of ours, of another model, or damaged. The conversation stays as it was then.
+ * FILE.kv may be missing or useless: which is said when it is needed, and costs time. */
 int chat_load(struct chat *chat, const char *path, struct wick_diag *diag);

@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* A conversation that is kept: its messages with the model that they are for, and a sum that finds damage. What the
- * session has computed of them is not kept: it is evaluated when the conversation goes on. */
+/* A conversation that is kept: its messages with the model that they are for, and a sum that finds damage. What the session has
+ * computed of them is in a file beside it, which need not be there, nor be of the same moment: the tokens in it tell how much
+ * of it is of use. */
 
 #include "chat_file.h"
 
@@ -81,6 +82,27 @@ static int write_beside(char *temporary, const char *path, const char *text)
 	return rc;
 }
 
+static char *kept_path(const char *path)
+{
+	char *kept = NULL;
+
+	return asprintf(&kept, "%s.kv", path) < 0 ? NULL : kept;
+}
+
+/* A conversation of a few words has nothing to keep: then what was kept before goes. */
+static int keep_beside(const struct chat *chat, const char *path, struct wick_diag *diag)
+{
+	char *kept = kept_path(path);
+	int rc = kept ? wick_session_keep(chat->session, chat->ids, kept, diag) : -ENOMEM;
+
+	if (rc == -ENODATA) {
+		diag->text[0] = 0;
+		rc = unlink(kept) && errno != ENOENT ? wick_diag_say(diag, -errno, "%s: %s", kept, strerror(errno)) : 0;
+	}
+	free(kept);
+	return rc;
+}
+
 int chat_save(const struct chat *chat, const char *path, struct wick_diag *diag)
 {
 	char *text = file_text(chat), *temporary = NULL;
@@ -90,7 +112,9 @@ int chat_save(const struct chat *chat, const char *path, struct wick_diag *diag)
 		rc = write_beside(temporary, path, text);
 	free(temporary);
 	free(text);
-	return rc ? wick_diag_say(diag, rc, "%s: %s", path, strerror(-rc)) : 0;
+	if (rc)
+		return wick_diag_say(diag, rc, "%s: %s", path, strerror(-rc));
+	return chat->kept ? 0 : keep_beside(chat, path, diag); /* nothing was said since it was loaded */
 }
 
 static bool is_message(const json_t *message)
@@ -160,6 +184,8 @@ int chat_load(struct chat *chat, const char *path, struct wick_diag *diag)
 		json_decref(chat->messages);
 		chat->messages = messages;
 		chat->dropped = 0;
+		free(chat->kept);
+		chat->kept = kept_path(path);
 	}
 	json_decref(model);
 	free(text);

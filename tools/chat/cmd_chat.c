@@ -29,7 +29,7 @@ static const struct opt options[] = {
 	{ OPT_TEXT, .name = "template", .value = "FILE", .into.text = &chat_options.template,
 		.help = "how it is put to the model, in place of the model's own way: a Jinja file, or chatml, llama3 and others" },
 	{ OPT_TEXT, .name = "session", .value = "FILE", .into.text = &session_path,
-		.help = "go on with the conversation in this file, if there is one, and keep it there at the end" },
+		.help = "go on with the conversation in this file, if there is one, and keep it there at the end; what was computed is kept in FILE.kv" },
 	{ OPT_COUNT, 'n', .name = "tokens", .value = "N", .into.count = &chat_options.tokens,
 		.help = "tokens of an answer, at most; 0: as many as the context has room for (0)" },
 	{ OPT_COUNT, .name = "ctx", .value = "N", .into.count = &engine_options.ctx, .min = 1, .max = UINT32_MAX,

@@ -30,6 +30,36 @@ cmp s.json s2.json && echo same
 echo "gone on with:"
 printf 'more\n' | chat --session s2.json >/dev/null
 python3 -c 'import json; print([m["role"] for m in json.load(open("s2.json"))["messages"]])'
+echo "what was computed is kept:"
+long=$(printf 'and the sea looked at him %.0s' 1 2 3 4 5 6 7 8 9 10 11 12)
+printf '%s\nmore\n' "$long" | chat --ctx 400 >whole
+printf '%s\n' "$long" | chat --ctx 400 --session kv.json >first
+stat -c %a kv.json.kv
+cp kv.json.kv right.kv
+goes_on() {
+	cp kv.json "$1.json"
+	[ ! -e "$1.kv" ] || mv "$1.kv" "$1.json.kv"
+	printf 'more\n/stats\n' | chat --ctx 400 --session "$1.json" "${@:2}" >second
+	cat first second | cmp - whole && echo same
+	grep -o '; [0-9]* of the last' said
+	grep 'evaluated anew' said
+}
+goes_on none
+cp right.kv a.kv
+goes_on a
+cp right.kv b.kv
+flip b.kv 5000
+goes_on b
+echo "of other options, and cut:"
+cp right.kv c.kv
+goes_on c --kv-type q8_0 | grep -v same
+head -c 3000 right.kv >d.kv
+goes_on d
+echo "nothing said, nothing lost:"
+cp kv.json e.json
+cp right.kv e.json.kv
+chat --ctx 400 --session e.json </dev/null
+cmp e.json.kv right.kv && cmp e.json kv.json && echo same
 echo "a context that is full:"
 printf '%s\n' 'a b c d e f g h i j' 'k l m n o p q r s t' 'u v w x y z' '/save full.json' | chat --ctx 100 >full
 tail -n +4 said | grep -v '^ *$'
