@@ -13,7 +13,8 @@
 #define PATIENCE_NS 1000000000.0 /* whoever reads an answer waits no longer, or two of its tokens if they take longer */
 #define AVERAGE 8                /* passes */
 
-int wick_pass_open(struct wick_pass *pass, struct wick *wick, struct wick_metrics *metrics, struct wick_diag *diag)
+int wick_pass_open(struct wick_pass *pass, struct wick *wick, const struct wick_shelf_options *keep, struct wick_metrics *metrics,
+	struct wick_diag *diag)
 {
 	const struct wick_plan *plan = wick_plan_of(wick);
 
@@ -23,7 +24,7 @@ int wick_pass_open(struct wick_pass *pass, struct wick *wick, struct wick_metric
 		return -ENOMEM;
 	wick_metrics_set(metrics, WICK_METRIC_BUDGET_BYTES, (double)plan->budget_bytes);
 	wick_counters(wick, &pass->stats);
-	return wick_slots_open(&pass->slots, wick, metrics, diag);
+	return wick_slots_open(&pass->slots, wick, keep, metrics, diag);
 }
 
 void wick_pass_close(struct wick_pass *pass)

@@ -25,7 +25,8 @@ struct wick_pass {
 #define WICK_PASS_PIECE_MIN 8
 #define WICK_PASS_PIECE_MAX 512
 
-int wick_pass_open(struct wick_pass *pass, struct wick *wick, struct wick_metrics *metrics, struct wick_diag *diag);
+int wick_pass_open(struct wick_pass *pass, struct wick *wick, const struct wick_shelf_options *keep, struct wick_metrics *metrics,
+	struct wick_diag *diag);
 void wick_pass_close(struct wick_pass *pass); /* a zeroed one is fine */
 
 /* A row of each answer and a piece of the prompts, of one job at least. An error refuses the jobs that had a row. */

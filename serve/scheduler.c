@@ -222,7 +222,7 @@ static bool turn(struct wick_scheduler *scheduler)
 
 int wick_scheduler_run(struct wick_scheduler *scheduler, struct wick *wick, struct wick_diag *diag)
 {
-	int rc = wick_pass_open(&scheduler->pass, wick, scheduler->options.metrics, diag);
+	int rc = wick_pass_open(&scheduler->pass, wick, &scheduler->options.keep, scheduler->options.metrics, diag);
 
 	scheduler->prepare = (struct wick_prepare){ .wick = wick, .template = scheduler->options.template,
 		.bytes_max = wick_prompt_bytes_max(wick) };

@@ -15,11 +15,13 @@
 
 #include "job.h"
 #include "metrics.h"
+#include "shelf.h"
 
 struct wick_scheduler_options {
 	uint32_t queue_max;   /* of jobs that wait */
 	const char *template; /* of chats; NULL: the model's own */
 	struct wick_metrics *metrics;
+	struct wick_shelf_options keep; /* of idle sessions */
 };
 
 struct wick_scheduler;

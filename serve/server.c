@@ -51,7 +51,7 @@ static int begin(struct wick_server *server, struct wick_diag *diag)
 {
 	const struct wick_server_options *options = &server->options;
 	const struct wick_scheduler_options scheduler = { .queue_max = options->queue_max, .template = options->template,
-		.metrics = &server->metrics };
+		.metrics = &server->metrics, .keep = options->keep };
 	int rc = wick_listen_open(&server->listen, options->host, options->port, diag);
 
 	if (rc)

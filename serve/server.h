@@ -13,7 +13,7 @@
  *     wick_close(wick);
  */
 
-#include <wick/wick.h>
+#include "shelf.h"
 
 struct wick_server_options {
 	const char *host, *key; /* key: what clients must show; NULL: nothing, which is for the loopback device alone */
@@ -23,6 +23,7 @@ struct wick_server_options {
 	const char *model;      /* the name that is served */
 	const char *template;   /* of chats; NULL: the model's own */
 	uint32_t queue_max;     /* requests that wait */
+	struct wick_shelf_options keep; /* where idle sessions are, beside memory */
 	bool (*is_to_end)(void); /* asked now and then, by a thread of the server's */
 };
 

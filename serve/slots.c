@@ -11,23 +11,36 @@
 #define STEP WICK_KV_POSITIONS_STEP
 #define ANSWER_TOKENS 128 /* of an answer that there is room for from the beginning */
 
-int wick_slots_open(struct wick_slots *slots, struct wick *wick, struct wick_metrics *metrics, struct wick_diag *diag)
+int wick_slots_open(struct wick_slots *slots, struct wick *wick, const struct wick_shelf_options *keep,
+	struct wick_metrics *metrics, struct wick_diag *diag)
 {
 	uint32_t count = wick_plan_of(wick)->sessions;
-	int rc = 0;
+	int rc;
 
 	*slots = (struct wick_slots){ .wick = wick, .metrics = metrics, .at = calloc(count, sizeof(*slots->at)) };
 	if (!slots->at)
 		return -ENOMEM;
+	rc = wick_shelf_open(&slots->shelf, wick, keep, diag);
 	for (; !rc && slots->count < count; slots->count++)
 		rc = wick_slot_open(&slots->at[slots->count], wick, diag);
 	return rc;
 }
 
+/* An idle session gives its place up, and is kept if there is a place for that. */
+static void put_away(const struct wick_slots *slots, struct wick_slot *slot)
+{
+	wick_shelf_put(slots->shelf, slot->session, slot->ids);
+	wick_slot_empty(slot);
+}
+
 void wick_slots_close(struct wick_slots *slots)
 {
-	for (uint32_t i = 0; i < slots->count; i++)
+	for (uint32_t i = 0; i < slots->count; i++) {
+		if (!slots->at[i].job && slots->at[i].count)
+			put_away(slots, &slots->at[i]);
 		wick_slot_close(&slots->at[i]);
+	}
+	wick_shelf_close(slots->shelf);
 	free(slots->at);
 	*slots = (struct wick_slots){ 0 };
 }
@@ -113,7 +126,7 @@ static bool make_room(struct wick_slots *slots, uint64_t positions, const struct
 	if (!alone && could_be_free(slots, spared) < positions)
 		return false;
 	while (wick_free_positions(slots->wick) < positions && (oldest = find_oldest(slots, spared)))
-		wick_slot_empty(oldest);
+		put_away(slots, oldest);
 	return alone || wick_free_positions(slots->wick) >= positions;
 }
 
@@ -152,9 +165,9 @@ static struct wick_slot *find_idle(const struct wick_slots *slots, const struct 
 	return best;
 }
 
-static void share(struct wick_slot *slot, const struct wick_slot *donor, uint32_t common)
+static void share(const struct wick_slots *slots, struct wick_slot *slot, const struct wick_slot *donor, uint32_t common)
 {
-	wick_slot_empty(slot);
+	put_away(slots, slot);
 	if (!common || wick_session_share(slot->session, donor->session, common, NULL))
 		return;
 	memcpy(slot->ids, donor->ids, common * sizeof(*slot->ids));
@@ -180,7 +193,18 @@ static bool copy(struct wick_slots *slots, struct wick_slot *slot, const struct 
 
 	if (!make_room(slots, most - has, common ? donor : NULL))
 		return false;
-	share(slot, donor, common);
+	share(slots, slot, donor, common);
+	return true;
+}
+
+/* Begins with what a file has of the prompt. */
+static bool take_kept(struct wick_slots *slots, struct wick_slot *slot, const struct wick_job *job)
+{
+	if (!make_room(slots, whole_blocks(wanted(job, job->prompt.count)), NULL))
+		return false;
+	put_away(slots, slot);
+	slot->count = wick_shelf_take(slots->shelf, slot->session, job->prompt.ids, job->prompt.count - 1);
+	memcpy(slot->ids, job->prompt.ids, slot->count * sizeof(*slot->ids));
 	return true;
 }
 
@@ -201,25 +225,34 @@ static bool unpark(struct wick_slots *slots)
 }
 
 /* A slot that goes on where it was is the best. One that would lose half of what it has gives another a copy of the
- * beginning, as long as there is another. */
+ * beginning, as long as there is another. The slot; NULL: there is none. */
+static struct wick_slot *find_slot(struct wick_slots *slots, struct wick_job *job)
+{
+	uint32_t common;
+	struct wick_slot *donor = find_donor(slots, job, &common), *slot;
+	bool goes_on;
+
+	if (wick_shelf_has(slots->shelf, job->prompt.ids, job->prompt.count - 1) > common) {
+		slot = find_idle(slots, NULL);
+		return take_kept(slots, slot, job) ? slot : NULL;
+	}
+	goes_on = !donor->job && common && common >= donor->count / 2;
+	slot = goes_on ? NULL : find_idle(slots, common ? donor : NULL);
+	if (slot && copy(slots, slot, donor, job, common))
+		return slot;
+	return !donor->job && go_on(slots, donor, job, common) ? donor : NULL;
+}
+
 bool wick_slots_admit(struct wick_slots *slots, struct wick_job *job)
 {
-	struct wick_slot *donor, *slot;
-	uint32_t common;
-	bool goes_on;
+	struct wick_slot *slot;
 
 	if (wick_slots_active(slots) == slots->count || !unpark(slots))
 		return false;
-	donor = find_donor(slots, job, &common);
-	goes_on = !donor->job && common && common >= donor->count / 2;
-	slot = goes_on ? NULL : find_idle(slots, common ? donor : NULL);
-	if (!slot || !copy(slots, slot, donor, job, common)) {
-		slot = donor;
-		if (donor->job || !go_on(slots, donor, job, common))
-			return false;
-	}
-	wick_slot_begin(slot, job);
-	return true;
+	slot = find_slot(slots, job);
+	if (slot)
+		wick_slot_begin(slot, job);
+	return slot;
 }
 
 /* What the next step of each job takes, a token or a block of its prompt. */
@@ -266,8 +299,11 @@ void wick_slots_make_way(struct wick_slots *slots)
 			oldest = find_last(slots);
 		if (!oldest)
 			return;
-		wick_slot_empty(oldest);
-		if (parks)
+		if (parks) {
+			wick_slot_empty(oldest);
 			wick_metrics_add(slots->metrics, WICK_METRIC_PARKED, 1);
+		} else {
+			put_away(slots, oldest);
+		}
 	}
 }

@@ -10,17 +10,20 @@
  * when there is room. What it answers is the same. */
 
 #include "metrics.h"
+#include "shelf.h"
 #include "slot.h"
 
 struct wick_slots {
 	struct wick *wick;
 	struct wick_metrics *metrics;
-	struct wick_slot *at; /* (count) */
+	struct wick_shelf *shelf; /* of idle sessions that had to go; NULL: they are lost */
+	struct wick_slot *at;     /* (count) */
 	uint32_t count;
 };
 
-int wick_slots_open(struct wick_slots *slots, struct wick *wick, struct wick_metrics *metrics, struct wick_diag *diag);
-void wick_slots_close(struct wick_slots *slots); /* a zeroed one is fine */
+int wick_slots_open(struct wick_slots *slots, struct wick *wick, const struct wick_shelf_options *keep,
+	struct wick_metrics *metrics, struct wick_diag *diag);
+void wick_slots_close(struct wick_slots *slots); /* keeps what is idle; a zeroed one is fine */
 
 uint32_t wick_slots_active(const struct wick_slots *slots); /* that have a job */
 

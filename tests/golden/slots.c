@@ -28,13 +28,19 @@ static char scratch[PATH_MAX], model[PATH_MAX];
 struct bench {
 	struct wick *wick;
 	struct wick_metrics metrics;
+	struct wick_shelf_options keep;
 	struct wick_pass pass;
 };
+
+static const char *folder; /* of kept sessions */
+static uint64_t folder_bytes;
 
 static void bench_open(struct bench *bench, uint32_t sessions, uint32_t blocks)
 {
 	struct wick_options options;
 	struct wick_diag diag;
+
+	bench->keep = (struct wick_shelf_options){ .folder = folder, .bytes_max = folder_bytes };
 
 	wick_options_init(&options);
 	options.sessions = sessions;
@@ -42,7 +48,7 @@ static void bench_open(struct bench *bench, uint32_t sessions, uint32_t blocks)
 	options.threads = 1;
 	bench->wick = model_open(model, &options);
 	wick_metrics_init(&bench->metrics);
-	assert_int_equal(wick_pass_open(&bench->pass, bench->wick, &bench->metrics, &diag), 0);
+	assert_int_equal(wick_pass_open(&bench->pass, bench->wick, &bench->keep, &bench->metrics, &diag), 0);
 }
 
 static void bench_close(struct bench *bench)
@@ -242,6 +248,65 @@ static void parked_and_gone(void **state)
 	bench_close(&bench);
 }
 
+static uint32_t ask(struct bench *bench, uint32_t number, const char *right)
+{
+	struct wick_job *job = make_job(number, 150, 40);
+	uint32_t cached;
+	char *text;
+
+	work(bench, &job, 1);
+	text = said(job);
+	assert_string_equal(text, right);
+	cached = job->figures.cached_tokens;
+	free(text);
+	finish_job(job);
+	return cached;
+}
+
+/* Sessions that lost their place, and those of a server before, go on from their files; a damaged file is evaluated anew; and all
+ * together they stay below their size. */
+static void kept_in_a_folder(void **state)
+{
+	char *right[JOBS], path[PATH_MAX], command[2 * PATH_MAX];
+	struct bench bench;
+
+	(void)state;
+	for (uint32_t i = 0; i < JOBS; i++)
+		right[i] = alone(i, 150, 40);
+	path_join(path, scratch, "kept");
+	folder = path;
+	folder_bytes = 1 << 20;
+	bench_open(&bench, 1, 4);
+	for (uint32_t i = 0; i < JOBS; i++)
+		assert_int_equal(ask(&bench, i, right[i]), 0);
+	for (uint32_t i = 0; i < JOBS; i++)
+		assert_int_equal(ask(&bench, i, right[i]), i == JOBS ? 149 : 128);
+	assert_int_equal(ask(&bench, JOBS - 1, right[JOBS - 1]), 149); /* which is still there */
+	bench_close(&bench);
+	assert_int_equal(folder_entries(path), JOBS);
+	bench_open(&bench, 1, 4);
+	for (uint32_t i = 0; i < JOBS; i++)
+		assert_int_equal(ask(&bench, i, right[i]), 128);
+	bench_close(&bench);
+	snprintf(command, sizeof(command),
+		"cd '%s' && for f in *; do printf x | dd of=$f bs=1 seek=9000 conv=notrunc status=none; done; touch a.kept.zz", path);
+	assert_int_equal(system(command), 0);
+	bench_open(&bench, 1, 4);
+	assert_int_equal(folder_entries(path), JOBS);
+	assert_int_equal(ask(&bench, 0, right[0]), 0);
+	assert_int_equal(ask(&bench, 1, right[1]), 0);
+	assert_int_equal(ask(&bench, 0, right[0]), 128);
+	bench_close(&bench);
+	folder_bytes = 150000; /* two */
+	bench_open(&bench, 1, 4);
+	assert_in_range(folder_entries(path), 1, 2);
+	assert_int_equal(ask(&bench, 1, right[1]), 128);
+	bench_close(&bench);
+	folder = NULL;
+	for (uint32_t i = 0; i < JOBS; i++)
+		free(right[i]);
+}
+
 static int set_up(void **state)
 {
 	char checkpoint[PATH_MAX];
@@ -270,6 +335,7 @@ int main(void)
 		cmocka_unit_test(a_beginning_in_common),
 		cmocka_unit_test(nothing_is_emptied_in_vain),
 		cmocka_unit_test(parked_and_gone),
+		cmocka_unit_test(kept_in_a_folder),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -21,6 +21,7 @@ static bool verbose;
 #define CTX_USUAL 4096
 #define SESSIONS 4
 #define QUEUE 16
+#define KEEP_BYTES (8ull << 30)
 #define KEY_BYTES_MAX 4096
 #define NAME_BYTES_MAX 255
 #define NAME_BYTES (WICK_UTF8_REPAIRED_MAX(NAME_BYTES_MAX) + 1)
@@ -46,6 +47,10 @@ static const struct opt options[] = {
 		.help = "tokens of context of each (4096, or the model's own if less)" },
 	{ OPT_COUNT, .name = "kv-positions", .value = "N", .into.count = &engine_options.kv_positions, .min = 1,
 		.max = UINT32_MAX, .help = "tokens of context that all have together (as many as all may have, or as a quarter of the memory holds)" },
+	{ OPT_TEXT, .name = "keep", .value = "FOLDER", .into.text = &server_options.keep.folder,
+		.help = "keep idle conversations there when their place is needed, and at the end; a folder for this server alone (none)" },
+	{ OPT_SIZE, .name = "keep-size", .value = "SIZE", .into.size = &server_options.keep.bytes_max, .min = 1,
+		.help = "of all files in it, at most; those unused for longest are removed (8G)" },
 	{ OPT_TEXT, .name = "template", .value = "FILE", .into.text = &server_options.template,
 		.help = "how chats are put to the model, in place of the model's own way: a Jinja file, or chatml, llama3 and others" },
 	{ OPT_TEXT, .name = "alias", .value = "NAME", .into.text = &server_options.model,
@@ -60,7 +65,8 @@ static void init(void)
 	engine_options_init();
 	engine_options.sessions = SESSIONS;
 	engine_options.kv_positions = WICK_KV_PLANNED;
-	server_options = (struct wick_server_options){ .host = "127.0.0.1", .queue_max = QUEUE, .is_to_end = interrupted };
+	server_options = (struct wick_server_options){ .host = "127.0.0.1", .queue_max = QUEUE,
+		.keep.bytes_max = KEEP_BYTES, .is_to_end = interrupted };
 	port = 8080;
 }
 
@@ -148,7 +154,7 @@ static int run(struct wick_diag *diag)
 	server_options.key = key_path ? key : NULL;
 	server_options.port = (uint16_t)port;
 	engine_options.ctx_usual = CTX_USUAL;
-	engine_options.beside_bytes = WICK_SERVER_BESIDE_BYTES;
+	engine_options.beside_bytes = WICK_SERVER_BESIDE_BYTES + (server_options.keep.folder ? WICK_SHELF_IDS_BYTES : 0);
 	engine_options.eval_progress = go_on;
 	interrupt_catch();
 	rc = wick_server_start(&server, &server_options, diag);
