@@ -13,6 +13,7 @@
 
 #include "bits.h"
 #include "hf_source.h"
+#include "space_mark.h"
 #include "whole_file.h"
 
 #include <errno.h>
@@ -225,6 +226,21 @@ static int check_ids(const struct wick_hf_source *source)
 	return 0;
 }
 
+/* A mark that a text spells is left alone where it is part of a user's piece, but not where it is among others: of no
+ * effect where all spaces stay. */
+static int check_user_spaces(const struct wick_hf_source *source)
+{
+	const char *text;
+	json_t *type;
+
+	json_object_foreach(source->piece_types, text, type)
+		if (source->out->space_fewer && json_integer_value(type) == WICK_TOKEN_USER && strstr(text, WICK_SPACE_MARK))
+			return wick_hf_refuse(source, file,
+				"\"%s\" is a user's piece with a space, where spaces are left out, which is not supported",
+				wick_diag_name(text));
+	return 0;
+}
+
 static int take_fields(struct wick_hf_source *source, struct message message)
 {
 	int (*const takers[])(struct wick_hf_source *source, struct message message) = { NULL, take_piece, take_trainer,
@@ -241,7 +257,9 @@ static int take_fields(struct wick_hf_source *source, struct message message)
 	}
 	if (!result && (message.at < message.end || !seen[1] || !seen[2] || !seen[3]))
 		return refuse_form(source);
-	return result ? result : check_ids(source);
+	if (!result)
+		result = check_ids(source);
+	return result ? result : check_user_spaces(source);
 }
 
 /* Defaults are those of the format. */

@@ -294,6 +294,7 @@ static void refused_models(void **state)
 		{ "\x0a\x04\x0a\x02\xff\xfe", 6, "is not UTF-8" },
 		{ "\x0a\x06\x0a\x02!~\x18\x06", 8, "is not spelled as a byte is" },
 		{ "\x12\x06\x18\x02\xc8\x02\xa4\x03", 8, "a special token is number 420 of 420 pieces" },
+		{ "\x1a\x02\x20\x01\x0a\x08\x0a\x04x\xe2\x96\x81\x18\x04", 14, "is a user's piece with a space, where spaces are left out" },
 		{ "\x0a\x7f", 2, "is no SentencePiece model, or was cut" },
 		{ "\x00", 1, "is no SentencePiece model, or was cut" },
 		{ "\x0b", 1, "is no SentencePiece model, or was cut" },
