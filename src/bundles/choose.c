@@ -34,7 +34,6 @@ uint32_t wick_choose(const struct wick_chooser *chooser, uint32_t layer, const f
 
 	if (chooser->gated)
 		count = open_gates(chooser, gate, ids);
-
 	if (chooser->active)
 		count = wick_predict(&chooser->active[layer], chooser->compute, x, chooser->scratch, NULL, ids);
 	if (chooser->trace)

@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Which neurons a layer computes: those that its predictor chooses, those that its gates let through or, when a trace is replayed, those of the trace for that
- * token. The predictor is multiplied in either case, so that a replay takes the time that a run would. */
+/* Which neurons a layer computes: those that its predictor chooses, those that its gates let through or, when a trace is
+ * replayed, those of the trace for that token. The predictor is multiplied in either case, so that a replay takes the time
+ * that a run would. */
 
 #include "compute.h"
 #include "predict.h"

@@ -38,9 +38,10 @@ struct round {
 	const uint8_t *slots;
 	const uint32_t *ids;
 	uint32_t n;
-	const float *x, *up_bias, *gate_bias;
+	const struct wick_sparse_rows *rows;
+	const float *up_bias, *gate_bias;
 	const struct wick_ffn_facts *facts;
-	float *y;
+	size_t d_model, n_ff;
 	uint32_t todo;                /* resident when the round began */
 	uint32_t arrivals, taken_in;  /* so far, and of them checked and computed */
 	uint32_t up_done, down_done;  /* everything before */
@@ -48,15 +49,16 @@ struct round {
 	uint32_t task_rows, task_cols;
 };
 
-/* h[i] = part . x + bias for some places of the round, which are in some slots. */
-static void multiply(const struct round *round, enum wick_part_id id, float *h, const float *bias_of_id,
+/* h[i] = part . x of a row + bias for some places of the round, which are in some slots. */
+static void multiply(const struct round *round, uint32_t row, enum wick_part_id id, float *h, const float *bias_of_id,
 	const uint32_t *places, const uint32_t *slots, uint32_t count)
 {
 	const struct wick_kernels *kernels = round->sparse->compute->kernels;
 	const struct wick_part *part = &round->part[id];
+	const float *x = round->rows->x + row * round->d_model;
 	float bias[TASK_ROWS];
 
-	kernels->matvec_rows[part->type](h, round->slots + part->at, round->stride, slots, count, round->x, part->cols);
+	kernels->matvec_rows[part->type](h, round->slots + part->at, round->stride, slots, count, x, part->cols);
 	if (!bias_of_id)
 		return;
 	for (uint32_t i = 0; i < count; i++)
@@ -64,23 +66,25 @@ static void multiply(const struct round *round, enum wick_part_id id, float *h, 
 	kernels->add(h, bias, count);
 }
 
-/* h[i] = act(up), or act(gate) where there are gates, for some places of the round. */
-static void first_rows(const struct round *round, float *h, const uint32_t *places, const uint32_t *slots, uint32_t count)
+/* h[i] = act(up), or act(gate) where there are gates, for some places of the round that a row wants. */
+static void first_rows(const struct round *round, uint32_t row, float *h, const uint32_t *places, const uint32_t *slots,
+	uint32_t count)
 {
-	const float *gate = round->sparse->gate;
+	const float *gate = round->rows->gate;
 
 	if (gate)
 		for (uint32_t i = 0; i < count; i++)
-			h[i] = gate[round->ids[places[i]]];
+			h[i] = gate[row * round->n_ff + round->ids[places[i]]];
 	else if (round->facts->gated)
-		multiply(round, WICK_PART_GATE, h, round->gate_bias, places, slots, count);
+		multiply(round, row, WICK_PART_GATE, h, round->gate_bias, places, slots, count);
 	else
-		multiply(round, WICK_PART_UP, h, round->up_bias, places, slots, count);
+		multiply(round, row, WICK_PART_UP, h, round->up_bias, places, slots, count);
 	wick_activate_ffn(round->sparse->compute->kernels, round->facts, h, NULL, count);
 }
 
 /* h[i] = act(gate) * up: what the gate has made 0 needs no product. */
-static void let_through(const struct round *round, float *h, const uint32_t *places, const uint32_t *slots, uint32_t count)
+static void let_through(const struct round *round, uint32_t row, float *h, const uint32_t *places, const uint32_t *slots,
+	uint32_t count)
 {
 	uint32_t open = 0, which[TASK_ROWS], open_places[TASK_ROWS], open_slots[TASK_ROWS];
 	float some[TASK_ROWS], up[TASK_ROWS];
@@ -94,28 +98,64 @@ static void let_through(const struct round *round, float *h, const uint32_t *pla
 		}
 	if (!open)
 		return;
-	multiply(round, WICK_PART_UP, up, round->up_bias, open_places, open_slots, open);
+	multiply(round, row, WICK_PART_UP, up, round->up_bias, open_places, open_slots, open);
 	wick_let_through(round->facts, some, up, open);
 	for (uint32_t i = 0; i < open; i++)
 		h[which[i]] = some[i];
 }
 
-/* The activations of some places of the round. */
-static void up_rows(const struct round *round, const uint32_t *places, uint32_t count)
+static bool wants(const struct round *round, uint32_t row, uint32_t id)
+{
+	const struct wick_sparse *sparse = round->sparse;
+
+	return round->rows->m == 1 || (sparse->mask[row * wick_sparse_mask_words(sparse) + id / 64] >> id % 64 & 1);
+}
+
+/* Of some places those that a row wants; the h of the others is 0, which the down-projection leaves out. */
+static uint32_t find_wanted(const struct round *round, uint32_t row, float *h, const uint32_t *places, uint32_t count,
+	uint32_t *mine)
+{
+	uint32_t wanted = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		h[places[i]] = 0;
+		mine[wanted] = places[i];
+		wanted += wants(round, row, round->ids[places[i]]);
+	}
+	return wanted;
+}
+
+/* The activations of some places of the round that a row wants. */
+static void up_row(const struct round *round, uint32_t row, float *h_of_place, const uint32_t *places, uint32_t count)
 {
 	uint32_t slots[TASK_ROWS];
 	float h[TASK_ROWS];
 
-	wick_assert(count >= 1 && count <= TASK_ROWS);
 	for (uint32_t i = 0; i < count; i++)
 		slots[i] = round->sparse->slot[places[i]];
-	first_rows(round, h, places, slots, count);
+	first_rows(round, row, h, places, slots, count);
 	if (round->facts->gated)
-		let_through(round, h, places, slots, count);
-	for (uint32_t i = 0; i < count; i++) {
-		round->sparse->h[places[i]] = h[i];
-		round->sparse->ready[places[i]] = 1;
+		let_through(round, row, h, places, slots, count);
+	for (uint32_t i = 0; i < count; i++)
+		h_of_place[places[i]] = h[i];
+}
+
+/* Some places for every row: their weights come from memory once. */
+static void up_rows(const struct round *round, const uint32_t *places, uint32_t count)
+{
+	struct wick_sparse *sparse = round->sparse;
+	uint32_t mine[TASK_ROWS];
+
+	wick_assert(count >= 1 && count <= TASK_ROWS);
+	for (uint32_t row = 0; row < round->rows->m; row++) {
+		float *h = sparse->h + (size_t)row * sparse->round;
+		uint32_t wanted = find_wanted(round, row, h, places, count, mine);
+
+		if (wanted)
+			up_row(round, row, h, mine, wanted);
 	}
+	for (uint32_t i = 0; i < count; i++)
+		sparse->ready[places[i]] = 1;
 }
 
 static void up_task(void *arg, uint32_t task, uint32_t thread)
@@ -141,13 +181,19 @@ static void down_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct round *round = arg;
 	const struct wick_sparse *sparse = round->sparse;
+	const struct wick_compute *compute = sparse->compute;
 	const struct wick_part *part = &round->part[WICK_PART_DOWN];
-	uint32_t column = task * round->task_cols, cols = WICK_MIN(round->task_cols, part->cols - column);
+	uint32_t column = task * round->task_cols;
+	struct wick_accumulate down = { .y = round->rows->y + column, .ldy = round->d_model, .stride = round->stride,
+		.w = round->slots + part->at + wick_type_bytes(part->type, column), .index = sparse->slot + round->job_first,
+		.h = sparse->h + round->job_first, .ldh = sparse->round, .m = round->rows->m,
+		.count = round->job_end - round->job_first, .cols = WICK_MIN(round->task_cols, part->cols - column),
+		.scratch = compute->scratch + thread * compute->scratch_floats };
 
-	(void)thread;
-	sparse->compute->kernels->accumulate_rows[part->type](round->y + column,
-		round->slots + part->at + wick_type_bytes(part->type, column), round->stride,
-		sparse->slot + round->job_first, sparse->h + round->job_first, round->job_end - round->job_first, cols);
+	if (down.m == 1)
+		compute->kernels->accumulate_rows[part->type](down.y, down.w, down.stride, down.index, down.h, down.count, down.cols);
+	else
+		compute->kernels->accumulate_batch[part->type](&down);
 }
 
 /* Those that the down-projection may go on with: all that come next without a gap. */
@@ -344,6 +390,8 @@ static void begin(struct round *round)
 	round->n = turn->n;
 	round->part = set->kind->part;
 	round->stride = set->kind->slot_bytes;
+	round->d_model = sparse->model->shape.d_model;
+	round->n_ff = sparse->model->shape.n_ff;
 	round->facts = &wick_kind(&sparse->model->shape, set->layer)->ffn;
 	round->up_bias = wick_vector(sparse->vectors, set->layer, WICK_T_UP_BIAS);
 	round->gate_bias = wick_vector(sparse->vectors, set->layer, WICK_T_GATE_BIAS);
@@ -385,16 +433,16 @@ static void send(struct round *round, bool look_ahead)
 	sparse->sent = false;
 	gather_all(round);
 	if (look_ahead)
-		wick_sparse_look_ahead(sparse, round->member->set->layer, round->x);
+		wick_sparse_look_ahead(sparse, round->member->set->layer, round->rows->x);
 	if (!sparse->overlap) {
 		wait_for_all(round);
 		begin_up(round);
 	}
 }
 
-int wick_sparse_round(struct wick_sparse *sparse, const float *x, float *y, bool look_ahead, struct wick_diag *diag)
+int wick_sparse_round(struct wick_sparse *sparse, const struct wick_sparse_rows *rows, bool look_ahead, struct wick_diag *diag)
 {
-	struct round round = { .sparse = sparse, .x = x, .y = y };
+	struct round round = { .sparse = sparse, .rows = rows };
 	uint64_t begun, waited_ns = sparse->fetch->wait_ns;
 	int err;
 

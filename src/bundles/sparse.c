@@ -24,6 +24,17 @@ static uint32_t ahead_most(const struct wick_shape *shape)
 	return WICK_MIN(shape->n_ff, WICK_AHEAD_MOST);
 }
 
+static uint32_t together(const struct wick_sparse_shape *size)
+{
+	return WICK_MIN(size->batch_tokens, WICK_SPARSE_TOGETHER);
+}
+
+/* Rows of a swept batch, or of those that are drawn for together. */
+static uint64_t mask_rows(const struct wick_sparse_shape *size)
+{
+	return size->batch_tokens < WICK_SWEEP_TOKENS ? together(size) : size->batch_tokens;
+}
+
 /* Every array and its size, in one table for the plan and for init. */
 enum { CHOSEN, LIKELY, SORTED, PROBABILITY, PLACE_OF, SLOT, TODO, READY, H, ARRIVAL, SCORES, SCRATCH, FILL, MASK, ARRAYS };
 
@@ -33,11 +44,12 @@ static void array_bytes(uint64_t bytes[ARRAYS], const struct wick_shape *shape, 
 
 	bytes[CHOSEN] = bytes[PLACE_OF] = bytes[SCORES] = n;
 	bytes[LIKELY] = bytes[SORTED] = bytes[PROBABILITY] = size->lookahead ? n : 0;
-	bytes[SLOT] = bytes[TODO] = bytes[H] = round * sizeof(uint32_t);
+	bytes[SLOT] = bytes[TODO] = round * sizeof(uint32_t);
+	bytes[H] = together(size) * round * sizeof(float);
 	bytes[SCRATCH] = size->scratch_floats * sizeof(float);
 	bytes[READY] = round;
 	bytes[FILL] = shape->n_ff;
-	bytes[MASK] = size->batch_tokens < WICK_SWEEP_TOKENS ? 0 : size->batch_tokens * wick_div_up(shape->n_ff, 64) * 8;
+	bytes[MASK] = mask_rows(size) * wick_div_up(shape->n_ff, 64) * 8;
 	bytes[ARRIVAL] = (round + 3 * ahead_most(shape)) * sizeof(struct wick_arrival);
 }
 
@@ -123,6 +135,7 @@ void wick_sparse_init(struct wick_sparse *sparse, const struct wick_sparse_shape
 
 	sparse->on = true;
 	sparse->round = round_most(shape);
+	sparse->together = together(size);
 	sparse->lookahead = size->lookahead;
 	sparse->group = wick_mem_take(mem, shape->layers * sizeof(*sparse->group));
 	sparse->member = wick_mem_take(mem, shape->layers * sizeof(*sparse->member));
@@ -172,10 +185,10 @@ void wick_sparse_clean(struct wick_sparse *sparse, struct wick_member *member)
 	wick_group_empty(group);
 }
 
-uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x)
+uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x, const float *gate)
 {
 	uint64_t begun = wick_now_ns();
-	uint32_t count = wick_choose(&sparse->chooser, layer, x, sparse->gate, sparse->chosen);
+	uint32_t count = wick_choose(&sparse->chooser, layer, x, gate, sparse->chosen);
 
 	sparse->counters.predict_ns += wick_now_ns() - begun;
 	sparse->chosen_count = count;
@@ -185,19 +198,74 @@ uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t
 	return count;
 }
 
-static void begin_turn(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x)
+uint32_t wick_sparse_choose_row(struct wick_sparse *sparse, uint32_t layer, uint32_t position, uint32_t i, const float *x,
+	const float *gate)
 {
-	uint32_t count = wick_sparse_choose(sparse, layer, position, x);
+	uint32_t count = wick_sparse_choose(sparse, layer, position, x, gate);
+	uint64_t *mask = sparse->mask + i * wick_sparse_mask_words(sparse);
 
-	if (!layer)
-		sparse->rates.layer_back_ns = 0; /* the time since the last token is no layer's */
+	memset(mask, 0, wick_sparse_mask_words(sparse) * sizeof(*mask));
+	for (uint32_t k = 0; k < count; k++)
+		mask[sparse->chosen[k] / 64] |= 1ull << sparse->chosen[k] % 64;
+	return count;
+}
+
+/* The neurons that any of some rows of the mask has, from row `first` on -> chosen. */
+static uint32_t list_mask(struct wick_sparse *sparse, uint32_t first, uint32_t m)
+{
+	size_t words = wick_sparse_mask_words(sparse);
+	uint32_t count = 0;
+
+	for (size_t w = 0; w < words; w++) {
+		uint64_t any = 0;
+
+		for (uint32_t i = first; i < first + m; i++)
+			any |= sparse->mask[i * words + w];
+		for (; any; any &= any - 1)
+			sparse->chosen[count++] = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(any);
+	}
+	return count;
+}
+
+/* What any of the rows chooses; of several the mask says which one does. */
+static uint32_t choose_all(struct wick_sparse *sparse, uint32_t layer, const struct wick_sparse_rows *rows)
+{
+	const struct wick_shape *shape = &sparse->model->shape;
+
+	if (rows->m == 1)
+		return wick_sparse_choose(sparse, layer, rows->position[0], rows->x, rows->gate);
+	for (uint32_t i = 0; i < rows->m; i++)
+		wick_sparse_choose_row(sparse, layer, rows->position[i], i, rows->x + (size_t)i * shape->d_model,
+			rows->gate ? rows->gate + (size_t)i * shape->n_ff : NULL);
+	return sparse->chosen_count = list_mask(sparse, 0, rows->m);
+}
+
+static void begin_turn(struct wick_sparse *sparse, uint32_t layer, const struct wick_sparse_rows *rows)
+{
+	uint32_t count = choose_all(sparse, layer, rows);
+
+	if (!layer || rows->m > 1)
+		sparse->rates.layer_back_ns = 0; /* the time since then is not that of one layer and token */
 	wick_turn_begin(&sparse->turn, &sparse->member[layer], sparse->chosen, count);
 	sparse->begun = true;
 }
 
-void wick_sparse_send(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x)
+/* The policy learns of several rows as if they had come one by one. */
+static void end_turn(struct wick_sparse *sparse, uint32_t m)
 {
-	begin_turn(sparse, layer, position, x);
+	uint64_t begun = wick_now_ns();
+
+	for (uint32_t i = 0; i < m; i++) {
+		if (m > 1)
+			sparse->turn.count = list_mask(sparse, i, 1);
+		wick_turn_end(&sparse->turn);
+	}
+	sparse->counters.manage_ns += wick_now_ns() - begun;
+}
+
+void wick_sparse_send(struct wick_sparse *sparse, uint32_t layer, const struct wick_sparse_rows *rows)
+{
+	begin_turn(sparse, layer, rows);
 	if (!wick_turn_left(&sparse->turn))
 		return;
 	wick_sparse_clean(sparse, sparse->turn.member);
@@ -206,25 +274,20 @@ void wick_sparse_send(struct wick_sparse *sparse, uint32_t layer, uint32_t posit
 	sparse->sent = true;
 }
 
-int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x, float *y,
-	struct wick_diag *diag)
+int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, const struct wick_sparse_rows *rows, struct wick_diag *diag)
 {
-	bool look_ahead = sparse->lookahead && layer + 1 < sparse->model->shape.layers;
-	uint64_t begun;
+	bool look_ahead = sparse->lookahead && rows->m == 1 && layer + 1 < sparse->model->shape.layers;
 	int err = 0;
 
 	if (!sparse->begun)
-		begin_turn(sparse, layer, position, x);
+		begin_turn(sparse, layer, rows);
 	sparse->begun = false;
 	for (; !err && (sparse->sent || wick_turn_left(&sparse->turn)); look_ahead = false) {
 		if (!sparse->sent)
 			wick_sparse_clean(sparse, sparse->turn.member);
-		err = wick_sparse_round(sparse, x, y, look_ahead, diag);
+		err = wick_sparse_round(sparse, rows, look_ahead, diag);
 	}
-	if (err)
-		return err;
-	begun = wick_now_ns();
-	wick_turn_end(&sparse->turn);
-	sparse->counters.manage_ns += wick_now_ns() - begun;
-	return 0;
+	if (!err)
+		end_turn(sparse, rows->m);
+	return err;
 }

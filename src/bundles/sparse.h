@@ -4,9 +4,9 @@
 
 /* The sparse FFN: only the neurons that are chosen are computed, and only those that are not here are read.
  *
- * For one token and layer:
+ * For some rows of a batch and a layer, all at once:
  *
- *     x -> chosen -> slots in the bundle cache; the absent are drawn
+ *     x -> chosen by each row -> slots in the bundle cache for all of them; the absent are drawn, each once
  *          resident    up-projection and activation              while reads are sent
  *          arrivals    checksum, up-projection and activation    while the next are taken back
  *          all         down-projection, ascending                as far as everything before has been computed
@@ -14,6 +14,7 @@
  * Arithmetic is that of the dense decode path over a list of rows: each up-projection a dot product of its own, the
  * down-projection one sum in ascending order of neurons. So bits depend on what is chosen and on nothing else. */
 
+#include "bits.h"
 #include "choose.h"
 #include "draw.h"
 #include "matrix.h"
@@ -28,6 +29,7 @@ struct wick_watch;
 #define WICK_AHEAD_LEAST 4 /* enough to see whether more would pay */
 #define WICK_AHEAD_SHARE 4 /* of the bundle cache, a quarter at most */
 
+#define WICK_SPARSE_TOGETHER 8 /* rows of a batch that are drawn for and computed together */
 #define WICK_SPARSE_ROWS_MIN 64 /* of a layer's bundle cache: a smaller one is more bookkeeping than cache */
 
 struct wick_sparse_shape {
@@ -62,6 +64,15 @@ struct wick_prefetch_rates {
 	uint64_t demand_back_ns; /* when the last demand read of the layer before came back */
 };
 
+/* Rows of a batch that stand one behind the other. */
+struct wick_sparse_rows {
+	uint32_t m; /* sparse->together, at most */
+	const float *x; /* (m, d_model) */
+	const float *gate; /* (m, n_ff), where gates are not in the bundles; else NULL */
+	float *y;       /* (m, d_model): comes in with the down-projection's bias */
+	uint32_t position[WICK_SPARSE_TOGETHER];
+};
+
 struct wick_sparse {
 	bool on, lookahead;
 	bool prefetch_stopped;  /* the drive did not answer a prefetch: there is none before a reset */
@@ -73,7 +84,6 @@ struct wick_sparse {
 	const struct wick_vectors *vectors;
 	const struct wick_watch *watch;
 	struct wick_chooser chooser;
-	const float *gate; /* (n_ff), of the token that comes next, where gates are not in the bundles; else NULL */
 	struct wick_group *group;   /* (layers): each by itself */
 	struct wick_member *member; /* (layers) */
 	struct wick_drawing drawing;
@@ -82,7 +92,8 @@ struct wick_sparse {
 	bool begun, sent;      /* it has; its next round has slots, and reads on their way */
 	struct wick_prefetch_rates rates;
 	uint32_t round;          /* neurons computed at once, at most */
-	uint32_t *chosen;        /* (n_ff), ascending */
+	uint32_t together;       /* rows, likewise */
+	uint32_t *chosen;        /* (n_ff), ascending: by any row */
 	uint32_t chosen_count;
 	uint32_t *likely, *likely_sorted; /* (n_ff) */
 	float *probability;      /* (n_ff) */
@@ -90,10 +101,10 @@ struct wick_sparse {
 	uint32_t *slot;          /* (round) */
 	uint32_t *todo;          /* (round): indices of the resident neurons still to be computed */
 	uint8_t *ready;          /* (round) */
-	float *h;                /* (round) */
+	float *h;                /* (together, round) */
 	struct wick_arrival *arrival; /* (round + 3 ahead): a round's, and those prefetched before and after */
 	uint8_t *fill;           /* (n_ff): has a slot whose bytes come with the sweep */
-	uint64_t *mask;          /* (batch_tokens, n_ff / 64) */
+	uint64_t *mask;          /* (rows, n_ff / 64): chosen by each row of a batch of several */
 	struct wick_sparse_counters {
 		uint64_t bundles_active;     /* computed */
 		uint64_t bundles_read;       /* drawn, ahead or not */
@@ -111,15 +122,14 @@ uint64_t wick_sparse_group_bytes(const struct wick_model *model, uint32_t capaci
 /* The drive's price, drawing.price, is set after it. */
 void wick_sparse_init(struct wick_sparse *sparse, const struct wick_sparse_shape *size, struct wick_mem *mem);
 
-/* Chooses for one token, and sends for what is not here: the next call for this layer goes on from there. */
-void wick_sparse_send(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x);
-/* y += FFN of x, for one token: y comes in with the down-projection's bias. */
-int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x, float *y,
-	struct wick_diag *diag);
+/* Chooses for some rows, and sends for what is not here: the next call for this layer and these rows goes on from there. */
+void wick_sparse_send(struct wick_sparse *sparse, uint32_t layer, const struct wick_sparse_rows *rows);
+/* y += FFN of x. After an error some rows of y are half done. */
+int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, const struct wick_sparse_rows *rows, struct wick_diag *diag);
 
 /* A long batch, whose bundles are all swept: which neurons are chosen for each of its m tokens, as bits (m, *words). */
 const uint64_t *wick_sparse_mask(struct wick_sparse *sparse, uint32_t layer, uint32_t position, uint32_t m,
-	const float *x, size_t *words);
+	const float *x, const float *gates, size_t *words);
 /* Bundles as they pass: those that have a slot by now are put into it. */
 void wick_sparse_warm(struct wick_sparse *sparse, uint32_t layer, const struct wick_rows *rows);
 
@@ -130,7 +140,12 @@ void wick_sparse_reset(struct wick_sparse *sparse);
 
 /* The next round of the turn, which has one. look_ahead: the next layer's probable neurons are sent for as soon as this
  * layer's are. */
-int wick_sparse_round(struct wick_sparse *sparse, const float *x, float *y, bool look_ahead, struct wick_diag *diag);
+int wick_sparse_round(struct wick_sparse *sparse, const struct wick_sparse_rows *rows, bool look_ahead, struct wick_diag *diag);
+/* Words of a row of the mask. */
+static inline size_t wick_sparse_mask_words(const struct wick_sparse *sparse)
+{
+	return wick_div_up(sparse->model->shape.n_ff, 64);
+}
 /* Slots for the next round, and the reads of those that are not here. */
 void wick_sparse_admit(struct wick_sparse *sparse);
 void wick_sparse_draw(struct wick_sparse *sparse);
@@ -143,8 +158,11 @@ void wick_sparse_stop_prefetch(struct wick_sparse *sparse);
  * long it waited. */
 void wick_sparse_score_prefetch(struct wick_sparse *sparse, struct wick_member *member);
 void wick_sparse_note_wait(struct wick_sparse *sparse, uint64_t waited_ns);
-/* -> chosen */
-uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x);
+/* -> chosen, for one row */
+uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x, const float *gate);
+/* The same, into row i of the mask, too. */
+uint32_t wick_sparse_choose_row(struct wick_sparse *sparse, uint32_t layer, uint32_t position, uint32_t i, const float *x,
+	const float *gate);
 /* Waits for the reads of a draw and forgets what they brought: their slots stay in flight. */
 void wick_sparse_drain(struct wick_sparse *sparse, struct wick_draw *draw);
 /* Empties the cache of a layer with slots that nothing will fill any more. */

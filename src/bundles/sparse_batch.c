@@ -41,24 +41,18 @@ static void admit(struct wick_sparse *sparse, struct wick_member *member, uint32
 }
 
 const uint64_t *wick_sparse_mask(struct wick_sparse *sparse, uint32_t layer, uint32_t position, uint32_t m, const float *x,
-	size_t *words)
+	const float *gates, size_t *words)
 {
 	const struct wick_shape *shape = &sparse->model->shape;
 	struct wick_member *member = &sparse->member[layer];
-	const float *gates = sparse->gate;
 
-	*words = wick_div_up(shape->n_ff, 64);
-	memset(sparse->mask, 0, m * *words * sizeof(*sparse->mask));
+	*words = wick_sparse_mask_words(sparse);
 	if (member->group)
 		take_over(sparse, member);
 	for (uint32_t i = 0; i < m; i++) {
-		uint32_t count;
+		uint32_t count = wick_sparse_choose_row(sparse, layer, position + i, i, x + (size_t)i * shape->d_model,
+			gates ? gates + (size_t)i * shape->n_ff : NULL);
 
-		sparse->gate = gates ? gates + (size_t)i * shape->n_ff : NULL;
-		count = wick_sparse_choose(sparse, layer, position + i, x + (size_t)i * shape->d_model);
-
-		for (uint32_t k = 0; k < count; k++)
-			sparse->mask[i * *words + sparse->chosen[k] / 64] |= 1ull << sparse->chosen[k] % 64;
 		if (member->group)
 			admit(sparse, member, count);
 	}

@@ -195,12 +195,12 @@ static int do_attend(struct wick_pass *pass, const struct wick_step *step)
 	return 0;
 }
 
-/* out = what the down-projections are added to. */
-static void begin_ffn(const struct wick_pass *pass, float *out, const float *bias)
+/* out = what the down-projections of some rows are added to. */
+static void begin_ffn(const struct wick_pass *pass, uint32_t m, float *out, const float *bias)
 {
 	size_t d_model = pass->forward->model->shape.d_model;
 
-	for (uint32_t i = 0; i < pass->m; i++)
+	for (uint32_t i = 0; i < m; i++)
 		if (bias)
 			memcpy(out + i * d_model, bias, d_model * sizeof(float));
 		else
@@ -215,22 +215,67 @@ static const float *gate_of(const struct wick_pass *pass, uint32_t row)
 	return wick_gate_is_apart(shape) ? pass->forward->buffer[WICK_GATE] + (size_t)row * shape->n_ff : NULL;
 }
 
-/* Every row by itself, its chosen bundles only. After a failure the bundle caches begin anew: some rows of them wait for
- * bytes that will not come. */
-static int draw_bundles(struct wick_pass *pass, const struct wick_step *step, const float *x, float *y)
+/* Rows from `first` on that are drawn for together: as many as there is room for, up to one that has failed. */
+static struct wick_sparse_rows rows_together(const struct wick_pass *pass, const struct wick_step *step, uint32_t first)
 {
 	struct wick_forward *f = pass->forward;
-	size_t d_model = f->model->shape.d_model;
+	size_t skipped = first * f->model->shape.d_model;
+	uint32_t most = WICK_MIN(pass->m - first, f->sparse.together);
+	struct wick_sparse_rows rows = { .x = f->buffer[step->in] + skipped, .y = f->buffer[step->out] + skipped,
+		.gate = gate_of(pass, first) };
+
+	for (; rows.m < most && !f->rows[first + rows.m].err; rows.m++)
+		rows.position[rows.m] = f->rows[first + rows.m].position;
+	return rows;
+}
+
+/* After a failure the bundle caches begin anew: some slots of them wait for bytes that will not come. */
+static int draw_row(struct wick_pass *pass, const struct wick_step *step, uint32_t row, const struct wick_sparse_rows *rows)
+{
+	struct wick_sparse *sparse = &pass->forward->sparse;
+	int err = wick_sparse_ffn(sparse, step->layer, rows, diag_of(pass));
+
+	err = err ? fail_row(pass, row, err) : 0;
+	if (pass->forward->rows[row].err && !err)
+		wick_sparse_reset(sparse);
+	return err;
+}
+
+/* Rows that failed together: each by itself, so that only those fail that need what cannot be read. */
+static int draw_apart(struct wick_pass *pass, const struct wick_step *step, uint32_t first, const struct wick_sparse_rows *rows)
+{
+	const struct wick_shape *shape = &pass->forward->model->shape;
 	int err = 0;
 
-	for (uint32_t i = 0; !err && i < pass->m; i++) {
-		if (f->rows[i].err)
-			continue;
-		f->sparse.gate = gate_of(pass, i);
-		err = wick_sparse_ffn(&f->sparse, step->layer, f->rows[i].position, x + i * d_model, y + i * d_model, diag_of(pass));
-		err = err ? fail_row(pass, i, err) : 0;
-		if (f->rows[i].err && !err)
-			wick_sparse_reset(&f->sparse);
+	wick_sparse_reset(&pass->forward->sparse);
+	begin_ffn(pass, rows->m, rows->y, vector_of(pass, step, step->bias));
+	for (uint32_t i = 0; !err && i < rows->m; i++) {
+		struct wick_sparse_rows row = { .m = 1, .x = rows->x + (size_t)i * shape->d_model,
+			.gate = rows->gate ? rows->gate + (size_t)i * shape->n_ff : NULL, .y = rows->y + (size_t)i * shape->d_model,
+			.position = { rows->position[i] } };
+
+		if (!pass->forward->rows[first + i].err)
+			err = draw_row(pass, step, first + i, &row);
+	}
+	return err;
+}
+
+/* Chosen bundles only. */
+static int draw_bundles(struct wick_pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	int err = 0;
+
+	for (uint32_t first = 0, some; !err && first < pass->m; first += some) {
+		struct wick_sparse_rows rows = rows_together(pass, step, first);
+
+		some = WICK_MAX(rows.m, 1);
+		if (rows.m == 1)
+			err = draw_row(pass, step, first, &rows);
+		else if (rows.m)
+			err = wick_sparse_ffn(&f->sparse, step->layer, &rows, diag_of(pass));
+		if (err && err != -ETIMEDOUT && rows.m > 1)
+			err = draw_apart(pass, step, first, &rows);
 	}
 	return err;
 }
@@ -248,9 +293,8 @@ static int sweep_bundles(struct wick_pass *pass, const struct wick_step *step, c
 	struct wick_rows rows = { 0 };
 	int more;
 
-	f->sparse.gate = ffn.gate;
 	if (f->sparse.on)
-		ffn.mask = wick_sparse_mask(&f->sparse, step->layer, f->rows->position, pass->m, x, &ffn.mask_words);
+		ffn.mask = wick_sparse_mask(&f->sparse, step->layer, f->rows->position, pass->m, x, ffn.gate, &ffn.mask_words);
 	wick_ffn_begin(&ffn);
 	while ((more = next_rows(f, step->matrix, &rows, pass->diag)) > 0) {
 		wick_ffn_rows(&ffn, &rows);
@@ -260,17 +304,20 @@ static int sweep_bundles(struct wick_pass *pass, const struct wick_step *step, c
 	return more;
 }
 
-/* Rows choose by themselves; the first one can do so now. Where nothing comes before its FFN that hides reading, reads go
- * out with the arithmetic on what is here. */
+/* Rows choose by themselves; the first ones can do so now. Where nothing comes before their FFN that hides reading, reads
+ * go out with the arithmetic on what is here. */
 static int do_choose(struct wick_pass *pass, const struct wick_step *step)
 {
 	struct wick_forward *f = pass->forward;
-	const float *x = f->buffer[step->in];
+	struct wick_sparse_rows rows;
 
 	if (f->watch && f->watch->inputs)
-		f->watch->inputs(f->watch->user, step->layer, f->rows->position, pass->m, x);
-	if (f->sparse.on && pass->m < WICK_SWEEP_TOKENS && !f->rows->err && facts_of(pass, step)->parallel)
-		wick_sparse_send(&f->sparse, step->layer, f->rows->position, x);
+		f->watch->inputs(f->watch->user, step->layer, f->rows->position, pass->m, f->buffer[step->in]);
+	if (!f->sparse.on || pass->m >= WICK_SWEEP_TOKENS || !facts_of(pass, step)->parallel)
+		return 0;
+	rows = rows_together(pass, step, 0);
+	if (rows.m)
+		wick_sparse_send(&f->sparse, step->layer, &rows);
 	return 0;
 }
 
@@ -280,9 +327,9 @@ static int do_bundles(struct wick_pass *pass, const struct wick_step *step)
 	const float *x = f->buffer[step->in];
 	float *y = f->buffer[step->out];
 
-	begin_ffn(pass, y, vector_of(pass, step, step->bias));
+	begin_ffn(pass, pass->m, y, vector_of(pass, step, step->bias));
 	if (f->sparse.on && pass->m < WICK_SWEEP_TOKENS)
-		return draw_bundles(pass, step, x, y);
+		return draw_bundles(pass, step);
 	return sweep_bundles(pass, step, x, y);
 }
 
@@ -375,7 +422,7 @@ static int do_experts(struct wick_pass *pass, const struct wick_step *step)
 
 	for (uint32_t part = 0; part < WICK_PARTS; part++)
 		experts.matrix[part] = part_of(pass, step, part);
-	begin_ffn(pass, experts.y, NULL);
+	begin_ffn(pass, pass->m, experts.y, NULL);
 	if (f->expert_cache.capacity)
 		return wick_expert_cache_run(&f->expert_cache, &experts, step->layer, pass->diag);
 	while (wick_strip_next(&strip, experts.room))
