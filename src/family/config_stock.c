@@ -72,7 +72,8 @@ static int read_kv_heads(const struct putting *putting)
 	said->kv_heads = one ? 1 : said->heads;
 	if (rc || named->one_kv_head)
 		return rc;
-	return wick_config_number(putting->config, "num_key_value_heads", said->heads, &said->kv_heads, putting->diag);
+	return wick_config_number(putting->config, named->kv_heads ? named->kv_heads : "num_key_value_heads", said->heads,
+		&said->kv_heads, putting->diag);
 }
 
 /* Numbers that have the same meaning on both sides. */
@@ -188,7 +189,13 @@ static int read_activation(const struct putting *putting)
 static int check_flags(const struct putting *putting)
 {
 	const struct wick_arch_flag *flag = putting->arch->flags;
+	uint32_t norms = 2;
 	int rc = 0;
+
+	if (putting->arch->two_norms)
+		rc = wick_config_number(putting->config, "num_ln_in_parallel_attn", 2, &norms, putting->diag);
+	if (rc == 0 && norms != 2)
+		return refuse(putting, putting->config, "num_ln_in_parallel_attn", "is not 2, which is not supported");
 
 	for (; rc == 0 && flag && flag->key; flag++) {
 		bool value;

@@ -13,7 +13,7 @@
 
 static const struct wick_arch_def *const families[] = {
 	&wick_arch_opt, &wick_arch_llama, &wick_arch_mistral, &wick_arch_bamboo, &wick_arch_qwen2, &wick_arch_qwen3,
-	&wick_arch_falcon, &wick_arch_phi, &wick_arch_persimmon,
+	&wick_arch_falcon_40b, &wick_arch_falcon, &wick_arch_phi, &wick_arch_persimmon,
 };
 
 static int refuse(const struct wick_config *config, const char *model_type, struct wick_diag *diag)
@@ -22,9 +22,15 @@ static int refuse(const struct wick_config *config, const char *model_type, stru
 	size_t at = 0;
 
 	for (size_t i = 0; i < WICK_COUNT_OF(families); i++)
-		at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "", families[i]->model_type);
+		if (!families[i]->variant)
+			at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "", families[i]->model_type);
 	return wick_diag_say(diag, -EINVAL, "%s: models of type \"%.80s\" are not supported; %s are", config->path, model_type,
 		known);
+}
+
+static bool is_variant(const struct wick_arch_def *arch, const struct wick_config *config)
+{
+	return !arch->variant || json_is_true(json_object_get(config->root, arch->variant));
 }
 
 int wick_arch_find(const struct wick_arch_def **arch, const struct wick_config *config, struct wick_diag *diag)
@@ -36,7 +42,7 @@ int wick_arch_find(const struct wick_arch_def **arch, const struct wick_config *
 		return rc;
 	for (size_t i = 0; i < WICK_COUNT_OF(families); i++) {
 		*arch = families[i];
-		if (strcmp(families[i]->model_type, model_type) == 0)
+		if (!strcmp(families[i]->model_type, model_type) && is_variant(families[i], config))
 			return 0;
 	}
 	return refuse(config, model_type, diag);

@@ -28,6 +28,8 @@ struct wick_arch_def {
 	bool tied;                  /* where config.json does not say tie_word_embeddings */
 	bool fused;                 /* queries, keys and values are one tensor: of each head of keys its queries, itself, its values */
 	double rotary_share;        /* where config.json does not say partial_rotary_factor; 0: of all it is 1 */
+	const char *variant;        /* a flag of config.json that is true for this one of several of its type; NULL: the others */
+	bool two_norms;             /* of a parallel block: attention and FFN have one each */
 	const char *act;            /* the activation that the stock's files stand for; NULL: silu */
 	const struct wick_arch_named *named; /* keys by other names than Llama's; NULL: none */
 	const struct wick_arch_flag *flags;  /* (until .key is NULL), or NULL */
@@ -45,6 +47,7 @@ struct wick_arch_bias {
 struct wick_arch_named {
 	const char *n_ff, *norm_eps, *act; /* n_ff: else four times the width */
 	const char *one_kv_head;           /* a flag, usually true, that there is one head of keys; NULL: num_key_value_heads says */
+	const char *kv_heads;              /* NULL: num_key_value_heads */
 	const char *put_eps;               /* GGUF's key of the norm's epsilon */
 	double eps;
 	const char *usual_act;
@@ -75,7 +78,7 @@ int wick_arch_put_keys(const struct wick_arch_def *arch, struct wick_arch_said *
 void wick_arch_said_free(struct wick_arch_said *said); /* a zeroed one is fine */
 
 extern const struct wick_arch_def wick_arch_opt, wick_arch_llama, wick_arch_mistral, wick_arch_bamboo, wick_arch_qwen2, wick_arch_qwen3,
-	wick_arch_falcon, wick_arch_phi, wick_arch_persimmon;
+	wick_arch_falcon, wick_arch_falcon_40b, wick_arch_phi, wick_arch_persimmon;
 
 /* The family of a config.json; -EINVAL with its name for one that is not known. */
 int wick_arch_find(const struct wick_arch_def **arch, const struct wick_config *config, struct wick_diag *diag);

@@ -16,32 +16,54 @@ static const enum wick_tensor_id linears[] = { WICK_T_Q_BIAS, WICK_T_K_BIAS, WIC
 static const enum wick_tensor_id linears_and_head[] = { WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS, WICK_T_O_BIAS,
 	WICK_T_UP_BIAS, WICK_T_DOWN_BIAS, WICK_T_HEAD_BIAS, WICK_T_COUNT };
 
+#define FALCON \
+	.model_type = "falcon", .stock = "falcon", .act = "gelu", .tied = true, .fused = true, \
+	.biases = (const struct wick_arch_bias[]){ { 0 } }, \
+	.prefixes = (const char *const[]){ "transformer.", "", NULL }, .whole_prefixes = (const char *const[]){ "", NULL }, \
+	.keys = (const char *const[]){ COMMON, "ffn_hidden_size", "layer_norm_epsilon", "activation", "multi_query", \
+		"parallel_attn", "alibi", "new_decoder_architecture", "bias", "num_kv_heads", "num_ln_in_parallel_attn", \
+		"apply_residual_connection_post_layernorm", NULL }
+
+#define FALCON_NAMED \
+	.n_ff = "ffn_hidden_size", .norm_eps = "layer_norm_epsilon", .act = "activation", \
+	.put_eps = "attention.layer_norm_epsilon", .eps = 1e-5, .usual_act = "gelu"
+
+#define FALCON_FLAGS { "parallel_attn", true, true }, { "alibi", false, false }, { "bias", false, false }
+
+#define FALCON_SOURCES \
+	[WICK_T_EMBED] = "word_embeddings.weight", \
+	[WICK_T_Q] = "h.%u.self_attention.query_key_value.weight", \
+	[WICK_T_K] = "h.%u.self_attention.query_key_value.weight", \
+	[WICK_T_V] = "h.%u.self_attention.query_key_value.weight", \
+	[WICK_T_O] = "h.%u.self_attention.dense.weight", \
+	[WICK_T_UP] = "h.%u.mlp.dense_h_to_4h.weight", \
+	[WICK_T_DOWN] = "h.%u.mlp.dense_4h_to_h.weight", \
+	[WICK_T_OUT_NORM] = "ln_f.weight", \
+	[WICK_T_OUT_NORM_BIAS] = "ln_f.bias", \
+	[WICK_T_HEAD] = "/lm_head.weight"
+
 const struct wick_arch_def wick_arch_falcon = {
-	.model_type = "falcon", .stock = "falcon", .act = "gelu", .tied = true, .fused = true,
-	.named = &(const struct wick_arch_named){ .n_ff = "ffn_hidden_size", .norm_eps = "layer_norm_epsilon",
-		.act = "activation", .one_kv_head = "multi_query", .put_eps = "attention.layer_norm_epsilon", .eps = 1e-5,
-		.usual_act = "gelu" },
-	.flags = (const struct wick_arch_flag[]){ { "parallel_attn", true, true }, { "alibi", false, false },
-		{ "new_decoder_architecture", false, false }, { "bias", false, false }, { 0 } },
-	.biases = (const struct wick_arch_bias[]){ { 0 } },
-	.prefixes = (const char *const[]){ "transformer.", "", NULL }, .whole_prefixes = (const char *const[]){ "", NULL },
+	FALCON,
+	.named = &(const struct wick_arch_named){ FALCON_NAMED, .one_kv_head = "multi_query" },
+	.flags = (const struct wick_arch_flag[]){ FALCON_FLAGS, { "new_decoder_architecture", false, false }, { 0 } },
 	.sources = {
-		[WICK_T_EMBED] = "word_embeddings.weight",
+		FALCON_SOURCES,
 		[WICK_T_ATTN_NORM] = "h.%u.input_layernorm.weight",
 		[WICK_T_ATTN_NORM_BIAS] = "h.%u.input_layernorm.bias",
-		[WICK_T_Q] = "h.%u.self_attention.query_key_value.weight",
-		[WICK_T_K] = "h.%u.self_attention.query_key_value.weight",
-		[WICK_T_V] = "h.%u.self_attention.query_key_value.weight",
-		[WICK_T_O] = "h.%u.self_attention.dense.weight",
-		[WICK_T_UP] = "h.%u.mlp.dense_h_to_4h.weight",
-		[WICK_T_DOWN] = "h.%u.mlp.dense_4h_to_h.weight",
-		[WICK_T_OUT_NORM] = "ln_f.weight",
-		[WICK_T_OUT_NORM_BIAS] = "ln_f.bias",
-		[WICK_T_HEAD] = "/lm_head.weight",
 	},
-	.keys = (const char *const[]){ COMMON, "ffn_hidden_size", "layer_norm_epsilon", "activation", "multi_query",
-		"parallel_attn", "alibi", "new_decoder_architecture", "bias", "num_kv_heads", "num_ln_in_parallel_attn",
-		"apply_residual_connection_post_layernorm", NULL },
+};
+
+const struct wick_arch_def wick_arch_falcon_40b = {
+	FALCON, .variant = "new_decoder_architecture", .two_norms = true,
+	.named = &(const struct wick_arch_named){ FALCON_NAMED, .kv_heads = "num_kv_heads" },
+	.flags = (const struct wick_arch_flag[]){ FALCON_FLAGS, { 0 } },
+	.sources = {
+		FALCON_SOURCES,
+		[WICK_T_ATTN_NORM] = "h.%u.ln_attn.weight",
+		[WICK_T_ATTN_NORM_BIAS] = "h.%u.ln_attn.bias",
+		[WICK_T_FFN_NORM] = "h.%u.ln_mlp.weight",
+		[WICK_T_FFN_NORM_BIAS] = "h.%u.ln_mlp.bias",
+	},
 };
 
 const struct wick_arch_def wick_arch_phi = {

@@ -213,11 +213,17 @@ static void add_ffn(struct composer *c, const struct wick_layer_facts *facts, en
 
 static void add_parallel_layer(struct composer *c, const struct wick_layer_facts *facts, enum wick_buffer in)
 {
-	add_choose(c, in);
+	/* Bundles are chosen before attention by what the FFN is given, which has to last; their products are not in UP. */
+	bool early = facts->two_norms && has(c, WICK_T_BUNDLES);
+	enum wick_buffer ffn_in = early ? WICK_UP : in;
+
+	if (early)
+		add_norm(c, WICK_X, ffn_in, WICK_T_FFN_NORM, WICK_T_FFN_NORM_BIAS);
+	add_choose(c, ffn_in);
 	add_attention(c, facts, in);
-	if (facts->two_norms)
+	if (facts->two_norms && !early)
 		add_norm(c, WICK_X, WICK_XNORM, WICK_T_FFN_NORM, WICK_T_FFN_NORM_BIAS);
-	add_ffn(c, facts, in, WICK_Z);
+	add_ffn(c, facts, ffn_in, WICK_Z);
 	add_plain(c, WICK_OP_ADD, WICK_Z, WICK_Y);
 	add_factor(c, WICK_OP_SCALE, WICK_Y, c->shape->residual_scale);
 	add_plain(c, WICK_OP_ADD, WICK_Y, WICK_X);

@@ -169,13 +169,7 @@ static bool can_be(const struct binding *binding, enum wick_tensor_id id, uint32
 /* As this file has it. */
 static void name_of(char name[WICK_TENSOR_NAME], const struct binding *binding, enum wick_tensor_id id, uint32_t layer)
 {
-	const struct wick_stock_name *names = binding->family->names;
-	bool is_renamed = !binding->family->second_norm || binding->model->shape.kind[0].two_norms;
-
-	wick_tensor_name(name, id, layer);
-	for (unsigned i = 0; is_renamed && i < WICK_STOCK_NAMES; i++)
-		if (names[i].name && names[i].id == id)
-			snprintf(name, WICK_TENSOR_NAME, names[i].name, layer);
+	wick_stock_tensor_name(name, &binding->model->shape, id, layer);
 }
 
 /* What only packed models have: of the one type and shape that it can be. */

@@ -8,6 +8,7 @@
 #include "bits.h"
 #include "gguf.h"
 #include "model.h"
+#include "tensors.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -135,6 +136,18 @@ int wick_stock_check_relu(const struct wick_stock_family *family, const struct w
 			return refuse_relu(gguf, "general.tags", text, diag);
 	}
 	return 0;
+}
+
+void wick_stock_tensor_name(char *name, const struct wick_shape *shape, uint8_t id, uint32_t layer)
+{
+	const struct wick_stock_family *family = families;
+
+	while (strcmp(family->name, shape->name))
+		family++;
+	wick_tensor_name(name, id, layer);
+	for (unsigned i = 0; (!family->second_norm || shape->kind[0].two_norms) && i < WICK_STOCK_NAMES; i++)
+		if (family->names[i].name && family->names[i].id == id)
+			snprintf(name, WICK_TENSOR_NAME, family->names[i].name, layer);
 }
 
 int wick_stock_family(const struct wick_stock_family **family, const struct wick_gguf *gguf, struct wick_diag *diag)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct wick_gguf;
+struct wick_shape;
 
 /* Keys, of stock_keys.c, that not every family's files have. */
 enum {
@@ -62,6 +63,9 @@ struct wick_stock_family {
 
 /* -EINVAL with a sentence: a file's name or tags say that it computes something that no key can say. */
 int wick_stock_check_relu(const struct wick_stock_family *family, const struct wick_gguf *gguf, struct wick_diag *diag);
+
+/* As files of the family that is the shape's have it. */
+void wick_stock_tensor_name(char *name, const struct wick_shape *shape, uint8_t id, uint32_t layer);
 
 /* The family of an open file. -EINVAL with a sentence: it is not known. */
 int wick_stock_family(const struct wick_stock_family **family, const struct wick_gguf *gguf, struct wick_diag *diag);

@@ -12,6 +12,7 @@
 #include "gguf_write.h"
 #include "shape.h"
 #include "stock.h"
+#include "stock_family.h"
 #include "synthetic.h"
 #include "tensors.h"
 
@@ -141,6 +142,7 @@ static int read_facts(struct folder *folder, const struct wick_gguf_writer *writ
 	job->shape.type = type;
 	job->shape.matrix_type = matrix_type;
 	job->shape.tied = folder->said.tied;
+	job->shape.kind[0].two_norms = job->arch->two_norms;
 	return rc;
 }
 
@@ -222,6 +224,7 @@ static int describe(enum wick_tensor_id id, uint32_t layer, void *user)
 	if (!is_wanted(shape, folder, id, layer))
 		return 0;
 	wick_tensor_describe(tensor, id, layer, shape);
+	wick_stock_tensor_name(tensor->name, shape, id, layer);
 	if (!shape->bundle_parts && (id == WICK_T_GATE || id == WICK_T_UP || id == WICK_T_DOWN))
 		tensor->type = shape->type;
 	if (wick_tensor_table[id].kind != WICK_TENSOR_VECTOR && wick_tensor_table[id].kind != WICK_TENSOR_MATRIX)

@@ -30,8 +30,8 @@
 #define RECALL 0.9 /* of what fires, found by the predictors that packing makes */
 
 static const char *const fixtures[] = {
-	"relullama-f16", "relullama-bias-bf16", "prosparse-f16", "bamboo-bf16", "falcon-relu-f16", "phi-relu-f16",
-	"persimmon-f16",
+	"relullama-f16", "relullama-bias-bf16", "prosparse-f16", "bamboo-bf16", "falcon-relu-f16",
+	"falcon-40b-relu-f16", "phi-relu-f16", "persimmon-f16",
 };
 
 struct subject {

@@ -39,8 +39,8 @@ static const char *const of_experts[] = {
 
 /* Of make_relu.py: folders. */
 static const char *const of_relu[] = {
-	"relullama-f16", "relullama-bias-bf16", "prosparse-f16", "bamboo-bf16", "falcon-relu-f16", "phi-relu-f16",
-	"persimmon-f16",
+	"relullama-f16", "relullama-bias-bf16", "prosparse-f16", "bamboo-bf16", "falcon-relu-f16",
+	"falcon-40b-relu-f16", "phi-relu-f16", "persimmon-f16",
 };
 
 #define FILES (WICK_COUNT_OF(fixtures) + WICK_COUNT_OF(of_experts))
