@@ -10,16 +10,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define PATIENCE_NS 1000000000.0 /* whoever reads an answer waits no longer, or two of its tokens if they take longer */
-#define AVERAGE 8                /* passes */
-
 int wick_pass_open(struct wick_pass *pass, struct wick *wick, const struct wick_shelf_options *keep, struct wick_metrics *metrics,
 	struct wick_diag *diag)
 {
 	const struct wick_plan *plan = wick_plan_of(wick);
 
-	*pass = (struct wick_pass){ .wick = wick, .metrics = metrics, .piece_rows = 4 * WICK_PASS_PIECE_MIN };
-	pass->rows = calloc(plan->sessions + WICK_PASS_PIECE_MAX, sizeof(*pass->rows));
+	*pass = (struct wick_pass){ .wick = wick, .metrics = metrics };
+	pass->rows = calloc(plan->sessions + WICK_PIECE_MAX, sizeof(*pass->rows));
 	if (!pass->rows)
 		return -ENOMEM;
 	wick_metrics_set(metrics, WICK_METRIC_BUDGET_BYTES, (double)plan->budget_bytes);
@@ -86,7 +83,7 @@ static void gather(struct wick_pass *pass)
 	memset(pass->counts, 0, sizeof(pass->counts));
 	pass->total = pass->answers = 0;
 	gather_answers(pass, &room);
-	left = pass->answers ? pass->piece_rows : WICK_PASS_PIECE_MAX;
+	left = wick_patience_rows(&pass->patience, pass->answers);
 	for (uint32_t k = 0; k < pass->slots.count; k++) {
 		uint32_t i = (pass->turn + k) % pass->slots.count;
 
@@ -98,24 +95,11 @@ static void gather(struct wick_pass *pass)
 	pass->turn++;
 }
 
-/* The piece of the prompts becomes as long as patience allows. */
 static void learn(struct wick_pass *pass, double ns)
 {
-	uint32_t rows = pass->total, answers = pass->answers;
-	double patience;
-
-	if (rows == answers) {
-		pass->token_ns += pass->token_ns > 0 ? (ns - pass->token_ns) / AVERAGE : ns;
-		wick_width_learn(&pass->width, rows, ns);
-		return;
-	}
-	if (!answers)
-		return;
-	patience = 2 * pass->token_ns > PATIENCE_NS ? 2 * pass->token_ns : PATIENCE_NS;
-	if (ns > patience && pass->piece_rows > WICK_PASS_PIECE_MIN)
-		pass->piece_rows /= 2;
-	else if (ns < patience / 2 && rows - answers == pass->piece_rows && pass->piece_rows < WICK_PASS_PIECE_MAX)
-		pass->piece_rows *= 2;
+	wick_patience_learn(&pass->patience, pass->total, pass->answers, ns);
+	if (pass->total == pass->answers)
+		wick_width_learn(&pass->width, pass->answers, ns);
 }
 
 static void count_pass(struct wick_pass *pass, const struct wick_stats *before, const struct wick_stats *after)

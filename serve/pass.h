@@ -4,6 +4,7 @@
 
 /* One pass over the weights for all slots. */
 
+#include "patience.h"
 #include "slots.h"
 #include "width.h"
 
@@ -11,19 +12,15 @@ struct wick_pass {
 	struct wick *wick;
 	struct wick_metrics *metrics;
 	struct wick_slots slots;
-	struct wick_row *rows; /* (total), with room for the sessions and WICK_PASS_PIECE_MAX */
+	struct wick_row *rows; /* (total), with room for the sessions and WICK_PIECE_MAX */
 	uint32_t counts[WICK_SESSIONS_MAX]; /* rows of each slot */
 	uint32_t total, answers;            /* rows of all, and of answers */
-	uint32_t piece_rows;     /* of prompts in a pass with answers */
 	uint32_t turn;           /* the slot whose prompt is first in a pass */
 	uint32_t next_answer;    /* the slot whose answer is, where not all are in one */
 	struct wick_width width; /* how many are */
-	double token_ns;         /* a pass of answers alone takes, averaged */
+	struct wick_patience patience; /* how much of prompts is in a pass with answers */
 	struct wick_stats stats; /* after the last pass */
 };
-
-#define WICK_PASS_PIECE_MIN 8
-#define WICK_PASS_PIECE_MAX 512
 
 int wick_pass_open(struct wick_pass *pass, struct wick *wick, const struct wick_shelf_options *keep, struct wick_metrics *metrics,
 	struct wick_diag *diag);

@@ -16,8 +16,8 @@ import time
 class Server:
     """`wick serve` on a free port, from the time on that it answers."""
 
-    def __init__(self, *options, model="model.gguf", template="zephyr"):
-        words = ["wick", "serve", model, "--port", "0", *options]
+    def __init__(self, *options, model="model.gguf", template="zephyr", before=()):
+        words = [*before, "wick", "serve", model, "--port", "0", *options]
         words += ["--template", template] if template else []
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=self.default_signals)
         atexit.register(self.process.kill)  # of a test that ends before its server
