@@ -13,6 +13,7 @@
 
 #include "bits.h"
 #include "hash.h"
+#include "space_mark.h"
 #include "utf8.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@
 
 #define NONE WICK_TOKEN_NONE
 #define UNKNOWN_PENALTY 10  /* below the lowest score */
-#define USER_BONUS 0.1      /* for each character of a user's piece behind the first */
+#define USER_BONUS 0.1      /* for each byte of a user's piece behind the first */
 
 struct wick_unigram_edge {
 	uint32_t from, to; /* nodes; to 0, the root: an empty slot */
@@ -143,22 +144,23 @@ static double rounded(const struct wick_unigram *unigram, double value)
 	return unigram->narrow ? (double)(float)value : value;
 }
 
-static uint32_t characters(const struct wick_tokens *tokens, uint32_t id)
+/* Bytes of a piece as SentencePiece spells it. */
+static double spelled_bytes(const struct wick_tokens *tokens, uint32_t id)
 {
-	uint32_t count = 0;
+	double bytes = 0;
 
 	for (uint32_t at = tokens->starts[id]; at < tokens->starts[id + 1]; at++)
-		count += ((uint8_t)tokens->bytes[at] & 0xc0) != 0x80;
-	return count;
+		bytes += tokens->bytes[at] == ' ' ? WICK_SPACE_MARK_BYTES : 1;
+	return bytes;
 }
 
-/* A piece of the user's beats what it can be made of: each character has the highest score above 0, and all but the first
- * one a bonus (SentencePiece 0.2.3; versions differ). */
-static double user_score(const struct wick_unigram *unigram, uint32_t id, double highest)
+/* A piece of the user's beats what it can be made of: each byte has the highest score above 0, and all but the first one a
+ * bonus. It is not rounded by itself (SentencePiece 0.2.3; versions differ). */
+static double user_score(const struct wick_tokens *tokens, uint32_t id, double highest)
 {
-	double length = characters(unigram->tokens, id);
+	double bytes = spelled_bytes(tokens, id);
 
-	return rounded(unigram, length * highest + (length - 1) * USER_BONUS);
+	return bytes * highest + (bytes - 1) * USER_BONUS;
 }
 
 /* The lowest score of ordinary tokens is what the unknown one is compared with, and the highest what the user's are. */
@@ -176,7 +178,7 @@ static void take_scores(struct wick_unigram *unigram, double (*score)(const void
 	}
 	for (uint32_t id = 0; id < tokens->count; id++)
 		if (tokens->types[id] == WICK_TOKEN_USER)
-			unigram->scores[id] = user_score(unigram, id, highest);
+			unigram->scores[id] = user_score(tokens, id, highest);
 	unigram->unknown_score = rounded(unigram, lowest - UNKNOWN_PENALTY);
 }
 
