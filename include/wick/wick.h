@@ -408,6 +408,8 @@ struct wick_stats {
 	uint64_t experts_read;       /* from flash */
 	uint64_t experts_prefetched; /* of them, before a router chose them */
 	uint64_t experts_wasted;     /* of those, not chosen */
+	uint64_t expert_gates;       /* numbers that went through an expert's ReLU, */
+	uint64_t expert_zeros;       /* and those of them that came out as 0: nothing is computed behind them for one token */
 	/* Floors, which no overlap can beat: */
 	uint64_t flash_floor_ns; /* the same for what is swept and the bundles that were drawn and wanted */
 	uint64_t memory_bytes;   /* of weights and predictors that arithmetic takes from memory; wick_memory_rate() */

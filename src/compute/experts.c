@@ -8,12 +8,14 @@
 #include "bits.h"
 #include "pool.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #define PAIRS_MOST 128 /* of a strip: enough to spread the decoding of weights, few enough to stay in a cache */
 #define TASK_BYTES (64u << 10) /* of weights, for one vector */
 #define GATE_TASKS 8 /* of an expert: its pairs are shared among them */
 #define TASK_ROWS_MIN 16       /* of several: each task reads all of them */
+#define OPEN_ROWS 64           /* looked at together for those whose gates are open */
 
 struct job {
 	const struct wick_experts *experts;
@@ -162,6 +164,45 @@ static float *output_of(const struct job *job)
 	return job->part == WICK_PART_GATE ? room->gate : job->part == WICK_PART_UP ? room->up : room->out;
 }
 
+/* Whether ups of gates that are 0 need not be known. */
+static bool is_skipping(const struct job *job)
+{
+	return job->experts->act == WICK_ACT_RELU && job->part == WICK_PART_UP;
+}
+
+/* The ups of open gates alone. A row's bits do not depend on its company. */
+static void multiply_open(const struct job *job, const struct wick_matmul *mul, const float *gate, const float *x)
+{
+	const struct wick_experts *experts = job->experts;
+	uint32_t index[OPEN_ROWS];
+	float y[OPEN_ROWS];
+
+	for (size_t first = 0; first < mul->rows; first += OPEN_ROWS) {
+		size_t end = WICK_MIN(first + OPEN_ROWS, mul->rows), open = 0;
+
+		for (size_t row = first; row < end; row++)
+			if (gate[row] != 0)
+				index[open++] = (uint32_t)row;
+		experts->compute->kernels->matvec_rows[experts->matrix[job->part].type](
+			y, mul->w, mul->stride, index, open, x, mul->cols);
+		for (size_t k = 0; k < open; k++)
+			mul->y[index[k]] = y[k];
+	}
+}
+
+static void multiply_one(const struct job *job, const struct wick_matmul *mul, uint32_t pair, uint64_t row)
+{
+	const struct wick_expert_room *room = job->experts->room;
+	const struct wick_expert_matrix *matrix = &job->experts->matrix[job->part];
+	uint64_t at = pair - job->strip->first;
+	const float *x = job->part == WICK_PART_DOWN ? room->gate + at * matrix->cols : row_of(job, pair);
+
+	if (is_skipping(job))
+		multiply_open(job, mul, room->gate + at * matrix->rows + row, x);
+	else
+		job->experts->compute->kernels->matvec[matrix->type](mul->y, mul->w, mul->stride, x, mul->rows, mul->cols);
+}
+
 /* Some rows of one part of one expert. */
 static void multiply_task(void *arg, uint32_t task, uint32_t thread)
 {
@@ -178,8 +219,7 @@ static void multiply_task(void *arg, uint32_t task, uint32_t thread)
 		.scratch = compute->scratch + thread * compute->scratch_floats };
 
 	if (count == 1)
-		compute->kernels->matvec[matrix->type](mul.y, mul.w, mul.stride,
-			job->part == WICK_PART_DOWN ? room->gate + at * matrix->cols : row_of(job, pair), mul.rows, mul.cols);
+		multiply_one(job, &mul, pair, row);
 	else
 		compute->kernels->matmul[matrix->type](&mul);
 	for (uint32_t pair_of = 0; matrix->bias && pair_of < count; pair_of++)
@@ -187,13 +227,21 @@ static void multiply_task(void *arg, uint32_t task, uint32_t thread)
 			matrix->bias + room->chosen.ids[job->which[i]] * matrix->rows + row, mul.rows);
 }
 
-/* h = act(gate + bias) * (up + bias) of some pairs of an expert. */
+/* h = gate * up, where ups are not known of gates that are 0. */
+static void let_through(float *gate, const float *up, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		gate[i] = gate[i] != 0 ? gate[i] * up[i] : 0;
+}
+
+/* h = act(gate) * up of some pairs of an expert; of ReLU its own part, before there are ups, and the rest behind them. */
 static void gate_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct job *job = arg;
 	const struct wick_experts *experts = job->experts;
 	const struct wick_kernels *kernels = experts->compute->kernels;
 	const struct wick_expert_matrix *gate = &experts->matrix[WICK_PART_GATE];
+	uint64_t closed = 0;
 	uint32_t count, pair = pairs_of(job, job->which[task / GATE_TASKS], &count);
 	uint32_t first = count * (task % GATE_TASKS) / GATE_TASKS, end = count * (task % GATE_TASKS + 1) / GATE_TASKS;
 
@@ -202,8 +250,18 @@ static void gate_task(void *arg, uint32_t task, uint32_t thread)
 		float *g = experts->room->gate + (pair - job->strip->first + i) * gate->rows;
 		float *u = experts->room->up + (pair - job->strip->first + i) * gate->rows;
 
-		wick_activate_gated(kernels, experts->act, g, u, gate->rows);
+		if (is_skipping(job)) {
+			kernels->relu(g, gate->rows);
+			for (size_t k = 0; k < gate->rows; k++)
+				closed += g[k] == 0;
+		} else if (experts->act == WICK_ACT_RELU) {
+			let_through(g, u, gate->rows);
+		} else {
+			wick_activate_gated(kernels, experts->act, g, u, gate->rows);
+		}
 	}
+	if (closed)
+		atomic_fetch_add(&experts->room->closed, closed);
 }
 
 static void run_part(struct job *job, uint32_t count)
@@ -228,7 +286,7 @@ void wick_experts_compute(const struct wick_experts *experts, const struct wick_
 	struct job job = { .experts = experts, .strip = strip, .which = which, .data = data };
 
 	for (job.part = WICK_PART_GATE; job.part < WICK_PARTS; job.part++) {
-		if (job.part == WICK_PART_DOWN)
+		if (job.part == WICK_PART_DOWN || is_skipping(&job))
 			wick_pool_run(experts->compute->pool, gate_task, &job, count * GATE_TASKS);
 		run_part(&job, count);
 	}
@@ -258,6 +316,8 @@ void wick_experts_sum(const struct wick_experts *experts, const struct wick_stri
 	struct job job = { .experts = experts, .strip = strip };
 	size_t cols = experts->matrix[WICK_PART_DOWN].rows;
 
+	if (experts->act == WICK_ACT_RELU)
+		experts->room->gates += (strip->end - strip->first) * (uint64_t)experts->matrix[WICK_PART_GATE].rows;
 	job.slice_cols = wick_align_up(wick_div_up(cols, wick_pool_threads(experts->compute->pool)), WICK_COLUMN_TILE);
 	wick_pool_run(experts->compute->pool, sum_task, &job, (uint32_t)wick_div_up(cols, job.slice_cols));
 }

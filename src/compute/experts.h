@@ -36,6 +36,8 @@ struct wick_expert_room {
 	uint32_t *which;      /* (experts) */
 	const uint8_t **data; /* (experts, WICK_PARTS) */
 	struct wick_chosen chosen;
+	uint64_t gates;          /* numbers of gates that went through ReLU, of all strips so far, */
+	_Atomic uint64_t closed; /* and those of them that are 0 */
 };
 
 struct wick_experts {

@@ -35,6 +35,8 @@ static struct wick_stats counters(const struct wick *wick)
 	stats.bundles_wasted = sparse->bundles_prefetched - sparse->bundles_useful;
 	stats.experts_active = wick->forward.expert_cache.active;
 	stats.experts_read = wick->forward.expert_cache.read;
+	stats.expert_gates = wick->forward.experts.gates;
+	stats.expert_zeros = wick->forward.experts.closed;
 	stats.prefetch_stops = sparse->prefetch_stops;
 	stats.gap_switches = gaps->switches;
 	stats.gaps = wick->settings.bridge && gaps->on;
@@ -55,7 +57,7 @@ static const size_t sums[] = {
 	SUM(reads), SUM(retries), SUM(resumed), SUM(repaired), SUM(bundles_active), SUM(bundles_read),
 	SUM(bundles_prefetched), SUM(bundles_wasted), SUM(prefetch_stops), SUM(gap_switches), SUM(ahead_switches),
 	SUM(predict_ns), SUM(manage_ns), SUM(bundles_ns), SUM(experts_active), SUM(experts_read), SUM(experts_prefetched),
-	SUM(experts_wasted),
+	SUM(experts_wasted), SUM(expert_gates), SUM(expert_zeros),
 #undef SUM
 };
 

@@ -108,6 +108,11 @@ static void all_in_memory(void **state)
 	assert_int_equal(stats.experts_read, 0);
 	assert_true(stats.experts_active >= (TOKENS - 20) * EXPERT_LAYERS * EXPERT_CHOSEN);
 	wick_close(wick);
+	if (strcmp(family->name, "smallthinker"))
+		assert_int_equal(stats.expert_gates, 0);
+	else /* random gates are symmetric */
+		assert_true(stats.expert_gates >= stats.experts_active * family->n_ff &&
+			fabs((double)stats.expert_zeros / (double)stats.expert_gates - 0.5) < 0.1);
 	if (family->layout != EXPERTS_STACKED)
 		assert_memory_equal(stacked, resident, (size_t)TOKENS * EXPERT_VOCAB * sizeof(float));
 }

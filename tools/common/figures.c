@@ -37,6 +37,8 @@ static void print_neurons(const struct wick_stats *stats, FILE *out)
 	if (stats->experts_active)
 		fprintf(out, "experts %.0f computed a token, %.1f read: %.1f%% were cached\n",
 			per((double)stats->experts_active, passes), per((double)stats->experts_read, passes), 100 * hit_ratio(stats));
+	if (stats->expert_gates)
+		fprintf(out, "gates   %.0f%% of the experts' were zero\n", 100 * per((double)stats->expert_zeros, (double)stats->expert_gates));
 }
 
 /* Where measured time overruled what the drive's profile says. */
@@ -119,6 +121,8 @@ static void set_experts(json_t *json, const struct wick_stats *stats)
 	set_count(json, "experts_prefetched", stats->experts_prefetched);
 	set_count(json, "experts_wasted", stats->experts_wasted);
 	set_real(json, "hit_ratio", hit_ratio(stats));
+	if (stats->expert_gates)
+		set_real(json, "gate_zeros", per((double)stats->expert_zeros, (double)stats->expert_gates));
 }
 
 /* The plan's members, in its own order. */
