@@ -273,7 +273,7 @@ int64_t wick_kept_ids(const struct wick *wick, const char *path, uint32_t *ids, 
 		diag->text[0] = 0;
 	err = open_kept(&kept, wick, path, diag);
 	count = kept.head.count;
-	if (!err)
+	if (!err && capacity)
 		memcpy(ids, kept.ids, WICK_MIN((size_t)count, capacity) * ID_BYTES);
 	close_kept(&kept);
 	return err ? err : count;
