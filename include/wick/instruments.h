@@ -17,9 +17,11 @@ struct wick_instruments {
 	bool no_bridge;  /* bundles between two wanted ones are not read with them, even where that pays */
 	bool no_overlap; /* a layer is computed when its reads are back, not while they fly */
 	bool no_bundles; /* the rows of a bundle are read one by one */
+	bool no_gate_first; /* an expert is computed when all of it is there, not its gate and up while down is on its way */
+	double memory_mb_per_s; /* of wick_memory_rate(): what the floors of models of experts are reckoned by; 0: there are none */
 };
 
-/* Sparse mode: the neurons that are in memory because they were used before are read again when they are wanted. */
+/* Neurons and experts that are in memory because they were used before are read again when they are wanted. */
 WICK_API void wick_forget(struct wick *wick);
 
 #ifdef __cplusplus

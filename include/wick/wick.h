@@ -111,6 +111,8 @@ struct wick_options {
 	wick_progress_fn eval_progress; /* of each evaluation, after every layer, in tokens times layers; may be NULL */
 	void *eval_user;
 	const struct wick_instruments *instruments; /* for measuring; NULL: none */
+	const char *routing;      /* experts, wick_plan() without a trace: how routers choose, a preset of wick trace synth; NULL: that of the
+	                             model which is most alike */
 };
 
 /* Structs that a caller makes begin with their size, by which a library of another version knows what they have. Where a
@@ -160,8 +162,12 @@ struct wick_plan {
 	double predicted_flash_ms;   /* of reading, some or all of which runs beside */
 	double predicted_compute_ms; /* of computing */
 	double predicted_bundles_active, predicted_bundles_read, predicted_flash_bytes; /* sparse: of a token */
+	double predicted_experts_read; /* experts: of a token, */
+	double predicted_hit_share;    /* and of those chosen the share that is there */
+	double predicted_floor_ms;     /* experts: no order of work is faster: of each layer, what comes before its router, then the longer of
+	                                  reading what is missing and of its experts' arithmetic at memory's rate; 0: not known */
 	char profile[1024];          /* what the prediction rests on: the drive; */
-	char firing[192];            /* sparse: which neurons */
+	char firing[192];            /* sparse: which neurons; experts: which routing */
 	bool random_weights;         /* a synthetic model: what it writes means nothing, and more of its neurons fire */
 	uint64_t gate_bytes;         /* of the weights: gates that say which neurons fire; 0: predictors do, or nothing */
 };
@@ -410,6 +416,9 @@ struct wick_stats {
 	uint64_t experts_wasted;     /* of those, not chosen */
 	uint64_t expert_gates;       /* numbers that went through an expert's ReLU, */
 	uint64_t expert_zeros;       /* and those of them that came out as 0: nothing is computed behind them for one token */
+	uint64_t expert_bytes;       /* of those that were read */
+	uint64_t expert_wait_ns;     /* waiting for them */
+	uint64_t dependent_floor_ns; /* what wick_plan.predicted_floor_ms is, by what was really missing; 0: instruments.memory_mb_per_s is */
 	/* Floors, which no overlap can beat: */
 	uint64_t flash_floor_ns; /* the same for what is swept and the bundles that were drawn and wanted */
 	uint64_t memory_bytes;   /* of weights and predictors that arithmetic takes from memory; wick_memory_rate() */

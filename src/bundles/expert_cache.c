@@ -13,81 +13,21 @@
 
 #include <string.h>
 
-/* What becomes of an expert of a strip. */
-enum { HERE, COMING, DONE };
+/* What becomes of an expert of a strip. HALF: its gate and up have been computed. */
+enum { HERE, COMING, HALF, DONE };
 
-static const enum wick_tensor_id parts[WICK_PARTS] = {
-	[WICK_PART_GATE] = WICK_T_GATE_EXPERTS, [WICK_PART_UP] = WICK_T_UP_EXPERTS, [WICK_PART_DOWN] = WICK_T_DOWN_EXPERTS,
+/* From one of these to another, by the parts [first, end). */
+struct stage {
+	uint8_t from;
+	enum wick_part_id first, end;
+	uint8_t to;
 };
 
-static const struct wick_tensor *tensor_of(const struct wick_model *model, uint32_t layer, uint32_t part)
-{
-	return wick_tensor_at(model, layer, parts[part]);
-}
-
-/* Bytes of a part of each expert of a layer; 0: the layer has none. */
-static uint64_t part_bytes(const struct wick_model *model, uint32_t layer, uint32_t part)
-{
-	const struct wick_tensor *tensor = tensor_of(model, layer, part);
-
-	return tensor->rows ? wick_tensor_bytes(tensor) / tensor->experts : 0;
-}
-
-/* The most of any layer. */
-static uint64_t part_most(const struct wick_model *model, uint32_t part)
-{
-	uint64_t most = 0;
-
-	for (uint32_t layer = 0; layer < model->shape.layers; layer++)
-		most = WICK_MAX(most, part_bytes(model, layer, part));
-	return most;
-}
-
-static uint32_t experts_of(const struct wick_shape *shape)
-{
-	uint32_t most = 0;
-
-	for (uint32_t i = 0; i < shape->kinds; i++)
-		most = WICK_MAX(most, shape->kind[i].ffn.experts.count);
-	return most;
-}
-
-uint32_t wick_expert_slots_min(const struct wick_shape *shape)
-{
-	uint32_t most = 0;
-
-	for (uint32_t i = 0; i < shape->kinds; i++)
-		most = WICK_MAX(most, shape->kind[i].ffn.experts.chosen);
-	return most;
-}
-
-uint64_t wick_expert_slots_all(const struct wick_model *model)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t layer = 0; layer < model->shape.layers; layer++)
-		sum += wick_kind(&model->shape, layer)->ffn.experts.count;
-	return sum;
-}
-
-uint64_t wick_expert_cycle_bytes(const struct wick_model *model)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t layer = 0; layer < model->shape.layers; layer++)
-		for (uint32_t part = 0; part < WICK_PARTS; part++)
-			sum += wick_kind(&model->shape, layer)->ffn.experts.chosen * part_bytes(model, layer, part);
-	return sum;
-}
-
-static uint64_t slot_bytes(const struct wick_model *model)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t part = 0; part < WICK_PARTS; part++)
-		sum += wick_fetch_buffer_bytes(part_most(model, part));
-	return sum;
-}
+static const struct stage stages[] = {
+	{ COMING, WICK_PART_GATE, WICK_PARTS, DONE },
+	{ HALF, WICK_PART_DOWN, WICK_PARTS, DONE },
+	{ COMING, WICK_PART_GATE, WICK_PART_DOWN, HALF }, /* the last: gates first */
+};
 
 /* Experts of a strip: half of the slots, so that the next strip has the other half; a token's in any case. */
 static uint32_t most_of(const struct wick_shape *shape, uint32_t capacity)
@@ -108,13 +48,13 @@ static void draw_bytes(uint64_t bytes[OF_DRAW], uint32_t most)
 
 static uint64_t requests_bytes(const struct wick_model *model, uint64_t chunk_bytes, uint32_t part)
 {
-	return wick_fetch_requests(part_most(model, part), chunk_bytes) * sizeof(struct wick_io_request);
+	return wick_fetch_requests(wick_expert_part_most(model, part), chunk_bytes) * sizeof(struct wick_io_request);
 }
 
 uint64_t wick_expert_cache_bytes(const struct wick_model *model, const struct wick_expert_cache_shape *shape)
 {
-	uint32_t keys = model->shape.layers * experts_of(&model->shape), most = most_of(&model->shape, shape->capacity);
-	uint64_t pieces[OF_DRAW], bytes = wick_cache_bytes(keys, shape->capacity, slot_bytes(model)) +
+	uint32_t keys = model->shape.layers * wick_experts_most(&model->shape), most = most_of(&model->shape, shape->capacity);
+	uint64_t pieces[OF_DRAW], bytes = wick_cache_bytes(keys, shape->capacity, wick_expert_slot_bytes(model)) +
 		wick_policy_bytes(keys, shape->capacity) + wick_mem_cost(most * sizeof(uint32_t)) +
 		wick_mem_cost(most * WICK_PARTS * sizeof(uint8_t *));
 
@@ -146,19 +86,20 @@ static void init_draw(struct wick_expert_cache *cache, struct wick_expert_draw *
 void wick_expert_cache_init(struct wick_expert_cache *cache, const struct wick_expert_cache_shape *shape,
 	const struct wick_model *model, struct wick_fetch *fetch, struct wick_mem *mem)
 {
-	uint32_t keys = model->shape.layers * experts_of(&model->shape);
+	uint32_t keys = model->shape.layers * wick_experts_most(&model->shape);
 	uint64_t at = 0;
 
-	*cache = (struct wick_expert_cache){ .model = model, .fetch = fetch, .capacity = shape->capacity,
+	*cache = (struct wick_expert_cache){ .model = model, .fetch = fetch, .capacity = shape->capacity, .overlap = true,
+		.gate_first = true,
 		.most = most_of(&model->shape, shape->capacity) };
-	wick_cache_init(&cache->cache, keys, shape->capacity, slot_bytes(model), mem);
+	wick_cache_init(&cache->cache, keys, shape->capacity, wick_expert_slot_bytes(model), mem);
 	cache->policy = wick_policy_init(shape->policy, keys, shape->capacity, 0, mem);
 	wick_policy_set_layers(cache->policy, model->shape.layers);
 	cache->which = wick_mem_take(mem, cache->most * sizeof(uint32_t));
 	cache->data = wick_mem_take(mem, cache->most * WICK_PARTS * sizeof(uint8_t *));
 	for (uint32_t part = 0; part < WICK_PARTS; part++) {
 		cache->part_at[part] = at;
-		at += wick_fetch_buffer_bytes(part_most(model, part));
+		at += wick_fetch_buffer_bytes(wick_expert_part_most(model, part));
 	}
 	for (int i = 0; i < 2; i++)
 		init_draw(cache, &cache->draw[i], shape->chunk_bytes, mem);
@@ -171,7 +112,7 @@ static uint8_t *buffer_of(const struct wick_expert_cache *cache, uint32_t slot, 
 
 static uint32_t first_key(const struct wick_expert_cache *cache, uint32_t layer)
 {
-	return layer * experts_of(&cache->model->shape);
+	return layer * wick_experts_most(&cache->model->shape);
 }
 
 static void pin(struct wick_expert_cache *cache, const struct wick_expert_draw *draw, bool pinned)
@@ -187,7 +128,7 @@ static void send(struct wick_expert_cache *cache, struct wick_expert_draw *draw,
 	for (uint32_t i = 0; i < draw->count; i++)
 		for (uint32_t part = 0; draw->state[i] == COMING && part < WICK_PARTS; part++) {
 			struct wick_landing *landing = &draw->landing[i * WICK_PARTS + part];
-			const struct wick_tensor *tensor = tensor_of(cache->model, layer, part);
+			const struct wick_tensor *tensor = wick_expert_tensor(cache->model, layer, part);
 			uint64_t rows = tensor->rows / tensor->experts;
 
 			landing->buffer = buffer_of(cache, draw->slots[i], part);
@@ -222,49 +163,49 @@ static void begin(struct wick_expert_cache *cache, struct wick_expert_draw *draw
 static const uint8_t *data_of(const struct wick_expert_cache *cache, const struct wick_expert_draw *draw, uint32_t i,
 	uint32_t layer, uint32_t part)
 {
-	const struct wick_tensor *tensor = tensor_of(cache->model, layer, part);
+	const struct wick_tensor *tensor = wick_expert_tensor(cache->model, layer, part);
 	uint64_t rows = tensor->rows / tensor->experts;
 	struct wick_place place = wick_tensor_place(tensor, (draw->keys[i] - first_key(cache, layer)) * rows);
 
 	return buffer_of(cache, draw->slots[i], part) + place.offset % cache->fetch->file[place.part].offset_align;
 }
 
-static bool has_landed(const struct wick_expert_draw *draw, uint32_t i)
+static bool has_landed(const struct wick_expert_draw *draw, uint32_t i, const struct stage *stage)
 {
-	for (uint32_t part = 0; part < WICK_PARTS; part++)
+	for (uint32_t part = stage->first; part < stage->end; part++)
 		if (draw->landing[i * WICK_PARTS + part].pending)
 			return false;
 	return true;
 }
 
-static int check(struct wick_expert_cache *cache, struct wick_expert_draw *draw, uint32_t i, struct wick_diag *diag)
+static int check(struct wick_expert_cache *cache, struct wick_expert_draw *draw, uint32_t i, const struct stage *stage,
+	struct wick_diag *diag)
 {
 	int err = 0;
 
-	for (uint32_t part = 0; !err && part < WICK_PARTS; part++)
+	for (uint32_t part = stage->first; !err && part < stage->end; part++)
 		err = wick_fetch_finish(cache->fetch, &draw->landing[i * WICK_PARTS + part], diag);
 	return err;
 }
 
-/* Computes the experts of a state: those that are here, or those of which all parts have landed. Their number, or an
- * error. */
+/* Takes the experts that are at a stage, and of which the parts have landed, through it. Their number, or an error. */
 static int compute(struct wick_expert_cache *cache, struct wick_expert_draw *draw, const struct wick_experts *experts,
-	uint32_t layer, uint8_t state, struct wick_diag *diag)
+	uint32_t layer, const struct stage *stage, struct wick_diag *diag)
 {
 	uint32_t count = 0;
 	int err = 0;
 
 	for (uint32_t i = 0; !err && i < draw->count; i++) {
-		if (draw->state[i] != state || (state == COMING && !has_landed(draw, i)))
+		if (draw->state[i] != stage->from || (stage->from != HERE && !has_landed(draw, i, stage)))
 			continue;
-		err = state == COMING ? check(cache, draw, i, diag) : 0;
-		draw->state[i] = DONE;
+		err = stage->from != HERE ? check(cache, draw, i, stage, diag) : 0;
+		draw->state[i] = stage->to;
 		for (uint32_t part = 0; part < WICK_PARTS; part++)
 			cache->data[count * WICK_PARTS + part] = data_of(cache, draw, i, layer, part);
 		cache->which[count++] = draw->strip.first_k + i;
 	}
 	if (!err && count)
-		wick_experts_compute(experts, &draw->strip, cache->which, count, cache->data);
+		wick_experts_compute(experts, &draw->strip, cache->which, count, cache->data, stage->first, stage->end);
 	return err ? err : (int)count;
 }
 
@@ -276,14 +217,38 @@ static bool is_left(const struct wick_expert_draw *draw)
 	return false;
 }
 
+/* What has come, as far as it can be computed: experts of which nothing is missing before gates and ups whose down-projection is
+ * still on its way. */
+static int compute_next(struct wick_expert_cache *cache, struct wick_expert_draw *draw, const struct wick_experts *experts,
+	uint32_t layer, struct wick_diag *diag)
+{
+	int count = 0;
+
+	for (size_t s = 0; !count && s < WICK_COUNT_OF(stages) - !cache->gate_first; s++)
+		count = compute(cache, draw, experts, layer, &stages[s], diag);
+	return count;
+}
+
+/* Without overlap: nothing is computed before all has come. */
+static void wait_for_all(struct wick_expert_cache *cache, struct wick_expert_draw *draw)
+{
+	for (uint32_t i = 0; i < draw->count; i++)
+		for (uint32_t part = 0; draw->state[i] == COMING && part < WICK_PARTS; part++)
+			wick_fetch_drain(cache->fetch, &draw->landing[i * WICK_PARTS + part]);
+}
+
 static int finish(struct wick_expert_cache *cache, struct wick_expert_draw *draw, const struct wick_experts *experts,
 	uint32_t layer, struct wick_diag *diag)
 {
-	int count = compute(cache, draw, experts, layer, HERE, diag);
+	static const struct stage here = { HERE, WICK_PART_GATE, WICK_PARTS, DONE };
+	int count;
 
+	if (!cache->overlap)
+		wait_for_all(cache, draw);
+	count = compute(cache, draw, experts, layer, &here, diag);
 	while (count >= 0 && is_left(draw)) {
 		wick_fetch_poll(cache->fetch);
-		count = compute(cache, draw, experts, layer, COMING, diag);
+		count = compute_next(cache, draw, experts, layer, diag);
 		if (!count)
 			wick_fetch_wait(cache->fetch);
 	}
@@ -294,6 +259,14 @@ static int finish(struct wick_expert_cache *cache, struct wick_expert_draw *draw
 	return 0;
 }
 
+void wick_expert_cache_forget(struct wick_expert_cache *cache)
+{
+	if (!cache->capacity)
+		return;
+	wick_cache_clear(&cache->cache);
+	wick_policy_reset(cache->policy);
+}
+
 /* Nothing is on its way any more, and nothing is here. */
 static void give_up(struct wick_expert_cache *cache)
 {
@@ -302,8 +275,15 @@ static void give_up(struct wick_expert_cache *cache)
 			if (cache->draw[d].landing[i].pending)
 				wick_fetch_drain(cache->fetch, &cache->draw[d].landing[i]);
 	memset(cache->cache.in_flight, 0, cache->capacity);
-	wick_cache_clear(&cache->cache);
-	wick_policy_reset(cache->policy);
+	wick_expert_cache_forget(cache);
+}
+
+static void note_visit(struct wick_expert_cache *cache, uint32_t layer, uint32_t computed, uint32_t missing)
+{
+	for (uint32_t part = 0; part < WICK_PARTS; part++)
+		cache->bytes += missing * wick_expert_part_bytes(cache->model, layer, part);
+	if (cache->visit)
+		cache->visit(cache->visit_user, layer, computed, missing);
 }
 
 /* The strip after this one, if there is room for both. */
@@ -323,6 +303,7 @@ int wick_expert_cache_run(struct wick_expert_cache *cache, const struct wick_exp
 {
 	struct wick_expert_draw *draw = &cache->draw[0], *next = &cache->draw[1], *swap;
 	const struct wick_expert_room *room = experts->room;
+	uint64_t read = cache->read, waited_ns = cache->fetch->wait_ns;
 	bool begun = false, more;
 	int err = 0;
 
@@ -344,6 +325,8 @@ int wick_expert_cache_run(struct wick_expert_cache *cache, const struct wick_exp
 		draw = next;
 		next = swap;
 	}
+	note_visit(cache, layer, room->chosen.count, (uint32_t)(cache->read - read));
+	cache->wait_ns += cache->fetch->wait_ns - waited_ns;
 	wick_policy_advance(cache->policy, 1); /* a use is worth half as much after so many layers, not tokens: docs/experts.md */
 	if (err)
 		give_up(cache);

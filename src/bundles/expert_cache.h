@@ -12,6 +12,7 @@
  * computed the next one, if there is room for both, is on its way. */
 
 #include "cache.h"
+#include "expert_sizes.h"
 #include "experts.h"
 #include "fetch.h"
 #include "policy.h"
@@ -46,15 +47,13 @@ struct wick_expert_cache {
 	struct wick_expert_draw draw[2];
 	uint32_t *which;      /* (most) */
 	const uint8_t **data; /* (most, WICK_PARTS) */
+	bool overlap;         /* experts are computed as they come, not when all have; */
+	bool gate_first;      /* and gate and up of one before its down-projection has come */
 	uint64_t active, read; /* experts, of each layer and batch */
+	uint64_t bytes, wait_ns; /* of those read; waiting for them */
+	void (*visit)(void *user, uint32_t layer, uint32_t computed, uint32_t missing); /* told of each layer; or NULL */
+	void *visit_user;
 };
-
-/* Slots that a layer's chosen need; 0: the model has no experts. */
-uint32_t wick_expert_slots_min(const struct wick_shape *shape);
-/* Of all experts. */
-uint64_t wick_expert_slots_all(const struct wick_model *model);
-/* Bytes that one token chooses over all layers. */
-uint64_t wick_expert_cycle_bytes(const struct wick_model *model);
 
 /* Memory that wick_expert_cache_init() takes. */
 uint64_t wick_expert_cache_bytes(const struct wick_model *model, const struct wick_expert_cache_shape *shape);
@@ -65,3 +64,5 @@ void wick_expert_cache_init(struct wick_expert_cache *cache, const struct wick_e
  * an error the cache is empty. */
 int wick_expert_cache_run(struct wick_expert_cache *cache, const struct wick_experts *experts, uint32_t layer,
 	struct wick_diag *diag);
+/* Nothing is kept: all is read again. Between two evaluations. */
+void wick_expert_cache_forget(struct wick_expert_cache *cache);

@@ -287,11 +287,11 @@ static void run_part(struct job *job, uint32_t count)
 }
 
 void wick_experts_compute(const struct wick_experts *experts, const struct wick_strip *strip, const uint32_t *which,
-	uint32_t count, const uint8_t *const *data)
+	uint32_t count, const uint8_t *const *data, enum wick_part_id first, enum wick_part_id end)
 {
 	struct job job = { .experts = experts, .strip = strip, .which = which, .data = data };
 
-	for (job.part = WICK_PART_GATE; job.part < WICK_PARTS; job.part++) {
+	for (job.part = first; job.part < end; job.part++) {
 		if (job.part == WICK_PART_DOWN || is_skipping(&job))
 			wick_pool_run(experts->compute->pool, gate_task, &job, count * GATE_TASKS);
 		run_part(&job, count);

@@ -61,9 +61,9 @@ void wick_expert_room_init(struct wick_expert_room *room, const struct wick_shap
 /* Goes on to the next strip of room->chosen; begins with a zeroed one. False: that was the last. */
 bool wick_strip_next(struct wick_strip *strip, const struct wick_expert_room *room);
 
-/* Computes `count` experts of a strip: which[i] is an index of chosen->ids, and data[i * WICK_PARTS + part] is where its rows
- * lie. */
+/* Computes parts [first, end) of `count` experts of a strip: all of them, gate and up, or what then is left, down. which[i] is an index
+ * of chosen->ids, and data[i * WICK_PARTS + part] is where its rows lie. */
 void wick_experts_compute(const struct wick_experts *experts, const struct wick_strip *strip, const uint32_t *which,
-	uint32_t count, const uint8_t *const *data);
+	uint32_t count, const uint8_t *const *data, enum wick_part_id first, enum wick_part_id end);
 /* Adds a strip, all of whose experts have been computed, to y. */
 void wick_experts_sum(const struct wick_experts *experts, const struct wick_strip *strip);

@@ -210,6 +210,10 @@ static void carve_experts(struct wick *wick, const struct wick_expert_cache_shap
 	chosen.policy = wick->settings.policy;
 	wick_expert_cache_init(&forward->expert_cache, &chosen, wick->model, &wick->fetch, &wick->mem);
 	forward->experts.experts_most = forward->expert_cache.most;
+	forward->expert_cache.overlap = wick->settings.overlap;
+	forward->expert_cache.gate_first = wick->settings.gate_first;
+	forward->expert_cache.visit = wick->settings.memory_mb_per_s > 0 && wick->drive.known ? wick_engine_note_visit : NULL;
+	forward->expert_cache.visit_user = wick;
 }
 
 /* Carves the reservation and lists what has to be loaded into it. */

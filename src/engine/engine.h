@@ -63,6 +63,7 @@ struct wick {
 	char threads_why[96];
 	struct wick_topo topo;
 	struct wick_session *session; /* (settings.sessions) */
+	double layers_floor_us; /* dependent, of layers with experts */
 	uint64_t eval_wait_ns; /* of fetch.wait_ns, in evaluations */
 	bool busy;           /* evaluating */
 	bool broken;         /* an evaluation failed */
@@ -80,6 +81,7 @@ int wick_engine_plan(
 const struct wick_file *wick_engine_file(const struct wick *wick);
 uint64_t wick_engine_process_bytes(void); /* the fixed cost of the process, but for threads; before a model is opened */
 void wick_engine_look(struct wick *wick); /* at the drive: what is known of it */
+void wick_engine_note_visit(void *user, uint32_t layer, uint32_t computed, uint32_t missing); /* of a layer with experts: its floor */
 void wick_engine_settle(struct wick *wick); /* waits until nothing is in flight */
 void wick_engine_init_sessions(struct wick *wick); /* carves their logits */
 void wick_engine_report(struct wick *wick, const char *path); /* fills wick->report */

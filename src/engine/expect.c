@@ -8,9 +8,10 @@
 #include "bits.h"
 #include "cpu_limits.h"
 #include "floor.h"
-#include "forecast.h"
+#include "forecast_experts.h"
 #include "predictor_set.h"
 #include "read_cost.h"
+#include "rehearse_experts.h"
 #include "sized.h"
 #include "trace.h"
 
@@ -20,6 +21,9 @@
 
 /* How neurons fire where nothing tells it: a tenth of them, as unevenly as in the paper's models. */
 static const struct wick_trace_synthesis assumed = { .zipf = 1.44, .active = 0.1, .seed = 1 };
+
+#define ROUTING_WARM_UP 96u /* tokens of a preset before those that count */
+#define ROUTING_TOKENS 96u
 
 static int measure(struct wick *wick, struct wick_rates *rates, struct wick_diag *diag)
 {
@@ -34,6 +38,8 @@ static int measure(struct wick *wick, struct wick_rates *rates, struct wick_diag
 		err = wick_rates_measure(rates, &compute, out->type, out->cols, diag);
 		rates->predictor = rates->resident;
 	}
+	if (!err && wick->plan.expert_slots)
+		return wick_rates_measure(rates, &compute, wick_expert_type(wick->model), shape->d_model, diag);
 	return err ? err : wick_rates_measure(rates, &compute, shape->type, shape->d_model, diag);
 }
 
@@ -47,29 +53,86 @@ static void keep(struct wick *wick, const struct wick_forecast *forecast)
 	plan->predicted_compute_ms = forecast->compute_ms;
 }
 
-/* Reading a token's experts, if each is as likely as any other: routers repeat themselves, and a run reads less. */
-static double experts_us(struct wick *wick)
-{
-	struct wick_plan *plan = &wick->plan;
-	uint64_t chunk = wick->settings.chunk_bytes;
-	double missing, reads;
-
-	if (!plan->expert_slots)
-		return 0;
-	missing = 1 - (double)plan->expert_slots / (double)wick_expert_slots_all(wick->model);
-	plan->predicted_flash_bytes = missing * (double)plan->cycle_bytes + (double)plan->swept_bytes;
-	snprintf(plan->firing, sizeof(plan->firing), "each expert is taken to be as likely as any other; a run finds more of them");
-	reads = missing * (double)plan->cycle_bytes / (double)chunk;
-	return wick->drive.known ? reads * wick_profile_read_us(&wick->drive.profile, chunk,
-		(uint32_t)WICK_MAX(1, WICK_MIN(reads / wick->model->shape.layers, wick->settings.queue_depth))) : 0;
-}
-
 static void expect_dense(struct wick *wick, const struct wick_rates *rates, double sweep_us)
 {
 	struct wick_forecast forecast;
 
-	wick_forecast_dense(&forecast, rates, &wick->model->shape, &wick->matrices, sweep_us + experts_us(wick));
+	wick_forecast_dense(&forecast, rates, &wick->model->shape, &wick->matrices, sweep_us);
 	keep(wick, &forecast);
+}
+
+/* Routing that a plan reckons with: the trace's, or as a preset has it. */
+static int find_routing(const struct wick *wick, const char *name, struct wick_routing *routing, char said[192], struct wick_diag *diag)
+{
+	const struct wick_shape *shape = &wick->model->shape;
+	const struct wick_expert_facts *experts = wick_experts_of(shape);
+	const struct wick_routing_preset *preset = name ? wick_routing_preset(name) :
+		wick_routing_nearest(experts->count, experts->chosen);
+	struct wick_trace_shape made = { .layers = shape->layers, .n_ff = experts->count, .chosen = experts->chosen,
+		.tokens = ROUTING_WARM_UP + ROUTING_TOKENS, .synthesis.seed = 1 };
+	uint32_t dense_layers = 0;
+
+	if (wick->routing.tokens) {
+		*routing = wick->routing;
+		snprintf(said, 192, "experts that are chosen are those of the trace");
+		return 0;
+	}
+	if (!preset)
+		return wick_diag_say(diag, -EINVAL, "routing \"%.40s\": there is no such preset", name);
+	made.preset = wick_routing_number(preset);
+	while (!wick_kind(shape, dense_layers)->ffn.experts.count)
+		dense_layers++;
+	snprintf(said, 192, "experts are chosen as preset %s has it, fitted to %s", preset->name, preset->fit);
+	return wick_routing_make(routing, &made, dense_layers, diag);
+}
+
+/* What it is like when the cache is warm. */
+static int rehearse_routing(struct wick *wick, const struct wick_routing *routing, uint32_t *missing, struct wick_diag *diag)
+{
+	const struct wick_expert_rehearsal rehearsal = { .routing = routing, .policy = wick->settings.policy,
+		.capacity = wick->plan.expert_slots, .warm_up = WICK_MIN(ROUTING_WARM_UP, routing->tokens / 2) };
+	struct wick_plan *plan = &wick->plan;
+	int err = wick_rehearse_experts(&rehearsal, missing, diag);
+
+	if (err)
+		return err;
+	plan->predicted_hit_share = wick_rehearsed_hits(routing, missing);
+	plan->predicted_experts_read = (1 - plan->predicted_hit_share) * (double)plan->cycle_bytes /
+		((double)wick_expert_bytes(wick->model));
+	plan->predicted_flash_bytes = (1 - plan->predicted_hit_share) * (double)plan->cycle_bytes + (double)plan->swept_bytes;
+	return 0;
+}
+
+static int expect_experts(struct wick *wick, const struct wick_rates *rates, double sweep_us, const char *preset,
+	struct wick_diag *diag)
+{
+	const struct wick_shape *shape = &wick->model->shape;
+	struct wick_expert_outlook outlook = { .rates = rates, .dependent = { .shape = shape, .matrices = &wick->matrices,
+		.drive = &wick->drive, .chunk_bytes = wick->settings.chunk_bytes, .queue_depth = wick->settings.queue_depth } };
+	struct wick_routing routing = { 0 };
+	struct wick_forecast forecast;
+	uint32_t *missing = NULL;
+	double memory_mb_per_s = 0, floor_ms;
+	int err = find_routing(wick, preset, &routing, wick->plan.firing, diag);
+
+	if (!err && !(missing = calloc(routing.layers * (routing.chosen + 1ull), sizeof(*missing))))
+		err = wick_diag_say(diag, -ENOMEM, "no memory to foresee which experts are read");
+	if (!err)
+		err = rehearse_routing(wick, &routing, missing, diag);
+	if (!err)
+		err = wick_memory_rate(wick->settings.threads, &memory_mb_per_s, diag);
+	if (!err) {
+		outlook.dependent.memory = memory_mb_per_s;
+		outlook.missing = missing;
+		outlook.chosen = routing.chosen;
+		wick_forecast_experts(&forecast, &outlook, sweep_us, &floor_ms);
+		keep(wick, &forecast);
+		wick->plan.predicted_floor_ms = wick->drive.known ? floor_ms : 0;
+	}
+	free(missing);
+	if (routing.ids != wick->routing.ids)
+		wick_routing_free(&routing);
+	return err;
 }
 
 /* Where all bundles stay nothing is drawn, however many fire. */
@@ -155,6 +218,8 @@ static int expect(struct wick *wick, const struct wick_options *options, const s
 		&wick->drive, &wick->plan, wick->settings.chunk_bytes, wick->settings.queue_depth);
 	if (layout->sparse.on)
 		return expect_sparse(wick, &rates, sweep_us, layout, options->trace, diag);
+	if (wick->plan.expert_slots)
+		return expect_experts(wick, &rates, sweep_us, options->routing, diag);
 	expect_dense(wick, &rates, sweep_us);
 	return 0;
 }

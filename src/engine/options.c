@@ -41,6 +41,8 @@ static int set_instruments(struct wick_settings *settings, const struct wick_opt
 	settings->bridge = !off.no_bridge;
 	settings->overlap = !off.no_overlap;
 	settings->bundled = !off.no_bundles;
+	settings->gate_first = !off.no_gate_first;
+	settings->memory_mb_per_s = off.memory_mb_per_s;
 	return err;
 }
 

@@ -26,6 +26,9 @@ struct wick_settings {
 	const struct wick_policy_ops *policy;
 	uint32_t window;
 	bool lookahead, bridge, overlap, bundled;
+	/* Of experts: */
+	bool gate_first;
+	double memory_mb_per_s;
 };
 
 struct wick_policy_ops;

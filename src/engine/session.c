@@ -129,6 +129,7 @@ void wick_forget(struct wick *wick)
 {
 	if (wick->forward.sparse.on)
 		wick_sparse_reset(&wick->forward.sparse);
+	wick_expert_cache_forget(&wick->forward.expert_cache);
 }
 
 void wick_watch(struct wick *wick, const struct wick_watch *watch)

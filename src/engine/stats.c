@@ -7,11 +7,27 @@
 
 #include "bits.h"
 #include "floor.h"
+#include "forecast_experts.h"
 #include "io.h"
 #include "memory_limits.h"
 #include "sized.h"
 
 #include <stddef.h>
+
+static struct wick_dependent dependent(const struct wick *wick)
+{
+	return (struct wick_dependent){ .shape = &wick->model->shape, .matrices = &wick->matrices, .drive = &wick->drive,
+		.memory = wick->settings.memory_mb_per_s, .chunk_bytes = wick->settings.chunk_bytes,
+		.queue_depth = wick->settings.queue_depth };
+}
+
+void wick_engine_note_visit(void *user, uint32_t layer, uint32_t computed, uint32_t missing)
+{
+	struct wick *wick = user;
+	const struct wick_dependent of = dependent(wick);
+
+	wick->layers_floor_us += wick_dependent_layer_us(&of, layer, computed, missing);
+}
 
 /* Every counter as it stands. */
 static struct wick_stats counters(const struct wick *wick)
@@ -37,6 +53,13 @@ static struct wick_stats counters(const struct wick *wick)
 	stats.experts_read = wick->forward.expert_cache.read;
 	stats.expert_gates = wick->forward.experts.gates;
 	stats.expert_zeros = wick->forward.experts.closed;
+	stats.expert_bytes = wick->forward.expert_cache.bytes;
+	stats.expert_wait_ns = wick->forward.expert_cache.wait_ns;
+	if (wick->forward.expert_cache.visit) {
+		const struct wick_dependent of = dependent(wick);
+
+		stats.dependent_floor_ns = (uint64_t)(1e3 * (wick->layers_floor_us + (double)stats.passes * wick_dependent_rest_us(&of)));
+	}
 	stats.prefetch_stops = sparse->prefetch_stops;
 	stats.gap_switches = gaps->switches;
 	stats.gaps = wick->settings.bridge && gaps->on;
@@ -58,6 +81,7 @@ static const size_t sums[] = {
 	SUM(bundles_prefetched), SUM(bundles_wasted), SUM(prefetch_stops), SUM(gap_switches), SUM(ahead_switches),
 	SUM(predict_ns), SUM(manage_ns), SUM(bundles_ns), SUM(experts_active), SUM(experts_read), SUM(experts_prefetched),
 	SUM(experts_wasted), SUM(expert_gates), SUM(expert_zeros),
+	SUM(expert_bytes), SUM(expert_wait_ns), SUM(dependent_floor_ns),
 #undef SUM
 };
 

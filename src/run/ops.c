@@ -409,7 +409,7 @@ static void compute_strip(struct wick_pass *pass, const struct wick_step *step, 
 			room->data[count * WICK_PARTS + part] = wick_matrix_expert(&pass->forward->matrices->at[step->matrix + part],
 				room->chosen.ids[k], pass->forward->fetch->file);
 	}
-	wick_experts_compute(experts, strip, room->which, count, room->data);
+	wick_experts_compute(experts, strip, room->which, count, room->data, WICK_PART_GATE, WICK_PARTS);
 	wick_experts_sum(experts, strip);
 }
 

@@ -54,6 +54,9 @@ struct wick_routing {
 
 /* -EINVAL: a token has another number of experts than the trace says. */
 int wick_routing_load(struct wick_routing *routing, struct wick_trace *trace, struct wick_diag *diag);
+/* The same of a preset, without a file and without guesses. -ENOMEM. */
+int wick_routing_make(struct wick_routing *routing, const struct wick_trace_shape *shape, uint32_t dense_layers,
+	struct wick_diag *diag);
 void wick_routing_free(struct wick_routing *routing); /* a zeroed one is fine */
 uint64_t wick_routing_bytes(const struct wick_routing *routing); /* memory that it holds */
 /* NULL: the layer has none. A position beyond the last token begins again. */

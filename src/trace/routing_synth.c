@@ -194,6 +194,19 @@ static int make_layers(struct writing *writing, uint32_t dense_layers)
 	return 0;
 }
 
+/* One layer's tokens after the other. */
+static void fill(struct wick_routing *routing, struct writing *writing, uint32_t layer)
+{
+	for (uint32_t t = 0; t < routing->tokens; t++) {
+		uint16_t *into = routing->ids + ((uint64_t)t * routing->layers + layer) * routing->chosen;
+
+		if (writing->layers[layer])
+			wick_routing_layer_next(writing->layers[layer], writing->ids, writing->guessed);
+		for (uint32_t i = 0; i < routing->chosen; i++)
+			into[i] = writing->layers[layer] ? (uint16_t)writing->ids[i] : WICK_NO_EXPERT;
+	}
+}
+
 static void end(struct writing *writing)
 {
 	wick_trace_discard(writing->writer);
@@ -229,5 +242,26 @@ int wick_routing_write(const char *path, const struct wick_trace_shape *shape, u
 		writing.writer = NULL;
 	}
 	end(&writing);
+	return rc;
+}
+
+int wick_routing_make(struct wick_routing *routing, const struct wick_trace_shape *shape, uint32_t dense_layers,
+	struct wick_diag *diag)
+{
+	struct writing writing = { .shape = shape };
+	int rc = make_layers(&writing, dense_layers);
+
+	*routing = (struct wick_routing){ .layers = shape->layers, .experts = shape->n_ff, .chosen = shape->chosen,
+		.tokens = shape->tokens };
+	routing->ids = calloc((uint64_t)shape->tokens * shape->layers * shape->chosen, sizeof(*routing->ids));
+	if (rc || !routing->ids)
+		rc = wick_diag_say(diag, -ENOMEM, "no memory to foresee which experts are chosen");
+	for (uint32_t l = 0; !rc && l < shape->layers; l++)
+		fill(routing, &writing, l);
+	end(&writing);
+	if (rc) {
+		free(routing->ids);
+		routing->ids = NULL;
+	}
 	return rc;
 }

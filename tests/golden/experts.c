@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <wick/instruments.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -264,6 +265,87 @@ static void replayed(void **state)
 	free(logits);
 }
 
+/* Switched off, or on, the parts of reading change no bit; a token after forgetting reads all that it chooses. */
+static void by_parts(void **state)
+{
+	const struct wick_instruments instruments[] = { { .size = sizeof(*instruments) },
+		{ .size = sizeof(*instruments), .no_gate_first = true }, { .size = sizeof(*instruments), .no_overlap = true },
+		{ .size = sizeof(*instruments), .no_overlap = true, .no_gate_first = true } };
+	const uint64_t expert_bytes = 3ull * expert_part_bytes(family);
+	size_t bytes = (size_t)TOKENS * EXPERT_VOCAB * sizeof(float);
+	float *logits = malloc(bytes);
+	uint32_t id = id_at(0);
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(instruments); i++) {
+		struct wick_options options = options_of(ALL_BYTES);
+		struct wick_stats stats;
+		struct wick *wick;
+
+		options.instruments = &instruments[i];
+		options.queue_depth = 1 + (uint32_t)i;
+		options.memory.bytes = model_least_bytes(model, &options) + 1000000;
+		wick = model_open(model, &options);
+		assert_int_equal(eval(wick, i % 2 ? 20 : 1, logits, NULL), 0);
+		assert_memory_equal(resident, logits, bytes);
+		wick_stats(wick, &stats);
+		assert_true(stats.experts_read && stats.experts_read < stats.experts_active);
+		assert_int_equal(stats.expert_bytes, stats.experts_read * expert_bytes);
+		assert_int_equal(stats.dependent_floor_ns, 0);
+		wick_forget(wick);
+		wick_session_reset(session_of(wick));
+		wick_stats_reset(wick);
+		assert_int_equal(wick_session_eval(session_of(wick), &id, 1, NULL, NULL, NULL), 0);
+		wick_stats(wick, &stats);
+		assert_int_equal(stats.experts_active, EXPERT_LAYERS * EXPERT_CHOSEN);
+		assert_int_equal(stats.experts_read, EXPERT_LAYERS * EXPERT_CHOSEN);
+		assert_memory_equal(resident, wick_session_logits(session_of(wick)), EXPERT_VOCAB * sizeof(float));
+		wick_close(wick);
+	}
+	free(logits);
+}
+
+/* By the trace that is replayed a plan foresees the hits of the run; by a preset it says which. */
+static void foreseen(void **state)
+{
+	struct wick_options options = options_of(ALL_BYTES);
+	size_t bytes = (size_t)TOKENS * EXPERT_VOCAB * sizeof(float);
+	float *logits = malloc(bytes);
+	struct wick_routing routing;
+	struct wick_diag diag = { 0 };
+	struct wick_stats stats;
+	struct wick_plan plan;
+	struct wick *wick;
+
+	(void)state;
+	make_routing(EXPERT_COUNT, &routing);
+	wick_routing_free(&routing);
+	options.memory.bytes = model_least_bytes(model, &options) + 1300000;
+	options.trace = routing_path;
+	assert_int_equal(wick_plan(model, &options, &plan, NULL), 0);
+	wick = model_open(model, &options);
+	assert_int_equal(eval(wick, 20, logits, NULL), 0);
+	wick_session_reset(session_of(wick));
+	wick_stats_reset(wick);
+	assert_int_equal(eval(wick, 1, logits, NULL), 0);
+	wick_stats(wick, &stats);
+	wick_close(wick);
+	print_message("  foreseen: %.3f, found: %.3f\n", plan.predicted_hit_share,
+		1 - (double)stats.experts_read / (double)stats.experts_active);
+	assert_true(fabs(plan.predicted_hit_share + (double)stats.experts_read / (double)stats.experts_active - 1) < 0.05);
+	assert_true(fabs(plan.predicted_experts_read - (1 - plan.predicted_hit_share) * EXPERT_LAYERS * EXPERT_CHOSEN) < 1e-9);
+	assert_non_null(strstr(plan.firing, "those of the trace"));
+	options.trace = NULL;
+	options.routing = "uniform";
+	assert_int_equal(wick_plan(model, &options, &plan, NULL), 0);
+	assert_non_null(strstr(plan.firing, "preset uniform"));
+	assert_true(fabs(plan.predicted_hit_share - (double)plan.expert_slots / (EXPERT_LAYERS * EXPERT_COUNT)) < 0.06);
+	options.routing = "none";
+	assert_int_equal(wick_plan(model, &options, &plan, &diag), -EINVAL);
+	assert_non_null(strstr(diag.text, "there is no such preset"));
+	free(logits);
+}
+
 static void note_routed(void *user, uint32_t layer, uint32_t position, uint32_t m, const uint32_t *ids, uint32_t chosen)
 {
 	struct wick_routing *routing = user;
@@ -446,6 +528,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(all_in_memory), cmocka_unit_test(wherever_they_are),
 		cmocka_unit_test(in_company), cmocka_unit_test(replayed), cmocka_unit_test(recorded),
+		cmocka_unit_test(by_parts), cmocka_unit_test(foreseen),
 		cmocka_unit_test(traces_of_another_model), cmocka_unit_test(too_little_for_a_token), cmocka_unit_test(wrong_ways_are_refused),
 		cmocka_unit_test(wrong_counts_are_refused), cmocka_unit_test(damage_is_named) };
 	int failed = 0;

@@ -21,7 +21,8 @@
 #define TOKENS_MIN 3u          /* once it has as many tokens */
 
 /* The figures of each token: columns, so that each has its median. */
-enum { MS, IO_WAIT_MS, IO_BUSY_MS, COMPUTE_MS, FLASH_BYTES, READS, FLASH_FLOOR_MS, MEMORY_FLOOR_MS, FIGURES };
+enum { MS, IO_WAIT_MS, IO_BUSY_MS, COMPUTE_MS, FLASH_BYTES, READS, FLASH_FLOOR_MS, MEMORY_FLOOR_MS,
+	DEPENDENT_FLOOR_MS, HIT_SHARE, FIGURES };
 
 struct timing {
 	struct wick *wick;
@@ -57,6 +58,9 @@ static int time_token(struct timing *timing, uint32_t i)
 	timing->figures[IO_BUSY_MS][i] = (double)stats.io_busy_ns / 1e6;
 	timing->figures[FLASH_FLOOR_MS][i] = (double)stats.flash_floor_ns / 1e6;
 	timing->figures[MEMORY_FLOOR_MS][i] = (double)stats.memory_bytes / timing->memory_mb_per_s / 1e3;
+	timing->figures[DEPENDENT_FLOOR_MS][i] = (double)stats.dependent_floor_ns / 1e6;
+	timing->figures[HIT_SHARE][i] = stats.experts_active ?
+		1 - (double)(stats.experts_read - stats.experts_prefetched) / (double)stats.experts_active : 0;
 	timing->token = wick_session_sample(timing->session, &sampling);
 	return interrupted() ? wick_diag_say(timing->diag, -ECANCELED, "stopped") : 0;
 }
@@ -95,7 +99,8 @@ static int time_engine(struct wick *wick, struct bench_row *row, const struct be
 		.memory_mb_per_s = job->memory_mb_per_s };
 	double *into[FIGURES] = { [MS] = &row->ms, [IO_WAIT_MS] = &row->io_wait_ms, [IO_BUSY_MS] = &row->io_busy_ms,
 		[COMPUTE_MS] = &row->compute_ms, [FLASH_BYTES] = &row->flash_bytes, [READS] = &row->reads,
-		[FLASH_FLOOR_MS] = &row->flash_floor_ms, [MEMORY_FLOOR_MS] = &row->memory_floor_ms };
+		[FLASH_FLOOR_MS] = &row->flash_floor_ms, [MEMORY_FLOOR_MS] = &row->memory_floor_ms,
+		[DEPENDENT_FLOOR_MS] = &row->dependent_floor_ms, [HIT_SHARE] = &row->hit_share };
 	double *figures = malloc(FIGURES * job->tokens * sizeof(*figures));
 	int64_t bos_count;
 	int rc;
@@ -126,7 +131,7 @@ static void keep_report(struct bench_row *row, const struct wick_report *report)
 int bench_run(struct bench_row *row, const struct bench_way *way, const struct bench_job *job)
 {
 	const struct wick_instruments off = { .size = sizeof(off), .no_bridge = !way->bridge, .no_overlap = !way->overlap,
-		.no_bundles = !way->bundled };
+		.no_bundles = !way->bundled, .no_gate_first = !way->gate_first, .memory_mb_per_s = job->memory_mb_per_s };
 	struct wick_options options = job->options;
 	const char *model_path = job->model_path;
 	struct wick_plan predicted;
@@ -138,14 +143,14 @@ int bench_run(struct bench_row *row, const struct bench_way *way, const struct b
 	options.policy = way->policy;
 	options.instruments = &off;
 	options.lookahead = way->lookahead;
-	if (way->mode && strcmp(way->mode, "sparse"))
+	if (way->mode && strcmp(way->mode, "sparse") && !way->experts)
 		options.trace = NULL;
 	if (way->ordered && job->ordered) {
 		model_path = job->ordered->model;
 		options.trace = job->ordered->trace;
 	}
 	rc = wick_plan(model_path, &options, &predicted, job->diag);
-	row->warm_up = predicted.cache_rows ? job->tokens : 1; /* sparse mode has bundle caches to fill */
+	row->warm_up = predicted.cache_rows || predicted.expert_slots ? job->tokens : 1; /* there are caches to fill */
 	if (!rc && row->warm_up + job->tokens > predicted.ctx)
 		rc = wick_diag_say(job->diag, -ENOSPC, "--tokens %u: with %u before them they need a context of %u, and it is "
 			"%u (--ctx)", job->tokens, row->warm_up, row->warm_up + job->tokens, predicted.ctx);
@@ -182,6 +187,8 @@ static double over_floor(const struct bench_row *row)
 	bool cached = cache_bytes > 0 && row->plan.weight_bytes <= (uint64_t)cache_bytes;
 	double floor_ms = row->flash_floor_ms > row->memory_floor_ms ? row->flash_floor_ms : row->memory_floor_ms;
 
+	if (row->plan.expert_slots)
+		return row->dependent_floor_ms > 0 ? row->ms / row->dependent_floor_ms : 0;
 	return floor_ms > 0 && !cached && knows_flash(row) ? row->ms / floor_ms : 0;
 }
 
@@ -211,10 +218,12 @@ static json_t *known(double value)
 	return value > 0 ? json_real(value) : json_null();
 }
 
-void bench_print_head(FILE *out)
+/* Of experts the floor is one that knows that reads depend on routers, and hits are shown. */
+void bench_print_head(bool experts, FILE *out)
 {
-	fprintf(out, "              MB    MB                ms    ms    ms    ms    ms    ms\n");
-	fprintf(out, "            DRAM flash reads  GB/s  wait  comp total  plan drive   mem x floor\n");
+	fprintf(out, "              MB    MB                ms    ms    ms    ms    ms    ms%s\n", experts ? "             %" : "");
+	fprintf(out, "            DRAM flash reads  GB/s  wait  comp total  plan %s   mem x floor%s\n", experts ? "floor" : "drive",
+		experts ? "  hits" : "");
 }
 
 void bench_print_row(const struct bench_row *row, FILE *out)
@@ -228,10 +237,12 @@ void bench_print_row(const struct bench_row *row, FILE *out)
 	print_figure(row->compute_ms, out);
 	print_figure(row->ms, out);
 	print_known(row->plan.predicted_ms_per_token, out);
-	print_known(row->flash_floor_ms, out);
+	print_known(row->plan.expert_slots ? row->dependent_floor_ms : row->flash_floor_ms, out);
 	print_known(row->memory_floor_ms, out);
 	fputs("  ", out);
 	print_known(over_floor(row), out);
+	if (row->plan.expert_slots)
+		print_figure(100 * row->hit_share, out);
 	putc('\n', out);
 }
 
@@ -250,12 +261,24 @@ static json_t *row_json(const struct bench_row *row)
 		(int)row->warm_up);
 }
 
+/* Of experts, two figures more. */
+static json_t *whole_json(const struct bench_row *row)
+{
+	json_t *json = row_json(row);
+
+	if (row->plan.expert_slots) {
+		json_object_set_new(json, "dependent_floor_ms", known(row->dependent_floor_ms));
+		json_object_set_new(json, "hit_share", json_real(row->hit_share));
+	}
+	return json;
+}
+
 json_t *bench_json(const struct bench_row *rows, unsigned count)
 {
 	json_t *modes = json_array();
 
 	for (unsigned i = 0; i < count; i++)
-		if (json_array_append_new(modes, row_json(&rows[i]))) {
+		if (json_array_append_new(modes, whole_json(&rows[i]))) {
 			json_decref(modes);
 			return NULL;
 		}

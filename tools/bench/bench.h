@@ -17,7 +17,8 @@ struct bench_way {
 	bool bundled, bridge, overlap; /* sparse: else switched off */
 	uint32_t lookahead;
 	bool ordered;       /* sparse: the model in order of co-activation, where there is one */
-	bool forgets;       /* sparse: no neuron stays from one token to the next */
+	bool forgets;       /* no neuron or expert stays from one token to the next */
+	bool experts, gate_first; /* of experts that do not all fit; gate and up before down has come */
 	const char *adds;   /* to the row before; for people */
 };
 
@@ -26,6 +27,7 @@ struct bench_row {
 	const struct bench_way *way;
 	double ms, io_wait_ms, io_busy_ms, compute_ms, flash_bytes, reads;
 	double flash_floor_ms, memory_floor_ms; /* the first 0: nothing is known of the drive */
+	double dependent_floor_ms, hit_share; /* of experts; the first 0: likewise, or all fit */
 	uint32_t tokens, warm_up; /* counted; before those */
 	struct wick_plan plan;
 	char model[80], type[8], mode[16]; /* as reported */
@@ -46,7 +48,7 @@ struct bench_job {
 int bench_run(struct bench_row *row, const struct bench_way *way, const struct bench_job *job);
 
 /* A table for people, whose rows are printed as they come. */
-void bench_print_head(FILE *out);
+void bench_print_head(bool experts, FILE *out);
 void bench_print_row(const struct bench_row *row, FILE *out);
 int bench_write_svg(const struct bench_row *rows, unsigned count, const char *path, struct wick_diag *diag);
 json_t *bench_json(const struct bench_row *rows, unsigned count);

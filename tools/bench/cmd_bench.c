@@ -65,6 +65,21 @@ static const struct bench_way ways[] = {
 
 #define WAYS (sizeof(ways) / sizeof(*ways))
 
+/* The same of experts that do not all fit. */
+static const struct bench_way expert_ways[] = {
+	{ .name = "naive", .mode = "dense", .policy = "lru", .experts = true, .forgets = true,
+		.adds = "all experts that are chosen are read for every token" },
+	{ .name = "slots", .mode = "dense", .policy = "lru", .experts = true, .adds = "experts stay cached, those used last" },
+	{ .name = "policy", .mode = "dense", .experts = true, .adds = "the default policy decides which stay cached" },
+	{ .name = "overlap", .mode = "dense", .experts = true, .overlap = true,
+		.adds = "experts are computed as they are there, not when all of the layer's are" },
+	{ .name = "gate", .mode = "dense", .experts = true, .overlap = true, .gate_first = true,
+		.adds = "gate and up are computed while down is on its way" },
+};
+
+#define EXPERT_WAYS (sizeof(expert_ways) / sizeof(*expert_ways))
+_Static_assert(EXPERT_WAYS <= WAYS, "a table has rows for either");
+
 static const char *after_comma(const char *list)
 {
 	const char *comma = strchr(list, ',');
@@ -88,7 +103,7 @@ static bool is_listed(const char *name, const char *list)
 /* Every name in the list must be one of a row. */
 static int check(struct wick_diag *diag)
 {
-	size_t known = 0, listed = 0;
+	size_t known = 0, of_experts = 0, listed = 0;
 
 	if (!only)
 		return engine_options_check(diag);
@@ -96,9 +111,11 @@ static int check(struct wick_diag *diag)
 		return wick_diag_say(diag, -EINVAL, "--rows is for --ablation");
 	for (size_t i = 0; i < WAYS; i++)
 		known += is_listed(ways[i].name, only);
+	for (size_t i = 0; i < EXPERT_WAYS; i++)
+		of_experts += is_listed(expert_ways[i].name, only);
 	for (const char *at = only; at; at = after_comma(at))
 		listed++;
-	if (known != listed)
+	if (known != listed && of_experts != listed)
 		return wick_diag_say(diag, -EINVAL, "--rows takes names of rows, each once, not '%s'", only);
 	return engine_options_check(diag);
 }
@@ -146,7 +163,7 @@ static void print_head(const struct table *table)
 	printf("%s, %s, budget %s%s%s\n", SHOWN(row->model), row->type, BYTES(row->plan.budget_bytes), trace ? ", trace " : "",
 		SHOWN(trace));
 	printf("medians of a token; memory is read at %.1f GB/s\n\n", table->memory_mb_per_s / 1e3);
-	bench_print_head(stdout);
+	bench_print_head(row->plan.expert_slots, stdout);
 }
 
 /* The last row, as soon as it is there, and before the first what stands above it. */
@@ -214,6 +231,24 @@ static int make_order(struct table *table, struct bench_job *job)
 	return rc == -ECANCELED ? wick_diag_say(job->diag, rc, "stopped") : 0;
 }
 
+/* Whether experts are read from the drive; a plan that fails is told of by the first row. */
+static bool draws_experts(void)
+{
+	struct wick_plan plan = { 0 };
+
+	return !wick_plan(model_path, &engine_options, &plan, NULL) && plan.expert_slots;
+}
+
+static int run_expert_ablation(struct table *table, struct bench_job *job)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < EXPERT_WAYS; i++)
+		if (is_listed(expert_ways[i].name, only))
+			rc = run_way(table, &expert_ways[i], job);
+	return rc;
+}
+
 static int run_ablation(struct table *table, struct bench_job *job)
 {
 	unsigned count = count_ways();
@@ -253,7 +288,7 @@ static int measure_memory(double *mb_per_s, struct wick_diag *diag)
 static int run(struct wick_diag *diag)
 {
 	const struct bench_way as_given = { .mode = engine_options.mode, .policy = engine_options.policy,
-		.bundled = true, .bridge = true, .overlap = true, .lookahead = engine_options.lookahead };
+		.bundled = true, .bridge = true, .overlap = true, .gate_first = true, .lookahead = engine_options.lookahead };
 	struct bench_job job = { .model_path = model_path, .options = engine_options, .tokens = tokens, .diag = diag };
 	struct table table = { .count = 0 };
 	int rc;
@@ -265,7 +300,8 @@ static int run(struct wick_diag *diag)
 	rc = measure_memory(&job.memory_mb_per_s, diag);
 	table.memory_mb_per_s = job.memory_mb_per_s;
 	if (!rc)
-		rc = ablation ? run_ablation(&table, &job) : run_way(&table, &as_given, &job);
+		rc = !ablation ? run_way(&table, &as_given, &job) : draws_experts() ? run_expert_ablation(&table, &job) :
+			run_ablation(&table, &job);
 	table.interrupted = rc == -ECANCELED && table.count;
 	if (rc && !table.interrupted)
 		return rc;
@@ -293,6 +329,11 @@ const struct command cmd_bench = {
 		 "start, gives the weights that were used. x floor is the total over the larger\n"
 		 "of the two; none is shown where all weights fit in the processor's cache, which\n"
 		 "has no such floor.\n"
+		 "\n"
+		 "Of experts that do not all fit, floor takes the place of drive: what no order of\n"
+		 "work can beat, since a layer's reads wait for its router. It is the sum over\n"
+		 "layers of what comes before the router, and the longer of reading what is\n"
+		 "missing and of its experts' arithmetic. hits are the experts that were cached.\n"
 		 "\n"
 		 "Ctrl-C ends an ablation with the rows that are finished. A way that is slow is\n"
 		 "timed for 20 seconds or three tokens. Measuring memory takes 128 MiB, and wick\n"

@@ -109,6 +109,9 @@ const struct opt engine_opts[] = {
 	{ OPT_INPUT, .name = "trace", .value = "FILE", .into.text = &engine_options.trace,
 		.help = "compute the neurons that a trace has (wick trace), not those predicted; of a model of experts, in any mode, "
 			"the experts that it has, not those that routers choose" },
+	{ OPT_TEXT, .name = "routing", .value = "PRESET", .into.text = &engine_options.routing,
+		.help = "of a model of experts without a trace: the preset of wick trace synth by which a plan foresees what routers "
+			"choose (that of the model which is most alike)" },
 
 	{ OPT_HEADING, .help = "Flash:" },
 	{ OPT_CHOICE, .name = "io", .choices = methods, .into.text = &engine_options.io,

@@ -31,6 +31,12 @@ static void add_prediction(const struct wick_plan *plan, json_t *json)
 		json_object_set_new(json, "predicted_neurons_per_token", json_real(plan->predicted_bundles_active));
 		json_object_set_new(json, "predicted_neurons_read_per_token", json_real(plan->predicted_bundles_read));
 	}
+	if (plan->expert_slots) {
+		json_object_set_new(json, "predicted_experts_read_per_token", json_real(plan->predicted_experts_read));
+		json_object_set_new(json, "predicted_hit_share", json_real(plan->predicted_hit_share));
+		json_object_set_new(json, "predicted_floor_ms",
+			plan->predicted_floor_ms > 0 ? json_real(plan->predicted_floor_ms) : json_null());
+	}
 	if (*plan->firing) {
 		json_object_set_new(json, "predicted_flash_bytes_per_token", json_real(plan->predicted_flash_bytes));
 		json_object_set_new(json, "firing", wick_json_name(plan->firing));
@@ -118,8 +124,11 @@ static void print_prediction(const struct wick_plan *plan, FILE *out)
 	else
 		fprintf(out, "About %.1f ms of computing a token; how long reading takes is not known:\n%s.\n",
 			plan->predicted_compute_ms, SHOWN(plan->profile));
+	if (plan->predicted_floor_ms > 0)
+		fprintf(out, "No order of work takes less than %.1f ms: a layer's reads wait for its router.\n", plan->predicted_floor_ms);
 	if (plan->expert_slots)
-		fprintf(out, "A token reads about %s (%s).\n", BYTES((uint64_t)plan->predicted_flash_bytes), SHOWN(plan->firing));
+		fprintf(out, "A token finds %.1f%% of its experts in the cache, and reads %.1f: %s\n(%s).\n", 100 * plan->predicted_hit_share,
+			plan->predicted_experts_read, BYTES((uint64_t)plan->predicted_flash_bytes), SHOWN(plan->firing));
 	else if (*plan->firing)
 		fprintf(out, "A token computes %.0f neurons, %.0f of them read for it\n(%s).\n",
 			plan->predicted_bundles_active, plan->predicted_bundles_read, SHOWN(plan->firing));
