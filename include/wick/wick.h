@@ -93,7 +93,7 @@ struct wick_options {
 	const char *mode;         /* of WICK_MODES; NULL: sparse where possible, else dense */
 	const char *policy;       /* which neurons or experts stay, of WICK_POLICIES; NULL: decay, and nextuse of experts */
 	uint32_t window;          /* tokens whose neurons stay; 0: as many as there is room for */
-	uint32_t lookahead;       /* 1: the next layer's probable neurons are read ahead; 0: they are not */
+	uint32_t lookahead;       /* 1: the next layer's probable neurons are read ahead; 2: experts, too; 0: neither */
 	const char *trace;        /* replayed instead of what predictors or routers say: a file; NULL: none */
 	const char *io;           /* of WICK_METHODS; NULL: the best that works, said in wick_report */
 	bool buffered;            /* through the page cache, though direct reads would do */

@@ -36,12 +36,12 @@ static uint32_t most_of(const struct wick_shape *shape, uint32_t capacity)
 }
 
 /* Memory of a draw and of the lists of what is computed. */
-enum { KEYS, SLOTS, STATE, WANTED, LANDINGS, OF_DRAW };
+enum { KEYS, SLOTS, STATE, AHEAD, WANTED, LANDINGS, OF_DRAW };
 
 static void draw_bytes(uint64_t bytes[OF_DRAW], uint32_t most)
 {
 	bytes[KEYS] = bytes[SLOTS] = most * sizeof(uint32_t);
-	bytes[STATE] = most;
+	bytes[STATE] = bytes[AHEAD] = most;
 	bytes[WANTED] = most * sizeof(struct wick_wanted);
 	bytes[LANDINGS] = most * WICK_PARTS * sizeof(struct wick_landing);
 }
@@ -62,8 +62,21 @@ uint64_t wick_expert_cache_bytes(const struct wick_model *model, const struct wi
 	for (int i = 0; i < OF_DRAW; i++)
 		bytes += 2 * wick_mem_cost(pieces[i]);
 	for (uint32_t part = 0; part < WICK_PARTS; part++)
-		bytes += 2 * wick_mem_cost(most * requests_bytes(model, shape->chunk_bytes, part));
-	return bytes;
+		bytes += 2 * wick_mem_cost(most * requests_bytes(model, shape->chunk_bytes, part)) +
+			wick_mem_cost(2 * WICK_EXPERTS_AHEAD * requests_bytes(model, shape->chunk_bytes, part));
+	return bytes + wick_expert_ahead_bytes(shape->capacity);
+}
+
+static void init_requests(const struct wick_expert_cache *cache, struct wick_landing *landing, uint32_t count, uint64_t chunk_bytes,
+	struct wick_mem *mem)
+{
+	for (uint32_t part = 0; part < WICK_PARTS; part++) {
+		uint64_t each = requests_bytes(cache->model, chunk_bytes, part);
+		uint8_t *requests = wick_mem_take(mem, count * each);
+
+		for (uint32_t i = 0; i < count; i++)
+			landing[i * WICK_PARTS + part].requests = (struct wick_io_request *)(requests + i * each);
+	}
 }
 
 static void init_draw(struct wick_expert_cache *cache, struct wick_expert_draw *draw, uint64_t chunk_bytes, struct wick_mem *mem)
@@ -72,15 +85,9 @@ static void init_draw(struct wick_expert_cache *cache, struct wick_expert_draw *
 
 	draw_bytes(bytes, cache->most);
 	*draw = (struct wick_expert_draw){ .keys = wick_mem_take(mem, bytes[KEYS]), .slots = wick_mem_take(mem, bytes[SLOTS]),
-		.state = wick_mem_take(mem, bytes[STATE]), .wanted = wick_mem_take(mem, bytes[WANTED]),
+		.state = wick_mem_take(mem, bytes[STATE]), .ahead = wick_mem_take(mem, bytes[AHEAD]), .wanted = wick_mem_take(mem, bytes[WANTED]),
 		.landing = wick_mem_take(mem, bytes[LANDINGS]) };
-	for (uint32_t part = 0; part < WICK_PARTS; part++) {
-		uint64_t each = requests_bytes(cache->model, chunk_bytes, part);
-		uint8_t *requests = wick_mem_take(mem, cache->most * each);
-
-		for (uint32_t i = 0; i < cache->most; i++)
-			draw->landing[i * WICK_PARTS + part].requests = (struct wick_io_request *)(requests + i * each);
-	}
+	init_requests(cache, draw->landing, cache->most, chunk_bytes, mem);
 }
 
 void wick_expert_cache_init(struct wick_expert_cache *cache, const struct wick_expert_cache_shape *shape,
@@ -103,6 +110,8 @@ void wick_expert_cache_init(struct wick_expert_cache *cache, const struct wick_e
 	}
 	for (int i = 0; i < 2; i++)
 		init_draw(cache, &cache->draw[i], shape->chunk_bytes, mem);
+	wick_expert_ahead_init(&cache->ahead, shape->capacity, mem);
+	init_requests(cache, cache->ahead.landing, 2 * WICK_EXPERTS_AHEAD, shape->chunk_bytes, mem);
 }
 
 static uint8_t *buffer_of(const struct wick_expert_cache *cache, uint32_t slot, uint32_t part)
@@ -121,42 +130,44 @@ static void pin(struct wick_expert_cache *cache, const struct wick_expert_draw *
 		cache->cache.in_flight[draw->slots[i]] = pinned;
 }
 
-/* Reads of all absent experts of a strip, expert by expert: one is computed when all its parts are there, and the others are on
+/* Reads of an expert into a slot. */
+static void send_expert(struct wick_expert_cache *cache, struct wick_landing *landing, uint32_t key, uint32_t slot, uint32_t layer,
+	enum wick_io_priority priority)
+{
+	for (uint32_t part = 0; part < WICK_PARTS; part++) {
+		const struct wick_tensor *tensor = wick_expert_tensor(cache->model, layer, part);
+		uint64_t rows = tensor->rows / tensor->experts;
+
+		landing[part].buffer = buffer_of(cache, slot, part);
+		landing[part].priority = priority;
+		wick_fetch_start(cache->fetch, &landing[part], tensor, (key - first_key(cache, layer)) * rows, rows);
+	}
+}
+
+/* Those of all absent experts of a strip, expert by expert: one is computed when all its parts are there, and the others are on
  * their way meanwhile. */
 static void send(struct wick_expert_cache *cache, struct wick_expert_draw *draw, uint32_t layer)
 {
 	for (uint32_t i = 0; i < draw->count; i++)
-		for (uint32_t part = 0; draw->state[i] == COMING && part < WICK_PARTS; part++) {
-			struct wick_landing *landing = &draw->landing[i * WICK_PARTS + part];
-			const struct wick_tensor *tensor = wick_expert_tensor(cache->model, layer, part);
-			uint64_t rows = tensor->rows / tensor->experts;
-
-			landing->buffer = buffer_of(cache, draw->slots[i], part);
-			wick_fetch_start(cache->fetch, landing, tensor, (draw->keys[i] - first_key(cache, layer)) * rows, rows);
-		}
+		if (draw->state[i] == COMING && !draw->ahead[i])
+			send_expert(cache, &draw->landing[i * WICK_PARTS], draw->keys[i], draw->slots[i], layer, WICK_IO_DEMAND);
 	wick_io_kick(cache->fetch->io);
 }
 
-/* Slots for the experts of a strip, and reads for those that are absent. */
-static void begin(struct wick_expert_cache *cache, struct wick_expert_draw *draw, const struct wick_expert_room *room,
-	uint32_t layer)
+/* Where an expert of a strip lands, or has landed. */
+static struct wick_landing *landing_of(struct wick_expert_cache *cache, const struct wick_expert_draw *draw, uint32_t i)
 {
-	uint32_t absent, next = 0;
+	return draw->ahead[i] ? &cache->ahead.landing[(draw->ahead[i] - 1) * WICK_PARTS] : &draw->landing[i * WICK_PARTS];
+}
 
-	draw->count = draw->strip.end_k - draw->strip.first_k;
-	for (uint32_t i = 0; i < draw->count; i++)
-		draw->keys[i] = first_key(cache, layer) + room->chosen.ids[draw->strip.first_k + i];
-	absent = wick_policy_admit(cache->policy, &cache->cache, 0, draw->keys, draw->count, draw->wanted);
-	for (uint32_t i = 0; i < draw->count; i++) {
-		bool wanted = next < absent && draw->wanted[next].bundle == draw->keys[i];
+static void take_ahead(struct wick_expert_cache *cache, struct wick_expert_draw *draw, uint32_t i)
+{
+	uint32_t place = wick_expert_ahead_claim(&cache->ahead, draw->keys[i]);
 
-		draw->slots[i] = cache->cache.slot_of_key[draw->keys[i]];
-		draw->state[i] = wanted ? COMING : HERE;
-		next += wanted;
-	}
-	pin(cache, draw, true);
-	send(cache, draw, layer);
-	cache->read += absent;
+	if (place == WICK_NOT_AHEAD)
+		return;
+	draw->state[i] = COMING;
+	draw->ahead[i] = (uint8_t)(place + 1);
 }
 
 /* Where a part of an expert lies: as far behind its slot's beginning as in the file behind a block of the drive. */
@@ -170,10 +181,58 @@ static const uint8_t *data_of(const struct wick_expert_cache *cache, const struc
 	return buffer_of(cache, draw->slots[i], part) + place.offset % cache->fetch->file[place.part].offset_align;
 }
 
-static bool has_landed(const struct wick_expert_draw *draw, uint32_t i, const struct stage *stage)
+/* What was read ahead for nothing, and is chosen after all: damaged, or not read, it is read again. */
+static void check_late(struct wick_expert_cache *cache, struct wick_expert_draw *draw, uint32_t layer)
 {
+	for (uint32_t i = 0; i < draw->count; i++) {
+		uint8_t *unchecked = &cache->ahead.unchecked[draw->slots[i]];
+
+		for (uint32_t part = 0; draw->state[i] == HERE && *unchecked && part < WICK_PARTS; part++) {
+			const struct wick_tensor *tensor = wick_expert_tensor(cache->model, layer, part);
+			uint64_t rows = tensor->rows / tensor->experts, first = (draw->keys[i] - first_key(cache, layer)) * rows;
+
+			if (wick_fetch_check(cache->fetch, tensor, data_of(cache, draw, i, layer, part), first, rows) != first + rows)
+				draw->state[i] = COMING;
+		}
+		*unchecked = 0;
+	}
+}
+
+/* Slots for the experts of a strip, and reads for those that are absent. Returns how many. */
+static uint32_t begin(struct wick_expert_cache *cache, struct wick_expert_draw *draw, const struct wick_expert_room *room,
+	uint32_t layer)
+{
+	uint32_t absent, next = 0;
+
+	draw->count = draw->strip.end_k - draw->strip.first_k;
+	for (uint32_t i = 0; i < draw->count; i++)
+		draw->keys[i] = first_key(cache, layer) + room->chosen.ids[draw->strip.first_k + i];
+	absent = wick_policy_admit(cache->policy, &cache->cache, 0, draw->keys, draw->count, draw->wanted);
+	for (uint32_t i = 0; i < draw->count; i++) {
+		bool wanted = next < absent && draw->wanted[next].bundle == draw->keys[i];
+
+		draw->slots[i] = cache->cache.slot_of_key[draw->keys[i]];
+		draw->state[i] = wanted ? COMING : HERE;
+		draw->ahead[i] = 0;
+		next += wanted;
+		if (wanted)
+			cache->ahead.unchecked[draw->slots[i]] = 0;
+		else
+			take_ahead(cache, draw, i);
+	}
+	pin(cache, draw, true);
+	check_late(cache, draw, layer);
+	send(cache, draw, layer);
+	cache->read += absent;
+	return absent;
+}
+
+static bool has_landed(struct wick_expert_cache *cache, const struct wick_expert_draw *draw, uint32_t i, const struct stage *stage)
+{
+	const struct wick_landing *landing = landing_of(cache, draw, i);
+
 	for (uint32_t part = stage->first; part < stage->end; part++)
-		if (draw->landing[i * WICK_PARTS + part].pending)
+		if (landing[part].pending)
 			return false;
 	return true;
 }
@@ -184,7 +243,7 @@ static int check(struct wick_expert_cache *cache, struct wick_expert_draw *draw,
 	int err = 0;
 
 	for (uint32_t part = stage->first; !err && part < stage->end; part++)
-		err = wick_fetch_finish(cache->fetch, &draw->landing[i * WICK_PARTS + part], diag);
+		err = wick_fetch_finish(cache->fetch, &landing_of(cache, draw, i)[part], diag);
 	return err;
 }
 
@@ -196,7 +255,7 @@ static int compute(struct wick_expert_cache *cache, struct wick_expert_draw *dra
 	int err = 0;
 
 	for (uint32_t i = 0; !err && i < draw->count; i++) {
-		if (draw->state[i] != stage->from || (stage->from != HERE && !has_landed(draw, i, stage)))
+		if (draw->state[i] != stage->from || (stage->from != HERE && !has_landed(cache, draw, i, stage)))
 			continue;
 		err = stage->from != HERE ? check(cache, draw, i, stage, diag) : 0;
 		draw->state[i] = stage->to;
@@ -234,7 +293,7 @@ static void wait_for_all(struct wick_expert_cache *cache, struct wick_expert_dra
 {
 	for (uint32_t i = 0; i < draw->count; i++)
 		for (uint32_t part = 0; draw->state[i] == COMING && part < WICK_PARTS; part++)
-			wick_fetch_drain(cache->fetch, &draw->landing[i * WICK_PARTS + part]);
+			wick_fetch_drain(cache->fetch, &landing_of(cache, draw, i)[part]);
 }
 
 static int finish(struct wick_expert_cache *cache, struct wick_expert_draw *draw, const struct wick_experts *experts,
@@ -263,6 +322,8 @@ void wick_expert_cache_forget(struct wick_expert_cache *cache)
 {
 	if (!cache->capacity)
 		return;
+	memset(cache->cache.in_flight, 0, cache->capacity);
+	wick_expert_ahead_reset(&cache->ahead, cache->capacity);
 	wick_cache_clear(&cache->cache);
 	wick_policy_reset(cache->policy);
 }
@@ -274,27 +335,60 @@ static void give_up(struct wick_expert_cache *cache)
 		for (uint32_t i = 0; i < cache->most * WICK_PARTS; i++)
 			if (cache->draw[d].landing[i].pending)
 				wick_fetch_drain(cache->fetch, &cache->draw[d].landing[i]);
-	memset(cache->cache.in_flight, 0, cache->capacity);
+	for (uint32_t i = 0; i < 2 * WICK_EXPERTS_AHEAD * WICK_PARTS; i++)
+		if (cache->ahead.landing[i].pending)
+			wick_fetch_drain(cache->fetch, &cache->ahead.landing[i]);
 	wick_expert_cache_forget(cache);
 }
 
-static void note_visit(struct wick_expert_cache *cache, uint32_t layer, uint32_t computed, uint32_t missing)
+static void note_visit(struct wick_expert_cache *cache, uint32_t layer, uint32_t computed, uint32_t absent, uint32_t useful)
 {
 	for (uint32_t part = 0; part < WICK_PARTS; part++)
-		cache->bytes += missing * wick_expert_part_bytes(cache->model, layer, part);
+		cache->bytes += absent * wick_expert_part_bytes(cache->model, layer, part);
 	if (cache->visit)
-		cache->visit(cache->visit_user, layer, computed, missing);
+		cache->visit(cache->visit_user, layer, computed, absent + useful);
+}
+
+/* Sends, behind this layer's reads, those of the likeliest of the next. */
+static void look_ahead(struct wick_expert_cache *cache, uint32_t layer)
+{
+	uint32_t keys[2 * WICK_EXPERTS_AHEAD], count, next = layer + 1, room = wick_expert_ahead_room(&cache->ahead);
+	const struct wick_expert_guesses *set;
+
+	if (!wick_expert_ahead_settle(&cache->ahead, next, &cache->cache) || !room || next == cache->model->shape.layers)
+		return;
+	count = cache->guess(cache->guess_user, next, keys, WICK_COUNT_OF(keys));
+	for (uint32_t i = 0; i < count; i++)
+		keys[i] += first_key(cache, next);
+	set = wick_expert_ahead_admit(&cache->ahead, cache->policy, &cache->cache, next, keys, count, room);
+	for (uint32_t i = 0; i < set->count; i++)
+		send_expert(cache, &cache->ahead.landing[(next % 2 * WICK_EXPERTS_AHEAD + i) * WICK_PARTS], set->keys[i], set->slots[i],
+			next, WICK_IO_PREFETCH);
+	wick_io_kick(cache->fetch->io);
+	cache->read += set->count;
+	for (uint32_t part = 0; part < WICK_PARTS; part++)
+		cache->bytes += set->count * wick_expert_part_bytes(cache->model, next, part);
+}
+
+/* The one strip of a single row. Returns how many of its experts were read ahead. */
+static uint32_t begin_single(struct wick_expert_cache *cache, const struct wick_expert_draw *draw, uint32_t layer, uint32_t absent)
+{
+	uint32_t useful = wick_expert_ahead_score(&cache->ahead, layer, draw->keys, draw->count);
+
+	wick_expert_ahead_note_sent(&cache->ahead, absent, useful, wick_fetch_busy_ns(cache->fetch));
+	look_ahead(cache, layer);
+	return useful;
 }
 
 /* The strip after this one, if there is room for both. */
 static bool begin_next(struct wick_expert_cache *cache, const struct wick_expert_draw *draw, struct wick_expert_draw *next,
-	const struct wick_expert_room *room, uint32_t layer)
+	const struct wick_expert_room *room, uint32_t layer, uint32_t *absent)
 {
 	uint32_t count = next->strip.end_k - next->strip.first_k;
 
 	if (draw->count + count > cache->capacity)
 		return false;
-	begin(cache, next, room, layer);
+	*absent += begin(cache, next, room, layer);
 	return true;
 }
 
@@ -303,19 +397,25 @@ int wick_expert_cache_run(struct wick_expert_cache *cache, const struct wick_exp
 {
 	struct wick_expert_draw *draw = &cache->draw[0], *next = &cache->draw[1], *swap;
 	const struct wick_expert_room *room = experts->room;
-	uint64_t read = cache->read, waited_ns = cache->fetch->wait_ns;
-	bool begun = false, more;
+	uint64_t waited_ns = cache->fetch->wait_ns;
+	uint32_t absent = 0, useful = 0;
+	bool begun = false, more, single = cache->guess && cache->ahead.on;
 	int err = 0;
 
 	cache->active += room->chosen.count;
+	if (layer <= cache->layer)
+		wick_expert_ahead_note_token(&cache->ahead, single);
+	cache->layer = layer;
 	cache->draw[0].count = cache->draw[1].count = 0;
 	draw->strip = (struct wick_strip){ 0 };
 	for (more = wick_strip_next(&draw->strip, room); !err && more;) {
 		if (!begun)
-			begin(cache, draw, room, layer);
+			absent += begin(cache, draw, room, layer);
+		if (single)
+			useful = begin_single(cache, draw, layer, absent);
 		next->strip = draw->strip;
 		more = wick_strip_next(&next->strip, room);
-		begun = more && begin_next(cache, draw, next, room, layer);
+		begun = more && begin_next(cache, draw, next, room, layer, &absent);
 		err = finish(cache, draw, experts, layer, diag);
 		pin(cache, draw, false);
 		draw->count = 0;
@@ -325,7 +425,7 @@ int wick_expert_cache_run(struct wick_expert_cache *cache, const struct wick_exp
 		draw = next;
 		next = swap;
 	}
-	note_visit(cache, layer, room->chosen.count, (uint32_t)(cache->read - read));
+	note_visit(cache, layer, room->chosen.count, absent, useful);
 	cache->wait_ns += cache->fetch->wait_ns - waited_ns;
 	wick_policy_advance(cache->policy, 1); /* a use is worth half as much after so many layers, not tokens: docs/experts.md */
 	if (err)

@@ -12,6 +12,7 @@
  * computed the next one, if there is room for both, is on its way. */
 
 #include "cache.h"
+#include "expert_ahead.h"
 #include "expert_sizes.h"
 #include "experts.h"
 #include "fetch.h"
@@ -33,6 +34,7 @@ struct wick_expert_draw {
 	uint32_t count;
 	uint32_t *keys, *slots;       /* (most) */
 	uint8_t *state;               /* (most): what becomes of an expert, of expert_cache.c */
+	uint8_t *ahead;               /* (most): 1 + its place in what was read ahead; 0: its landings are the draw's own */
 	struct wick_wanted *wanted;   /* (most) */
 	struct wick_landing *landing; /* (most, WICK_PARTS) */
 };
@@ -49,6 +51,11 @@ struct wick_expert_cache {
 	const uint8_t **data; /* (most, WICK_PARTS) */
 	bool overlap;         /* experts are computed as they come, not when all have; */
 	bool gate_first;      /* and gate and up of one before its down-projection has come */
+	struct wick_expert_ahead ahead;
+	uint32_t layer; /* the last one that was run */
+	/* Experts of the layer that follows, likeliest first, and how many; NULL: nothing is read ahead for it. */
+	uint32_t (*guess)(void *user, uint32_t layer, uint32_t *ids, uint32_t most);
+	void *guess_user;
 	uint64_t active, read; /* experts, of each layer and batch */
 	uint64_t bytes, wait_ns; /* of those read; waiting for them */
 	void (*visit)(void *user, uint32_t layer, uint32_t computed, uint32_t missing); /* told of each layer; or NULL */

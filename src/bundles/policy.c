@@ -309,7 +309,7 @@ static double chance_per_rate(const struct wick_policy *policy)
 {
 	double decay = exp2(-1 / policy->half_life);
 
-	return (1 - decay) / (1 - pow(decay, policy->now)) / policy->step;
+	return (1 - decay) / (1 - pow(decay, policy->now)) / policy->step * policy->layers;
 }
 
 /* Collects into wanted the likeliest that are absent, at most `most`, and holds those likelier than the last of them.

@@ -211,6 +211,7 @@ static void carve_experts(struct wick *wick, const struct wick_expert_cache_shap
 	wick_expert_cache_init(&forward->expert_cache, &chosen, wick->model, &wick->fetch, &wick->mem);
 	forward->experts.experts_most = forward->expert_cache.most;
 	forward->expert_cache.overlap = wick->settings.overlap;
+	forward->expert_cache.ahead.on = wick->settings.experts_ahead;
 	forward->expert_cache.gate_first = wick->settings.gate_first;
 	forward->expert_cache.visit = wick->settings.memory_mb_per_s > 0 && wick->drive.known ? wick_engine_note_visit : NULL;
 	forward->expert_cache.visit_user = wick;

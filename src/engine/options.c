@@ -186,7 +186,7 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 		.queue_depth = options->queue_depth ? options->queue_depth : DEPTH_DEFAULT,
 		.depth_given = options->queue_depth,
 		.chunk_bytes = options->chunk_bytes ? options->chunk_bytes : CHUNK_DEFAULT,
-		.window = options->window, .lookahead = options->lookahead, .eval_progress = options->eval_progress,
+		.window = options->window, .lookahead = options->lookahead, .experts_ahead = options->lookahead > 1, .eval_progress = options->eval_progress,
 		.eval_user = options->eval_user };
 	err = find_mode(&settings->mode, options, model, diag);
 	if (!err && settings->mode == WICK_MODE_SPARSE && wick_has_experts(&model->shape))
@@ -194,7 +194,7 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 	if (!err)
 		err = check_sparse(settings, options, model, diag);
 	if (!err)
-		err = check_range("lookahead", options->lookahead, 0, 1, diag);
+		err = check_range("lookahead", options->lookahead, 0, 2, diag);
 	if (!err)
 		err = set_instruments(settings, options, diag);
 	if (!err)

@@ -27,7 +27,7 @@ struct wick_settings {
 	uint32_t window;
 	bool lookahead, bridge, overlap, bundled;
 	/* Of experts: */
-	bool gate_first;
+	bool gate_first, experts_ahead;
 	double memory_mb_per_s;
 };
 

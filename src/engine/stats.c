@@ -34,7 +34,8 @@ static struct wick_stats counters(const struct wick *wick)
 {
 	const struct wick_io_counters *io = wick_io_counters(wick->io);
 	const struct wick_sparse_counters *sparse = &wick->forward.sparse.counters;
-	const struct wick_trial *gaps = &wick->forward.sparse.drawing.gaps, *ahead = &wick->forward.sparse.rates.trial;
+	const struct wick_trial *gaps = &wick->forward.sparse.drawing.gaps, *ahead = wick->forward.expert_cache.ahead.on ? &wick->forward.expert_cache.ahead.trial :
+		&wick->forward.sparse.rates.trial;
 	struct wick_stats stats = wick->stats;
 
 	stats.io_wait_ns = wick->fetch.wait_ns;
@@ -53,6 +54,8 @@ static struct wick_stats counters(const struct wick *wick)
 	stats.experts_read = wick->forward.expert_cache.read;
 	stats.expert_gates = wick->forward.experts.gates;
 	stats.expert_zeros = wick->forward.experts.closed;
+	stats.experts_prefetched = wick->forward.expert_cache.ahead.prefetched;
+	stats.experts_wasted = stats.experts_prefetched - wick->forward.expert_cache.ahead.useful;
 	stats.expert_bytes = wick->forward.expert_cache.bytes;
 	stats.expert_wait_ns = wick->forward.expert_cache.wait_ns;
 	if (wick->forward.expert_cache.visit) {
@@ -65,7 +68,7 @@ static struct wick_stats counters(const struct wick *wick)
 	stats.gaps = wick->settings.bridge && gaps->on;
 	stats.gaps_ratio = wick_trial_ratio(gaps);
 	stats.ahead_switches = ahead->switches;
-	stats.ahead = wick->forward.sparse.lookahead && ahead->on;
+	stats.ahead = (wick->forward.sparse.lookahead || wick->forward.expert_cache.ahead.on) && ahead->on;
 	stats.ahead_ratio = wick_trial_ratio(ahead);
 	stats.predict_ns = sparse->predict_ns;
 	stats.manage_ns = sparse->manage_ns;

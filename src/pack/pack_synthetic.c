@@ -12,6 +12,7 @@
 #include "shape.h"
 #include "splitmix.h"
 #include "stock.h"
+#include "stock_family.h"
 #include "stock_mix.h"
 #include "stock_shapes.h"
 #include "synthetic.h"
@@ -41,6 +42,7 @@ struct making {
 	struct wick_pack_job job; /* of which it uses the output, and progress */
 	struct wick_stock_model model;
 	const struct wick_stock_mix *mix;
+	const struct wick_stock_family *family;
 	uint8_t *pool[WICK_WEIGHT_TYPES]; /* (POOL_NUMBERS) of each type, made when it is needed */
 	struct wick_gguf_writer *writer;
 };
@@ -125,11 +127,26 @@ static int read_facts(struct making *making, const char *source)
 	if (rc)
 		return rc;
 	parts = (struct wick_gguf_parts){ .at = &gguf, .count = 1 };
-	rc = wick_stock_facts(&job->shape, &parts, job->diag);
+	rc = wick_stock_family(&making->family, gguf, job->diag);
+	if (rc == 0)
+		rc = wick_stock_facts(&job->shape, &parts, job->diag);
 	wick_gguf_close(gguf);
 	job->shape.vocab = making->model.vocab;
 	job->shape.tied = making->model.tied;
 	return rc;
+}
+
+static bool is_attention_bias(enum wick_tensor_id id)
+{
+	return id == WICK_T_Q_BIAS || id == WICK_T_K_BIAS || id == WICK_T_V_BIAS || id == WICK_T_O_BIAS;
+}
+
+/* By the name that the family has for it. */
+static void rename_tensor(const struct making *making, struct wick_tensor *tensor, enum wick_tensor_id id, uint32_t layer)
+{
+	for (size_t i = 0; i < WICK_STOCK_NAMES && making->family->names[i].name; i++)
+		if (making->family->names[i].id == id)
+			snprintf(tensor->name, sizeof(tensor->name), making->family->names[i].name, layer);
 }
 
 /* A tensor of the file; false: it has none of that kind, or as a part of another. */
@@ -137,9 +154,11 @@ static bool describe(const struct making *making, struct wick_tensor *tensor, en
 {
 	const struct wick_shape *shape = &making->job.shape;
 
-	if (!wick_tensor_is_needed(shape, id, layer))
+	if (!wick_tensor_is_needed(shape, id, layer) && !(making->model.biased && is_attention_bias(id)))
 		return false;
 	wick_tensor_describe(tensor, id, layer, shape);
+	if (!making->family->second_norm) /* whose names are of files that have one */
+		rename_tensor(making, tensor, id, layer);
 	for (size_t f = 0; making->model.fused && f < WICK_COUNT_OF(fused); f++)
 		for (uint32_t p = 0; p < fused[f].parts && wick_tensor_is_needed(shape, fused[f].part[0], layer); p++) {
 			struct wick_tensor part;
@@ -170,7 +189,11 @@ static int put_entry(enum wick_tensor_id id, uint32_t layer, void *user)
 		return 0;
 	wick_tensor_directory(&tensor, id, &type, ne);
 	dims = tensor.rows > 1 ? 2 : 1;
-	if (tensor.experts) {
+	if (tensor.experts && tensor.vector) {
+		ne[0] = tensor.cols / tensor.experts;
+		ne[1] = tensor.experts;
+		dims = 2;
+	} else if (tensor.experts) {
 		ne[1] = tensor.rows / tensor.experts;
 		ne[2] = tensor.experts;
 		dims = 3;

@@ -27,6 +27,7 @@ struct wick_stock_model {
 	bool layer_norm; /* else the root of the mean square */
 	bool tied;       /* the head is the embedding */
 	bool fused;      /* queries, keys and values are one tensor, gates and ups another */
+	bool biased;     /* attention's matrices have biases */
 	struct wick_stock_extra extra[WICK_STOCK_EXTRAS];
 };
 

@@ -7,6 +7,7 @@
 #include "ops.h"
 
 #include "attn.h"
+#include "bits.h"
 #include "experts.h"
 #include "routing.h"
 #include "watch.h"
@@ -359,6 +360,12 @@ static int do_add(struct wick_pass *pass, const struct wick_step *step)
 	return 0;
 }
 
+/* Of a guess at the next layer's experts. */
+struct guessing {
+	const struct wick_pass *pass;
+	const float *x; /* (d_model), this layer's input */
+};
+
 /* The experts that a trace has for a row; NULL: the router chooses. */
 static const uint16_t *given(const struct wick_pass *pass, const struct wick_step *step, uint32_t row)
 {
@@ -413,18 +420,89 @@ static void compute_strip(struct wick_pass *pass, const struct wick_step *step, 
 	wick_experts_sum(experts, strip);
 }
 
+/* The router of a layer, if it has one that is in memory. */
+static const struct wick_step *router_of(const struct wick_forward *f, uint32_t layer)
+{
+	const struct wick_steps *steps = &f->model->steps;
+
+	for (uint32_t s = steps->first[layer]; s < steps->first[layer + 1]; s++) {
+		const struct wick_step *step = &steps->step[s];
+
+		if (step->op == WICK_OP_LINEAR && steps->matrix[step->matrix].tensor == WICK_T_ROUTER)
+			return f->matrices->at[step->matrix].resident_rows == f->matrices->at[step->matrix].rows ? step : NULL;
+	}
+	return NULL;
+}
+
+/* y = a resident matrix times one row. */
+static void multiply(struct wick_forward *f, const struct wick_matrix *matrix, const float *x, float *y)
+{
+	struct wick_linear linear = { .compute = &f->compute, .type = matrix->tensor->type, .cols = matrix->tensor->cols,
+		.stride = matrix->tensor->row_bytes, .x = x, .ldx = matrix->tensor->cols, .y = y, .ldy = matrix->rows, .m = 1 };
+	struct wick_rows rows = { .base = matrix->base, .count = matrix->rows };
+
+	wick_linear_begin(&linear);
+	wick_linear_rows(&linear, &rows);
+}
+
+/* The largest first. */
+static uint32_t pick_largest(const float *z, uint32_t count, uint32_t *ids, uint32_t most)
+{
+	uint32_t held = 0;
+
+	for (uint32_t id = 0; id < count; id++) {
+		uint32_t at = held < most ? held++ : most;
+
+		for (; at && z[id] > z[ids[at - 1]]; at--)
+			if (at < most)
+				ids[at] = ids[at - 1];
+		if (at < most)
+			ids[at] = id;
+	}
+	return held;
+}
+
+/* A layer that follows: by its router on this layer's input, whose outputs take the place of those that have been used; a replay has
+ * guesses of its own. */
+static uint32_t guess(void *user, uint32_t layer, uint32_t *ids, uint32_t most)
+{
+	const struct guessing *guessing = user;
+	struct wick_forward *f = guessing->pass->forward;
+	uint32_t chosen = wick_kind(&f->model->shape, layer)->ffn.experts.chosen;
+	const struct wick_step *step = router_of(f, layer);
+	const struct wick_matrix *matrix = step ? &f->matrices->at[step->matrix] : NULL;
+	uint32_t count = 0;
+
+	most = WICK_MIN(most, chosen);
+	if (f->routing) {
+		const uint16_t *guessed = wick_routing_guessed(f->routing, f->rows->position, layer, &count);
+
+		for (uint32_t i = 0; i < WICK_MIN(count, most); i++)
+			ids[i] = guessed[i];
+		return WICK_MIN(count, most);
+	}
+	if (!step)
+		return 0;
+	multiply(f, matrix, guessing->x, f->buffer[step->out]);
+	return pick_largest(f->buffer[step->out], (uint32_t)matrix->rows, ids, most);
+}
+
 static int do_experts(struct wick_pass *pass, const struct wick_step *step)
 {
 	struct wick_forward *f = pass->forward;
 	struct wick_experts experts = { .compute = &f->compute, .room = &f->experts, .act = facts_of(pass, step)->ffn.act,
 		.x = f->buffer[step->in], .y = f->buffer[step->out] };
+	struct guessing guessing = { pass, experts.x };
 	struct wick_strip strip = { 0 };
 
 	for (uint32_t part = 0; part < WICK_PARTS; part++)
 		experts.matrix[part] = part_of(pass, step, part);
 	begin_ffn(pass, pass->m, experts.y, NULL);
-	if (f->expert_cache.capacity)
+	if (f->expert_cache.capacity) {
+		f->expert_cache.guess = pass->m == 1 ? guess : NULL;
+		f->expert_cache.guess_user = &guessing;
 		return wick_expert_cache_run(&f->expert_cache, &experts, step->layer, pass->diag);
+	}
 	while (wick_strip_next(&strip, experts.room))
 		compute_strip(pass, step, &experts, &strip);
 	f->expert_cache.active += experts.room->chosen.count;

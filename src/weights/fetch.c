@@ -122,6 +122,11 @@ static void take_back(struct wick_fetch *fetch, struct wick_io_request *request)
 	receiver->receive(receiver, request);
 }
 
+uint64_t wick_fetch_busy_ns(const struct wick_fetch *fetch)
+{
+	return fetch->busy_ns + (wick_io_outstanding(fetch->io) ? wick_now_ns() - fetch->busy_since_ns : 0);
+}
+
 void wick_fetch_poll(struct wick_fetch *fetch)
 {
 	struct wick_io_request *request;

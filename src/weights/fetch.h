@@ -78,6 +78,9 @@ void wick_fetch_drain(struct wick_fetch *fetch, struct wick_landing *landing);
 /* Sends a read whose user is a wick_receiver. */
 void wick_fetch_submit(struct wick_fetch *fetch, struct wick_io_request *request);
 
+/* How long something was outstanding, until now. */
+uint64_t wick_fetch_busy_ns(const struct wick_fetch *fetch);
+
 /* Takes back the reads that have arrived, of all receivers, and keeps the drive's queue full; does not wait. */
 void wick_fetch_poll(struct wick_fetch *fetch);
 /* The same for between two tasks of the pool: not more often than it pays. */

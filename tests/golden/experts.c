@@ -11,6 +11,7 @@
 #include "fixture.h"
 
 #include "bits.h"
+#include "engine.h"
 #include "rehearse_experts.h"
 #include "watch.h"
 
@@ -305,6 +306,52 @@ static void by_parts(void **state)
 	free(logits);
 }
 
+/* Reading ahead changes no bit, by the next router or by a trace's guesses, and of those it reads it knows which were for nothing. The
+ * drive is made to seem idle, so that as many are read as ever may be. */
+static void ahead(void **state)
+{
+	size_t bytes = (size_t)TOKENS * EXPERT_VOCAB * sizeof(float);
+	float *logits = malloc(bytes), *replayed = malloc(bytes);
+	struct wick_routing routing;
+	struct wick *wick;
+
+	(void)state;
+	make_routing(EXPERT_COUNT, &routing);
+	wick_routing_free(&routing);
+	for (uint32_t i = 0; i < 8; i++) {
+		struct wick_options options = options_of(ALL_BYTES);
+		struct wick_stats stats;
+
+		options.lookahead = 2;
+		options.trace = i % 2 ? routing_path : NULL;
+		options.queue_depth = i < 4 ? 1 : 0;
+		options.io = i < 6 ? NULL : "pread";
+		options.threads = 1 + i % 3;
+		options.memory.bytes = ALL_BYTES;
+		if (i == 1) { /* what all others of the trace are held against */
+			wick = model_open(model, &options);
+			assert_int_equal(eval(wick, 20, replayed, NULL), 0);
+			wick_close(wick);
+		}
+		options.memory.bytes = model_least_bytes(model, &options) + i / 2 * 700000;
+		wick = model_open(model, &options);
+		wick->forward.expert_cache.ahead.slack_ns = 1e15;
+		wick->forward.expert_cache.ahead.expert_ns = 1;
+		assert_int_equal(eval(wick, i < 4 ? 1 : 10, logits, NULL), 0);
+		assert_memory_equal(i % 2 ? replayed : resident, logits, bytes);
+		wick_stats(wick, &stats);
+		print_message("  %u slots: %llu of %llu read, %llu ahead, %llu of these for nothing\n", wick_plan_of(wick)->expert_slots,
+			(unsigned long long)stats.experts_read, (unsigned long long)stats.experts_active,
+			(unsigned long long)stats.experts_prefetched, (unsigned long long)stats.experts_wasted);
+		assert_true(stats.experts_wasted <= stats.experts_prefetched && stats.experts_prefetched <= stats.experts_read);
+		if (i > 1)
+			assert_true(stats.experts_prefetched > 0);
+		wick_close(wick);
+	}
+	free(logits);
+	free(replayed);
+}
+
 /* By the trace that is replayed a plan foresees the hits of the run; by a preset it says which. */
 static void foreseen(void **state)
 {
@@ -528,7 +575,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(all_in_memory), cmocka_unit_test(wherever_they_are),
 		cmocka_unit_test(in_company), cmocka_unit_test(replayed), cmocka_unit_test(recorded),
-		cmocka_unit_test(by_parts), cmocka_unit_test(foreseen),
+		cmocka_unit_test(by_parts), cmocka_unit_test(ahead), cmocka_unit_test(foreseen),
 		cmocka_unit_test(traces_of_another_model), cmocka_unit_test(too_little_for_a_token), cmocka_unit_test(wrong_ways_are_refused),
 		cmocka_unit_test(wrong_counts_are_refused), cmocka_unit_test(damage_is_named) };
 	int failed = 0;

@@ -21,7 +21,7 @@ static const struct {
 	{ "mixtral-8x7b", "q4_k_m", 28.45 }, { "mixtral-8x7b", "q8_0", 49.63 }, { "olmoe", "q4_k_m", 4.21 },
 	{ "olmoe", "q8_0", 7.36 }, { "llama-3.1-8b", "q4_k_m", 4.92 }, { "llama-3.1-8b", "q8_0", 8.54 },
 	{ "mistral-7b", "q4_k_m", 4.37 }, { "qwen3-8b", "q4_k_m", 5.03 }, { "qwen3-8b", "q8_0", 8.71 },
-	{ "gemma-3-12b", "q4_k_m", 7.30 }, { "phi-4", "q4_k_m", 9.05 }, { "falcon-7b", "f16", 13.85 },
+	{ "gpt-oss-20b", "mxfp4", 12.11 }, { "smallthinker-21b", "q4_k_m", 13.1 }, { "gemma-3-12b", "q4_k_m", 7.30 }, { "phi-4", "q4_k_m", 9.05 }, { "falcon-7b", "f16", 13.85 },
 };
 
 /* Nothing is written: it is told how much it would be, and stops it. */
@@ -94,6 +94,8 @@ static void test_families(void **state)
 		uint64_t ne[3];
 	} made[] = {
 		{ "synthetic:olmoe,layers=1,experts=8,vocab=300", "blk.0.ffn_down_exps.weight", { 1024, 2048, 8 } },
+		{ "synthetic:gpt-oss-20b,layers=1,experts=4,vocab=300", "blk.0.ffn_down_exps.bias", { 2880, 4, 1 } },
+		{ "synthetic:smallthinker-21b,layers=1,experts=6,vocab=300", "blk.0.ffn_gate_inp.weight", { 2560, 6, 1 } },
 		{ "synthetic:mistral-7b,layers=1,vocab=300", "blk.0.ffn_up.weight", { 4096, 14336, 1 } },
 		{ "synthetic:gemma-3-12b,layers=1,vocab=300", "blk.0.post_ffw_norm.weight", { 3840, 1, 1 } },
 		{ "synthetic:phi-4,layers=1,vocab=300", "blk.0.ffn_up.weight", { 5120, 2 * 17920, 1 } },

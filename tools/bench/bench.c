@@ -60,7 +60,7 @@ static int time_token(struct timing *timing, uint32_t i)
 	timing->figures[MEMORY_FLOOR_MS][i] = (double)stats.memory_bytes / timing->memory_mb_per_s / 1e3;
 	timing->figures[DEPENDENT_FLOOR_MS][i] = (double)stats.dependent_floor_ns / 1e6;
 	timing->figures[HIT_SHARE][i] = stats.experts_active ?
-		1 - (double)(stats.experts_read - stats.experts_prefetched) / (double)stats.experts_active : 0;
+		1 - (double)(stats.experts_read - stats.experts_wasted) / (double)stats.experts_active : 0;
 	timing->token = wick_session_sample(timing->session, &sampling);
 	return interrupted() ? wick_diag_say(timing->diag, -ECANCELED, "stopped") : 0;
 }

@@ -75,6 +75,8 @@ static const struct bench_way expert_ways[] = {
 		.adds = "experts are computed as they are there, not when all of the layer's are" },
 	{ .name = "gate", .mode = "dense", .experts = true, .overlap = true, .gate_first = true,
 		.adds = "gate and up are computed while down is on its way" },
+	{ .name = "lookahead", .mode = "dense", .experts = true, .overlap = true, .gate_first = true, .lookahead = 2,
+		.adds = "the next layer's likeliest experts are read ahead" },
 };
 
 #define EXPERT_WAYS (sizeof(expert_ways) / sizeof(*expert_ways))

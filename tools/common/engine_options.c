@@ -104,8 +104,8 @@ const struct opt engine_opts[] = {
 		.min = 1, .max = UINT32_MAX,
 		.help = "policy window: neurons of the last K tokens stay (auto: as many as "
 			"there is room for)" },
-	{ OPT_COUNT, .name = "lookahead", .value = "0|1", .into.count = &engine_options.lookahead, .max = 1,
-		.help = "read the next layer's probable neurons ahead (1)" },
+	{ OPT_COUNT, .name = "lookahead", .value = "0|1|2", .into.count = &engine_options.lookahead, .max = 2,
+		.help = "read the next layer's probable neurons ahead (1); or 2, in any mode, probable experts, too" },
 	{ OPT_INPUT, .name = "trace", .value = "FILE", .into.text = &engine_options.trace,
 		.help = "compute the neurons that a trace has (wick trace), not those predicted; of a model of experts, in any mode, "
 			"the experts that it has, not those that routers choose" },

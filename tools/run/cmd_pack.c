@@ -131,6 +131,7 @@ const struct command cmd_pack = {
 		 "  qwen3-30b-a3b 18.6 GB    llama-3.1-8b 4.9 GB    gemma-3-12b 7.3 GB\n"
 		 "  mixtral-8x7b  28.4 GB    qwen3-8b     5.0 GB    phi-4       9.0 GB\n"
 		 "  olmoe          4.2 GB    mistral-7b   4.4 GB    falcon-7b   5.0 GB\n"
+		 "  smallthinker-21b 13.1 GB, gpt-oss-20b 12.1 GB as mxfp4\n"
 		 "\n"
 		 "Behind a name, layers=N, experts=N and vocab=N after commas make it smaller:\n"
 		 "synthetic:olmoe,layers=4.\n"
