@@ -27,3 +27,37 @@ static inline double *wick_frequencies_of(const struct wick_forward *f, uint32_t
 {
 	return f->frequencies + (size_t)kind * f->rope_dim_most / 2;
 }
+
+static inline float *wick_pass_buffer(const struct wick_pass *pass, uint8_t buffer)
+{
+	return pass->forward->buffer[buffer];
+}
+
+static inline const float *wick_pass_vector(const struct wick_pass *pass, const struct wick_step *step, uint8_t id)
+{
+	return id == WICK_NO_VECTOR ? NULL : wick_vector(&pass->forward->vectors, step->layer, id);
+}
+
+static inline const struct wick_layer_facts *wick_pass_facts(const struct wick_pass *pass, const struct wick_step *step)
+{
+	return wick_kind(&pass->forward->model->shape, step->layer);
+}
+
+/* What a row alone needs could not be read: its sequence is given up, and the others go on. The error where there is none
+ * left, and of a drive that does not answer. */
+int wick_fail_row(struct wick_pass *pass, uint32_t row, int err);
+/* The first failure is told of. */
+struct wick_diag *wick_pass_diag(const struct wick_pass *pass);
+/* The rows of a matrix that are here next: what is resident, then unit after unit. 1: there are some; 0: none is
+ * left. */
+int wick_next_rows(struct wick_forward *f, uint32_t matrix, struct wick_rows *rows, struct wick_diag *diag);
+/* out = what the down-projections of some rows are added to. */
+void wick_begin_ffn(const struct wick_pass *pass, uint32_t m, float *out, const float *bias);
+
+/* ops_bundles.c */
+int wick_op_choose(struct wick_pass *pass, const struct wick_step *step);
+int wick_op_bundles(struct wick_pass *pass, const struct wick_step *step);
+/* ops_experts.c */
+int wick_op_route(struct wick_pass *pass, const struct wick_step *step);
+int wick_op_experts(struct wick_pass *pass, const struct wick_step *step);
+int wick_op_share(struct wick_pass *pass, const struct wick_step *step);

@@ -1,0 +1,136 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The steps of an FFN that lies in bundles: chosen ones are drawn, or all are swept. */
+
+#include "ops.h"
+
+#include "watch.h"
+
+#include <errno.h>
+
+/* Of a row's neurons, where gates are not in the bundles; else NULL. */
+static const float *gate_of(const struct wick_pass *pass, uint32_t row)
+{
+	const struct wick_shape *shape = &pass->forward->model->shape;
+
+	return wick_gate_is_apart(shape) ? pass->forward->buffer[WICK_GATE] + (size_t)row * shape->n_ff : NULL;
+}
+
+/* Rows from `first` on that are drawn for together: as many as there is room for, up to one that has failed. */
+static struct wick_sparse_rows rows_together(const struct wick_pass *pass, const struct wick_step *step, uint32_t first)
+{
+	struct wick_forward *f = pass->forward;
+	size_t skipped = first * f->model->shape.d_model;
+	uint32_t most = WICK_MIN(pass->m - first, f->sparse.together);
+	struct wick_sparse_rows rows = { .x = f->buffer[step->in] + skipped, .y = f->buffer[step->out] + skipped,
+		.gate = gate_of(pass, first) };
+
+	for (; rows.m < most && !f->rows[first + rows.m].err; rows.m++)
+		rows.position[rows.m] = f->rows[first + rows.m].position;
+	return rows;
+}
+
+/* After a failure the bundle caches begin anew: some slots of them wait for bytes that will not come. */
+static int draw_row(struct wick_pass *pass, const struct wick_step *step, uint32_t row, const struct wick_sparse_rows *rows)
+{
+	struct wick_sparse *sparse = &pass->forward->sparse;
+	int err = wick_sparse_ffn(sparse, step->layer, rows, wick_pass_diag(pass));
+
+	err = err ? wick_fail_row(pass, row, err) : 0;
+	if (pass->forward->rows[row].err && !err)
+		wick_sparse_reset(sparse);
+	return err;
+}
+
+/* Rows that failed together: each by itself, so that only those fail that need what cannot be read. */
+static int draw_apart(struct wick_pass *pass, const struct wick_step *step, uint32_t first, const struct wick_sparse_rows *rows)
+{
+	const struct wick_shape *shape = &pass->forward->model->shape;
+	int err = 0;
+
+	wick_sparse_reset(&pass->forward->sparse);
+	wick_begin_ffn(pass, rows->m, rows->y, wick_pass_vector(pass, step, step->bias));
+	for (uint32_t i = 0; !err && i < rows->m; i++) {
+		struct wick_sparse_rows row = { .m = 1, .x = rows->x + (size_t)i * shape->d_model,
+			.gate = rows->gate ? rows->gate + (size_t)i * shape->n_ff : NULL, .y = rows->y + (size_t)i * shape->d_model,
+			.position = { rows->position[i] } };
+
+		if (!pass->forward->rows[first + i].err)
+			err = draw_row(pass, step, first + i, &row);
+	}
+	return err;
+}
+
+/* Chosen bundles only. */
+static int draw_bundles(struct wick_pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	int err = 0;
+
+	for (uint32_t first = 0, some; !err && first < pass->m; first += some) {
+		struct wick_sparse_rows rows = rows_together(pass, step, first);
+
+		some = WICK_MAX(rows.m, 1);
+		if (rows.m == 1)
+			err = draw_row(pass, step, first, &rows);
+		else if (rows.m)
+			err = wick_sparse_ffn(&f->sparse, step->layer, &rows, wick_pass_diag(pass));
+		if (err && err != -ETIMEDOUT && rows.m > 1)
+			err = draw_apart(pass, step, first, &rows);
+	}
+	return err;
+}
+
+/* All bundles, resident ones first. */
+static int sweep_bundles(struct wick_pass *pass, const struct wick_step *step, const float *x, float *y)
+{
+	struct wick_forward *f = pass->forward;
+	struct wick_ffn ffn = { .compute = &f->compute, .kind = f->model->steps.set[step->set].kind,
+		.facts = &wick_pass_facts(pass, step)->ffn, .d_model = f->model->shape.d_model, .x = x, .y = y, .h = f->h,
+		.up_bias = wick_vector(&f->vectors, step->layer, WICK_T_UP_BIAS),
+		.gate_bias = wick_vector(&f->vectors, step->layer, WICK_T_GATE_BIAS), .gate = gate_of(pass, 0),
+		.n_ff = f->model->shape.n_ff, .h_floats = f->h_floats, .m = pass->m,
+		.watch = f->watch, .layer = step->layer, .position = f->rows->position };
+	struct wick_rows rows = { 0 };
+	int more;
+
+	if (f->sparse.on)
+		ffn.mask = wick_sparse_mask(&f->sparse, step->layer, f->rows->position, pass->m, x, ffn.gate, &ffn.mask_words);
+	wick_ffn_begin(&ffn);
+	while ((more = wick_next_rows(f, step->matrix, &rows, pass->diag)) > 0) {
+		wick_ffn_rows(&ffn, &rows);
+		if (f->sparse.on && rows.first + rows.count > f->matrices->at[step->matrix].resident_rows)
+			wick_sparse_warm(&f->sparse, step->layer, &rows);
+	}
+	return more;
+}
+
+/* Rows choose by themselves; the first ones can do so now. Where nothing comes before their FFN that hides reading, reads
+ * go out with the arithmetic on what is here. */
+int wick_op_choose(struct wick_pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	struct wick_sparse_rows rows;
+
+	if (f->watch && f->watch->inputs)
+		f->watch->inputs(f->watch->user, step->layer, f->rows->position, pass->m, f->buffer[step->in]);
+	if (!f->sparse.on || pass->m >= WICK_SWEEP_TOKENS || !wick_pass_facts(pass, step)->parallel)
+		return 0;
+	rows = rows_together(pass, step, 0);
+	if (rows.m)
+		wick_sparse_send(&f->sparse, step->layer, &rows);
+	return 0;
+}
+
+int wick_op_bundles(struct wick_pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	const float *x = f->buffer[step->in];
+	float *y = f->buffer[step->out];
+
+	wick_begin_ffn(pass, pass->m, y, wick_pass_vector(pass, step, step->bias));
+	if (f->sparse.on && pass->m < WICK_SWEEP_TOKENS)
+		return draw_bundles(pass, step);
+	return sweep_bundles(pass, step, x, y);
+}

@@ -1,0 +1,180 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The steps of an FFN of experts. */
+
+#include "ops.h"
+
+#include "experts.h"
+#include "routing.h"
+#include "watch.h"
+
+#include <errno.h>
+#include <math.h>
+
+/* Of a guess at the next layer's experts. */
+struct guessing {
+	const struct wick_pass *pass;
+	const float *x; /* (d_model), this layer's input */
+};
+
+/* The experts that a trace has for a row; NULL: the router chooses. */
+static const uint16_t *given(const struct wick_pass *pass, const struct wick_step *step, uint32_t row)
+{
+	const struct wick_forward *f = pass->forward;
+
+	return f->routing ? wick_routing_at(f->routing, f->rows[row].position, step->layer) : NULL;
+}
+
+/* The experts of each row; which rows want an expert. */
+int wick_op_route(struct wick_pass *pass, const struct wick_step *step)
+{
+	const struct wick_expert_facts *facts = &wick_pass_facts(pass, step)->ffn.experts;
+	struct wick_expert_room *room = &pass->forward->experts;
+	float *z = wick_pass_buffer(pass, step->in);
+
+	for (uint32_t i = 0; i < pass->m; i++)
+		if (!wick_route(facts, z + (size_t)i * facts->count, wick_pass_vector(pass, step, step->tensor), given(pass, step, i),
+			    room->ids + i * facts->chosen, room->weights + i * facts->chosen))
+			return wick_diag_say(pass->diag, -ERANGE,
+				"layer %u: what its router makes of the token at position %u is not finite", step->layer, pass->forward->rows[i].position);
+	if (pass->forward->watch && pass->forward->watch->routed)
+		pass->forward->watch->routed(pass->forward->watch->user, step->layer, pass->forward->rows->position, pass->m, room->ids,
+			facts->chosen);
+	wick_chosen_make(&room->chosen, facts->count, room->ids, room->weights, pass->m, facts->chosen, room->at);
+	return 0;
+}
+
+static struct wick_expert_matrix part_of(const struct wick_pass *pass, const struct wick_step *step, uint32_t part)
+{
+	static const enum wick_tensor_id biases[WICK_PARTS] = { [WICK_PART_GATE] = WICK_T_GATE_EXPERTS_BIAS,
+		[WICK_PART_UP] = WICK_T_UP_EXPERTS_BIAS, [WICK_PART_DOWN] = WICK_T_DOWN_EXPERTS_BIAS };
+	const struct wick_tensor *tensor = pass->forward->matrices->at[step->matrix + part].tensor;
+
+	return (struct wick_expert_matrix){ .type = tensor->type, .rows = tensor->rows / tensor->experts,
+		.cols = tensor->cols, .stride = tensor->row_bytes, .bias = wick_pass_vector(pass, step, biases[part]) };
+}
+
+/* All experts of a strip, which are in memory. */
+static void compute_strip(struct wick_pass *pass, const struct wick_step *step, const struct wick_experts *experts,
+	const struct wick_strip *strip)
+{
+	struct wick_expert_room *room = experts->room;
+	uint32_t count = 0;
+
+	for (uint32_t k = strip->first_k; k < strip->end_k; k++, count++) {
+		room->which[count] = k;
+		for (uint32_t part = 0; part < WICK_PARTS; part++)
+			room->data[count * WICK_PARTS + part] = wick_matrix_expert(&pass->forward->matrices->at[step->matrix + part],
+				room->chosen.ids[k], pass->forward->fetch->file);
+	}
+	wick_experts_compute(experts, strip, room->which, count, room->data, WICK_PART_GATE, WICK_PARTS);
+	wick_experts_sum(experts, strip);
+}
+
+/* The router of a layer, if it has one that is in memory. */
+static const struct wick_step *router_of(const struct wick_forward *f, uint32_t layer)
+{
+	const struct wick_steps *steps = &f->model->steps;
+
+	for (uint32_t s = steps->first[layer]; s < steps->first[layer + 1]; s++) {
+		const struct wick_step *step = &steps->step[s];
+
+		if (step->op == WICK_OP_LINEAR && steps->matrix[step->matrix].tensor == WICK_T_ROUTER)
+			return f->matrices->at[step->matrix].resident_rows == f->matrices->at[step->matrix].rows ? step : NULL;
+	}
+	return NULL;
+}
+
+/* y = a resident matrix times one row. */
+static void multiply(struct wick_forward *f, const struct wick_matrix *matrix, const float *x, float *y)
+{
+	struct wick_linear linear = { .compute = &f->compute, .type = matrix->tensor->type, .cols = matrix->tensor->cols,
+		.stride = matrix->tensor->row_bytes, .x = x, .ldx = matrix->tensor->cols, .y = y, .ldy = matrix->rows, .m = 1 };
+	struct wick_rows rows = { .base = matrix->base, .count = matrix->rows };
+
+	wick_linear_begin(&linear);
+	wick_linear_rows(&linear, &rows);
+}
+
+/* The largest first. */
+static uint32_t pick_largest(const float *z, uint32_t count, uint32_t *ids, uint32_t most)
+{
+	uint32_t held = 0;
+
+	for (uint32_t id = 0; id < count; id++) {
+		uint32_t at = held < most ? held++ : most;
+
+		for (; at && z[id] > z[ids[at - 1]]; at--)
+			if (at < most)
+				ids[at] = ids[at - 1];
+		if (at < most)
+			ids[at] = id;
+	}
+	return held;
+}
+
+/* A layer that follows: by its router on this layer's input, whose outputs take the place of those that have been used; a replay has
+ * guesses of its own. */
+static uint32_t guess(void *user, uint32_t layer, uint32_t *ids, uint32_t most)
+{
+	const struct guessing *guessing = user;
+	struct wick_forward *f = guessing->pass->forward;
+	uint32_t chosen = wick_kind(&f->model->shape, layer)->ffn.experts.chosen;
+	const struct wick_step *step = router_of(f, layer);
+	const struct wick_matrix *matrix = step ? &f->matrices->at[step->matrix] : NULL;
+	uint32_t count = 0;
+
+	most = WICK_MIN(most, chosen);
+	if (f->routing) {
+		const uint16_t *guessed = wick_routing_guessed(f->routing, f->rows->position, layer, &count);
+
+		for (uint32_t i = 0; i < WICK_MIN(count, most); i++)
+			ids[i] = guessed[i];
+		return WICK_MIN(count, most);
+	}
+	if (!step)
+		return 0;
+	multiply(f, matrix, guessing->x, f->buffer[step->out]);
+	return pick_largest(f->buffer[step->out], (uint32_t)matrix->rows, ids, most);
+}
+
+int wick_op_experts(struct wick_pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	struct wick_experts experts = { .compute = &f->compute, .room = &f->experts, .act = wick_pass_facts(pass, step)->ffn.act,
+		.x = f->buffer[step->in], .y = f->buffer[step->out] };
+	struct guessing guessing = { pass, experts.x };
+	struct wick_strip strip = { 0 };
+
+	for (uint32_t part = 0; part < WICK_PARTS; part++)
+		experts.matrix[part] = part_of(pass, step, part);
+	wick_begin_ffn(pass, pass->m, experts.y, NULL);
+	if (f->expert_cache.capacity) {
+		f->expert_cache.guess = pass->m == 1 ? guess : NULL;
+		f->expert_cache.guess_user = &guessing;
+		return wick_expert_cache_run(&f->expert_cache, &experts, step->layer, pass->diag);
+	}
+	while (wick_strip_next(&strip, experts.room))
+		compute_strip(pass, step, &experts, &strip);
+	f->expert_cache.active += experts.room->chosen.count;
+	return 0;
+}
+
+/* Each row of out times the sigmoid of a dot product of in. */
+int wick_op_share(struct wick_pass *pass, const struct wick_step *step)
+{
+	size_t d_model = pass->forward->model->shape.d_model;
+	const float *weight = wick_pass_vector(pass, step, step->tensor), *in = wick_pass_buffer(pass, step->in);
+	float *out = wick_pass_buffer(pass, step->out);
+
+	for (uint32_t i = 0; i < pass->m; i++) {
+		float z, share;
+
+		pass->forward->compute.kernels->matvec[WICK_F32](&z, weight, d_model * sizeof(float), in + i * d_model, 1, d_model);
+		share = 1 / (1 + expf(-z));
+		for (size_t c = 0; c < d_model; c++)
+			out[i * d_model + c] *= share;
+	}
+	return 0;
+}

@@ -1,0 +1,56 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What the steps of a pass have in common (see ops.h). */
+
+#include "ops.h"
+
+#include <errno.h>
+#include <string.h>
+
+int wick_fail_row(struct wick_pass *pass, uint32_t row, int err)
+{
+	struct wick_batch_row *rows = pass->forward->rows;
+
+	for (uint32_t i = 0; i < pass->m; i++)
+		if (rows[i].seq == rows[row].seq && !rows[i].err) {
+			rows[i].err = err;
+			rows[i].want = false;
+			pass->failed++;
+		}
+	return pass->failed == pass->m || err == -ETIMEDOUT ? err : 0;
+}
+
+struct wick_diag *wick_pass_diag(const struct wick_pass *pass)
+{
+	return pass->failed ? NULL : pass->diag;
+}
+
+int wick_next_rows(struct wick_forward *f, uint32_t matrix, struct wick_rows *rows, struct wick_diag *diag)
+{
+	const struct wick_matrix *at = &f->matrices->at[matrix];
+	uint64_t done = rows->first + rows->count;
+	int err;
+
+	if (done > at->resident_rows)
+		wick_sweep_done(&f->sweep);
+	if (done == at->rows)
+		return 0;
+	if (!done && at->resident_rows) {
+		*rows = (struct wick_rows){ .base = at->base, .count = at->resident_rows };
+		return 1;
+	}
+	err = wick_sweep_next(&f->sweep, matrix, rows, diag);
+	return err ? err : 1;
+}
+
+void wick_begin_ffn(const struct wick_pass *pass, uint32_t m, float *out, const float *bias)
+{
+	size_t d_model = pass->forward->model->shape.d_model;
+
+	for (uint32_t i = 0; i < m; i++)
+		if (bias)
+			memcpy(out + i * d_model, bias, d_model * sizeof(float));
+		else
+			memset(out + i * d_model, 0, d_model * sizeof(float));
+}
