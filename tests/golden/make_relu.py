@@ -64,7 +64,7 @@ class Fixture:
 
 
 FIXTURES = {
-    "relullama-f16": Fixture(LlamaConfig(hidden_size=64, intermediate_size=100, num_hidden_layers=3, num_attention_heads=4,
+    "relullama-f16": Fixture(LlamaConfig(hidden_size=64, intermediate_size=108, num_hidden_layers=3, num_attention_heads=4,
                                          num_key_value_heads=2, head_dim=24, hidden_act="relu", **TOKENS), "F16"),
     "relullama-bias-bf16": Fixture(LlamaConfig(hidden_size=56, intermediate_size=90, num_hidden_layers=2,
                                                num_attention_heads=7, num_key_value_heads=1, head_dim=40, mlp_bias=True,
