@@ -155,9 +155,6 @@ struct wick_policy *wick_policy_init(
 		.keys = keys,
 		.capacity = capacity,
 		.window = ops->shrinks ? window : 0,
-		.half_life = HALF_LIFE,
-		.layers = 1,
-		.per_layer = keys,
 		.last_used = wick_mem_take(mem, keys * sizeof(uint32_t)),
 		.rate = wick_mem_take(mem, keys * sizeof(float)),
 		.held = wick_mem_take(mem, capacity + 1ull),
@@ -219,19 +216,18 @@ static void let_go(struct wick_policy *policy)
 /* Gathers the slots that may be taken, with their worth, and lets go of what was held. Returns how many. */
 static uint32_t gather(struct wick_policy *policy, const struct wick_cache *cache)
 {
-	const uint8_t *held = policy->held, *in_flight = cache->in_flight, *worth_of_key;
+	const uint8_t *held = policy->held, *in_flight = cache->in_flight;
+	const uint8_t *worth_of_key = policy->ops->worth ? policy->ops->worth(policy) : NULL;
 	uint32_t *slots = policy->slots, *worth = policy->worth, used = cache->used, count = 0;
 
-	if (policy->ops->weigh) {
+	if (!worth_of_key)
 		policy->ops->weigh(policy, cache);
-	} else {
-		worth_of_key = policy->ops->worth(policy);
-		for (uint32_t slot = 0; slot < used; slot++)
-			memcpy(&worth[slot], worth_of_key + cache->key_of_slot[slot] * sizeof(uint32_t), sizeof(uint32_t));
-	}
 	for (uint32_t slot = 0; slot < used; slot++) {
 		slots[count] = slot;
-		worth[count] = worth[slot];
+		if (worth_of_key)
+			memcpy(&worth[count], worth_of_key + cache->key_of_slot[slot] * sizeof(uint32_t), sizeof(uint32_t));
+		else
+			worth[count] = worth[slot];
 		count += !(held[slot] | in_flight[slot]);
 	}
 	let_go(policy);
