@@ -357,10 +357,10 @@ static void window_moves_bytes_with_their_neurons(void **state)
 /* Rows in flight stay through the admission of others, for every policy, with shrinking too. */
 static void in_flight_stays(void **state)
 {
-	static const char *const names[] = { "lru", "window", "decay" };
+	static const char *const names[] = { "lru", "window", "decay", "stale", "nextuse" };
 
 	(void)state;
-	for (unsigned k = 0; k < 3; k++) {
+	for (unsigned k = 0; k < WICK_COUNT_OF(names); k++) {
 		struct wick_wanted wanted[NEURONS];
 		struct world world;
 
