@@ -19,6 +19,7 @@
 
 #define ENDING ".kept"
 #define PART ENDING "." /* of a name that a file has until it is complete: one that a server left which was killed */
+#define DIGITS 16    /* of a name, before its ending */
 #define STEP WICK_KV_POSITIONS_STEP
 
 struct entry {
@@ -130,6 +131,12 @@ static bool has_ending(const char *name)
 	return length > ending && !strcmp(name + length - ending, ENDING);
 }
 
+/* Files with other names are somebody else's. */
+static bool is_ours(const char *name)
+{
+	return strspn(name, "0123456789abcdef") == DIGITS && (!strcmp(name + DIGITS, ENDING) || !strncmp(name + DIGITS, PART, strlen(PART)));
+}
+
 static int look_around(struct wick_shelf *shelf, struct wick_diag *diag)
 {
 	const char *folder = shelf->options->folder;
@@ -143,7 +150,7 @@ static int look_around(struct wick_shelf *shelf, struct wick_diag *diag)
 	if (!files)
 		return wick_diag_say(diag, -errno, "%s: %s", folder, strerror(errno));
 	while ((file = readdir(files))) {
-		if (!strstr(file->d_name, PART) && !has_ending(file->d_name))
+		if (!is_ours(file->d_name))
 			continue;
 		if (asprintf(&path, "%s/%s", folder, file->d_name) < 0)
 			continue;
@@ -199,22 +206,25 @@ static uint64_t name_of(const uint32_t *ids, uint32_t count)
 	return sum;
 }
 
-/* Whether a file has all of these tokens already. Those that these go on from are of no use any more. */
-static bool has_all(struct wick_shelf *shelf, const uint32_t *ids, uint32_t count)
+/* Whether a file has all of these tokens already. */
+static bool has_all(const struct wick_shelf *shelf, const uint32_t *ids, uint32_t count)
 {
-	for (struct entry **at = &shelf->entries; *at;) {
-		uint32_t common = wick_ids_in_common((*at)->ids, (*at)->count, ids, count);
-
-		if (common == count) {
-			use(*at);
+	for (struct entry *entry = shelf->entries; entry; entry = entry->next)
+		if (wick_ids_in_common(entry->ids, entry->count, ids, count) == count) {
+			use(entry);
 			return true;
 		}
-		if (common == (*at)->count)
+	return false;
+}
+
+/* Files of tokens that these go on from are of no use any more. */
+static void drop_beginnings(struct wick_shelf *shelf, const uint32_t *ids, uint32_t count)
+{
+	for (struct entry **at = &shelf->entries; *at;)
+		if (wick_ids_in_common((*at)->ids, (*at)->count, ids, count) == (*at)->count)
 			discard(shelf, at);
 		else
 			at = &(*at)->next;
-	}
-	return false;
 }
 
 void wick_shelf_put(struct wick_shelf *shelf, const struct wick_session *session, const uint32_t *ids)
@@ -231,6 +241,7 @@ void wick_shelf_put(struct wick_shelf *shelf, const struct wick_session *session
 	}
 	memcpy(copy, ids, count * sizeof(*copy));
 	if (!wick_session_keep(session, ids, path, NULL)) {
+		drop_beginnings(shelf, ids, count);
 		add(shelf, path, copy, count);
 		return;
 	}

@@ -76,6 +76,8 @@ static uint64_t promised(const struct wick_slots *slots)
 		const struct wick_slot *slot = &slots->at[i];
 		uint32_t most = slot->job ? wanted(slot->job, slot->job->prompt.count) : 0;
 
+		if (slot->job && most < slot->known)
+			most = slot->known; /* it was parked */
 		if (slot->job && !slot->parked && slot->count < most)
 			positions += wick_session_need(slot->session, most - slot->count);
 	}

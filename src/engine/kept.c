@@ -175,6 +175,12 @@ static int write_beside(char *temporary, const char *path, const struct wick_ses
 	return err;
 }
 
+/* Of neurons, or of experts. */
+static bool replays(const struct wick *wick)
+{
+	return wick->trace || wick->routing.tokens;
+}
+
 int wick_session_keep(const struct wick_session *session, const uint32_t *ids, const char *path, struct wick_diag *diag)
 {
 	uint32_t count = session->position / WICK_KV_BLOCK * WICK_KV_BLOCK;
@@ -186,7 +192,7 @@ int wick_session_keep(const struct wick_session *session, const uint32_t *ids, c
 		diag->text[0] = 0;
 	if (session->in_batch)
 		return wick_diag_say(diag, -EBUSY, "a session that is being evaluated cannot be kept");
-	if (session->wick->trace)
+	if (replays(session->wick))
 		return wick_diag_say(diag, -EINVAL, "a session that replays a trace cannot be kept: its tokens do not tell what was computed");
 	if (!count)
 		return wick_diag_say(diag, -ENODATA, "%u tokens are less than a block of %u: there is nothing to keep", session->position,
@@ -340,7 +346,7 @@ int wick_session_resume(struct wick_session *session, const char *path, const ui
 		diag->text[0] = 0;
 	if (session->in_batch || session->position)
 		return wick_diag_say(diag, session->in_batch ? -EBUSY : -EINVAL, "a session with tokens of its own cannot take those of a file");
-	if (session->wick->trace)
+	if (replays(session->wick))
 		return wick_diag_say(diag, -EINVAL, "a session that replays a trace cannot go on from a file");
 	err = open_kept(&kept, session->wick, path, diag);
 	if (!err)

@@ -330,6 +330,8 @@ static int put_scaling(struct putting *putting, const struct wick_config *rope, 
 	rc = wick_config_real(rope, "factor", 0, &factor, putting->diag);
 	if (rc)
 		return rc;
+	if (which == 2 && putting->arch->rotary_share > 0)
+		return refuse(putting, rope, "rope_type", "is llama3, which is not supported where heads are turned in part");
 	if (which == 2)
 		return make_divisors(putting, rope, (float)theta, factor);
 	wick_gguf_put_string(putting->writer, spell(text, putting, "rope.scaling.type"), type);

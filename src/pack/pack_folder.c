@@ -7,7 +7,6 @@
 #include "pack_general.h"
 
 #include "bits.h"
-#include "chat.h"
 #include "gguf.h"
 #include "gguf_write.h"
 #include "shape.h"
@@ -243,6 +242,8 @@ static int make_room(struct folder *folder, uint64_t memory_bytes)
 	uint64_t widest = WICK_MAX(job->shape.d_model, job->shape.n_ff), least, columns;
 
 	widest = WICK_MAX(widest, (uint64_t)folder->said.heads * folder->said.head_dim);
+	if (folder->said.has[WICK_T_HEAD_BIAS])
+		widest = WICK_MAX(widest, (uint64_t)job->shape.vocab);
 	job->chunk = WICK_PACK_GENERAL_NUMBERS(widest);
 	columns = job->shape.bundle_parts ? WICK_PACK_COLUMNS_MIN * (uint64_t)job->shape.d_model * sizeof(float) : 0;
 	least = OVERHEAD_BYTES + 3 * job->chunk * sizeof(float) + columns;

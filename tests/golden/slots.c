@@ -289,7 +289,7 @@ static void kept_in_a_folder(void **state)
 		assert_int_equal(ask(&bench, i, right[i]), 128);
 	bench_close(&bench);
 	snprintf(command, sizeof(command),
-		"cd '%s' && for f in *; do printf x | dd of=$f bs=1 seek=9000 conv=notrunc status=none; done; touch a.kept.zz", path);
+		"cd '%s' && for f in *; do printf x | dd of=$f bs=1 seek=9000 conv=notrunc status=none; done; touch 0123456789abcdef.kept.zz", path);
 	assert_int_equal(system(command), 0);
 	bench_open(&bench, 1, 4);
 	assert_int_equal(folder_entries(path), JOBS);
