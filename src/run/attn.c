@@ -222,7 +222,7 @@ static void head_task(void *arg, uint32_t task, uint32_t thread)
 	head.q = at->q + first * head.ldq + number * facts->k_dim;
 	head.out = at->out + first * head.ldo + number * facts->v_dim;
 	head.end = rows[head.m - 1].position + 1;
-	head.slots = (uint32_t *)(head.scores + wick_align_up(head.end - head.begin, 16));
+	head.slots = (uint32_t *)(head.scores + wick_align_up(head.end - head.begin + 1, 16));
 	if (head.m == 1)
 		attend_one(&head);
 	else
