@@ -70,6 +70,15 @@ static bool has_landed(const struct wick_expert_ahead *ahead, uint32_t place)
 	return true;
 }
 
+static bool has_failed(const struct wick_expert_ahead *ahead, uint32_t place)
+{
+	int err = 0;
+
+	for (uint32_t part = 0; part < WICK_PARTS; part++)
+		err |= ahead->landing[place * WICK_PARTS + part].err;
+	return err;
+}
+
 bool wick_expert_ahead_settle(struct wick_expert_ahead *ahead, uint32_t layer, struct wick_cache *cache)
 {
 	struct wick_expert_guesses *set = &ahead->set[layer % 2];
@@ -80,7 +89,7 @@ bool wick_expert_ahead_settle(struct wick_expert_ahead *ahead, uint32_t layer, s
 	for (uint32_t i = 0; i < set->count; i++) {
 		if (set->claimed[i])
 			continue;
-		ahead->unchecked[set->slots[i]] = true;
+		ahead->unchecked[set->slots[i]] = has_failed(ahead, layer % 2 * WICK_EXPERTS_AHEAD + i) ? WICK_UNREAD : WICK_UNCHECKED;
 		cache->in_flight[set->slots[i]] = 0;
 	}
 	set->count = 0;

@@ -19,6 +19,8 @@
 
 #define WICK_EXPERTS_AHEAD 4 /* at once, at most */
 
+enum { WICK_UNCHECKED = 1, WICK_UNREAD }; /* WICK_UNREAD: its read failed */
+
 struct wick_mem;
 
 /* Of one layer: while its own are computed, those of the next are on their way. */
@@ -32,7 +34,7 @@ struct wick_expert_ahead {
 	bool on;         /* it is wanted at all */
 	struct wick_expert_guesses set[2]; /* of even and of odd layers */
 	struct wick_landing *landing; /* (2, WICK_EXPERTS_AHEAD, WICK_PARTS) */
-	uint8_t *unchecked;           /* (capacity), of slots */
+	uint8_t *unchecked;           /* (capacity), of slots: 0, or what is to be done before they are used */
 	struct wick_trial trial;
 	double slack_ns, expert_ns;   /* averages: what of a layer's time the drive would be idle, and its time for one expert */
 	uint64_t sent_ns, busy_ns;    /* when the layer before sent its demand, 0: there was none; and how long the drive was busy till then */

@@ -187,6 +187,8 @@ static void check_late(struct wick_expert_cache *cache, struct wick_expert_draw 
 	for (uint32_t i = 0; i < draw->count; i++) {
 		uint8_t *unchecked = &cache->ahead.unchecked[draw->slots[i]];
 
+		if (*unchecked == WICK_UNREAD)
+			draw->state[i] = COMING;
 		for (uint32_t part = 0; draw->state[i] == HERE && *unchecked && part < WICK_PARTS; part++) {
 			const struct wick_tensor *tensor = wick_expert_tensor(cache->model, layer, part);
 			uint64_t rows = tensor->rows / tensor->experts, first = (draw->keys[i] - first_key(cache, layer)) * rows;
@@ -318,27 +320,32 @@ static int finish(struct wick_expert_cache *cache, struct wick_expert_draw *draw
 	return 0;
 }
 
+static void drain_ahead(struct wick_expert_cache *cache)
+{
+	for (uint32_t i = 0; i < 2 * WICK_EXPERTS_AHEAD * WICK_PARTS; i++)
+		wick_fetch_drain(cache->fetch, &cache->ahead.landing[i]);
+}
+
 void wick_expert_cache_forget(struct wick_expert_cache *cache)
 {
 	if (!cache->capacity)
 		return;
+	for (int d = 0; d < 2; d++)
+		for (uint32_t i = 0; i < cache->most * WICK_PARTS; i++)
+			wick_fetch_drain(cache->fetch, &cache->draw[d].landing[i]);
+	drain_ahead(cache);
 	memset(cache->cache.in_flight, 0, cache->capacity);
 	wick_expert_ahead_reset(&cache->ahead, cache->capacity);
 	wick_cache_clear(&cache->cache);
 	wick_policy_reset(cache->policy);
 }
 
-/* Nothing is on its way any more, and nothing is here. */
-static void give_up(struct wick_expert_cache *cache)
+/* A batch may want every slot: what single tokens before it guessed has none of its own any more. */
+static void settle_ahead(struct wick_expert_cache *cache)
 {
-	for (int d = 0; d < 2; d++)
-		for (uint32_t i = 0; i < cache->most * WICK_PARTS; i++)
-			if (cache->draw[d].landing[i].pending)
-				wick_fetch_drain(cache->fetch, &cache->draw[d].landing[i]);
-	for (uint32_t i = 0; i < 2 * WICK_EXPERTS_AHEAD * WICK_PARTS; i++)
-		if (cache->ahead.landing[i].pending)
-			wick_fetch_drain(cache->fetch, &cache->ahead.landing[i]);
-	wick_expert_cache_forget(cache);
+	drain_ahead(cache);
+	for (uint32_t layer = 0; layer < 2; layer++)
+		wick_expert_ahead_settle(&cache->ahead, layer, &cache->cache);
 }
 
 static void note_visit(struct wick_expert_cache *cache, uint32_t layer, uint32_t computed, uint32_t absent, uint32_t useful)
@@ -406,6 +413,8 @@ int wick_expert_cache_run(struct wick_expert_cache *cache, const struct wick_exp
 	if (layer <= cache->layer)
 		wick_expert_ahead_note_token(&cache->ahead, single);
 	cache->layer = layer;
+	if (!single)
+		settle_ahead(cache);
 	cache->draw[0].count = cache->draw[1].count = 0;
 	draw->strip = (struct wick_strip){ 0 };
 	for (more = wick_strip_next(&draw->strip, room); !err && more;) {
@@ -429,6 +438,6 @@ int wick_expert_cache_run(struct wick_expert_cache *cache, const struct wick_exp
 	cache->wait_ns += cache->fetch->wait_ns - waited_ns;
 	wick_policy_advance(cache->policy, 1); /* a use is worth half as much after so many layers, not tokens: docs/experts.md */
 	if (err)
-		give_up(cache);
+		wick_expert_cache_forget(cache);
 	return err;
 }
