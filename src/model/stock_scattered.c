@@ -5,7 +5,6 @@
 
 #include "stock_scattered.h"
 
-#include "bits.h"
 #include "bundle.h"
 #include "directory.h"
 #include "gguf.h"

@@ -260,6 +260,8 @@ int wick_pack(
 		return wick_diag_say(diag, -EINVAL, "a trace is for an order by co-activation, not for the natural one");
 	if (options->predictor && strcmp(options->predictor, "copy") && strcmp(options->predictor, "gate"))
 		return wick_diag_say(diag, -EINVAL, "predictor \"%.40s\": copy and gate are possible", options->predictor);
+	if (options->layout && strcmp(options->layout, "packed") && strcmp(options->layout, "stock"))
+		return wick_diag_say(diag, -EINVAL, "layout \"%.40s\": packed and stock are possible", options->layout);
 	if (options->layout && !strcmp(options->layout, "stock"))
 		return pack_stock(source, out, options, diag);
 	if (wick_synthetic_is(source) && !wick_synthetic_has(source) && wick_stock_model_is(source + strlen(WICK_SYNTHETIC)))

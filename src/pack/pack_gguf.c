@@ -83,6 +83,8 @@ static int check_options(const char *source, const struct wick_pack_options *opt
 	if (options->align)
 		return wick_diag_say(diag, -EINVAL, "%s: an alignment is for bundles of neurons, which a model of this kind has not",
 			source);
+	if (options->predictor)
+		return wick_diag_say(diag, -EINVAL, "%s: predictors are for bundles of neurons, which a model of this kind has not", source);
 	return 0;
 }
 

@@ -250,6 +250,8 @@ static int open_source(struct reordering *r, const char *source, const struct wi
 	if (options->type || options->align)
 		return wick_diag_say(diag, -EINVAL,
 			"a packed model is ordered as it is: its type and its alignment cannot be chosen");
+	if (options->predictor || (options->layout && strcmp(options->layout, "packed")))
+		return wick_diag_say(diag, -EINVAL, "a packed model is ordered as it is: its predictors and its layout cannot be chosen");
 	rc = wick_model_open(&r->model, source, diag);
 	if (rc == 0 && !r->model->shape.bundle_parts)
 		rc = wick_diag_say(diag, -EINVAL, "%s: not a packed model: it has no neurons to put in order", source);

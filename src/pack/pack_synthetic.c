@@ -310,6 +310,8 @@ static int choose(struct making *making, const char *source, const struct wick_p
 	if (options->attention_type || options->align)
 		return wick_diag_say(making->job.diag, -EINVAL,
 			"%s: in stock layout the type of each tensor, and its place, follow from the file's", source);
+	if (options->predictor)
+		return wick_diag_say(making->job.diag, -EINVAL, "%s: a file in stock layout has no predictors", source);
 	return wick_stock_model_find(&making->model, source + strlen(WICK_SYNTHETIC), making->job.diag);
 }
 

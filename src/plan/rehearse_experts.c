@@ -5,7 +5,6 @@
 
 #include "rehearse_experts.h"
 
-#include "bits.h"
 #include "cache.h"
 #include "mem.h"
 

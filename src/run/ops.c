@@ -7,7 +7,6 @@
 #include "ops.h"
 
 #include "attn.h"
-#include "bits.h"
 
 #include <string.h>
 

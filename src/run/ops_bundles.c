@@ -5,6 +5,7 @@
 
 #include "ops.h"
 
+#include "bits.h"
 #include "watch.h"
 
 #include <errno.h>

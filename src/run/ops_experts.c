@@ -5,6 +5,7 @@
 
 #include "ops.h"
 
+#include "bits.h"
 #include "experts.h"
 #include "routing.h"
 #include "watch.h"
