@@ -291,8 +291,8 @@ struct wick_row {
 /* Appends tokens to several sessions: one pass over the weights for all rows, as far as the buffers hold them. A
  * session whose last row does not want its logits has none afterwards. Errors are those of wick_session_eval, and
  * -EINVAL for a row that is not the next of its session. After an error each session has the tokens that it had, but for
- * one of the drive in what only some rows need (sparse mode's bundles, embeddings): the sessions of others have gone on,
- * as wick_session_position() tells. The error returned is the first. */
+ * one of some rows alone (of the drive in sparse mode's bundles and embeddings, or -ERANGE): the sessions of others have gone
+ * on, as wick_session_position() tells. The error returned is the first. */
 WICK_API int wick_eval_rows(struct wick *wick, const struct wick_row *rows, uint32_t count, struct wick_diag *diag);
 
 /* (vocab), of the last position; NULL before any, after an error, and after going back. */
@@ -312,7 +312,7 @@ WICK_API int wick_session_share(struct wick_session *session, const struct wick_
 	struct wick_diag *diag);
 
 /* Positions of the pool that no session has; and how many of them a session takes, in whole blocks, before it can have so many
- * tokens more. Evaluating rows of several sessions takes the sum. */
+ * tokens more. Evaluating rows of several sessions takes the sum, or less where they share a block: the last to leave it needs no copy. */
 WICK_API uint32_t wick_free_positions(const struct wick *wick);
 WICK_API uint32_t wick_session_need(const struct wick_session *session, uint32_t tokens);
 

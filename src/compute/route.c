@@ -121,7 +121,8 @@ void wick_chosen_make(struct wick_chosen *chosen, uint32_t experts, const uint32
 
 	memset(at, 0, experts * sizeof(*at));
 	for (size_t i = 0; i < pairs; i++)
-		at[ids[i]]++;
+		if (ids[i] != WICK_UNROUTED)
+			at[ids[i]]++;
 	chosen->count = 0;
 	for (uint32_t id = 0; id < experts; id++) {
 		uint32_t rows = at[id];
@@ -135,6 +136,8 @@ void wick_chosen_make(struct wick_chosen *chosen, uint32_t experts, const uint32
 	}
 	chosen->first[chosen->count] = sum;
 	for (size_t i = 0; i < pairs; i++) {
+		if (ids[i] == WICK_UNROUTED)
+			continue;
 		chosen->rows[at[ids[i]]] = (uint32_t)(i / per_row);
 		chosen->weights[at[ids[i]]++] = weights[i];
 	}

@@ -25,6 +25,9 @@ struct wick_chosen {
 bool wick_route(const struct wick_expert_facts *experts, float *z, const float *bias, const uint16_t *given, uint32_t *ids,
 	float *weights);
 
-/* Fills chosen from the ids and weights (m, per_row) of a batch, each row's ids ascending; at (experts + 1) is scratch. */
+#define WICK_UNROUTED UINT32_MAX /* in place of each id of a row that is given up */
+
+/* Fills chosen from the ids and weights (m, per_row) of a batch, each row's ids ascending, or none; at (experts + 1) is
+ * scratch. */
 void wick_chosen_make(struct wick_chosen *chosen, uint32_t experts, const uint32_t *ids, const float *weights, uint32_t m,
 	uint32_t per_row, uint32_t *at);

@@ -56,31 +56,59 @@ static bool is_last(const struct evaluation *e, const struct wick_batch_row *row
 	return row->position + 1 == session->position + (e->rows ? session->rows : e->count);
 }
 
-/* Passes on the logits of the rows that want theirs. */
+/* Gives up the rows of a session. */
+static void give_up(const struct evaluation *e, uint32_t m, const struct wick_kv_seq *seq, int err)
+{
+	struct wick_batch_row *rows = e->wick->forward.rows;
+
+	for (uint32_t i = 0; i < m; i++)
+		if (rows[i].seq == seq)
+			rows[i].err = err;
+}
+
+static void pass_on(const struct evaluation *e, const struct wick_batch_row *row, const float *logits)
+{
+	uint32_t vocab = e->wick->model->shape.vocab;
+
+	if (e->each)
+		e->each(e->user, row->position, logits);
+	if (e->rows && e->rows[row->number].logits)
+		memcpy(e->rows[row->number].logits, logits, vocab * sizeof(*logits));
+	if (is_last(e, row))
+		memcpy(session_of(e->wick, row)->room, logits, vocab * sizeof(*logits));
+}
+
+static bool all_failed(const struct evaluation *e, uint32_t m)
+{
+	for (uint32_t i = 0; i < m; i++)
+		if (!e->wick->forward.rows[i].err)
+			return false;
+	return true;
+}
+
+/* Passes on the logits of the rows that want theirs. Those that are no numbers are an error of their session alone; it is
+ * returned where there is no other. */
 static int hand_over(struct evaluation *e, uint32_t m)
 {
 	const struct wick_forward *forward = &e->wick->forward;
 	const float *logits = forward->buffer[WICK_LOGITS];
-	uint32_t vocab = e->wick->model->shape.vocab;
-	int err;
+	int err = 0;
 
 	for (uint32_t i = 0; i < m; i++) {
 		const struct wick_batch_row *row = &forward->rows[i];
+		int rc;
 
 		if (!row->want)
 			continue;
-		err = check_logits(e->wick, row->position, logits, e->diag);
-		if (err)
-			return err;
-		if (e->each)
-			e->each(e->user, row->position, logits);
-		if (e->rows && e->rows[row->number].logits)
-			memcpy(e->rows[row->number].logits, logits, vocab * sizeof(*logits));
-		if (is_last(e, row))
-			memcpy(session_of(e->wick, row)->room, logits, vocab * sizeof(*logits));
-		logits += vocab;
+		rc = row->err ? 0 : check_logits(e->wick, row->position, logits, e->diag);
+		if (rc)
+			give_up(e, m, row->seq, rc);
+		if (!row->err)
+			pass_on(e, row, logits);
+		err = err ? err : rc;
+		logits += e->wick->model->shape.vocab;
 	}
-	return 0;
+	return all_failed(e, m) ? err : 0;
 }
 
 /* Sessions whose rows could not be computed. Returns how many rows these are. */
@@ -118,10 +146,7 @@ static void recover(struct wick *wick)
 /* Whether an error is of these rows alone, each of which has its own. */
 static bool is_theirs(const struct evaluation *e, uint32_t m, int err)
 {
-	for (uint32_t i = 0; i < m; i++)
-		if (!e->wick->forward.rows[i].err)
-			return false;
-	return e->rows && err != -ETIMEDOUT;
+	return e->rows && all_failed(e, m) && err != -ETIMEDOUT;
 }
 
 /* The m rows that stand in forward->rows, the last of which are e->done by now. */
@@ -208,8 +233,20 @@ static int check_id(const struct wick *wick, uint32_t id, struct wick_diag *diag
 	return wick_diag_say(diag, -EINVAL, "token %u is outside the vocabulary of %u", id, wick->model->shape.vocab);
 }
 
-/* Whether a session has room for so many tokens more, beside blocks that others will take. */
-static int check_room(const struct wick_session *session, uint32_t count, uint32_t *blocks, struct wick_diag *diag)
+/* Sessions of a batch that come before this one and take copies of the block that it would write to, too. */
+static uint32_t count_leaving(const struct wick_session *session)
+{
+	const struct wick *wick = session->wick;
+	uint32_t count = 0;
+
+	for (const struct wick_session *other = wick->session; other < session; other++)
+		count += other->rows && wick_kv_meet(other->seq, other->position, session->seq, session->position);
+	return count;
+}
+
+/* Whether a session has room for so many tokens more, beside blocks that others will take, which `leaving` of those that share its
+ * last one do, too. */
+static int check_room(const struct wick_session *session, uint32_t count, uint32_t leaving, uint32_t *blocks, struct wick_diag *diag)
 {
 	const struct wick *wick = session->wick;
 	const struct wick_kv *kv = &wick->forward.kv;
@@ -220,7 +257,7 @@ static int check_room(const struct wick_session *session, uint32_t count, uint32
 	if (count > ctx - position)
 		return wick_diag_say(diag, -ENOSPC, "%u tokens do not fit: the context is %u tokens and %u are used", count, ctx,
 			position);
-	*blocks += wick_kv_needed(kv, session->seq, position, position + count);
+	*blocks += wick_kv_needed(kv, session->seq, position, position + count, leaving);
 	if (*blocks > kv->free_count)
 		return wick_diag_say(diag, -ENOSPC,
 			"%u tokens do not fit: the sessions have %u positions together, and room for %u more is left", count,
@@ -243,7 +280,7 @@ static int check_tokens(const struct wick_session *session, const uint32_t *ids,
 		return wick_diag_say(diag, -EINVAL, "there are no tokens to evaluate: the prompt is empty");
 	for (uint32_t i = 0; !err && i < count; i++)
 		err = check_id(wick, ids[i], diag);
-	return err ? err : check_room(session, count, &blocks, diag);
+	return err ? err : check_room(session, count, 0, &blocks, diag);
 }
 
 int wick_session_eval(struct wick_session *session, const uint32_t *ids, uint32_t count, wick_logits_fn each, void *user,
@@ -305,7 +342,7 @@ static int check_rows(const struct wick *wick, const struct wick_row *rows, uint
 	for (uint32_t i = 0; !err && i < count; i++)
 		err = check_row(wick, &rows[i], diag);
 	for (uint32_t i = 0; !err && i < wick->settings.sessions; i++)
-		err = check_room(&wick->session[i], wick->session[i].rows, &blocks, diag);
+		err = check_room(&wick->session[i], wick->session[i].rows, count_leaving(&wick->session[i]), &blocks, diag);
 	return err;
 }
 

@@ -323,7 +323,7 @@ static int resume(struct wick_session *session, const struct kept *kept, uint32_
 	int err = 0;
 
 	count = WICK_MIN(count, session->wick->settings.ctx / WICK_KV_BLOCK * WICK_KV_BLOCK);
-	if (wick_kv_needed(kv, session->seq, 0, count) > kv->free_count)
+	if (wick_kv_needed(kv, session->seq, 0, count, 0) > kv->free_count)
 		return wick_diag_say(diag, -ENOSPC, "%s: its %u positions are more than the %u that are free", kept->path, count,
 			kv->free_count * WICK_KV_BLOCK);
 	wick_kv_extend(kv, session->seq, 0, count);

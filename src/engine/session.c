@@ -105,7 +105,7 @@ uint32_t wick_session_need(const struct wick_session *session, uint32_t tokens)
 {
 	uint32_t from = session->position;
 
-	return wick_kv_needed(&session->wick->forward.kv, session->seq, from, from + tokens) * WICK_KV_BLOCK;
+	return wick_kv_needed(&session->wick->forward.kv, session->seq, from, from + tokens, 0) * WICK_KV_BLOCK;
 }
 
 void wick_session_seed(struct wick_session *session, uint64_t seed)

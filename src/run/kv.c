@@ -89,17 +89,24 @@ void wick_kv_init(struct wick_kv *kv, const struct wick_shape *shape, const stru
 	}
 }
 
-/* Whether the next position goes into a block that another sequence has, too. */
-static bool is_last_shared(const struct wick_kv *kv, const struct wick_kv_seq *seq, uint32_t from)
+/* How many sequences have the block that the next position goes into; 0: it begins one. */
+static uint32_t last_uses(const struct wick_kv *kv, const struct wick_kv_seq *seq, uint32_t from)
 {
-	return from % WICK_KV_BLOCK && kv->uses[seq->block[from / WICK_KV_BLOCK]] > 1;
+	return from % WICK_KV_BLOCK ? kv->uses[seq->block[from / WICK_KV_BLOCK]] : 0;
 }
 
-uint32_t wick_kv_needed(const struct wick_kv *kv, const struct wick_kv_seq *seq, uint32_t from, uint32_t to)
+uint32_t wick_kv_needed(
+	const struct wick_kv *kv, const struct wick_kv_seq *seq, uint32_t from, uint32_t to, uint32_t have_left)
 {
 	if (from == to)
 		return 0;
-	return wick_kv_blocks(to) - wick_kv_blocks(from) + is_last_shared(kv, seq, from);
+	return wick_kv_blocks(to) - wick_kv_blocks(from) + (last_uses(kv, seq, from) > 1 + have_left);
+}
+
+bool wick_kv_meet(const struct wick_kv_seq *a, uint32_t a_from, const struct wick_kv_seq *b, uint32_t b_from)
+{
+	return a_from % WICK_KV_BLOCK && b_from % WICK_KV_BLOCK &&
+		a->block[a_from / WICK_KV_BLOCK] == b->block[b_from / WICK_KV_BLOCK];
 }
 
 static uint32_t take(struct wick_kv *kv)
@@ -140,7 +147,7 @@ void wick_kv_extend(struct wick_kv *kv, struct wick_kv_seq *seq, uint32_t from, 
 {
 	uint32_t *last = &seq->block[from / WICK_KV_BLOCK];
 
-	if (from < to && is_last_shared(kv, seq, from)) {
+	if (from < to && last_uses(kv, seq, from) > 1) {
 		uint32_t own = take(kv);
 
 		copy(kv, own, *last);

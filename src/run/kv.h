@@ -71,8 +71,12 @@ uint64_t wick_kv_position_bytes(const struct wick_shape *shape, enum wick_type t
 uint64_t wick_kv_bytes(const struct wick_shape *shape, const struct wick_kv_shape *size);
 void wick_kv_init(struct wick_kv *kv, const struct wick_shape *shape, const struct wick_kv_shape *size, struct wick_mem *mem);
 
-/* Blocks that a sequence of `from` positions takes from the pool before those up to `to` can be written. */
-uint32_t wick_kv_needed(const struct wick_kv *kv, const struct wick_kv_seq *seq, uint32_t from, uint32_t to);
+/* Blocks that a sequence of `from` positions takes from the pool before those up to `to` can be written. Of the others that share
+ * its last block so many have taken their own by then: who is left alone with a block needs no copy. */
+uint32_t wick_kv_needed(
+	const struct wick_kv *kv, const struct wick_kv_seq *seq, uint32_t from, uint32_t to, uint32_t have_left);
+/* Whether two sequences of so many positions would write the next one to the same block. */
+bool wick_kv_meet(const struct wick_kv_seq *a, uint32_t a_from, const struct wick_kv_seq *b, uint32_t b_from);
 /* Takes them; they are there. */
 void wick_kv_extend(struct wick_kv *kv, struct wick_kv_seq *seq, uint32_t from, uint32_t to);
 /* Gives back what is behind the first `positions`. */

@@ -27,18 +27,43 @@ static const uint16_t *given(const struct wick_pass *pass, const struct wick_ste
 	return f->routing ? wick_routing_at(f->routing, f->rows[row].position, step->layer) : NULL;
 }
 
+/* The experts of one row, which is given up where its router's outputs are no numbers: others do not depend on it. */
+static int route_row(struct wick_pass *pass, const struct wick_step *step, uint32_t row)
+{
+	const struct wick_expert_facts *facts = &wick_pass_facts(pass, step)->ffn.experts;
+	struct wick_expert_room *room = &pass->forward->experts;
+	float *z = wick_pass_buffer(pass, step->in) + (size_t)row * facts->count;
+
+	if (wick_route(facts, z, wick_pass_vector(pass, step, step->tensor), given(pass, step, row), room->ids + row * facts->chosen,
+		    room->weights + row * facts->chosen))
+		return 0;
+	wick_diag_say(wick_pass_diag(pass), -ERANGE, "layer %u: what its router makes of the token at position %u is not finite",
+		step->layer, pass->forward->rows[row].position);
+	return wick_fail_row(pass, row, -ERANGE);
+}
+
+/* Rows that are given up, now or before, want no expert. */
+static void route_no_failed(const struct wick_pass *pass, uint32_t chosen)
+{
+	uint32_t *ids = pass->forward->experts.ids;
+
+	for (uint32_t i = 0; i < pass->m * chosen; i++)
+		if (pass->forward->rows[i / chosen].err)
+			ids[i] = WICK_UNROUTED;
+}
+
 /* The experts of each row; which rows want an expert. */
 int wick_op_route(struct wick_pass *pass, const struct wick_step *step)
 {
 	const struct wick_expert_facts *facts = &wick_pass_facts(pass, step)->ffn.experts;
 	struct wick_expert_room *room = &pass->forward->experts;
-	float *z = wick_pass_buffer(pass, step->in);
+	int err = 0;
 
-	for (uint32_t i = 0; i < pass->m; i++)
-		if (!wick_route(facts, z + (size_t)i * facts->count, wick_pass_vector(pass, step, step->tensor), given(pass, step, i),
-			    room->ids + i * facts->chosen, room->weights + i * facts->chosen))
-			return wick_diag_say(pass->diag, -ERANGE,
-				"layer %u: what its router makes of the token at position %u is not finite", step->layer, pass->forward->rows[i].position);
+	for (uint32_t i = 0; !err && i < pass->m; i++)
+		err = pass->forward->rows[i].err ? 0 : route_row(pass, step, i);
+	if (err)
+		return err;
+	route_no_failed(pass, facts->chosen);
 	if (pass->forward->watch && pass->forward->watch->routed)
 		pass->forward->watch->routed(pass->forward->watch->user, step->layer, pass->forward->rows->position, pass->m, room->ids,
 			facts->chosen);

@@ -72,16 +72,6 @@ static void set_options(struct wick_options *options, const char *mode, uint32_t
 	options->memory.bytes = least + (model_whole_bytes(model, options) - WICK_MIN(least, model_whole_bytes(model, options))) / 2;
 }
 
-static struct wick_session *session_new(struct wick *wick)
-{
-	struct wick_session *session;
-	struct wick_diag diag;
-
-	if (wick_session_create(&session, wick, &diag))
-		fail_msg("%s", diag.text);
-	return session;
-}
-
 /* Evaluates tokens [from, to) of a conversation, `step` at a time. */
 static void go_on(struct wick_session *session, uint32_t of, uint32_t from, uint32_t to, uint32_t step)
 {
@@ -307,6 +297,38 @@ static void the_pool_is_used_up(void **state)
 	wick_close(wick);
 }
 
+/* Of those that leave a block that they share the last has it for himself: as many copies as there are others. */
+static void the_last_needs_no_copy(void **state)
+{
+	enum { COUNT = 3, SHARED = 32 };
+	struct wick_session *sessions[COUNT];
+	struct wick_row rows[COUNT];
+	struct wick_options options;
+	struct wick_diag diag = { "" };
+	struct wick *wick;
+
+	(void)state;
+	set_options(&options, "dense", COUNT);
+	options.kv_positions = COUNT * BLOCK;
+	wick = model_open(model, &options);
+	for (unsigned i = 0; i < COUNT; i++)
+		sessions[i] = session_new(wick);
+	go_on(sessions[0], 0, 0, SHARED, SHARED);
+	for (unsigned i = 1; i < COUNT; i++)
+		assert_int_equal(wick_session_share(sessions[i], sessions[0], SHARED, NULL), 0);
+	assert_int_equal(wick_free_positions(wick), (COUNT - 1) * BLOCK);
+	for (unsigned i = 0; i < COUNT; i++)
+		rows[i] = (struct wick_row){ .session = sessions[i], .id = id_of(0, SHARED), .position = SHARED, .want = true };
+	if (wick_eval_rows(wick, rows, COUNT, &diag))
+		fail_msg("%s", diag.text);
+	assert_int_equal(wick_free_positions(wick), 0);
+	for (unsigned i = 0; i < COUNT; i++) {
+		go_on(sessions[i], 0, SHARED + 1, BLOCK, 7);
+		assert_true_bits(sessions[i], "dense", 0, "leaving a block", i);
+	}
+	wick_close(wick);
+}
+
 static void try_while_evaluating(void *user, uint32_t position, const float *logits)
 {
 	struct wick_session **sessions = user;
@@ -518,6 +540,7 @@ int main(void)
 		IN_ALL(rewind_and_again),
 		cmocka_unit_test(another_type_is_another_answer),
 		cmocka_unit_test(the_pool_is_used_up),
+		cmocka_unit_test(the_last_needs_no_copy),
 		cmocka_unit_test(a_failed_read_is_its_rows),
 		cmocka_unit_test(wrong_rows_are_refused),
 		cmocka_unit_test(not_while_evaluating),

@@ -12,11 +12,13 @@
 
 #include "bits.h"
 #include "engine.h"
+#include "gguf.h"
 #include "rehearse_experts.h"
 #include "watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <float.h>
 #include <math.h>
 #include <wick/instruments.h>
 #include <setjmp.h>
@@ -190,7 +192,7 @@ static void in_company(void **state)
 	wick = model_open(model, &options);
 	assert_true(wick_plan_of(wick)->expert_slots > EXPERT_CHOSEN);
 	for (int s = 0; s < 2; s++)
-		assert_int_equal(wick_session_create(&sessions[s], wick, NULL), 0);
+		sessions[s] = session_new(wick);
 	for (uint32_t at = 0, count = 20; at < TOKENS; at += count, count = 1) {
 		for (uint32_t i = 0; i < 2 * count; i++)
 			rows[i] = (struct wick_row){ .session = sessions[i / count], .position = at + i % count,
@@ -200,6 +202,94 @@ static void in_company(void **state)
 			EXPERT_VOCAB * sizeof(float));
 	}
 	wick_close(wick);
+}
+
+#define BAD_ID (EXPERT_VOCAB - 1)
+#define BAD_COLUMN 5
+#define BAD_SIZE 1000 /* beside which the other numbers of a row, and what attention adds, are nothing */
+
+static float *numbers_of(uint8_t *file, const struct wick_gguf *gguf, const char *name)
+{
+	const struct wick_gguf_tensor *tensor = wick_gguf_tensor(gguf, name);
+
+	return tensor ? (float *)(void *)(file + tensor->offset) : NULL;
+}
+
+/* A token whose row has one large number, which a norm makes the root of d_model, 8, and others less than 6 of; and a router whose
+ * product with that is more than a float holds. */
+static void write_bad(const char *path)
+{
+	static const char *const norms[] = { "blk.0.ffn_norm.weight", "blk.0.post_attention_norm.weight" };
+	struct wick_gguf *gguf;
+	uint64_t bytes;
+	uint8_t *file = file_read(model, &bytes);
+	float *row;
+
+	assert_int_equal(wick_gguf_open(&gguf, model, NULL), 0);
+	row = numbers_of(file, gguf, "token_embd.weight") + BAD_ID * EXPERT_D_MODEL;
+	memset(row, 0, EXPERT_D_MODEL * sizeof(*row));
+	row[BAD_COLUMN] = BAD_SIZE;
+	for (size_t i = 0; i < WICK_COUNT_OF(norms); i++)
+		if (numbers_of(file, gguf, norms[i]))
+			numbers_of(file, gguf, norms[i])[BAD_COLUMN] = 1;
+	numbers_of(file, gguf, "blk.0.ffn_gate_inp.weight")[BAD_COLUMN] = FLT_MAX / 6;
+	wick_gguf_close(gguf);
+	file_write(path, file, bytes);
+	free(file);
+}
+
+/* 20 tokens of each, among those of the second the bad one, and then without it. */
+static void check_bad(struct wick *wick, struct wick_session **sessions, float *alone)
+{
+	struct wick_row rows[40];
+	struct wick_diag diag = { 0 };
+
+	for (uint32_t i = 0; i < 40; i++)
+		rows[i] = (struct wick_row){ .session = sessions[i % 2], .position = i / 2, .id = i == 23 ? BAD_ID : id_at(i / 2),
+			.want = i / 2 == 19 };
+	assert_int_equal(wick_eval_rows(wick, rows, 40, &diag), -ERANGE);
+	if (!strstr(diag.text, "layer 0: what its router makes of the token at position 11 is not finite"))
+		fail_msg("\"%s\"", diag.text);
+	assert_int_equal(wick_session_position(sessions[0]), 20);
+	assert_int_equal(wick_session_position(sessions[1]), 0);
+	assert_null(wick_session_logits(sessions[1]));
+	assert_memory_equal(wick_session_logits(sessions[0]), alone, EXPERT_VOCAB * sizeof(float));
+	rows[23].id = id_at(11);
+	for (uint32_t i = 0; i < 20; i++)
+		rows[i] = rows[2 * i + 1];
+	assert_int_equal(wick_eval_rows(wick, rows, 20, NULL), 0);
+	assert_memory_equal(wick_session_logits(sessions[1]), alone, EXPERT_VOCAB * sizeof(float));
+}
+
+/* What a router cannot make numbers of is an error of its session, and changes no bit of another's. */
+static void a_row_that_cannot_be_routed(void **state)
+{
+	float alone[EXPERT_VOCAB];
+	char path[PATH_MAX];
+
+	(void)state;
+	path_join(path, scratch, "bad.gguf");
+	write_bad(path);
+	for (uint32_t way = 0; way < 3; way++) {
+		struct wick_options options = options_of(ALL_BYTES);
+		struct wick_session *sessions[2];
+		struct wick *wick;
+
+		options.sessions = 2;
+		if (way)
+			options.memory.bytes = model_least_bytes(path, &options) + (way - 1) * 1000000;
+		wick = model_open(path, &options);
+		for (int s = 0; s < 2; s++)
+			sessions[s] = session_new(wick);
+		if (!way) {
+			for (uint32_t i = 0; i < 20; i++)
+				assert_int_equal(wick_session_eval(sessions[0], (uint32_t[]){ id_at(i) }, 1, NULL, NULL, NULL), 0);
+			memcpy(alone, wick_session_logits(sessions[0]), sizeof(alone));
+			wick_session_reset(sessions[0]);
+		}
+		check_bad(wick, sessions, alone);
+		wick_close(wick);
+	}
 }
 
 static char routing_path[PATH_MAX];
@@ -574,7 +664,7 @@ static void damage_is_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(all_in_memory), cmocka_unit_test(wherever_they_are),
-		cmocka_unit_test(in_company), cmocka_unit_test(replayed), cmocka_unit_test(recorded),
+		cmocka_unit_test(in_company), cmocka_unit_test(a_row_that_cannot_be_routed), cmocka_unit_test(replayed), cmocka_unit_test(recorded),
 		cmocka_unit_test(by_parts), cmocka_unit_test(ahead), cmocka_unit_test(foreseen),
 		cmocka_unit_test(traces_of_another_model), cmocka_unit_test(too_little_for_a_token), cmocka_unit_test(wrong_ways_are_refused),
 		cmocka_unit_test(wrong_counts_are_refused), cmocka_unit_test(damage_is_named) };

@@ -308,6 +308,16 @@ struct wick *model_open(const char *model, const struct wick_options *options)
 	return wick;
 }
 
+struct wick_session *session_new(struct wick *wick)
+{
+	struct wick_session *session;
+	struct wick_diag diag = { 0 };
+
+	if (wick_session_create(&session, wick, &diag))
+		fail_msg("%s", diag.text);
+	return session;
+}
+
 uint64_t model_least_bytes(const char *model, const struct wick_options *options)
 {
 	struct wick_options one = *options;

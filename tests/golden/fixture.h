@@ -71,6 +71,7 @@ bool uring_allowed(void);
 
 /* Opens it, or fails with the sentence. */
 struct wick *model_open(const char *model, const struct wick_options *options);
+struct wick_session *session_new(struct wick *wick);
 /* The smallest budget that works with these options, and the one at which nothing is swept. */
 uint64_t model_least_bytes(const char *model, const struct wick_options *options);
 uint64_t model_whole_bytes(const char *model, const struct wick_options *options);

@@ -46,14 +46,6 @@ static struct wick *open_as(const char *mode, uint64_t more_bytes)
 	return model_open(model, &options);
 }
 
-static struct wick_session *session_new(struct wick *wick)
-{
-	struct wick_session *session;
-
-	assert_int_equal(wick_session_create(&session, wick, NULL), 0);
-	return session;
-}
-
 static void go_on(struct wick_session *session, uint32_t to)
 {
 	uint32_t from = wick_session_position(session);

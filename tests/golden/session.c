@@ -195,11 +195,45 @@ static void nothing_comes_of_nothing(void **state)
 	wick_close(wick);
 }
 
-/* As a hostile or broken checkpoint has them: finite, so that they can be packed, and too large to be computed with. */
-static void pack_too_large(const char *path)
+enum { LARGE_D_MODEL = 64, LARGE_VOCAB = 300, LARGE_POSITION = 7, LARGE_COLUMN = 5 };
+
+static void put_bf16(uint8_t *at, uint16_t bits)
 {
-	const struct synth_shape shape = { .layers = 1, .d_model = 64, .heads = 2, .ffn = 64, .vocab = 300, .ctx = 2 * PROMPT };
-	const uint64_t norm_bytes = 2 * 2 * shape.d_model; /* weight and bias, which come last */
+	memcpy(at, (uint8_t[]){ (uint8_t)bits, (uint8_t)(bits >> 8) }, 2);
+}
+
+/* The last norm's weight, whose bias comes last. */
+static uint8_t *last_norm(uint8_t *data, uint64_t bytes)
+{
+	return data + bytes - 2 * 2 * LARGE_D_MODEL;
+}
+
+/* Logits of no token are numbers. */
+static void spoil_all(uint8_t *data, uint64_t bytes)
+{
+	for (uint32_t i = 0; i < LARGE_D_MODEL; i++)
+		put_bf16(last_norm(data, bytes) + 2 * i, 0x7f7f); /* the largest */
+}
+
+/* One position's row, which has two before the first, is 1000 in a column and 0 elsewhere: the norm makes the root of d_model of that,
+ * 8, and less than 6 of those of other rows, times a weight of a sixth of the largest. */
+static void spoil_a_position(uint8_t *data, uint64_t bytes)
+{
+	uint64_t header;
+	uint8_t *row;
+
+	memcpy(&header, data, sizeof(header));
+	row = data + sizeof(header) + header + 2 * LARGE_D_MODEL * (LARGE_VOCAB + 2 + LARGE_POSITION);
+	memset(row, 0, 2 * LARGE_D_MODEL);
+	put_bf16(row + 2 * LARGE_COLUMN, 0x447a);
+	put_bf16(last_norm(data, bytes) + 2 * LARGE_COLUMN, 0x7e2a);
+}
+
+/* As a hostile or broken checkpoint has them: finite, so that they can be packed, and too large to be computed with. */
+static void pack_too_large(const char *path, void (*spoil)(uint8_t *data, uint64_t bytes))
+{
+	const struct synth_shape shape = { .layers = 1, .d_model = LARGE_D_MODEL, .heads = 2, .ffn = 64, .vocab = LARGE_VOCAB,
+		.ctx = 2 * PROMPT };
 	char folder[PATH_MAX], weights[PATH_MAX];
 	uint64_t bytes;
 	uint8_t *data;
@@ -208,8 +242,7 @@ static void pack_too_large(const char *path)
 	synth_checkpoint(folder, &shape);
 	path_join(weights, folder, "model.safetensors");
 	data = file_read(weights, &bytes);
-	for (uint64_t i = bytes - norm_bytes; i < bytes - norm_bytes / 2; i += 2)
-		memcpy(data + i, (uint8_t[]){ 0x7f, 0x7f }, 2); /* the largest BF16 */
+	spoil(data, bytes);
 	file_write(weights, data, bytes);
 	free(data);
 	model_pack(folder, path, "bf16");
@@ -233,7 +266,7 @@ static void logits_that_are_no_numbers_are_refused(void **state)
 
 	(void)state;
 	path_join(path, scratch, "large.gguf");
-	pack_too_large(path);
+	pack_too_large(path, spoil_all);
 	assert_int_equal(wick_verify(path, NULL, NULL, NULL, NULL), 0);
 	wick_options_init(&options);
 	options.ctx = 2 * PROMPT;
@@ -252,6 +285,47 @@ static void logits_that_are_no_numbers_are_refused(void **state)
 	wick_close(wick);
 }
 
+/* Of two sessions in a batch it is an error of the one that has them, and changes no bit of the other's. */
+static void logits_that_are_no_numbers_are_their_sessions(void **state)
+{
+	struct wick_row rows[LARGE_POSITION + 3];
+	struct wick_session *large, *other;
+	struct wick_options options;
+	float alone[LARGE_VOCAB];
+	struct wick_diag diag;
+	char path[PATH_MAX];
+	struct wick *wick;
+
+	(void)state;
+	path_join(path, scratch, "large.gguf");
+	pack_too_large(path, spoil_a_position);
+	wick_options_init(&options);
+	options.ctx = 2 * PROMPT;
+	options.sessions = 2;
+	options.threads = 1;
+	wick = model_open(path, &options);
+	large = session_new(wick);
+	other = session_new(wick);
+	assert_int_equal(wick_session_eval(other, ids, 2, NULL, NULL, NULL), 0);
+	memcpy(alone, wick_session_logits(other), sizeof(alone));
+	wick_session_reset(other);
+	for (uint32_t i = 0; i < WICK_COUNT_OF(rows); i++) {
+		bool is_other = i > LARGE_POSITION;
+		uint32_t position = is_other ? i - LARGE_POSITION - 1 : i;
+
+		rows[i] = (struct wick_row){ .session = is_other ? other : large, .id = ids[position], .position = position,
+			.want = i == LARGE_POSITION || i + 1 == WICK_COUNT_OF(rows) };
+	}
+	assert_int_equal(wick_eval_rows(wick, rows, WICK_COUNT_OF(rows), &diag), -ERANGE);
+	assert_non_null(strstr(diag.text, "the logits of position 7 are not all finite"));
+	assert_int_equal(wick_session_position(large), 0);
+	assert_null(wick_session_logits(large));
+	assert_int_equal(wick_session_position(other), 2);
+	assert_memory_equal(wick_session_logits(other), alone, sizeof(alone));
+	assert_int_equal(wick_session_eval(large, ids, LARGE_POSITION, NULL, NULL, NULL), 0);
+	wick_close(wick);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +334,7 @@ int main(void)
 		cmocka_unit_test(says_how_far_it_is_and_stops),
 		cmocka_unit_test(nothing_comes_of_nothing),
 		cmocka_unit_test(logits_that_are_no_numbers_are_refused),
+		cmocka_unit_test(logits_that_are_no_numbers_are_their_sessions),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

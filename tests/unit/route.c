@@ -132,13 +132,31 @@ static void by_expert(void **state)
 	assert_memory_equal(got_weights, want_weights, sizeof(want_weights));
 }
 
+/* A row that is given up is in no expert's list. */
+static void by_expert_without_a_row(void **state)
+{
+	const uint32_t ids[] = { 1, 5, WICK_UNROUTED, WICK_UNROUTED, 1, 2 };
+	const float weights[] = { 0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f };
+	const uint32_t want_ids[] = { 1, 2, 5 }, want_first[] = { 0, 2, 3, 4 }, want_rows[] = { 0, 2, 2, 0 };
+	uint32_t got_ids[7], got_first[7], got_rows[6], at[7];
+	float got_weights[6];
+	struct wick_chosen chosen = { .ids = got_ids, .first = got_first, .rows = got_rows, .weights = got_weights };
+
+	(void)state;
+	wick_chosen_make(&chosen, 6, ids, weights, 3, 2, at);
+	assert_int_equal(chosen.count, 3);
+	assert_memory_equal(got_ids, want_ids, sizeof(want_ids));
+	assert_memory_equal(got_first, want_first, sizeof(want_first));
+	assert_memory_equal(got_rows, want_rows, sizeof(want_rows));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(as_plain_python),
 		cmocka_unit_test(below_zero),
 		cmocka_unit_test(given), cmocka_unit_test(not_finite),
-		cmocka_unit_test(by_expert),
+		cmocka_unit_test(by_expert), cmocka_unit_test(by_expert_without_a_row),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
