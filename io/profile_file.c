@@ -6,6 +6,7 @@
 
 #include "cache_folder.h"
 #include "bits.h"
+#include "draft.h"
 #include "profile.h"
 
 #include <errno.h>
@@ -58,28 +59,22 @@ static json_t *to_json(const struct wick_profile *profile)
 	return json;
 }
 
-/* Writes beside the path and moves into place; synced first, since after a power cut an empty file could be there. */
-static int write_file(json_t *json, const char *path, struct wick_diag *diag)
+static int write_json(json_t *json, int fd)
 {
-	char draft[PATH_BYTES + 16];
-	int fd, rc = 0;
-
-	snprintf(draft, sizeof(draft), "%s.XXXXXX", path);
-	fd = mkostemp(draft, O_CLOEXEC);
-	if (fd < 0)
-		return wick_diag_say(diag, -errno, "%s: %s", path, strerror(errno));
 	errno = 0;
 	if (json_dumpfd(json, fd, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) < 0 || write(fd, "\n", 1) != 1)
-		rc = errno ? -errno : -EIO;
-	if (!rc && fsync(fd) < 0)
-		rc = -errno;
-	if (close(fd) < 0 && !rc)
-		rc = -errno;
-	if (!rc && rename(draft, path) < 0)
-		rc = -errno;
-	if (rc < 0)
-		unlink(draft);
-	return rc < 0 ? wick_diag_say(diag, rc, "%s: %s", path, strerror(-rc)) : 0;
+		return errno ? -errno : -EIO;
+	return 0;
+}
+
+static int write_file(json_t *json, const char *path, struct wick_diag *diag)
+{
+	struct wick_draft draft;
+	int rc = wick_draft_open(&draft, path, 0600);
+
+	if (!rc)
+		rc = wick_draft_close(&draft, path, write_json(json, draft.fd));
+	return rc ? wick_diag_say(diag, rc, "%s: %s", path, strerror(-rc)) : 0;
 }
 
 /* Where it is to be, in a folder that is there. */

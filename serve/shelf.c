@@ -5,6 +5,7 @@
 
 #include "shelf.h"
 
+#include "fnv.h"
 #include "prompt_ids.h"
 
 #include <dirent.h>
@@ -196,16 +197,6 @@ void wick_shelf_close(struct wick_shelf *shelf)
 	free(shelf);
 }
 
-/* FNV-1a, of 64 bits: a name for tokens. */
-static uint64_t name_of(const uint32_t *ids, uint32_t count)
-{
-	uint64_t sum = 0xcbf29ce484222325;
-
-	for (size_t i = 0; i < count * sizeof(*ids); i++)
-		sum = (sum ^ ((const uint8_t *)ids)[i]) * 0x100000001b3;
-	return sum;
-}
-
 /* Whether a file has all of these tokens already. */
 static bool has_all(const struct wick_shelf *shelf, const uint32_t *ids, uint32_t count)
 {
@@ -235,7 +226,7 @@ void wick_shelf_put(struct wick_shelf *shelf, const struct wick_session *session
 	if (!count || has_all(shelf, ids, count))
 		return;
 	copy = malloc(count * sizeof(*copy));
-	if (!copy || asprintf(&path, "%s/%016" PRIx64 ENDING, shelf->options->folder, name_of(ids, count)) < 0) {
+	if (!copy || asprintf(&path, "%s/%016" PRIx64 ENDING, shelf->options->folder, wick_fnv(WICK_FNV_BEGIN, ids, count * sizeof(*ids))) < 0) {
 		free(copy);
 		return;
 	}

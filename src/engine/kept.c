@@ -11,7 +11,9 @@
 #include "engine.h"
 
 #include "bits.h"
+#include "draft.h"
 #include "fileio.h"
+#include "fnv.h"
 #include "gguf.h"
 #include "predictor_set.h"
 #include "write_all.h"
@@ -44,24 +46,16 @@ struct kept {
 	uint32_t *ids; /* (head.count) */
 };
 
-/* FNV-1a, of 64 bits. */
-static uint64_t mix(uint64_t sum, const void *data, size_t bytes)
-{
-	for (size_t i = 0; i < bytes; i++)
-		sum = (sum ^ ((const uint8_t *)data)[i]) * 0x100000001b3;
-	return sum;
-}
-
 static uint64_t mix_text(uint64_t sum, const char *text)
 {
-	return mix(sum, text, strlen(text) + 1);
+	return wick_fnv(sum, text, strlen(text) + 1);
 }
 
 static uint64_t mix_status(uint64_t sum, const struct stat *status)
 {
 	const int64_t facts[] = { status->st_size, status->st_mtim.tv_sec, status->st_mtim.tv_nsec };
 
-	return mix(sum, facts, sizeof(facts));
+	return wick_fnv(sum, facts, sizeof(facts));
 }
 
 /* A part of the model: its header, with the directory, its size and when it was changed. */
@@ -74,7 +68,7 @@ static int mix_part(uint64_t *sum, const struct wick *wick, const struct wick_gg
 
 	if (fstat(wick_gguf_fd(gguf), &status))
 		return -errno;
-	*sum = mix_status(mix(*sum, &crc, sizeof(crc)), &status);
+	*sum = mix_status(wick_fnv(*sum, &crc, sizeof(crc)), &status);
 	return 0;
 }
 
@@ -92,7 +86,7 @@ static int binding_of(const struct wick *wick, uint64_t *sum)
 	const struct wick_gguf_parts *parts = &wick->model->parts;
 	int err = 0;
 
-	*sum = mix_text(0xcbf29ce484222325, wick->report.kernels);
+	*sum = mix_text(WICK_FNV_BEGIN, wick->report.kernels);
 	*sum = mix_text(*sum, wick->report.kv_type);
 	*sum = mix_text(*sum, wick->settings.mode == WICK_MODE_SPARSE ? "sparse" : "dense");
 	for (uint32_t i = 0; !err && i < parts->count; i++)
@@ -153,26 +147,15 @@ static int write_kept(int fd, const struct wick_session *session, const struct h
 		err = wick_write_all(fd, &crc, sizeof(crc));
 	for (uint32_t i = 0; !err && i < head->count / WICK_KV_BLOCK; i++)
 		err = write_block(fd, session->wick, session->seq->block[i]);
-	return !err && fsync(fd) ? -errno : err;
+	return err;
 }
 
-/* mkstemp() makes a file that is its owner's alone. What was written leaves the page cache, which may be in no budget. */
-static int write_beside(char *temporary, const char *path, const struct wick_session *session, const struct head *head,
-	const uint32_t *ids)
+static int write_file(const char *path, const struct wick_session *session, const struct head *head, const uint32_t *ids)
 {
-	int fd = mkstemp(temporary), err;
+	struct wick_draft draft;
+	int err = wick_draft_open(&draft, path, 0600);
 
-	if (fd < 0)
-		return -errno;
-	err = write_kept(fd, session, head, ids);
-	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	if (close(fd) && !err)
-		err = -errno;
-	if (!err && rename(temporary, path))
-		err = -errno;
-	if (err)
-		unlink(temporary);
-	return err;
+	return err ? err : wick_draft_close(&draft, path, write_kept(draft.fd, session, head, ids));
 }
 
 /* Of neurons, or of experts. */
@@ -184,7 +167,6 @@ static bool replays(const struct wick *wick)
 int wick_session_keep(const struct wick_session *session, const uint32_t *ids, const char *path, struct wick_diag *diag)
 {
 	uint32_t count = session->position / WICK_KV_BLOCK * WICK_KV_BLOCK;
-	char *temporary = NULL;
 	struct head head;
 	int err;
 
@@ -198,11 +180,8 @@ int wick_session_keep(const struct wick_session *session, const uint32_t *ids, c
 		return wick_diag_say(diag, -ENODATA, "%u tokens are less than a block of %u: there is nothing to keep", session->position,
 			WICK_KV_BLOCK);
 	err = make_head(&head, session->wick, count);
-	if (!err && asprintf(&temporary, "%s.XXXXXX", path) < 0)
-		return wick_diag_say(diag, -ENOMEM, "%s: no memory to write it", path);
 	if (!err)
-		err = write_beside(temporary, path, session, &head, ids);
-	free(temporary);
+		err = write_file(path, session, &head, ids);
 	return err ? wick_diag_say(diag, err, "%s: %s", path, strerror(-err)) : 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "check.h"
+#include "fnv.h"
 #include "splitmix.h"
 
 #include <string.h>
@@ -15,14 +16,9 @@
 #define STEP (0.02f * 3.46410162f / 65536)   /* 0.02 * sqrt(12) is the width of all 65536 steps */
 #define MIDDLE 32767.5f
 
-/* FNV-1a */
-WICK_WRAPS uint64_t wick_synthetic_seed(const char *name)
+uint64_t wick_synthetic_seed(const char *name)
 {
-	uint64_t hash = 0xcbf29ce484222325u;
-
-	for (; *name; name++)
-		hash = (hash ^ (uint8_t)*name) * 0x100000001b3u;
-	return wick_splitmix_mix(hash);
+	return wick_splitmix_mix(wick_fnv(WICK_FNV_BEGIN, name, strlen(name)));
 }
 
 /* Numbers [first, first + count) behind `into`, which need not be aligned. */

@@ -9,6 +9,7 @@
 #include "bits.h"
 #include "cache_folder.h"
 #include "clock.h"
+#include "draft.h"
 #include "fileio.h"
 #include "gguf.h"
 #include "kernels.h"
@@ -256,25 +257,13 @@ uint64_t wick_sums_known(const struct wick_sums *sums)
 	return known;
 }
 
-/* The file appears whole, or stays what it was. */
 static int write_image(const struct wick_sums *sums, const char *path, struct wick_diag *diag)
 {
-	char part[PATH_MAX];
-	int fd = -1, err = 0;
+	struct wick_draft draft;
+	int err = wick_draft_open(&draft, path, 0644);
 
-	if (snprintf(part, sizeof(part), "%s.%d.part", path, (int)getpid()) >= (int)sizeof(part))
-		return wick_diag_say(diag, -ENAMETOOLONG, "%s: the name is too long", path);
-	fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return wick_diag_say(diag, -errno, "%s: %s", part, strerror(errno));
-	err = wick_write_all(fd, sums->image, image_bytes(sums));
-	if (!err && fsync(fd))
-		err = -errno;
-	close(fd);
-	if (!err && rename(part, path))
-		err = -errno;
-	if (err)
-		unlink(part);
+	if (!err)
+		err = wick_draft_close(&draft, path, wick_write_all(draft.fd, sums->image, image_bytes(sums)));
 	return err ? wick_diag_say(diag, err, "%s: %s", path, strerror(-err)) : 0;
 }
 

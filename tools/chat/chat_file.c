@@ -8,6 +8,8 @@
 #include "chat_file.h"
 
 #include "chat.h"
+#include "draft.h"
+#include "fnv.h"
 #include "write_all.h"
 
 #include <errno.h>
@@ -19,23 +21,13 @@
 #define FILE_BYTES_MAX (64u << 20)
 #define VERSION 1
 
-/* FNV-1a, of 64 bits. */
-static uint64_t sum_of(const char *text)
-{
-	uint64_t sum = 0xcbf29ce484222325;
-
-	for (; *text; text++)
-		sum = (sum ^ (uint8_t)*text) * 0x100000001b3;
-	return sum;
-}
-
 /* The sum as it is written; false: no memory. */
 static bool say_sum(char into[17], const json_t *messages)
 {
 	char *text = json_dumps(messages, JSON_COMPACT | JSON_SORT_KEYS);
 
 	if (text)
-		snprintf(into, 17, "%016" PRIx64, sum_of(text));
+		snprintf(into, 17, "%016" PRIx64, wick_fnv(WICK_FNV_BEGIN, text, strlen(text)));
 	free(text);
 	return text;
 }
@@ -63,23 +55,13 @@ static char *file_text(const struct chat *chat)
 	return text;
 }
 
-/* mkstemp() makes a file that is its owner's alone. */
-static int write_beside(char *temporary, const char *path, const char *text)
+/* Its owner's alone. */
+static int write_file(const char *path, const char *text)
 {
-	int fd = mkstemp(temporary), rc;
+	struct wick_draft draft;
+	int rc = wick_draft_open(&draft, path, 0600);
 
-	if (fd < 0)
-		return -errno;
-	rc = wick_write_all(fd, text, strlen(text));
-	if (!rc && fsync(fd))
-		rc = -errno;
-	if (close(fd) && !rc)
-		rc = -errno;
-	if (!rc && rename(temporary, path))
-		rc = -errno;
-	if (rc)
-		unlink(temporary);
-	return rc;
+	return rc ? rc : wick_draft_close(&draft, path, wick_write_all(draft.fd, text, strlen(text)));
 }
 
 static char *kept_path(const char *path)
@@ -105,12 +87,9 @@ static int keep_beside(const struct chat *chat, const char *path, struct wick_di
 
 int chat_save(const struct chat *chat, const char *path, struct wick_diag *diag)
 {
-	char *text = file_text(chat), *temporary = NULL;
-	int rc = -ENOMEM;
+	char *text = file_text(chat);
+	int rc = text ? write_file(path, text) : -ENOMEM;
 
-	if (text && asprintf(&temporary, "%s.XXXXXX", path) > 0)
-		rc = write_beside(temporary, path, text);
-	free(temporary);
 	free(text);
 	if (rc)
 		return wick_diag_say(diag, rc, "%s: %s", path, strerror(-rc));
