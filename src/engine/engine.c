@@ -374,6 +374,8 @@ static int open_all(struct wick *wick, const char *path, const struct wick_optio
 	err = load(wick, &layout, options, diag);
 	wick_mem_look(&wick->mem);
 	wick_engine_report(wick, path);
+	if (!err)
+		err = wick_engine_bind(wick, diag);
 	wick_stats_reset(wick);
 	wick->load_from = load_of(wick);
 	return err;

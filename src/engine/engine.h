@@ -57,6 +57,7 @@ struct wick {
 	struct wick_report report;
 	struct wick_forward forward;
 	struct wick_sampler sampler;
+	uint64_t binding; /* what keys and values depend on beside the tokens, as a number */
 	char name[128];
 	char numa[96];
 	char limit[96];
@@ -83,5 +84,6 @@ uint64_t wick_engine_process_bytes(void); /* the fixed cost of the process, but 
 void wick_engine_look(struct wick *wick); /* at the drive: what is known of it */
 void wick_engine_note_visit(void *user, uint32_t layer, uint32_t computed, uint32_t missing); /* of a layer with experts: its floor */
 void wick_engine_settle(struct wick *wick); /* waits until nothing is in flight */
+int wick_engine_bind(struct wick *wick, struct wick_diag *diag); /* finds wick->binding (kept.c) */
 void wick_engine_init_sessions(struct wick *wick); /* carves their logits */
 void wick_engine_report(struct wick *wick, const char *path); /* fills wick->report */

@@ -31,7 +31,7 @@
 struct head {
 	char magic[8]; /* "WICKKEPT" */
 	uint32_t version, count; /* of tokens: a multiple of a block */
-	uint64_t made_by;        /* what the answers depend on: see binding_of() */
+	uint64_t made_by;        /* what the answers depend on: see wick_engine_bind() */
 	uint64_t block_bytes;
 };
 
@@ -80,10 +80,10 @@ static int mix_predictors(uint64_t *sum, const struct wick *wick)
 	return predictors && predictors->gguf ? mix_part(sum, wick, predictors->gguf) : 0;
 }
 
-/* All that the bits of keys and values depend on beside the tokens. */
-static int binding_of(const struct wick *wick, uint64_t *sum)
+int wick_engine_bind(struct wick *wick, struct wick_diag *diag)
 {
 	const struct wick_gguf_parts *parts = &wick->model->parts;
+	uint64_t *sum = &wick->binding;
 	int err = 0;
 
 	*sum = mix_text(WICK_FNV_BEGIN, wick->report.kernels);
@@ -91,7 +91,9 @@ static int binding_of(const struct wick *wick, uint64_t *sum)
 	*sum = mix_text(*sum, wick->settings.mode == WICK_MODE_SPARSE ? "sparse" : "dense");
 	for (uint32_t i = 0; !err && i < parts->count; i++)
 		err = mix_part(sum, wick, parts->at[i]);
-	return err ? err : mix_predictors(sum, wick);
+	if (!err)
+		err = mix_predictors(sum, wick);
+	return err ? wick_diag_say(diag, err, "the model's file cannot be looked at: %s", strerror(-err)) : 0;
 }
 
 static uint64_t block_bytes(const struct wick_kv *kv)
@@ -103,11 +105,10 @@ static uint64_t block_bytes(const struct wick_kv *kv)
 	return bytes;
 }
 
-static int make_head(struct head *head, const struct wick *wick, uint32_t count)
+static struct head make_head(const struct wick *wick, uint32_t count)
 {
-	*head = (struct head){ .magic = { 'W', 'I', 'C', 'K', 'K', 'E', 'P', 'T' }, .version = KEPT_VERSION, .count = count,
-		.block_bytes = block_bytes(&wick->forward.kv) };
-	return binding_of(wick, &head->made_by);
+	return (struct head){ .magic = { 'W', 'I', 'C', 'K', 'K', 'E', 'P', 'T' }, .version = KEPT_VERSION, .count = count,
+		.made_by = wick->binding, .block_bytes = block_bytes(&wick->forward.kv) };
 }
 
 static uint32_t head_crc(const struct wick *wick, const struct head *head, const uint32_t *ids)
@@ -179,9 +180,8 @@ int wick_session_keep(const struct wick_session *session, const uint32_t *ids, c
 	if (!count)
 		return wick_diag_say(diag, -ENODATA, "%u tokens are less than a block of %u: there is nothing to keep", session->position,
 			WICK_KV_BLOCK);
-	err = make_head(&head, session->wick, count);
-	if (!err)
-		err = write_file(path, session, &head, ids);
+	head = make_head(session->wick, count);
+	err = write_file(path, session, &head, ids);
 	return err ? wick_diag_say(diag, err, "%s: %s", path, strerror(-err)) : 0;
 }
 
@@ -189,11 +189,8 @@ int wick_session_keep(const struct wick_session *session, const uint32_t *ids, c
 static int check_head(const struct kept *kept, uint64_t file_bytes, struct wick_diag *diag)
 {
 	const struct head *head = &kept->head;
-	struct head wanted;
-	int err = make_head(&wanted, kept->wick, head->count);
+	struct head wanted = make_head(kept->wick, head->count);
 
-	if (err)
-		return wick_diag_say(diag, err, "%s: the model cannot be looked at: %s", kept->path, strerror(-err));
 	if (memcmp(head->magic, wanted.magic, sizeof(head->magic)))
 		return wick_diag_say(diag, -EBADMSG, "%s: has no keys and values of wick's", kept->path);
 	if (head->version != wanted.version)
