@@ -10,6 +10,7 @@
 #include "chat.h"
 #include "draft.h"
 #include "fnv.h"
+#include "text.h"
 #include "write_all.h"
 
 #include <errno.h>
@@ -71,18 +72,21 @@ static char *kept_path(const char *path)
 	return asprintf(&kept, "%s.kv", path) < 0 ? NULL : kept;
 }
 
-/* A conversation of a few words has nothing to keep: then what was kept before goes. */
-static int keep_beside(const struct chat *chat, const char *path, struct wick_diag *diag)
+/* A conversation of a few words has nothing to keep: then what was kept before goes. The text is what matters, and is there: what
+ * goes wrong here costs time later, and is said. */
+static void keep_beside(const struct chat *chat, const char *path)
 {
 	char *kept = kept_path(path);
-	int rc = kept ? wick_session_keep(chat->session, chat->ids, kept, diag) : -ENOMEM;
+	struct wick_diag diag = { "" };
+	int rc = kept ? wick_session_keep(chat->session, chat->ids, kept, &diag) : wick_diag_say(&diag, -ENOMEM, "no memory");
 
 	if (rc == -ENODATA) {
-		diag->text[0] = 0;
-		rc = unlink(kept) && errno != ENOENT ? wick_diag_say(diag, -errno, "%s: %s", kept, strerror(errno)) : 0;
+		diag.text[0] = 0;
+		rc = unlink(kept) && errno != ENOENT ? wick_diag_say(&diag, -errno, "%s: %s", kept, strerror(errno)) : 0;
 	}
+	if (rc)
+		fprintf(stderr, "%s; %s has the text, of which all tokens will be evaluated anew\n", SHOWN(diag.text), SHOWN(path));
 	free(kept);
-	return rc;
 }
 
 int chat_save(const struct chat *chat, const char *path, struct wick_diag *diag)
@@ -93,7 +97,9 @@ int chat_save(const struct chat *chat, const char *path, struct wick_diag *diag)
 	free(text);
 	if (rc)
 		return wick_diag_say(diag, rc, "%s: %s", path, strerror(-rc));
-	return chat->kept ? 0 : keep_beside(chat, path, diag); /* nothing was said since it was loaded */
+	if (!chat->kept) /* else nothing was said since it was loaded */
+		keep_beside(chat, path);
+	return 0;
 }
 
 static bool is_message(const json_t *message)

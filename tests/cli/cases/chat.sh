@@ -60,6 +60,14 @@ cp kv.json e.json
 cp right.kv e.json.kv
 chat --ctx 400 --session e.json </dev/null
 cmp e.json.kv right.kv && cmp e.json kv.json && echo same
+echo "a place where nothing can be kept of what was computed, and the text is:"
+mkdir n.json.kv
+printf '%s\n' "$long" | chat --ctx 400 --session n.json >third || echo "exit $?"
+cmp first third && cmp n.json kv.json && grep 'n.json' said
+ls -d n.json*
+rmdir n.json.kv
+printf 'more\n' | chat --ctx 400 --session n.json >second
+cat first second | cmp - whole && echo same
 echo "a context that is full:"
 printf '%s\n' 'a b c d e f g h i j' 'k l m n o p q r s t' 'u v w x y z' '/save full.json' | chat --ctx 100 >full
 tail -n +4 said | grep -v '^ *$'
