@@ -28,6 +28,8 @@ struct stream {
 
 #define SLICE_NS 100000 /* all that it takes to send a token, and more */
 
+#define KEEP_POLICY 8 /* SCHED_FLAG_KEEP_POLICY: whoever runs a server as SCHED_BATCH keeps that */
+
 /* struct sched_attr, which not every libc has. */
 struct slice {
 	uint32_t size, policy;
@@ -41,7 +43,7 @@ struct slice {
  * another has had its own, which are milliseconds. Linux 6.12 and later; elsewhere nothing comes of it. */
 static void run_soon(void)
 {
-	const struct slice slice = { .size = sizeof(slice), .nice = getpriority(PRIO_PROCESS, 0), .runtime_ns = SLICE_NS };
+	const struct slice slice = { .size = sizeof(slice), .flags = KEEP_POLICY, .nice = getpriority(PRIO_PROCESS, 0), .runtime_ns = SLICE_NS };
 
 	syscall(SYS_sched_setattr, 0, &slice, 0);
 }
