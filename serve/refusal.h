@@ -12,6 +12,7 @@ struct wick_refusal {
 	char message[1024];
 	char param[128];    /* "": no field */
 	const char *code;   /* "model_not_found"; NULL: none. A constant */
+	const char *allow;  /* the methods of a path, for 405. A constant */
 	unsigned retry_s;   /* 0: it is of no use to try again */
 };
 

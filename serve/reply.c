@@ -72,23 +72,33 @@ static json_t *chunk(const struct wick_reply *reply, json_t *choice)
 	return value;
 }
 
+/* {"token": logprob}; null where none were asked for. */
+static json_t *map_top(const json_t *token)
+{
+	const json_t *list = json_object_get(token, "top_logprobs"), *top;
+	json_t *map = json_array_size(list) ? json_object() : json_null();
+	size_t i;
+
+	json_array_foreach(list, i, top)
+		json_object_set(map, json_string_value(json_object_get(top, "token")), json_object_get(top, "logprob"));
+	return map;
+}
+
 /* The old form of a text's log-probabilities: lists side by side. */
 static json_t *text_logprobs(const json_t *tokens)
 {
-	json_t *names = json_array(), *values = json_array(), *tops = json_array();
-	const json_t *token, *top;
-	size_t i, k;
+	json_t *names = json_array(), *values = json_array(), *tops = json_array(), *offsets = json_array();
+	const json_t *token;
+	size_t i;
 
 	json_array_foreach(tokens, i, token) {
-		json_t *map = json_object();
-
 		json_array_append(names, json_object_get(token, "token"));
 		json_array_append(values, json_object_get(token, "logprob"));
-		json_array_foreach(json_object_get(token, "top_logprobs"), k, top)
-			json_object_set(map, json_string_value(json_object_get(top, "token")), json_object_get(top, "logprob"));
-		json_array_append_new(tops, map);
+		json_array_append(offsets, json_object_get(token, "text_offset"));
+		json_array_append_new(tops, map_top(token));
 	}
-	return json_pack("{s:o, s:o, s:o}", "tokens", names, "token_logprobs", values, "top_logprobs", tops);
+	return json_pack("{s:o, s:o, s:o, s:o}", "tokens", names, "token_logprobs", values, "top_logprobs", tops, "text_offset",
+		offsets);
 }
 
 /* A new reference; null where there are none. Takes the tokens over. */

@@ -3,7 +3,7 @@
 
 /* The fields of a request, by a table. */
 
-#include "request.h"
+#include "request_field.h"
 
 #include <errno.h>
 #include <math.h>
@@ -16,79 +16,69 @@
 enum { CHAT = 1 << WICK_REQUEST_CHAT, TEXT = 1 << WICK_REQUEST_TEXT, WRITES = CHAT | TEXT,
 	TOKENIZE = 1 << WICK_REQUEST_TOKENIZE, DETOKENIZE = 1 << WICK_REQUEST_DETOKENIZE };
 
-struct field;
-
-struct reading {
-	struct wick_request *request;
-	const struct wick_request_limits *limits;
-	struct wick_refusal *refusal;
-};
-
-struct field {
-	const char *name;
-	unsigned kinds; /* of requests that have it */
-	int (*take)(const struct reading *reading, const struct field *field, const json_t *value);
-	size_t at;      /* of the member that it becomes, where it is a plain one */
-	double min, max;
-};
-
-static int refuse_type(const struct reading *reading, const struct field *field, const char *wants)
+int wick_field_refuse_type(const struct wick_reading *reading, const struct wick_field *field, const char *wants)
 {
 	return wick_refuse(reading->refusal, 400, field->name, "'%s' must be %s", field->name, wants);
 }
 
-static int refuse_range(const struct reading *reading, const struct field *field, double value)
+static int refuse_range(const struct wick_reading *reading, const struct wick_field *field, double value)
 {
 	return wick_refuse(reading->refusal, 400, field->name, "'%s' is %.15g, and must be from %.15g to %.15g", field->name, value,
 		field->min, field->max);
 }
 
-static int take_float(const struct reading *reading, const struct field *field, const json_t *value)
+static int take_float(const struct wick_reading *reading, const struct wick_field *field, const json_t *value)
 {
 	double number = json_number_value(value);
 
 	if (!json_is_number(value))
-		return refuse_type(reading, field, "a number");
+		return wick_field_refuse_type(reading, field, "a number");
 	if (!(number >= field->min && number <= field->max))
 		return refuse_range(reading, field, number);
 	*(float *)(void *)((char *)reading->request + field->at) = (float)number;
 	return 0;
 }
 
-static int take_count(const struct reading *reading, const struct field *field, const json_t *value)
+/* 16.0 is one, too: some languages write no other numbers. */
+static bool is_whole(const json_t *value)
 {
-	double number = (double)json_integer_value(value);
+	return json_is_number(value) && json_number_value(value) == floor(json_number_value(value));
+}
 
-	if (!json_is_integer(value))
-		return refuse_type(reading, field, "a whole number");
+static int take_count(const struct wick_reading *reading, const struct wick_field *field, const json_t *value)
+{
+	double number = json_number_value(value);
+
+	if (!is_whole(value))
+		return wick_field_refuse_type(reading, field, "a whole number");
 	if (!(number >= field->min && number <= field->max))
 		return refuse_range(reading, field, number);
 	*(uint32_t *)(void *)((char *)reading->request + field->at) = (uint32_t)number;
 	return 0;
 }
 
-static int take_bool(const struct reading *reading, const struct field *field, const json_t *value)
+static int take_bool(const struct wick_reading *reading, const struct wick_field *field, const json_t *value)
 {
 	if (!json_is_boolean(value))
-		return refuse_type(reading, field, "true or false");
+		return wick_field_refuse_type(reading, field, "true or false");
 	*(bool *)((char *)reading->request + field->at) = json_is_true(value);
 	return 0;
 }
 
 /* Negative seeds count from the other end, as they do elsewhere. */
-static int take_seed(const struct reading *reading, const struct field *field, const json_t *value)
+static int take_seed(const struct wick_reading *reading, const struct wick_field *field, const json_t *value)
 {
 	if (!json_is_integer(value))
-		return refuse_type(reading, field, "a whole number");
+		return wick_field_refuse_type(reading, field, "a whole number");
 	reading->request->seed = (uint64_t)json_integer_value(value);
 	reading->request->has_seed = true;
 	return 0;
 }
 
-static int take_model(const struct reading *reading, const struct field *field, const json_t *value)
+static int take_model(const struct wick_reading *reading, const struct wick_field *field, const json_t *value)
 {
 	if (!json_is_string(value))
-		return refuse_type(reading, field, "a text");
+		return wick_field_refuse_type(reading, field, "a text");
 	if (!strcmp(json_string_value(value), reading->limits->model))
 		return 0;
 	wick_refuse(reading->refusal, 404, field->name, "there is no model '%.100s' here; '%.100s' is served",
@@ -97,12 +87,12 @@ static int take_model(const struct reading *reading, const struct field *field, 
 	return -1;
 }
 
-static int add_stop(const struct reading *reading, const struct field *field, const json_t *value)
+static int add_stop(const struct wick_reading *reading, const struct wick_field *field, const json_t *value)
 {
 	struct wick_request *request = reading->request;
 
 	if (!json_is_string(value) || !json_string_length(value))
-		return refuse_type(reading, field, "a text or a list of texts, none of which is empty");
+		return wick_field_refuse_type(reading, field, "a text or a list of texts, none of which is empty");
 	if (request->stop_count == WICK_REQUEST_STOPS_MAX)
 		return wick_refuse(
 			reading->refusal, 400, field->name, "'%s' has more than %d texts", field->name, WICK_REQUEST_STOPS_MAX);
@@ -113,7 +103,7 @@ static int add_stop(const struct reading *reading, const struct field *field, co
 	return 0;
 }
 
-static int take_stop(const struct reading *reading, const struct field *field, const json_t *value)
+static int take_stop(const struct wick_reading *reading, const struct wick_field *field, const json_t *value)
 {
 	const json_t *stop;
 	size_t i;
@@ -127,7 +117,7 @@ static int take_stop(const struct reading *reading, const struct field *field, c
 	return rc;
 }
 
-static int take_ids(const struct reading *reading, const struct field *field, const json_t *value)
+static int take_ids(const struct wick_reading *reading, const struct wick_field *field, const json_t *value)
 {
 	struct wick_request *request = reading->request;
 	const json_t *id;
@@ -150,12 +140,12 @@ static int take_ids(const struct reading *reading, const struct field *field, co
 	return 0;
 }
 
-static int take_text(const struct reading *reading, const struct field *field, const json_t *value)
+static int take_text(const struct wick_reading *reading, const struct wick_field *field, const json_t *value)
 {
 	struct wick_request *request = reading->request;
 
 	if (!json_is_string(value))
-		return refuse_type(reading, field, "a text");
+		return wick_field_refuse_type(reading, field, "a text");
 	free(request->text);
 	request->text_bytes = json_string_length(value);
 	request->text = strdup(json_string_value(value));
@@ -163,7 +153,7 @@ static int take_text(const struct reading *reading, const struct field *field, c
 }
 
 /* A text, its tokens, or a list with one of those. */
-static int take_prompt(const struct reading *reading, const struct field *field, const json_t *value)
+static int take_prompt(const struct wick_reading *reading, const struct wick_field *field, const json_t *value)
 {
 	if (json_is_array(value) && json_array_size(value) && !json_is_integer(json_array_get(value, 0))) {
 		if (json_array_size(value) != 1)
@@ -175,15 +165,15 @@ static int take_prompt(const struct reading *reading, const struct field *field,
 		return take_ids(reading, field, value);
 	if (json_is_string(value))
 		return take_text(reading, field, value);
-	return refuse_type(reading, field, "a text or a list of tokens");
+	return wick_field_refuse_type(reading, field, "a text or a list of tokens");
 }
 
-static int take_tokens(const struct reading *reading, const struct field *field, const json_t *value)
+static int take_tokens(const struct wick_reading *reading, const struct wick_field *field, const json_t *value)
 {
-	return json_is_array(value) ? take_ids(reading, field, value) : refuse_type(reading, field, "a list of tokens");
+	return json_is_array(value) ? take_ids(reading, field, value) : wick_field_refuse_type(reading, field, "a list of tokens");
 }
 
-static int take_messages(const struct reading *reading, const struct field *field, const json_t *value)
+static int take_messages(const struct wick_reading *reading, const struct wick_field *field, const json_t *value)
 {
 	json_t *messages = wick_request_messages(value, reading->refusal);
 
@@ -196,18 +186,18 @@ static int take_messages(const struct reading *reading, const struct field *fiel
 	return reading->request->messages ? 0 : wick_refuse(reading->refusal, 500, NULL, "there is no memory");
 }
 
-static int take_stream_options(const struct reading *reading, const struct field *field, const json_t *value)
+static int take_stream_options(const struct wick_reading *reading, const struct wick_field *field, const json_t *value)
 {
 	const json_t *include = json_object_get(value, "include_usage");
 
-	if (!json_is_object(value) || (include && !json_is_boolean(include)))
-		return refuse_type(reading, field, "an object such as {\"include_usage\": true}");
+	if (!json_is_object(value) || (include && !json_is_null(include) && !json_is_boolean(include)))
+		return wick_field_refuse_type(reading, field, "an object such as {\"include_usage\": true}");
 	reading->request->include_usage = json_is_true(include);
 	return 0;
 }
 
-/* {"42": -100}: added to the logit of token 42; -100 is never, as OpenAI's API says. */
-static int take_bias(const struct reading *reading, const struct field *field, const json_t *value)
+/* {"42": -100}: added to the logit of token 42; -100 is wick_field_never, as OpenAI's API says. */
+static int take_bias(const struct wick_reading *reading, const struct wick_field *field, const json_t *value)
 {
 	struct wick_request *request = reading->request;
 	struct wick_logit_bias *biases = calloc(json_object_size(value) + 1, sizeof(*biases));
@@ -218,7 +208,7 @@ static int take_bias(const struct reading *reading, const struct field *field, c
 	if (!biases)
 		return wick_refuse(reading->refusal, 500, field->name, "there is no memory");
 	if (!json_is_object(value))
-		return refuse_type(reading, field, "an object of tokens and numbers");
+		return wick_field_refuse_type(reading, field, "an object of tokens and numbers");
 	json_object_foreach((json_t *)(uintptr_t)value, key, add) {
 		char *end;
 		unsigned long id = strtoul(key, &end, 10);
@@ -235,60 +225,20 @@ static int take_bias(const struct reading *reading, const struct field *field, c
 }
 
 /* A chat says whether, and in another field how many; a text says how many. */
-static int take_logprobs(const struct reading *reading, const struct field *field, const json_t *value)
+static int take_logprobs(const struct wick_reading *reading, const struct wick_field *field, const json_t *value)
 {
 	if (reading->request->kind == WICK_REQUEST_CHAT)
-		return take_bool(reading, &(struct field){ .name = field->name, .at = offsetof(struct wick_request, logprobs) }, value);
+		return take_bool(reading, &(struct wick_field){ .name = field->name, .at = offsetof(struct wick_request, logprobs) }, value);
 	reading->request->logprobs = true;
 	return take_count(reading,
-		&(struct field){ .name = field->name, .at = offsetof(struct wick_request, top_logprobs),
+		&(struct wick_field){ .name = field->name, .at = offsetof(struct wick_request, top_logprobs),
 			.max = WICK_REQUEST_TOP_LOGPROBS_MAX },
 		value);
 }
 
-static int refuse_later(const struct reading *reading, const struct field *field)
-{
-	return wick_refuse(reading->refusal, 400, field->name, "'%s' is not there yet", field->name);
-}
-
-/* More than one answer, and the like: the number that stands for none of that is honoured. */
-static int only_one(const struct reading *reading, const struct field *field, const json_t *value)
-{
-	return json_is_integer(value) && json_integer_value(value) == 1 ? 0 : refuse_later(reading, field);
-}
-
-static int only_false(const struct reading *reading, const struct field *field, const json_t *value)
-{
-	return json_is_false(value) ? 0 : refuse_later(reading, field);
-}
-
-static int only_empty(const struct reading *reading, const struct field *field, const json_t *value)
-{
-	bool empty = (json_is_array(value) && !json_array_size(value)) || (json_is_object(value) && !json_object_size(value));
-
-	return empty ? 0 : refuse_later(reading, field);
-}
-
-static int only_none(const struct reading *reading, const struct field *field, const json_t *value)
-{
-	const char *word = json_string_value(value);
-
-	return word && (!strcmp(word, "none") || !strcmp(word, "auto") || !*word) ? 0 : refuse_later(reading, field);
-}
-
-static int only_text(const struct reading *reading, const struct field *field, const json_t *value)
-{
-	const char *type = json_string_value(json_object_get(value, "type"));
-
-	if (!type)
-		return refuse_type(reading, field, "an object with a type");
-	return !strcmp(type, "text") ? 0 : wick_refuse(reading->refusal, 400, field->name,
-						   "'%s' of type '%.40s' is not there yet", field->name, type);
-}
-
 #define SAMPLING(member) offsetof(struct wick_request, sampling.member)
 
-static const struct field fields[] = {
+static const struct wick_field fields[] = {
 	{ "model", WRITES | TOKENIZE | DETOKENIZE, take_model },
 	{ "messages", CHAT, take_messages },
 	{ "prompt", TEXT, take_prompt },
@@ -314,22 +264,32 @@ static const struct field fields[] = {
 	{ "stop", WRITES, take_stop },
 	{ "logprobs", WRITES, take_logprobs },
 	{ "top_logprobs", CHAT, take_count, offsetof(struct wick_request, top_logprobs), 0, WICK_REQUEST_TOP_LOGPROBS_MAX },
-	{ "n", WRITES, only_one },
-	{ "best_of", TEXT, only_one },
-	{ "echo", TEXT, only_false },
-	{ "suffix", TEXT, only_none },
-	{ "tools", CHAT, only_empty },
-	{ "functions", CHAT, only_empty },
-	{ "tool_choice", CHAT, only_none },
-	{ "function_call", CHAT, only_none },
-	{ "response_format", CHAT, only_text },
-	{ "reasoning_effort", CHAT, only_none },
-	{ "audio", CHAT, only_empty },
-	{ "prediction", CHAT, only_empty },
+	{ "n", WRITES, wick_field_only_one },
+	{ "best_of", TEXT, wick_field_only_one },
+	{ "echo", TEXT, wick_field_only_false },
+	{ "suffix", TEXT, wick_field_only_empty_text },
+	{ "tools", CHAT, wick_field_only_empty },
+	{ "functions", CHAT, wick_field_only_empty },
+	{ "tool_choice", CHAT, wick_field_only_none },
+	{ "function_call", CHAT, wick_field_only_none },
+	{ "response_format", CHAT, wick_field_only_text },
+	{ "reasoning_effort", CHAT, wick_field_only_none },
+	{ "modalities", CHAT, wick_field_only_texts },
+	{ "audio", CHAT, wick_field_only_empty },
+	{ "prediction", CHAT, wick_field_only_empty },
+	{ "web_search_options", CHAT, wick_field_never },
+	{ "chat_template_kwargs", CHAT, wick_field_only_empty },
+	{ "grammar", WRITES, wick_field_only_empty_text },
+	{ "json_schema", WRITES, wick_field_only_empty },
+	{ "structured_outputs", WRITES, wick_field_only_empty },
+	{ "guided_json", WRITES, wick_field_never },
+	{ "guided_regex", WRITES, wick_field_never },
+	{ "guided_choice", WRITES, wick_field_never },
+	{ "guided_grammar", WRITES, wick_field_never },
 };
 
 /* A member that is null is as good as none. */
-static int take_fields(const struct reading *reading, const json_t *body)
+static int take_fields(const struct wick_reading *reading, const json_t *body)
 {
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		const json_t *value = json_object_get(body, fields[i].name);
@@ -342,7 +302,7 @@ static int take_fields(const struct reading *reading, const json_t *body)
 }
 
 /* The one field that a request is nothing without. */
-static int check_complete(const struct reading *reading)
+static int check_complete(const struct wick_reading *reading)
 {
 	static const char *const needed[] = { [WICK_REQUEST_CHAT] = "messages", [WICK_REQUEST_TEXT] = "prompt",
 		[WICK_REQUEST_TOKENIZE] = "content", [WICK_REQUEST_DETOKENIZE] = "tokens" };
@@ -410,7 +370,7 @@ static json_t *parse_body(const char *body, size_t bytes, struct wick_refusal *r
 int wick_request_parse(struct wick_request *request, enum wick_request_kind kind, const char *body, size_t bytes,
 	const struct wick_request_limits *limits, struct wick_refusal *refusal)
 {
-	const struct reading reading = { .request = request, .limits = limits, .refusal = refusal };
+	const struct wick_reading reading = { .request = request, .limits = limits, .refusal = refusal };
 	json_t *json = parse_body(body, bytes, refusal);
 	int rc = json ? 0 : -1;
 

@@ -70,6 +70,7 @@ void wick_slot_begin(struct wick_slot *slot, struct wick_job *job)
 	slot->sampling.recent = slot->ids;
 	slot->begun_ns = wick_now_ns();
 	slot->first_ns = 0;
+	slot->characters = 0;
 	slot->figures = (struct wick_job_figures){ .prompt_tokens = job->prompt.count, .cached_tokens = slot->count,
 		.queued_ns = slot->begun_ns - job->submitted_ns };
 	wick_thinking_begin(&slot->thinking, job->prompt.thinks);
@@ -113,6 +114,17 @@ static void put_text(struct wick_slot *slot, const char *text, size_t bytes)
 		put(slot, false, text, bytes);
 }
 
+/* Where in the text a token begins, in characters, as text completions are told. */
+static void note_offset(struct wick_slot *slot, json_t *token, uint32_t id)
+{
+	size_t bytes;
+	const char *piece = wick_token_piece(slot->wick, id, &bytes);
+
+	json_object_set_new(token, "text_offset", json_integer(slot->characters));
+	for (size_t i = 0; i < bytes; i++)
+		slot->characters += (piece[i] & 0xc0) != 0x80;
+}
+
 static void note_logprobs(struct wick_slot *slot, uint32_t id)
 {
 	const struct wick_request *request = &slot->job->request;
@@ -121,6 +133,8 @@ static void note_logprobs(struct wick_slot *slot, uint32_t id)
 	if (!request->logprobs)
 		return;
 	token = wick_logprobs(slot->wick, wick_session_logits(slot->session), id, request->top_logprobs);
+	if (request->kind == WICK_REQUEST_TEXT)
+		note_offset(slot, token, id);
 	if (!slot->logprobs)
 		slot->logprobs = json_array();
 	json_array_append_new(slot->logprobs, token);

@@ -20,6 +20,7 @@ struct wick_slot {
 	struct wick_stream *stream;
 	struct wick_thinking thinking;
 	struct wick_sampling sampling;
+	uint32_t characters; /* of the answer's tokens so far, where their log-probabilities are wanted */
 	json_t *logprobs; /* of tokens whose text is still held back */
 	uint64_t begun_ns, first_ns; /* its turn, its first token */
 	struct wick_job_figures figures;

@@ -92,7 +92,7 @@ class Server:
         """A build with sanitizers has memory of its own, which is in no plan."""
         with open(shutil.which("wick"), "rb") as program:
             sanitized = b"__tsan_init" in (code := program.read()) or b"__asan_init" in code
-        return sanitized or self.metric("wick_memory_bytes") <= self.metric("wick_memory_budget_bytes")
+        return sanitized or self.metric("wick_memory_peak_bytes") <= self.metric("wick_memory_budget_bytes")
 
     def await_metric(self, name, value):
         for _ in range(1200):
@@ -105,7 +105,7 @@ class Server:
         """Until nobody is served and nobody waits, for a while: a request of a client that left may still come in."""
         quiet = 0
         for _ in range(1200):
-            quiet = 0 if self.metric("requests_processing") + self.metric("requests_deferred") else quiet + 1
+            quiet = 0 if self.metric("wick_requests_processing") + self.metric("wick_requests_deferred") else quiet + 1
             if quiet == 5:
                 return
             time.sleep(0.05)

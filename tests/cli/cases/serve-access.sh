@@ -43,7 +43,10 @@ for what, headers in (
         ("right, its page", {"Authorization": "Bearer a-key-of-mine", "Origin": "http://page.example"}),
         ("right, another page", {"Authorization": "Bearer a-key-of-mine", "Origin": "http://evil.example"})):
     show(what, server.ask("GET", "/v1/models", **headers))
-show("preflight", server.ask("OPTIONS", "/v1/chat/completions", Origin="http://page.example"))
+preflight = server.ask("OPTIONS", "/v1/chat/completions", Origin="http://page.example", Access_Control_Request_Method="POST",
+                       Access_Control_Request_Headers="authorization,content-type,x-stainless-os")
+show("preflight", preflight)
+print("it may send", preflight[1]["Access-Control-Allow-Methods"], "with", preflight[1]["Access-Control-Allow-Headers"])
 show("health", server.ask("GET", "/health"))
 
 print("bodies that do not come to their end:")

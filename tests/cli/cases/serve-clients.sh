@@ -36,8 +36,8 @@ for what, wrong in ("n", {"n": 2}), ("model", {"model": "gpt-4"}), ("tools", {"t
 
 with httpx.stream("POST", url + "/chat/completions", json={**fields, "max_tokens": 200, "stream": True, "ignore_eos": True}) as response:
     print("httpx:", response.status_code, response.headers["content-type"], next(response.iter_lines())[:6])
-plain.await_metric("requests_gone_total", 1)
-print("left:", plain.metric("requests_gone_total"))
+plain.await_metric("wick_requests_gone_total", 1)
+print("left:", plain.metric("wick_requests_gone_total"))
 
 home = dict(os.environ, LLM_USER_PATH=os.getcwd())
 pathlib.Path("extra-openai-models.yaml").write_text(f"- model_id: wick\n  model_name: model\n  api_base: {url}\n")

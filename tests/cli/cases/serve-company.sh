@@ -55,7 +55,7 @@ def client(number):
 
 print("with clients that leave:", all(together(*[lambda n=n: client(n) for n in range(8)])), gone > 20)
 server.await_idle()
-print("nothing is left of them:", server.metric("requests_processing"), server.metric("requests_deferred"))
+print("nothing is left of them:", server.metric("wick_requests_processing"), server.metric("wick_requests_deferred"))
 print("within the budget:", server.is_within_budget())
 print("the next one:", text_of(server.chat(conversation(3), **fields[3])) == first[3])
 print("exit", server.end())
@@ -64,10 +64,10 @@ server = Server("--sessions", "1")
 connection = server.connect()
 connection.request("POST", "/v1/chat/completions", json.dumps({"messages": conversation(0), "max_tokens": 400, "ignore_eos": True}),
                    {"Content-Type": "application/json"})
-server.await_metric("requests_processing", 1)
+server.await_metric("wick_requests_processing", 1)
 connection.close()
-server.await_metric("requests_processing", 0)
-print("who leaves while tokens come is noticed:", server.metric("requests_gone_total"), server.metric("requests_total"))
+server.await_metric("wick_requests_processing", 0)
+print("who leaves while tokens come is noticed:", server.metric("wick_requests_gone_total"), server.metric("wick_requests_total"))
 
 # Bodies of 11 MB, of which the server holds no more than 8 at once, and none while it answers.
 def begin(**more):
@@ -77,7 +77,7 @@ def begin(**more):
     return connection
 
 def arrived():
-    return sum(server.metric(name) for name in ("requests_total", "requests_processing", "requests_deferred"))
+    return sum(server.metric(name) for name in ("wick_requests_total", "wick_requests_processing", "wick_requests_deferred"))
 
 lines = []
 for _ in range(13):

@@ -29,7 +29,7 @@ for status, text in together(lambda: server.chat("hello"), lambda: server.chat("
     print(status, error["type"], error["message"].split(":")[0], "checksum" in error["message"])
 events = server.ask("POST", "/v1/chat/completions", {"messages": [{"role": "user", "content": "hello"}], "stream": True})
 print(events[0], [json.loads(part[6:])["error"]["type"] for part in events[2].split("\n\n") if '"error"' in part], "[DONE]" in events[2])
-print(server.ask("GET", "/health")[0], server.metric("requests_failed_total"))
+print(server.ask("GET", "/health")[0], server.metric("wick_requests_failed_total"))
 turn_bits()
 print("right again:", text_of(server.chat("hello", max_tokens=4)) == text_of(right))
 print("exit", server.end())

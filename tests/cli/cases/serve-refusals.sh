@@ -47,14 +47,17 @@ for name, value in (
         ("logit_bias", []), ("logit_bias", {"x": 1}), ("logit_bias", {"99999": 1}), ("logit_bias", {"5": 200}), ("logprobs", 5),
         ("top_logprobs", 5), ("top_logprobs", 21), ("n", 2), ("tools", [{"type": "function"}]), ("tool_choice", "required"),
         ("functions", [{}]), ("response_format", {"type": "json_object"}), ("response_format", {"type": "json_schema"}),
-        ("response_format", "json"), ("reasoning_effort", "high")):
+        ("response_format", "json"), ("reasoning_effort", "high"), ("stream_options", {"include_usage": 1}), ("modalities", ["text", "audio"]),
+        ("modalities", "text"), ("web_search_options", {}), ("chat_template_kwargs", {"enable_thinking": False}), ("grammar", "root ::= x"),
+        ("json_schema", {"type": "object"}), ("guided_json", {}), ("guided_regex", "x"), ("structured_outputs", {"choice": ["a"]}), ("n", 1.5)):
     chat(**{name: value})
 print("texts and tokens:")
 for path, body in (
         ("/v1/completions", {}), ("/v1/completions", {"prompt": ["a", "b"]}),
         ("/v1/completions", {"prompt": [1, -2]}), ("/v1/completions", {"prompt": [1, 99999]}), ("/v1/completions", {"prompt": [1, "a"]}),
         ("/v1/completions", {"prompt": [5] * 512}), ("/v1/completions", {"prompt": "a", "echo": True}),
-        ("/v1/completions", {"prompt": "a", "suffix": "b"}), ("/v1/completions", {"prompt": "a", "best_of": 2}),
+        ("/v1/completions", {"prompt": "a", "suffix": "b"}), ("/v1/completions", {"prompt": "a", "suffix": "none"}),
+        ("/v1/completions", {"prompt": "a", "logprobs": 21}), ("/v1/completions", {"prompt": "a", "grammar": "root ::= x"}), ("/v1/completions", {"prompt": "a", "best_of": 2}),
         ("/tokenize", {}), ("/detokenize", {"tokens": "a"})):
     refused(body, path)
 print("a stream says so before it begins:")
@@ -66,13 +69,13 @@ refused({}, "/v1/models", "POST")
 refused(None, "/v1/models/other", "GET")
 print("no HTTP:", raw(server, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n").split("\r\n")[0][:12])
 print("a header without end:", raw(server, b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 100000).split("\r\n")[0][:12])
-counted = server.metric("requests_refused_total")
+counted = server.metric("wick_requests_refused_total")
 refused("{")
 refused({}, Content_Type="text/plain")
 refused(None, "/v1/nothing", "GET")
 refused({"messages": hello, "padding": "x" * (1 << 20)})
 chat(n=2)
-print("each is counted:", server.metric("requests_refused_total") - counted)
+print("each is counted:", server.metric("wick_requests_refused_total") - counted)
 print("still there:", text_of(server.chat(hello, max_tokens=4)) == before)
 print("exit", server.end())
 PY

@@ -5,7 +5,7 @@ wick run model.gguf --temp 0 -n 12 -p 'The old man' >goes-on 2>/dev/null
 wick run model.gguf --temp 0.9 --top-p 1 --seed 7 -n 12 -p 'The old man' >seed-7 2>/dev/null
 wick tokenize model.gguf -p 'The old man' --json >ids.json 2>/dev/null
 PYTHONPATH=$WICK_SOURCE/tests/cli python3 - <<'PY'
-import json, math, os
+import json, math, os, re
 from serve import Server, text_of
 
 server = Server()
@@ -16,6 +16,9 @@ answer = server.chat("The old man", max_tokens=12)
 choice, usage = answer["choices"][0], answer["usage"]
 print("as wick run:", text_of(answer) == read("answer"), choice["finish_reason"], choice["message"]["role"], answer["object"])
 print("streamed:", server.stream("The old man", max_tokens=12)[:2] == (text_of(answer), choice["finish_reason"]))
+print("12.0 tokens:", text_of(server.chat("The old man", max_tokens=12.0, n=1.0)) == text_of(answer))
+print("null is nothing:", text_of(server.chat("The old man", max_tokens=12, stop=None, n=None, tools=None, logprobs=None, seed=None, stream_options=None)) == text_of(answer),
+      len(server.events("/v1/chat/completions", {"messages": [{"role": "user", "content": "The old man"}], "max_tokens": 2, "stream_options": {"include_usage": None}})) > 2)
 print("max_completion_tokens:", text_of(server.chat("The old man", max_completion_tokens=12)) == text_of(answer))
 parts = [{"role": "user", "content": [{"type": "text", "text": "The old man"}]}]
 print("in parts:", text_of(server.chat(parts, max_tokens=12)) == text_of(answer))
@@ -50,10 +53,18 @@ print("likeliest first:", all(token["top_logprobs"][0]["token"] == token["token"
 events = server.events("/v1/chat/completions", {"messages": more[:1], "temperature": 0, "max_tokens": 3, "logprobs": True, "top_logprobs": 20})
 streamed = [token for event in events[:-1] for token in (json.loads(event)["choices"][0]["logprobs"] or {"content": []})["content"]]
 print("streamed:", streamed == probable)
+lists = complete(temperature=0, logprobs=2)["choices"][0]["logprobs"]
+print("of a text:", sorted(lists), "".join(lists["tokens"]) == read("goes-on"), {len(tops) for tops in lists["top_logprobs"]},
+      [read("goes-on")[at:at + len(token)] for at, token in zip(lists["text_offset"], lists["tokens"])] == lists["tokens"])
+events = server.events("/v1/completions", {"prompt": "The old man", "max_tokens": 12, "temperature": 0, "logprobs": 2})
+parts = [part for event in events[:-1] if (part := json.loads(event)["choices"][0]["logprobs"])]
+print("streamed:", {name: sum((part[name] for part in parts), []) for name in lists} == lists)
+print("without others:", set(complete(temperature=0, logprobs=0)["choices"][0]["logprobs"]["top_logprobs"]))
 first = ids and post("/tokenize", {"content": probable[0]["token"]})["tokens"][-1]
 print("never again:", probable[0]["token"] not in text_of(server.chat("The old man", max_tokens=3, logit_bias={str(first): -100})))
 print("penalty:", server.chat("The old man", max_tokens=12, frequency_penalty=2)["choices"] != answer["choices"])
 print("unknown fields:", text_of(server.chat("The old man", max_tokens=12, user="me", metadata={"a": 1}, store=True, tools=[], n=1,
+                                              modalities=["text"], suffix="x", chat_template_kwargs={},
                                               response_format={"type": "text"}, model="model")) == text_of(answer))
 
 print(server.ask("GET", "/health")[2])
@@ -61,8 +72,12 @@ models = json.loads(server.ask("GET", "/v1/models")[2])
 print([model["id"] for model in models["data"]], json.loads(server.ask("GET", "/v1/models/model")[2])["object"])
 props = json.loads(server.ask("GET", "/props")[2])
 print(props["sessions"], props["ctx"], props["kv_positions"], props["arch"])
-print("metrics:", server.metric("requests_total") > 10, server.is_within_budget(),
-      server.metric("requests_processing"), server.metric("requests_deferred"))
+text = server.ask("GET", "/metrics")
+kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text[2], re.M))
+print("named as Prometheus wants:", text[1]["Content-Type"], all(name.startswith("wick_") and name.endswith("_total") == (kind == "counter") for name, kind in kinds.items()),
+      re.findall(r"^(\w+) [0-9.e+-]+$", text[2], re.M) == re.findall(r"^# HELP (\w+) [A-Z].*\.$", text[2], re.M) == list(kinds))
+print("metrics:", server.metric("wick_requests_total") > 10, server.is_within_budget(),
+      server.metric("wick_requests_processing"), server.metric("wick_requests_deferred"))
 print(server.ask("HEAD", "/health")[0])
 print("exit", server.end())
 
