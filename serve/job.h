@@ -37,6 +37,7 @@ struct wick_job {
 	struct wick_prompt_ids prompt;
 	uint32_t max_tokens;   /* of the answer, in this context */
 	uint64_t submitted_ns;
+	uint64_t refused_ns;   /* the last change of the slots before it found none; 0: it was not tried */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;

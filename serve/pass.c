@@ -170,6 +170,10 @@ void wick_pass_run(struct wick_pass *pass)
 
 	wick_slots_make_way(&pass->slots);
 	gather(pass);
+	if (!pass->total) {
+		wick_slots_wait(&pass->slots);
+		return;
+	}
 	begun_ns = wick_now_ns();
 	rc = wick_eval_rows(pass->wick, pass->rows, pass->total, &diag);
 	wick_counters(pass->wick, &pass->stats);

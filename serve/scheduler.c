@@ -216,6 +216,8 @@ static bool turn(struct wick_scheduler *scheduler)
 	publish(scheduler);
 	if (wick_slots_active(&scheduler->pass.slots))
 		wick_pass_run(&scheduler->pass);
+	else
+		wick_slots_wait(&scheduler->pass.slots); /* for which somebody may wait, and nobody reads */
 	publish(scheduler);
 	return state < WICK_SCHEDULER_DRAINING || wick_slots_active(&scheduler->pass.slots) || scheduler->waiting.first;
 }

@@ -6,6 +6,7 @@
 #include "shelf.h"
 
 #include "fnv.h"
+#include "keeper.h"
 #include "prompt_ids.h"
 
 #include <dirent.h>
@@ -35,6 +36,7 @@ struct wick_shelf {
 	const struct wick *wick;
 	const struct wick_shelf_options *options;
 	struct entry *entries;
+	struct wick_keeper keeper;
 	uint64_t bytes, ids_bytes; /* of all files; of their tokens, which are in memory */
 };
 
@@ -218,26 +220,41 @@ static void drop_beginnings(struct wick_shelf *shelf, const uint32_t *ids, uint3
 			at = &(*at)->next;
 }
 
-void wick_shelf_put(struct wick_shelf *shelf, const struct wick_session *session, const uint32_t *ids)
+bool wick_shelf_begin(struct wick_shelf *shelf, const struct wick_session *session, const uint32_t *ids)
 {
-	uint32_t count = shelf ? wick_session_position(session) / STEP * STEP : 0, *copy;
+	uint32_t count = shelf ? wick_session_position(session) / STEP * STEP : 0;
 	char *path;
 
 	if (!count || has_all(shelf, ids, count))
-		return;
-	copy = malloc(count * sizeof(*copy));
-	if (!copy || asprintf(&path, "%s/%016" PRIx64 ENDING, shelf->options->folder, wick_fnv(WICK_FNV_BEGIN, ids, count * sizeof(*ids))) < 0) {
-		free(copy);
-		return;
-	}
-	memcpy(copy, ids, count * sizeof(*copy));
-	if (!wick_session_keep(session, ids, path, NULL)) {
-		drop_beginnings(shelf, ids, count);
-		add(shelf, path, copy, count);
-		return;
-	}
+		return false;
+	if (asprintf(&path, "%s/%016" PRIx64 ENDING, shelf->options->folder, wick_fnv(WICK_FNV_BEGIN, ids, count * sizeof(*ids))) < 0)
+		return false;
+	if (!wick_keeper_begin(&shelf->keeper, session, ids, path))
+		return true;
 	free(path);
-	free(copy);
+	return false;
+}
+
+bool wick_shelf_is_done(const struct wick_shelf *shelf)
+{
+	return wick_keeper_is_done(&shelf->keeper);
+}
+
+void wick_shelf_end(struct wick_shelf *shelf)
+{
+	struct wick_keeper *keeper = &shelf->keeper;
+	uint32_t count = wick_session_position(keeper->session) / STEP * STEP, *copy = NULL;
+	char *path = (char *)(uintptr_t)keeper->path;
+
+	if (!wick_keeper_end(keeper))
+		copy = malloc(count * sizeof(*copy));
+	if (!copy) {
+		free(path);
+		return;
+	}
+	memcpy(copy, keeper->ids, count * sizeof(*copy));
+	drop_beginnings(shelf, copy, count);
+	add(shelf, path, copy, count);
 }
 
 static struct entry **find_best(const struct wick_shelf *shelf, const uint32_t *ids, uint32_t count, uint32_t *common)

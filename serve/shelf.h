@@ -22,8 +22,11 @@ int wick_shelf_open(struct wick_shelf **shelf, const struct wick *wick, const st
 	struct wick_diag *diag);
 void wick_shelf_close(struct wick_shelf *shelf); /* NULL is fine */
 
-/* Keeps a session, in place of those that it goes on from. What cannot be kept is not: it costs time, later. NULL is fine. */
-void wick_shelf_put(struct wick_shelf *shelf, const struct wick_session *session, const uint32_t *ids);
+/* Begins to keep a session, in place of those that it goes on from: it rests until wick_shelf_end(), and so do its ids. false:
+ * there is nothing to write. What cannot be kept is not: it costs time, later. One at a time. NULL is fine. */
+bool wick_shelf_begin(struct wick_shelf *shelf, const struct wick_session *session, const uint32_t *ids);
+bool wick_shelf_is_done(const struct wick_shelf *shelf); /* it is written, and wick_shelf_end() does not wait */
+void wick_shelf_end(struct wick_shelf *shelf);
 
 /* How many of these tokens, in whole blocks, the best file has; NULL: 0. */
 uint32_t wick_shelf_has(const struct wick_shelf *shelf, const uint32_t *ids, uint32_t count);

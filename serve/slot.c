@@ -200,6 +200,7 @@ void wick_slot_empty(struct wick_slot *slot)
 	wick_session_reset(slot->session);
 	slot->count = 0;
 	slot->parked = slot->job;
+	slot->used_ns = wick_now_ns();
 	if (!slot->job)
 		slot->known = 0;
 }

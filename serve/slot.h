@@ -13,7 +13,7 @@ struct wick_slot {
 	uint32_t *ids;    /* (ctx) */
 	uint32_t known;   /* tokens of the prompt and of the answer so far, */
 	uint32_t count;   /* of which the session has the first */
-	uint64_t used_ns; /* when its last job ended */
+	uint64_t used_ns; /* when its last job ended, or its tokens went */
 
 	struct wick_job *job; /* NULL: idle, and all that is known the session has */
 	bool parked; /* its positions are others' for now: it begins again with all that is known when there is room */

@@ -318,7 +318,8 @@ WICK_API uint32_t wick_session_need(const struct wick_session *session, uint32_t
 
 /* What a session has computed, kept in a file that its owner alone can read, complete or not there at all: keys and values of
  * whole blocks of WICK_KV_POSITIONS_STEP positions, with checksums and their tokens. ids: of all tokens that the session has.
- * -ENODATA: they are less than a block, and there is nothing to keep. -EINVAL: a trace is replayed. */
+ * -ENODATA: they are less than a block, and there is nothing to keep. -EINVAL: a trace is replayed. Another thread than the
+ * engine's may call it, as long as nobody changes or evaluates this session until it is over; others may be evaluated meanwhile. */
 WICK_API int wick_session_keep(
 	const struct wick_session *session, const uint32_t *ids, const char *path, struct wick_diag *diag);
 

@@ -9,11 +9,13 @@
 #include "bits.h"
 #include "pass.h"
 
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -31,6 +33,38 @@ struct bench {
 	struct wick_shelf_options keep;
 	struct wick_pass pass;
 };
+
+/* Of the library's: a drive that takes its time, sessions that go back further than they are asked to, and a count. */
+static sem_t *drive; /* NULL: it is fast */
+static bool goes_back_further;
+static unsigned compared;
+
+int __real_wick_session_keep(const struct wick_session *session, const uint32_t *ids, const char *path, struct wick_diag *diag);
+int __wrap_wick_session_keep(const struct wick_session *session, const uint32_t *ids, const char *path, struct wick_diag *diag);
+
+int __wrap_wick_session_keep(const struct wick_session *session, const uint32_t *ids, const char *path, struct wick_diag *diag)
+{
+	if (drive)
+		sem_wait(drive);
+	return __real_wick_session_keep(session, ids, path, diag);
+}
+
+uint32_t __real_wick_session_rewind(struct wick_session *session, uint32_t position);
+uint32_t __wrap_wick_session_rewind(struct wick_session *session, uint32_t position);
+
+uint32_t __wrap_wick_session_rewind(struct wick_session *session, uint32_t position)
+{
+	return __real_wick_session_rewind(session, goes_back_further ? position / 3 : position);
+}
+
+uint32_t __real_wick_ids_in_common(const uint32_t *a, uint32_t a_count, const uint32_t *b, uint32_t b_count);
+uint32_t __wrap_wick_ids_in_common(const uint32_t *a, uint32_t a_count, const uint32_t *b, uint32_t b_count);
+
+uint32_t __wrap_wick_ids_in_common(const uint32_t *a, uint32_t a_count, const uint32_t *b, uint32_t b_count)
+{
+	compared++;
+	return __real_wick_ids_in_common(a, a_count, b, b_count);
+}
 
 static const char *folder; /* of kept sessions */
 static uint64_t folder_bytes;
@@ -104,8 +138,12 @@ static unsigned work(struct bench *bench, struct wick_job **jobs, uint32_t count
 	while (next < count || wick_slots_active(&bench->pass.slots)) {
 		while (next < count && wick_slots_admit(&bench->pass.slots, jobs[next]))
 			next++;
-		assert_true(wick_slots_active(&bench->pass.slots) > 0);
-		wick_pass_run(&bench->pass);
+		if (wick_slots_active(&bench->pass.slots)) {
+			wick_pass_run(&bench->pass);
+		} else {
+			assert_non_null(bench->pass.slots.leaving);
+			wick_slots_wait(&bench->pass.slots);
+		}
 		assert_true(++passes < PASSES_MAX);
 	}
 	return passes;
@@ -204,6 +242,12 @@ static void nothing_is_emptied_in_vain(void **state)
 	wick_pass_run(&bench.pass);
 	assert_false(wick_slots_admit(&bench.pass.slots, third));
 	assert_int_equal(tokens_kept(&bench), kept);
+	compared = 0;
+	for (unsigned pass = 0; pass < 5; pass++) {
+		wick_pass_run(&bench.pass);
+		assert_false(wick_slots_admit(&bench.pass.slots, third));
+	}
+	assert_int_equal(compared, 0); /* as nothing has changed */
 	wick_pass_drop_gone(&bench.pass);
 	while (wick_slots_active(&bench.pass.slots))
 		wick_pass_run(&bench.pass);
@@ -307,6 +351,122 @@ static void kept_in_a_folder(void **state)
 		free(right[i]);
 }
 
+/* A prompt that begins with another one's tokens, and ends with its own. */
+static struct wick_job *make_branch(uint32_t number, uint32_t common, uint32_t count, uint32_t max_tokens)
+{
+	struct wick_job *job = make_job(number, count, max_tokens);
+
+	for (uint32_t i = common; i < count; i++)
+		job->prompt.ids[i] ^= 1;
+	return job;
+}
+
+static char *said_by_branch(struct bench *bench, uint32_t *cached)
+{
+	struct wick_job *job = make_branch(1, 130, 140, 30);
+	char *text;
+
+	work(bench, &job, 1);
+	*cached = job->figures.cached_tokens;
+	text = said(job);
+	finish_job(job);
+	return text;
+}
+
+/* Who goes on from the middle of a session has the positions behind that, and takes no others for them; and where a session goes
+ * back further than it was asked to, what it has is evaluated anew. */
+static void going_back(void **state)
+{
+	uint32_t cached;
+	char *right, *text;
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench, 1, 4);
+	right = said_by_branch(&bench, &cached);
+	bench_close(&bench);
+	for (unsigned further = 0; further < 2; further++) {
+		struct wick_job *long_one = make_job(1, 190, 30), *other = make_job(2, 60, 30), *again = make_job(2, 60, 30);
+
+		bench_open(&bench, 2, 6);
+		work(&bench, &long_one, 1);
+		work(&bench, &other, 1);
+		assert_int_equal(wick_free_positions(bench.wick), 0);
+		goes_back_further = further;
+		text = said_by_branch(&bench, &cached);
+		goes_back_further = false;
+		assert_string_equal(text, right);
+		assert_int_equal(cached, further ? 130 / 3 : 130);
+		work(&bench, &again, 1);
+		assert_int_equal(again->figures.cached_tokens, 59);
+		bench_close(&bench);
+		free(text);
+		finish_job(long_one);
+		finish_job(other);
+		finish_job(again);
+	}
+	free(right);
+}
+
+static const struct wick_slot *at_work(const struct bench *bench)
+{
+	const struct wick_slot *slot = bench->pass.slots.at;
+
+	while (!slot->job)
+		slot++;
+	return slot;
+}
+
+/* While a session is written to a slow drive, who is at work goes on, whoever waits for its place waits, and then goes on from all
+ * that was kept. */
+static void a_slow_drive(void **state)
+{
+	struct wick_job *first = make_job(1, 150, 40), *second = make_job(2, 150, 90), *third = make_job(3, 150, 40);
+	char path[PATH_MAX], *right = alone(2, 150, 90), *right_third = alone(3, 150, 40), *right_first = alone(1, 150, 40), *text;
+	struct bench bench;
+	sem_t slow;
+
+	(void)state;
+	sem_init(&slow, 0, 0);
+	path_join(path, scratch, "slow");
+	folder = path;
+	folder_bytes = 1 << 20;
+	bench_open(&bench, 2, 8);
+	work(&bench, &first, 1);
+	drive = &slow;
+	assert_true(wick_slots_admit(&bench.pass.slots, second));
+	wick_pass_run(&bench.pass);
+	assert_false(wick_slots_admit(&bench.pass.slots, third));
+	assert_non_null(bench.pass.slots.leaving);
+	for (unsigned pass = 0; pass < 20; pass++) {
+		assert_false(wick_slots_admit(&bench.pass.slots, third));
+		wick_pass_run(&bench.pass);
+	}
+	assert_in_range(at_work(&bench)->figures.completion_tokens, 20, 22);
+	sem_post(&slow);
+	while (!wick_slots_admit(&bench.pass.slots, third))
+		usleep(1000);
+	drive = NULL;
+	while (wick_slots_active(&bench.pass.slots))
+		wick_pass_run(&bench.pass);
+	text = said(second);
+	assert_string_equal(text, right);
+	free(text);
+	text = said(third);
+	assert_string_equal(text, right_third);
+	free(text);
+	assert_int_equal(ask(&bench, 1, right_first), 128);
+	bench_close(&bench);
+	folder = NULL;
+	sem_destroy(&slow);
+	free(right);
+	free(right_first);
+	free(right_third);
+	finish_job(first);
+	finish_job(second);
+	finish_job(third);
+}
+
 static int set_up(void **state)
 {
 	char checkpoint[PATH_MAX];
@@ -336,6 +496,8 @@ int main(void)
 		cmocka_unit_test(nothing_is_emptied_in_vain),
 		cmocka_unit_test(parked_and_gone),
 		cmocka_unit_test(kept_in_a_folder),
+		cmocka_unit_test(going_back),
+		cmocka_unit_test(a_slow_drive),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
