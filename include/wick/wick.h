@@ -366,7 +366,8 @@ WICK_API void wick_session_seed(struct wick_session *session, uint64_t seed);
  * sampling has no size, or asks for something that this version of the library does not have. */
 WICK_API uint32_t wick_session_sample(struct wick_session *session, const struct wick_sampling *sampling);
 
-/* Text that appears token by token: whole characters only, and nothing of what may turn out to be a stop text.
+/* Text that appears token by token: UTF-8, whole characters only, and nothing of what may turn out to be a stop text. A byte
+ * that belongs to no character, such as those of one that the end cuts, is shown as U+FFFD.
  *
  * wick_stream_create copies the stop texts, none of which is empty (-EINVAL). wick_stream_put takes the next token and
  * says what can be shown of all so far, in bytes that are the stream's own until its next call; it returns 0, 1 when

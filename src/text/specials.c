@@ -19,6 +19,25 @@ static bool strips(const struct wick_vocabulary *vocabulary, uint32_t id, enum w
 	return vocabulary->strips && vocabulary->strips(vocabulary->from, id, side);
 }
 
+/* Whether a token is spelled as chat formats spell what stands around a turn: <|user|>, <ï½Userï½>, or one of these. */
+static bool frames_turns(const char *text, size_t bytes)
+{
+	static const char *const exact[] = { "<s>", "</s>", "<bos>", "<eos>", "<EOT>", "<start_of_turn>", "<end_of_turn>",
+		"[INST]", "[/INST]" };
+	static const char *const edges[][2] = { { "<|", "|>" }, { "<\xef\xbd\x9c", "\xef\xbd\x9c>" } };
+
+	for (size_t i = 0; i < WICK_COUNT_OF(exact); i++)
+		if (strlen(exact[i]) == bytes && !memcmp(exact[i], text, bytes))
+			return true;
+	for (size_t i = 0; i < WICK_COUNT_OF(edges); i++) {
+		size_t edge = strlen(edges[i][0]);
+
+		if (bytes >= 2 * edge && !memcmp(text, edges[i][0], edge) && !memcmp(text + bytes - edge, edges[i][1], edge))
+			return true;
+	}
+	return false;
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct wick_special *one = a, *other = b;
@@ -43,7 +62,7 @@ static void collect(struct wick_specials *specials, const struct wick_vocabulary
 
 		if (is_special(tokens, id))
 			specials->list[specials->count++] = (struct wick_special){ text, (uint32_t)bytes, id,
-				strips(vocabulary, id, WICK_LEFT), strips(vocabulary, id, WICK_RIGHT) };
+				strips(vocabulary, id, WICK_LEFT), strips(vocabulary, id, WICK_RIGHT), frames_turns(text, bytes) };
 	}
 	qsort(specials->list, specials->count, sizeof(*specials->list), compare);
 }
@@ -96,7 +115,12 @@ void wick_special_walk_begin(struct wick_special_walk *walk, const struct wick_s
 	size_t bytes, const struct wick_mark *marks, size_t mark_count, bool special)
 {
 	*walk = (struct wick_special_walk){ .specials = specials, .text = text, .bytes = bytes, .marks = marks,
-		.mark_count = mark_count, .run_end = mark_count ? 0 : bytes, .may_control = special };
+		.mark_count = mark_count, .run_end = mark_count ? 0 : bytes, .may_control = special, .turns = mark_count };
+}
+
+bool wick_special_walk_controls(const struct wick_special_walk *walk, const struct wick_special *special)
+{
+	return wick_token_is_control(walk->specials->tokens->types[special->id]) || (walk->turns && special->frames_turns);
 }
 
 /* Takes the marks up to the next one of the other kind. */
@@ -140,7 +164,7 @@ static const struct wick_special *match(const struct wick_special_walk *walk)
 		const struct wick_special *whole = &specials->list[from];
 
 		if (whole->bytes == depth) {
-			if (depth <= own || specials->tokens->types[whole->id] == WICK_TOKEN_USER)
+			if (depth <= own || !wick_special_walk_controls(walk, whole))
 				longest = whole;
 			from++;
 		}

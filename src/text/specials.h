@@ -4,7 +4,8 @@
 
 /* The tokens that are cut out of a text before anything else is done to it, wherever their very bytes stand: the longest
  * of those that begin first. Those of type USER in any text; control tokens only in what a chat template wrote, or when
- * it is asked for. */
+ * it is asked for. In a conversation tokens that frame its turns are the template's alone whatever their type, since files
+ * have <|im_end|> or </s> as a user's, too. */
 
 #include "diag.h"
 #include "mark.h"
@@ -14,6 +15,7 @@ struct wick_special {
 	const char *text; /* in the tokens' block */
 	uint32_t bytes, id;
 	bool strip_left, strip_right; /* white space on that side belongs to it */
+	bool frames_turns;
 };
 
 struct wick_specials {
@@ -38,9 +40,13 @@ struct wick_special_walk {
 	size_t mark_count;
 	size_t run_end;   /* of the neighbouring bytes of one kind, */
 	bool may_control; /* in which control tokens are read */
+	bool turns;       /* the text is a conversation */
 };
 
-/* marks: together they are the text; NULL: all of it is a caller's, or none of it if `special`. */
+/* Whether a token of type USER is as good as a control token here. */
+bool wick_special_walk_controls(const struct wick_special_walk *walk, const struct wick_special *special);
+
+/* marks: together they are the text, a conversation; NULL: all of it is a caller's, or none of it if `special`. */
 void wick_special_walk_begin(struct wick_special_walk *walk, const struct wick_specials *specials, const char *text,
 	size_t bytes, const struct wick_mark *marks, size_t mark_count, bool special);
 

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 /* Text that appears token by token (see stream.h). Bytes wait in one buffer: those that were shown are dropped from it
- * at the next call, and the others are held while a stop text or a character may still be made of them. */
+ * at the next call, and the others are held while a stop text or a character may still be made of them. What is shown is
+ * UTF-8, repaired in a second buffer where a model wrote bytes that make no character. */
 
 #include "stream.h"
 
@@ -17,8 +18,8 @@ struct wick_stream {
 	bool special;
 	char **stops; /* (stop_count) */
 	uint32_t stop_count;
-	char *buffer;
-	size_t count, shown, capacity; /* of its bytes: in use; of those, shown; room */
+	char *buffer, *repaired;
+	size_t count, shown, capacity; /* of the buffer's bytes: in use; of those, shown; room */
 	char *stopped_by; /* NULL: nothing has ended the text */
 };
 
@@ -62,17 +63,22 @@ void wick_stream_destroy(struct wick_stream *stream)
 		free(stream->stops[i]);
 	free(stream->stops);
 	free(stream->buffer);
+	free(stream->repaired);
 	free(stream->stopped_by);
 	free(stream);
 }
 
 static int grow(struct wick_stream *stream, size_t needed)
 {
-	char *grown = realloc(stream->buffer, 2 * needed);
+	char *grown = realloc(stream->buffer, 2 * needed), *repaired = NULL;
 
-	if (!grown)
+	if (grown) {
+		stream->buffer = grown;
+		repaired = realloc(stream->repaired, WICK_UTF8_REPAIRED_MAX(2 * needed));
+	}
+	if (!repaired)
 		return -ENOMEM;
-	stream->buffer = grown;
+	stream->repaired = repaired;
 	stream->capacity = 2 * needed;
 	return 0;
 }
@@ -144,6 +150,15 @@ static size_t showable(const struct wick_stream *stream)
 	return at < stream->count ? at : whole_bytes(stream->buffer, at);
 }
 
+static void show(struct wick_stream *stream, size_t count, const char **text, size_t *bytes)
+{
+	bool whole = wick_utf8_span(stream->buffer, count) == count;
+
+	stream->shown = count;
+	*text = whole ? stream->buffer : stream->repaired;
+	*bytes = whole ? count : wick_utf8_repair(stream->repaired, stream->buffer, count);
+}
+
 static int stop_by(struct wick_stream *stream, const char *text, size_t bytes)
 {
 	stream->stopped_by = strndup(text, bytes);
@@ -156,15 +171,13 @@ static int end_by_token(struct wick_stream *stream, uint32_t id, const char **te
 	size_t count;
 	const char *piece = wick_tokenizer_piece(stream->tokenizer, id, &count);
 
-	stream->shown = stream->count;
-	*text = stream->buffer;
-	*bytes = stream->count;
+	show(stream, stream->count, text, bytes);
 	return stop_by(stream, piece, count);
 }
 
 int wick_stream_put(struct wick_stream *stream, uint32_t id, const char **text, size_t *bytes)
 {
-	size_t piece_bytes;
+	size_t piece_bytes, ready;
 	const char *piece = (stream->special ? wick_tokenizer_piece : wick_tokenizer_text)(
 		stream->tokenizer, id, &piece_bytes), *stop;
 	int result;
@@ -175,21 +188,19 @@ int wick_stream_put(struct wick_stream *stream, uint32_t id, const char **text, 
 	result = append(stream, piece, piece_bytes);
 	if (result)
 		return result;
-	stop = find_stop(stream, &stream->shown);
+	stop = find_stop(stream, &ready);
 	if (stop)
-		stream->count = stream->shown;
+		stream->count = ready;
 	else
-		stream->shown = showable(stream);
-	*text = stream->buffer;
-	*bytes = stream->shown;
+		ready = showable(stream);
+	show(stream, ready, text, bytes);
 	return stop ? stop_by(stream, stop, strlen(stop)) : 0;
 }
 
 void wick_stream_end(struct wick_stream *stream, const char **text, size_t *bytes)
 {
 	drop_shown(stream);
-	*text = stream->buffer;
-	*bytes = stream->shown = stream->count;
+	show(stream, stream->count, text, bytes);
 }
 
 const char *wick_stream_stopped_by(const struct wick_stream *stream)

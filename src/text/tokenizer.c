@@ -83,12 +83,12 @@ static int encode_part(struct wick_encoding *encoding, const char *text, size_t 
 
 /* One that is part of the text comes behind the space that goes in front of it. Behind others a part follows, which may
  * begin with a space. */
-static int put_special(struct wick_encoding *encoding, const struct wick_special *special)
+static int put_special(struct wick_encoding *encoding, const struct wick_special_walk *walk, const struct wick_special *special)
 {
 	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
 	int result;
 
-	if (tokenizer->user_inside && tokenizer->tokens.types[special->id] == WICK_TOKEN_USER)
+	if (tokenizer->user_inside && !wick_special_walk_controls(walk, special))
 		return wick_encoding_put_user(encoding, special);
 	result = wick_encoding_flush(encoding);
 	wick_ids_put(&encoding->out, special->id);
@@ -107,7 +107,7 @@ static int encode_parts(struct wick_encoding *encoding, struct wick_special_walk
 		special = wick_special_walk_next(walk, &plain, &plain_bytes);
 		result = encode_part(encoding, plain, plain_bytes);
 		if (special && !result)
-			result = put_special(encoding, special);
+			result = put_special(encoding, walk, special);
 	} while (special && !result);
 	return result ? result : wick_encoding_flush(encoding);
 }
@@ -120,6 +120,7 @@ int64_t wick_tokenizer_encode_marked(const struct wick_tokenizer *tokenizer, con
 	struct wick_special_walk walk;
 	int result;
 
+	encoding.turns = mark_count;
 	encoding.spaced.fewer = tokenizer->space_fewer;
 	wick_spaced_begin(&encoding.spaced);
 	wick_special_walk_begin(&walk, &tokenizer->specials, text ? text : "", bytes, marks, mark_count,

@@ -41,6 +41,7 @@ struct wick_encoding {
 	struct wick_unigram_scratch paths;
 	struct wick_spaced spaced; /* of WICK_MODEL_PIECES: what is not encoded yet */
 	struct wick_ids out;
+	bool turns;  /* it is a conversation (specials.h) */
 	bool prefix; /* a space goes before the next part, as far as it is about the parts before it */
 };
 

@@ -69,6 +69,7 @@ static int encode_normal(struct wick_encoding *encoding, const char *text, size_
 	if (!tokenizer->user_inside || tokenizer->unigram.scores || !bytes)
 		return encode_words(encoding, text, bytes);
 	wick_special_walk_begin(&walk, &tokenizer->specials, text, bytes, NULL, 0, false);
+	walk.turns = encoding->turns;
 	do {
 		user = wick_special_walk_next(&walk, &plain, &plain_bytes);
 		result = encode_words(encoding, plain, plain_bytes);

@@ -20,6 +20,8 @@
 /* A token for each byte, "<0x00>" and on, then the others. */
 static const char *const others[] = { "</s>", "<|im_end|>", "Hello", "\xe2\x96\x81world" };
 
+#define NONE "\xef\xbf\xbd" /* for a byte of no character */
+
 enum { EOS = 256, IM_END, HELLO, WORLD, COUNT };
 
 static struct wick_tokenizer *tokenizer;
@@ -133,9 +135,9 @@ static void whole_characters(void **state)
 	check(NULL, 0, "ab", "|a|b", "", NULL);
 	check(NULL, 0, "\xc3\xa9z", "|\xc3\xa9|z", "", NULL);
 	check(NULL, 0, "\xe6\xb2\xb9\xf0\x9f\x98\x80", "|\xe6\xb2\xb9|\xf0\x9f\x98\x80", "", NULL);
-	check(NULL, 0, "a\xf0\x9f\x98", "|a", "\xf0\x9f\x98", NULL);       /* cut by the end */
-	check(NULL, 0, "\xe6\xb2" "a", "|\xe6\xb2" "a", "", NULL);         /* no character after all */
-	check(NULL, 0, "\xff\x80", "|\xff|\x80", "", NULL);
+	check(NULL, 0, "a\xf0\x9f\x98", "|a", NONE NONE NONE, NULL);        /* cut by the end */
+	check(NULL, 0, "\xe6\xb2" "a", "|" NONE NONE "a", "", NULL);         /* no character after all */
+	check(NULL, 0, "\xff\x80", "|" NONE "|" NONE, "", NULL);
 }
 
 static void stop_texts(void **state)
@@ -145,6 +147,7 @@ static void stop_texts(void **state)
 	static const char *const repeated[] = { "aab" };
 
 	(void)state;
+	check(stops, 4, "a\xe6\xb2" "END", "|a|" NONE NONE, "", "END");
 	check(stops, 4, "abEND", "|a|b", "", "END");
 	check(stops, 4, "aENx", "|a|ENx", "", NULL);
 	check(stops, 4, "aEN", "|a", "EN", NULL);                         /* the text is over: it was none */

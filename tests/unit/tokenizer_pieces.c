@@ -194,7 +194,7 @@ static void special_tokens(void **state)
 }
 
 /* The template's <s> is the token, a caller's is text, and one that both spell is, too. */
-static void marks_decide(void **state)
+static void check_marks(const struct wick_tokenizer *tokenizer)
 {
 	static const struct {
 		const char *text;
@@ -214,11 +214,7 @@ static void marks_decide(void **state)
 		{ "abc", { { 2, false }, { 1, true } }, 2, "11 10" },                /* one text, merged as one */
 		{ "a<s>", { { 1, false } }, 1, "11 0" },                             /* behind the marks: the caller's */
 	};
-	struct source source;
-	struct wick_vocabulary vocabulary = vocabulary_of(&source);
-	struct wick_tokenizer *tokenizer = build(&vocabulary);
 
-	(void)state;
 	for (size_t i = 0; i < WICK_COUNT_OF(cases); i++) {
 		char line[64] = "";
 		uint32_t ids[16];
@@ -230,7 +226,37 @@ static void marks_decide(void **state)
 		if (strcmp(line, cases[i].ids))
 			fail_msg("case %zu: %s, not %s", i, line, cases[i].ids);
 	}
+}
+
+static void marks_decide(void **state)
+{
+	struct source source;
+	struct wick_vocabulary vocabulary = vocabulary_of(&source);
+	struct wick_tokenizer *tokenizer = build(&vocabulary);
+
+	(void)state;
+	check_marks(tokenizer);
 	wick_tokenizer_destroy(tokenizer);
+}
+
+/* Files that have what frames turns as tokens of the user's: in a conversation they are the template's alone; in other
+ * texts they are tokens, as to their authors' libraries. */
+static void turns_of_the_users_type(void **state)
+{
+	struct source source;
+	struct wick_vocabulary vocabulary = vocabulary_of(&source);
+
+	(void)state;
+	source.entries[1].type = source.entries[15].type = WICK_TOKEN_USER;
+	for (int inside = 0; inside < 2; inside++) {
+		struct wick_tokenizer *tokenizer;
+
+		vocabulary.user_inside = inside;
+		tokenizer = build(&vocabulary);
+		check_marks(tokenizer);
+		check(tokenizer, "a<s>b", 0, inside ? "11 1 7" : "11 1 5 7");
+		wick_tokenizer_destroy(tokenizer);
+	}
 }
 
 /* The pair of neighbours with the highest score, the leftmost of equals, until there is none. */
@@ -439,6 +465,7 @@ int main(void)
 		cmocka_unit_test(by_merges),
 		cmocka_unit_test(special_tokens),
 		cmocka_unit_test(marks_decide),
+		cmocka_unit_test(turns_of_the_users_type),
 		cmocka_unit_test(same_as_the_plain_algorithm),
 		cmocka_unit_test(texts_of_tokens),
 		cmocka_unit_test(ends_of_a_text),
