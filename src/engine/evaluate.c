@@ -25,6 +25,7 @@ struct evaluation {
 	struct wick_eval_progress progress;
 	uint32_t count, done; /* rows; of them, those of passes before */
 	int failed;           /* the first error of a session, while others went on */
+	bool struck;          /* all rows of a pass failed, and what was read ahead for the next may have, too */
 	wick_logits_fn each;  /* called with each row's logits; or NULL */
 	void *user;
 	const struct wick_row *rows; /* (count), or NULL */
@@ -165,7 +166,7 @@ static int eval_pass(struct evaluation *e, uint32_t m)
 		err = hand_over(e, m);
 	failed = note_failures(e, m);
 	if (err && is_theirs(e, m, err)) { /* others, of the next pass, go on */
-		wick->broken = true;
+		wick->broken = e->struck = true;
 		recover(wick);
 		return 0;
 	}
@@ -201,7 +202,7 @@ static void end(struct evaluation *e, int err)
 	wick_engine_settle(wick);
 	wick_sums_save_now_and_then(&wick->sums, NULL);
 	wick->busy = false;
-	wick->broken = err;
+	wick->broken = err || e->struck;
 	wick->stats.eval_ns += wick_now_ns() - e->begun_ns;
 	wick->eval_wait_ns += wick->fetch.wait_ns - e->waited_ns;
 }
