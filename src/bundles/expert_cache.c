@@ -239,13 +239,22 @@ static bool has_landed(struct wick_expert_cache *cache, const struct wick_expert
 	return true;
 }
 
+/* A guess that failed is read again, now that it is wanted. */
+static int check_part(struct wick_expert_cache *cache, struct wick_landing *landing, bool ahead, struct wick_diag *diag)
+{
+	if (!ahead || !landing->err)
+		return wick_fetch_finish(cache->fetch, landing, diag);
+	landing->priority = WICK_IO_DEMAND;
+	return wick_fetch_repair(cache->fetch, landing, landing->tensor, landing->first_row, landing->rows, diag);
+}
+
 static int check(struct wick_expert_cache *cache, struct wick_expert_draw *draw, uint32_t i, const struct stage *stage,
 	struct wick_diag *diag)
 {
 	int err = 0;
 
 	for (uint32_t part = stage->first; !err && part < stage->end; part++)
-		err = wick_fetch_finish(cache->fetch, &landing_of(cache, draw, i)[part], diag);
+		err = check_part(cache, &landing_of(cache, draw, i)[part], draw->ahead[i], diag);
 	return err;
 }
 

@@ -88,15 +88,22 @@ static bool all_finite(const float *z, uint32_t count)
 	return true;
 }
 
-bool wick_route(const struct wick_expert_facts *experts, float *z, const float *bias, const uint16_t *given, uint32_t *ids,
-	float *weights)
+bool wick_route_best(const struct wick_expert_facts *experts, float *z, const float *bias, uint32_t *ids, uint32_t most)
 {
 	if (!all_finite(z, experts->count))
 		return false;
 	if (experts->router == WICK_ROUTER_SIGMOID)
 		sigmoid(z, experts->count);
 	/* Shares are in the order of outputs, in which fewer are equal. */
-	choose(z, bias, experts->count, ids, experts->chosen);
+	choose(z, bias, experts->count, ids, most);
+	return true;
+}
+
+bool wick_route(const struct wick_expert_facts *experts, float *z, const float *bias, const uint16_t *given, uint32_t *ids,
+	float *weights)
+{
+	if (!wick_route_best(experts, z, bias, ids, experts->chosen))
+		return false;
 	sort(ids, experts->chosen);
 	for (uint32_t i = 0; given && i < experts->chosen; i++)
 		ids[i] = given[i];

@@ -25,6 +25,9 @@ struct wick_chosen {
 bool wick_route(const struct wick_expert_facts *experts, float *z, const float *bias, const uint16_t *given, uint32_t *ids,
 	float *weights);
 
+/* Of these the `most` best alone, best first, of equal ones those in front; z (experts->count) becomes scores. */
+bool wick_route_best(const struct wick_expert_facts *experts, float *z, const float *bias, uint32_t *ids, uint32_t most);
+
 #define WICK_UNROUTED UINT32_MAX /* in place of each id of a row that is given up */
 
 /* Fills chosen from the ids and weights (m, per_row) of a batch, each row's ids ascending, or none; at (experts + 1) is

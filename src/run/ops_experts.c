@@ -123,46 +123,39 @@ static void multiply(struct wick_forward *f, const struct wick_matrix *matrix, c
 	wick_linear_rows(&linear, &rows);
 }
 
-/* The largest first. */
-static uint32_t pick_largest(const float *z, uint32_t count, uint32_t *ids, uint32_t most)
+/* What a trace guesses at a layer. */
+static uint32_t guess_given(const struct wick_forward *f, uint32_t layer, uint32_t *ids, uint32_t most)
 {
-	uint32_t held = 0;
+	uint32_t count = 0;
+	const uint16_t *guessed = wick_routing_guessed(f->routing, f->rows->position, layer, &count);
 
-	for (uint32_t id = 0; id < count; id++) {
-		uint32_t at = held < most ? held++ : most;
-
-		for (; at && z[id] > z[ids[at - 1]]; at--)
-			if (at < most)
-				ids[at] = ids[at - 1];
-		if (at < most)
-			ids[at] = id;
-	}
-	return held;
+	count = WICK_MIN(count, most);
+	for (uint32_t i = 0; i < count; i++)
+		ids[i] = guessed[i];
+	return count;
 }
 
-/* A layer that follows: by its router on this layer's input, whose outputs take the place of those that have been used; a replay has
- * guesses of its own. */
+/* A layer that follows: by its router, biases and all, on this layer's input. Its outputs take the place of those that have been
+ * used. */
 static uint32_t guess(void *user, uint32_t layer, uint32_t *ids, uint32_t most)
 {
 	const struct guessing *guessing = user;
 	struct wick_forward *f = guessing->pass->forward;
-	uint32_t chosen = wick_kind(&f->model->shape, layer)->ffn.experts.chosen;
+	const struct wick_expert_facts *facts = &wick_kind(&f->model->shape, layer)->ffn.experts;
 	const struct wick_step *step = router_of(f, layer);
-	const struct wick_matrix *matrix = step ? &f->matrices->at[step->matrix] : NULL;
-	uint32_t count = 0;
+	const float *bias, *choice;
 
-	most = WICK_MIN(most, chosen);
-	if (f->routing) {
-		const uint16_t *guessed = wick_routing_guessed(f->routing, f->rows->position, layer, &count);
-
-		for (uint32_t i = 0; i < WICK_MIN(count, most); i++)
-			ids[i] = guessed[i];
-		return WICK_MIN(count, most);
-	}
+	most = WICK_MIN(most, facts->chosen);
+	if (f->routing)
+		return guess_given(f, layer, ids, most);
 	if (!step)
 		return 0;
-	multiply(f, matrix, guessing->x, f->buffer[step->out]);
-	return pick_largest(f->buffer[step->out], (uint32_t)matrix->rows, ids, most);
+	bias = wick_pass_vector(guessing->pass, step, step->bias);
+	choice = wick_pass_vector(guessing->pass, &step[1], step[1].tensor); /* of the step that routes */
+	multiply(f, &f->matrices->at[step->matrix], guessing->x, f->buffer[step->out]);
+	if (bias)
+		f->compute.kernels->add(f->buffer[step->out], bias, facts->count);
+	return wick_route_best(facts, f->buffer[step->out], choice, ids, most) ? most : 0;
 }
 
 int wick_op_experts(struct wick_pass *pass, const struct wick_step *step)

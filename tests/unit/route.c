@@ -67,6 +67,30 @@ static void as_plain_python(void **state)
 	}
 }
 
+/* The best alone, best first: (-score, index) again. */
+static void best_first(void **state)
+{
+	static const struct {
+		enum wick_router router;
+		bool biased;
+		uint32_t ids[4];
+	} orders[] = {
+		{ WICK_ROUTER_SOFTMAX, false, { 2, 3, 7, 6 } }, { WICK_ROUTER_SIGMOID, true, { 1, 5, 3, 6 } },
+		{ WICK_ROUTER_SOFTMAX_CHOSEN, true, { 3, 2, 6, 7 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(orders); i++) {
+		struct wick_expert_facts facts = { .count = EXPERTS, .chosen = 2, .router = orders[i].router };
+		float z[EXPERTS];
+		uint32_t ids[4];
+
+		memcpy(z, outputs, sizeof(z));
+		assert_true(wick_route_best(&facts, z, orders[i].biased ? biases : NULL, ids, 4));
+		assert_memory_equal(ids, orders[i].ids, sizeof(ids));
+	}
+}
+
 /* All below 0, as a kernel elsewhere got wrong. */
 static void below_zero(void **state)
 {
@@ -153,7 +177,7 @@ static void by_expert_without_a_row(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(as_plain_python),
+		cmocka_unit_test(as_plain_python), cmocka_unit_test(best_first),
 		cmocka_unit_test(below_zero),
 		cmocka_unit_test(given), cmocka_unit_test(not_finite),
 		cmocka_unit_test(by_expert), cmocka_unit_test(by_expert_without_a_row),
