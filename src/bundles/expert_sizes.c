@@ -9,15 +9,6 @@
 #include "bundle.h"
 #include "fetch.h"
 
-static const enum wick_tensor_id parts[WICK_PARTS] = {
-	[WICK_PART_GATE] = WICK_T_GATE_EXPERTS, [WICK_PART_UP] = WICK_T_UP_EXPERTS, [WICK_PART_DOWN] = WICK_T_DOWN_EXPERTS,
-};
-
-const struct wick_tensor *wick_expert_tensor(const struct wick_model *model, uint32_t layer, uint32_t part)
-{
-	return wick_tensor_at(model, layer, parts[part]);
-}
-
 uint64_t wick_expert_part_bytes(const struct wick_model *model, uint32_t layer, uint32_t part)
 {
 	const struct wick_tensor *tensor = wick_expert_tensor(model, layer, part);

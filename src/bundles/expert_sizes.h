@@ -17,8 +17,6 @@ uint64_t wick_expert_cycle_bytes(const struct wick_model *model);
 uint64_t wick_expert_bytes(const struct wick_model *model);
 enum wick_type wick_expert_type(const struct wick_model *model);
 
-/* The tensor that has a part of all experts of a layer. */
-const struct wick_tensor *wick_expert_tensor(const struct wick_model *model, uint32_t layer, uint32_t part);
 /* Bytes of a part of each expert of a layer, 0: the layer has none; and the most of any layer. */
 uint64_t wick_expert_part_bytes(const struct wick_model *model, uint32_t layer, uint32_t part);
 uint64_t wick_expert_part_most(const struct wick_model *model, uint32_t part);

@@ -206,6 +206,18 @@ static inline struct wick_tensor *wick_tensor_at(const struct wick_model *model,
 	return &model->tensors[wick_tensor_index(layer, id)];
 }
 
+/* A gate, up or down (enum wick_part_id) of a layer's experts, all of them. */
+static inline struct wick_tensor *wick_expert_tensor(const struct wick_model *model, uint32_t layer, uint32_t part)
+{
+	return wick_tensor_at(model, layer, WICK_T_GATE_EXPERTS + part);
+}
+
+/* Which of these a tensor is; WICK_PARTS: none. */
+static inline enum wick_part_id wick_expert_part(enum wick_tensor_id id)
+{
+	return id >= WICK_T_GATE_EXPERTS && id <= WICK_T_DOWN_EXPERTS ? id - WICK_T_GATE_EXPERTS : WICK_PARTS;
+}
+
 /* A head that is the embedding is a copy of its entry, made again whenever that has changed. */
 static inline void wick_model_tie(struct wick_model *model)
 {

@@ -273,7 +273,7 @@ static int read_version(struct wick_shape *shape, const struct wick_gguf *gguf, 
 			wick_gguf_path(gguf));
 	if (rc == 0 && version != WICK_CONTAINER_VERSION)
 		return wick_diag_say(diag, -EINVAL, "%s: a packed model of version %llu; this program knows versions %u to %u",
-			wick_gguf_path(gguf), (unsigned long long)version, WICK_CONTAINER_VERSION, WICK_BUNDLED_VERSION);
+			wick_gguf_path(gguf), (unsigned long long)version, WICK_CONTAINER_VERSION, WICK_EXPERTS_VERSION);
 	if (rc == 0)
 		rc = read_fixed(gguf, "general.alignment", WICK_FILE_ALIGN, diag);
 	if (rc == 0)

@@ -13,6 +13,7 @@ struct wick_gguf_writer;
 #define WICK_CONTAINER_VERSION 1
 #define WICK_CHECKED_VERSION 2 /* of a stock file with checksums and alignment */
 #define WICK_BUNDLED_VERSION 3 /* likewise, whose FFNs are bundles of neurons */
+#define WICK_EXPERTS_VERSION 4 /* as 2, with experts that lie one by one */
 #define WICK_DIM_MAX (1u << 24) /* of every dimension but layers */
 #define WICK_LAYERS_MAX (1u << 16)
 

@@ -3,7 +3,7 @@
 #pragma once
 
 /* A stock GGUF file: one that was not packed by wick, or given checksums and alignment by it (version 2), and bundles of
- * neurons in place of an FFN's matrices (version 3). Every family
+ * neurons in place of an FFN's matrices (version 3), or with experts one by one (version 4). Every family
  * writes the same names and keys there, but for a few; what a family fixes is a line of the table in stock_family.c, the keys
  * are those of stock_keys.c. A key or a tensor that is not known may change what is computed, so it is refused by name. */
 
@@ -18,6 +18,9 @@ struct wick_gguf_parts;
 bool wick_stock_is(const struct wick_gguf *gguf);
 bool wick_stock_is_checked(const struct wick_gguf *gguf);
 bool wick_stock_is_bundled(const struct wick_gguf *gguf);
+
+/* Of a packed model of this shape. */
+uint32_t wick_stock_version(const struct wick_shape *shape);
 
 /* Fills the shape from the file's keys, but for what the tensors decide (a tied head, biases). kind_of_layer is
  * the caller's to free, after an error too. -EINVAL with a sentence. */

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* A packed model of version 2: a stock file's keys and tensors, each tensor in its place, and wick.checksums behind them
+/* A packed model of version 2 or 4: a stock file's keys and tensors, each tensor in its place, and wick.checksums behind them
  * (see stock.h, and docs/container.md). */
 
 #include "stock.h"
@@ -10,6 +10,7 @@
 #include "directory.h"
 #include "gguf.h"
 #include "shape.h"
+#include "stock_scattered.h"
 #include "tensors.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@ static bool is_version(const struct wick_gguf *gguf, uint64_t wanted)
 
 bool wick_stock_is_checked(const struct wick_gguf *gguf)
 {
-	return is_version(gguf, WICK_CHECKED_VERSION) || wick_stock_is_bundled(gguf);
+	return is_version(gguf, WICK_CHECKED_VERSION) || is_version(gguf, WICK_EXPERTS_VERSION) || wick_stock_is_bundled(gguf);
 }
 
 bool wick_stock_is_bundled(const struct wick_gguf *gguf)
@@ -46,20 +47,45 @@ static const struct wick_tensor *own(const struct walk *walk, enum wick_tensor_i
 	return wick_tensor_is_own(walk->model, i) ? &walk->model->tensors[i] : NULL;
 }
 
+static int match_one(struct walk *walk, struct wick_tensor *found, enum wick_tensor_id id)
+{
+	uint32_t type;
+	uint64_t ne[2];
+
+	wick_tensor_directory(found, id, &type, ne);
+	return wick_directory_match(&walk->directory, found, type, ne);
+}
+
+/* All parts of an expert, then those of the next one. */
+static int match_experts(struct walk *walk, uint32_t layer)
+{
+	uint32_t experts = wick_expert_tensor(walk->model, layer, WICK_PART_GATE)->experts;
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < experts * WICK_PARTS; i++) {
+		struct wick_tensor found = *wick_expert_tensor(walk->model, layer, i % WICK_PARTS);
+
+		wick_stock_expert_name(found.name, i % WICK_PARTS, layer, i / WICK_PARTS);
+		found.rows = wick_expert_rows(&found);
+		err = match_one(walk, &found, WICK_T_GATE_EXPERTS);
+	}
+	return err;
+}
+
 static int match(enum wick_tensor_id id, uint32_t layer, void *user)
 {
+	enum wick_part_id part = wick_expert_part(id);
 	struct walk *walk = user;
 	const struct wick_tensor *tensor = own(walk, id, layer);
 	struct wick_tensor found;
-	uint32_t type;
-	uint64_t ne[2];
 
 	if (!tensor)
 		return 0;
 	found = *tensor;
 	walk->blocks += wick_tensor_blocks(&found, id);
-	wick_tensor_directory(&found, id, &type, ne);
-	return wick_directory_match(&walk->directory, &found, type, ne);
+	if (part == WICK_PARTS)
+		return match_one(walk, &found, id);
+	return part == WICK_PART_GATE ? match_experts(walk, layer) : 0;
 }
 
 static int match_checksums(struct walk *walk)
@@ -127,12 +153,21 @@ static int load(struct walk *walk)
 	return err ? err : wick_tensors_all(model->shape.layers, hand_out, walk);
 }
 
+uint32_t wick_stock_version(const struct wick_shape *shape)
+{
+	if (shape->bundle_parts)
+		return WICK_BUNDLED_VERSION;
+	return wick_has_experts(shape) ? WICK_EXPERTS_VERSION : WICK_CHECKED_VERSION;
+}
+
 int wick_stock_checksums(struct wick_model *model, struct wick_diag *diag)
 {
 	struct walk walk = { .model = model,
 		.directory = { .gguf = model->gguf, .kind = "model", .end = wick_gguf_header_bytes(model->gguf), .diag = diag } };
 	int err = read_fixed(model->gguf, "general.alignment", WICK_FILE_ALIGN, diag);
 
+	if (!err)
+		err = read_fixed(model->gguf, "wick.version", wick_stock_version(&model->shape), diag);
 	if (!err)
 		err = read_fixed(model->gguf, "wick.check_rows", WICK_CHECK_ROWS, diag);
 	if (!err)

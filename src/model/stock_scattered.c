@@ -16,17 +16,26 @@
 #include <string.h>
 
 static const struct pattern {
-	enum wick_tensor_id id;
 	const char *each, *all_of; /* names: of an expert's own tensor, and of all of them */
 	const char *merged;        /* of the tensor of gates and ups, or NULL */
 	uint32_t half;             /* of an expert's rows there */
 } patterns[WICK_PARTS] = {
-	[WICK_PART_GATE] = { WICK_T_GATE_EXPERTS, "blk.%u.ffn_gate.%u.weight", "blk.%u.ffn_gate.*.weight",
+	[WICK_PART_GATE] = { "blk.%u.ffn_gate.%u.weight", "blk.%u.ffn_gate.*.weight",
 		"blk.%u.ffn_gate_up_exps.weight", 0 },
-	[WICK_PART_UP] = { WICK_T_UP_EXPERTS, "blk.%u.ffn_up.%u.weight", "blk.%u.ffn_up.*.weight",
+	[WICK_PART_UP] = { "blk.%u.ffn_up.%u.weight", "blk.%u.ffn_up.*.weight",
 		"blk.%u.ffn_gate_up_exps.weight", 1 },
-	[WICK_PART_DOWN] = { WICK_T_DOWN_EXPERTS, "blk.%u.ffn_down.%u.weight", "blk.%u.ffn_down.*.weight", NULL, 0 },
+	[WICK_PART_DOWN] = { "blk.%u.ffn_down.%u.weight", "blk.%u.ffn_down.*.weight", NULL, 0 },
 };
+
+void wick_stock_expert_name(char name[WICK_TENSOR_NAME], enum wick_part_id part, uint32_t layer, uint32_t expert)
+{
+	snprintf(name, WICK_TENSOR_NAME, patterns[part].each, layer, expert);
+}
+
+void wick_stock_experts_name(char name[WICK_TENSOR_NAME], enum wick_part_id part, uint32_t layer)
+{
+	snprintf(name, WICK_TENSOR_NAME, patterns[part].all_of, layer);
+}
 
 /* One tensor of a layer's experts on its way to be bound. */
 struct piecing {
@@ -133,7 +142,7 @@ static int bind_each(const struct piecing *piecing, struct piece *piece, const s
 	int rc = set_type(piecing, piece);
 
 	for (uint32_t expert = 0; !rc && expert < tensor->experts; expert++) {
-		snprintf(piece->name, sizeof(piece->name), pattern->each, layer, expert);
+		wick_stock_expert_name(piece->name, (enum wick_part_id)(pattern - patterns), layer, expert);
 		rc = find(piece, piecing);
 		if (!rc)
 			return wick_diag_say(piecing->diag, -EINVAL, "%s: tensor \"%s\" is missing: there are %u experts",
@@ -147,7 +156,7 @@ static int bind_each(const struct piecing *piecing, struct piece *piece, const s
 		if (!rc)
 			place(piecing, piece, expert, 0);
 	}
-	snprintf(tensor->name, sizeof(tensor->name), pattern->all_of, layer);
+	wick_stock_experts_name(tensor->name, (enum wick_part_id)(pattern - patterns), layer);
 	return rc;
 }
 
@@ -187,12 +196,10 @@ static int bind(struct piecing *piecing, struct piece *piece, size_t part, uint3
 int wick_stock_scattered(struct wick_model *model, enum wick_tensor_id id, uint32_t layer, bool *used, struct wick_diag *diag)
 {
 	struct piecing piecing = { .model = model, .tensor = wick_tensor_at(model, layer, id), .used = used, .diag = diag };
+	enum wick_part_id part = wick_expert_part(id);
 	struct piece piece;
-	size_t part = 0;
 	int rc = 0;
 
-	while (part < WICK_PARTS && patterns[part].id != id)
-		part++;
 	if (part == WICK_PARTS)
 		return 0;
 	wick_tensor_describe(piecing.tensor, id, layer, &model->shape);

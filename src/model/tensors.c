@@ -256,6 +256,10 @@ void wick_tensor_directory(const struct wick_tensor *tensor, enum wick_tensor_id
 {
 	ne[0] = tensor->cols;
 	ne[1] = tensor->rows;
+	if (tensor->vector && tensor->experts) {
+		ne[0] /= tensor->experts;
+		ne[1] = tensor->experts;
+	}
 	switch (wick_tensor_table[id].kind) {
 	case WICK_TENSOR_BUNDLES:
 		*ggml_type = WICK_GGML_I8;

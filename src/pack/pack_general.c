@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Writing a packed model of version 2 (see pack_general.h). */
+/* Writing a packed model that has a stock file's keys (see pack_general.h). */
 
 #include "pack_general.h"
 
@@ -11,6 +11,7 @@
 #include "shape.h"
 #include "stock.h"
 #include "stock_bundles.h"
+#include "stock_scattered.h"
 #include "tensors.h"
 
 #include <errno.h>
@@ -34,17 +35,42 @@ struct counting {
 	uint64_t blocks, widest_bytes;
 };
 
-static int put_entry(enum wick_tensor_id id, uint32_t layer, void *user)
+static void put_one(struct wick_gguf_writer *writer, const struct wick_tensor *tensor, enum wick_tensor_id id)
 {
-	struct counting *counting = user;
-	const struct wick_tensor *tensor = wick_pack_general_tensor(counting->general, id, layer);
 	uint32_t type;
 	uint64_t ne[2];
 
+	wick_tensor_directory(tensor, id, &type, ne);
+	wick_gguf_put_tensor(writer, tensor->name, type, ne, ne[1] > 1 ? 2 : 1, wick_tensor_bytes(tensor));
+}
+
+/* All parts of an expert, then those of the next one. */
+static void put_expert_entries(const struct counting *counting, uint32_t layer)
+{
+	const struct wick_model *made = &counting->general->made;
+	uint32_t experts = wick_expert_tensor(made, layer, WICK_PART_GATE)->experts;
+
+	for (uint32_t i = 0; i < experts * WICK_PARTS; i++) {
+		struct wick_tensor one = *wick_expert_tensor(made, layer, i % WICK_PARTS);
+
+		wick_stock_expert_name(one.name, i % WICK_PARTS, layer, i / WICK_PARTS);
+		one.rows = wick_expert_rows(&one);
+		put_one(counting->writer, &one, WICK_T_GATE_EXPERTS);
+	}
+}
+
+static int put_entry(enum wick_tensor_id id, uint32_t layer, void *user)
+{
+	enum wick_part_id part = wick_expert_part(id);
+	struct counting *counting = user;
+	const struct wick_tensor *tensor = wick_pack_general_tensor(counting->general, id, layer);
+
 	if (!tensor)
 		return 0;
-	wick_tensor_directory(tensor, id, &type, ne);
-	wick_gguf_put_tensor(counting->writer, tensor->name, type, ne, tensor->rows > 1 ? 2 : 1, wick_tensor_bytes(tensor));
+	if (part == WICK_PARTS)
+		put_one(counting->writer, tensor, id);
+	else if (part == WICK_PART_GATE)
+		put_expert_entries(counting, layer);
 	counting->blocks += wick_tensor_blocks(tensor, id);
 	counting->widest_bytes = WICK_MAX(counting->widest_bytes, tensor->row_bytes);
 	return 0;
@@ -52,7 +78,7 @@ static int put_entry(enum wick_tensor_id id, uint32_t layer, void *user)
 
 static void put_version(const struct wick_shape *shape, struct wick_gguf_writer *writer)
 {
-	wick_gguf_put_u32(writer, "wick.version", shape->bundle_parts ? WICK_BUNDLED_VERSION : WICK_CHECKED_VERSION);
+	wick_gguf_put_u32(writer, "wick.version", wick_stock_version(shape));
 	if (shape->bundle_parts)
 		wick_stock_write_bundles(shape, writer);
 	else
@@ -94,27 +120,60 @@ static int put_rows(struct wick_pack_general *general, const struct wick_tensor 
 	return wick_pack_put(job, job->packed, rows * tensor->row_bytes);
 }
 
-static int put_tensor(enum wick_tensor_id id, uint32_t layer, void *user)
+/* Rows [first, end) of a tensor, and their checksums. */
+static int put_range(struct wick_pack_general *general, enum wick_tensor_id id, uint32_t layer, uint64_t first, uint64_t end)
 {
-	struct wick_pack_general *general = user;
 	const struct wick_tensor *tensor = wick_pack_general_tensor(general, id, layer);
-	uint64_t step, most;
+	uint64_t most = general->job.chunk ? general->job.chunk / tensor->cols : UINT64_MAX;
+	uint64_t step = WICK_MIN(general->job.packed_bytes / tensor->row_bytes, most) / tensor->check_rows * tensor->check_rows;
 	int rc = 0;
 
-	if (!tensor)
-		return 0;
-	if (wick_tensor_table[id].kind != WICK_TENSOR_VECTOR && wick_tensor_table[id].kind != WICK_TENSOR_MATRIX)
-		return wick_pack_slot(id, layer, &general->job);
-	most = general->job.chunk ? general->job.chunk / tensor->cols : UINT64_MAX;
-	step = WICK_MIN(general->job.packed_bytes / tensor->row_bytes, most) / WICK_CHECK_ROWS * WICK_CHECK_ROWS;
-	for (uint64_t row = 0; rc == 0 && row < tensor->rows; row += step) {
-		uint64_t rows = WICK_MIN(step, tensor->rows - row);
+	for (uint64_t row = first; rc == 0 && row < end; row += step) {
+		uint64_t rows = WICK_MIN(step, end - row);
 
 		rc = general->read(general, id, layer, row, rows);
 		if (rc == 0)
 			rc = put_rows(general, tensor, rows);
 	}
 	return rc ? rc : wick_outfile_pad(&general->job.out, WICK_FILE_ALIGN, general->job.diag);
+}
+
+/* The parts of each expert lie together; checksums are those of all gates, then of all ups, then of all downs. */
+static int put_experts(struct wick_pack_general *general, uint32_t layer)
+{
+	uint32_t experts = wick_expert_tensor(&general->made, layer, WICK_PART_GATE)->experts;
+	uint64_t next[WICK_PARTS], end = general->job.checksum_count;
+	int rc = 0;
+
+	for (unsigned part = 0; part < WICK_PARTS; part++) {
+		next[part] = end;
+		end += wick_tensor_blocks(wick_expert_tensor(&general->made, layer, part), WICK_T_GATE_EXPERTS + part);
+	}
+	for (uint32_t i = 0; rc == 0 && i < experts * WICK_PARTS; i++) {
+		unsigned part = i % WICK_PARTS;
+		uint64_t rows = wick_expert_rows(wick_expert_tensor(&general->made, layer, part)), first = i / WICK_PARTS * rows;
+
+		general->job.checksum_count = next[part];
+		rc = put_range(general, WICK_T_GATE_EXPERTS + part, layer, first, first + rows);
+		next[part] = general->job.checksum_count;
+	}
+	general->job.checksum_count = end;
+	return rc;
+}
+
+static int put_tensor(enum wick_tensor_id id, uint32_t layer, void *user)
+{
+	struct wick_pack_general *general = user;
+	const struct wick_tensor *tensor = wick_pack_general_tensor(general, id, layer);
+	enum wick_part_id part = wick_expert_part(id);
+
+	if (!tensor)
+		return 0;
+	if (wick_tensor_table[id].kind != WICK_TENSOR_VECTOR && wick_tensor_table[id].kind != WICK_TENSOR_MATRIX)
+		return wick_pack_slot(id, layer, &general->job);
+	if (part != WICK_PARTS)
+		return part == WICK_PART_GATE ? put_experts(general, layer) : 0;
+	return put_range(general, id, layer, 0, tensor->rows);
 }
 
 static int put_checksums(struct wick_pack_general *general, uint32_t header_crc)

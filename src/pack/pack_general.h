@@ -3,7 +3,7 @@
 #pragma once
 
 /* Packing a model that has a stock file's keys: its tensors, aligned and with checksums (version 2 of the container), its FFNs
- * as bundles where zeros can be skipped (version 3). Where the rows come from is the source's matter: pack_gguf.c, pack_folder.c. */
+ * as bundles where zeros can be skipped (version 3), experts one by one (version 4). Where the rows come from is the source's matter: pack_gguf.c, pack_folder.c. */
 
 #include "bits.h"
 #include "pack_job.h"

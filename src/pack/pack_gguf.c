@@ -20,6 +20,7 @@ static int check_rows(
 	const struct wick_pack_general *general, const struct wick_tensor *tensor, const char *path, uint64_t first, uint64_t rows)
 {
 	const struct wick_pack_job *job = &general->job;
+	uint64_t begin = wick_tensor_place(tensor, first).offset;
 
 	for (uint64_t row = 0; row < rows; row += tensor->check_rows) {
 		uint64_t bytes = WICK_MIN(tensor->check_rows, rows - row) * tensor->row_bytes, at = row * tensor->row_bytes;
@@ -28,8 +29,7 @@ static int check_rows(
 		if (!wick_sums_agree(tensor, (first + row) / tensor->check_rows, crc))
 			return wick_diag_say(job->diag, -EBADMSG,
 				"%s: tensor \"%s\" (bytes %llu to %llu) is damaged: its checksum does not match", path, tensor->name,
-				(unsigned long long)(tensor->offset + first * tensor->row_bytes + at),
-				(unsigned long long)(tensor->offset + first * tensor->row_bytes + at + bytes - 1));
+				(unsigned long long)(begin + at), (unsigned long long)(begin + at + bytes - 1));
 	}
 	return 0;
 }
@@ -38,8 +38,9 @@ static int read_rows(struct wick_pack_general *general, enum wick_tensor_id id, 
 {
 	const struct wick_model *from = general->source;
 	const struct wick_tensor *tensor = wick_tensor_at(from, layer, id);
-	const struct wick_gguf *gguf = from->parts.at[tensor->part];
-	uint64_t offset = tensor->offset + first * tensor->row_bytes, bytes = rows * tensor->row_bytes;
+	struct wick_place place = wick_tensor_place(tensor, first);
+	const struct wick_gguf *gguf = from->parts.at[place.part];
+	uint64_t offset = place.offset, bytes = rows * tensor->row_bytes;
 	int rc = wick_read_at(wick_gguf_fd(gguf), wick_gguf_path(gguf), general->job.packed, bytes, offset, general->job.diag);
 
 	posix_fadvise(wick_gguf_fd(gguf), (off_t)offset, (off_t)bytes, POSIX_FADV_DONTNEED);
@@ -60,14 +61,14 @@ static int pack(struct wick_pack_general *general, const struct wick_gguf *gguf,
 	return rc;
 }
 
-/* Some files have several matrices in one tensor: a packed model has no place for these yet. */
+/* Some files have several matrices in one tensor: a packed model has no place for these yet, but for experts'. */
 static int refuse_fused(const struct wick_model *model, const char *source, struct wick_diag *diag)
 {
 	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++) {
 		const struct wick_tensor *tensor = &model->tensors[i];
 		const struct wick_gguf_tensor *found = wick_gguf_tensor(model->parts.at[tensor->part], tensor->name);
 
-		if (tensor->rows && (!found || found->bytes != wick_tensor_bytes(tensor)))
+		if (tensor->rows && !(tensor->experts && !tensor->vector) && (!found || found->bytes != wick_tensor_bytes(tensor)))
 			return wick_diag_say(diag, -EINVAL,
 				"%s: tensor \"%s\" is several in one: the model is run as it lies; it cannot be packed yet", source,
 				tensor->name);
@@ -103,8 +104,6 @@ int wick_pack_gguf(const char *source, const char *out, const struct wick_pack_o
 	if (!model->stock || model->shape.bundle_parts)
 		rc = wick_diag_say(diag, -EINVAL, "%s: a packed model already; with --order coactivation its neurons are put in order",
 			source);
-	if (rc == 0 && wick_has_experts(&model->shape)) /* tensors of three dimensions have no place there */
-		rc = wick_diag_say(diag, -EINVAL, "%s: a model of experts is run as it lies; it cannot be packed yet", source);
 	if (rc == 0)
 		rc = refuse_fused(model, source, diag);
 	if (rc == 0)

@@ -51,14 +51,21 @@ static const struct expert_part gpt_oss[] = { ATTENTION, { "attn_q.bias", { Q },
 
 static const struct expert_part smallthinker[] = { ATTENTION, { "ffn_norm.weight", { D }, 1 }, MATRICES(96) };
 
+static const struct expert_part glm4moe[] = { ATTENTION, { "post_attention_norm.weight", { D }, 1 },
+	{ "exp_probs_b.bias", { COUNT }, 1 }, MATRICES(96) };
+
 #define STACKED_DOWN "blk.2.ffn_down_exps.weight"
 
 const struct expert_family expert_families[] = {
 	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_STACKED, STACKED_DOWN },
 	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_SPLIT, "blk.2.ffn_down.*.weight" },
 	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_MERGED, STACKED_DOWN },
+	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_PACKED, "blk.2.ffn_down.*.weight" },
 	{ "gpt-oss", "stock/gpt-oss-f16", gpt_oss, 768, GGML_MXFP4, 20, "gpt-oss.rope.scaling.type", EXPERTS_STACKED, STACKED_DOWN },
+	{ "gpt-oss", "stock/gpt-oss-f16", gpt_oss, 768, GGML_MXFP4, 20, "gpt-oss.rope.scaling.type", EXPERTS_PACKED,
+		"blk.2.ffn_down.*.weight" },
 	{ "smallthinker", "stock/smallthinker-f16", smallthinker, 96, WICK_GGML_F32, 20, NULL, EXPERTS_STACKED, STACKED_DOWN },
+	{ "glm4moe", "stock/glm4moe-f16", glm4moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_STACKED, STACKED_DOWN },
 	{ 0 },
 };
 
@@ -268,7 +275,7 @@ static void fill_all(uint8_t *file, const char *path, const struct expert_family
 	wick_gguf_close(gguf);
 }
 
-void expert_model_write(const char *path, const struct expert_family *family, const struct expert_fault *fault)
+static void write_stock(const char *path, const struct expert_family *family, const struct expert_fault *fault)
 {
 	struct making making = { .family = family, .fault = fault ? *fault : (struct expert_fault){ 0 } };
 	uint8_t *header, *file;
@@ -290,4 +297,17 @@ void expert_model_write(const char *path, const struct expert_family *family, co
 	free(file);
 	free(header);
 	wick_gguf_writer_deinit(&making.writer);
+}
+
+void expert_model_write(const char *path, const struct expert_family *family, const struct expert_fault *fault)
+{
+	char stock[PATH_MAX];
+
+	if (family->layout != EXPERTS_PACKED) {
+		write_stock(path, family, fault);
+		return;
+	}
+	assert_true(snprintf(stock, sizeof(stock), "%s.stock", path) < (int)sizeof(stock));
+	write_stock(stock, family, fault);
+	model_pack(stock, path, NULL);
 }

@@ -12,8 +12,8 @@ enum { EXPERT_LAYERS = 3, EXPERT_D_MODEL = 64, EXPERT_HEADS = 2, EXPERT_HEAD = 3
 
 struct expert_part;
 
-/* A tensor of a layer's experts; one of each expert, as before April 2024; one of gates and ups. */
-enum expert_layout { EXPERTS_STACKED, EXPERTS_SPLIT, EXPERTS_MERGED };
+/* A tensor of a layer's experts; one of each expert, as before April 2024; one of gates and ups; what wick pack makes of the first. */
+enum expert_layout { EXPERTS_STACKED, EXPERTS_SPLIT, EXPERTS_MERGED, EXPERTS_PACKED };
 
 struct expert_family {
 	const char *name;    /* general.architecture */
@@ -39,5 +39,4 @@ struct expert_fault {
 	uint32_t other;       /* expert of layer 1 whose up-projection is of another type; 0: none */
 };
 
-/* The last tensor, or experts' tensors, of the file are down-projections of the last layer. */
 void expert_model_write(const char *path, const struct expert_family *family, const struct expert_fault *fault);

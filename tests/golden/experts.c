@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -217,15 +218,15 @@ static float *numbers_of(uint8_t *file, const struct wick_gguf *gguf, const char
 
 /* A token whose row has one large number, which a norm makes the root of d_model, 8, and others less than 6 of; and a router whose
  * product with that is more than a float holds. */
-static void write_bad(const char *path)
+static void write_bad_stock(const char *path, const char *from)
 {
 	static const char *const norms[] = { "blk.0.ffn_norm.weight", "blk.0.post_attention_norm.weight" };
 	struct wick_gguf *gguf;
 	uint64_t bytes;
-	uint8_t *file = file_read(model, &bytes);
+	uint8_t *file = file_read(from, &bytes);
 	float *row;
 
-	assert_int_equal(wick_gguf_open(&gguf, model, NULL), 0);
+	assert_int_equal(wick_gguf_open(&gguf, from, NULL), 0);
 	row = numbers_of(file, gguf, "token_embd.weight") + BAD_ID * EXPERT_D_MODEL;
 	memset(row, 0, EXPERT_D_MODEL * sizeof(*row));
 	row[BAD_COLUMN] = BAD_SIZE;
@@ -236,6 +237,20 @@ static void write_bad(const char *path)
 	wick_gguf_close(gguf);
 	file_write(path, file, bytes);
 	free(file);
+}
+
+static void write_bad(const char *path)
+{
+	char stock[PATH_MAX], from[PATH_MAX];
+
+	if (family->layout != EXPERTS_PACKED) {
+		write_bad_stock(path, model);
+		return;
+	}
+	path_join(stock, scratch, "bad.stock");
+	path_join(from, scratch, "model.gguf.stock");
+	write_bad_stock(stock, from);
+	model_pack(stock, path, NULL);
 }
 
 /* 20 tokens of each, among those of the second the bad one, and then without it. */
@@ -442,6 +457,156 @@ static void ahead(void **state)
 	free(replayed);
 }
 
+/* Where the down-projections of the last layer are. */
+static void find_downs(uint64_t at[EXPERT_COUNT])
+{
+	struct wick_model *opened;
+
+	assert_int_equal(wick_model_open(&opened, model, NULL), 0);
+	for (uint32_t expert = 0; expert < EXPERT_COUNT; expert++)
+		at[expert] = wick_tensor_place(wick_expert_tensor(opened, EXPERT_LAYERS - 1, WICK_PART_DOWN), expert * EXPERT_D_MODEL).offset;
+	wick_model_close(opened);
+}
+
+/* Routers of which only the biases are left. */
+static void empty_routers(void)
+{
+	struct wick_model *opened;
+	uint64_t bytes;
+	uint8_t *data = file_read(model, &bytes);
+
+	assert_int_equal(wick_model_open(&opened, model, NULL), 0);
+	for (uint32_t layer = 0; layer < EXPERT_LAYERS; layer++) {
+		const struct wick_tensor *router = wick_tensor_at(opened, layer, WICK_T_ROUTER);
+
+		memset(data + router->offset, 0, wick_tensor_bytes(router));
+	}
+	wick_model_close(opened);
+	file_write(model, data, bytes);
+	free(data);
+}
+
+/* Where biases alone decide which experts are chosen, whatever the input, a guess is always right. */
+static void guesses_know_of_biases(void **state)
+{
+	struct wick_options options = options_of(ALL_BYTES);
+	size_t bytes = (size_t)TOKENS * EXPERT_VOCAB * sizeof(float);
+	uint64_t file_bytes;
+	uint8_t *kept;
+	float *logits = malloc(bytes);
+	struct wick_stats stats;
+	struct wick *wick;
+
+	(void)state;
+	if (family->layout == EXPERTS_PACKED || (strcmp(family->name, "gpt-oss") && strcmp(family->name, "glm4moe")))
+		return;
+	kept = file_read(model, &file_bytes);
+	empty_routers();
+	options.lookahead = 2;
+	options.policy = "lru"; /* what the next layer chose is gone, unless all fit */
+	options.memory.bytes = model_least_bytes(model, &options) + 700000;
+	wick = model_open(model, &options);
+	wick->forward.expert_cache.ahead.slack_ns = 1e15;
+	wick->forward.expert_cache.ahead.expert_ns = 1;
+	assert_int_equal(eval(wick, 1, logits, NULL), 0);
+	wick_stats(wick, &stats);
+	print_message("  %u slots: %llu ahead, %llu for nothing\n", wick_plan_of(wick)->expert_slots, (unsigned long long)stats.experts_prefetched,
+		(unsigned long long)stats.experts_wasted);
+	assert_true(stats.experts_prefetched > 0);
+	assert_int_equal(stats.experts_wasted, 0);
+	wick_close(wick);
+	file_write(model, kept, file_bytes);
+	assert_int_equal(utimensat(AT_FDCWD, model, long_ago, 0), 0);
+	free(kept);
+	free(logits);
+}
+
+/* The model whose end is not there while guesses at the last layer are read. */
+struct ending {
+	uint64_t from, bytes; /* of the file */
+	uint8_t *data;        /* all of it */
+};
+
+static void cut_and_mend(void *user, uint32_t layer, uint32_t position, uint32_t m, const uint32_t *ids, uint32_t chosen)
+{
+	const struct ending *ending = user;
+	FILE *file;
+
+	(void)position, (void)m, (void)ids, (void)chosen;
+	if (layer == EXPERT_LAYERS - 2) {
+		assert_int_equal(truncate(model, (off_t)ending->from), 0);
+	} else if (layer == EXPERT_LAYERS - 1) {
+		file = fopen(model, "r+");
+		assert_non_null(file);
+		assert_int_equal(fseek(file, (long)ending->from, SEEK_SET), 0);
+		assert_int_equal(fwrite(ending->data + ending->from, 1, ending->bytes - ending->from, file), ending->bytes - ending->from);
+		assert_int_equal(fclose(file), 0);
+	}
+}
+
+#define LAST_EXPERT (EXPERT_COUNT - 1)
+
+/* Of the last layer the last expert is guessed each time, and chosen every fourth time, when the guess cannot be read. */
+static void write_guesses(void)
+{
+	struct wick_trace_shape shape = { .layers = EXPERT_LAYERS, .n_ff = EXPERT_COUNT, .chosen = EXPERT_CHOSEN, .lookahead = true };
+	const uint32_t guessed = LAST_EXPERT;
+	const float sure = 1;
+	struct wick_trace_writer *writer;
+
+	path_join(routing_path, scratch, "guesses.trace");
+	assert_int_equal(wick_trace_create(&writer, routing_path, &shape, NULL), 0);
+	for (uint32_t i = 0; i < TOKENS * EXPERT_LAYERS; i++) {
+		uint32_t t = i / EXPERT_LAYERS, l = i % EXPERT_LAYERS;
+		const uint32_t ids[EXPERT_CHOSEN] = { (t + l) % 5, 5 + t % 9, l == EXPERT_LAYERS - 1 && t % 4 == 3 ? LAST_EXPERT : LAST_EXPERT - 1 };
+
+		assert_int_equal(wick_trace_add(writer, l, ids, EXPERT_CHOSEN, &guessed, &sure, l == EXPERT_LAYERS - 1, NULL), 0);
+	}
+	assert_int_equal(wick_trace_commit(writer, NULL), 0);
+}
+
+/* A guess that cannot be read costs nothing: who does not want it never hears of it, and who does reads it again. */
+static void guesses_that_fail(void **state)
+{
+	struct wick_options options = options_of(ALL_BYTES);
+	size_t bytes = (size_t)TOKENS * EXPERT_VOCAB * sizeof(float);
+	float *whole = malloc(bytes), *logits = malloc(bytes);
+	uint64_t downs[EXPERT_COUNT];
+	struct ending ending;
+	const struct wick_watch watch = { .user = &ending, .routed = cut_and_mend };
+	struct wick_diag diag = { 0 };
+	struct wick_stats stats;
+	struct wick *wick;
+
+	(void)state;
+	write_guesses();
+	find_downs(downs);
+	ending.data = file_read(model, &ending.bytes);
+	ending.from = downs[LAST_EXPERT] + 100;
+	options.trace = routing_path;
+	wick = model_open(model, &options);
+	assert_int_equal(eval(wick, 1, whole, NULL), 0);
+	wick_close(wick);
+	options.lookahead = 2;
+	options.policy = "lru";
+	options.memory.bytes = model_least_bytes(model, &options) + 700000;
+	wick = model_open(model, &options);
+	wick->forward.expert_cache.ahead.slack_ns = 1e15;
+	wick->forward.expert_cache.ahead.expert_ns = 1;
+	wick_watch(wick, &watch);
+	if (eval(wick, 1, logits, &diag))
+		fail_msg("%s", diag.text);
+	assert_memory_equal(whole, logits, bytes);
+	wick_stats(wick, &stats);
+	print_message("  %llu ahead, %llu for nothing\n", (unsigned long long)stats.experts_prefetched, (unsigned long long)stats.experts_wasted);
+	assert_true(stats.experts_wasted > 0 && stats.experts_wasted < stats.experts_prefetched);
+	wick_close(wick);
+	assert_int_equal(utimensat(AT_FDCWD, model, long_ago, 0), 0);
+	free(ending.data);
+	free(whole);
+	free(logits);
+}
+
 /* By the trace that is replayed a plan foresees the hits of the run; by a preset it says which. */
 static void foreseen(void **state)
 {
@@ -619,13 +784,14 @@ static void wrong_ways_are_refused(void **state)
 	assert_non_null(strstr(diag.text, "mode sparse is not for models of experts"));
 }
 
-/* Flips a bit of the last layer's last down-projection, where the file seems unchanged. */
-static void flip(uint64_t from_end)
+/* Flips a bit of each of them, where the file seems unchanged. */
+static void flip_downs(const uint64_t at[EXPERT_COUNT])
 {
 	uint64_t bytes;
 	uint8_t *data = file_read(model, &bytes);
 
-	data[bytes - from_end] ^= 4;
+	for (uint32_t expert = 0; expert < EXPERT_COUNT; expert++)
+		data[at[expert] + 1000] ^= 4;
 	file_write(model, data, bytes);
 	free(data);
 	assert_int_equal(utimensat(AT_FDCWD, model, long_ago, 0), 0);
@@ -637,22 +803,22 @@ static void damage_is_named(void **state)
 	struct wick_diag diag = { 0 };
 	size_t bytes = (size_t)TOKENS * EXPERT_VOCAB * sizeof(float);
 	float *logits = malloc(bytes);
+	uint64_t downs[EXPERT_COUNT];
 	char named[64];
 	struct wick *wick;
 
 	(void)state;
+	find_downs(downs);
 	assert_int_equal(wick_verify(model, NULL, NULL, NULL, NULL), 0); /* all checksums are learned */
 	options.memory.bytes = model_least_bytes(model, &options);
-	for (uint32_t expert = 0; expert < EXPERT_COUNT; expert++)
-		flip(expert * expert_part_bytes(family) + 1000);
+	flip_downs(downs);
 	wick = model_open(model, &options);
 	assert_int_equal(eval(wick, 20, logits, &diag), -EBADMSG);
 	snprintf(named, sizeof(named), "%s: rows ", family->down);
 	if (!strstr(diag.text, named))
 		fail_msg("%s", diag.text);
 	assert_non_null(strstr(diag.text, "checksum does not match"));
-	for (uint32_t expert = 0; expert < EXPERT_COUNT; expert++)
-		flip(expert * expert_part_bytes(family) + 1000);
+	flip_downs(downs);
 	wick_session_reset(session_of(wick));
 	memset(logits, 0, bytes);
 	assert_int_equal(eval(wick, 20, logits, &diag), 0);
@@ -665,7 +831,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(all_in_memory), cmocka_unit_test(wherever_they_are),
 		cmocka_unit_test(in_company), cmocka_unit_test(a_row_that_cannot_be_routed), cmocka_unit_test(replayed), cmocka_unit_test(recorded),
-		cmocka_unit_test(by_parts), cmocka_unit_test(ahead), cmocka_unit_test(foreseen),
+		cmocka_unit_test(by_parts), cmocka_unit_test(ahead), cmocka_unit_test(guesses_know_of_biases),
+		cmocka_unit_test(guesses_that_fail), cmocka_unit_test(foreseen),
 		cmocka_unit_test(traces_of_another_model), cmocka_unit_test(too_little_for_a_token), cmocka_unit_test(wrong_ways_are_refused),
 		cmocka_unit_test(wrong_counts_are_refused), cmocka_unit_test(damage_is_named) };
 	int failed = 0;

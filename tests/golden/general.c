@@ -38,6 +38,15 @@ static const struct subject {
 	{ "granite-f16", "model.gguf", NULL },
 	{ "starcoder2-f16", "model.gguf", NULL },
 	{ "phi2-f16", "model.gguf", NULL },
+	{ "mixtral-bf16", "model.gguf", NULL },
+	{ "qwen2moe-f16", "model.gguf", NULL },
+	{ "qwen3moe-f16", "model.gguf", NULL },
+	{ "olmoe-f16", "model.gguf", NULL },
+	{ "granitemoe-f16", "model.gguf", NULL },
+	{ "glm4moe-f16", "model.gguf", NULL },
+	{ "gpt-oss-bf16", "model.gguf", NULL },
+	{ "gpt-oss-mxfp4", "model.gguf", NULL },
+	{ "smallthinker-f16", "model.gguf", NULL },
 };
 
 static char scratch[PATH_MAX], packed[PATH_MAX];
@@ -131,7 +140,7 @@ static void the_same_bits_from_each_source(void **state)
 	}
 }
 
-/* Several matrices in one tensor, or experts: such a model is run as it lies. */
+/* Several matrices in one tensor: such a model is run as it lies. */
 static void what_has_no_place_is_refused(void **state)
 {
 	static const struct {
@@ -141,7 +150,6 @@ static void what_has_no_place_is_refused(void **state)
 		{ "phi3-short-f16", "tensor \"blk.0.attn_qkv.weight\" is several in one" },
 		{ "falcon-7b-f16", "tensor \"blk.0.attn_qkv.weight\" is several in one" },
 		{ "falcon-40b-f16", "tensor \"blk.0.attn_qkv.weight\" is several in one" },
-		{ "mixtral-bf16", "a model of experts is run as it lies" },
 	};
 	const struct wick_pack_options options = { 0 };
 
