@@ -5,6 +5,7 @@
  * measured.h). And in a cgroup of exactly that size the run must live. */
 
 #include "cgroup.h"
+#include "expert_models.h"
 #include "fixture.h"
 #include "measured.h"
 #include "predictors.h"
@@ -36,6 +37,7 @@ struct setting {
 	bool buffered;
 	bool trained; /* with predictors in a file of their own */
 	bool gated;   /* the model whose neurons have gates */
+	bool experts;
 };
 
 static const struct setting settings[] = {
@@ -57,9 +59,13 @@ static const struct setting settings[] = {
 	{ "dense", NULL, PERCENT_LEAST, false, .gated = true },
 	{ "sparse", NULL, PERCENT_LEAST, false, .gated = true },
 	{ "sparse", "pread", PERCENT_LEAST, true, .gated = true },
+	{ "dense", NULL, PERCENT_LEAST, false, .experts = true },
+	{ "dense", "pread", PERCENT_LEAST, true, .experts = true },
+	{ "dense", "mmap", 1000, false, .experts = true }, /* some of them in memory */
+	{ "hybrid", NULL, 1500, false, .experts = true }, /* all */
 };
 
-static char scratch[PATH_MAX], model[PATH_MAX], gated[PATH_MAX], trained[PATH_MAX]; /* trained: the same as model, under another name */
+static char scratch[PATH_MAX], model[PATH_MAX], gated[PATH_MAX], experts[PATH_MAX], trained[PATH_MAX]; /* trained: the same as model, under another name */
 static struct cgroup cgroup;
 
 /* Runs setting i, inside the cgroup if there is one; with a budget of so many bytes, if not 0. */
@@ -68,7 +74,8 @@ static int run_setting(unsigned i, uint64_t bytes, struct measured *measured)
 	const struct measured_setting setting = { .bytes = bytes, .mode = settings[i].mode, .io = settings[i].io,
 		.percent = settings[i].percent, .buffered = settings[i].buffered, .ctx = CTX, .prompt = PROMPT };
 
-	return measured_run(measured, settings[i].gated ? gated : settings[i].trained ? trained : model, &setting, &cgroup);
+	return measured_run(measured, settings[i].gated ? gated : settings[i].experts ? experts : settings[i].trained ? trained : model,
+		&setting, &cgroup);
 }
 
 static void check_setting(unsigned i)
@@ -154,6 +161,8 @@ static int make_model(void **state)
 	predictors_write(trained);
 	path_join(gated, scratch, "gated.gguf");
 	model_pack("synthetic:llama-small", gated, "f16");
+	path_join(experts, scratch, "experts.gguf");
+	expert_model_write(experts, expert_families, NULL);
 	if (measured_evict(model))
 		return 0;
 	puts("skipped: files here cannot be evicted from the page cache");

@@ -154,7 +154,8 @@ static void refuse_model(const char *path, uint64_t length)
 
 static const struct packed {
 	const char *fixture, *type;
-} packed[] = { { "post-norm-f16", "f16" }, { "blocks-f16", "q4_0" }, { "blocks-f16", "q8_0" } };
+} packed[] = { { "post-norm-f16", "f16" }, { "blocks-f16", "q4_0" }, { "blocks-f16", "q8_0" },
+	{ "stock/qwen3moe-f16/model.gguf", NULL }, { "stock/gpt-oss-mxfp4/model.gguf", NULL } };
 
 static void a_cut_model(void **state)
 {
@@ -166,7 +167,24 @@ static void a_cut_model(void **state)
 	model_pack(folder, path, of->type);
 	refused = 0;
 	each_length(path, refuse_model);
-	print_message("  %s in %s: %u lengths refused\n", of->fixture, of->type, refused);
+	print_message("  %s in %s: %u lengths refused\n", of->fixture, of->type ? of->type : "its types", refused);
+}
+
+/* A stock file as it lies. */
+static void a_cut_stock_model(void **state)
+{
+	char from[PATH_MAX], path[PATH_MAX];
+	uint64_t bytes;
+	void *data;
+
+	fixture_folder(from, *state);
+	path_join(path, scratch, "model.gguf");
+	data = file_read(from, &bytes);
+	file_write(path, data, bytes);
+	free(data);
+	refused = 0;
+	each_length(path, refuse_model);
+	print_message("  %s: %u lengths refused\n", (const char *)*state, refused);
 }
 
 static void refuse_predictors(const char *path, uint64_t length)
@@ -366,14 +384,15 @@ static int remove_scratch(void **state)
 }
 
 #define CUT(i) { cuts[i].file, a_cut_checkpoint, make_scratch, remove_scratch, (void *)&cuts[i] }
-#define CUT_MODEL(i) { packed[i].type, a_cut_model, make_scratch, remove_scratch, (void *)&packed[i] }
+#define CUT_MODEL(i) { packed[i].fixture, a_cut_model, make_scratch, remove_scratch, (void *)&packed[i] }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CUT(0), CUT(1), CUT(2), CUT(3), CUT(4), CUT(5), CUT(6), CUT(7), CUT(8), CUT(9), CUT(10), CUT(11), CUT(12), CUT(13),
 		CUT(14), CUT(15), CUT(16), CUT(17), CUT(18), CUT(19),
-		CUT_MODEL(0), CUT_MODEL(1), CUT_MODEL(2),
+		CUT_MODEL(0), CUT_MODEL(1), CUT_MODEL(2), CUT_MODEL(3), CUT_MODEL(4),
+		{ "stock", a_cut_stock_model, make_scratch, remove_scratch, "stock/qwen3moe-f16/model.gguf" },
 		cmocka_unit_test_setup_teardown(cut_predictors, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(a_cut_trace, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(a_cut_profile, make_scratch, remove_scratch),

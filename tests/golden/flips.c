@@ -37,11 +37,14 @@
 static const struct kind {
 	const char *name, *fixture, *type; /* no fixture: random weights in the 350M model's layout */
 	bool predictors;                   /* in a file of their own */
+	bool stock;                        /* packed of a stock file, and run dense */
 } kinds[] = {
 	{ "every_flip_is_found, post-norm", "post-norm-f16", "f16" },
 	{ "every_flip_is_found, pre-norm in four bits", "sharded-f16", "q4_0" },
 	{ "every_flip_is_found, pre-norm in four bits with predictors", "blocks-f16", "q4_0", true },
 	{ "every_flip_is_found, post-norm in eight bits with predictors", NULL, "q8_0", true },
+	{ "every_flip_is_found, experts", "stock/qwen3moe-f16/model.gguf", NULL, .stock = true },
+	{ "every_flip_is_found, experts in MXFP4 with biases", "stock/gpt-oss-mxfp4/model.gguf", NULL, .stock = true },
 };
 
 struct model {
@@ -71,7 +74,7 @@ static int load(const struct model *model, struct answer *answer, struct wick_di
 	int code;
 
 	wick_options_init(&options);
-	options.mode = "sparse";
+	options.mode = model->kind->stock ? "dense" : "sparse";
 	options.threads = 1;
 	options.all_logits = true;
 	options.buffered = true; /* the page cache has what was flipped just now */
@@ -178,7 +181,7 @@ static int remove_model(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(0), TEST(1), TEST(2), TEST(3) };
+	const struct CMUnitTest tests[] = { TEST(0), TEST(1), TEST(2), TEST(3), TEST(4), TEST(5) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

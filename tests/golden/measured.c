@@ -56,7 +56,7 @@ static int evaluate(struct wick *wick, uint32_t prompt, struct wick_diag *diag)
 
 	for (uint32_t s = 0; !err && s < count; s++) {
 		for (uint32_t i = 0; i < prompt; i++)
-			ids[i] = 4 + (i * 7 + s) % 256;
+			ids[i] = 4 + (i * 7 + s) % 255;
 		rows[s] = (struct wick_row){ .want = true };
 		err = wick_session_create(&rows[s].session, wick, diag);
 		if (!err)

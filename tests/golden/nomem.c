@@ -369,6 +369,28 @@ static int open_stock(struct wick_diag *diag)
 	return code;
 }
 
+/* Of experts, so few of which fit that they are read. */
+static int open_experts(struct wick_diag *diag)
+{
+	const uint32_t ids[] = { 5, 6 };
+	struct wick_options options;
+	char path[PATH_MAX];
+	struct wick *wick;
+	int code;
+
+	path_join(path, at.source, "model.gguf");
+	wick_options_init(&options);
+	options.mode = "naive";
+	options.io = "pread";
+	options.threads = 2;
+	options.lookahead = 2;
+	code = wick_open(&wick, path, &options, diag);
+	if (!code)
+		code = wick_session_eval(session_of(wick), ids, 2, NULL, NULL, diag);
+	wick_close(wick);
+	return code;
+}
+
 static int plan_it(struct wick_diag *diag)
 {
 	struct wick_options options;
@@ -493,6 +515,8 @@ static const struct operation operations[] = {
 	{ "open a stock file", "stock/llama-split-f16", open_stock, 40 },
 	{ "pack a stock file", "stock/qwen3-tied-bf16", operations_pack_stock, 20 },
 	{ "pack the folder of one", "stock/qwen3-tied-bf16/folder", pack_it, 100 },
+	{ "open a stock file of experts", "stock/gpt-oss-f16", open_experts, 40 },
+	{ "pack a stock file of experts", "stock/gpt-oss-f16", operations_pack_stock, 20 },
 };
 
 #define TEST(i) { operations[i].name, out_of_memory_anywhere, NULL, NULL, (void *)&operations[i] }
@@ -500,7 +524,8 @@ static const struct operation operations[] = {
 int main(void)
 {
 	const struct CMUnitTest tests[] = { TEST(0), TEST(1), TEST(2), TEST(3), TEST(4), TEST(5), TEST(6), TEST(7),
-		TEST(8), TEST(9), TEST(10), TEST(11), TEST(12), TEST(13), TEST(14), TEST(15), TEST(16), TEST(17) };
+		TEST(8), TEST(9), TEST(10), TEST(11), TEST(12), TEST(13), TEST(14), TEST(15), TEST(16), TEST(17),
+		TEST(18), TEST(19) };
 
 	return cmocka_run_group_tests(tests, operations_make, clean_up);
 }
