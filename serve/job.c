@@ -48,6 +48,7 @@ static void destroy(struct wick_job *job)
 	pthread_cond_destroy(&job->changed);
 	wick_pieces_free(job->pieces, job->piece_count);
 	wick_prompt_ids_free(&job->prompt);
+	free(job->stopped_by);
 	wick_request_free(&job->request);
 	json_decref(job->result);
 	free(job);
@@ -118,10 +119,16 @@ void wick_job_put(struct wick_job *job, bool thought, const char *text, size_t b
 	}
 }
 
-void wick_job_finish(struct wick_job *job, const char *finish, const struct wick_job_figures *figures)
+void wick_job_finish(struct wick_job *job, const char *finish, const char *stopped_by, const struct wick_job_figures *figures)
 {
+	char *copy = stopped_by ? strdup(stopped_by) : NULL;
+
 	pthread_mutex_lock(&job->lock);
-	job->finish = finish;
+	if (stopped_by && !copy)
+		wick_refuse(&job->refusal, 500, NULL, "there is no memory for the answer");
+	else
+		job->finish = finish;
+	job->stopped_by = copy;
 	job->figures = *figures;
 	change(job, WICK_JOB_DONE);
 	pthread_mutex_unlock(&job->lock);

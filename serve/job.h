@@ -48,6 +48,7 @@ struct wick_job {
 	struct wick_piece *pieces; /* (piece_count) not taken yet */
 	size_t piece_count, piece_room;
 	const char *finish; /* "stop", "length"; NULL: refused */
+	char *stopped_by;   /* the token or stop text that ended it, as it is spelled, or NULL */
 	struct wick_job_figures figures;
 	json_t *result;     /* of requests that write nothing */
 };
@@ -60,7 +61,8 @@ void wick_job_release(struct wick_job *job);
 void wick_job_accept(struct wick_job *job);
 /* Copies text, and takes logprobs over. What cannot be kept for want of memory refuses the job. */
 void wick_job_put(struct wick_job *job, bool thought, const char *text, size_t bytes, json_t *logprobs);
-void wick_job_finish(struct wick_job *job, const char *finish, const struct wick_job_figures *figures);
+/* Copies stopped_by, which may be NULL, or refuses the job likewise. */
+void wick_job_finish(struct wick_job *job, const char *finish, const char *stopped_by, const struct wick_job_figures *figures);
 void wick_job_refuse(struct wick_job *job, const struct wick_refusal *refusal);
 void wick_job_result(struct wick_job *job, json_t *result); /* takes it over */
 bool wick_job_is_gone(struct wick_job *job);

@@ -158,6 +158,15 @@ static void set_text(json_t *object, const char *key, json_t *text, bool always)
 	json_decref(text);
 }
 
+/* Why the answer ends, and the token or stop text that ended it. */
+static void set_end(json_t *choice, const struct wick_job *job)
+{
+	const char *by = job->stopped_by;
+
+	json_object_set_new(choice, "finish_reason", json_string(job->finish));
+	json_object_set_new(choice, "stop_reason", by ? wick_json_text(by, strlen(by)) : json_null());
+}
+
 char *wick_reply_whole(const struct wick_reply *reply, const struct wick_job *job)
 {
 	const struct wick_piece *pieces = job->pieces;
@@ -169,7 +178,7 @@ char *wick_reply_whole(const struct wick_reply *reply, const struct wick_job *jo
 	if (reply->chat)
 		json_object_set_new(choice, "message", message);
 	json_object_set_new(choice, "logprobs", logprobs_of(reply, join_logprobs(pieces, job->piece_count)));
-	json_object_set_new(choice, "finish_reason", json_string(job->finish));
+	set_end(choice, job);
 	json_object_set_new(value, "choices", json_pack("[o]", choice));
 	json_object_set_new(value, "usage", usage_of(&job->figures));
 	return dump(value);
@@ -198,10 +207,12 @@ char *wick_reply_pieces(const struct wick_reply *reply, const struct wick_piece 
 
 char *wick_reply_last(const struct wick_reply *reply, const struct wick_job *job)
 {
-	json_t *choice = reply->chat ? json_pack("{s:i, s:{}, s:n, s:s}", "index", 0, "delta", "logprobs", "finish_reason", job->finish) :
-				       json_pack("{s:i, s:s, s:n, s:s}", "index", 0, "text", "", "logprobs", "finish_reason", job->finish);
-	char *reason = event(chunk(reply, choice)), *usage = NULL, *all = NULL;
+	json_t *choice = reply->chat ? json_pack("{s:i, s:{}, s:n}", "index", 0, "delta", "logprobs") :
+				       json_pack("{s:i, s:s, s:n}", "index", 0, "text", "", "logprobs");
+	char *reason, *usage = NULL, *all = NULL;
 
+	set_end(choice, job);
+	reason = event(chunk(reply, choice));
 	if (reply->usage) {
 		json_t *value = chunk(reply, NULL);
 

@@ -151,7 +151,7 @@ static void finish(struct wick_slot *slot, const char *reason)
 	if (slot->logprobs)
 		put(slot, false, "", 0);
 	slot->figures.decode_ns = wick_now_ns() - slot->first_ns;
-	wick_job_finish(slot->job, reason, &slot->figures);
+	wick_job_finish(slot->job, reason, wick_stream_stopped_by(slot->stream), &slot->figures);
 	leave(slot);
 }
 

@@ -45,6 +45,11 @@ print("tokens:", post("/detokenize", {"tokens": post("/tokenize", {"content": "T
 print("of tokens:", complete(prompt=ids, temperature=0)["choices"][0]["text"] == read("goes-on"))
 print("stop:", complete(temperature=0, stop=[" and"])["choices"][0]["text"] == read("goes-on").split(" and")[0],
       complete(temperature=0, stop=" and")["choices"][0]["finish_reason"])
+print("stopped by:", complete(temperature=0, stop=["the end", " and"])["choices"][0]["stop_reason"],
+      server.chat("The old man", max_tokens=12, stop=text_of(answer)[-3:])["choices"][0]["stop_reason"] == text_of(answer)[-3:],
+      complete(temperature=0)["choices"][0]["stop_reason"],
+      json.loads(server.events("/v1/completions", {"prompt": "The old man", "max_tokens": 12, "temperature": 0,
+                                                    "stop": " and"})[-2])["choices"][0]["stop_reason"])
 
 probable = server.chat("The old man", max_tokens=3, logprobs=True, top_logprobs=20)["choices"][0]["logprobs"]["content"]
 print("likeliest first:", all(token["top_logprobs"][0]["token"] == token["token"] for token in probable),
