@@ -23,7 +23,7 @@ static bool strips(const struct wick_vocabulary *vocabulary, uint32_t id, enum w
 static bool frames_turns(const char *text, size_t bytes)
 {
 	static const char *const exact[] = { "<s>", "</s>", "<bos>", "<eos>", "<EOT>", "<start_of_turn>", "<end_of_turn>",
-		"[INST]", "[/INST]" };
+		"[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]" };
 	static const char *const edges[][2] = { { "<|", "|>" }, { "<\xef\xbd\x9c", "\xef\xbd\x9c>" } };
 
 	for (size_t i = 0; i < WICK_COUNT_OF(exact); i++)

@@ -20,7 +20,8 @@ enum wick_token_type { /* tokenizer.ggml.token_type, as the format numbers them 
 	WICK_TOKEN_BYTE,
 };
 
-/* The file's own tokenizer. -EINVAL also where it has more tokens than the model has rows for (vocab). */
+/* The file's own tokenizer. -EINVAL also where it has not as many tokens as the model has
+ * rows in its embedding (vocab; UINT32_MAX: that is not known). */
 int wick_tokenizer_create(
 	struct wick_tokenizer **tokenizer, const struct wick_gguf *gguf, uint32_t vocab, struct wick_diag *diag);
 void wick_tokenizer_destroy(struct wick_tokenizer *tokenizer);

@@ -238,9 +238,9 @@ int wick_tokenizer_create(
 		result = read_usual(gguf, &vocabulary, kind, diag);
 	if (!result)
 		result = read_count(gguf, &vocabulary, KEY("tokens"), &vocabulary.count, diag);
-	if (!result && vocabulary.count > vocab)
-		result = wick_diag_say(diag, -EINVAL, "%s: its tokenizer has %u tokens, and the model rows for %u of them",
-			vocabulary.whose, vocabulary.count, vocab);
+	if (!result && vocabulary.count != vocab && vocab != UINT32_MAX)
+		result = wick_diag_say(diag, -EINVAL, "%s: %s has %u tokens, and the model's embedding rows for %u",
+			vocabulary.whose, KEY("tokens"), vocabulary.count, vocab);
 	if (!result)
 		result = read_order(gguf, &vocabulary, kind, diag);
 	if (!result)

@@ -98,7 +98,7 @@ static void same_as_the_folder(void **state)
 	wick_hf_tokenizer_free(&hf);
 }
 
-static void no_more_tokens_than_rows(void **state)
+static void as_many_tokens_as_rows(void **state)
 {
 	static char bytes[BYTES_MAX];
 	struct wick_tokenizer *tokenizer;
@@ -109,7 +109,10 @@ static void no_more_tokens_than_rows(void **state)
 	assert_int_equal(create_for(424, &tokenizer, bytes, count, &diag), 0);
 	wick_tokenizer_destroy(tokenizer);
 	assert_int_equal(create_for(423, &tokenizer, bytes, count, &diag), -EINVAL);
-	assert_non_null(strstr(diag.text, "its tokenizer has 424 tokens, and the model rows for 423 of them"));
+	assert_non_null(strstr(diag.text, "tokenizer.ggml.tokens has 424 tokens, and the model's embedding rows for 423"));
+	diag = (struct wick_diag){ 0 };
+	assert_int_equal(create_for(425, &tokenizer, bytes, count, &diag), -EINVAL);
+	assert_non_null(strstr(diag.text, "tokenizer.ggml.tokens has 424 tokens, and the model's embedding rows for 425"));
 }
 
 /* Where needle is in the bytes; the first place after the key, if one is given. */
@@ -273,7 +276,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(same_as_the_folder),
-		cmocka_unit_test(no_more_tokens_than_rows),
+		cmocka_unit_test(as_many_tokens_as_rows),
 		cmocka_unit_test(refused_files),
 		cmocka_unit_test(eos_outside_the_vocabulary),
 		cmocka_unit_test(a_type_for_every_token),
