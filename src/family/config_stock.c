@@ -172,7 +172,7 @@ static int read_activation(const struct putting *putting)
 
 	if (rc)
 		return rc;
-	for (size_t i = 0; !said->sparse && i < WICK_COUNT_OF(sparse); i++) {
+	for (size_t i = 0; !putting->arch->experts && !said->sparse && i < WICK_COUNT_OF(sparse); i++) {
 		said->sparse = !strcmp(act, sparse[i].name);
 		said->ffn.act = sparse[i].act;
 	}
@@ -387,6 +387,8 @@ int wick_arch_put_keys(const struct wick_arch_def *arch, struct wick_arch_said *
 		rc = put_heads(&putting);
 	if (rc == 0)
 		rc = put_rope(&putting);
+	if (rc == 0)
+		rc = wick_arch_put_experts(arch, said, config, writer, diag);
 	if (rc)
 		wick_arch_said_free(said);
 	return rc;

@@ -35,6 +35,27 @@ struct wick_arch_def {
 	const struct wick_arch_flag *flags;  /* (until .key is NULL), or NULL */
 	bool neighbours;            /* rows of queries and keys that turn together become neighbours, as GGUF has them */
 	const struct wick_arch_bias *biases; /* (until .ids is NULL) */
+	const struct wick_arch_experts *experts; /* NULL: it has none */
+};
+
+enum wick_arch_expert_kind { WICK_EXPERTS_NUMBER, WICK_EXPERTS_REAL, WICK_EXPERTS_FLAG };
+
+/* A key of config.json about experts, which may be 0. */
+struct wick_arch_expert_key {
+	const char *key, *also;  /* also: its other name, or NULL */
+	const char *put;         /* GGUF's name of it; NULL: it has to be `wanted` */
+	enum wick_arch_expert_kind kind;
+	double otherwise;        /* where config.json does not say it */
+	double wanted;
+};
+
+struct wick_arch_experts {
+	const struct wick_arch_expert_key *keys; /* (until .key is NULL) */
+	const char *const *alone; /* keys that have to be absent, null, false or empty, NULL at the end; or NULL */
+	uint32_t gating;          /* expert_gating_func; 0: it goes without saying */
+	const char *head_norm;    /* a flag, usually false, that queries and keys are normalised head by head; or NULL */
+	const char *behind;       /* a key: blocks behind the last layer that are left out; or NULL */
+	const char *merged[3];    /* names, as in sources, of tensors of all gates and ups, the same twice, and of all downs of a layer */
 };
 
 /* Biases that a model has where a flag of config.json says so; key NULL: every model of the family. */
@@ -66,6 +87,8 @@ struct wick_arch_said {
 	bool has[WICK_T_COUNT]; /* of its biases */
 	bool sparse;            /* zeros of its FFNs can be skipped, and so: */
 	struct wick_ffn_facts ffn; /* act, threshold and relu_up */
+	bool head_norm;         /* queries and keys are normalised head by head */
+	uint32_t left_out;      /* blocks behind the last layer */
 	float *divisors;        /* (head_dim / 2) of the frequencies of rotary embedding, or NULL; wick_arch_said_free() */
 };
 
@@ -75,9 +98,13 @@ struct wick_gguf_writer;
  * model computes something that is not supported. */
 int wick_arch_put_keys(const struct wick_arch_def *arch, struct wick_arch_said *said, const struct wick_config *config,
 	struct wick_gguf_writer *writer, struct wick_diag *diag);
+/* Those of them about experts, if the family has any. */
+int wick_arch_put_experts(const struct wick_arch_def *arch, struct wick_arch_said *said, const struct wick_config *config,
+	struct wick_gguf_writer *writer, struct wick_diag *diag);
 void wick_arch_said_free(struct wick_arch_said *said); /* a zeroed one is fine */
 
 extern const struct wick_arch_def wick_arch_opt, wick_arch_llama, wick_arch_mistral, wick_arch_bamboo, wick_arch_qwen2, wick_arch_qwen3,
+	wick_arch_mixtral, wick_arch_olmoe, wick_arch_qwen2_moe, wick_arch_qwen3_moe, wick_arch_granitemoe, wick_arch_glm4_moe,
 	wick_arch_falcon, wick_arch_falcon_40b, wick_arch_phi, wick_arch_persimmon;
 
 /* The family of a config.json; -EINVAL with its name for one that is not known. */

@@ -75,3 +75,132 @@ const struct wick_arch_def wick_arch_qwen3 = {
 	.biases = (const struct wick_arch_bias[]){ { "attention_bias", qkvo }, { 0 } },
 	.keys = (const char *const[]){ KEYS, "sliding_window", "attention_bias", NULL },
 };
+
+#define MLP "layers.%u.mlp."
+
+/* As most of them name experts. Newer checkpoints may have all of a layer in two tensors. */
+#define EXPERTS \
+	.sources[WICK_T_ROUTER] = MLP "gate.weight", \
+	.sources[WICK_T_GATE_EXPERTS] = MLP "experts.%u.gate_proj.weight", \
+	.sources[WICK_T_UP_EXPERTS] = MLP "experts.%u.up_proj.weight", \
+	.sources[WICK_T_DOWN_EXPERTS] = MLP "experts.%u.down_proj.weight"
+
+#define MERGED .merged = { MLP "experts.gate_up_proj", MLP "experts.gate_up_proj", MLP "experts.down_proj" }
+
+#define NUMBER WICK_EXPERTS_NUMBER
+#define REAL WICK_EXPERTS_REAL
+#define FLAG WICK_EXPERTS_FLAG
+
+/* Keys of training, that change nothing. */
+#define TRAINING "router_aux_loss_coef", "output_router_logits", "router_jitter_noise", "auto_map"
+
+const struct wick_arch_def wick_arch_mixtral = {
+	.model_type = "mixtral", .stock = "llama", .neighbours = true, SOURCES,
+	.sources[WICK_T_ROUTER] = "layers.%u.block_sparse_moe.gate.weight",
+	.sources[WICK_T_GATE_EXPERTS] = "layers.%u.block_sparse_moe.experts.%u.w1.weight",
+	.sources[WICK_T_UP_EXPERTS] = "layers.%u.block_sparse_moe.experts.%u.w3.weight",
+	.sources[WICK_T_DOWN_EXPERTS] = "layers.%u.block_sparse_moe.experts.%u.w2.weight",
+	.experts = &(const struct wick_arch_experts){ MERGED,
+		.keys = (const struct wick_arch_expert_key[]){
+			{ "num_local_experts", NULL, "expert_count", NUMBER, 8 },
+			{ "num_experts_per_tok", NULL, "expert_used_count", NUMBER, 2 }, { 0 } },
+		.alone = (const char *const[]){ "sliding_window", NULL } },
+	.biases = (const struct wick_arch_bias[]){ { 0 } },
+	.keys = (const char *const[]){ KEYS, TRAINING, "sliding_window", "num_local_experts", "num_experts_per_tok", NULL },
+};
+
+const struct wick_arch_def wick_arch_olmoe = {
+	.model_type = "olmoe", .stock = "olmoe", SOURCES,
+	EXPERTS,
+	.experts = &(const struct wick_arch_experts){ MERGED,
+		.keys = (const struct wick_arch_expert_key[]){
+			{ "num_experts", "num_local_experts", "expert_count", NUMBER, 64 },
+			{ "num_experts_per_tok", NULL, "expert_used_count", NUMBER, 8 },
+			{ "norm_topk_prob", NULL, "expert_weights_norm", FLAG, 0 }, { 0 } },
+		.alone = (const char *const[]){ "clip_qkv", NULL } },
+	.biases = (const struct wick_arch_bias[]){ { "attention_bias", qkvo }, { 0 } },
+	.keys = (const char *const[]){ KEYS, TRAINING, "attention_bias", "num_experts", "num_local_experts",
+		"num_experts_per_tok", "norm_topk_prob", "clip_qkv", NULL },
+};
+
+/* Experts in each layer, and no other way of saying it. */
+#define EVERY_LAYER { "decoder_sparse_step", NULL, NULL, NUMBER, 1, 1 }
+#define QWEN_KEYS "sliding_window", "num_experts", "num_local_experts", "num_experts_per_tok", "norm_topk_prob", \
+	"moe_intermediate_size", "decoder_sparse_step", "mlp_only_layers"
+
+const struct wick_arch_def wick_arch_qwen2_moe = {
+	.model_type = "qwen2_moe", .stock = "qwen2moe", SOURCES,
+	EXPERTS,
+	.sources[WICK_T_SHARED_ROUTER] = MLP "shared_expert_gate.weight",
+	.sources[WICK_T_SHARED_GATE] = MLP "shared_expert.gate_proj.weight",
+	.sources[WICK_T_SHARED_UP] = MLP "shared_expert.up_proj.weight",
+	.sources[WICK_T_SHARED_DOWN] = MLP "shared_expert.down_proj.weight",
+	.experts = &(const struct wick_arch_experts){ MERGED,
+		.keys = (const struct wick_arch_expert_key[]){
+			{ "num_experts", "num_local_experts", "expert_count", NUMBER, 60 },
+			{ "num_experts_per_tok", NULL, "expert_used_count", NUMBER, 4 },
+			{ "moe_intermediate_size", NULL, "expert_feed_forward_length", NUMBER, 1408 },
+			{ "shared_expert_intermediate_size", NULL, "expert_shared_feed_forward_length", NUMBER, 5632 },
+			{ "norm_topk_prob", NULL, "expert_weights_norm", FLAG, 0 }, EVERY_LAYER, { 0 } },
+		.alone = (const char *const[]){ "mlp_only_layers", NULL } },
+	.biases = (const struct wick_arch_bias[]){ { NULL, qkv }, { 0 } },
+	.keys = (const char *const[]){ KEYS, TRAINING, QWEN_KEYS, "qkv_bias", "shared_expert_intermediate_size", NULL },
+};
+
+const struct wick_arch_def wick_arch_qwen3_moe = {
+	.model_type = "qwen3_moe", .stock = "qwen3moe", SOURCES,
+	EXPERTS,
+	.experts = &(const struct wick_arch_experts){ MERGED,
+		.keys = (const struct wick_arch_expert_key[]){
+			{ "num_experts", "num_local_experts", "expert_count", NUMBER, 128 },
+			{ "num_experts_per_tok", NULL, "expert_used_count", NUMBER, 8 },
+			{ "moe_intermediate_size", NULL, "expert_feed_forward_length", NUMBER, 768 },
+			{ "norm_topk_prob", NULL, "expert_weights_norm", FLAG, 0 }, EVERY_LAYER, { 0 } },
+		.alone = (const char *const[]){ "mlp_only_layers", NULL } },
+	.biases = (const struct wick_arch_bias[]){ { "attention_bias", qkvo }, { 0 } },
+	.keys = (const char *const[]){ KEYS, TRAINING, QWEN_KEYS, "attention_bias", NULL },
+};
+
+#define MOE "layers.%u.block_sparse_moe."
+
+/* Experts' tensors are those of a layer. */
+const struct wick_arch_def wick_arch_granitemoe = {
+	.model_type = "granitemoe", .stock = "granitemoe", .neighbours = true, SOURCES,
+	.sources[WICK_T_ROUTER] = MOE "router.layer.weight",
+	.sources[WICK_T_GATE_EXPERTS] = MOE "input_linear.weight",
+	.sources[WICK_T_UP_EXPERTS] = MOE "input_linear.weight",
+	.sources[WICK_T_DOWN_EXPERTS] = MOE "output_linear.weight",
+	.experts = &(const struct wick_arch_experts){
+		.merged = { MOE "input_linear.weight", MOE "input_linear.weight", MOE "output_linear.weight" },
+		.keys = (const struct wick_arch_expert_key[]){
+			{ "num_local_experts", NULL, "expert_count", NUMBER, 8 },
+			{ "num_experts_per_tok", NULL, "expert_used_count", NUMBER, 2 },
+			{ "embedding_multiplier", NULL, "embedding_scale", REAL, 1 }, { "residual_multiplier", NULL, "residual_scale", REAL, 1 },
+			{ "attention_multiplier", NULL, "attention.scale", REAL, 1 }, { "logits_scaling", NULL, "logit_scale", REAL, 1 }, { 0 } } },
+	.biases = (const struct wick_arch_bias[]){ { "attention_bias", qkvo }, { 0 } },
+	.keys = (const char *const[]){ KEYS, TRAINING, "attention_bias", "num_local_experts", "num_experts_per_tok",
+		"embedding_multiplier", "residual_multiplier", "attention_multiplier", "logits_scaling", NULL },
+};
+
+const struct wick_arch_def wick_arch_glm4_moe = {
+	.model_type = "glm4_moe", .stock = "glm4moe", .rotary_share = 0.5, SOURCES,
+	EXPERTS,
+	.sources[WICK_T_ROUTER_CHOICE] = MLP "gate.e_score_correction_bias",
+	.sources[WICK_T_SHARED_GATE] = MLP "shared_experts.gate_proj.weight",
+	.sources[WICK_T_SHARED_UP] = MLP "shared_experts.up_proj.weight",
+	.sources[WICK_T_SHARED_DOWN] = MLP "shared_experts.down_proj.weight",
+	.experts = &(const struct wick_arch_experts){ MERGED, .gating = 2, .head_norm = "use_qk_norm", .behind = "num_nextn_predict_layers",
+		.keys = (const struct wick_arch_expert_key[]){
+			{ "n_routed_experts", NULL, "expert_count", NUMBER, 128 },
+			{ "num_experts_per_tok", NULL, "expert_used_count", NUMBER, 8 },
+			{ "moe_intermediate_size", NULL, "expert_feed_forward_length", NUMBER, 1408 },
+			{ "n_shared_experts", NULL, "expert_shared_count", NUMBER, 1 },
+			{ "first_k_dense_replace", NULL, "leading_dense_block_count", NUMBER, 1 },
+			{ "routed_scaling_factor", NULL, "expert_weights_scale", REAL, 1 },
+			{ "norm_topk_prob", NULL, "expert_weights_norm", FLAG, 1 },
+			{ "n_group", NULL, NULL, NUMBER, 1, 1 }, { "topk_group", NULL, NULL, NUMBER, 1, 1 }, { 0 } } },
+	.biases = (const struct wick_arch_bias[]){ { "attention_bias", qkv }, { 0 } },
+	.keys = (const char *const[]){ KEYS, TRAINING, "attention_bias", "n_routed_experts", "num_experts_per_tok",
+		"moe_intermediate_size", "n_shared_experts", "first_k_dense_replace", "routed_scaling_factor", "norm_topk_prob", "n_group",
+		"topk_group", "use_qk_norm", "num_nextn_predict_layers", NULL },
+};

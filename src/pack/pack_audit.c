@@ -57,7 +57,7 @@ static int need(const struct wick_pack_wanted *wanted, void *user)
 {
 	struct audit *audit = user;
 	struct wick_pack_job *job = audit->job;
-	const struct wick_source_tensor *tensor = wick_pack_source(job, wanted->slot, wanted->layer);
+	const struct wick_source_tensor *tensor = wick_pack_expert_source(job, wanted->slot, wanted->layer, wanted->expert);
 	char found_text[96], wanted_text[96];
 	int rc = wick_checkpoint_need(job->checkpoint, tensor ? tensor->name : wanted->name, &tensor, job->diag);
 
@@ -106,12 +106,21 @@ static void leave_out_numbers(char *pattern, size_t room, const char *name)
 	pattern[at] = 0;
 }
 
+/* Of a block behind the last layer that nothing uses. */
+static bool is_left_out(const struct wick_pack_job *job, const char *name)
+{
+	const char *at = strstr(name, "layers.");
+	unsigned long block = at ? strtoul(at + strlen("layers."), NULL, 10) : 0;
+
+	return at && block >= job->shape.layers && block - job->shape.layers < job->shape.left_out;
+}
+
 static int count_left_over(const struct audit *audit, json_t *left_over, const struct wick_source_tensor *tensor)
 {
 	struct wick_pack_job *job = audit->job;
 	char pattern[WICK_DIAG_NAME_BYTES];
 
-	if (wick_pack_is_of_family(job->arch, tensor->name))
+	if (wick_pack_is_of_family(job->arch, tensor->name) && !is_left_out(job, tensor->name))
 		return wick_diag_say(job->diag, -EINVAL, "%s: tensor %s has no place in the %s model that config.json describes",
 			wick_checkpoint_file(job->checkpoint, tensor), wick_diag_name(tensor->name),
 			job->arch->model_type);

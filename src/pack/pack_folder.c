@@ -9,6 +9,7 @@
 #include "bits.h"
 #include "gguf.h"
 #include "gguf_write.h"
+#include "pack_folder_experts.h"
 #include "shape.h"
 #include "stock.h"
 #include "stock_family.h"
@@ -100,7 +101,9 @@ static int read_rows(struct wick_pack_general *general, enum wick_tensor_id id, 
 		return 0;
 	}
 	source = wick_pack_source(job, id, layer);
-	if (is_turned(folder, id))
+	if (wick_expert_part(id) != WICK_PARTS)
+		rc = wick_pack_read_experts(job, id, layer, tensor, first, rows);
+	else if (is_turned(folder, id))
 		rc = read_turned(folder, id, source, tensor, first, rows);
 	else
 		rc = wick_pack_read(job, source, first * tensor->cols, rows * tensor->cols, 0, tensor->type);
@@ -142,6 +145,9 @@ static int read_facts(struct folder *folder, const struct wick_gguf_writer *writ
 	job->shape.matrix_type = matrix_type;
 	job->shape.tied = folder->said.tied;
 	job->shape.kind[0].two_norms = job->arch->two_norms;
+	for (uint32_t kind = 0; kind < job->shape.kinds; kind++)
+		job->shape.kind[kind].attn.head_norm |= folder->said.head_norm;
+	job->shape.left_out = folder->said.left_out;
 	return rc;
 }
 
@@ -198,7 +204,10 @@ static int ask_for(enum wick_tensor_id id, uint32_t layer, void *user)
 		return wick_pack_want_parts(job->arch, &job->shape, layer, describing->visit, describing->user);
 	if (!job->arch->sources[id] || (job->arch->fused && projection_of(id) > 0)) /* keys and values are in the queries' */
 		return 0;
+	if (wick_expert_part(id) != WICK_PARTS)
+		return wick_pack_want_experts(job, id, layer, describing->visit, describing->user);
 	wick_tensor_describe(&tensor, id, layer, &job->shape);
+	tensor.vector &= id != WICK_T_SHARED_ROUTER; /* there a matrix of one row */
 	if (job->arch->fused && projection_of(id) >= 0)
 		*(tensor.vector ? &tensor.cols : &tensor.rows) =
 			(group_of(describing->folder) + 2) * describing->folder->said.kv_heads * describing->folder->said.head_dim;
@@ -213,6 +222,12 @@ static int each_source(const struct wick_pack_job *job, int (*visit)(const struc
 	return wick_tensors_all(job->shape.layers, ask_for, &describing);
 }
 
+/* Gates, ups and downs, those of experts too. */
+static bool is_of_ffn(enum wick_tensor_id id)
+{
+	return (id >= WICK_T_GATE && id <= WICK_T_DOWN) || (id >= WICK_T_GATE_EXPERTS && id <= WICK_T_SHARED_DOWN);
+}
+
 /* The tensors that the file will have. */
 static int describe(enum wick_tensor_id id, uint32_t layer, void *user)
 {
@@ -224,8 +239,10 @@ static int describe(enum wick_tensor_id id, uint32_t layer, void *user)
 		return 0;
 	wick_tensor_describe(tensor, id, layer, shape);
 	wick_stock_tensor_name(tensor->name, shape, id, layer);
-	if (!shape->bundle_parts && (id == WICK_T_GATE || id == WICK_T_UP || id == WICK_T_DOWN))
+	if (!shape->bundle_parts && is_of_ffn(id))
 		tensor->type = shape->type;
+	if (id == WICK_T_ROUTER)
+		tensor->type = WICK_F32; /* choices are made in f32 */
 	if (wick_tensor_table[id].kind != WICK_TENSOR_VECTOR && wick_tensor_table[id].kind != WICK_TENSOR_MATRIX)
 		return 0;
 	if (tensor->cols % wick_types[tensor->type].block)
@@ -233,6 +250,8 @@ static int describe(enum wick_tensor_id id, uint32_t layer, void *user)
 			"tensor \"%s\" has rows of %llu numbers, no whole blocks of %s: another type is needed", tensor->name,
 			(unsigned long long)tensor->cols, wick_types[tensor->type].name);
 	tensor->row_bytes = wick_type_bytes(tensor->type, tensor->cols);
+	if (wick_expert_part(id) != WICK_PARTS)
+		tensor->check_rows = wick_bundle_check_rows(wick_expert_rows(tensor), tensor->row_bytes);
 	return 0;
 }
 
@@ -282,6 +301,7 @@ static int understand(struct folder *folder, struct wick_gguf_writer *writer, co
 			wick_checkpoint_open(&job->checkpoint, source, job->diag);
 	if (rc)
 		return rc;
+	wick_pack_find_experts(job);
 	wick_checkpoint_explain(job->checkpoint, &job->notes);
 	rc = wick_pack_check_sources(job);
 	if (rc || wick_synthetic_is(source))

@@ -49,6 +49,7 @@ struct wick_pack_job {
 	uint32_t *bundle_crcs; /* (n_ff) of the current layer */
 	float *affine;        /* (2, d_model): weight and bias of the norm in front of an FFN */
 	float *pred_bias;     /* (n_ff) of the current predictor; before that, the up-projection's own */
+	bool merged;  /* experts of a layer are one tensor of gates and ups, and one of downs */
 	bool by_gate; /* gates are apart from bundles, and say which neurons fire */
 	const struct wick_model *has; /* the tensors are those that this one has; NULL: those that the shape asks for */
 	uint32_t *checksums;   /* (wick_pack_checksum_count()) of wick.checksums */
@@ -59,10 +60,14 @@ struct wick_pack_job {
 struct wick_pack_wanted {
 	const char *name; /* whole, under the family's first prefix */
 	enum wick_tensor_id slot;
-	uint32_t layer;
+	uint32_t layer, expert;
 	unsigned dims;
-	uint64_t shape[2]; /* outermost first */
+	uint64_t shape[3]; /* outermost first */
 };
+
+/* Spells the name of what is wanted, and visits it. */
+int wick_pack_visit(const struct wick_pack_job *job, struct wick_pack_wanted *wanted,
+	int (*visit)(const struct wick_pack_wanted *wanted, void *user), void *user);
 
 /* Calls visit for each of them, in the order of the packed file, until one returns other than 0. */
 int wick_pack_each_source(const struct wick_arch_def *arch, const struct wick_shape *shape,
@@ -89,9 +94,11 @@ int wick_pack_settle_head(struct wick_pack_job *job, const struct wick_source_te
 /* Whether any model of the family has a tensor of this name. */
 bool wick_pack_is_of_family(const struct wick_arch_def *arch, const char *name);
 
-/* The source of a vector or matrix, NULL when the checkpoint has none. */
+/* The source of a vector or matrix, NULL when the checkpoint has none; and of an expert's. */
 const struct wick_source_tensor *wick_pack_source(
 	const struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer);
+const struct wick_source_tensor *wick_pack_expert_source(
+	const struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer, uint32_t expert);
 
 /* Numbers [first, first + count) of a tensor, at most a chunk of them, into job->numbers + at; every one is finite and
  * within what the type can hold, or -EINVAL names the tensor and the number. */

@@ -16,11 +16,11 @@
 #define NAME_MAX_BYTES 160
 
 /* A checkpoint's name of a tensor of the family's table. */
-static void spell(char name[NAME_MAX_BYTES], const char *prefix, const char *pattern, uint32_t layer)
+static void spell(char name[NAME_MAX_BYTES], const char *prefix, const char *pattern, uint32_t layer, uint32_t expert)
 {
 	char tail[NAME_MAX_BYTES / 2];
 
-	snprintf(tail, sizeof(tail), pattern, layer);
+	snprintf(tail, sizeof(tail), pattern, layer, expert);
 	snprintf(name, NAME_MAX_BYTES, "%s%s", prefix, tail + (tail[0] == '/'));
 }
 
@@ -31,28 +31,42 @@ static const char *const *prefixes_of(const struct wick_arch_def *arch, const ch
 }
 
 /* The tensor under the first prefix that it has. */
-static const struct wick_source_tensor *find(const struct wick_pack_job *job, const char *pattern, uint32_t layer)
+static const struct wick_source_tensor *find(const struct wick_pack_job *job, const char *pattern, uint32_t layer,
+	uint32_t expert)
 {
 	const struct wick_source_tensor *found = NULL;
 	char name[NAME_MAX_BYTES];
 
 	for (const char *const *prefix = prefixes_of(job->arch, pattern); !found && *prefix; prefix++) {
-		spell(name, *prefix, pattern, layer);
+		spell(name, *prefix, pattern, layer, expert);
 		found = wick_checkpoint_find(job->checkpoint, name);
 	}
+	return found;
+}
+
+static const char *pattern_of(const struct wick_pack_job *job, enum wick_tensor_id id)
+{
+	enum wick_part_id part = wick_expert_part(id);
+
+	return part != WICK_PARTS && job->merged ? job->arch->experts->merged[part] : job->arch->sources[id];
+}
+
+const struct wick_source_tensor *wick_pack_expert_source(
+	const struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer, uint32_t expert)
+{
+	const char *pattern = pattern_of(job, id);
+	const struct wick_source_tensor *found = pattern ? find(job, pattern, layer, expert) : NULL;
+
+	if (!found && id == WICK_T_EMBED && job->shape.tied) /* one of two names of one tensor */
+		return find(job, job->arch->sources[WICK_T_HEAD], layer, expert);
 	return found;
 }
 
 const struct wick_source_tensor *wick_pack_source(
 	const struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer)
 {
-	const struct wick_source_tensor *found = find(job, job->arch->sources[id], layer);
-
-	if (!found && id == WICK_T_EMBED && job->shape.tied) /* one of two names of one tensor */
-		return find(job, job->arch->sources[WICK_T_HEAD], layer);
-	return found;
+	return wick_pack_expert_source(job, id, layer, 0);
 }
-
 
 /* "layers.%u.bias" is "layers.3.bias" of whichever layer. */
 static bool matches(const char *pattern, const char *name)
@@ -89,7 +103,20 @@ bool wick_pack_is_of_family(const struct wick_arch_def *arch, const char *name)
 
 	for (unsigned id = 0; !is && id < WICK_T_COUNT; id++)
 		is = is_called(arch, arch->sources[id], name);
+	for (unsigned part = 0; !is && arch->experts && part < WICK_PARTS; part++)
+		is = is_called(arch, arch->experts->merged[part], name);
 	return is;
+}
+
+int wick_pack_visit(const struct wick_pack_job *job, struct wick_pack_wanted *wanted,
+	int (*visit)(const struct wick_pack_wanted *wanted, void *user), void *user)
+{
+	const char *pattern = pattern_of(job, wanted->slot);
+	char name[NAME_MAX_BYTES];
+
+	spell(name, prefixes_of(job->arch, pattern)[0], pattern, wanted->layer, wanted->expert);
+	wanted->name = name;
+	return visit(wanted, user);
 }
 
 struct walk {
@@ -105,7 +132,7 @@ static int walk_to(const struct walk *walk, enum wick_tensor_id id, uint32_t lay
 	const char *pattern = walk->arch->sources[id];
 	char name[NAME_MAX_BYTES];
 
-	spell(name, prefixes_of(walk->arch, pattern)[0], pattern, layer);
+	spell(name, prefixes_of(walk->arch, pattern)[0], pattern, layer, 0);
 	wanted.name = name;
 	return walk->visit(&wanted, walk->user);
 }

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -38,12 +39,12 @@ static const struct subject {
 	{ "granite-f16", "model.gguf", NULL },
 	{ "starcoder2-f16", "model.gguf", NULL },
 	{ "phi2-f16", "model.gguf", NULL },
-	{ "mixtral-bf16", "model.gguf", NULL },
-	{ "qwen2moe-f16", "model.gguf", NULL },
-	{ "qwen3moe-f16", "model.gguf", NULL },
-	{ "olmoe-f16", "model.gguf", NULL },
-	{ "granitemoe-f16", "model.gguf", NULL },
-	{ "glm4moe-f16", "model.gguf", NULL },
+	{ "mixtral-bf16", "model.gguf", "bf16" },
+	{ "qwen2moe-f16", "model.gguf", "f16" },
+	{ "qwen3moe-f16", "model.gguf", "f16" },
+	{ "olmoe-f16", "model.gguf", "f16" },
+	{ "granitemoe-f16", "model.gguf", "f16" },
+	{ "glm4moe-f16", "model.gguf", "f16" },
 	{ "gpt-oss-bf16", "model.gguf", NULL },
 	{ "gpt-oss-mxfp4", "model.gguf", NULL },
 	{ "smallthinker-f16", "model.gguf", NULL },
@@ -138,6 +139,131 @@ static void the_same_bits_from_each_source(void **state)
 		pack(folder, subjects[i].type);
 		expect_same(stock, subjects[i].name);
 	}
+}
+
+/* All experts of a layer in two tensors. */
+static void the_same_bits_from_merged_experts(void **state)
+{
+	const struct subject subject = { "qwen3moe-f16", NULL, NULL };
+	char stock[PATH_MAX], folder[PATH_MAX];
+
+	(void)state;
+	fixture_path(stock, &subject, "model.gguf");
+	fixture_path(folder, &subject, "merged");
+	pack(folder, "f16");
+	expect_same(stock, "merged");
+}
+
+/* In a file of text, once. */
+static void replace(const char *path, const char *from, const char *to)
+{
+	uint64_t bytes;
+	char *text = file_read(path, &bytes), *at = strstr(text, from), *made = calloc(1, bytes + strlen(to) + 1);
+
+	assert_non_null(made);
+	if (!at)
+		fail_msg("%s has no %s", path, from);
+	memcpy(made, text, (size_t)(at - text));
+	strcat(made, to);
+	strcat(made, at + strlen(from));
+	file_write(path, made, strlen(made));
+	free(made);
+	free(text);
+}
+
+/* What config.json could say of experts that would be computed otherwise, or has no meaning. */
+static void experts_that_are_refused(void **state)
+{
+	static const struct {
+		const char *fixture, *from, *to, *says;
+	} refused[] = {
+		{ "qwen3moe-f16", "\"decoder_sparse_step\": 1", "\"decoder_sparse_step\": 2", "\"decoder_sparse_step\" is not 1, which is not supported" },
+		{ "qwen3moe-f16", "\"mlp_only_layers\": []", "\"mlp_only_layers\": [1]", "\"mlp_only_layers\" is not supported" },
+		{ "qwen3moe-f16", "\"num_local_experts\": 7", "\"num_local_experts\": \"7\"", "\"num_local_experts\" is not a whole number of 32 bits" },
+		{ "qwen3moe-f16", "\"num_local_experts\": 7", "\"num_local_experts\": 8", "mlp.gate.weight has shape [7, 40]; config.json asks for [8, 40]" },
+		{ "qwen3moe-f16", "\"num_local_experts\": 7", "\"num_local_experts\": 2", "expert_used_count is 3; 1 to 2 of 2 experts is possible" },
+		{ "qwen3moe-f16", "\"num_experts_per_tok\": 3", "\"num_experts_per_tok\": 0", "expert_used_count is 0" },
+		{ "qwen3moe-f16", "\"norm_topk_prob\": true", "\"norm_topk_prob\": 1", "\"norm_topk_prob\" is not true or false" },
+		{ "qwen3moe-f16", "\"hidden_act\": \"silu\"", "\"hidden_act\": \"relu\"", "\"relu\" is not supported" },
+		{ "olmoe-f16", "\"clip_qkv\": null", "\"clip_qkv\": 8.0", "\"clip_qkv\" is not supported" },
+		{ "mixtral-bf16", "\"sliding_window\": null", "\"sliding_window\": 32", "\"sliding_window\" is not supported" },
+		{ "glm4moe-f16", "\"n_group\": 1", "\"n_group\": 2", "\"n_group\" is not 1" },
+		{ "glm4moe-f16", "\"first_k_dense_replace\": 1", "\"first_k_dense_replace\": 3", "leading_dense_block_count 3 does not fit 3 layers" },
+		{ "granitemoe-f16", "\"intermediate_size\": 18", "\"intermediate_size\": 20", "has shape [5, 36, 40]; config.json asks for [5, 40, 40]" },
+	};
+	char from[PATH_MAX], folder[PATH_MAX], config[PATH_MAX];
+
+	(void)state;
+	path_join(folder, scratch, "folder");
+	path_join(config, folder, "config.json");
+	for (size_t i = 0; i < WICK_COUNT_OF(refused); i++) {
+		const struct subject subject = { refused[i].fixture, NULL, NULL };
+		const struct wick_pack_options options = { 0 };
+		struct wick_diag diag = { 0 };
+
+		fixture_path(from, &subject, "folder");
+		assert_int_equal(mkdir(folder, 0700), 0);
+		folder_copy(from, folder);
+		replace(config, refused[i].from, refused[i].to);
+		assert_true(wick_pack(folder, packed, &options, &diag) < 0);
+		if (!strstr(diag.text, refused[i].says))
+			fail_msg("%s, %s: %s", subject.name, refused[i].to, diag.text);
+		assert_int_equal(access(packed, F_OK), -1);
+		scratch_remove(folder);
+	}
+}
+
+/* The up-projection of an expert by another number. */
+static void an_expert_that_is_missing(void **state)
+{
+	static const char name[] = "layers.1.mlp.experts.6.up_proj.weight";
+	const struct subject subject = { "qwen3moe-f16", NULL, NULL };
+	char from[PATH_MAX], folder[PATH_MAX], weights[PATH_MAX], *at;
+	const struct wick_pack_options options = { 0 };
+	struct wick_diag diag = { 0 };
+	uint64_t bytes;
+	char *data;
+
+	(void)state;
+	path_join(folder, scratch, "folder");
+	path_join(weights, folder, "model.safetensors");
+	fixture_path(from, &subject, "folder");
+	assert_int_equal(mkdir(folder, 0700), 0);
+	folder_copy(from, folder);
+	data = file_read(weights, &bytes);
+	at = memmem(data, bytes, name, strlen(name));
+	assert_non_null(at);
+	*strchr(at, '6') = '7';
+	file_write(weights, data, bytes);
+	free(data);
+	assert_int_equal(wick_pack(folder, packed, &options, &diag), -ENOENT);
+	if (!strstr(diag.text, name))
+		fail_msg("%s", diag.text);
+	scratch_remove(folder);
+}
+
+/* Blocks behind the last layer, which guess further tokens, are left out; what config.json does not call so is not. */
+static void blocks_that_guess_are_left_out(void **state)
+{
+	const struct subject subject = { "glm4moe-f16", NULL, NULL };
+	char from[PATH_MAX], folder[PATH_MAX], config[PATH_MAX];
+	const struct wick_pack_options options = { 0 };
+	struct wick_diag diag = { 0 };
+
+	(void)state;
+	path_join(folder, scratch, "folder");
+	path_join(config, folder, "config.json");
+	fixture_path(from, &subject, "folder");
+	assert_int_equal(mkdir(folder, 0700), 0);
+	folder_copy(from, folder);
+	replace(config, "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2");
+	assert_true(wick_pack(folder, packed, &options, &diag) < 0);
+	if (!strstr(diag.text, "model.layers.2.") || !strstr(diag.text, "has no place in the glm4_moe model"))
+		fail_msg("%s", diag.text);
+	replace(config, "\"num_nextn_predict_layers\": 0", "\"num_nextn_predict_layers\": 1");
+	if (wick_pack(folder, packed, &options, &diag) || wick_verify(packed, NULL, NULL, NULL, &diag))
+		fail_msg("%s", diag.text);
+	scratch_remove(folder);
 }
 
 /* Several matrices in one tensor: such a model is run as it lies. */
@@ -244,6 +370,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_same_bits_from_each_source, begin, end),
+		cmocka_unit_test_setup_teardown(the_same_bits_from_merged_experts, begin, end),
+		cmocka_unit_test_setup_teardown(experts_that_are_refused, begin, end),
+		cmocka_unit_test_setup_teardown(an_expert_that_is_missing, begin, end),
+		cmocka_unit_test_setup_teardown(blocks_that_guess_are_left_out, begin, end),
 		cmocka_unit_test_setup_teardown(what_has_no_place_is_refused, begin, end),
 		cmocka_unit_test_setup_teardown(packed_once_more, begin, end),
 		cmocka_unit_test_setup_teardown(every_flipped_bit_is_found, begin, end),

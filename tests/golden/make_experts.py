@@ -18,6 +18,7 @@ import pathlib
 import gguf
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from transformers import (AutoModelForCausalLM, Glm4MoeConfig, GptOssConfig, GraniteMoeConfig, MixtralConfig, OlmoeConfig,
                           Qwen2MoeConfig, Qwen3MoeConfig)
 
@@ -92,6 +93,8 @@ FIXTURES = {
 }
 
 PROMPTS = {name: (1, 45, 120) for name in ("gpt-oss-f16", "smallthinker-f16")}  # beyond windows
+FOLDERS = {"mixtral-bf16", "olmoe-f16", "qwen2moe-f16", "qwen3moe-f16", "granitemoe-f16", "glm4moe-f16"}
+MERGED = {"qwen3moe-f16"}
 MXFP4 = {"gpt-oss-mxfp4"}  # experts are; the reference has their exact values
 
 EXPERT_NAMES = {
@@ -324,6 +327,25 @@ def write_model(path, model, arch, kind, blocks=False):
     writer.close()
 
 
+def in_folder(model, kind):
+    """What the file has as f32 is so here, too."""
+    half = dict(F16=torch.float16, BF16=torch.bfloat16)[kind]
+    return {name: weight.to(half) if weight.dim() > 1 and not is_router(name) else weight for name, weight in model.state_dict().items()}
+
+
+def write_folder(path, model, kind):
+    stock.write_folder(path, model, kind)
+    model.save_pretrained(path, state_dict=in_folder(model, kind))
+
+
+def write_merged_folder(path, model, kind):
+    """All experts of a layer in two tensors, as newer checkpoints may have them."""
+    stock.write_folder(path, model, kind)
+    tensors = {name: weight.contiguous() for name, weight in in_folder(model, kind).items()
+               if name != "lm_head.weight" or not model.config.tie_word_embeddings}
+    save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
+
+
 def make(name, out):
     config, arch, kind = FIXTURES[name]
     for seed in range(1, 200):
@@ -339,6 +361,10 @@ def make(name, out):
     folder = out / name
     folder.mkdir(parents=True, exist_ok=True)
     write_model(folder / "model.gguf", model, arch, kind, name in MXFP4)
+    if name in FOLDERS:
+        write_folder(folder / "folder", model, kind)
+    if name in MERGED:
+        write_merged_folder(folder / "merged", model, kind)
     golden = {"vocab": stock.VOCAB, "texts": [],
               "runs": [{"prompt": prompt, "greedy": greedy, "rows": rows} for prompt, greedy, rows, _ in runs]}
     if name in MXFP4:

@@ -1,0 +1,136 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Experts, by config.json, to the keys of a stock GGUF file. */
+
+#include "family.h"
+
+#include "gguf_write.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+
+#define KEY_BYTES 96
+
+struct putting {
+	const struct wick_arch_def *arch;
+	const struct wick_config *config;
+	struct wick_gguf_writer *writer;
+	struct wick_arch_said *said;
+	struct wick_diag *diag;
+};
+
+static int refuse(const struct putting *putting, const char *key, const char *why)
+{
+	return wick_diag_say(putting->diag, -EINVAL, "%s: \"%s\" %s", putting->config->path, key, why);
+}
+
+/* The value of a key by whichever of its names config.json has it; NULL: absent, or null. */
+static const json_t *find(const struct putting *putting, const struct wick_arch_expert_key *key, const char **name)
+{
+	const json_t *value = json_object_get(putting->config->root, key->key);
+
+	*name = key->key;
+	if (value || !key->also)
+		return json_is_null(value) ? NULL : value;
+	value = json_object_get(putting->config->root, key->also);
+	*name = value ? key->also : key->key;
+	return json_is_null(value) ? NULL : value;
+}
+
+static bool is_of_kind(const json_t *value, enum wick_arch_expert_kind kind)
+{
+	switch (kind) {
+	case WICK_EXPERTS_NUMBER:
+		return json_is_integer(value) && json_integer_value(value) >= 0 && json_integer_value(value) <= UINT32_MAX;
+	case WICK_EXPERTS_REAL:
+		return json_is_number(value) && isfinite((float)json_number_value(value));
+	default:
+		return json_is_boolean(value);
+	}
+}
+
+static double value_of(const json_t *value)
+{
+	return json_is_boolean(value) ? json_is_true(value) : json_number_value(value);
+}
+
+static void put(const struct putting *putting, const struct wick_arch_expert_key *key, double value)
+{
+	char name[KEY_BYTES];
+
+	snprintf(name, sizeof(name), "%s.%s", putting->arch->stock, key->put);
+	if (key->kind == WICK_EXPERTS_NUMBER)
+		wick_gguf_put_u32(putting->writer, name, (uint32_t)value);
+	else if (key->kind == WICK_EXPERTS_REAL)
+		wick_gguf_put_f32(putting->writer, name, (float)value);
+	else
+		wick_gguf_put_bool(putting->writer, name, value > 0);
+}
+
+static int put_key(const struct putting *putting, const struct wick_arch_expert_key *key)
+{
+	static const char *const kinds[] = { [WICK_EXPERTS_NUMBER] = "a whole number of 32 bits", [WICK_EXPERTS_REAL] = "a number",
+		[WICK_EXPERTS_FLAG] = "true or false" };
+	char why[64];
+	const char *name;
+	const json_t *found = find(putting, key, &name);
+	double value = found ? value_of(found) : key->otherwise;
+
+	snprintf(why, sizeof(why), "is not %s", kinds[key->kind]);
+	if (found && !is_of_kind(found, key->kind))
+		return refuse(putting, name, why);
+	if (key->put)
+		put(putting, key, value);
+	else if (value < key->wanted || value > key->wanted) {
+		snprintf(why, sizeof(why), "is not %.6g, which is not supported", key->wanted);
+		return refuse(putting, name, why);
+	}
+	return 0;
+}
+
+/* Keys that would change what is computed, whatever they are. */
+static int check_alone(const struct putting *putting, const char *const *keys)
+{
+	for (; keys && *keys; keys++) {
+		const json_t *value = json_object_get(putting->config->root, *keys);
+
+		if (value && !json_is_null(value) && !(json_is_array(value) && !json_array_size(value)) && !json_is_false(value))
+			return refuse(putting, *keys, "is not supported");
+	}
+	return 0;
+}
+
+/* Blocks behind the last layer, which guess further tokens and are left out. */
+static int read_behind(const struct putting *putting, const char *key)
+{
+	const json_t *value = json_object_get(putting->config->root, key);
+
+	if (!value || json_is_null(value))
+		return 0;
+	putting->said->left_out = (uint32_t)json_integer_value(value);
+	return is_of_kind(value, WICK_EXPERTS_NUMBER) ? 0 :
+		refuse(putting, key, "is not a whole number of 32 bits");
+}
+
+int wick_arch_put_experts(const struct wick_arch_def *arch, struct wick_arch_said *said, const struct wick_config *config,
+	struct wick_gguf_writer *writer, struct wick_diag *diag)
+{
+	static const struct wick_arch_expert_key gating = { .put = "expert_gating_func" };
+	const struct putting putting = { arch, config, writer, said, diag };
+	const struct wick_arch_experts *experts = arch->experts;
+	int rc = 0;
+
+	if (!experts)
+		return 0;
+	for (const struct wick_arch_expert_key *key = experts->keys; rc == 0 && key->key; key++)
+		rc = put_key(&putting, key);
+	if (experts->gating)
+		put(&putting, &gating, experts->gating);
+	if (rc == 0)
+		rc = check_alone(&putting, experts->alone);
+	if (rc == 0 && experts->head_norm)
+		rc = wick_config_flag(config, experts->head_norm, false, &said->head_norm, diag);
+	return rc == 0 && experts->behind ? read_behind(&putting, experts->behind) : rc;
+}

@@ -1,0 +1,18 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Experts of a Hugging Face folder: matrices of their own, or all gates and ups of a layer in one tensor, and all downs. */
+
+#include "pack_job.h"
+
+/* Finds out which of both the checkpoint has. */
+void wick_pack_find_experts(struct wick_pack_job *job);
+
+/* As wick_pack_want(), of a part of all experts of a layer. */
+int wick_pack_want_experts(const struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer,
+	int (*visit)(const struct wick_pack_wanted *wanted, void *user), void *user);
+
+/* Rows of a part, all of one expert, into job->numbers. */
+int wick_pack_read_experts(struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer, const struct wick_tensor *tensor,
+	uint64_t first, uint64_t rows);
