@@ -33,7 +33,7 @@ struct wick_expert_draw {
 	struct wick_strip strip;
 	uint32_t count;
 	uint32_t *keys, *slots;       /* (most) */
-	uint8_t *state;               /* (most): what becomes of an expert, of expert_cache.c */
+	uint8_t *state;               /* (most): what becomes of an expert, of expert_draw.c */
 	uint8_t *ahead;               /* (most): 1 + its place in what was read ahead; 0: its landings are the draw's own */
 	struct wick_wanted *wanted;   /* (most) */
 	struct wick_landing *landing; /* (most, WICK_PARTS) */
