@@ -46,12 +46,18 @@ static double read_us(const struct wick_dependent *of, double expert_bytes, uint
 		wick_profile_predict_us(&of->drive->profile, &extents, 1, of->queue_depth) : 0;
 }
 
+static double dependent_us(const struct wick_dependent *of, const struct layer_bytes *bytes, uint32_t computed, uint32_t missing)
+{
+	double arithmetic = (computed * bytes->expert + bytes->behind) / of->memory;
+
+	return bytes->before / of->memory + WICK_MAX(arithmetic, read_us(of, bytes->expert, missing));
+}
+
 double wick_dependent_layer_us(const struct wick_dependent *of, uint32_t layer, uint32_t computed, uint32_t missing)
 {
 	struct layer_bytes bytes = bytes_of(of, layer);
-	double arithmetic = (computed * bytes.expert + bytes.behind) / of->memory;
 
-	return bytes.before / of->memory + WICK_MAX(arithmetic, read_us(of, bytes.expert, missing));
+	return dependent_us(of, &bytes, computed, missing);
 }
 
 static double rest_bytes(const struct wick_dependent *of)
@@ -71,15 +77,14 @@ double wick_dependent_rest_us(const struct wick_dependent *of)
 }
 
 /* What came has been checked before it is computed, and the last down-projection that comes has nothing to hide under. */
-static double layer_us(const struct wick_expert_outlook *outlook, uint32_t layer, uint32_t computed, uint32_t missing,
-	struct wick_forecast *sum)
+static double layer_us(const struct wick_expert_outlook *outlook, const struct layer_bytes *bytes, uint32_t computed,
+	uint32_t missing, struct wick_forecast *sum)
 {
 	const struct wick_rates *rates = outlook->rates;
-	struct layer_bytes bytes = bytes_of(&outlook->dependent, layer);
-	double before = bytes.before / rates->resident, read = read_us(&outlook->dependent, bytes.expert, missing);
-	double arithmetic = (computed - missing) * bytes.expert / rates->resident + missing * bytes.expert / rates->swept +
-		bytes.behind / rates->resident;
-	double last = missing ? bytes.down / rates->swept : 0;
+	double before = bytes->before / rates->resident, read = read_us(&outlook->dependent, bytes->expert, missing);
+	double arithmetic = (computed - missing) * bytes->expert / rates->resident + missing * bytes->expert / rates->swept +
+		bytes->behind / rates->resident;
+	double last = missing ? bytes->down / rates->swept : 0;
 
 	sum->flash_ms = read / 1e3;
 	sum->compute_ms = (before + arithmetic) / 1e3;
@@ -91,6 +96,7 @@ static double mean_of_layer(const struct wick_expert_outlook *outlook, uint32_t 
 {
 	const uint32_t *missing = outlook->missing + layer * (outlook->chosen + 1);
 	uint32_t computed = wick_kind(outlook->dependent.shape, layer)->ffn.experts.chosen;
+	struct layer_bytes bytes = bytes_of(&outlook->dependent, layer);
 	double tokens = 0, us = 0;
 
 	for (uint32_t m = 0; m <= outlook->chosen; m++)
@@ -101,10 +107,10 @@ static double mean_of_layer(const struct wick_expert_outlook *outlook, uint32_t 
 
 		if (!(share > 0))
 			continue;
-		us += share * layer_us(outlook, layer, computed, m, &of);
+		us += share * layer_us(outlook, &bytes, computed, m, &of);
 		forecast->flash_ms += share * of.flash_ms;
 		forecast->compute_ms += share * of.compute_ms;
-		*floor_us += share * wick_dependent_layer_us(&outlook->dependent, layer, computed, m);
+		*floor_us += share * dependent_us(&outlook->dependent, &bytes, computed, m);
 	}
 	return us;
 }

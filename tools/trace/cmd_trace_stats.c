@@ -68,39 +68,36 @@ static int visit(struct stats *of, const struct stats_layer *layer, struct wick_
 	return rc ? rc : stats_replay_add(of, layer, diag);
 }
 
-static int fit(struct wick_diag *diag)
+/* The model that it must be like; and how many tokens come before reads are counted: one in so many, unless it is said. */
+static int fit(uint32_t one_in, struct wick_diag *diag)
 {
+	bool of_experts = stats.shape->chosen;
 	struct trace_model model;
 	int rc = like_path ? trace_model_read(like_path, &model, diag) : 0;
 
 	if (!rc && like_path) {
-		rc = wick_trace_fits(stats.trace, model.layers, model.n_ff, 0, model.crc, diag);
+		rc = wick_trace_fits(stats.trace, model.layers, of_experts ? model.experts : model.n_ff, of_experts ? model.chosen : 0,
+			model.crc, diag);
 		stats.stride = model.stride;
 	}
 	if (rc)
 		return rc;
-	if (warm_up == UINT32_MAX)
-		warm_up = stats.shape->tokens / 4;
-	if (warm_up >= stats.shape->tokens)
-		return wick_diag_say(diag, -EINVAL, "--warm-up %u: %s has only %u tokens", warm_up, trace_path,
-			stats.shape->tokens);
-	stats.warm_up = warm_up;
-	return 0;
+	stats.warm_up = warm_up == UINT32_MAX ? stats.shape->tokens / one_in : warm_up;
+	if (stats.warm_up < stats.shape->tokens)
+		return 0;
+	return wick_diag_say(diag, -EINVAL, "--warm-up %u: %s has only %u tokens", stats.warm_up, trace_path, stats.shape->tokens);
 }
+
+_Static_assert(ROUTING_SHARES_MAX == STATS_CAPACITIES_MAX, "what --capacity takes has room in both");
 
 /* Of the whole trace at once, which is small. */
 static int measure_routing(struct wick_diag *diag)
 {
-	struct routing_stats of = { .warm_up = warm_up == UINT32_MAX ? stats.shape->tokens / 2 : warm_up };
-	struct trace_model model;
-	int rc = like_path ? trace_model_read(like_path, &model, diag) : 0;
+	int rc = fit(2, diag);
+	struct routing_stats of = { .warm_up = stats.warm_up };
 
-	if (!rc && like_path)
-		rc = wick_trace_fits(stats.trace, model.layers, model.experts, model.chosen, model.crc, diag);
 	if (!rc && svg_path)
 		rc = wick_diag_say(diag, -EINVAL, "--svg draws neurons, and %s is of experts", trace_path);
-	if (!rc && of.warm_up >= stats.shape->tokens)
-		rc = wick_diag_say(diag, -EINVAL, "--warm-up %u: %s has only %u tokens", of.warm_up, trace_path, stats.shape->tokens);
 	if (!rc && !capacity_text)
 		rc = read_capacities("12.5,25,50,75", diag);
 	if (!rc)
@@ -126,7 +123,7 @@ static int show_layers(void *user, uint64_t done, uint64_t total)
 static int measure(struct wick_diag *diag)
 {
 	struct progress progress;
-	int rc = fit(diag);
+	int rc = fit(4, diag);
 
 	progress_begin(&progress, "");
 	stats.progress = show_layers;
