@@ -24,7 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SUMS_VERSION 1
+#define SUMS_VERSION 2
 
 struct head {
 	char magic[8]; /* "WICKSUMS" */
@@ -58,25 +58,22 @@ static int look_at(uint32_t *header_crc, int64_t *changed_ns, const struct wick_
 	return 0;
 }
 
-/* What the sums are bound to: of the first part as it is, of the others all in header_crc. */
+/* What the sums are bound to. Of several parts: all their headers, and when one of them was changed last. */
 static int head_of(struct head *head, const struct wick_sums *sums, struct wick_diag *diag)
 {
 	const struct wick_gguf_parts *parts = &sums->model->parts;
-	struct {
-		uint32_t before, header_crc;
-		uint64_t file_bytes;
-		int64_t changed_ns;
-	} part;
+	uint32_t crcs[2]; /* of the parts before, and of this one */
+	int64_t changed_ns;
 	int err;
 
 	*head = (struct head){ .magic = { 'W', 'I', 'C', 'K', 'S', 'U', 'M', 'S' }, .version = SUMS_VERSION,
 		.file_bytes = wick_gguf_parts_file_bytes(parts), .blocks = sums->blocks, .check_rows = WICK_CHECK_ROWS };
 	err = look_at(&head->header_crc, &head->changed_ns, parts->at[0], diag);
 	for (uint32_t i = 1; !err && i < parts->count; i++) {
-		part.before = head->header_crc;
-		part.file_bytes = wick_gguf_file_bytes(parts->at[i]);
-		err = look_at(&part.header_crc, &part.changed_ns, parts->at[i], diag);
-		head->header_crc = crc_of(&part, sizeof(part));
+		crcs[0] = head->header_crc;
+		err = look_at(&crcs[1], &changed_ns, parts->at[i], diag);
+		head->header_crc = crc_of(crcs, sizeof(crcs));
+		head->changed_ns = WICK_MAX(head->changed_ns, changed_ns);
 	}
 	return err;
 }
@@ -112,25 +109,41 @@ static int make_image(struct wick_sums *sums, struct wick_diag *diag)
 	return 0;
 }
 
-/* Takes what a file has; false: it is of another file, or damaged. */
-static bool take_image(struct wick_sums *sums, const uint8_t *image)
+/* A file of the same size and time has the header that it had. */
+static int compare_heads(const uint8_t *image, const struct wick_sums *sums)
+{
+	struct head head, kept;
+
+	memcpy(&kept, image, sizeof(kept));
+	if (head_of(&head, sums, NULL))
+		return -ESTALE;
+	if (!memcmp(&kept, &head, sizeof(head)))
+		return 0;
+	kept.header_crc = head.header_crc;
+	return memcmp(&kept, &head, sizeof(head)) ? -ESTALE : -EBADMSG;
+}
+
+/* Takes what a file has: see read_sums(). */
+static int take_image(struct wick_sums *sums, const uint8_t *image)
 {
 	const uint8_t *bitmap = image + sizeof(struct head);
 	uint64_t bytes = image_bytes(sums);
-	struct head head;
 	uint32_t crc;
+	int err;
 
 	memcpy(&crc, image + bytes - sizeof(crc), sizeof(crc));
-	if (head_of(&head, sums, NULL) || memcmp(image, &head, sizeof(head)) || crc != crc_of(image, bytes - sizeof(crc)))
-		return false;
+	err = crc == crc_of(image, bytes - sizeof(crc)) ? compare_heads(image, sums) : -ESTALE;
+	if (err)
+		return err;
 	for (uint64_t i = 0; i < sums->blocks; i++)
 		sums->known[i] = bitmap[i / 8] >> i % 8 & 1;
 	memcpy(sums->crcs, bitmap + bitmap_bytes(sums), sums->blocks * sizeof(uint32_t));
 	sums->saved = wick_sums_known(sums);
-	return true;
+	return 0;
 }
 
-/* 0: taken; -ENOENT: there is no such file; -ESTALE: it is not for this one. */
+/* 0: taken; -ENOENT: there is no such file; -ESTALE: it is of another one, or damaged; -EBADMSG: it is of this one, whose
+ * header has changed on the drive. */
 static int read_sums(struct wick_sums *sums, const char *path)
 {
 	/* A FIFO of this name must not hold us here. */
@@ -140,9 +153,8 @@ static int read_sums(struct wick_sums *sums, const char *path)
 
 	if (fd < 0)
 		return -ENOENT;
-	if (!fstat(fd, &status) && (uint64_t)status.st_size == bytes &&
-		!wick_read_at(fd, path, sums->image, bytes, 0, NULL) && take_image(sums, sums->image))
-		err = 0;
+	if (!fstat(fd, &status) && (uint64_t)status.st_size == bytes && !wick_read_at(fd, path, sums->image, bytes, 0, NULL))
+		err = take_image(sums, sums->image);
 	close(fd);
 	return err;
 }
@@ -191,11 +203,15 @@ static int make_paths(struct wick_sums *sums, const char *path)
 	return 0;
 }
 
-static void look_for_sums(struct wick_sums *sums)
+static int look_for_sums(struct wick_sums *sums, struct wick_diag *diag)
 {
 	int beside = read_sums(sums, sums->beside), cached = beside ? read_sums(sums, sums->cached) : -ENOENT;
 	const char *path = beside ? sums->cached : sums->beside;
 
+	if (beside == -EBADMSG || cached == -EBADMSG)
+		return wick_diag_say(diag, -EBADMSG, "%s: its header differs from the one that its checksums were learned with, though size "
+			"and time are the same: the drive gave other bytes; or, if you have put another file there, remove %s",
+			wick_gguf_path(sums->model->gguf), beside == -EBADMSG ? sums->beside : sums->cached);
 	if (!beside || !cached)
 		snprintf(sums->said, sizeof(sums->said), "checksums of %.0f%% are known, from %.180s",
 			100.0 * (double)sums->saved / (double)WICK_MAX(sums->blocks, 1u), path);
@@ -203,10 +219,13 @@ static void look_for_sums(struct wick_sums *sums)
 		snprintf(sums->said, sizeof(sums->said), "the checksums that were kept are of another file, and were dropped");
 	else
 		snprintf(sums->said, sizeof(sums->said), "no checksums are known yet: they are learned as the file is read");
+	return 0;
 }
 
 int wick_sums_open(struct wick_sums *sums, struct wick_model *model, struct wick_diag *diag)
 {
+	int err;
+
 	*sums = (struct wick_sums){ .model = model };
 	if (!model->stock || model->crcs)
 		return 0;
@@ -219,9 +238,12 @@ int wick_sums_open(struct wick_sums *sums, struct wick_model *model, struct wick
 		return wick_diag_say(diag, -ENOMEM, "no memory for %llu checksums", (unsigned long long)sums->blocks);
 	}
 	sums->saved_ns = wick_now_ns();
-	look_for_sums(sums);
-	hand_out(sums, model);
-	return 0;
+	err = look_for_sums(sums, diag);
+	if (err)
+		wick_sums_close(sums);
+	else
+		hand_out(sums, model);
+	return err;
 }
 
 void wick_sums_close(struct wick_sums *sums)

@@ -7,8 +7,8 @@
  * is not.
  *
  * They are kept in MODEL.gguf.sums beside the file or, where that cannot be written, in the cache folder, and belong to one
- * file of one size and time with one header: with another they are dropped, and that is said. Those of a model in several
- * parts are kept together, beside the first. */
+ * file of one size and time with one header: with another they are dropped, and that is said. A header that differs at the
+ * same size and time is damage, as a block is. Those of a model in several parts are kept together, beside the first. */
 
 #include "model.h"
 
@@ -26,7 +26,7 @@ struct wick_sums {
 };
 
 /* Gives the model's tensors their checksums, those that are kept and those to be learned. A packed model needs none: then
- * nothing is done. Sums that cannot be used are no error. -ENOMEM. */
+ * nothing is done. Sums that cannot be used are no error. -EBADMSG: the header has changed; -ENOMEM. */
 int wick_sums_open(struct wick_sums *sums, struct wick_model *model, struct wick_diag *diag);
 void wick_sums_close(struct wick_sums *sums); /* a zeroed one is fine; saves nothing */
 
