@@ -116,7 +116,7 @@ static inline void eight_exponents(float *to, const uint8_t *from, size_t stride
 		to[j] = wick_scale_mxfp4(from[j * stride]);
 }
 
-/* Four sums of four products, of at most 127 * 127 each: without dot products a pair of them is in 16 bits. */
+/* Four sums of four products side by side, of at most 127 * 127 each. */
 static inline int32x4_t products_of(uint8x16_t levels, const int8_t *x, int over)
 {
 	const int8x16_t excess = vdupq_n_s8((int8_t)(over == SIGNED_LEVELS ? 0 : over));
@@ -124,23 +124,27 @@ static inline int32x4_t products_of(uint8x16_t levels, const int8_t *x, int over
 #ifdef __ARM_FEATURE_DOTPROD
 	return vdotq_s32(vdupq_n_s32(0), weights, x_levels);
 #else
-	int16x8_t products = vmull_s8(vget_low_s8(weights), vget_low_s8(x_levels));
+	int16x8_t low = vmull_s8(vget_low_s8(weights), vget_low_s8(x_levels)), high = vmull_high_s8(weights, x_levels);
 
-	return vpaddlq_s16(vmlal_high_s8(products, weights, x_levels));
+	return vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high));
 #endif
 }
 
-static inline vec dot_part(vec sum, bytes32 levels, const int8_t *x, float scale, int over)
+/* Sixteen numbers: four sums, each in its own step. */
+static inline vec dot_fours(vec sum, uint8x16_t levels, const int8_t *x, const float *steps, float scale, int over)
 {
-	int32x4_t whole = vaddq_s32(products_of(levels.val[0], x, over), products_of(levels.val[1], x + 16, over));
-
-	return vfmaq_n_f32(sum, vcvtq_f32_s32(whole), scale);
+	return vfmaq_f32(sum, vcvtq_f32_s32(products_of(levels, x, over)), vmulq_n_f32(vld1q_f32(steps), scale));
 }
 
-static inline vec dot_halves(vec sum, bytes32 levels, const int8_t *x, const float *scales, int over)
+static inline vec dot_halves(vec sum, bytes32 levels, const int8_t *x, const float *steps, const float *scales, int over)
 {
-	sum = vfmaq_n_f32(sum, vcvtq_f32_s32(products_of(levels.val[0], x, over)), scales[0]);
-	return vfmaq_n_f32(sum, vcvtq_f32_s32(products_of(levels.val[1], x + 16, over)), scales[1]);
+	sum = dot_fours(sum, levels.val[0], x, steps, scales[0], over);
+	return dot_fours(sum, levels.val[1], x + 16, steps + 4, scales[1], over);
+}
+
+static inline vec dot_part(vec sum, bytes32 levels, const int8_t *x, const float *steps, float scale, int over)
+{
+	return dot_halves(sum, levels, x, steps, (const float[2]){ scale, scale }, over);
 }
 
 static inline vec add_eight(vec sum, const float *a, const float *b)

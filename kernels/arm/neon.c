@@ -29,6 +29,21 @@ static inline vec vec_max(vec a, vec b)
 	return vbslq_f32(vcgtq_f32(a, b), a, b);
 }
 
+static inline vec vec_fours(vec a)
+{
+	return vdupq_n_f32(vmaxvq_f32(a));
+}
+
+static inline void fours_store(float *to, vec a)
+{
+	*to = a[0];
+}
+
+static inline vec fours_spread(const float *from)
+{
+	return vdupq_n_f32(*from);
+}
+
 static inline float vec_sum(vec a)
 {
 	return vaddvq_f32(a);

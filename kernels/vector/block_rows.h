@@ -2,16 +2,19 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Dot products of rows of the block types with x in steps (fixed.h): x has its bytes in the order of the columns, for
- * all these types alike. A part of 16 or 32 numbers adds
+/* Dot products of rows of the block types with x in steps: x has its bytes in the order of the columns, for all these
+ * types alike. A part of 16 or 32 numbers adds
  *
- *     scale * step of x * (sum of level * level) - minimum * step of x * (sum of levels of x)
+ *     scale * (sum over its fours of step of x * (sum of level * level)) - minimum * (sum of x in steps)
  *
  * What it takes of an instruction set:
  *
- *     dot_part(sum, levels, x, scale, over)      sum + scale * ((levels - over) . x), 32 bytes of each;
- *                                                over SIGNED_LEVELS: levels have a sign
- *     dot_halves(sum, levels, x, scales, over)   with a scale of its own for each 16 of them
+ *     vec_fours(a)                               in the first of each four lanes the largest of them
+ *     fours_store(to, a)                         the first of each four lanes
+ *     fours_spread(from)                         each of LANES / 4 numbers in four lanes
+ *     dot_part(sum, levels, x, steps, scale, over)      sum + scale * ((levels - over) . x), 32 bytes of each, in eight
+ *                                                steps; over SIGNED_LEVELS: levels have a sign
+ *     dot_halves(sum, levels, x, steps, scales, over)   with a scale of its own for each 16 of them
  *     add_eight(sum, a, b)                       sum + a[j] * b[j], j < 8, in any lanes; less_eight takes it off
  *
  * and, where a set is wide enough for another way with whole groups, WIDE_GROUPS, dot_group() and, for the many vectors
@@ -30,36 +33,26 @@ INLINE vec add_minima(enum wick_type type, vec sum, const struct parts *parts, c
 	return less_eight(sum, parts->minimum + 8, x->half_sums + 8);
 }
 
-/* Scales times steps of x. */
-INLINE void scale_steps(enum wick_type type, float *scales, const struct parts *parts, const struct x_group *x)
-{
-	const float *steps = has_halves(type) ? x->half_steps : x->steps;
-
-	for (size_t j = 0; j < (has_halves(type) ? GROUP_PARTS : GROUP); j++)
-		scales[j] = parts->scale[j] * steps[j];
-}
-
 INLINE vec dot_levels(enum wick_type type, vec sum, bytes32 levels, const float *scales, const struct x_group *x, size_t j)
 {
 	const int8_t *x_levels = x->levels + j * WICK_BLOCK;
+	const float *steps = x->steps + j * (WICK_BLOCK / 4);
 
-	return has_halves(type) ? dot_halves(sum, levels, x_levels, scales + 2 * j, too_large(type))
-				: dot_part(sum, levels, x_levels, scales[j], too_large(type));
+	return has_halves(type) ? dot_halves(sum, levels, x_levels, steps, scales + 2 * j, too_large(type))
+				: dot_part(sum, levels, x_levels, steps, scales[j], too_large(type));
 }
 
 /* Straight from the row: no levels wait for others. */
 INLINE vec dot_blocks(enum wick_type type, vec sum, const uint8_t *group, const struct x_group *x, size_t count)
 {
-	float scales[GROUP_PARTS];
 	struct parts parts;
 
 	find_parts(type, &parts, group, count);
-	scale_steps(type, scales, &parts, x);
 	if (has_minima(type))
 		sum = add_minima(type, sum, &parts, x);
 #pragma GCC unroll 8
 	for (size_t j = 0; j < count; j++)
-		sum = dot_levels(type, sum, levels_of(type, group, j), scales, x, j);
+		sum = dot_levels(type, sum, levels_of(type, group, j), parts.scale, x, j);
 	return sum;
 }
 
@@ -78,14 +71,11 @@ INLINE void make_ready(enum wick_type type, struct ready_group *ready, const uin
 
 INLINE vec dot_ready(enum wick_type type, vec sum, const struct ready_group *ready, const struct x_group *x)
 {
-	float scales[GROUP_PARTS];
-
-	scale_steps(type, scales, &ready->parts, x);
 	if (has_minima(type))
 		sum = add_minima(type, sum, &ready->parts, x);
 #pragma GCC unroll 8
 	for (size_t j = 0; j < GROUP; j++)
-		sum = dot_levels(type, sum, ready->levels[j], scales, x, j);
+		sum = dot_levels(type, sum, ready->levels[j], ready->parts.scale, x, j);
 	return sum;
 }
 

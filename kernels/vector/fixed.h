@@ -10,7 +10,8 @@
  *
  * q8_0 meets x in 15 bits, which costs nothing that could be seen beside the 8 of the weights. q4_0 and q2 meet it in
  * 8: half of the work, and still 16 times and more finer than the weights. They are taken a group of blocks at a time,
- * so that each block has a lane or two in which its scale is applied; the rest of a row, block by block. */
+ * so that each block has a lane or two in which its scale is applied; the rest of a row, block by block. The block types
+ * meet it in 8 bits, too, with a step for each four numbers (x_group.h). */
 
 #include "vector.h"
 #include "x_group.h"
@@ -101,43 +102,72 @@ INLINE void fix_groups(enum wick_type type, struct fixed *fixed, const float *x,
 	}
 }
 
-/* The sum of half a block's levels, which are whole numbers on top of 1.5 * 2^23: exact. */
-INLINE float half_sum(const vec *levels)
+/* Zero, or no number where x has an infinity or none. */
+INLINE float spoilt_by(const float *x, size_t cols)
 {
-	vec sum = vec_set(0);
+	vec zero = vec_set(0);
 
-	for (int i = 0; i < TILE_VECS / 2; i++)
-		sum += levels[i] - vec_set(0x1.8p23f);
-	return vec_sum(sum);
+	for (size_t c = 0; c < cols; c += LANES)
+		zero = vec_fma(vec_load(x + c), vec_set(0), zero);
+	return vec_sum(zero);
 }
 
-/* Block j of a group. */
-INLINE void fix_part(struct x_group *group, size_t j, const float *x, float step, float steps_of_one)
+/* Of up to a group of numbers, the step of each four, whose largest magnitude is 127 of them, and how many steps are one. */
+INLINE void find_fours(float *steps, float *steps_of_one, const float *x, size_t cols, float no_number)
 {
+	for (size_t c = 0; c < cols; c += LANES)
+		fours_store(steps + c / 4, vec_fours(vec_max((vec)((vec_whole)vec_load(x + c) & INT32_MAX), vec_set(0x1p-100f))));
+	for (size_t c = cols / 4; c < GROUP_COLS / 4; c++)
+		steps[c] = 0x1p-100f;
+	for (size_t i = 0; i < GROUP_COLS / 4; i += LANES) {
+		vec reach = vec_load(steps + i);
+
+		vec_store(steps_of_one + i, vec_set(127) / reach);
+		vec_store(steps + i, vec_fma(reach, vec_set(1 / 127.f), vec_set(no_number)));
+	}
+}
+
+/* Block j of a group; the lanes of both its halves' sums. */
+INLINE void fix_part(struct x_group *group, vec *sums, size_t j, const float *x, const float *steps_of_one)
+{
+	const vec high = vec_set(0x1.8p23f);
 	vec levels[TILE_VECS];
-	float first, second;
 
-	block_levels(levels, x, steps_of_one);
+	for (int i = 0; i < TILE_VECS; i++) {
+		size_t four = j * (WICK_BLOCK / 4) + (size_t)i * (LANES / 4);
+
+		levels[i] = vec_fma(vec_load(x + i * LANES), fours_spread(steps_of_one + four), high);
+		sums[i / (TILE_VECS / 2)] = vec_fma(levels[i] - high, fours_spread(group->steps + four), sums[i / (TILE_VECS / 2)]);
+	}
 	pack_block(group->levels + j * WICK_BLOCK, levels);
-	first = half_sum(levels);
-	second = half_sum(levels + TILE_VECS / 2);
-	group->steps[j] = group->pairs[2 * j] = group->half_steps[2 * j] = group->half_steps[2 * j + 1] = step;
-	group->sums[j] = group->pairs[2 * j + 1] = (first + second) * step;
-	group->half_sums[2 * j] = first * step;
-	group->half_sums[2 * j + 1] = second * step;
 }
 
-/* Up to FIXED_COLS numbers; what is missing of the last group is zero. */
+/* Up to a group of numbers; what is missing of it is zero. */
+INLINE void fix_x_group(struct x_group *group, const float *x, size_t cols, float no_number)
+{
+	float steps_of_one[GROUP_COLS / 4];
+	vec sums[2 * GROUP];
+
+	if (cols < GROUP_COLS)
+		memset(group->levels, 0, sizeof(group->levels));
+	for (size_t h = 0; h < 2 * GROUP; h++)
+		sums[h] = vec_set(0);
+	find_fours(group->steps, steps_of_one, x, cols, no_number);
+	for (size_t j = 0; j < cols / WICK_BLOCK; j++)
+		fix_part(group, sums + 2 * j, j, x + j * WICK_BLOCK, steps_of_one);
+	for (size_t h = 0; h < 2 * GROUP; h += ROWS)
+		vec_sums(group->half_sums + h, sums + h);
+	for (size_t j = 0; j < GROUP; j++)
+		group->sums[j] = group->half_sums[2 * j] + group->half_sums[2 * j + 1];
+}
+
+/* Up to FIXED_COLS numbers. */
 INLINE void fix_x_groups(struct x_group *groups, const float *x, size_t cols)
 {
-	float steps[FIXED_COLS / WICK_BLOCK], steps_of_one[FIXED_COLS / WICK_BLOCK];
-	size_t blocks = cols / WICK_BLOCK;
+	float no_number = spoilt_by(x, cols);
 
-	find_steps(steps, steps_of_one, x, cols, 127);
-	if (blocks % GROUP)
-		memset(&groups[blocks / GROUP], 0, sizeof(*groups));
-	for (size_t b = 0; b < blocks; b++)
-		fix_part(&groups[b / GROUP], b % GROUP, x + b * WICK_BLOCK, steps[b], steps_of_one[b]);
+	for (size_t c = 0; c < cols; c += GROUP_COLS)
+		fix_x_group(groups++, x + c, WICK_MIN(cols - c, (size_t)GROUP_COLS), no_number);
 }
 
 /* A group of q8_0, or the blocks at the end that are fewer. */

@@ -13,19 +13,19 @@
 
 #include "matvec.h"
 
-#define BLOCK_PANEL 32     /* vectors of the batch: their group is 16 KiB */
+#define BLOCK_PANEL 32     /* vectors of the batch: their group is 19 KiB */
 #define BLOCK_ROWS_ONCE 8  /* rows that pass by: with the panel's, their sums are as much again */
 #define SLICE_GROUPS (FIXED_COLS / GROUP_COLS) /* whose sum is one number in matvec */
-
-/* Short rows and a vector alone are left to matvec: what is packed of less than a group has no room. */
-INLINE bool packs_blocks(size_t m, size_t cols)
-{
-	return m > 1 && cols >= GROUP_COLS;
-}
 
 INLINE size_t groups_of(size_t cols)
 {
 	return (cols + GROUP_COLS - 1) / GROUP_COLS;
+}
+
+/* A vector alone is left to matvec, and so are rows that end soon after the begin of a group, which has no room then. */
+INLINE bool packs_blocks(size_t m, size_t cols)
+{
+	return m > 1 && cols >= GROUP_COLS && groups_of(cols) * sizeof(struct x_group) <= cols * sizeof(float);
 }
 
 /* Where group g of vector i is. */

@@ -31,6 +31,23 @@ static inline vec vec_max(vec a, vec b)
 	return _mm256_max_ps(a, b);
 }
 
+static inline vec vec_fours(vec a)
+{
+	vec two = _mm256_max_ps(a, _mm256_permute_ps(a, 0xb1));
+
+	return _mm256_max_ps(two, _mm256_permute_ps(two, 0x4e));
+}
+
+static inline void fours_store(float *to, vec a)
+{
+	_mm_storel_pi((void *)to, _mm_unpacklo_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1)));
+}
+
+static inline vec fours_spread(const float *from)
+{
+	return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_set1_ps(from[0])), _mm_set1_ps(from[1]), 1);
+}
+
 static inline __m128 fold_to_four(vec a)
 {
 	return _mm256_castps256_ps128(a) + _mm256_extractf128_ps(a, 1);

@@ -31,6 +31,25 @@ static inline vec vec_max(vec a, vec b)
 	return _mm512_max_ps(a, b);
 }
 
+static inline vec vec_fours(vec a)
+{
+	vec two = _mm512_max_ps(a, _mm512_permute_ps(a, 0xb1));
+
+	return _mm512_max_ps(two, _mm512_permute_ps(two, 0x4e));
+}
+
+static inline void fours_store(float *to, vec a)
+{
+	_mm_storeu_ps(to, _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, a)));
+}
+
+static inline vec fours_spread(const float *from)
+{
+	const __m512i places = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+
+	return _mm512_permutexvar_ps(places, _mm512_castps128_ps512(_mm_loadu_ps(from)));
+}
+
 static inline __m128 fold_to_four(vec a)
 {
 	__m256 eight = _mm512_castps512_ps256(a) + _mm512_extractf32x8_ps(a, 1);

@@ -152,13 +152,20 @@ static inline __m256i products_of(bytes32 levels, const int8_t *x, int over)
 #endif
 }
 
-static inline vec dot_part(vec sum, bytes32 levels, const int8_t *x, float scale, int over)
+static inline vec dot_lanes(vec sum, bytes32 levels, const int8_t *x, __m256 scales, const float *steps, int over)
 {
-	return vec_fma(widened(_mm256_set1_ps(scale)), widened(_mm256_cvtepi32_ps(products_of(levels, x, over))), sum);
+	__m256 products = _mm256_cvtepi32_ps(products_of(levels, x, over));
+
+	return vec_fma(widened(scales * _mm256_loadu_ps(steps)), widened(products), sum);
+}
+
+static inline vec dot_part(vec sum, bytes32 levels, const int8_t *x, const float *steps, float scale, int over)
+{
+	return dot_lanes(sum, levels, x, _mm256_set1_ps(scale), steps, over);
 }
 
 /* Two scales become four lanes each. */
-static inline vec dot_halves(vec sum, bytes32 levels, const int8_t *x, const float *scales, int over)
+static inline vec dot_halves(vec sum, bytes32 levels, const int8_t *x, const float *steps, const float *scales, int over)
 {
 	__m256 lanes;
 	long long pair;
@@ -166,7 +173,7 @@ static inline vec dot_halves(vec sum, bytes32 levels, const int8_t *x, const flo
 	memcpy(&pair, scales, sizeof(pair));
 	lanes = _mm256_permutevar_ps(
 		_mm256_castsi256_ps(_mm256_set1_epi64x(pair)), _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
-	return vec_fma(widened(lanes), widened(_mm256_cvtepi32_ps(products_of(levels, x, over))), sum);
+	return dot_lanes(sum, levels, x, lanes, steps, over);
 }
 
 static inline vec add_eight(vec sum, const float *a, const float *b)

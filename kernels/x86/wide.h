@@ -3,7 +3,7 @@
 #pragma once
 
 /* Whole groups of the block types with AVX-512: 64 numbers are a vector, and sixteen sums of four products each. Scales
- * of a group are one vector, from which, times steps of x, each 64 numbers get theirs:
+ * of a group are one vector, from which each 64 numbers get theirs:
  *
  *     pairs    scale and minimum of part 0, of part 1, ...
  *     eight    scales of eight parts
@@ -13,7 +13,6 @@
 #include "../vector/levels.h"
 
 #define WIDE_GROUPS
-#define MINIMA 0xaaaa /* lanes of pairs */
 
 /* 32 bytes twice, shifted right by `shift` bits, then `mask`. */
 static inline __m512i wide_bits(const uint8_t *from, int first_shift, int second_shift, int mask)
@@ -203,14 +202,6 @@ INLINE __m512 wide_scales(enum wick_type type, const uint8_t *group)
 	}
 }
 
-/* What they are multiplied by. */
-INLINE __m512 wide_steps(enum wick_type type, const struct x_group *x)
-{
-	if (has_halves(type))
-		return _mm512_loadu_ps(x->half_steps);
-	return has_minima(type) ? _mm512_loadu_ps(x->pairs) : _mm512_zextps256_ps512(_mm256_loadu_ps(x->steps));
-}
-
 /* For each of sixteen lanes the place of its scale, for numbers 64 * c and on. */
 INLINE __m512i wide_places(enum wick_type type, int c)
 {
@@ -251,41 +242,38 @@ static inline __m512i wide_products(__m512i levels, const int8_t *x, int over)
 
 struct ready_group {
 	__m512i levels[4];
-	__m512 scales, minima; /* minima of q2_k only */
+	__m512 scales[4], minima; /* minima of each 16 numbers, of types that have them */
 };
 
 INLINE void make_ready(enum wick_type type, struct ready_group *ready, const uint8_t *group)
 {
-	ready->scales = wide_scales(type, group);
-	if (type == WICK_Q2_K)
-		ready->minima = wide_sixteen(sixteen_nibbles(group, 4), group + 82);
+	__m512 scales = wide_scales(type, group);
+
+	ready->minima = has_halves(type) ? wide_sixteen(sixteen_nibbles(group, 4), group + 82) : _mm512_movehdup_ps(scales);
 #pragma GCC unroll 4
-	for (size_t c = 0; c < 4; c++)
+	for (size_t c = 0; c < 4; c++) {
+		ready->scales[c] = _mm512_permutexvar_ps(wide_places(type, (int)c), scales);
 		ready->levels[c] = wide_levels(type, group, c);
+	}
 }
 
-INLINE __m512 wide_minima(
-	enum wick_type type, __m512 sum, __m512 scales, const struct ready_group *ready, const struct x_group *x)
+INLINE __m512 wide_minima(enum wick_type type, __m512 sum, const struct ready_group *ready, const struct x_group *x)
 {
-	if (type == WICK_Q2_K)
-		return sum - ready->minima * _mm512_loadu_ps(x->half_sums);
+	__m512 sums = _mm512_loadu_ps(x->half_sums);
+
 	if (!has_minima(type))
 		return sum;
-	return has_least(type) ? _mm512_mask_add_ps(sum, MINIMA, sum, scales)
-			       : _mm512_mask_sub_ps(sum, MINIMA, sum, scales);
+	return has_least(type) ? _mm512_fmadd_ps(ready->minima, sums, sum) : _mm512_fnmadd_ps(ready->minima, sums, sum);
 }
 
 INLINE vec dot_ready(enum wick_type type, vec sum, const struct ready_group *ready, const struct x_group *x)
 {
-	__m512 scales = ready->scales * wide_steps(type, x);
-
-	sum = wide_minima(type, sum, scales, ready, x);
+	sum = wide_minima(type, sum, ready, x);
 #pragma GCC unroll 4
 	for (int c = 0; c < 4; c++) {
 		__m512i products = wide_products(ready->levels[c], x->levels + 64 * c, too_large(type));
 
-		sum = vec_fma(
-			_mm512_permutexvar_ps(wide_places(type, c), scales), _mm512_cvtepi32_ps(products), sum);
+		sum = vec_fma(ready->scales[c] * _mm512_loadu_ps(x->steps + 16 * c), _mm512_cvtepi32_ps(products), sum);
 	}
 	return sum;
 }

@@ -84,7 +84,7 @@ static float extreme_float(struct check *check)
 	}
 }
 
-/* Floats that eight bits a block hold exactly; a quarter of the blocks is as large as they can be. */
+/* Floats that eight bits a block, or four numbers, hold exactly; a quarter of the blocks is as large as they can be. */
 static void level_floats(struct check *check, float *x, size_t count)
 {
 	float unit = 1;
@@ -95,7 +95,7 @@ static void level_floats(struct check *check, float *x, size_t count)
 			unit = ldexpf(check_random(check, 2) ? -1 : 1, (int)check_random(check, 40) - 20);
 			full = check_random(check, 4) == 0;
 		}
-		x[i] = unit * (full || i % 32 == 5 ? 127 : (float)((int)check_random(check, 255) - 127));
+		x[i] = unit * (full || i % 4 == 1 ? 127 : (float)((int)check_random(check, 255) - 127));
 	}
 }
 

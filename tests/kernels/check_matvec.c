@@ -34,12 +34,18 @@ static bool in_steps(const struct check *check, enum wick_type type)
 	return wick_types[type].block > 1 && !check->plain;
 }
 
-/* Half a step of the block of x that starts at column b. */
+/* Numbers of x that share a step. */
+static size_t step_span(enum wick_type type)
+{
+	return type == WICK_Q8_0 || type == WICK_Q4_0 || type == WICK_Q2 ? 32 : 4;
+}
+
+/* Half the step of those that start at column b. */
 static double half_step(enum wick_type type, const float *x, size_t b)
 {
 	float reach = 0x1p-100f;
 
-	for (size_t c = b; c < b + 32; c++)
+	for (size_t c = b; c < b + step_span(type); c++)
 		reach = fabsf(x[c]) > reach ? fabsf(x[c]) : reach;
 	return (double)reach / (type == WICK_Q8_0 ? 16383 : 127) / 2 * (1 + 0x1p-10);
 }
@@ -68,15 +74,16 @@ static double bound_of(struct check *check, const struct shape *shape, enum chec
 	double terms = 0, steps = 0;
 	/* Whole numbers up to 127 with 127 among them are in steps already; those of q8_0 are 129 times finer. */
 	bool off = in_steps(check, shape->type) && kind != CHECK_LEVELS;
+	size_t span = step_span(shape->type);
 
 	check->truth->to_f32[shape->type](decoded, row, shape->cols);
 	find_magnitudes(check, shape, magnitudes, decoded, row);
 	for (size_t c = 0; c < shape->cols; c++)
 		terms += (double)magnitudes[c] * fabs((double)x[c]);
-	for (size_t b = 0; b < shape->cols && off; b += 32) {
+	for (size_t b = 0; b < shape->cols && off; b += span) {
 		double half = half_step(shape->type, x, b);
 
-		for (size_t c = b; c < b + 32; c++) {
+		for (size_t c = b; c < b + span; c++) {
 			terms += (double)magnitudes[c] * half;
 			steps += fabs((double)decoded[c]) * half;
 		}
