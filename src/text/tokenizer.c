@@ -164,7 +164,7 @@ uint32_t wick_tokenizer_vocab(const struct wick_tokenizer *tokenizer)
 
 int64_t wick_tokenizer_bos(const struct wick_tokenizer *tokenizer)
 {
-	return tokenizer->bos;
+	return tokenizer->add_bos ? tokenizer->bos : -1;
 }
 
 int64_t wick_tokenizer_eos(const struct wick_tokenizer *tokenizer)

@@ -57,7 +57,7 @@ const char *wick_tokenizer_text(const struct wick_tokenizer *tokenizer, uint32_t
 const char *wick_tokenizer_piece(const struct wick_tokenizer *tokenizer, uint32_t id, size_t *bytes);
 
 uint32_t wick_tokenizer_vocab(const struct wick_tokenizer *tokenizer);
-int64_t wick_tokenizer_bos(const struct wick_tokenizer *tokenizer); /* -1: none */
+int64_t wick_tokenizer_bos(const struct wick_tokenizer *tokenizer); /* that a text begins with; -1: none */
 int64_t wick_tokenizer_eos(const struct wick_tokenizer *tokenizer);
 bool wick_tokenizer_stops(const struct wick_tokenizer *tokenizer, uint32_t id); /* a text ends with this token */
 const uint8_t *wick_tokenizer_stop_bits(const struct wick_tokenizer *tokenizer); /* (vocab) bits: the same of all */
