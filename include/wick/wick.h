@@ -113,6 +113,8 @@ struct wick_options {
 	const struct wick_instruments *instruments; /* for measuring; NULL: none */
 	const char *routing;      /* experts, wick_plan() without a trace: how routers choose, a preset of wick trace synth; NULL: that of the
 	                             model which is most alike */
+	float gate_percent;       /* SwiGLU whose gates are apart: of the gates, the smallest so many per cent are taken for 0, by
+	                             thresholds that wick_train() has found. Changes answers, and sparse mode reads less; 0: none, 99 at most */
 };
 
 /* Structs that a caller makes begin with their size, by which a library of another version knows what they have. Where a
@@ -138,7 +140,7 @@ struct wick_plan {
 	uint64_t resident_bytes;   /* weight matrices kept */
 	uint64_t swept_bytes;      /* weight matrices read again for every token */
 	uint64_t weight_bytes;     /* resident_bytes + swept_bytes + drawn_bytes */
-	uint64_t predictor_bytes;  /* sparse: always resident */
+	uint64_t predictor_bytes;  /* sparse: always resident; levels of gates that are cut are among them */
 	uint64_t cache_bytes;      /* sparse: the bundle caches, with their maps and policies */
 	uint64_t drawn_bytes;      /* sparse: bundles outside of memory at open, read when they are wanted */
 	uint32_t cache_rows;       /* sparse: of each layer's bundle cache */
@@ -211,6 +213,7 @@ struct wick_report {
 	uint32_t cpus;         /* that this process may use */
 	const char *threads_why; /* why fewer threads than CPUs, where that was not asked for; "" */
 	uint32_t vocab, layers, d_model, n_ff, ctx_max;
+	float gate_percent;      /* of the gates, that a threshold makes 0, as options.gate_percent; anything but 0 changes answers */
 };
 
 struct wick;

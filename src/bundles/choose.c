@@ -16,14 +16,15 @@ int wick_choose_begin(struct wick_chooser *chooser, uint32_t position, struct wi
 	return chooser->trace ? wick_trace_seek(chooser->trace, position, diag) : 0;
 }
 
-/* All that are not 0: nothing is missed, and nothing is too many but what up lets down. */
+/* All that are not 0: nothing is missed, and nothing is too many but what up lets down. Not a number is one of them. */
 static uint32_t open_gates(const struct wick_chooser *chooser, const float *gate, uint32_t *ids)
 {
+	bool relu = wick_act_is_relu(chooser->gated->act);
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < chooser->n_ff; i++) {
 		ids[count] = i;
-		count += !(gate[i] <= chooser->gated->threshold); /* not a number is one of them */
+		count += relu ? !(gate[i] <= chooser->gated->threshold) : gate[i] != 0;
 	}
 	return count;
 }

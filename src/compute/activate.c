@@ -9,6 +9,7 @@
 #include "pool.h"
 
 #include <math.h>
+#include <string.h>
 
 #define TASK_NUMBERS 2048 /* some microseconds of exponentials */
 
@@ -114,6 +115,34 @@ void wick_gate(const struct wick_compute *compute, const struct wick_ffn_facts *
 	struct job job = { compute, facts, x, up, count };
 
 	wick_pool_run(compute->pool, gate_task, &job, (uint32_t)wick_div_up(count, TASK_NUMBERS));
+}
+
+struct cut_job {
+	const struct wick_kernels *kernels;
+	enum wick_act act;
+	float threshold;
+	float *gate;
+	size_t count;
+};
+
+static void cut_task(void *arg, uint32_t task, uint32_t thread)
+{
+	const struct cut_job *job = arg;
+	size_t first = (size_t)task * TASK_NUMBERS, count = WICK_MIN(TASK_NUMBERS, job->count - first);
+	float *gate = job->gate + first, activated[TASK_NUMBERS];
+
+	(void)thread;
+	memcpy(activated, gate, count * sizeof(*gate));
+	wick_activate(job->kernels, job->act, activated, count);
+	for (size_t i = 0; i < count; i++)
+		gate[i] = fabsf(activated[i]) < job->threshold ? 0 : gate[i];
+}
+
+void wick_cut_gates(const struct wick_compute *compute, enum wick_act act, float threshold, float *gate, size_t count)
+{
+	struct cut_job job = { compute->kernels, act, threshold, gate, count };
+
+	wick_pool_run(compute->pool, cut_task, &job, (uint32_t)wick_div_up(count, TASK_NUMBERS));
 }
 
 struct cap_job {

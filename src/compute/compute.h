@@ -48,6 +48,9 @@ void wick_activate_ffn(const struct wick_kernels *kernels, const struct wick_ffn
 	size_t count);
 /* The same by all threads. */
 void wick_gate(const struct wick_compute *compute, const struct wick_ffn_facts *facts, float *x, const float *up, size_t count);
+/* Gates whose activation is nearer to 0 than the threshold become 0, in place, by all threads (CATS, arXiv 2404.08763). 0 is
+ * what activations make of it, so that nothing behind them has to know. */
+void wick_cut_gates(const struct wick_compute *compute, enum wick_act act, float threshold, float *gate, size_t count);
 /* x = cap * tanh(x / cap), in place, by all threads. */
 void wick_cap(const struct wick_compute *compute, float cap, float *x, size_t count);
 

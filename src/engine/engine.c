@@ -71,8 +71,10 @@ static int open_model(struct wick *wick, const char *path, const struct wick_opt
 		err = wick_tokenizer_create(&wick->tokenizer, wick->model->gguf, wick->model->shape.vocab, diag);
 	if (!err)
 		err = wick_settings_from(&wick->settings, options, wick->model, diag);
-	if (!err && wick->settings.mode == WICK_MODE_SPARSE)
+	if (!err && (wick->settings.mode == WICK_MODE_SPARSE || wick->settings.gate_percent > 0))
 		err = wick_predictor_set_open(&wick->predictors, wick->model, path, diag);
+	if (!err && wick->settings.gate_percent > 0 && !wick->predictors->levels)
+		err = wick_diag_say(diag, -EINVAL, "%s: nothing says how small its gates are: wick train learns it from a text", path);
 	if (!err)
 		err = open_trace(wick, options, diag);
 	if (err)
@@ -228,6 +230,8 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 	forward->model = wick->model;
 	forward->matrices = &wick->matrices;
 	forward->fetch = &wick->fetch;
+	forward->gate_percent = wick->settings.gate_percent;
+	forward->gate_levels = wick->predictors ? wick->predictors->levels : NULL;
 	forward->routing = wick->routing.tokens ? &wick->routing : NULL;
 	forward->compute.kernels = &wick->kernels;
 	forward->compute.pool = wick->pool;

@@ -90,7 +90,7 @@ void wick_engine_report(struct wick *wick, const char *path)
 		.kernels = wick->kernels.name, .pages = wick->mem.pages, .limit = wick->limit, .threads_why = wick->threads_why,
 		.numa = wick->numa, .cpus = wick->topo.cpu_count,
 		.vocab = shape->vocab, .layers = shape->layers, .d_model = shape->d_model, .n_ff = shape->n_ff,
-		.ctx_max = shape->ctx_max };
+		.ctx_max = shape->ctx_max, .gate_percent = wick->settings.gate_percent };
 	report_choice(wick);
 }
 

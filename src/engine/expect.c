@@ -14,13 +14,28 @@
 #include "rehearse_experts.h"
 #include "sized.h"
 #include "trace.h"
+#include "trace_synth.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define SOFT_ZIPF 0.3 /* gates of SwiGLU differ less in how often they are large */
+
 /* How neurons fire where nothing tells it: a tenth of them, as unevenly as in the paper's models. */
 static const struct wick_trace_synthesis assumed = { .zipf = 1.44, .active = 0.1, .seed = 1 };
+
+/* Of gates with a threshold it is known how many are left. */
+static struct wick_trace_synthesis firing_of(const struct wick *wick)
+{
+	struct wick_trace_synthesis firing = assumed;
+
+	if (wick_gate_is_soft(&wick->model->shape)) {
+		firing.active = WICK_MIN(1 - (double)wick->settings.gate_percent / 100, WICK_SYNTH_ACTIVE_MAX);
+		firing.zipf = SOFT_ZIPF;
+	}
+	return firing;
+}
 
 #define ROUTING_WARM_UP 96u /* tokens of a preset before those that count */
 #define ROUTING_TOKENS 96u
@@ -32,7 +47,7 @@ static int measure(struct wick *wick, struct wick_rates *rates, struct wick_diag
 	int err = 0;
 
 	wick_kernels_init(&wick->kernels, wick->settings.cpu_mask);
-	if (wick->predictors && wick->predictors->origin != WICK_PREDICTORS_NONE) {
+	if (wick->predictors && wick->predictors->weight_bytes) {
 		const struct wick_tensor *out = &wick->predictors->layer[0].out;
 
 		err = wick_rates_measure(rates, &compute, out->type, out->cols, diag);
@@ -148,6 +163,7 @@ static int rehearse(struct wick *wick, const struct wick_rehearsal *rehearsal, s
 
 static void keep_figures(struct wick *wick, const struct wick_rehearsed *layers, const char *trace)
 {
+	const struct wick_trace_synthesis firing = firing_of(wick);
 	const char *slash = trace ? strrchr(trace, '/') : NULL;
 	struct wick_plan *plan = &wick->plan;
 
@@ -162,7 +178,7 @@ static void keep_figures(struct wick *wick, const struct wick_rehearsed *layers,
 			slash ? slash + 1 : trace);
 	else
 		snprintf(plan->firing, sizeof(plan->firing), "%.0f%% of the neurons are assumed to fire, the i-th most "
-			"frequent like i^-%.2f", 100 * assumed.active, assumed.zipf);
+			"frequent like i^-%.2f", 100 * firing.active, firing.zipf);
 }
 
 /* Once without drawing ahead, which says how much of it would pay, and once with it. */
@@ -174,7 +190,7 @@ static int expect_sparse(struct wick *wick, const struct wick_rates *rates, doub
 	struct wick_rehearsed *layers = calloc(shape->layers, sizeof(*layers));
 	struct wick_rehearsal rehearsal = { .shape = shape, .sparse = &layout->sparse, .chunk_bytes = wick->settings.chunk_bytes,
 		.price = wick_drive_price(&wick->drive, wick->settings.queue_depth), .bridge = wick->settings.bridge,
-		.trace = wick->trace, .synthesis = assumed };
+		.trace = wick->trace, .synthesis = firing_of(wick) };
 	struct wick_sparse_outlook outlook = { .shape = shape, .matrices = &wick->matrices, .rates = rates, .drive = &wick->drive,
 		.layers = layers, .sweep_us = sweep_us, .capacity = layout->sparse.capacity,
 		.predictor_bytes = predictors ? predictors->weight_bytes : 0, .queue_depth = wick->settings.queue_depth,

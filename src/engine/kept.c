@@ -89,6 +89,8 @@ int wick_engine_bind(struct wick *wick, struct wick_diag *diag)
 	*sum = mix_text(WICK_FNV_BEGIN, wick->report.kernels);
 	*sum = mix_text(*sum, wick->report.kv_type);
 	*sum = mix_text(*sum, wick->settings.mode == WICK_MODE_SPARSE ? "sparse" : "dense");
+	if (wick->settings.gate_percent > 0)
+		*sum = wick_fnv(*sum, &wick->settings.gate_percent, sizeof(wick->settings.gate_percent));
 	for (uint32_t i = 0; !err && i < parts->count; i++)
 		err = mix_part(sum, wick, parts->at[i]);
 	if (!err)

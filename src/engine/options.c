@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "cpu_limits.h"
+#include "gate_levels.h"
 #include "policy.h"
 #include "pool.h"
 #include "sized.h"
@@ -50,8 +51,9 @@ static int set_instruments(struct wick_settings *settings, const struct wick_opt
 static enum wick_mode default_mode(const struct wick_options *options, const struct wick_model *model)
 {
 	bool can_choose = model->shape.predictor || wick_gate_is_apart(&model->shape) || options->trace;
+	bool has_zeros = wick_is_relu(&model->shape) || options->gate_percent > 0;
 
-	return wick_is_relu(&model->shape) && can_choose ? WICK_MODE_SPARSE : WICK_MODE_DENSE;
+	return has_zeros && can_choose ? WICK_MODE_SPARSE : WICK_MODE_DENSE;
 }
 
 static int find_mode(enum wick_mode *mode, const struct wick_options *options, const struct wick_model *model,
@@ -90,10 +92,23 @@ static int check_sparse(
 	if (settings->mode != WICK_MODE_SPARSE && options->trace && !wick_has_experts(&model->shape))
 		return wick_diag_say(diag, -EINVAL, "a trace is replayed in sparse mode only, not in mode %s",
 			wick_mode_names[settings->mode]);
-	if (settings->mode == WICK_MODE_SPARSE && !wick_is_relu(&model->shape))
+	if (settings->mode == WICK_MODE_SPARSE && !wick_is_relu(&model->shape) && !wick_gate_is_soft(&model->shape))
 		return wick_diag_say(diag, -EINVAL,
 			"sparse mode needs a ReLU model: with gelu no neuron is ever off; mode dense is exact");
 	return 0;
+}
+
+/* A threshold is for gates that are known before anything else of their neurons is read, and have no zeros of their own. */
+static int check_gates(const struct wick_options *options, const struct wick_model *model, struct wick_diag *diag)
+{
+	if (!(options->gate_percent >= 0 && options->gate_percent <= WICK_GATE_PERCENT_MAX)) /* a NaN is neither */
+		return wick_diag_say(diag, -EINVAL, "gates of which %g%% become 0: 0 to %g%% are possible",
+			(double)options->gate_percent, (double)WICK_GATE_PERCENT_MAX);
+	if (!(options->gate_percent > 0) || wick_gate_is_soft(&model->shape))
+		return 0;
+	return wick_diag_say(diag, -EINVAL, wick_gate_is_apart(&model->shape) ?
+		"a gate threshold is for gates of SwiGLU; these are of ReLU, and have zeros of their own" :
+		"a gate threshold needs gates that are apart from their neurons (wick pack --predictor gate, from a model's folder)");
 }
 
 /* The KV cache is as long as the context, whether or not it is used. */
@@ -186,9 +201,12 @@ int wick_settings_from(struct wick_settings *settings, const struct wick_options
 		.queue_depth = options->queue_depth ? options->queue_depth : DEPTH_DEFAULT,
 		.depth_given = options->queue_depth,
 		.chunk_bytes = options->chunk_bytes ? options->chunk_bytes : CHUNK_DEFAULT,
-		.window = options->window, .lookahead = options->lookahead, .experts_ahead = options->lookahead > 1, .eval_progress = options->eval_progress,
+		.gate_percent = options->gate_percent, .window = options->window,
+		.lookahead = options->lookahead, .experts_ahead = options->lookahead > 1, .eval_progress = options->eval_progress,
 		.eval_user = options->eval_user };
 	err = find_mode(&settings->mode, options, model, diag);
+	if (!err)
+		err = check_gates(options, model, diag);
 	if (!err && settings->mode == WICK_MODE_SPARSE && wick_has_experts(&model->shape))
 		err = wick_diag_say(diag, -EINVAL, "mode sparse is not for models of experts; mode dense is");
 	if (!err)

@@ -22,6 +22,7 @@ struct wick_settings {
 	bool buffered, no_verify, all_logits, measure;
 	wick_progress_fn eval_progress;
 	void *eval_user;
+	float gate_percent; /* of the gates, that a threshold makes 0 */
 	/* Of sparse mode: */
 	const struct wick_policy_ops *policy;
 	uint32_t window;

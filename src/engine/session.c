@@ -132,6 +132,11 @@ void wick_forget(struct wick *wick)
 	wick_expert_cache_forget(&wick->forward.expert_cache);
 }
 
+void wick_cut_gates_to(struct wick *wick, float percent)
+{
+	wick->forward.gate_percent = percent;
+}
+
 void wick_watch(struct wick *wick, const struct wick_watch *watch)
 {
 	wick->forward.watch = wick->forward.sparse.watch = watch;

@@ -263,6 +263,8 @@ static int check_predictors(struct sweep *sweep)
 		rc = check_predictor(sweep, &predictors->layer[i]);
 		if (rc == 0 && predictors->ahead)
 			rc = check_predictor(sweep, &predictors->ahead[i]);
+		if (rc == 0 && predictors->levels)
+			rc = check_tensor(sweep, &predictors->levels[i].tensor);
 	}
 	return rc ? rc : pass_checksums(sweep, "wick.checksums");
 }

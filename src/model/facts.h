@@ -101,6 +101,12 @@ struct wick_layer_facts {
 	struct wick_ffn_facts ffn;
 };
 
+/* Whether what is not above 0, or a threshold, becomes 0. */
+static inline bool wick_act_is_relu(enum wick_act act)
+{
+	return act == WICK_ACT_RELU || act == WICK_ACT_RELU2;
+}
+
 extern const char *const wick_act_names[WICK_ACT_COUNT]; /* as wick.activation has them: "relu", "gelu", ... */
 extern const char *const wick_norm_names[WICK_NORM_COUNT];
 

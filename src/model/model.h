@@ -148,13 +148,19 @@ static inline bool wick_is_relu(const struct wick_shape *shape)
 {
 	const struct wick_ffn_facts *ffn = &shape->kind[0].ffn;
 
-	return !ffn->experts.count && (ffn->act == WICK_ACT_RELU || ffn->act == WICK_ACT_RELU2);
+	return !ffn->experts.count && wick_act_is_relu(ffn->act);
 }
 
 /* Whether FFNs have gates that are matrices, and not parts of bundles: they say which neurons fire. */
 static inline bool wick_gate_is_apart(const struct wick_shape *shape)
 {
 	return shape->bundle_parts == 2 && shape->kind[0].ffn.gated;
+}
+
+/* Such gates that are hardly ever exactly 0 (SwiGLU): all neurons fire, unless a threshold cuts small ones. */
+static inline bool wick_gate_is_soft(const struct wick_shape *shape)
+{
+	return wick_gate_is_apart(shape) && !wick_is_relu(shape);
 }
 
 /* The part of a neuron that says whether it fires. */

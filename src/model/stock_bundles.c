@@ -58,11 +58,26 @@ static int read_up(struct wick_ffn_facts *ffn, const struct wick_gguf *gguf, str
 	return err;
 }
 
+/* One that leaves zeros; or, where gates are apart so that thresholds can cut them, that of the family's own files. */
+static int read_activation(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
+{
+	struct wick_ffn_facts *ffn = &shape->kind[0].ffn;
+	const enum wick_act acts[] = { WICK_ACT_RELU, WICK_ACT_RELU2, ffn->act };
+	unsigned activation = 0, possible = wick_gate_is_apart(shape) ? 3 : 2;
+	const char *names[WICK_COUNT_OF(acts)];
+	int err;
+
+	for (unsigned i = 0; i < WICK_COUNT_OF(acts); i++)
+		names[i] = wick_act_names[acts[i]];
+	err = wick_shape_read_name(&activation, gguf, "wick.activation", names, possible, diag);
+	if (!err)
+		ffn->act = acts[activation];
+	return err;
+}
+
 int wick_stock_read_bundles(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
-	static const char *const activations[] = { "relu", "relu2" };
 	struct wick_ffn_facts *ffn = &shape->kind[0].ffn;
-	unsigned activation = 0;
 	int err = read_parts(shape, gguf, diag);
 
 	if (!err && ffn->experts.count)
@@ -70,8 +85,7 @@ int wick_stock_read_bundles(struct wick_shape *shape, const struct wick_gguf *gg
 	if (!err)
 		err = wick_shape_read_bundles(shape, gguf, diag);
 	if (!err)
-		err = wick_shape_read_name(&activation, gguf, "wick.activation", activations, WICK_COUNT_OF(activations), diag);
-	ffn->act = activation ? WICK_ACT_RELU2 : WICK_ACT_RELU;
+		err = read_activation(shape, gguf, diag);
 	if (!err)
 		err = read_threshold(ffn, gguf, diag);
 	if (!err)

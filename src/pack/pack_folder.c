@@ -151,28 +151,28 @@ static int read_facts(struct folder *folder, const struct wick_gguf_writer *writ
 	return rc;
 }
 
-/* An FFN whose zeros can be skipped becomes bundles. */
+/* An FFN whose zeros can be skipped becomes bundles; so does one with gates that are to be apart, which thresholds can cut. */
 static int settle_bundles(struct folder *folder, const char *out, uint32_t align, const char *whose)
 {
 	const struct wick_ffn_facts *said = &folder->said.ffn;
 	struct wick_shape *shape = &folder->general.job.shape;
-
+	bool by_gate = folder->general.job.by_gate;
 	int rc;
 
-	if (folder->general.job.by_gate && (!folder->said.sparse || !shape->kind[0].ffn.gated))
-		return wick_diag_say(folder->general.job.diag, -EINVAL, "%s: predictor gate: its FFNs have no gates of ReLU", whose);
-	if (!folder->said.sparse)
+	if (by_gate && (!shape->kind[0].ffn.gated || wick_has_experts(shape)))
+		return wick_diag_say(folder->general.job.diag, -EINVAL, "%s: predictor gate: its neurons have no gates, or are experts'", whose);
+	if (!folder->said.sparse && !by_gate)
 		return 0;
 	rc = wick_pack_settle_align(&align, &folder->general.job, out, align);
 	if (rc)
 		return rc;
-	for (uint32_t kind = 0; kind < shape->kinds; kind++) {
+	for (uint32_t kind = 0; folder->said.sparse && kind < shape->kinds; kind++) {
 		shape->kind[kind].ffn.act = said->act;
 		shape->kind[kind].ffn.threshold = said->threshold;
 		shape->kind[kind].ffn.relu_up = said->relu_up;
 	}
-	shape->bundle_parts = shape->kind[0].ffn.gated && !folder->general.job.by_gate ? 3 : 2;
-	shape->predictor = !folder->general.job.by_gate;
+	shape->bundle_parts = shape->kind[0].ffn.gated && !by_gate ? 3 : 2;
+	shape->predictor = !by_gate;
 	shape->predictor_type = wick_pack_predictor_type(shape);
 	return wick_shape_complete_bundles(shape, align, whose, folder->general.job.diag);
 }
@@ -341,7 +341,7 @@ int wick_pack_folder(const struct wick_pack_job *begun, const struct wick_config
 
 	wick_gguf_writer_init(&writer, WICK_FILE_ALIGN);
 	rc = understand(&folder, &writer, config, source, out, options->align);
-	if (rc == 0 && options->align && !folder.said.sparse)
+	if (rc == 0 && options->align && !folder.general.job.shape.bundle_parts)
 		rc = wick_diag_say(begun->diag, -EINVAL,
 			"%s: an alignment is for bundles of neurons, which a model of this kind has not", source);
 	if (rc == 0)

@@ -32,7 +32,9 @@ static int part_of(void *user, uint32_t layer, bool ahead, enum wick_sidecar_par
 	uint32_t n_ff = moving->job->shape.n_ff;
 	const uint32_t *neurons = moving->orders + (uint64_t)(layer + ahead) * n_ff;
 	const struct wick_predictor *predictor = predictor_of(moving->from, layer, ahead);
-	const struct wick_tensor *const parts[WICK_SIDECAR_PARTS] = { &predictor->in, &predictor->out, &predictor->bias };
+	const struct wick_tensor *const parts[WICK_SIDECAR_KINDS] = { &predictor->in, &predictor->out, &predictor->bias,
+		moving->from->levels ? &moving->from->levels[layer].tensor : NULL };
+	bool of_neurons = part == WICK_SIDECAR_OUT || part == WICK_SIDECAR_BIAS;
 	uint64_t bytes = part == WICK_SIDECAR_OUT ? predictor->out.row_bytes : sizeof(float);
 	int rc = wick_pack_go_on(moving->job);
 
@@ -41,8 +43,8 @@ static int part_of(void *user, uint32_t layer, bool ahead, enum wick_sidecar_par
 			moving->job, moving->from->gguf, parts[part], 0, parts[part]->rows, moving->read);
 	if (rc)
 		return rc;
-	*data = part == WICK_SIDECAR_IN ? moving->read : moving->moved;
-	for (uint32_t i = 0; part != WICK_SIDECAR_IN && i < n_ff; i++)
+	*data = of_neurons ? moving->moved : moving->read;
+	for (uint32_t i = 0; of_neurons && i < n_ff; i++)
 		memcpy(moving->moved + i * bytes, moving->read + neurons[i] * bytes, bytes);
 	return 0;
 }
@@ -51,13 +53,16 @@ static uint64_t largest(const struct wick_predictor_set *set)
 {
 	uint64_t bytes = 0;
 
-	for (uint32_t i = 0; i < set->layers; i++)
+	for (uint32_t i = 0; i < set->layers; i++) {
+		if (set->levels)
+			bytes = WICK_MAX(bytes, wick_tensor_bytes(&set->levels[i].tensor));
 		for (unsigned ahead = 0; ahead < (set->ahead ? 2 : 1); ahead++) {
 			const struct wick_predictor *predictor = predictor_of(set, i, ahead);
 
 			bytes = WICK_MAX(bytes, WICK_MAX(wick_tensor_bytes(&predictor->in),
 				WICK_MAX(wick_tensor_bytes(&predictor->out), wick_tensor_bytes(&predictor->bias))));
 		}
+	}
 	return bytes;
 }
 
@@ -68,7 +73,7 @@ static int move(struct moving *moving, const char *path, uint32_t *ranks)
 	struct wick_sidecar_shape sidecar = { .model_crc = moving->job->checksums[wick_pack_checksum_count(moving->job) - 1],
 		.layers = shape->layers, .d_model = shape->d_model, .n_ff = shape->n_ff, .type = from->layer[0].out.type,
 		.ranks = ranks, .ahead = ranks + shape->layers, .relu = from->layer[0].relu,
-		.imported = from->origin == WICK_PREDICTORS_IMPORTED };
+		.imported = from->origin == WICK_PREDICTORS_IMPORTED, .levels = from->levels };
 
 	for (uint32_t i = 0; i < shape->layers; i++) {
 		ranks[i] = (uint32_t)from->layer[i].in.rows;

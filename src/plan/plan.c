@@ -318,8 +318,8 @@ static void fixed_costs(struct planner *planner, struct wick_plan *plan)
 	plan->kv_bytes = wick_kv_bytes(shape, &planner->kv);
 	plan->activation_bytes = wick_forward_bytes(input->model, &input->size) + wick_sampler_bytes(shape->vocab) +
 		wick_mem_cost((uint64_t)input->size.sequences * shape->vocab * sizeof(float)); /* of the sessions */
+	plan->predictor_bytes = input->predictor_bytes;
 	if (input->mode == WICK_MODE_SPARSE) {
-		plan->predictor_bytes = input->predictor_bytes;
 		plan->activation_bytes += wick_sparse_bytes(input->model, &input->sparse);
 		plan->window = input->sparse.window;
 	}

@@ -32,7 +32,7 @@ struct wick_plan_input {
 	struct wick_kv_shape kv;
 	uint32_t kv_blocks_min;  /* its pool has no fewer blocks; where all do not fit, as many as a quarter of the memory holds */
 	uint64_t chunk_bytes;
-	uint64_t predictor_bytes; /* of sparse mode, as wick_mem_cost() has them */
+	uint64_t predictor_bytes; /* of sparse mode, or levels of gates that are cut; as wick_mem_cost() has them */
 	struct wick_sparse_shape sparse; /* likewise; all but the capacity */
 };
 

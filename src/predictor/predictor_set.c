@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PARTS 3
+#define PARTS 7 /* of a layer: two predictors' and levels */
 
 const char *const wick_predictor_set_origins[WICK_PREDICTORS_ORIGINS] = { "none", "packed", "trained", "imported" };
 
@@ -166,6 +166,7 @@ void wick_predictor_set_close(struct wick_predictor_set *predictors)
 	free(predictors->crcs);
 	free(predictors->layer);
 	free(predictors->ahead);
+	free(predictors->levels);
 	free(predictors);
 }
 
@@ -173,7 +174,7 @@ void wick_predictor_set_close(struct wick_predictor_set *predictors)
 static void each_part(struct wick_predictor_set *predictors,
 	void (*visit)(void *user, const struct wick_tensor *tensor, const uint8_t **data), void *user)
 {
-	for (uint32_t i = 0; i < predictors->layers; i++)
+	for (uint32_t i = 0; i < predictors->layers; i++) {
 		for (int ahead = 0; ahead < (predictors->ahead ? 2 : 1); ahead++) {
 			struct wick_predictor *predictor = ahead ? &predictors->ahead[i] : &predictors->layer[i];
 
@@ -181,6 +182,9 @@ static void each_part(struct wick_predictor_set *predictors,
 			visit(user, &predictor->out, &predictor->out_data);
 			visit(user, &predictor->bias, (const uint8_t **)&predictor->bias_data);
 		}
+		if (predictors->levels)
+			visit(user, &predictors->levels[i].tensor, (const uint8_t **)&predictors->levels[i].level);
+	}
 }
 
 static uint64_t buffer_bytes(const struct wick_tensor *tensor)
@@ -245,10 +249,19 @@ static int load_from(const struct wick_predictor_set *predictors, const struct w
 	return rc;
 }
 
+static int check_levels(const struct wick_predictor_set *predictors, struct wick_diag *diag)
+{
+	for (uint32_t i = 0; predictors->levels && i < predictors->layers; i++)
+		if (!wick_gate_levels_rise(predictors->levels[i].level))
+			return wick_diag_say(diag, -EINVAL, "%s: tensor \"%s\" does not rise from 0", predictors->path,
+				predictors->levels[i].tensor.name);
+	return 0;
+}
+
 int wick_predictor_set_load(struct wick_predictor_set *predictors, const struct wick_fetch *fetch, uint32_t depth,
 	struct wick_mem *mem, wick_progress_fn progress, void *user, struct wick_diag *diag)
 {
-	struct loading loading = { .mem = mem, .loads = calloc(2 * PARTS * (size_t)predictors->layers, sizeof(*loading.loads)) };
+	struct loading loading = { .mem = mem, .loads = calloc(PARTS * (size_t)predictors->layers, sizeof(*loading.loads)) };
 	int rc;
 
 	if (!loading.loads)
@@ -256,5 +269,5 @@ int wick_predictor_set_load(struct wick_predictor_set *predictors, const struct 
 	each_part(predictors, take, &loading);
 	rc = load_from(predictors, fetch, &loading, depth, progress, user, diag);
 	free(loading.loads);
-	return rc;
+	return rc ? rc : check_levels(predictors, diag);
 }

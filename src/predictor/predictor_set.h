@@ -13,6 +13,7 @@
  *     wick_predict(&predictors->ahead[i], ...);                    which of layer i + 1 will, from the same input
  */
 
+#include "gate_levels.h"
 #include "predict.h"
 
 #include <wick/wick.h>
@@ -36,6 +37,7 @@ struct wick_predictor_set {
 	uint32_t layers;
 	struct wick_predictor *layer; /* (layers) */
 	struct wick_predictor *ahead; /* (layers); a last one without rows; NULL: there are none */
+	struct wick_gate_levels *levels; /* (layers); NULL: there are none */
 	size_t scratch_floats;        /* that the largest of them needs */
 	uint64_t weight_bytes, ahead_bytes; /* of the layers' own, of those that look ahead */
 	uint64_t memory_bytes;        /* held by this structure, not counting what is loaded */

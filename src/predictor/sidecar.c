@@ -26,25 +26,35 @@ static uint32_t rank_of(const struct wick_sidecar_shape *shape, uint32_t layer, 
 void wick_sidecar_describe(struct wick_tensor *tensor, const struct wick_sidecar_shape *shape, uint32_t layer, bool ahead,
 	enum wick_sidecar_part part)
 {
-	static const char *const names[WICK_SIDECAR_PARTS] = { "_in.weight", "_out.weight", ".bias" };
 	uint32_t rank = rank_of(shape, layer, ahead);
+	const struct {
+		const char *name;
+		enum wick_type type;
+		uint32_t rows, cols, check_rows;
+	} parts[WICK_SIDECAR_KINDS] = {
+		[WICK_SIDECAR_IN] = { "_in.weight", shape->type, rank, shape->d_model, WICK_CHECK_ROWS },
+		[WICK_SIDECAR_OUT] = { "_out.weight", shape->type, shape->n_ff, rank, WICK_CHECK_ROWS },
+		[WICK_SIDECAR_BIAS] = { ".bias", WICK_F32, 1, shape->n_ff, 1 },
+		[WICK_SIDECAR_LEVELS] = { "_levels", WICK_F32, 1, WICK_GATE_LEVELS, 1 },
+	};
+	const char *of = part == WICK_SIDECAR_LEVELS ? "gate" : ahead ? "ahead" : "pred";
 
-	*tensor = (struct wick_tensor){ .type = part == WICK_SIDECAR_BIAS ? WICK_F32 : shape->type };
-	snprintf(tensor->name, sizeof(tensor->name), "blk.%u.ffn_%s%s", layer, ahead ? "ahead" : "pred", names[part]);
-	tensor->rows = part == WICK_SIDECAR_IN ? rank : part == WICK_SIDECAR_OUT ? shape->n_ff : 1;
-	tensor->cols = part == WICK_SIDECAR_IN ? shape->d_model : part == WICK_SIDECAR_OUT ? rank : shape->n_ff;
-	tensor->row_bytes = wick_type_bytes(tensor->type, tensor->cols);
-	tensor->check_rows = part == WICK_SIDECAR_BIAS ? 1 : WICK_CHECK_ROWS;
+	*tensor = (struct wick_tensor){ .type = parts[part].type, .rows = parts[part].rows, .cols = parts[part].cols,
+		.row_bytes = wick_type_bytes(parts[part].type, parts[part].cols), .check_rows = parts[part].check_rows };
+	snprintf(tensor->name, sizeof(tensor->name), "blk.%u.ffn_%s%s", layer, of, parts[part].name);
 }
 
 int wick_sidecar_each(const struct wick_sidecar_shape *shape, wick_sidecar_visit_fn visit, void *user)
 {
 	int rc = 0;
 
-	for (uint32_t layer = 0; layer < shape->layers; layer++)
+	for (uint32_t layer = 0; layer < shape->layers; layer++) {
 		for (unsigned ahead = 0; ahead < 2; ahead++)
 			for (unsigned part = 0; rc == 0 && rank_of(shape, layer, ahead) && part < WICK_SIDECAR_PARTS; part++)
 				rc = visit(user, layer, ahead, part);
+		if (rc == 0 && shape->levels)
+			rc = visit(user, layer, false, WICK_SIDECAR_LEVELS);
+	}
 	return rc;
 }
 
@@ -76,6 +86,7 @@ struct opening {
 	struct wick_predictor_set *predictors;
 	const struct wick_model *model;
 	struct wick_sidecar_shape shape;
+	uint32_t version;
 	uint32_t *ranks; /* (2, layers): those of the layers, those that look ahead */
 	struct wick_directory directory;
 	const uint32_t *crcs; /* of the next tensor */
@@ -111,10 +122,10 @@ bool wick_sidecar_is_of(const struct wick_gguf *gguf, const struct wick_model *m
 }
 
 /* Is it a file of predictors, of this version? */
-static int check_kind(const struct opening *opening)
+static int check_kind(struct opening *opening)
 {
 	struct wick_gguf_string arch = { 0 };
-	uint32_t version;
+	uint32_t version = 0;
 	int rc = wick_gguf_string(opening->predictors->gguf, "general.architecture", &arch, opening->diag);
 
 	if (rc && rc != -ENOENT)
@@ -123,9 +134,10 @@ static int check_kind(const struct opening *opening)
 		return wick_diag_say(opening->diag, -EINVAL, "%s: not a file of predictors; move it out of the way",
 			path_of(opening));
 	rc = read_number(opening, "wick.predictors.version", &version);
-	if (rc == 0 && version != WICK_SIDECAR_VERSION)
-		return wick_diag_say(opening->diag, -EINVAL, "%s: predictors of version %u; this program knows version %u",
+	if (rc == 0 && version != 1 && version != WICK_SIDECAR_VERSION)
+		return wick_diag_say(opening->diag, -EINVAL, "%s: predictors of version %u; this program knows versions 1 and %u",
 			path_of(opening), version, WICK_SIDECAR_VERSION);
+	opening->version = version;
 	return rc;
 }
 
@@ -199,10 +211,23 @@ static int read_ranks(const struct opening *opening, const char *key, uint32_t *
 	return 0;
 }
 
+/* Levels are for gates that no predictor is for. */
+static int check_levels(const struct opening *opening)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < 2 * opening->shape.layers; i++)
+		any |= opening->ranks[i] > 0;
+	if (!opening->shape.levels || (!any && wick_gate_is_soft(&opening->model->shape)))
+		return 0;
+	return wick_diag_say(opening->diag, -EINVAL, any ? "%s: levels of gates beside predictors" :
+		"%s: levels of gates, which are for gates apart from bundles that are not of ReLU", path_of(opening));
+}
+
 static int read_all_ranks(struct opening *opening)
 {
 	uint32_t layers = opening->shape.layers;
-	int rc = read_ranks(opening, "wick.predictors.ranks", opening->ranks, 1);
+	int rc = read_ranks(opening, "wick.predictors.ranks", opening->ranks, opening->shape.levels ? 0 : 1);
 
 	if (rc == 0)
 		rc = read_ranks(opening, "wick.predictors.ahead", opening->ranks + layers, 0);
@@ -214,7 +239,7 @@ static int read_all_ranks(struct opening *opening)
 			path_of(opening), opening->shape.d_model, wick_types[opening->shape.type].name);
 	opening->shape.ranks = opening->ranks;
 	opening->shape.ahead = opening->ranks + layers;
-	return rc;
+	return rc ? rc : check_levels(opening);
 }
 
 static int read_flag(const struct opening *opening, const char *key, bool *flag)
@@ -224,6 +249,14 @@ static int read_flag(const struct opening *opening, const char *key, bool *flag)
 	if (rc == -ENOENT)
 		return wick_diag_say(opening->diag, -EINVAL, "%s: key \"%s\" is missing", path_of(opening), key);
 	return rc;
+}
+
+static int make_levels(struct wick_predictor_set *predictors, struct wick_diag *diag)
+{
+	predictors->levels = calloc(predictors->layers, sizeof(*predictors->levels));
+	predictors->memory_bytes += predictors->layers * sizeof(*predictors->levels);
+	return predictors->levels ? 0 :
+		wick_diag_say(diag, -ENOMEM, "no memory for the gates of %u layers", predictors->layers);
 }
 
 static int read_keys(struct opening *opening)
@@ -239,6 +272,10 @@ static int read_keys(struct opening *opening)
 		rc = read_flag(opening, "wick.predictors.relu", &opening->shape.relu);
 	if (rc == 0)
 		rc = read_flag(opening, "wick.predictors.imported", &opening->shape.imported);
+	if (rc == 0 && opening->version > 1)
+		rc = read_flag(opening, "wick.predictors.levels", &opening->shape.levels);
+	if (rc == 0 && opening->shape.levels)
+		rc = make_levels(opening->predictors, opening->diag);
 	if (rc)
 		return rc;
 	opening->ranks = calloc(2 * (size_t)layers, sizeof(*opening->ranks));
@@ -253,7 +290,7 @@ static struct wick_tensor *place_of(
 	struct wick_predictor *predictor = ahead ? &predictors->ahead[layer] : &predictors->layer[layer];
 	struct wick_tensor *const parts[WICK_SIDECAR_PARTS] = { &predictor->in, &predictor->out, &predictor->bias };
 
-	return parts[part];
+	return part == WICK_SIDECAR_LEVELS ? &predictors->levels[layer].tensor : parts[part];
 }
 
 static int match_part(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part)
@@ -317,7 +354,8 @@ int wick_sidecar_bind(struct wick_predictor_set *predictors, const struct wick_m
 		rc = load_checksums(&opening);
 	for (uint32_t i = 0; rc == 0 && i < predictors->layers; i++)
 		predictors->layer[i].relu = predictors->ahead[i].relu = opening.shape.relu;
-	predictors->origin = opening.shape.imported ? WICK_PREDICTORS_IMPORTED : WICK_PREDICTORS_TRAINED;
+	if (!opening.shape.levels)
+		predictors->origin = opening.shape.imported ? WICK_PREDICTORS_IMPORTED : WICK_PREDICTORS_TRAINED;
 	free(opening.ranks);
 	return rc;
 }

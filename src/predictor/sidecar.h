@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* MODEL.pred.gguf: trained predictors in a file of their own, tied to the model by its identity. One walk over its
- * tensors for who writes it and who opens it. docs/container.md is normative. */
+/* MODEL.pred.gguf: trained predictors in a file of their own, or of gates that are apart how small they are, tied to the model
+ * by its identity. One walk over its tensors for who writes it and who opens it. docs/container.md is normative. */
 
 #include "model.h"
 
@@ -11,20 +11,28 @@ struct wick_gguf;
 struct wick_predictor_set;
 
 #define WICK_SIDECAR_ARCH "wick-predictors"
-#define WICK_SIDECAR_VERSION 1
+#define WICK_SIDECAR_VERSION 2 /* of files that need it: those with levels of gates */
 
 struct wick_sidecar_shape {
 	uint32_t model_crc; /* the model's identity */
 	uint32_t layers, d_model, n_ff;
 	enum wick_type type;   /* of in and out */
-	const uint32_t *ranks; /* (layers) */
+	const uint32_t *ranks; /* (layers); 0 where there are levels instead */
 	const uint32_t *ahead; /* (layers); of layer i: predicts layer i + 1; 0: there is none, as behind the last */
 	bool relu;
 	bool imported;
+	bool levels; /* of gates: WICK_GATE_LEVELS of each layer */
 };
 
-/* Its tensors in file order. A predictor has three, in this order. */
-enum wick_sidecar_part { WICK_SIDECAR_IN, WICK_SIDECAR_OUT, WICK_SIDECAR_BIAS, WICK_SIDECAR_PARTS };
+/* Its tensors in file order. A predictor has three, in this order; behind those of a layer are its levels. */
+enum wick_sidecar_part {
+	WICK_SIDECAR_IN,
+	WICK_SIDECAR_OUT,
+	WICK_SIDECAR_BIAS,
+	WICK_SIDECAR_PARTS,
+	WICK_SIDECAR_LEVELS = WICK_SIDECAR_PARTS,
+	WICK_SIDECAR_KINDS,
+};
 
 /* Fills everything of a tensor but offset and crcs. */
 void wick_sidecar_describe(struct wick_tensor *tensor, const struct wick_sidecar_shape *shape, uint32_t layer,
@@ -37,8 +45,7 @@ int wick_sidecar_each(const struct wick_sidecar_shape *shape, wick_sidecar_visit
 /* Entries of its wick.checksums. */
 uint64_t wick_sidecar_checksums(const struct wick_sidecar_shape *shape);
 
-/* Writes the file, complete or not at all. data: finds the bytes of predictor (layer, ahead)'s three parts, which stay
- * until the next call; other than 0 ends it, and data has said why. */
+/* Writes the file, complete or not at all. data: finds the bytes of a part, which stay until the next call; other than 0 ends it, and data has said why. */
 typedef int (*wick_sidecar_data_fn)(
 	void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part, const void **data);
 int wick_sidecar_write(const char *path, const struct wick_sidecar_shape *shape, wick_sidecar_data_fn data, void *user,

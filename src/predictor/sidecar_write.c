@@ -43,7 +43,7 @@ static void put_keys(struct writing *writing)
 	struct wick_gguf_writer *writer = &writing->writer;
 
 	wick_gguf_put_string(writer, "general.architecture", WICK_SIDECAR_ARCH);
-	wick_gguf_put_u32(writer, "wick.predictors.version", WICK_SIDECAR_VERSION);
+	wick_gguf_put_u32(writer, "wick.predictors.version", shape->levels ? WICK_SIDECAR_VERSION : 1);
 	wick_gguf_put_u32(writer, "wick.predictors.model", shape->model_crc);
 	wick_gguf_put_u32(writer, "wick.predictors.layers", shape->layers);
 	wick_gguf_put_u32(writer, "wick.predictors.d_model", shape->d_model);
@@ -51,6 +51,8 @@ static void put_keys(struct writing *writing)
 	wick_gguf_put_string(writer, "wick.predictors.encoding", wick_types[shape->type].name);
 	wick_gguf_put_bool(writer, "wick.predictors.relu", shape->relu);
 	wick_gguf_put_bool(writer, "wick.predictors.imported", shape->imported);
+	if (shape->levels)
+		wick_gguf_put_bool(writer, "wick.predictors.levels", true);
 	wick_gguf_put_i32s(writer, "wick.predictors.ranks", (const int32_t *)shape->ranks, shape->layers);
 	wick_gguf_put_i32s(writer, "wick.predictors.ahead", (const int32_t *)shape->ahead, shape->layers);
 }

@@ -9,6 +9,7 @@
 #include "compute.h"
 #include "expert_cache.h"
 #include "experts.h"
+#include "gate_levels.h"
 #include "kv.h"
 #include "matrix.h"
 #include "sparse.h"
@@ -44,6 +45,8 @@ struct wick_forward {
 	uint32_t logits_rows;
 	struct wick_expert_room experts;
 	struct wick_expert_cache expert_cache; /* capacity 0: all are resident */
+	const struct wick_gate_levels *gate_levels; /* (layers), where gates are cut */
+	float gate_percent;            /* of the gates, that are; 0: none */
 	const struct wick_routing *routing; /* replayed: what routers choose is dropped; or NULL */
 	float *h;                      /* FFN scratch */
 	size_t h_floats;

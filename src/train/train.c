@@ -19,6 +19,7 @@
 
 #define CHUNK_MAX 512u
 #define TOKENS_DEFAULT 131072u
+#define TOKENS_OF_GATES 16384u /* to count with, and learn nothing from */
 #define STEPS_DEFAULT 1200
 #define SHARE_DEFAULT 0.04
 #define AHEAD_DEFAULT 0.02
@@ -39,9 +40,9 @@ static int open_model(struct wick_train *train, const char *path)
 
 	if (rc)
 		return rc;
-	if (wick_gate_is_apart(&train->model->shape))
+	if (wick_gate_is_apart(&train->model->shape) && wick_is_relu(&train->model->shape))
 		return wick_diag_say(train->diag, -EINVAL, "%s: its gates say which neurons fire: there is nothing to predict", path);
-	if (!wick_is_relu(&train->model->shape))
+	if (!wick_is_relu(&train->model->shape) && !wick_gate_is_soft(&train->model->shape))
 		return wick_diag_say(train->diag, -EINVAL,
 			"%s: its activation is not ReLU: every neuron counts, and there is nothing to predict", path);
 	rc = wick_tokenizer_create(&train->tokenizer, train->model->gguf, train->model->shape.vocab, train->diag);
@@ -93,13 +94,13 @@ static int plan_tokens(struct wick_train *train)
 {
 	const struct wick_shape *shape = &train->model->shape;
 	uint64_t memory = train->options->memory_bytes ? train->options->memory_bytes : wick_free_bytes() / 4 * 3;
-	uint64_t fixed = layer_bytes(train), tokens = train->options->tokens, least;
+	uint64_t fixed = layer_bytes(train), tokens = train->tokens_most, least;
 
 	train->chunk = WICK_MIN(CHUNK_MAX, shape->ctx_max);
 	least = WICK_TRAIN_CHUNKS_MIN * (uint64_t)train->chunk;
 	if (tokens < least)
 		return wick_diag_say(train->diag, -EINVAL, "training takes at least %llu tokens of this model, not %u",
-			(unsigned long long)least, train->options->tokens);
+			(unsigned long long)least, train->tokens_most);
 	if (memory > fixed)
 		tokens = WICK_MIN(tokens, (memory - fixed) / token_bytes(shape));
 	if (memory <= fixed || tokens < least)
@@ -184,12 +185,27 @@ static double share_of(const struct wick_train *train, const struct wick_memory 
 	return size->percent > 0 ? size->percent / 100 : otherwise;
 }
 
-static int train_all(struct wick_train *train, const char *path, char **json)
+/* One sweep that counts; its figures are worth no file to go on from. */
+static int learn_gates(struct wick_train *train, char **json)
 {
-	int rc = open_model(train, path);
+	const struct wick_train_options *options = train->options;
+	int rc = 0;
 
-	if (rc)
-		return rc;
+	if (options->size.bytes || options->size.percent > 0 || options->ahead_size.bytes || options->ahead_size.percent > 0)
+		rc = wick_diag_say(train->diag, -EINVAL, "thresholds of gates have no size that could be chosen");
+	train->tokens_most = options->tokens ? options->tokens : TOKENS_OF_GATES;
+	if (rc == 0)
+		rc = plan_tokens(train);
+	if (rc == 0)
+		rc = wick_train_read_text(train);
+	return rc ? rc : wick_train_gates(train, json);
+}
+
+static int learn_predictors(struct wick_train *train, char **json)
+{
+	int rc;
+
+	train->tokens_most = train->options->tokens ? train->options->tokens : TOKENS_DEFAULT;
 	train->share = share_of(train, &train->options->size, SHARE_DEFAULT);
 	train->ahead_share = train->options->no_ahead ? 0 : share_of(train, &train->options->ahead_size, AHEAD_DEFAULT);
 	rc = plan_tokens(train);
@@ -208,6 +224,15 @@ static int train_all(struct wick_train *train, const char *path, char **json)
 	wick_train_keep_close(train, rc == 0);
 	return rc != -ECANCELED ? rc : wick_diag_say(train->diag, rc,
 		"stopped; layers that were finished are kept, and the same command goes on");
+}
+
+static int train_all(struct wick_train *train, const char *path, char **json)
+{
+	int rc = open_model(train, path);
+
+	if (rc)
+		return rc;
+	return wick_gate_is_soft(&train->model->shape) ? learn_gates(train, json) : learn_predictors(train, json);
 }
 
 static void free_trained(struct wick_trained *trained, uint32_t layers)
@@ -269,7 +294,6 @@ int wick_train(const char *model_path, const struct wick_train_options *given, c
 	*json = NULL;
 	if (diag)
 		diag->text[0] = 0;
-	options.tokens = options.tokens ? options.tokens : TOKENS_DEFAULT;
 	options.steps = options.steps ? options.steps : STEPS_DEFAULT;
 	rc = check_options(&options, diag);
 	if (rc == 0)

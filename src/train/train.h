@@ -10,6 +10,9 @@
  *         neurons that fired; from these its predictor is learned, and the lookahead of the layer before; both are kept on disk
  *     thresholds for all of them together -> MODEL.pred.gguf                   train_finish.c
  *
+ * Of a model whose gates are apart and never 0 there is nothing to learn but how small they are: one sweep that counts
+ * (train_gates.c).
+ *
  * Memory is that of one layer and of the tokens. */
 
 #include "file.h"
@@ -48,6 +51,7 @@ struct wick_train {
 	enum wick_type type;
 
 	/* text */
+	uint32_t tokens_most; /* that were asked for, or are usual */
 	uint32_t chunk;       /* tokens */
 	uint32_t chunks, held_chunks; /* the held-out ones stand at the end */
 	uint32_t *ids;        /* (chunks, chunk) */
@@ -91,6 +95,11 @@ int wick_train_read_text(struct wick_train *train);
 int wick_train_sweep_begin(struct wick_train *train);
 int wick_train_sweep_layer(struct wick_train *train, uint32_t layer);
 void wick_train_sweep_end(struct wick_train *train); /* before another one */
+/* A layer for its residuals alone, and for what train->watch sees. */
+int wick_train_pass_layer(struct wick_train *train, uint32_t layer);
+
+/* The whole work for gates that are never 0. */
+int wick_train_gates(struct wick_train *train, char **json);
 
 /* Ranks of all predictors, and room for them. */
 int wick_train_allot(struct wick_train *train);

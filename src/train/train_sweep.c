@@ -213,6 +213,13 @@ static int load_layer(struct wick_train *train, uint32_t layer)
 	return rc;
 }
 
+int wick_train_pass_layer(struct wick_train *train, uint32_t layer)
+{
+	int rc = load_layer(train, layer);
+
+	return rc ? rc : each_batch(train, layer, "reading", layer_step);
+}
+
 int wick_train_sweep_layer(struct wick_train *train, uint32_t layer)
 {
 	const struct wick_shape *shape = &train->model->shape;

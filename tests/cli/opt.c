@@ -23,7 +23,7 @@ static bool flag;
 static uint32_t count, large, mask;
 static uint64_t seed, size;
 static struct wick_memory budget;
-static float number;
+static float number, percent;
 static const char *text, *choice, *operand;
 
 static const char *const choices[] = { "uring", "pread", NULL };
@@ -42,6 +42,7 @@ static const struct opt shared[] = {
 	{ OPT_SIZE, .name = "size", .into.size = &size, .min = 512 },
 	{ OPT_BUDGET, .name = "budget", .into.budget = &budget },
 	{ OPT_NUMBER, .name = "number", .into.number = &number, .max = 1 },
+	{ OPT_PERCENT, .name = "percent", .into.number = &percent, .max = 99 },
 	{ OPT_CHOICE, .name = "choice", .choices = choices, .into.text = &choice },
 	{ OPT_END },
 };
@@ -141,6 +142,21 @@ static void fractions_are_decimal(void **state)
 	accepted("--number", "1");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		refused("--number", bad[i]);
+}
+
+static void shares_have_a_sign(void **state)
+{
+	static const char *const bad[] = { "50", "0.5", "99.5%", "-1%", "50%%", "%", "nan%", "50 %", "" };
+
+	(void)state;
+	accepted("--percent", "50%");
+	assert_true(percent == 50);
+	accepted("--percent", "12.5%");
+	assert_true(percent == 12.5f);
+	accepted("--percent", "0%");
+	accepted("--percent", "99%");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		refused("--percent", bad[i]);
 }
 
 static void sizes_have_units(void **state)
@@ -250,6 +266,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_in_both_spellings),
 		cmocka_unit_test(numbers_are_bounded),
+		cmocka_unit_test(shares_have_a_sign),
 		cmocka_unit_test(fractions_are_decimal),
 		cmocka_unit_test(sizes_have_units),
 		cmocka_unit_test(budgets_are_bytes_or_a_share),

@@ -15,7 +15,10 @@ Falcon, Phi-2, Persimmon and Llama with ReLU gates are transformers' own. Where 
     ProSparse (arXiv 2402.13516)    down(fat(gate x) * up x),  fat(z) = z where z > threshold, else 0
     Bamboo, TurboSparse (2406.05955)    down(relu(gate x) * relu(up x))
 
-in place of that of transformers' Llama or Mistral, from which nothing else of theirs differs.
+in place of that of transformers' Llama or Mistral, from which nothing else of theirs differs. So is that of a Llama with
+thresholds (CATS, arXiv 2404.08763), each layer with its own, which its folder does not say:
+
+    down(cut(silu(gate x)) * up x),  cut(z) = z where |z| >= threshold, else 0
 """
 import argparse
 import dataclasses
@@ -31,11 +34,26 @@ import make_stock as stock
 
 TOKENS = stock.COMMON
 THRESHOLD = 0.3
+CUTS = (0.21, 0.125, 0.3125)  # of a layer each
 
 
 class FatRelu(torch.nn.Module):
     def forward(self, x):
         return torch.where(x > THRESHOLD, x, torch.zeros_like(x))
+
+
+class CutSilu(torch.nn.Module):
+    """Layers are made one after the other, and take the thresholds in turn."""
+    left = []
+
+    def __init__(self):
+        super().__init__()
+        CutSilu.left = CutSilu.left or list(CUTS)
+        self.threshold = CutSilu.left.pop(0)
+
+    def forward(self, x):
+        z = torch.nn.functional.silu(x)
+        return torch.where(z.abs() >= self.threshold, z, torch.zeros_like(z))
 
 
 class DoubleRelu(torch.nn.Module):
@@ -76,6 +94,8 @@ FIXTURES = {
                                          num_key_value_heads=2, sliding_window=32, **stock.WIDE), "BF16",
                            prompts=stock.BEYOND, own=DoubleRelu, extra=True,
                            said={"model_type": "bamboo", "architectures": ["BambooForCausalLM"], "hidden_act": "relu"}),
+    "swiglu-cut-f16": Fixture(LlamaConfig(hidden_size=64, intermediate_size=400, num_hidden_layers=3, num_attention_heads=4,
+                                          num_key_value_heads=2, head_dim=24, **TOKENS), "F16", own=CutSilu),
     "falcon-relu-f16": Fixture(stock.falcon(hidden_size=96, ffn_hidden_size=130, num_hidden_layers=2,
                                             num_attention_heads=6, multi_query=True, activation="relu",
                                             max_position_embeddings=256), "F16", embed=0.2),

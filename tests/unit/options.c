@@ -95,6 +95,8 @@ static void refusals(void **state)
 		{ { .memory.percent = -3 }, "memory of -3%" },
 		{ { .memory.percent = NAN }, "memory of" },
 		{ { .memory.percent = 1e9 }, "memory of" },
+		{ { .gate_percent = 50 }, "gates that are apart from their neurons" },
+		{ { .gate_percent = 99.5f }, "99.5%" },
 	};
 
 	(void)state;

@@ -4,6 +4,7 @@
 /* wick eval MODEL --text FILE */
 
 #include "commands.h"
+#include "divergence.h"
 #include "engine_options.h"
 #include "figures.h"
 #include "figures_json.h"
@@ -17,7 +18,7 @@
 
 static const char *model_path, *text_path;
 static uint32_t tokens_max;
-static bool as_json, verbose;
+static bool as_json, verbose, compares;
 
 static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Options:" },
@@ -25,6 +26,9 @@ static const struct opt options[] = {
 		.help = "the text to predict; - is standard input" },
 	{ OPT_COUNT, 'n', .name = "tokens", .value = "N", .into.count = &tokens_max, .min = 1, .max = UINT32_MAX,
 		.help = "tokens of the text, at most (all)" },
+	{ OPT_FLAG, .name = "kl", .into.flag = &compares,
+		.help = "with --gate-threshold: by how much it changes what the model says, as the Kullback-Leibler divergence from "
+			"the model as it is; takes twice the time" },
 	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "as JSON" },
 	{ OPT_FLAG, 'v', .name = "verbose", .into.flag = &verbose, .help = "say more of the methods in use" },
 	{ OPT_END },
@@ -32,16 +36,26 @@ static const struct opt options[] = {
 
 static int check(struct wick_diag *diag)
 {
+	if (compares && !(engine_options.gate_percent > 0))
+		return wick_diag_say(diag, -EINVAL, "--kl compares with the model without --gate-threshold, which is missing");
 	return text_path ? engine_options_check(diag) : wick_diag_say(diag, -EINVAL, "--text FILE is missing");
 }
 
-static int print_result(const struct wick *wick, const struct perplexity *result, const struct recall *recall)
+/* What looks on: one of the two, or neither. */
+struct lookers {
+	struct recall *recall;
+	struct divergence *divergence;
+};
+
+static int print_result(const struct wick *wick, const struct perplexity *result, const struct lookers *lookers)
 {
 	json_t *json = perplexity_json(result, wick_report_of(wick), wick_plan_of(wick));
 	int rc;
 
-	if (recall)
-		recall_report(recall, json);
+	if (lookers->recall)
+		recall_report(lookers->recall, json);
+	if (lookers->divergence)
+		divergence_report(lookers->divergence, json);
 	if (as_json) {
 		rc = json_print(json, stdout);
 	} else {
@@ -52,31 +66,34 @@ static int print_result(const struct wick *wick, const struct perplexity *result
 	return rc;
 }
 
-static int measure(struct wick *wick, struct reader *reader, const struct recall *recall, struct wick_diag *diag)
+static int measure(struct wick *wick, struct reader *reader, const struct lookers *lookers, struct wick_diag *diag)
 {
 	struct perplexity result;
 	struct progress progress;
 	int rc;
 
 	progress_begin(&progress, "evaluating");
-	rc = perplexity_measure(&result, wick, reader, tokens_max, &progress, diag);
+	rc = perplexity_measure(&result, wick, reader, tokens_max, lookers->divergence, &progress, diag);
 	progress_end(&progress);
 	if (!rc)
-		rc = print_result(wick, &result, recall);
+		rc = print_result(wick, &result, lookers);
 	return rc;
 }
 
 static int run_open(struct wick *wick, struct reader *reader, struct wick_diag *diag)
 {
-	struct recall *recall = NULL;
+	struct lookers lookers = { 0 };
 	int rc = 0;
 
 	print_start(wick_report_of(wick), wick_plan_of(wick), verbose, stderr);
-	if (!strcmp(wick_report_of(wick)->mode, "sparse"))
-		rc = recall_begin(&recall, wick, diag);
+	if (compares)
+		rc = divergence_begin(&lookers.divergence, wick, diag);
+	else if (!strcmp(wick_report_of(wick)->mode, "sparse"))
+		rc = recall_begin(&lookers.recall, wick, diag);
 	if (!rc)
-		rc = measure(wick, reader, recall, diag);
-	recall_end(recall);
+		rc = measure(wick, reader, &lookers, diag);
+	divergence_end(lookers.divergence);
+	recall_end(lookers.recall);
 	return rc;
 }
 
@@ -92,6 +109,9 @@ static int open_engine(struct wick **wick, struct wick_diag *diag)
 	if (ctx > model.ctx_max)
 		ctx = model.ctx_max;
 	engine_options.beside_bytes = perplexity_bytes(ctx) + recall_bytes(model.layers, model.n_ff, ctx);
+	if (compares)
+		engine_options.beside_bytes += divergence_bytes(model.vocab);
+	engine_options.sessions = compares ? 2 : 1;
 	engine_options.all_logits = true;
 	return engine_open(wick, model_path, &engine_options, diag);
 }
@@ -133,7 +153,10 @@ const struct command cmd_eval = {
 		 "In sparse mode every token is masked by the predictors, and what they chose is\n"
 		 "compared with what would have fired: recall is the share of the firing neurons\n"
 		 "that was chosen, precision the share of the chosen that fired, pooled over all\n"
-		 "layers.",
+		 "layers.\n"
+		 "\n"
+		 "--kl says by how much --gate-threshold changes the model, in nats a token, and\n"
+		 "after which share of the tokens the likeliest next one is the same.",
 	.examples = "wick eval model.gguf --text novel.txt --tokens 10000\n"
 		    "wick eval model.gguf --text novel.txt --tokens 10000 --mode dense",
 	.options = options,

@@ -23,6 +23,7 @@ struct measure {
 	struct wick *wick;
 	struct wick_session *session;
 	struct reader *reader;
+	struct divergence *divergence;
 	struct progress *progress;
 	struct wick_diag *diag;
 	uint32_t vocab;
@@ -102,7 +103,9 @@ static int eval_chunk(struct measure *m, const uint32_t *ids, uint32_t count)
 	if (count < 2)
 		return 0;
 	wick_session_reset(m->session);
-	rc = wick_session_eval(m->session, m->chunk, count - 1, count_token, m, m->diag);
+	rc = m->divergence ?
+		divergence_eval(m->divergence, m->session, m->chunk, count - 1, count_token, m, m->diag) :
+		wick_session_eval(m->session, m->chunk, count - 1, count_token, m, m->diag);
 	m->result->chunks++;
 	m->tokens_left -= count - 1;
 	return rc;
@@ -189,9 +192,9 @@ uint64_t perplexity_bytes(uint32_t ctx)
 }
 
 int perplexity_measure(struct perplexity *result, struct wick *wick, struct reader *reader, uint64_t tokens_max,
-	struct progress *progress, struct wick_diag *diag)
+	struct divergence *divergence, struct progress *progress, struct wick_diag *diag)
 {
-	struct measure m = { .result = result, .wick = wick, .reader = reader, .progress = progress, .diag = diag,
+	struct measure m = { .result = result, .wick = wick, .reader = reader, .divergence = divergence, .progress = progress, .diag = diag,
 		.vocab = wick_report_of(wick)->vocab, .tokens_left = tokens_max ? tokens_max : UINT64_MAX };
 	uint32_t ctx = wick_plan_of(wick)->ctx;
 	int64_t bos_count;

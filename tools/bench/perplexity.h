@@ -4,6 +4,7 @@
 
 /* The probability that a model gives the tokens of a text. `wick help eval` states the protocol. */
 
+#include "divergence.h"
 #include "progress.h"
 #include "reader.h"
 
@@ -22,9 +23,9 @@ struct perplexity {
 /* Memory that measuring takes beside the engine, the reader's included. */
 uint64_t perplexity_bytes(uint32_t ctx);
 
-/* tokens_max: 0, all. The engine was opened with all_logits. */
+/* tokens_max: 0, all. The engine was opened with all_logits. divergence: that is measured, too, or NULL. */
 int perplexity_measure(struct perplexity *result, struct wick *wick, struct reader *reader, uint64_t tokens_max,
-	struct progress *progress, struct wick_diag *diag);
+	struct divergence *divergence, struct progress *progress, struct wick_diag *diag);
 
 json_t *perplexity_json(
 	const struct perplexity *result, const struct wick_report *report, const struct wick_plan *plan);

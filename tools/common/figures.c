@@ -169,6 +169,8 @@ json_t *plan_json(const struct wick_plan *plan)
 		set_count(json, plan_members[i].key,
 			plan_members[i].wide ? *(const uint64_t *)at : *(const uint32_t *)at);
 	}
+	if (plan->gate_bytes)
+		set_count(json, "gate_bytes", plan->gate_bytes);
 	if (plan->cycle_bytes) {
 		set_count(json, "cycle_bytes", plan->cycle_bytes);
 		set_count(json, "expert_slots", plan->expert_slots);
@@ -183,6 +185,8 @@ static void set_report(json_t *json, const struct wick_report *report)
 	set_text(json, "arch", report->arch);
 	set_text(json, "type", report->type);
 	set_text(json, "mode", report->mode);
+	if (report->gate_percent > 0)
+		set_real(json, "gate_percent", (double)report->gate_percent);
 	set_text(json, "io", report->io);
 	set_text(json, "io_why", report->io_why);
 	json_object_set_new(json, "direct", json_boolean(report->direct));

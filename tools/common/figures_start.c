@@ -139,6 +139,9 @@ static void print_processor(const struct wick_report *report, const struct wick_
 void print_start(const struct wick_report *report, const struct wick_plan *plan, bool verbose, FILE *out)
 {
 	print_model(report, plan, out);
+	if (report->gate_percent > 0)
+		fprintf(out, "        the smallest %g%% of its gates are taken for 0: answers are not the model's\n",
+			(double)report->gate_percent);
 	if (verbose)
 		print_sparse(report, plan, out);
 	print_budget(plan, out);

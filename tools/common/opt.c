@@ -150,6 +150,17 @@ static bool take_number(const struct opt *opt, const char *word)
 	return true;
 }
 
+static bool take_percent(const struct opt *opt, const char *word)
+{
+	double value;
+	const char *rest = parse_decimal(word, &value);
+
+	if (!rest || strcmp(rest, "%") || !in_bounds(opt, value))
+		return false;
+	*opt->into.number = (float)value;
+	return true;
+}
+
 static bool take_text(const struct opt *opt, const char *word)
 {
 	*opt->into.text = word;
@@ -193,6 +204,7 @@ static const struct {
 	[OPT_SIZE] = { take_size, "a size such as 64k, 512M or 2G" },
 	[OPT_BUDGET] = { take_budget, "a size such as 512M or a share such as 60%" },
 	[OPT_NUMBER] = { take_number, "a number" },
+	[OPT_PERCENT] = { take_percent, "a share such as 50%" },
 	[OPT_TEXT] = { take_text, "" },
 	[OPT_INPUT] = { take_file, "a file name" },
 	[OPT_OUTPUT] = { take_file, "a file name" },

@@ -18,6 +18,7 @@ enum opt_kind {
 	OPT_SIZE,    /* bytes; k, M, G, T (or KiB, ...) are powers of 1024, kB, MB, ... of 1000 */
 	OPT_BUDGET,  /* a size, or a share such as 60% */
 	OPT_NUMBER,  /* a decimal fraction, perhaps with an exponent */
+	OPT_PERCENT, /* a share such as 50%, into.number */
 	OPT_TEXT,    /* anything */
 	OPT_INPUT,   /* a file to be read */
 	OPT_OUTPUT,  /* a file to be written: see output.h */

@@ -114,7 +114,7 @@ static void print_section(const char *title, const json_t *section)
 	print_row("all", section);
 }
 
-static void print_report(const json_t *report)
+static void print_predictors(const json_t *report)
 {
 	printf("Learned from %.0f tokens; on %.0f others:\n",
 		number_of(report, "tokens") - number_of(report, "held_out_tokens"), number_of(report, "held_out_tokens"));
@@ -124,12 +124,34 @@ static void print_report(const json_t *report)
 		SHOWN(json_string_value(json_object_get(report, "file"))));
 }
 
+/* "layer 30% 50% 70%" */
+static void print_gates(const json_t *report)
+{
+	const json_t *layer;
+	size_t i;
+
+	printf("Gates of %.0f tokens; thresholds that make so many of them 0:\n\n", number_of(report, "tokens"));
+	printf("%-8s %10s %10s %10s\n", "layer", "30%", "50%", "70%");
+	json_array_foreach(json_object_get(report, "gates"), i, layer)
+		printf("%-8.0f %10.4g %10.4g %10.4g\n", number_of(layer, "layer"), number_of(layer, "threshold_30_percent"),
+			number_of(layer, "threshold_50_percent"), number_of(layer, "threshold_70_percent"));
+	printf("\n%s was written; --gate-threshold takes any share.\n", SHOWN(json_string_value(json_object_get(report, "file"))));
+}
+
 static void print_import(const json_t *report)
 {
 	printf("Predictors of %zu layers: %s, %s, %.2f%% of the model. %s was written.\n",
 		json_array_size(json_object_get(report, "ranks")), json_string_value(json_object_get(report, "type")),
 		BYTES(number_of(report, "bytes")), 100 * number_of(report, "model_share"),
 		SHOWN(json_string_value(json_object_get(report, "file"))));
+}
+
+static void print_report(const json_t *report)
+{
+	if (json_object_get(report, "gates"))
+		print_gates(report);
+	else
+		print_predictors(report);
 }
 
 /* Prints what the library says of its work, and frees it. */
@@ -197,7 +219,10 @@ const struct command cmd_train = {
 	.about = "Learns from text which neurons of a ReLU model fire, and writes the predictors\n"
 		 "beside it: model.pred.gguf for model.gguf. From then on they take the place of\n"
 		 "those that packing made. Ctrl-C keeps the layers that are finished; the same\n"
-		 "command goes on from there.",
+		 "command goes on from there.\n"
+		 "Of a SwiGLU model with gates apart (wick pack --predictor gate) it\n"
+		 "learns how small the gates are, for --gate-threshold; 16384 tokens are\n"
+		 "usual then.",
 	.examples = "wick train model.gguf --text novel.txt letters.txt\n"
 		    "wick train model.gguf --import OPT-6.7B-predictor",
 	.options = options,

@@ -267,7 +267,7 @@ static int open_model(struct recording *recording, const struct reader *text, st
 
 	if (!rc && recording->model.experts)
 		recording->model.n_ff = recording->model.experts;
-	else if (!rc && !recording->model.relu)
+	else if (!rc && !recording->model.relu && !(engine_options.gate_percent > 0))
 		rc = wick_diag_say(diag, -EINVAL, "%s: its activation is not ReLU, so all of its neurons are always active",
 			model_path);
 	recording->words = wick_div_up(recording->model.n_ff, 64);

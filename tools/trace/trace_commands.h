@@ -10,7 +10,7 @@ extern const struct command cmd_trace_record, cmd_trace_stats, cmd_trace_synth;
 
 /* The sizes of a packed model that a trace is compared with. */
 struct trace_model {
-	uint32_t layers, n_ff, crc, ctx_max;
+	uint32_t layers, n_ff, crc, ctx_max, vocab;
 	uint64_t stride;
 	bool relu;
 	uint32_t experts, chosen, dense_layers; /* experts 0: none; in front so many layers have none */

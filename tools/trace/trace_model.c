@@ -18,6 +18,7 @@ int trace_model_read(const char *path, struct trace_model *into, struct wick_dia
 		.layers = model->shape.layers,
 		.n_ff = model->shape.n_ff,
 		.ctx_max = model->shape.ctx_max,
+		.vocab = model->shape.vocab,
 		.crc = wick_model_identity(model),
 		.stride = model->shape.stride,
 		.relu = wick_is_relu(&model->shape),
