@@ -18,6 +18,7 @@ struct wick_chooser {
 	uint32_t layers, n_ff;
 	const struct wick_ffn_facts *gated;  /* gates say which neurons fire; or NULL */
 	const struct wick_predictor *active; /* (layers) or NULL */
+	bool residual; /* they are given what the FFN's norm is given */
 	const struct wick_predictor *likely; /* (layers): of the layer that follows; or NULL */
 	struct wick_trace *trace;            /* or NULL */
 	float *scratch, *scores;             /* (of any predictor), (n_ff) */
@@ -26,7 +27,7 @@ struct wick_chooser {
 /* Goes to a token. Only a replay can fail. */
 int wick_choose_begin(struct wick_chooser *chooser, uint32_t position, struct wick_diag *diag);
 
-/* The neurons to compute for x, ascending, gate (n_ff) its gates, or NULL; ids has room for n_ff. */
+/* The neurons to compute for x, or of predictors that want it the residual, ascending, gate (n_ff) its gates, or NULL; ids has room for n_ff. */
 uint32_t wick_choose(const struct wick_chooser *chooser, uint32_t layer, const float *x, const float *gate, uint32_t *ids);
 
 /* Sorts neurons with their probabilities, in place. */

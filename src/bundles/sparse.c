@@ -233,9 +233,9 @@ static uint32_t choose_all(struct wick_sparse *sparse, uint32_t layer, const str
 	const struct wick_shape *shape = &sparse->model->shape;
 
 	if (rows->m == 1)
-		return wick_sparse_choose(sparse, layer, rows->position[0], rows->x, rows->gate);
+		return wick_sparse_choose(sparse, layer, rows->position[0], rows->seen, rows->gate);
 	for (uint32_t i = 0; i < rows->m; i++)
-		wick_sparse_choose_row(sparse, layer, rows->position[i], i, rows->x + (size_t)i * shape->d_model,
+		wick_sparse_choose_row(sparse, layer, rows->position[i], i, rows->seen + (size_t)i * shape->d_model,
 			rows->gate ? rows->gate + (size_t)i * shape->n_ff : NULL);
 	return sparse->chosen_count = list_mask(sparse, 0, rows->m);
 }

@@ -68,6 +68,7 @@ struct wick_prefetch_rates {
 struct wick_sparse_rows {
 	uint32_t m; /* sparse->together, at most */
 	const float *x; /* (m, d_model) */
+	const float *seen; /* likewise, by predictors: x, or the residual */
 	const float *gate; /* (m, n_ff), where gates are not in the bundles; else NULL */
 	float *y;       /* (m, d_model): comes in with the down-projection's bias */
 	uint32_t position[WICK_SPARSE_TOGETHER];
@@ -127,9 +128,10 @@ void wick_sparse_send(struct wick_sparse *sparse, uint32_t layer, const struct w
 /* y += FFN of x. After an error some rows of y are half done. */
 int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, const struct wick_sparse_rows *rows, struct wick_diag *diag);
 
-/* A long batch, whose bundles are all swept: which neurons are chosen for each of its m tokens, as bits (m, *words). */
+/* A long batch, whose bundles are all swept: which neurons are chosen for each of its m tokens by what predictors see of it, as
+ * bits (m, *words). */
 const uint64_t *wick_sparse_mask(struct wick_sparse *sparse, uint32_t layer, uint32_t position, uint32_t m,
-	const float *x, const float *gates, size_t *words);
+	const float *seen, const float *gates, size_t *words);
 /* Bundles as they pass: those that have a slot by now are put into it. */
 void wick_sparse_warm(struct wick_sparse *sparse, uint32_t layer, const struct wick_rows *rows);
 

@@ -198,6 +198,7 @@ static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shap
 		sparse->chooser.gated = &wick->model->shape.kind[0].ffn;
 	else if (wick->predictors->origin != WICK_PREDICTORS_NONE)
 		sparse->chooser.active = wick->predictors->layer;
+	sparse->chooser.residual = wick->predictors->residual;
 	sparse->chooser.likely = wick->predictors->ahead;
 	wick_sparse_init(sparse, shape, &wick->mem);
 	sparse->drawing.price = wick_drive_price(&wick->drive, wick->settings.queue_depth);

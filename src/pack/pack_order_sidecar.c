@@ -73,7 +73,7 @@ static int move(struct moving *moving, const char *path, uint32_t *ranks)
 	struct wick_sidecar_shape sidecar = { .model_crc = moving->job->checksums[wick_pack_checksum_count(moving->job) - 1],
 		.layers = shape->layers, .d_model = shape->d_model, .n_ff = shape->n_ff, .type = from->layer[0].out.type,
 		.ranks = ranks, .ahead = ranks + shape->layers, .relu = from->layer[0].relu,
-		.imported = from->origin == WICK_PREDICTORS_IMPORTED, .levels = from->levels };
+		.imported = from->origin == WICK_PREDICTORS_IMPORTED, .residual = from->residual, .levels = from->levels };
 
 	for (uint32_t i = 0; i < shape->layers; i++) {
 		ranks[i] = (uint32_t)from->layer[i].in.rows;

@@ -37,6 +37,7 @@ struct wick_predictor_set {
 	uint32_t layers;
 	struct wick_predictor *layer; /* (layers) */
 	struct wick_predictor *ahead; /* (layers); a last one without rows; NULL: there are none */
+	bool residual; /* they are given what goes into the norm in front of the FFN, not what comes out of it */
 	struct wick_gate_levels *levels; /* (layers); NULL: there are none */
 	size_t scratch_floats;        /* that the largest of them needs */
 	uint64_t weight_bytes, ahead_bytes; /* of the layers' own, of those that look ahead */

@@ -274,6 +274,8 @@ static int read_keys(struct opening *opening)
 		rc = read_flag(opening, "wick.predictors.imported", &opening->shape.imported);
 	if (rc == 0 && opening->version > 1)
 		rc = read_flag(opening, "wick.predictors.levels", &opening->shape.levels);
+	if (rc == 0 && opening->version > 1)
+		rc = read_flag(opening, "wick.predictors.residual", &opening->shape.residual);
 	if (rc == 0 && opening->shape.levels)
 		rc = make_levels(opening->predictors, opening->diag);
 	if (rc)
@@ -354,6 +356,7 @@ int wick_sidecar_bind(struct wick_predictor_set *predictors, const struct wick_m
 		rc = load_checksums(&opening);
 	for (uint32_t i = 0; rc == 0 && i < predictors->layers; i++)
 		predictors->layer[i].relu = predictors->ahead[i].relu = opening.shape.relu;
+	predictors->residual = opening.shape.residual;
 	if (!opening.shape.levels)
 		predictors->origin = opening.shape.imported ? WICK_PREDICTORS_IMPORTED : WICK_PREDICTORS_TRAINED;
 	free(opening.ranks);

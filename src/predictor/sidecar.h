@@ -11,7 +11,7 @@ struct wick_gguf;
 struct wick_predictor_set;
 
 #define WICK_SIDECAR_ARCH "wick-predictors"
-#define WICK_SIDECAR_VERSION 2 /* of files that need it: those with levels of gates */
+#define WICK_SIDECAR_VERSION 2 /* of files that need it: with levels of gates, or of predictors that see the residual */
 
 struct wick_sidecar_shape {
 	uint32_t model_crc; /* the model's identity */
@@ -21,6 +21,7 @@ struct wick_sidecar_shape {
 	const uint32_t *ahead; /* (layers); of layer i: predicts layer i + 1; 0: there is none, as behind the last */
 	bool relu;
 	bool imported;
+	bool residual; /* predictors are given what the norm in front of the FFN is given */
 	bool levels; /* of gates: WICK_GATE_LEVELS of each layer */
 };
 
@@ -45,7 +46,8 @@ int wick_sidecar_each(const struct wick_sidecar_shape *shape, wick_sidecar_visit
 /* Entries of its wick.checksums. */
 uint64_t wick_sidecar_checksums(const struct wick_sidecar_shape *shape);
 
-/* Writes the file, complete or not at all. data: finds the bytes of a part, which stay until the next call; other than 0 ends it, and data has said why. */
+/* Writes the file, complete or not at all. data: finds the bytes of a part, which stay until the next call; other than 0 ends
+ * it, and data has said why. */
 typedef int (*wick_sidecar_data_fn)(
 	void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part, const void **data);
 int wick_sidecar_write(const char *path, const struct wick_sidecar_shape *shape, wick_sidecar_data_fn data, void *user,

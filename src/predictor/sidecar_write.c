@@ -37,13 +37,19 @@ static int put_entry(void *user, uint32_t layer, bool ahead, enum wick_sidecar_p
 	return 0;
 }
 
+/* Whether it says what readers of version 1 do not know. */
+static bool is_new(const struct wick_sidecar_shape *shape)
+{
+	return shape->levels || shape->residual;
+}
+
 static void put_keys(struct writing *writing)
 {
 	const struct wick_sidecar_shape *shape = writing->shape;
 	struct wick_gguf_writer *writer = &writing->writer;
 
 	wick_gguf_put_string(writer, "general.architecture", WICK_SIDECAR_ARCH);
-	wick_gguf_put_u32(writer, "wick.predictors.version", shape->levels ? WICK_SIDECAR_VERSION : 1);
+	wick_gguf_put_u32(writer, "wick.predictors.version", is_new(shape) ? WICK_SIDECAR_VERSION : 1);
 	wick_gguf_put_u32(writer, "wick.predictors.model", shape->model_crc);
 	wick_gguf_put_u32(writer, "wick.predictors.layers", shape->layers);
 	wick_gguf_put_u32(writer, "wick.predictors.d_model", shape->d_model);
@@ -51,8 +57,10 @@ static void put_keys(struct writing *writing)
 	wick_gguf_put_string(writer, "wick.predictors.encoding", wick_types[shape->type].name);
 	wick_gguf_put_bool(writer, "wick.predictors.relu", shape->relu);
 	wick_gguf_put_bool(writer, "wick.predictors.imported", shape->imported);
-	if (shape->levels)
-		wick_gguf_put_bool(writer, "wick.predictors.levels", true);
+	if (is_new(shape)) {
+		wick_gguf_put_bool(writer, "wick.predictors.levels", shape->levels);
+		wick_gguf_put_bool(writer, "wick.predictors.residual", shape->residual);
+	}
 	wick_gguf_put_i32s(writer, "wick.predictors.ranks", (const int32_t *)shape->ranks, shape->layers);
 	wick_gguf_put_i32s(writer, "wick.predictors.ahead", (const int32_t *)shape->ahead, shape->layers);
 }

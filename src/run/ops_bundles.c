@@ -18,13 +18,23 @@ static const float *gate_of(const struct wick_pass *pass, uint32_t row)
 	return wick_gate_is_apart(shape) ? pass->forward->buffer[WICK_GATE] + (size_t)row * shape->n_ff : NULL;
 }
 
+/* What predictors are given for all rows: the FFN's input, or what its norm is given, which is the residual until the layer is
+ * done. */
+static const float *seen_by_predictors(const struct wick_pass *pass, const struct wick_step *step)
+{
+	const struct wick_forward *f = pass->forward;
+
+	return f->buffer[f->sparse.chooser.residual ? WICK_X : step->in];
+}
+
 /* Rows from `first` on that are drawn for together: as many as there is room for, up to one that has failed. */
 static struct wick_sparse_rows rows_together(const struct wick_pass *pass, const struct wick_step *step, uint32_t first)
 {
 	struct wick_forward *f = pass->forward;
 	size_t skipped = first * f->model->shape.d_model;
 	uint32_t most = WICK_MIN(pass->m - first, f->sparse.together);
-	struct wick_sparse_rows rows = { .x = f->buffer[step->in] + skipped, .y = f->buffer[step->out] + skipped,
+	struct wick_sparse_rows rows = { .x = f->buffer[step->in] + skipped,
+		.seen = seen_by_predictors(pass, step) + skipped, .y = f->buffer[step->out] + skipped,
 		.gate = gate_of(pass, first) };
 
 	for (; rows.m < most && !f->rows[first + rows.m].err; rows.m++)
@@ -54,6 +64,7 @@ static int draw_apart(struct wick_pass *pass, const struct wick_step *step, uint
 	wick_begin_ffn(pass, rows->m, rows->y, wick_pass_vector(pass, step, step->bias));
 	for (uint32_t i = 0; !err && i < rows->m; i++) {
 		struct wick_sparse_rows row = { .m = 1, .x = rows->x + (size_t)i * shape->d_model,
+			.seen = rows->seen + (size_t)i * shape->d_model,
 			.gate = rows->gate ? rows->gate + (size_t)i * shape->n_ff : NULL, .y = rows->y + (size_t)i * shape->d_model,
 			.position = { rows->position[i] } };
 
@@ -97,7 +108,8 @@ static int sweep_bundles(struct wick_pass *pass, const struct wick_step *step, c
 	int more;
 
 	if (f->sparse.on)
-		ffn.mask = wick_sparse_mask(&f->sparse, step->layer, f->rows->position, pass->m, x, ffn.gate, &ffn.mask_words);
+		ffn.mask = wick_sparse_mask(&f->sparse, step->layer, f->rows->position, pass->m, seen_by_predictors(pass, step),
+			ffn.gate, &ffn.mask_words);
 	wick_ffn_begin(&ffn);
 	while ((more = wick_next_rows(f, step->matrix, &rows, pass->diag)) > 0) {
 		wick_ffn_rows(&ffn, &rows);

@@ -5,6 +5,9 @@
  * come with them. Each is a state dict with the two matrices of a perceptron, fc1.weight (rank, d_model) and fc2.weight
  * (n_ff, rank), and a ReLU between; a score above 0 means that the neuron fires. They are in the order of the checkpoint.
  *
+ * In PowerInfer's graphs those of OPT are given the FFN's input; those of Llama and its like what goes into the norm in front of
+ * it, and those of Falcon the layer's input, which is the same there. Of other families it has none.
+ *
  * One file is open at a time, and one matrix in memory. */
 
 #include "bits.h"
@@ -250,7 +253,7 @@ static int import_all(struct import *import, const char *model_path, char **text
 	int rc;
 
 	import->shape = (struct wick_sidecar_shape){ .model_crc = wick_model_identity(import->model), .layers = model->layers,
-		.d_model = model->d_model, .n_ff = model->n_ff, .relu = true, .imported = true };
+		.d_model = model->d_model, .n_ff = model->n_ff, .relu = true, .imported = true, .residual = import->model->stock };
 	import->ranks = calloc(2 * (size_t)model->layers, sizeof(*import->ranks));
 	import->shape.ranks = import->ranks;
 	import->shape.ahead = import->ranks + model->layers;
@@ -271,6 +274,18 @@ static int import_all(struct import *import, const char *model_path, char **text
 	return rc;
 }
 
+/* Stock architectures whose predictors are given the residual. */
+static const char *const of_residual[] = { "llama", "falcon" };
+
+static bool is_known(const struct wick_model *model)
+{
+	bool known = !model->stock;
+
+	for (size_t i = 0; i < WICK_COUNT_OF(of_residual); i++)
+		known |= !strcmp(model->shape.name, of_residual[i]);
+	return known;
+}
+
 /* Is it a model that such predictors can be for? */
 static int check_model(const struct import *import, const char *path)
 {
@@ -281,6 +296,9 @@ static int check_model(const struct import *import, const char *path)
 	if (!wick_is_relu(&import->model->shape))
 		return wick_diag_say(import->diag, -EINVAL,
 			"%s: its activation is not ReLU: every neuron counts, and there is nothing to predict", path);
+	if (!is_known(import->model))
+		return wick_diag_say(import->diag, -EINVAL, "%s: PowerInfer's predictors are for OPT, Llama, Bamboo and Falcon, not for %s",
+			path, import->model->shape.name);
 	if (wick_gguf_string(import->model->gguf, "wick.order", &order, NULL) || order.length != strlen(NATURAL) ||
 		memcmp(order.bytes, NATURAL, order.length) != 0)
 		return wick_diag_say(import->diag, -EINVAL,

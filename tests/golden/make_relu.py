@@ -19,6 +19,10 @@ in place of that of transformers' Llama or Mistral, from which nothing else of t
 thresholds (CATS, arXiv 2404.08763), each layer with its own, which its folder does not say:
 
     down(cut(silu(gate x)) * up x),  cut(z) = z where |z| >= threshold, else 0
+
+Beside two of them are predictors as PowerInfer's files have them (powerinfer/model_N.pt), and which neurons these choose for
+the longest prompt (powerinfer/chosen.bits: of each token, of each layer, a bit a neuron). Each is fc2(relu(fc1 r)) > 0, and r is
+what PowerInfer's graphs give them: of Llama what goes into the norm in front of the FFN, of Falcon the layer's input.
 """
 import argparse
 import dataclasses
@@ -167,6 +171,48 @@ def make(name, out):
     print(f"{name}: seed {seed}, firing " + " ".join(f"{share:.0%}" for share in shares))
 
 
+SEEN = {"relullama-f16": "post_attention_layernorm", "falcon-relu-f16": "input_layernorm"}
+RANK = 16
+
+
+def draw_predictor(r, neurons, layer):
+    """Matrices, and what they choose by r, with no score so near 0 that rounding could turn it."""
+    for seed in range(100):
+        generator = torch.Generator().manual_seed(100 * layer + seed)
+        fc1 = torch.randn(RANK, r.shape[1], generator=generator).half()
+        fc2 = torch.randn(neurons, RANK, generator=generator).half()
+        score = torch.relu(r @ fc1.float().T) @ fc2.float().T
+        if (score.abs() / score.abs().max()).min() > 1e-5:
+            return {"fc1.weight": fc1, "fc2.weight": fc2}, score > 0
+    raise SystemExit("no predictors will do")
+
+
+def make_powerinfer(name, out):
+    """Of a fixture that is there. What is not chosen is left out of the FFN."""
+    folder = out / name
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder / "folder", dtype=torch.float32,
+                                                              attn_implementation="eager").eval()
+    prompt = json.loads((folder / "golden.json").read_text())["runs"][-1]["prompt"]
+    neurons = getattr(model.config, "intermediate_size", None) or model.config.ffn_hidden_size
+    (folder / "powerinfer").mkdir(exist_ok=True)
+    chosen = []
+
+    def see(norm, x):
+        matrices, mask = draw_predictor(x[0][0], neurons, len(chosen))
+        torch.save(matrices, folder / "powerinfer" / f"model_{len(chosen)}.pt")
+        chosen.append(mask)
+
+    for module_name, module in model.named_modules():
+        if module_name.endswith(SEEN[name]):
+            module.register_forward_pre_hook(see)
+        elif module_name.endswith(("down_proj", "dense_4h_to_h")):
+            module.register_forward_pre_hook(lambda m, x: (x[0] * chosen[-1],))
+    stock.run(model, prompt)
+    bits = [np.packbits(mask.numpy(), axis=1, bitorder="little") for mask in chosen]
+    np.stack(bits, axis=1).tofile(folder / "powerinfer" / "chosen.bits")
+    print(f"{name}: {len(chosen)} predictors")
+
+
 def main():
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser()
@@ -175,6 +221,8 @@ def main():
     args = parser.parse_args()
     for name in args.names:
         make(name, args.out)
+        if name in SEEN:
+            make_powerinfer(name, args.out)
 
 
 if __name__ == "__main__":
