@@ -19,8 +19,8 @@ static bool strips(const struct wick_vocabulary *vocabulary, uint32_t id, enum w
 	return vocabulary->strips && vocabulary->strips(vocabulary->from, id, side);
 }
 
-/* Whether a token is spelled as chat formats spell what stands around a turn: <|user|>, <ï½Userï½>, or one of these. */
-static bool frames_turns(const char *text, size_t bytes)
+/* <|user|>, <｜User｜>, or one of these. */
+bool wick_special_frames_turns(const char *text, size_t bytes)
 {
 	static const char *const exact[] = { "<s>", "</s>", "<bos>", "<eos>", "<EOT>", "<start_of_turn>", "<end_of_turn>",
 		"[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]" };
@@ -62,7 +62,8 @@ static void collect(struct wick_specials *specials, const struct wick_vocabulary
 
 		if (is_special(tokens, id))
 			specials->list[specials->count++] = (struct wick_special){ text, (uint32_t)bytes, id,
-				strips(vocabulary, id, WICK_LEFT), strips(vocabulary, id, WICK_RIGHT), frames_turns(text, bytes) };
+				strips(vocabulary, id, WICK_LEFT), strips(vocabulary, id, WICK_RIGHT),
+				wick_special_frames_turns(text, bytes) };
 	}
 	qsort(specials->list, specials->count, sizeof(*specials->list), compare);
 }

@@ -25,6 +25,9 @@ struct wick_specials {
 	uint32_t first[257]; /* of those that begin with a byte, or would */
 };
 
+/* Whether a token is spelled as chat formats spell what stands around a turn. */
+bool wick_special_frames_turns(const char *text, size_t bytes);
+
 /* tokens must stay where they are. -EINVAL: two have the same bytes. */
 int wick_specials_build(struct wick_specials *specials, const struct wick_tokens *tokens,
 	const struct wick_vocabulary *vocabulary, struct wick_diag *diag);

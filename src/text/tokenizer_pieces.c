@@ -38,7 +38,7 @@ static int encode_word(struct wick_encoding *encoding, const char *text, size_t 
 	const struct wick_tokenizer *tokenizer = encoding->tokenizer;
 
 	return tokenizer->unigram.scores ?
-		       wick_unigram_encode(&tokenizer->unigram, &encoding->paths, text, bytes, &encoding->out) :
+		       wick_unigram_encode(&tokenizer->unigram, &encoding->paths, text, bytes, encoding->turns, &encoding->out) :
 		       wick_bpe_encode(&tokenizer->bpe, &encoding->scratch, text, bytes, &encoding->out);
 }
 

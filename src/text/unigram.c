@@ -14,6 +14,7 @@
 #include "bits.h"
 #include "hash.h"
 #include "space_mark.h"
+#include "specials.h"
 #include "utf8.h"
 
 #include <errno.h>
@@ -237,10 +238,18 @@ static void offer(const struct wick_unigram *unigram, struct wick_unigram_path *
 	paths[end] = (struct wick_unigram_path){ .score = sum, .start = start, .token = token };
 }
 
+static bool frames_turns(const struct wick_tokens *tokens, uint32_t id)
+{
+	size_t bytes;
+	const char *text = wick_tokens_text(tokens, id, &bytes);
+
+	return tokens->types[id] == WICK_TOKEN_USER && wick_special_frames_turns(text, bytes);
+}
+
 /* Every piece that begins at one place; the character there is unknown if it is none by itself. A byte that is no UTF-8
  * is a character of its own. Returns where the next one begins. */
 static uint32_t offer_from(const struct wick_unigram *unigram, struct wick_unigram_path *paths, const char *text,
-	uint32_t at, uint32_t bytes)
+	uint32_t at, uint32_t bytes, bool turns)
 {
 	int length = wick_utf8_length(text + at, bytes - at);
 	uint32_t next = at + (length > 0 ? (uint32_t)length : 1), node = 0;
@@ -250,7 +259,7 @@ static uint32_t offer_from(const struct wick_unigram *unigram, struct wick_unigr
 		node = find_edge(unigram, node, (uint8_t)text[end++])->to;
 		if (!node)
 			break;
-		if (unigram->piece_of[node] == NONE)
+		if (unigram->piece_of[node] == NONE || (turns && frames_turns(unigram->tokens, unigram->piece_of[node])))
 			continue;
 		offer(unigram, paths, at, end, unigram->piece_of[node]);
 		alone |= end == next;
@@ -314,7 +323,7 @@ static int append(const struct wick_unigram *unigram, const struct wick_unigram_
 }
 
 int wick_unigram_encode(const struct wick_unigram *unigram, struct wick_unigram_scratch *scratch, const char *text,
-	size_t bytes, struct wick_ids *out)
+	size_t bytes, bool turns, struct wick_ids *out)
 {
 	int result = bytes > INT32_MAX ? -EFBIG : grow(scratch, bytes + 1);
 
@@ -324,7 +333,7 @@ int wick_unigram_encode(const struct wick_unigram *unigram, struct wick_unigram_
 		scratch->paths[i].start = NONE;
 	scratch->paths[0] = (struct wick_unigram_path){ .score = 0 };
 	for (uint32_t at = 0; at < bytes;)
-		at = offer_from(unigram, scratch->paths, text, at, (uint32_t)bytes);
+		at = offer_from(unigram, scratch->paths, text, at, (uint32_t)bytes, turns);
 	reverse(scratch->paths, (uint32_t)bytes);
 	return append(unigram, scratch->paths, text, (uint32_t)bytes, out);
 }

@@ -36,8 +36,8 @@ struct wick_unigram_scratch {
 	size_t capacity;
 };
 
-/* Appends the tokens of a text. -EINVAL: a character has no token, nor one for each of its bytes, and there is no unknown
- * one; -EFBIG: over 2^31 bytes. */
+/* Appends the tokens of a text, and of a conversation (turns) none of the user's that frames one (specials.h). -EINVAL: a
+ * character has no token, nor one for each of its bytes, and there is no unknown one; -EFBIG: over 2^31 bytes. */
 int wick_unigram_encode(const struct wick_unigram *unigram, struct wick_unigram_scratch *scratch, const char *text,
-	size_t bytes, struct wick_ids *out);
+	size_t bytes, bool turns, struct wick_ids *out);
 void wick_unigram_scratch_free(struct wick_unigram_scratch *scratch);

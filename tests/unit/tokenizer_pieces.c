@@ -248,10 +248,11 @@ static void turns_of_the_users_type(void **state)
 
 	(void)state;
 	source.entries[1].type = source.entries[15].type = WICK_TOKEN_USER;
-	for (int inside = 0; inside < 2; inside++) {
+	for (int inside = 0; inside < 3; inside++) {
 		struct wick_tokenizer *tokenizer;
 
 		vocabulary.user_inside = inside;
+		vocabulary.unigram = inside == 2;
 		tokenizer = build(&vocabulary);
 		check_marks(tokenizer);
 		check(tokenizer, "a<s>b", 0, inside ? "11 1 7" : "11 1 5 7");
