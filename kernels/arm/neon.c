@@ -146,10 +146,10 @@ static inline int16x4_t low_words(vec level)
 	return vmovn_s32(vreinterpretq_s32_f32(level));
 }
 
-static inline void group_scales(float *scales, enum wick_type type, const uint8_t *blocks, const float *steps)
+static inline void group_scales(float *scales, const uint8_t *blocks, const float *steps)
 {
 	for (size_t b = 0; b < 8; b++)
-		scales[b] = scale_of(blocks + b * (type == WICK_Q8_0 ? 34 : 18)) * steps[b];
+		scales[b] = scale_of(blocks + b * 34) * steps[b];
 }
 
 static inline void pack_q8_0(int16_t *x, const vec *levels)
@@ -214,32 +214,6 @@ static inline int32x4_t block_products(int8x16_t low, int8x16_t high, const int8
 static inline vec dot_block(vec sum, int8x16_t low, int8x16_t high, const int8_t *x, float scale)
 {
 	return vec_fma(vec_set(scale), vcvtq_f32_s32(block_products(low, high, x)), sum);
-}
-
-static inline vec dot_block_q4_0(vec sum, const uint8_t *block, const int8_t *x, float scale)
-{
-	uint8x16_t bytes = vld1q_u8(block + 2);
-	int8x16_t low = vsubq_s8(vreinterpretq_s8_u8(vandq_u8(bytes, vdupq_n_u8(15))), vdupq_n_s8(8));
-	int8x16_t high = vsubq_s8(vreinterpretq_s8_u8(vshrq_n_u8(bytes, 4)), vdupq_n_s8(8));
-
-	return dot_block(sum, low, high, x, scale);
-}
-
-/* x for a group of q4_0. */
-struct x_q4_0 {
-	int8_t levels[8][32];
-};
-
-static inline void pack_q4_0(struct x_q4_0 *x, size_t b, const vec *levels)
-{
-	pack_block(x->levels[b], levels);
-}
-
-static inline vec dot_q4_0(vec sum, const uint8_t *blocks, const struct x_q4_0 *x, const float *scales)
-{
-	for (int b = 0; b < 8; b++)
-		sum = dot_block_q4_0(sum, blocks + 18 * b, x->levels[b], scales[b]);
-	return sum;
 }
 
 /* The lowest two bits of each byte choose from -3, -1, 1, 3. */

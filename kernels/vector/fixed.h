@@ -8,10 +8,10 @@
  *
  *     scale of the weights * step of x * (sum of level * level)
  *
- * q8_0 meets x in 15 bits, which costs nothing that could be seen beside the 8 of the weights. q4_0 and q2 meet it in
- * 8: half of the work, and still 16 times and more finer than the weights. They are taken a group of blocks at a time,
- * so that each block has a lane or two in which its scale is applied; the rest of a row, block by block. The block types
- * meet it in 8 bits, too, with a step for each four numbers (x_group.h). */
+ * q8_0 meets x in 15 bits, which costs nothing that could be seen beside the 8 of the weights. q2 meets it in 8: half of
+ * the work, and still far finer than the weights. It is taken a group of blocks at a time, so that each block has a lane
+ * or two in which its step is applied; the rest of a row, block by block. The other types meet it in 8 bits, too, with a
+ * step for each four numbers (x_group.h). */
 
 #include "vector.h"
 #include "x_group.h"
@@ -23,10 +23,7 @@ struct fixed {
 	union {
 		_Alignas(64) int16_t words[FIXED_COLS]; /* q8_0 */
 		struct {
-			union {
-				struct x_q4_0 q4_0[FIXED_COLS / GROUP_COLS];
-				struct x_q2 q2[FIXED_COLS / GROUP_COLS];
-			};
+			struct x_q2 q2[FIXED_COLS / GROUP_COLS];
 			int8_t rest[GROUP][WICK_BLOCK]; /* the blocks after the last whole group */
 		};
 		struct x_group groups[FIXED_COLS / GROUP_COLS]; /* block types */
@@ -84,7 +81,7 @@ INLINE void fix_words(struct fixed *fixed, const float *x, size_t cols)
 	}
 }
 
-INLINE void fix_groups(enum wick_type type, struct fixed *fixed, const float *x, size_t cols)
+INLINE void fix_groups(struct fixed *fixed, const float *x, size_t cols)
 {
 	size_t blocks = cols / WICK_BLOCK, whole = blocks - blocks % GROUP;
 	float steps_of_one[FIXED_COLS / WICK_BLOCK];
@@ -95,8 +92,6 @@ INLINE void fix_groups(enum wick_type type, struct fixed *fixed, const float *x,
 		block_levels(levels, x + b * WICK_BLOCK, steps_of_one[b]);
 		if (b >= whole)
 			pack_block(fixed->rest[b - whole], levels);
-		else if (type == WICK_Q4_0)
-			pack_q4_0(&fixed->q4_0[b / GROUP], b % GROUP, levels);
 		else
 			pack_q2(&fixed->q2[b / GROUP], b % GROUP, levels);
 	}
@@ -178,7 +173,7 @@ INLINE void fixed_group_q8_0(int rows, size_t count, vec *sums, const uint8_t *c
 
 	for (int r = 0; r < rows; r++)
 		if (count == GROUP)
-			group_scales(scales[r], WICK_Q8_0, w[r] + at, x->steps + first);
+			group_scales(scales[r], w[r] + at, x->steps + first);
 		else
 			for (size_t b = 0; b < count; b++)
 				scales[r][b] = scale_of(w[r] + at + b * 34) * x->steps[first + b];
@@ -202,50 +197,33 @@ INLINE void fixed_rows_q8_0(int rows, vec *sums, const uint8_t *const *w, const 
 		fixed_group_q8_0(rows, cols / WICK_BLOCK - b, sums, w, next, b * 34, x, b);
 }
 
-INLINE vec fixed_group(enum wick_type type, vec sum, const uint8_t *blocks, const struct fixed *x, size_t group)
-{
-	const float *steps = x->steps + group * GROUP;
-	float scales[GROUP];
-
-	if (type == WICK_Q2)
-		return dot_q2(sum, blocks, &x->q2[group], steps);
-	group_scales(scales, type, blocks, steps);
-	return dot_q4_0(sum, blocks, &x->q4_0[group], scales);
-}
-
-INLINE vec fixed_block(enum wick_type type, vec sum, const uint8_t *block, const int8_t *x, float step)
-{
-	return type == WICK_Q2 ? dot_block_q2(sum, block, x, step)
-			       : dot_block_q4_0(sum, block, x, scale_of(block) * step);
-}
-
-/* The blocks from `first` on, which are fewer than a group. */
-INLINE void fixed_rest(enum wick_type type, int rows, size_t first, size_t blocks, vec *sums, const uint8_t *const *w,
+/* The blocks of q2 from `first` on, which are fewer than a group. */
+INLINE void fixed_rest_q2(int rows, size_t first, size_t blocks, vec *sums, const uint8_t *const *w,
 	const uint8_t *const *next, const struct fixed *x)
 {
-	size_t bytes = tile_bytes(type);
+	size_t bytes = tile_bytes(WICK_Q2);
 
 	for (size_t b = first; b < blocks; b++) {
 		fetch_ahead(rows, next, b * bytes, bytes);
 #pragma GCC unroll 4
 		for (int r = 0; r < rows; r++)
-			sums[r] = fixed_block(type, sums[r], w[r] + b * bytes, x->rest[b - first], x->steps[b]);
+			sums[r] = dot_block_q2(sums[r], w[r] + b * bytes, x->rest[b - first], x->steps[b]);
 	}
 }
 
-INLINE void fixed_rows_grouped(enum wick_type type, int rows, vec *sums, const uint8_t *const *w,
-	const uint8_t *const *next, const struct fixed *x, size_t cols)
+INLINE void fixed_rows_q2(int rows, vec *sums, const uint8_t *const *w, const uint8_t *const *next, const struct fixed *x,
+	size_t cols)
 {
 	size_t g = 0, at = 0;
 
-	for (; (g + 1) * GROUP_COLS <= cols; g++, at += GROUP * tile_bytes(type)) {
+	for (; (g + 1) * GROUP_COLS <= cols; g++, at += GROUP * tile_bytes(WICK_Q2)) {
 #pragma GCC unroll 4
 		for (int r = 0; r < rows; r++) {
-			fetch_ahead(1, next + r, at, GROUP * tile_bytes(type));
-			sums[r] = fixed_group(type, sums[r], w[r] + at, x, g);
+			fetch_ahead(1, next + r, at, GROUP * tile_bytes(WICK_Q2));
+			sums[r] = dot_q2(sums[r], w[r] + at, &x->q2[g], x->steps + g * GROUP);
 		}
 	}
-	fixed_rest(type, rows, g * GROUP, cols / WICK_BLOCK, sums, w, next, x);
+	fixed_rest_q2(rows, g * GROUP, cols / WICK_BLOCK, sums, w, next, x);
 }
 
 /* y[r * step] += or = row r . x, for columns that fit into `x`. */
@@ -259,7 +237,7 @@ INLINE void fixed_rows(enum wick_type type, int rows, float *y, size_t step, con
 	if (type == WICK_Q8_0)
 		fixed_rows_q8_0(rows, sums, w, next, x, cols);
 	else
-		fixed_rows_grouped(type, rows, sums, w, next, x, cols);
+		fixed_rows_q2(rows, sums, w, next, x, cols);
 	for (size_t r = 0; r < (size_t)rows; r++)
 		y[r * step] = vec_sum(sums[r]) + (add ? y[r * step] : 0);
 }

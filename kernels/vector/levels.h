@@ -56,6 +56,8 @@ INLINE int has_halves(enum wick_type type)
 INLINE int too_large(enum wick_type type)
 {
 	switch (type) {
+	case WICK_Q4_0:
+		return 8;
 	case WICK_Q5_0:
 		return 16;
 	case WICK_Q3_K:
@@ -325,6 +327,8 @@ INLINE bytes32 levels_of(enum wick_type type, const uint8_t *group, size_t j)
 	const uint8_t *block = group + (wick_types[type].block == WICK_BLOCK ? j * wick_types[type].block_bytes : 0);
 
 	switch (type) {
+	case WICK_Q4_0:
+		return levels_nibbles(block + 2);
 	case WICK_Q4_1:
 		return levels_nibbles(block + 4);
 	case WICK_Q5_0:

@@ -126,6 +126,7 @@ INLINE void matmul_blocks(enum wick_type type, const struct wick_matmul *job)
 	}
 
 WICK_EACH_BLOCK_TYPE(MATMUL)
+MATMUL(Q4_0, q4_0)
 #undef MATMUL
 
 static void set_matmul_blocks(struct wick_kernels *kernels)
@@ -134,5 +135,6 @@ static void set_matmul_blocks(struct wick_kernels *kernels)
 	kernels->pack_x[WICK_##TYPE] = pack_x_blocks;      \
 	kernels->matmul[WICK_##TYPE] = matmul_##type;
 	WICK_EACH_BLOCK_TYPE(ENTRY)
+	ENTRY(Q4_0, q4_0)
 #undef ENTRY
 }

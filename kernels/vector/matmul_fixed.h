@@ -2,73 +2,53 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A quantised matrix times a batch, in the order of fixed.h: one accumulator a row and vector, to which block after
- * block is added as there. The batch is brought into steps once, by pack_x, for all rows; weights are read as they lie,
- * and a block unpacked in registers serves all vectors of a panel.
+/* A matrix of q8_0 times a batch, in the order of fixed.h: one accumulator a row and vector, to which block after block is
+ * added as there. The batch is brought into steps once, by pack_x, for all rows; weights are read as they lie, and a block
+ * unpacked in registers serves all vectors of a panel.
  *
- *     a vector, packed      q8_0 | words, cols of them             | steps, cols / 32 |
- *                           q4_0 | whole groups | blocks after them | steps            | */
+ *     a vector, packed      words, cols of them | steps, cols / 32 | */
 
 #include "matmul.h"
 
 /* One vector of a packed batch. */
 struct fixed_x {
-	const uint8_t *levels, *rest;
+	const int16_t *words;
 	const float *steps;
 };
 
-INLINE size_t x_group_bytes(enum wick_type type)
+INLINE struct fixed_x fixed_x_of(const float *packed, size_t cols)
 {
-	return type == WICK_Q8_0 ? GROUP_COLS * sizeof(int16_t) : sizeof(struct x_q4_0);
-}
+	const int16_t *words = (const int16_t *)(const void *)packed;
 
-INLINE size_t x_block_bytes(enum wick_type type)
-{
-	return WICK_BLOCK * (type == WICK_Q8_0 ? sizeof(int16_t) : sizeof(int8_t));
-}
-
-INLINE struct fixed_x fixed_x_of(enum wick_type type, const float *packed, size_t cols)
-{
-	size_t blocks = cols / WICK_BLOCK;
-	const uint8_t *levels = (const uint8_t *)packed, *rest = levels + blocks / GROUP * x_group_bytes(type);
-
-	return (struct fixed_x){ levels, rest, (const float *)(const void *)(rest + blocks % GROUP * x_block_bytes(type)) };
+	return (struct fixed_x){ words, (const float *)(const void *)(words + cols) };
 }
 
 /* Columns c and on of a vector, by slices as matvec takes them: each is in steps by itself. */
-INLINE void pack_slice(enum wick_type type, const struct fixed_x *to, const float *x, size_t c, size_t cols)
+INLINE void pack_slice(const struct fixed_x *to, const float *x, size_t c, size_t cols)
 {
-	size_t groups = c / GROUP_COLS;
 	struct fixed fixed;
 
-	if (type == WICK_Q8_0) {
-		fix_words(&fixed, x + c, cols);
-		memcpy((uint8_t *)to->levels + groups * x_group_bytes(type), fixed.words, cols * sizeof(*fixed.words));
-	} else {
-		fix_groups(type, &fixed, x + c, cols);
-		memcpy((uint8_t *)to->levels + groups * x_group_bytes(type), fixed.q4_0, cols / GROUP_COLS * x_group_bytes(type));
-		memcpy((uint8_t *)to->rest, fixed.rest, cols % GROUP_COLS);
-	}
+	fix_words(&fixed, x + c, cols);
+	memcpy((int16_t *)to->words + c, fixed.words, cols * sizeof(*fixed.words));
 	memcpy((float *)to->steps + c / WICK_BLOCK, fixed.steps, cols / WICK_BLOCK * sizeof(float));
 }
 
-INLINE void pack_x_fixed(enum wick_type type, float *packed, const float *x, size_t ldx, size_t m, size_t cols, size_t first,
-	size_t count)
+static void pack_x_q8_0(float *packed, const float *x, size_t ldx, size_t m, size_t cols, size_t first, size_t count)
 {
 	if (m <= FEW) {
 		wick_pack_alone(packed, x, ldx, m, cols, first, count);
 		return;
 	}
 	for (size_t i = first; i < first + count; i++) {
-		struct fixed_x to = fixed_x_of(type, packed + i * cols, cols);
+		struct fixed_x to = fixed_x_of(packed + i * cols, cols);
 
 		for (size_t c = 0; c < cols; c += FIXED_COLS)
-			pack_slice(type, &to, x + i * ldx, c, WICK_MIN(cols - c, (size_t)FIXED_COLS));
+			pack_slice(&to, x + i * ldx, c, WICK_MIN(cols - c, (size_t)FIXED_COLS));
 	}
 }
 
 /* Scales of the weights times steps, of some blocks of a group. */
-INLINE void tile_scales(enum wick_type type, int batch, float (*scales)[BATCH][GROUP], const uint8_t *const *w, size_t at,
+INLINE void tile_scales(int batch, float (*scales)[BATCH][GROUP], const uint8_t *const *w, size_t at,
 	const struct fixed_x *x, size_t block, size_t count)
 {
 	static const float ones[GROUP] = { 1, 1, 1, 1, 1, 1, 1, 1 };
@@ -77,77 +57,46 @@ INLINE void tile_scales(enum wick_type type, int batch, float (*scales)[BATCH][G
 		float of_row[GROUP];
 
 		if (count == GROUP)
-			group_scales(of_row, type, w[r] + at, ones);
+			group_scales(of_row, w[r] + at, ones);
 		else
 			for (size_t b = 0; b < count; b++)
-				of_row[b] = scale_of(w[r] + at + b * tile_bytes(type));
+				of_row[b] = scale_of(w[r] + at + b * tile_bytes(WICK_Q8_0));
 		for (int t = 0; t < batch; t++)
 			for (size_t b = 0; b < (count == GROUP ? GROUP : count); b++)
 				scales[r][t][b] = of_row[b] * x[t].steps[block + b];
 	}
 }
 
-/* Some blocks of q8_0. */
 INLINE void tile_words(int batch, vec (*sums)[BATCH], float (*scales)[BATCH][GROUP], const uint8_t *const *w, size_t at,
 	const struct fixed_x *x, size_t block, size_t count)
 {
 	for (size_t b = 0; b < count; b++)
 #pragma GCC unroll 4
 		for (int r = 0; r < ROWS; r++) {
-			struct words words = words_q8_0(w[r] + at + b * 34);
+			struct words words = words_q8_0(w[r] + at + b * tile_bytes(WICK_Q8_0));
 
 #pragma GCC unroll 8
 			for (int t = 0; t < batch; t++)
-				sums[r][t] = dot_words(sums[r][t], words,
-					(const int16_t *)(const void *)x[t].levels + (block + b) * WICK_BLOCK, scales[r][t][b]);
+				sums[r][t] = dot_words(sums[r][t], words, x[t].words + (block + b) * WICK_BLOCK, scales[r][t][b]);
 		}
 }
 
-/* A group of q4_0. */
-INLINE void tile_group(int batch, vec (*sums)[BATCH], float (*scales)[BATCH][GROUP], const uint8_t *const *w, size_t at,
-	const struct fixed_x *x, size_t block)
-{
-#pragma GCC unroll 4
-	for (int r = 0; r < ROWS; r++)
-#pragma GCC unroll 8
-		for (int t = 0; t < batch; t++)
-			sums[r][t] = dot_q4_0(sums[r][t], w[r] + at,
-				(const struct x_q4_0 *)(const void *)x[t].levels + block / GROUP, scales[r][t]);
-}
-
-/* The blocks of q4_0 after the last group. */
-INLINE void tile_rest(int batch, vec (*sums)[BATCH], float (*scales)[BATCH][GROUP], const uint8_t *const *w, size_t at,
-	const struct fixed_x *x, size_t count)
-{
-	for (size_t b = 0; b < count; b++)
-		for (int r = 0; r < ROWS; r++)
-			for (int t = 0; t < batch; t++)
-				sums[r][t] = dot_block_q4_0(sums[r][t], w[r] + at + b * 18,
-					(const int8_t *)x[t].rest + b * WICK_BLOCK, scales[r][t][b]);
-}
-
 /* Blocks from..to of a tile. */
-INLINE void fixed_tile(enum wick_type type, int batch, vec (*sums)[BATCH], const uint8_t *const *w, const struct fixed_x *x,
-	size_t from, size_t to)
+INLINE void fixed_tile(int batch, vec (*sums)[BATCH], const uint8_t *const *w, const struct fixed_x *x, size_t from, size_t to)
 {
 	float scales[ROWS][BATCH][GROUP];
 
 	for (size_t block = from, count; block < to; block += count) {
-		size_t at = block * tile_bytes(type);
+		size_t at = block * tile_bytes(WICK_Q8_0);
 
 		count = WICK_MIN(to - block, (size_t)GROUP);
-		tile_scales(type, batch, scales, w, at, x, block, count);
-		if (type == WICK_Q8_0)
-			tile_words(batch, sums, scales, w, at, x, block, count);
-		else if (count == GROUP)
-			tile_group(batch, sums, scales, w, at, x, block);
-		else
-			tile_rest(batch, sums, scales, w, at, x, count);
+		tile_scales(batch, scales, w, at, x, block, count);
+		tile_words(batch, sums, scales, w, at, x, block, count);
 	}
 }
 
 /* y[t * ldy + r] of some rows and a panel of vectors, a slice after the other. */
-INLINE void fixed_tile_all(enum wick_type type, int batch, float *y, size_t ldy, size_t rows, const uint8_t *const *w,
+INLINE void fixed_tile_all(int batch, float *y, size_t ldy, size_t rows, const uint8_t *const *w,
 	const struct fixed_x *x, size_t cols)
 {
 	size_t c = 0;
@@ -159,7 +108,7 @@ INLINE void fixed_tile_all(enum wick_type type, int batch, float *y, size_t ldy,
 		for (int r = 0; r < ROWS; r++)
 			for (int t = 0; t < batch; t++)
 				sums[r][t] = vec_set(0);
-		fixed_tile(type, batch, sums, w, x, c / WICK_BLOCK, (c + some) / WICK_BLOCK);
+		fixed_tile(batch, sums, w, x, c / WICK_BLOCK, (c + some) / WICK_BLOCK);
 		for (size_t t = 0; t < (size_t)batch; t++)
 			for (size_t r = 0; r < rows; r++)
 				y[t * ldy + r] = vec_sum(sums[r][t]) + (c ? y[t * ldy + r] : 0);
@@ -167,13 +116,13 @@ INLINE void fixed_tile_all(enum wick_type type, int batch, float *y, size_t ldy,
 	} while (c < cols);
 }
 
-INLINE void fixed_tile_of(enum wick_type type, size_t batch, float *y, size_t ldy, size_t rows, const uint8_t *const *w,
+INLINE void fixed_tile_of(size_t batch, float *y, size_t ldy, size_t rows, const uint8_t *const *w,
 	const struct fixed_x *x, size_t cols)
 {
 	switch (batch) {
-#define CASE(n)                                                       \
-	case n:                                                       \
-		fixed_tile_all(type, n, y, ldy, rows, w, x, cols);    \
+#define CASE(n)                                            \
+	case n:                                            \
+		fixed_tile_all(n, y, ldy, rows, w, x, cols); \
 		break
 		CASE(1);
 		CASE(2);
@@ -188,7 +137,7 @@ INLINE void fixed_tile_of(enum wick_type type, size_t batch, float *y, size_t ld
 }
 
 /* Panel after panel of the batch, so that one stays in the nearest cache while all rows pass by. */
-INLINE void matmul_fixed(enum wick_type type, const struct wick_matmul *job)
+INLINE void matmul_fixed(const struct wick_matmul *job)
 {
 	const uint8_t *w = job->w, *row[ROWS];
 	struct fixed_x x[BATCH];
@@ -197,40 +146,26 @@ INLINE void matmul_fixed(enum wick_type type, const struct wick_matmul *job)
 		size_t start = panel_start(job->m, p), batch = panel_start(job->m, p + 1) - start;
 
 		for (size_t t = 0; t < batch; t++)
-			x[t] = fixed_x_of(type, job->packed + (start + t) * job->cols, job->cols);
+			x[t] = fixed_x_of(job->packed + (start + t) * job->cols, job->cols);
 		for (size_t r = 0; r < job->rows; r += ROWS) {
 			for (size_t i = 0; i < ROWS; i++)
 				row[i] = w + WICK_MIN(r + i, job->rows - 1) * job->stride;
-			fixed_tile_of(type, batch, job->y + start * job->ldy + r, job->ldy, WICK_MIN(job->rows - r, (size_t)ROWS),
+			fixed_tile_of(batch, job->y + start * job->ldy + r, job->ldy, WICK_MIN(job->rows - r, (size_t)ROWS),
 				row, x, job->cols);
 		}
 	}
 }
 
-#define MATMUL_FIXED(TYPE, type)                                                                              \
-	static void pack_x_##type(                                                                            \
-		float *packed, const float *x, size_t ldx, size_t m, size_t cols, size_t first, size_t count) \
-	{                                                                                                     \
-		pack_x_fixed(WICK_##TYPE, packed, x, ldx, m, cols, first, count);                             \
-	}                                                                                                     \
-	static void matmul_##type(const struct wick_matmul *job)                                              \
-	{                                                                                                     \
-		if (job->m <= FEW)                                                                            \
-			wick_matmul_alone(job, matvec_##type);                                                \
-		else                                                                                          \
-			matmul_fixed(WICK_##TYPE, job);                                                       \
-	}
-
-MATMUL_FIXED(Q8_0, q8_0)
-MATMUL_FIXED(Q4_0, q4_0)
-#undef MATMUL_FIXED
+static void matmul_q8_0(const struct wick_matmul *job)
+{
+	if (job->m <= FEW)
+		wick_matmul_alone(job, matvec_q8_0);
+	else
+		matmul_fixed(job);
+}
 
 static void set_matmul_fixed(struct wick_kernels *kernels)
 {
-#define ENTRY(TYPE, type)                                \
-	kernels->pack_x[WICK_##TYPE] = pack_x_##type;    \
-	kernels->matmul[WICK_##TYPE] = matmul_##type;
-	ENTRY(Q8_0, q8_0)
-	ENTRY(Q4_0, q4_0)
-#undef ENTRY
+	kernels->pack_x[WICK_Q8_0] = pack_x_q8_0;
+	kernels->matmul[WICK_Q8_0] = matmul_q8_0;
 }

@@ -106,7 +106,7 @@ INLINE void find_next(const uint8_t **next, const uint8_t *const *now, const str
 INLINE void dot_some(enum wick_type type, int some, float *y, size_t step, const uint8_t *const *w,
 	const uint8_t *const *next, const float *x, const struct fixed *fixed, size_t cols, int add)
 {
-	if (is_block_type(type))
+	if (dots_groups(type))
 		block_rows(type, some, y, step, w, next, fixed->groups, cols, add);
 	else if (in_steps(type))
 		fixed_rows(type, some, y, step, w, next, fixed, cols, add);
@@ -142,12 +142,12 @@ INLINE void dot_slices(enum wick_type type, float *y, struct rows rows, const fl
 	do {
 		size_t some = WICK_MIN(cols - c, (size_t)FIXED_COLS);
 
-		if (is_block_type(type))
+		if (dots_groups(type))
 			fix_x_groups(fixed.groups, x + c, some);
 		else if (type == WICK_Q8_0)
 			fix_words(&fixed, x + c, some);
 		else
-			fix_groups(type, &fixed, x + c, some);
+			fix_groups(&fixed, x + c, some);
 		rows.w = w + (size_t)wick_type_bytes(type, c);
 		dot_pass(type, y, &rows, x, &fixed, some, c > 0);
 		c += some;

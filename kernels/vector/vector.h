@@ -19,16 +19,14 @@
  *     vec_q4_0(block, i)             exactly; scale_q4_0(block) likewise
  *     vec_q2(block, i)               numbers i * LANES and on
  *     scale_of(block)                what a block of q8_0 or q4_0 starts with
- *     group_scales(scales, type, blocks, steps)  those of a GROUP of blocks, times steps
+ *     group_scales(scales, blocks, steps)  those of a GROUP of blocks of q8_0, times steps
  *     pack_q8_0(x, levels)           the low 16 bits of a block's lanes, where dot_words wants them
- *     pack_q4_0(x, b, levels)        the low 8 bits, for block b of a group, which is a struct x_q4_0
- *     pack_q2(x, b, levels)          or a struct x_q2
+ *     pack_q2(x, b, levels)          the low 8 bits, for block b of a group, which is a struct x_q2
  *     pack_block(x, levels)          or of a block alone, in their order
  *     words_q8_0(block)              its levels as words, a struct words
  *     dot_words(sum, words, x, scale)  sum + what they add to a dot product with x in fixed point: see fixed.h;
- *     dot_q4_0(sum, blocks, x, scales)  of q4_0 a GROUP at a time,
- *     dot_q2(sum, blocks, x, steps)  and of q2;
- *     dot_block_q4_0(sum, block, x, scale), dot_block_q2(sum, block, x, step)  of a block alone
+ *     dot_q2(sum, blocks, x, steps)  of q2 a GROUP at a time,
+ *     dot_block_q2(sum, block, x, step)  or a block alone
  *
  * All that is here works on tiles of WICK_COLUMN_TILE columns, which is a block of the quantised types; the rest of a
  * row is copied into a tile of zeros. The type is a constant wherever a function is inlined, and with it every branch
@@ -77,10 +75,16 @@ INLINE int is_block_type(enum wick_type type)
 	return type > WICK_Q4_0 && type < WICK_Q2;
 }
 
+/* Dot products are those of block_rows.h. */
+INLINE int dots_groups(enum wick_type type)
+{
+	return type == WICK_Q4_0 || is_block_type(type);
+}
+
 /* Dot products are in whole numbers: see fixed.h. */
 INLINE int in_steps(enum wick_type type)
 {
-	return has_scale(type) || type == WICK_Q2 || is_block_type(type);
+	return type == WICK_Q8_0 || type == WICK_Q2 || dots_groups(type);
 }
 
 /* The factor of a tile's numbers after vec_number(). */

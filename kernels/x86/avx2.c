@@ -164,13 +164,6 @@ static inline vec dot_words(vec sum, struct words words, const int16_t *x, float
 	return vec_fma(vec_set(scale), _mm256_cvtepi32_ps(_mm256_add_epi32(first, second)), sum);
 }
 
-/* x for a group of q4_0: blocks b and b + 4 fill two vectors, one block a half, first what meets low nibbles. Nibbles
- * are 8 too large, and 8 times the sum of a block's x is taken off again. */
-struct x_q4_0 {
-	int8_t levels[4][64];
-	int32_t offsets[8];
-};
-
 /* A block's levels as bytes. */
 static inline __m256i bytes_of(const vec *levels)
 {
@@ -191,35 +184,6 @@ static inline int32_t sum_of(__m256i bytes)
 	return _mm_cvtsi128_si32(two) + _mm_extract_epi32(two, 2) - 32 * 128;
 }
 
-static inline void pack_q4_0(struct x_q4_0 *x, size_t b, const vec *levels)
-{
-	__m256i bytes = bytes_of(levels);
-
-	_mm_storeu_si128((void *)(x->levels[b % 4] + b / 4 * 16), _mm256_castsi256_si128(bytes));
-	_mm_storeu_si128((void *)(x->levels[b % 4] + b / 4 * 16 + 32), _mm256_extracti128_si256(bytes, 1));
-	x->offsets[b] = 8 * sum_of(bytes);
-}
-
-/* Nibbles times x of blocks b and b + 4: eight words a block. */
-static inline __m256i products_q4_0(const uint8_t *blocks, const struct x_q4_0 *x, int b)
-{
-	const __m256i low_nibbles = _mm256_set1_epi8(15);
-	__m256i first = _mm256_loadu_si256((const void *)(blocks + b * 18 + 2));
-	__m256i second = _mm256_loadu_si256((const void *)(blocks + (b + 4) * 18 + 2 - 16));
-	__m256i bytes = _mm256_blend_epi32(first, second, 0xf0);
-	__m256i low = _mm256_and_si256(bytes, low_nibbles);
-	__m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), low_nibbles);
-
-	return _mm256_add_epi16(_mm256_maddubs_epi16(low, _mm256_loadu_si256((const void *)x->levels[b])),
-		_mm256_maddubs_epi16(high, _mm256_loadu_si256((const void *)(x->levels[b] + 32))));
-}
-
-/* a and b, eight words a half each, become four and four. */
-static inline __m256i fold_words(__m256i a, __m256i b)
-{
-	return _mm256_add_epi16(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
-}
-
 /* Four and four words and as many of other blocks become two, two, two and two. */
 static inline __m256i fold_again(__m256i a, __m256i b)
 {
@@ -227,17 +191,6 @@ static inline __m256i fold_again(__m256i a, __m256i b)
 
 	return _mm256_add_epi16(_mm256_castps_si256(_mm256_shuffle_ps(first, second, 0x88)),
 		_mm256_castps_si256(_mm256_shuffle_ps(first, second, 0xdd)));
-}
-
-/* In the end each block has a lane. 16 products are at most 16 * 15 * 127 < 2^15. */
-static inline vec dot_q4_0(vec sum, const uint8_t *blocks, const struct x_q4_0 *x, const float *scales)
-{
-	__m256i first = fold_words(products_q4_0(blocks, x, 0), products_q4_0(blocks, x, 1));
-	__m256i second = fold_words(products_q4_0(blocks, x, 2), products_q4_0(blocks, x, 3));
-	__m256i sums = _mm256_madd_epi16(fold_again(first, second), _mm256_set1_epi16(1));
-
-	sums = _mm256_sub_epi32(sums, _mm256_loadu_si256((const void *)x->offsets));
-	return vec_fma(_mm256_loadu_ps(scales), _mm256_cvtepi32_ps(sums), sum);
 }
 
 /* x for a group of q2: of each half of it, numbers 0 to 7 of its four blocks, then 8 to 15 of all, and so on, as the
@@ -293,11 +246,6 @@ static inline vec dot_q2(vec sum, const uint8_t *blocks, const struct x_q2 *x, c
 static inline void pack_block(int8_t *x, const vec *levels)
 {
 	_mm256_storeu_si256((void *)x, bytes_of(levels));
-}
-
-static inline vec dot_block_q4_0(vec sum, const uint8_t *block, const int8_t *x, float scale)
-{
-	return vec_fma(vec_set(scale), _mm256_cvtepi32_ps(block_q4_0(block, x)), sum);
 }
 
 static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, float step)

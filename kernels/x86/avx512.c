@@ -154,56 +154,6 @@ static inline vec dot_words(vec sum, struct words words, const int16_t *x, float
 	return vec_fma(vec_set(scale), _mm512_cvtepi32_ps(_mm512_madd_epi16(words.all, _mm512_loadu_si512(x))), sum);
 }
 
-/* x for a group of q4_0, two blocks a vector. */
-struct x_q4_0 {
-	int8_t levels[4][64];
-};
-
-static inline void pack_q4_0(struct x_q4_0 *x, size_t b, const vec *levels)
-{
-	for (int i = 0; i < 2; i++)
-		_mm_storeu_si128((void *)(x->levels[b / 2] + 32 * (b % 2) + 16 * i),
-			_mm512_cvtepi32_epi8(_mm512_castps_si512(levels[i])));
-}
-
-/* The nibbles of a pair as bytes, in the order of their columns. */
-static inline __m512i nibbles_of(const uint8_t *pair)
-{
-	const __m512i shifts = _mm512_inserti64x4(
-		_mm512_castsi256_si512(_mm256_setr_epi64x(0, 0, 0x0004000400040004, 0x0004000400040004)),
-		_mm256_setr_epi64x(0, 0, 0x0004000400040004, 0x0004000400040004), 1);
-	__m256i first = _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)(pair + 2)));
-	__m256i second = _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)(pair + 20)));
-	__m512i twice = _mm512_inserti64x4(_mm512_castsi256_si512(first), second, 1);
-
-	return _mm512_and_si512(_mm512_srlv_epi16(twice, shifts), _mm512_set1_epi8(15));
-}
-
-/* Nibbles are 8 too large, and 8 * x is taken off again: the same for all rows, so the compiler does it once. */
-static inline vec dot_pair_q4_0(vec sum, const uint8_t *pair, const int8_t *x, const float *scales)
-{
-	const __m512i lanes = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
-	const __m512i eight = _mm512_set1_epi8(8);
-	__m128 two = _mm_castsi128_ps(_mm_loadl_epi64((const void *)scales));
-	__m512i x_bytes = _mm512_loadu_si512(x), nibbles = nibbles_of(pair);
-#ifdef __AVX512VNNI__
-	__m512i offset = _mm512_dpbusd_epi32(_mm512_setzero_si512(), eight, x_bytes);
-	__m512i sums = _mm512_dpbusd_epi32(_mm512_sub_epi32(_mm512_setzero_si512(), offset), nibbles, x_bytes);
-#else
-	__m512i products = _mm512_maddubs_epi16(nibbles, x_bytes), offset = _mm512_maddubs_epi16(eight, x_bytes);
-	__m512i sums = _mm512_madd_epi16(_mm512_sub_epi16(products, offset), _mm512_set1_epi16(1));
-#endif
-
-	return vec_fma(_mm512_permutexvar_ps(lanes, _mm512_castps128_ps512(two)), _mm512_cvtepi32_ps(sums), sum);
-}
-
-static inline vec dot_q4_0(vec sum, const uint8_t *blocks, const struct x_q4_0 *x, const float *scales)
-{
-	for (int pair = 0; pair < 4; pair++)
-		sum = dot_pair_q4_0(sum, blocks + 36 * pair, x->levels[pair], scales + 2 * pair);
-	return sum;
-}
-
 /* x for a group of q2: numbers 0 to 7 of its eight blocks, then 8 to 15 of all, and so on, as bits lie in the bytes. */
 struct x_q2 {
 	int8_t levels[4][64];
@@ -254,11 +204,6 @@ static inline void pack_block(int8_t *x, const vec *levels)
 {
 	for (int i = 0; i < 2; i++)
 		_mm_storeu_si128((void *)(x + 16 * i), _mm512_cvtepi32_epi8(_mm512_castps_si512(levels[i])));
-}
-
-static inline vec dot_block_q4_0(vec sum, const uint8_t *block, const int8_t *x, float scale)
-{
-	return vec_fma(vec_set(scale), _mm512_zextps256_ps512(_mm256_cvtepi32_ps(block_q4_0(block, x))), sum);
 }
 
 static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, float step)

@@ -37,23 +37,9 @@ static inline __m128i halves_q8_0(const uint8_t *blocks)
 	return halves;
 }
 
-/* Block b of q4_0 starts at byte 18 * b. Of vector k of four, that is word 2 * k of the low half for block 2 * k, and
- * word 2 * k + 1 of the high half for the one after it. */
-static inline __m128i halves_q4_0(const uint8_t *blocks)
+static inline void group_scales(float *scales, const uint8_t *blocks, const float *steps)
 {
-	__m256i all = _mm256_loadu_si256((const void *)blocks);
-
-#define BLEND(k) all = _mm256_blend_epi32(all, _mm256_loadu_si256((const void *)(blocks + 32 * k)), 0x11 << k)
-	BLEND(1), BLEND(2), BLEND(3);
-#undef BLEND
-	return _mm_blend_epi16(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1), 0xaa);
-}
-
-static inline void group_scales(float *scales, enum wick_type type, const uint8_t *blocks, const float *steps)
-{
-	__m128i halves = type == WICK_Q8_0 ? halves_q8_0(blocks) : halves_q4_0(blocks);
-
-	_mm256_storeu_ps(scales, _mm256_cvtph_ps(halves) * _mm256_loadu_ps(steps));
+	_mm256_storeu_ps(scales, _mm256_cvtph_ps(halves_q8_0(blocks)) * _mm256_loadu_ps(steps));
 }
 
 /* Weights without sign times x, less what they are too large by: eight sums. */
@@ -64,14 +50,6 @@ static inline __m256i block_products(__m256i weights, int8_t too_large, const in
 		_mm256_maddubs_epi16(weights, levels), _mm256_maddubs_epi16(_mm256_set1_epi8(too_large), levels));
 
 	return _mm256_madd_epi16(words, _mm256_set1_epi16(1));
-}
-
-static inline __m256i block_q4_0(const uint8_t *block, const int8_t *x)
-{
-	__m128i bytes = _mm_loadu_si128((const void *)(block + 2));
-	__m256i nibbles = _mm256_inserti128_si256(_mm256_castsi128_si256(bytes), _mm_srli_epi16(bytes, 4), 1);
-
-	return block_products(_mm256_and_si256(nibbles, _mm256_set1_epi8(15)), 8, x);
 }
 
 /* Eight bytes four times, each time the next two bits of each. */

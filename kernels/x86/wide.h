@@ -95,6 +95,8 @@ INLINE __m512i wide_levels(enum wick_type type, const uint8_t *group, size_t c)
 	const uint8_t *first = group + 2 * c * stride, *second = first + stride;
 
 	switch (type) {
+	case WICK_Q4_0:
+		return wide_nibbles(first + 2, second + 2);
 	case WICK_Q4_1:
 		return wide_nibbles(first + 4, second + 4);
 	case WICK_Q5_0:

@@ -37,7 +37,7 @@ static bool in_steps(const struct check *check, enum wick_type type)
 /* Numbers of x that share a step. */
 static size_t step_span(enum wick_type type)
 {
-	return type == WICK_Q8_0 || type == WICK_Q4_0 || type == WICK_Q2 ? 32 : 4;
+	return type == WICK_Q8_0 || type == WICK_Q2 ? 32 : 4;
 }
 
 /* Half the step of those that start at column b. */
