@@ -13,7 +13,9 @@
 
 static const struct wick_arch_def *const families[] = {
 	&wick_arch_opt, &wick_arch_llama, &wick_arch_mistral, &wick_arch_bamboo, &wick_arch_qwen2, &wick_arch_qwen3,
-	&wick_arch_falcon_40b, &wick_arch_falcon, &wick_arch_phi, &wick_arch_persimmon,
+	&wick_arch_granite, &wick_arch_gemma2, &wick_arch_gemma3, &wick_arch_gemma3_text,
+	&wick_arch_phi3, &wick_arch_falcon_40b, &wick_arch_falcon,
+	&wick_arch_phi, &wick_arch_persimmon, &wick_arch_starcoder2,
 	&wick_arch_mixtral, &wick_arch_olmoe, &wick_arch_qwen2_moe, &wick_arch_qwen3_moe, &wick_arch_granitemoe, &wick_arch_glm4_moe,
 };
 
@@ -47,4 +49,38 @@ int wick_arch_find(const struct wick_arch_def **arch, const struct wick_config *
 			return 0;
 	}
 	return refuse(config, model_type, diag);
+}
+
+static int look_inside(struct wick_config *language, const struct wick_arch_def *arch, const struct wick_config *config,
+	const struct wick_notes *notes, struct wick_diag *diag)
+{
+	bool tied = true;
+	int rc = wick_config_check_keys(config, arch->outer_keys, notes, diag);
+
+	if (rc == 0)
+		rc = wick_config_flag(config, "tie_word_embeddings", true, &tied, diag);
+	if (rc)
+		return rc;
+	if (!tied)
+		return wick_diag_say(diag, -EINVAL, "%s: \"tie_word_embeddings\" is false, which is not supported", config->path);
+	rc = wick_config_object(language, config, arch->inside, diag);
+	if (rc == -ENOENT)
+		return wick_diag_say(diag, -EINVAL, "%s: \"%s\" is missing", config->path, arch->inside);
+	if (rc == 0)
+		wick_notes_say(notes, "%s: \"%s\" is packed, which reads text; what else the model can read is left out", config->path,
+			arch->inside);
+	return rc;
+}
+
+int wick_arch_language_config(struct wick_config *language, const struct wick_arch_def *arch, const struct wick_config *config,
+	const struct wick_notes *notes, struct wick_diag *diag)
+{
+	*language = (struct wick_config){ 0 };
+	if (arch->inside)
+		return look_inside(language, arch, config, notes, diag);
+	language->path = strdup(config->path);
+	if (!language->path)
+		return wick_diag_say(diag, -ENOMEM, "%s: no memory to read it", config->path);
+	language->root = json_incref(config->root);
+	return 0;
 }

@@ -22,14 +22,23 @@ struct wick_arch_def {
 	/* A family whose packed models have the keys and names of stock GGUF files (config_stock.c). Then there is no
 	 * read_config. */
 	const char *stock;          /* general.architecture; NULL: another family */
-	uint32_t window;            /* of every layer, where config.json does not say sliding_window; 0: there is none */
-	uint32_t head_dim;          /* where config.json has no key for it; 0: hidden_size / num_attention_heads */
+	const struct wick_arch_default *defaults; /* of keys that a config.json may leave out (until .key is NULL), or NULL: it may not */
+	const struct wick_arch_scale *scales;     /* (until .key is NULL), or NULL */
+	const struct wick_arch_windows *windows;  /* of attention; NULL: config.json cannot ask for any */
+	const char *scale_root;     /* a key: scores are divided by its root; NULL: by that of a head's width */
 	bool relu_up;               /* with ReLU: up goes through it, too */
 	bool tied;                  /* where config.json does not say tie_word_embeddings */
-	bool fused;                 /* queries, keys and values are one tensor: of each head of keys its queries, itself, its values */
+	bool grouped;               /* queries, keys and values are one tensor: of each head of keys its queries, itself, its values */
+	bool norms_from_zero;       /* 1 is added to the weights of norms */
+	bool dense;                 /* no zeros are skipped, whatever its activation */
 	double rotary_share;        /* where config.json does not say partial_rotary_factor; 0: of all it is 1 */
+	bool local_rope;            /* layers with a window have a rope of their own */
+	bool long_rope;             /* no other scaling is known */
 	const char *variant;        /* a flag of config.json that is true for this one of several of its type; NULL: the others */
 	bool two_norms;             /* of a parallel block: attention and FFN have one each */
+	const char *inside;         /* a key of config.json that has the language model's own; NULL: it is that itself */
+	const char *const *outer_keys; /* beside that key, NULL at the end */
+	const char *const *left_out;   /* prefixes of tensors of the other models in the checkpoint, NULL at the end, or NULL: none */
 	const char *act;            /* the activation that the stock's files stand for; NULL: silu */
 	const struct wick_arch_named *named; /* keys by other names than Llama's; NULL: none */
 	const struct wick_arch_flag *flags;  /* (until .key is NULL), or NULL */
@@ -62,6 +71,33 @@ struct wick_arch_experts {
 struct wick_arch_bias {
 	const char *key;
 	const enum wick_tensor_id *ids; /* WICK_T_COUNT at the end */
+	bool usual;                     /* where config.json does not have the flag */
+};
+
+/* Names of a tensor and of its bias. */
+#define WICK_ARCH_BOTH(id, name) [WICK_T_##id] = name ".weight", [WICK_T_##id##_BIAS] = name ".bias"
+
+/* Of a key that config.json may leave out. */
+struct wick_arch_default {
+	const char *key;
+	double value;
+};
+
+/* A number that has the same meaning on both sides. */
+struct wick_arch_scale {
+	const char *key, *put;
+	double otherwise; /* where config.json does not say; 0: then there is none */
+};
+
+/* Layers of which sliding_window says how far they look. */
+struct wick_arch_windows {
+	uint32_t window;     /* where config.json has no sliding_window; 0: then there is none */
+	bool by_flag;        /* only where use_sliding_window is true */
+	bool some;           /* layer_types says which, else what follows; all do otherwise */
+	const char *from;    /* a key: the first that has one; NULL: 0 */
+	uint32_t from_otherwise;
+	const char *every;   /* a key: of so many the last looks at everything; NULL: full_every says it, */
+	uint32_t full_every; /* and without the key; 0: none does */
 };
 
 /* Names of some keys in config.json, and what they are where they are missing. */
@@ -80,6 +116,9 @@ struct wick_arch_flag {
 	bool usual, wanted;
 };
 
+/* Lists of what frequencies are divided by: in the order of WICK_T_ROPE_FREQS and those behind it. */
+enum wick_arch_list { WICK_ARCH_FREQS, WICK_ARCH_LONG, WICK_ARCH_SHORT, WICK_ARCH_LISTS };
+
 /* What config.json says of a model of such a family, beside GGUF's keys. */
 struct wick_arch_said {
 	uint32_t vocab, heads, kv_heads, head_dim;
@@ -89,7 +128,8 @@ struct wick_arch_said {
 	struct wick_ffn_facts ffn; /* act, threshold and relu_up */
 	bool head_norm;         /* queries and keys are normalised head by head */
 	uint32_t left_out;      /* blocks behind the last layer */
-	float *divisors;        /* (head_dim / 2) of the frequencies of rotary embedding, or NULL; wick_arch_said_free() */
+	uint32_t rope_dim;      /* numbers of a head that are turned */
+	float *divisors[WICK_ARCH_LISTS]; /* (rope_dim / 2) of the frequencies of rotary embedding, or NULL; wick_arch_said_free() */
 };
 
 struct wick_gguf_writer;
@@ -105,7 +145,12 @@ void wick_arch_said_free(struct wick_arch_said *said); /* a zeroed one is fine *
 
 extern const struct wick_arch_def wick_arch_opt, wick_arch_llama, wick_arch_mistral, wick_arch_bamboo, wick_arch_qwen2, wick_arch_qwen3,
 	wick_arch_mixtral, wick_arch_olmoe, wick_arch_qwen2_moe, wick_arch_qwen3_moe, wick_arch_granitemoe, wick_arch_glm4_moe,
-	wick_arch_falcon, wick_arch_falcon_40b, wick_arch_phi, wick_arch_persimmon;
+	wick_arch_granite, wick_arch_gemma2, wick_arch_gemma3, wick_arch_gemma3_text, wick_arch_phi3, wick_arch_falcon, wick_arch_falcon_40b, wick_arch_phi,
+	wick_arch_persimmon, wick_arch_starcoder2;
 
 /* The family of a config.json; -EINVAL with its name for one that is not known. */
 int wick_arch_find(const struct wick_arch_def **arch, const struct wick_config *config, struct wick_diag *diag);
+
+/* What config.json says of the language model alone; wick_config_free() frees it. What is left out is said. */
+int wick_arch_language_config(struct wick_config *language, const struct wick_arch_def *arch, const struct wick_config *config,
+	const struct wick_notes *notes, struct wick_diag *diag);

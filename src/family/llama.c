@@ -14,20 +14,13 @@
 		[WICK_T_FFN_NORM] = "layers.%u.post_attention_layernorm.weight", \
 		[WICK_T_Q_NORM] = "layers.%u.self_attn.q_norm.weight", \
 		[WICK_T_K_NORM] = "layers.%u.self_attn.k_norm.weight", \
-		[WICK_T_Q_BIAS] = "layers.%u.self_attn.q_proj.bias", \
-		[WICK_T_K_BIAS] = "layers.%u.self_attn.k_proj.bias", \
-		[WICK_T_V_BIAS] = "layers.%u.self_attn.v_proj.bias", \
-		[WICK_T_O_BIAS] = "layers.%u.self_attn.o_proj.bias", \
-		[WICK_T_UP_BIAS] = "layers.%u.mlp.up_proj.bias", \
-		[WICK_T_GATE_BIAS] = "layers.%u.mlp.gate_proj.bias", \
-		[WICK_T_DOWN_BIAS] = "layers.%u.mlp.down_proj.bias", \
-		[WICK_T_Q] = "layers.%u.self_attn.q_proj.weight", \
-		[WICK_T_K] = "layers.%u.self_attn.k_proj.weight", \
-		[WICK_T_V] = "layers.%u.self_attn.v_proj.weight", \
-		[WICK_T_O] = "layers.%u.self_attn.o_proj.weight", \
-		[WICK_T_GATE] = "layers.%u.mlp.gate_proj.weight", \
-		[WICK_T_UP] = "layers.%u.mlp.up_proj.weight", \
-		[WICK_T_DOWN] = "layers.%u.mlp.down_proj.weight", \
+		WICK_ARCH_BOTH(Q, "layers.%u.self_attn.q_proj"), \
+		WICK_ARCH_BOTH(K, "layers.%u.self_attn.k_proj"), \
+		WICK_ARCH_BOTH(V, "layers.%u.self_attn.v_proj"), \
+		WICK_ARCH_BOTH(O, "layers.%u.self_attn.o_proj"), \
+		WICK_ARCH_BOTH(GATE, "layers.%u.mlp.gate_proj"), \
+		WICK_ARCH_BOTH(UP, "layers.%u.mlp.up_proj"), \
+		WICK_ARCH_BOTH(DOWN, "layers.%u.mlp.down_proj"), \
 		[WICK_T_OUT_NORM] = "norm.weight", \
 		[WICK_T_HEAD] = "/lm_head.weight", \
 	}
@@ -41,6 +34,15 @@
 
 #define ATTENTION_BIASES WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS
 
+/* As config.json leaves them out. */
+static const struct wick_arch_default of_mistral[] = { { "num_key_value_heads", 8 }, { 0 } };
+static const struct wick_arch_default of_qwen2[] = { { "num_key_value_heads", 32 }, { 0 } };
+static const struct wick_arch_default of_qwen3[] = { { "num_key_value_heads", 32 }, { "head_dim", 128 }, { 0 } };
+
+static const struct wick_arch_windows all = { .window = 4096 };
+static const struct wick_arch_windows behind = { .window = 4096, .by_flag = true, .some = true, .from = "max_window_layers",
+	.from_otherwise = 28 };
+
 static const enum wick_tensor_id qkv[] = { ATTENTION_BIASES, WICK_T_COUNT };
 static const enum wick_tensor_id qkvo[] = { ATTENTION_BIASES, WICK_T_O_BIAS, WICK_T_COUNT };
 static const enum wick_tensor_id ffn[] = { WICK_T_GATE_BIAS, WICK_T_UP_BIAS, WICK_T_DOWN_BIAS, WICK_T_COUNT };
@@ -52,26 +54,26 @@ const struct wick_arch_def wick_arch_llama = {
 };
 
 const struct wick_arch_def wick_arch_mistral = {
-	.model_type = "mistral", .stock = "llama", .neighbours = true, .window = 4096, SOURCES,
+	.model_type = "mistral", .stock = "llama", .neighbours = true, .defaults = of_mistral, .windows = &all, SOURCES,
 	.biases = (const struct wick_arch_bias[]){ { 0 } },
 	.keys = (const char *const[]){ KEYS, "sliding_window", NULL },
 };
 
 /* Bamboo and TurboSparse-Mistral. */
 const struct wick_arch_def wick_arch_bamboo = {
-	.model_type = "bamboo", .stock = "llama", .neighbours = true, .window = 4096, .relu_up = true, SOURCES,
+	.model_type = "bamboo", .stock = "llama", .neighbours = true, .windows = &all, .relu_up = true, SOURCES,
 	.biases = (const struct wick_arch_bias[]){ { 0 } },
 	.keys = (const char *const[]){ KEYS, "sliding_window", NULL },
 };
 
 const struct wick_arch_def wick_arch_qwen2 = {
-	.model_type = "qwen2", .stock = "qwen2", SOURCES,
+	.model_type = "qwen2", .stock = "qwen2", .defaults = of_qwen2, .windows = &behind, SOURCES,
 	.biases = (const struct wick_arch_bias[]){ { NULL, qkv }, { 0 } },
 	.keys = (const char *const[]){ KEYS, "sliding_window", NULL },
 };
 
 const struct wick_arch_def wick_arch_qwen3 = {
-	.model_type = "qwen3", .stock = "qwen3", .head_dim = 128, SOURCES,
+	.model_type = "qwen3", .stock = "qwen3", .defaults = of_qwen3, .windows = &behind, SOURCES,
 	.biases = (const struct wick_arch_bias[]){ { "attention_bias", qkvo }, { 0 } },
 	.keys = (const char *const[]){ KEYS, "sliding_window", "attention_bias", NULL },
 };
@@ -203,4 +205,15 @@ const struct wick_arch_def wick_arch_glm4_moe = {
 	.keys = (const char *const[]){ KEYS, TRAINING, "attention_bias", "n_routed_experts", "num_experts_per_tok",
 		"moe_intermediate_size", "n_shared_experts", "first_k_dense_replace", "routed_scaling_factor", "norm_topk_prob", "n_group",
 		"topk_group", "use_qk_norm", "num_nextn_predict_layers", NULL },
+};
+
+/* Granite 3. */
+const struct wick_arch_def wick_arch_granite = {
+	.model_type = "granite", .stock = "granite", .neighbours = true, .dense = true, SOURCES,
+	.scales = (const struct wick_arch_scale[]){ { "embedding_multiplier", "embedding_scale", 1 },
+		{ "residual_multiplier", "residual_scale", 1 }, { "attention_multiplier", "attention.scale", 1 },
+		{ "logits_scaling", "logit_scale", 1 }, { 0 } },
+	.biases = (const struct wick_arch_bias[]){ { "attention_bias", qkvo }, { "mlp_bias", ffn }, { 0 } },
+	.keys = (const char *const[]){ KEYS, "attention_bias", "mlp_bias", "embedding_multiplier", "residual_multiplier",
+		"attention_multiplier", "logits_scaling", NULL },
 };

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Falcon (arXiv 2311.16867), Phi-2 and Persimmon, as transformers writes them: LayerNorm, an FFN without gates, and in the
- * first two attention and FFN side by side. Their copies with ReLU are packed as bundles. */
+/* Falcon (arXiv 2311.16867), Phi-2, Persimmon and StarCoder2, as transformers writes them: LayerNorm, an FFN without gates, and in
+ * the first two attention and FFN side by side. Copies of the first three with ReLU are packed as bundles. */
 
 #include "family.h"
 
@@ -17,7 +17,7 @@ static const enum wick_tensor_id linears_and_head[] = { WICK_T_Q_BIAS, WICK_T_K_
 	WICK_T_UP_BIAS, WICK_T_DOWN_BIAS, WICK_T_HEAD_BIAS, WICK_T_COUNT };
 
 #define FALCON \
-	.model_type = "falcon", .stock = "falcon", .act = "gelu", .tied = true, .fused = true, \
+	.model_type = "falcon", .stock = "falcon", .act = "gelu", .tied = true, .grouped = true, \
 	.biases = (const struct wick_arch_bias[]){ { 0 } }, \
 	.prefixes = (const char *const[]){ "transformer.", "", NULL }, .whole_prefixes = (const char *const[]){ "", NULL }, \
 	.keys = (const char *const[]){ COMMON, "ffn_hidden_size", "layer_norm_epsilon", "activation", "multi_query", \
@@ -38,8 +38,7 @@ static const enum wick_tensor_id linears_and_head[] = { WICK_T_Q_BIAS, WICK_T_K_
 	[WICK_T_O] = "h.%u.self_attention.dense.weight", \
 	[WICK_T_UP] = "h.%u.mlp.dense_h_to_4h.weight", \
 	[WICK_T_DOWN] = "h.%u.mlp.dense_4h_to_h.weight", \
-	[WICK_T_OUT_NORM] = "ln_f.weight", \
-	[WICK_T_OUT_NORM_BIAS] = "ln_f.bias", \
+	WICK_ARCH_BOTH(OUT_NORM, "ln_f"), \
 	[WICK_T_HEAD] = "/lm_head.weight"
 
 const struct wick_arch_def wick_arch_falcon = {
@@ -48,8 +47,7 @@ const struct wick_arch_def wick_arch_falcon = {
 	.flags = (const struct wick_arch_flag[]){ FALCON_FLAGS, { "new_decoder_architecture", false, false }, { 0 } },
 	.sources = {
 		FALCON_SOURCES,
-		[WICK_T_ATTN_NORM] = "h.%u.input_layernorm.weight",
-		[WICK_T_ATTN_NORM_BIAS] = "h.%u.input_layernorm.bias",
+		WICK_ARCH_BOTH(ATTN_NORM, "h.%u.input_layernorm"),
 	},
 };
 
@@ -59,77 +57,82 @@ const struct wick_arch_def wick_arch_falcon_40b = {
 	.flags = (const struct wick_arch_flag[]){ FALCON_FLAGS, { 0 } },
 	.sources = {
 		FALCON_SOURCES,
-		[WICK_T_ATTN_NORM] = "h.%u.ln_attn.weight",
-		[WICK_T_ATTN_NORM_BIAS] = "h.%u.ln_attn.bias",
-		[WICK_T_FFN_NORM] = "h.%u.ln_mlp.weight",
-		[WICK_T_FFN_NORM_BIAS] = "h.%u.ln_mlp.bias",
+		WICK_ARCH_BOTH(ATTN_NORM, "h.%u.ln_attn"),
+		WICK_ARCH_BOTH(FFN_NORM, "h.%u.ln_mlp"),
 	},
 };
 
+#define BASE \
+	.prefixes = (const char *const[]){ "model.", "", NULL }, .whole_prefixes = (const char *const[]){ "", NULL }
+
+#define BASE_SOURCES \
+	[WICK_T_EMBED] = "embed_tokens.weight", \
+	WICK_ARCH_BOTH(ATTN_NORM, "layers.%u.input_layernorm")
+
+#define NAMED(eps_name, act_name) \
+	&(const struct wick_arch_named){ .n_ff = "intermediate_size", .norm_eps = eps_name, .act = "hidden_act", \
+		.put_eps = "attention.layer_norm_epsilon", .eps = 1e-5, .usual_act = act_name }
+
 const struct wick_arch_def wick_arch_phi = {
-	.model_type = "phi", .stock = "phi2", .act = "gelu_new", .rotary_share = 0.5,
-	.named = &(const struct wick_arch_named){ .n_ff = "intermediate_size", .norm_eps = "layer_norm_eps",
-		.act = "hidden_act", .put_eps = "attention.layer_norm_epsilon", .eps = 1e-5, .usual_act = "gelu_new" },
+	.model_type = "phi", .stock = "phi2", .act = "gelu_new", .rotary_share = 0.5, BASE,
+	.named = NAMED("layer_norm_eps", "gelu_new"),
 	.flags = (const struct wick_arch_flag[]){ { "qk_layernorm", false, false }, { 0 } },
 	.biases = (const struct wick_arch_bias[]){ { NULL, linears_and_head }, { 0 } },
-	.prefixes = (const char *const[]){ "model.", "", NULL }, .whole_prefixes = (const char *const[]){ "", NULL },
 	.sources = {
-		[WICK_T_EMBED] = "embed_tokens.weight",
-		[WICK_T_ATTN_NORM] = "layers.%u.input_layernorm.weight",
-		[WICK_T_ATTN_NORM_BIAS] = "layers.%u.input_layernorm.bias",
-		[WICK_T_Q] = "layers.%u.self_attn.q_proj.weight",
-		[WICK_T_Q_BIAS] = "layers.%u.self_attn.q_proj.bias",
-		[WICK_T_K] = "layers.%u.self_attn.k_proj.weight",
-		[WICK_T_K_BIAS] = "layers.%u.self_attn.k_proj.bias",
-		[WICK_T_V] = "layers.%u.self_attn.v_proj.weight",
-		[WICK_T_V_BIAS] = "layers.%u.self_attn.v_proj.bias",
-		[WICK_T_O] = "layers.%u.self_attn.dense.weight",
-		[WICK_T_O_BIAS] = "layers.%u.self_attn.dense.bias",
-		[WICK_T_UP] = "layers.%u.mlp.fc1.weight",
-		[WICK_T_UP_BIAS] = "layers.%u.mlp.fc1.bias",
-		[WICK_T_DOWN] = "layers.%u.mlp.fc2.weight",
-		[WICK_T_DOWN_BIAS] = "layers.%u.mlp.fc2.bias",
-		[WICK_T_OUT_NORM] = "final_layernorm.weight",
-		[WICK_T_OUT_NORM_BIAS] = "final_layernorm.bias",
-		[WICK_T_HEAD] = "/lm_head.weight",
-		[WICK_T_HEAD_BIAS] = "/lm_head.bias",
+		BASE_SOURCES,
+		WICK_ARCH_BOTH(Q, "layers.%u.self_attn.q_proj"),
+		WICK_ARCH_BOTH(K, "layers.%u.self_attn.k_proj"),
+		WICK_ARCH_BOTH(V, "layers.%u.self_attn.v_proj"),
+		WICK_ARCH_BOTH(O, "layers.%u.self_attn.dense"),
+		WICK_ARCH_BOTH(UP, "layers.%u.mlp.fc1"),
+		WICK_ARCH_BOTH(DOWN, "layers.%u.mlp.fc2"),
+		WICK_ARCH_BOTH(OUT_NORM, "final_layernorm"),
+		WICK_ARCH_BOTH(HEAD, "/lm_head"),
 	},
 	.keys = (const char *const[]){ COMMON, "intermediate_size", "layer_norm_eps", "hidden_act", "num_key_value_heads",
 		"qk_layernorm", "resid_pdrop", "embd_pdrop", NULL },
 };
 
 const struct wick_arch_def wick_arch_persimmon = {
-	.model_type = "persimmon", .stock = "persimmon", .act = "relu2", .rotary_share = 0.5, .fused = true,
-	.named = &(const struct wick_arch_named){ .n_ff = "intermediate_size", .norm_eps = "layer_norm_eps",
-		.act = "hidden_act", .put_eps = "attention.layer_norm_epsilon", .eps = 1e-5, .usual_act = "relu2" },
+	.model_type = "persimmon", .stock = "persimmon", .act = "relu2", .rotary_share = 0.5, .grouped = true, BASE,
+	.named = NAMED("layer_norm_eps", "relu2"),
 	.flags = (const struct wick_arch_flag[]){ { "qk_layernorm", true, true }, { 0 } },
 	.biases = (const struct wick_arch_bias[]){ { NULL, linears }, { 0 } },
-	.prefixes = (const char *const[]){ "model.", "", NULL }, .whole_prefixes = (const char *const[]){ "", NULL },
 	.sources = {
-		[WICK_T_EMBED] = "embed_tokens.weight",
-		[WICK_T_ATTN_NORM] = "layers.%u.input_layernorm.weight",
-		[WICK_T_ATTN_NORM_BIAS] = "layers.%u.input_layernorm.bias",
-		[WICK_T_FFN_NORM] = "layers.%u.post_attention_layernorm.weight",
-		[WICK_T_FFN_NORM_BIAS] = "layers.%u.post_attention_layernorm.bias",
-		[WICK_T_Q_NORM] = "layers.%u.self_attn.q_layernorm.weight",
-		[WICK_T_Q_NORM_BIAS] = "layers.%u.self_attn.q_layernorm.bias",
-		[WICK_T_K_NORM] = "layers.%u.self_attn.k_layernorm.weight",
-		[WICK_T_K_NORM_BIAS] = "layers.%u.self_attn.k_layernorm.bias",
-		[WICK_T_Q] = "layers.%u.self_attn.query_key_value.weight",
-		[WICK_T_Q_BIAS] = "layers.%u.self_attn.query_key_value.bias",
-		[WICK_T_K] = "layers.%u.self_attn.query_key_value.weight",
-		[WICK_T_K_BIAS] = "layers.%u.self_attn.query_key_value.bias",
-		[WICK_T_V] = "layers.%u.self_attn.query_key_value.weight",
-		[WICK_T_V_BIAS] = "layers.%u.self_attn.query_key_value.bias",
-		[WICK_T_O] = "layers.%u.self_attn.dense.weight",
-		[WICK_T_O_BIAS] = "layers.%u.self_attn.dense.bias",
-		[WICK_T_UP] = "layers.%u.mlp.dense_h_to_4h.weight",
-		[WICK_T_UP_BIAS] = "layers.%u.mlp.dense_h_to_4h.bias",
-		[WICK_T_DOWN] = "layers.%u.mlp.dense_4h_to_h.weight",
-		[WICK_T_DOWN_BIAS] = "layers.%u.mlp.dense_4h_to_h.bias",
-		[WICK_T_OUT_NORM] = "final_layernorm.weight",
-		[WICK_T_OUT_NORM_BIAS] = "final_layernorm.bias",
+		BASE_SOURCES,
+		WICK_ARCH_BOTH(FFN_NORM, "layers.%u.post_attention_layernorm"),
+		WICK_ARCH_BOTH(Q_NORM, "layers.%u.self_attn.q_layernorm"),
+		WICK_ARCH_BOTH(K_NORM, "layers.%u.self_attn.k_layernorm"),
+		WICK_ARCH_BOTH(Q, "layers.%u.self_attn.query_key_value"),
+		WICK_ARCH_BOTH(K, "layers.%u.self_attn.query_key_value"),
+		WICK_ARCH_BOTH(V, "layers.%u.self_attn.query_key_value"),
+		WICK_ARCH_BOTH(O, "layers.%u.self_attn.dense"),
+		WICK_ARCH_BOTH(UP, "layers.%u.mlp.dense_h_to_4h"),
+		WICK_ARCH_BOTH(DOWN, "layers.%u.mlp.dense_4h_to_h"),
+		WICK_ARCH_BOTH(OUT_NORM, "final_layernorm"),
 		[WICK_T_HEAD] = "/lm_head.weight",
 	},
 	.keys = (const char *const[]){ COMMON, "intermediate_size", "layer_norm_eps", "hidden_act", "qk_layernorm", NULL },
+};
+
+const struct wick_arch_def wick_arch_starcoder2 = {
+	.model_type = "starcoder2", .stock = "starcoder2", .act = "gelu_pytorch_tanh", .tied = true, .dense = true, BASE,
+	.named = NAMED("norm_epsilon", "gelu_pytorch_tanh"),
+	.defaults = (const struct wick_arch_default[]){ { "num_key_value_heads", 2 }, { "intermediate_size", 12288 }, { 0 } },
+	.windows = &(const struct wick_arch_windows){ 0 },
+	.biases = (const struct wick_arch_bias[]){ { "use_bias", linears, true }, { 0 } },
+	.sources = {
+		BASE_SOURCES,
+		WICK_ARCH_BOTH(FFN_NORM, "layers.%u.post_attention_layernorm"),
+		WICK_ARCH_BOTH(Q, "layers.%u.self_attn.q_proj"),
+		WICK_ARCH_BOTH(K, "layers.%u.self_attn.k_proj"),
+		WICK_ARCH_BOTH(V, "layers.%u.self_attn.v_proj"),
+		WICK_ARCH_BOTH(O, "layers.%u.self_attn.o_proj"),
+		WICK_ARCH_BOTH(UP, "layers.%u.mlp.c_fc"),
+		WICK_ARCH_BOTH(DOWN, "layers.%u.mlp.c_proj"),
+		WICK_ARCH_BOTH(OUT_NORM, "norm"),
+		[WICK_T_HEAD] = "/lm_head.weight",
+	},
+	.keys = (const char *const[]){ COMMON, "intermediate_size", "norm_epsilon", "hidden_act", "num_key_value_heads",
+		"use_bias", "sliding_window", "residual_dropout", "embedding_dropout", "mlp_type", "norm_type", NULL },
 };

@@ -150,6 +150,13 @@ void wick_gguf_put_u8s(struct wick_gguf_writer *writer, const char *key, const u
 		put_number(writer, &writer->pairs, values[i], 1);
 }
 
+void wick_gguf_put_bools(struct wick_gguf_writer *writer, const char *key, const uint8_t *values, uint64_t count)
+{
+	put_array(writer, key, WICK_GGUF_BOOL, count);
+	for (uint64_t i = 0; i < count; i++)
+		put_number(writer, &writer->pairs, values[i] != 0, 1);
+}
+
 void wick_gguf_put_i32s(struct wick_gguf_writer *writer, const char *key, const int32_t *values, uint64_t count)
 {
 	put_array(writer, key, WICK_GGUF_I32, count);

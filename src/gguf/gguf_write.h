@@ -38,6 +38,7 @@ void wick_gguf_put_strings(struct wick_gguf_writer *writer, const char *key, cha
 void wick_gguf_put_floats(
 	struct wick_gguf_writer *writer, const char *key, const double *values, uint64_t count, bool narrow);
 void wick_gguf_put_u8s(struct wick_gguf_writer *writer, const char *key, const uint8_t *values, uint64_t count);
+void wick_gguf_put_bools(struct wick_gguf_writer *writer, const char *key, const uint8_t *values, uint64_t count);
 void wick_gguf_put_i32s(struct wick_gguf_writer *writer, const char *key, const int32_t *values, uint64_t count);
 
 /* The pairs of another file as they are there, but for those with the keys of `except` (NULL at its end). */

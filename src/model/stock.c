@@ -152,8 +152,7 @@ static int bind(struct binding *binding, enum wick_tensor_id id, uint32_t layer,
 static bool is_optional(enum wick_tensor_id id)
 {
 	static const enum wick_tensor_id optional[] = { WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS, WICK_T_O_BIAS,
-		WICK_T_UP_BIAS, WICK_T_GATE_BIAS, WICK_T_DOWN_BIAS, WICK_T_HEAD, WICK_T_ROPE_FREQS, WICK_T_ROPE_LONG, WICK_T_ROPE_SHORT,
-		WICK_T_HEAD_BIAS };
+		WICK_T_UP_BIAS, WICK_T_GATE_BIAS, WICK_T_DOWN_BIAS, WICK_T_HEAD, WICK_T_ROPE_FREQS, WICK_T_HEAD_BIAS };
 
 	for (size_t i = 0; i < WICK_COUNT_OF(optional); i++)
 		if (optional[i] == id)

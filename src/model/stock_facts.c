@@ -48,19 +48,19 @@ static bool has_tensor(const struct wick_gguf_parts *parts, const char *name)
 	return wick_gguf_parts_tensor(parts, name, &part, &twice);
 }
 
-/* Phi-3's files have long rope's lists, and often no rope.scaling.type. Half of it would be another model. */
+/* Phi-3's files have long rope's lists, and often no rope.scaling.type. Half of it would be another model; a list that is missing
+ * is found missing with the other tensors. */
 static int read_long(struct wick_attn_facts *attn, const struct wick_stock_said *said, const struct wick_gguf_parts *parts,
 	struct wick_diag *diag)
 {
 	const struct {
 		bool there;
 		const char *what;
-	} halves[] = { { has_tensor(parts, "rope_factors_long.weight"), "tensor \"rope_factors_long.weight\"" },
-		{ has_tensor(parts, "rope_factors_short.weight"), "tensor \"rope_factors_short.weight\"" },
-		{ said->original_ctx, "rope.scaling.original_context_length" },
+	} halves[] = { { said->original_ctx, "rope.scaling.original_context_length" },
 		{ said->attn_factor > 0, "rope.scaling.attn_factor" } };
 
-	if (attn->rope_scaling != WICK_SCALING_LONG && !halves[0].there && !halves[1].there)
+	if (attn->rope_scaling != WICK_SCALING_LONG && !has_tensor(parts, "rope_factors_long.weight") &&
+		!has_tensor(parts, "rope_factors_short.weight"))
 		return 0;
 	for (size_t i = 0; i < WICK_COUNT_OF(halves); i++)
 		if (!halves[i].there)

@@ -39,7 +39,7 @@ static const struct key {
 	{ "attention.key_length", NUMBER, false, FIELD(k_dim), 0 },
 	{ "attention.value_length", NUMBER, false, FIELD(v_dim), 0 },
 	{ "attention.sliding_window", NUMBER, false, FIELD(window), 0 },
-	{ "attention.scale", REAL, false, FIELD(attn_scale), WICK_KEYS_SCALES },
+	{ "attention.scale", REAL, false, FIELD(attn_scale), WICK_KEYS_SCALES | WICK_KEYS_SOFTCAPS },
 	{ "embedding_scale", REAL, false, FIELD(embed_scale), WICK_KEYS_SCALES },
 	{ "residual_scale", REAL, false, FIELD(residual_scale), WICK_KEYS_SCALES },
 	{ "logit_scale", REAL, true, FIELD(logit_scale), WICK_KEYS_SCALES },

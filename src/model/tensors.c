@@ -18,7 +18,7 @@ enum { ONE, D_MODEL, D_EMBED, N_FF, VOCAB, CTX, Q_DIM, KV_DIM, V_DIM, HEADS_DIM,
 enum { BIAS = 1, NORM = 2, PROJECT = 4, FINAL = 8, UNTIED = 16, PREDICTOR = 32,
 	SANDWICH = 64, HEAD_NORM = 128, PLAIN_FFN = 256, GATED = 512, SERIAL = 1024, BUNDLED = 2048, POSITIONS = 4096,
 	STOCK = 8192, NORM_BIAS = 16384, EXPERT = 32768, SHARED = 65536, SHARED_GATE = 131072,
-	CHOICE = 262144, HEAD_NORM_BIAS = 524288, SINKS = 1048576, EXPERT_BIAS = 2097152 };
+	CHOICE = 262144, HEAD_NORM_BIAS = 524288, SINKS = 1048576, EXPERT_BIAS = 2097152, LONG_ROPE = 4194304 };
 
 #define VECTOR WICK_TENSOR_VECTOR
 #define MATRIX WICK_TENSOR_MATRIX
@@ -72,8 +72,8 @@ const struct wick_tensor_entry wick_tensor_table[WICK_T_COUNT] = {
 	[WICK_T_OUT_NORM] = { "output_norm.weight", VECTOR, ONE, D_MODEL, NORM | FINAL },
 	[WICK_T_OUT_NORM_BIAS] = { "output_norm.bias", VECTOR, ONE, D_MODEL, NORM_BIAS | FINAL },
 	[WICK_T_ROPE_FREQS] = { "rope_freqs.weight", VECTOR, ONE, ROPE_PAIRS, STOCK },
-	[WICK_T_ROPE_LONG] = { "rope_factors_long.weight", VECTOR, ONE, ROPE_PAIRS, STOCK },
-	[WICK_T_ROPE_SHORT] = { "rope_factors_short.weight", VECTOR, ONE, ROPE_PAIRS, STOCK },
+	[WICK_T_ROPE_LONG] = { "rope_factors_long.weight", VECTOR, ONE, ROPE_PAIRS, LONG_ROPE },
+	[WICK_T_ROPE_SHORT] = { "rope_factors_short.weight", VECTOR, ONE, ROPE_PAIRS, LONG_ROPE },
 	[WICK_T_HEAD_BIAS] = { "output.bias", VECTOR, ONE, VOCAB, STOCK },
 	[WICK_T_HEAD] = { "output.weight", MATRIX, VOCAB, D_EMBED, UNTIED },
 	[WICK_T_PROJECT_OUT] = { "token_embd_out.weight", MATRIX, D_EMBED, D_MODEL, PROJECT },
@@ -149,6 +149,7 @@ static unsigned features(const struct wick_shape *shape, uint32_t layer)
 		{ facts->ffn.experts.count, EXPERT }, { facts->ffn.experts.shared_n_ff, SHARED },
 		{ facts->ffn.experts.shared_gate, SHARED_GATE },
 		{ facts->ffn.experts.choice_bias, CHOICE }, { facts->attn.sinks, SINKS }, { facts->ffn.experts.biased, EXPERT_BIAS },
+		{ facts->attn.rope_scaling == WICK_SCALING_LONG, LONG_ROPE },
 	};
 	unsigned features = 0;
 
@@ -279,6 +280,11 @@ void wick_tensor_directory(const struct wick_tensor *tensor, enum wick_tensor_id
 bool wick_tensor_is_numbers(enum wick_tensor_id id)
 {
 	return wick_tensor_table[id].kind != WICK_TENSOR_BUNDLE_CRCS && wick_tensor_table[id].kind != WICK_TENSOR_CHECKSUMS;
+}
+
+bool wick_tensor_is_norm(enum wick_tensor_id id)
+{
+	return strstr(wick_tensor_table[id].name, "norm.weight");
 }
 
 uint64_t wick_tensor_blocks(const struct wick_tensor *tensor, enum wick_tensor_id id)

@@ -53,6 +53,9 @@ void wick_tensor_directory(const struct wick_tensor *tensor, enum wick_tensor_id
 /* Whether it holds numbers of the model or of its predictors, and not checksums. */
 bool wick_tensor_is_numbers(enum wick_tensor_id id);
 
+/* Whether it is what a normalised vector is multiplied by. */
+bool wick_tensor_is_norm(enum wick_tensor_id id);
+
 /* Entries of wick.checksums that guard this tensor; 0 of bundles and of wick.checksums. */
 uint64_t wick_tensor_blocks(const struct wick_tensor *tensor, enum wick_tensor_id id);
 /* Entries of wick.checksums: those of every tensor, the header's, and that of the entries before it. */

@@ -190,7 +190,7 @@ static int pack_naturally(
 	struct wick_pack_job job = { .progress = options->progress, .user = options->user,
 		.by_gate = options->predictor && !strcmp(options->predictor, "gate"),
 		.notes = { options->note, options->note_user }, .diag = diag };
-	struct wick_config config = { 0 };
+	struct wick_config config = { 0 }, language = { 0 };
 	int rc = choose_type(&job.shape.type, options->type ? options->type : "f16", diag);
 
 	wick_kernels_init(&job.kernels, ~0u);
@@ -204,9 +204,12 @@ static int pack_naturally(
 	if (rc == 0 && job.by_gate && !job.arch->stock)
 		rc = wick_diag_say(diag, -EINVAL, "%s: predictor gate: its neurons have no gates", config.path);
 	if (rc == 0)
-		rc = job.arch->stock ? wick_pack_folder(&job, &config, source, out, options) :
-			pack_bundles(&job, &config, source, out, options);
+		rc = wick_arch_language_config(&language, job.arch, &config, &job.notes, diag);
+	if (rc == 0)
+		rc = job.arch->stock ? wick_pack_folder(&job, &language, source, out, options) :
+			pack_bundles(&job, &language, source, out, options);
 	wick_config_free(&config);
+	wick_config_free(&language);
 	return rc;
 }
 

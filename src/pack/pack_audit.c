@@ -115,6 +115,16 @@ static bool is_left_out(const struct wick_pack_job *job, const char *name)
 	return at && block >= job->shape.layers && block - job->shape.layers < job->shape.left_out;
 }
 
+/* Of a model beside the language model: "vision_tower.", say. NULL: of that itself. */
+static const char *other_model(const struct wick_arch_def *arch, const char *name)
+{
+	const char *const *prefix = arch->left_out;
+
+	while (prefix && *prefix && strncmp(name, *prefix, strlen(*prefix)))
+		prefix++;
+	return prefix ? *prefix : NULL;
+}
+
 static int count_left_over(const struct audit *audit, json_t *left_over, const struct wick_source_tensor *tensor)
 {
 	struct wick_pack_job *job = audit->job;
@@ -124,7 +134,10 @@ static int count_left_over(const struct audit *audit, json_t *left_over, const s
 		return wick_diag_say(job->diag, -EINVAL, "%s: tensor %s has no place in the %s model that config.json describes",
 			wick_checkpoint_file(job->checkpoint, tensor), wick_diag_name(tensor->name),
 			job->arch->model_type);
-	leave_out_numbers(pattern, sizeof(pattern), tensor->name);
+	if (other_model(job->arch, tensor->name))
+		snprintf(pattern, sizeof(pattern), "%s", other_model(job->arch, tensor->name));
+	else
+		leave_out_numbers(pattern, sizeof(pattern), tensor->name);
 	if (json_object_set_new(left_over, pattern,
 		    json_integer(json_integer_value(json_object_get(left_over, pattern)) + 1)))
 		return wick_diag_say(job->diag, -EINVAL, "%s: tensor %s: its name is not text, or no memory for it",
@@ -138,8 +151,12 @@ static void tell_left_over(const struct wick_pack_job *job, json_t *left_over)
 	json_t *count;
 
 	json_object_foreach(left_over, pattern, count)
-		wick_notes_say(&job->notes, "tensor %s (%lld of them) is no part of an %s model: left out, as transformers does",
-			pattern, (long long)json_integer_value(count), job->arch->model_type);
+		if (other_model(job->arch, pattern))
+			wick_notes_say(&job->notes, "tensors \"%s\" (%lld of them) are left out, which the language model does without", pattern,
+				(long long)json_integer_value(count));
+		else
+			wick_notes_say(&job->notes, "tensor %s (%lld of them) is no part of an %s model: left out, as transformers does",
+				pattern, (long long)json_integer_value(count), job->arch->model_type);
 }
 
 static int check_left_over(struct audit *audit)

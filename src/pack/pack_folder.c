@@ -7,11 +7,9 @@
 #include "pack_general.h"
 
 #include "bits.h"
-#include "gguf.h"
 #include "gguf_write.h"
 #include "pack_folder_experts.h"
 #include "shape.h"
-#include "stock.h"
 #include "stock_family.h"
 #include "synthetic.h"
 #include "tensors.h"
@@ -62,7 +60,7 @@ static uint64_t source_row(const struct folder *folder, enum wick_tensor_id id, 
 
 	if (folder->general.job.arch->neighbours)
 		in_head = in_head % 2 * (dim / 2) + in_head / 2;
-	if (folder->general.job.arch->fused)
+	if (folder->general.job.arch->grouped)
 		head = which ? head * (group + 2) + group + (uint64_t)which - 1 : head / group * (group + 2) + head % group;
 	return head * dim + in_head;
 }
@@ -72,7 +70,7 @@ static bool is_turned(const struct folder *folder, enum wick_tensor_id id)
 	const struct wick_arch_def *arch = folder->general.job.arch;
 	int which = projection_of(id);
 
-	return arch->fused ? which >= 0 : arch->neighbours && (which == 0 || which == 1);
+	return arch->grouped ? which >= 0 : arch->neighbours && (which == 0 || which == 1);
 }
 
 /* One row, or one number of a bias, after the other. */
@@ -88,28 +86,72 @@ static int read_turned(struct folder *folder, enum wick_tensor_id id, const stru
 	return rc;
 }
 
+static bool is_same_source(const struct wick_arch_def *arch, enum wick_tensor_id a, enum wick_tensor_id b)
+{
+	return arch->sources[a] && arch->sources[b] && !strcmp(arch->sources[a], arch->sources[b]);
+}
+
+/* Rows, or numbers of a vector, of all tensors from `first` to before `end` that one of the checkpoint's has. */
+static uint64_t shared_rows(const struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer, unsigned first, unsigned end)
+{
+	struct wick_tensor tensor;
+	uint64_t rows = 0;
+
+	for (unsigned part = first; part < end; part++) {
+		if (!is_same_source(job->arch, id, part))
+			continue;
+		wick_tensor_describe(&tensor, part, layer, &job->shape);
+		rows += tensor.vector ? tensor.cols : tensor.rows;
+	}
+	return rows;
+}
+
+/* Rows of a tensor of the checkpoint, or of the part of it that this one is. */
+static int read_straight(struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer, const struct wick_tensor *tensor,
+	uint64_t first, uint64_t rows)
+{
+	const struct wick_source_tensor *source = wick_pack_source(job, id, layer);
+	uint64_t width = tensor->vector ? 1 : tensor->cols, before = shared_rows(job, id, layer, 0, id);
+
+	return wick_pack_read(job, source, (before + first) * width, rows * tensor->cols, 0, tensor->type);
+}
+
+/* Of some families the numbers of norms say how far they are from 1. */
+static void add_one(struct wick_pack_job *job, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		job->numbers[i] += 1;
+}
+
+/* What frequencies are divided by is said in config.json. NULL: another tensor. */
+static float *const *list_of(const struct folder *folder, enum wick_tensor_id id)
+{
+	return id >= WICK_T_ROPE_FREQS && id < WICK_T_ROPE_FREQS + WICK_ARCH_LISTS ? &folder->said.divisors[id - WICK_T_ROPE_FREQS] : NULL;
+}
+
 static int read_rows(struct wick_pack_general *general, enum wick_tensor_id id, uint32_t layer, uint64_t first, uint64_t rows)
 {
 	struct folder *folder = (struct folder *)general;
 	struct wick_pack_job *job = &general->job;
 	const struct wick_tensor *tensor = wick_tensor_at(&general->made, layer, id);
-	const struct wick_source_tensor *source;
 	int rc;
 
-	if (id == WICK_T_ROPE_FREQS) {
-		memcpy(job->packed, folder->said.divisors, tensor->row_bytes);
+	if (list_of(folder, id)) {
+		memcpy(job->packed, *list_of(folder, id), tensor->row_bytes);
 		return 0;
 	}
-	source = wick_pack_source(job, id, layer);
 	if (wick_expert_part(id) != WICK_PARTS)
 		rc = wick_pack_read_experts(job, id, layer, tensor, first, rows);
 	else if (is_turned(folder, id))
-		rc = read_turned(folder, id, source, tensor, first, rows);
+		rc = read_turned(folder, id, wick_pack_source(job, id, layer), tensor, first, rows);
 	else
-		rc = wick_pack_read(job, source, first * tensor->cols, rows * tensor->cols, 0, tensor->type);
-	if (rc == 0)
-		job->kernels.from_f32[tensor->type](job->packed, job->numbers, rows * tensor->cols);
-	return rc;
+		rc = read_straight(job, id, layer, tensor, first, rows);
+	if (rc)
+		return rc;
+	if (job->arch->norms_from_zero && wick_tensor_is_norm(id))
+		add_one(job, rows * tensor->cols);
+	job->kernels.from_f32[tensor->type](job->packed, job->numbers, rows * tensor->cols);
+	return 0;
 }
 
 static int finish(struct wick_pack_general *general)
@@ -128,19 +170,8 @@ static int read_facts(struct folder *folder, const struct wick_gguf_writer *writ
 {
 	struct wick_pack_job *job = &folder->general.job;
 	enum wick_type type = job->shape.type, matrix_type = job->shape.matrix_type;
-	struct wick_gguf_parts parts;
-	struct wick_gguf *gguf;
-	uint64_t bytes = 0;
-	uint8_t *header = NULL;
-	int rc = wick_gguf_writer_header(writer, &header, &bytes, job->diag);
+	int rc = wick_pack_facts(&job->shape, writer, whose, job->diag);
 
-	if (rc == 0)
-		rc = wick_gguf_of_header(&gguf, whose, header, bytes, job->diag);
-	if (rc)
-		return rc;
-	parts = (struct wick_gguf_parts){ .at = &gguf, .count = 1 };
-	rc = wick_stock_facts(&job->shape, &parts, job->diag);
-	wick_gguf_close(gguf);
 	job->shape.type = type;
 	job->shape.matrix_type = matrix_type;
 	job->shape.tied = folder->said.tied;
@@ -179,8 +210,8 @@ static int settle_bundles(struct folder *folder, const char *out, uint32_t align
 
 static bool is_wanted(const struct wick_shape *shape, const struct folder *folder, enum wick_tensor_id id, uint32_t layer)
 {
-	if (id == WICK_T_ROPE_FREQS)
-		return folder->said.divisors;
+	if (list_of(folder, id))
+		return *list_of(folder, id);
 	if (wick_tensor_table[id].kind != WICK_TENSOR_VECTOR && wick_tensor_table[id].kind != WICK_TENSOR_MATRIX)
 		return id != WICK_T_CHECKSUMS && wick_tensor_belongs(shape, id, layer);
 	return folder->general.job.arch->sources[id] && (wick_tensor_is_needed(shape, id, layer) || folder->said.has[id]);
@@ -198,19 +229,17 @@ static int ask_for(enum wick_tensor_id id, uint32_t layer, void *user)
 	const struct wick_pack_job *job = &describing->folder->general.job;
 	struct wick_tensor tensor;
 
-	if (id == WICK_T_ROPE_FREQS || !is_wanted(&job->shape, describing->folder, id, layer))
+	if (list_of(describing->folder, id) || !is_wanted(&job->shape, describing->folder, id, layer))
 		return 0;
 	if (id == WICK_T_BUNDLES)
 		return wick_pack_want_parts(job->arch, &job->shape, layer, describing->visit, describing->user);
-	if (!job->arch->sources[id] || (job->arch->fused && projection_of(id) > 0)) /* keys and values are in the queries' */
-		return 0;
-	if (wick_expert_part(id) != WICK_PARTS)
+	if (job->arch->sources[id] && wick_expert_part(id) != WICK_PARTS)
 		return wick_pack_want_experts(job, id, layer, describing->visit, describing->user);
+	if (!job->arch->sources[id] || shared_rows(job, id, layer, 0, id)) /* the first part asks for all */
+		return 0;
 	wick_tensor_describe(&tensor, id, layer, &job->shape);
+	*(tensor.vector ? &tensor.cols : &tensor.rows) = shared_rows(job, id, layer, id, WICK_T_COUNT);
 	tensor.vector &= id != WICK_T_SHARED_ROUTER; /* there a matrix of one row */
-	if (job->arch->fused && projection_of(id) >= 0)
-		*(tensor.vector ? &tensor.cols : &tensor.rows) =
-			(group_of(describing->folder) + 2) * describing->folder->said.kv_heads * describing->folder->said.head_dim;
 	return wick_pack_want(job->arch, id, layer, &tensor, describing->visit, describing->user);
 }
 

@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "gguf.h"
+#include "gguf_parts.h"
 #include "gguf_write.h"
 #include "shape.h"
 #include "stock.h"
@@ -26,6 +27,22 @@ const struct wick_tensor *wick_pack_general_tensor(
 	uint64_t i = wick_tensor_index(layer, id);
 
 	return wick_tensor_is_own(&general->made, i) ? &general->made.tensors[i] : NULL;
+}
+
+int wick_pack_facts(struct wick_shape *shape, const struct wick_gguf_writer *writer, const char *whose, struct wick_diag *diag)
+{
+	struct wick_gguf *gguf;
+	uint64_t bytes = 0;
+	uint8_t *header = NULL;
+	int rc = wick_gguf_writer_header(writer, &header, &bytes, diag);
+
+	if (rc == 0)
+		rc = wick_gguf_of_header(&gguf, whose, header, bytes, diag);
+	if (rc)
+		return rc;
+	rc = wick_stock_facts(shape, &(struct wick_gguf_parts){ .at = &gguf, .count = 1 }, diag);
+	wick_gguf_close(gguf);
+	return rc;
 }
 
 /* A visitor, and what it counts up. */

@@ -23,6 +23,10 @@ struct wick_pack_general {
 /* Writes keys and tensors to `out`: all of the file, or nothing. writer has the keys already, but for those of version 2. */
 int wick_pack_general_write(struct wick_pack_general *general, struct wick_gguf_writer *writer, const char *out);
 
+/* Facts of a model by the keys that its file will have: the writer's. whose is where they come from. kind_of_layer is the caller's
+ * to free, after an error too. */
+int wick_pack_facts(struct wick_shape *shape, const struct wick_gguf_writer *writer, const char *whose, struct wick_diag *diag);
+
 /* A tensor that made has, and that is not the embedding once more; NULL: none. */
 const struct wick_tensor *wick_pack_general_tensor(
 	const struct wick_pack_general *general, enum wick_tensor_id id, uint32_t layer);

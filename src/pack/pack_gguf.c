@@ -9,10 +9,13 @@
 #include "fileio.h"
 #include "gguf.h"
 #include "gguf_write.h"
+#include "stock_family.h"
 #include "sums.h"
+#include "tensors.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Checksums that are known, the file's own or learned ones, are compared. */
@@ -47,6 +50,14 @@ static int read_rows(struct wick_pack_general *general, enum wick_tensor_id id, 
 	return rc ? rc : check_rows(general, tensor, wick_gguf_path(gguf), first, rows);
 }
 
+static int name_apart(enum wick_tensor_id id, uint32_t layer, void *user)
+{
+	struct wick_pack_general *general = user;
+
+	wick_stock_tensor_name(wick_tensor_at(&general->made, layer, id)->name, &general->made.shape, id, layer);
+	return 0;
+}
+
 static int pack(struct wick_pack_general *general, const struct wick_gguf *gguf, const char *out)
 {
 	static const char *const except[] = { "general.alignment", "split.no", "split.count", "split.tensors.count",
@@ -61,19 +72,17 @@ static int pack(struct wick_pack_general *general, const struct wick_gguf *gguf,
 	return rc;
 }
 
-/* Some files have several matrices in one tensor: a packed model has no place for these yet, but for experts'. */
-static int refuse_fused(const struct wick_model *model, const char *source, struct wick_diag *diag)
+/* Some files have several matrices in one tensor; a packed model has each by itself, by the name that it has elsewhere. The source's
+ * own are kept. */
+static int take_apart(struct wick_pack_general *general, const struct wick_model *from, struct wick_diag *diag)
 {
-	for (uint64_t i = 0; i < wick_tensors_count(model->shape.layers); i++) {
-		const struct wick_tensor *tensor = &model->tensors[i];
-		const struct wick_gguf_tensor *found = wick_gguf_tensor(model->parts.at[tensor->part], tensor->name);
+	uint64_t count = wick_tensors_count(from->shape.layers);
 
-		if (tensor->rows && !(tensor->experts && !tensor->vector) && (!found || found->bytes != wick_tensor_bytes(tensor)))
-			return wick_diag_say(diag, -EINVAL,
-				"%s: tensor \"%s\" is several in one: the model is run as it lies; it cannot be packed yet", source,
-				tensor->name);
-	}
-	return 0;
+	general->made.tensors = malloc(count * sizeof(*general->made.tensors));
+	if (!general->made.tensors)
+		return wick_diag_say(diag, -ENOMEM, "no memory to pack");
+	memcpy(general->made.tensors, from->tensors, count * sizeof(*general->made.tensors));
+	return wick_tensors_all(from->shape.layers, name_apart, general);
 }
 
 static int check_options(const char *source, const struct wick_pack_options *options, struct wick_diag *diag)
@@ -105,16 +114,16 @@ int wick_pack_gguf(const char *source, const char *out, const struct wick_pack_o
 		rc = wick_diag_say(diag, -EINVAL, "%s: a packed model already; with --order coactivation its neurons are put in order",
 			source);
 	if (rc == 0)
-		rc = refuse_fused(model, source, diag);
-	if (rc == 0)
 		rc = check_options(source, options, diag);
 	if (rc == 0)
 		rc = wick_sums_open(&sums, model, diag);
 	general.source = model;
 	general.made.shape = model->shape;
-	general.made.tensors = model->tensors;
+	if (rc == 0)
+		rc = take_apart(&general, model, diag);
 	if (rc == 0)
 		rc = pack(&general, model->gguf, out);
+	free(general.made.tensors);
 	wick_sums_close(&sums);
 	wick_model_close(model);
 	return rc;

@@ -7,11 +7,10 @@
 
 #include "bits.h"
 #include "gguf.h"
-#include "gguf_parts.h"
 #include "gguf_write.h"
+#include "pack_general.h"
 #include "shape.h"
 #include "splitmix.h"
-#include "stock.h"
 #include "stock_family.h"
 #include "stock_mix.h"
 #include "stock_shapes.h"
@@ -42,7 +41,6 @@ struct making {
 	struct wick_pack_job job; /* of which it uses the output, and progress */
 	struct wick_stock_model model;
 	const struct wick_stock_mix *mix;
-	const struct wick_stock_family *family;
 	uint8_t *pool[WICK_WEIGHT_TYPES]; /* (POOL_NUMBERS) of each type, made when it is needed */
 	struct wick_gguf_writer *writer;
 };
@@ -116,21 +114,8 @@ static int put_keys(struct making *making, const char *source)
 static int read_facts(struct making *making, const char *source)
 {
 	struct wick_pack_job *job = &making->job;
-	struct wick_gguf_parts parts;
-	struct wick_gguf *gguf;
-	uint64_t bytes = 0;
-	uint8_t *header = NULL;
-	int rc = wick_gguf_writer_header(making->writer, &header, &bytes, job->diag);
+	int rc = wick_pack_facts(&job->shape, making->writer, source, job->diag);
 
-	if (rc == 0)
-		rc = wick_gguf_of_header(&gguf, source, header, bytes, job->diag);
-	if (rc)
-		return rc;
-	parts = (struct wick_gguf_parts){ .at = &gguf, .count = 1 };
-	rc = wick_stock_family(&making->family, gguf, job->diag);
-	if (rc == 0)
-		rc = wick_stock_facts(&job->shape, &parts, job->diag);
-	wick_gguf_close(gguf);
 	job->shape.vocab = making->model.vocab;
 	job->shape.tied = making->model.tied;
 	return rc;
@@ -141,14 +126,6 @@ static bool is_attention_bias(enum wick_tensor_id id)
 	return id == WICK_T_Q_BIAS || id == WICK_T_K_BIAS || id == WICK_T_V_BIAS || id == WICK_T_O_BIAS;
 }
 
-/* By the name that the family has for it. */
-static void rename_tensor(const struct making *making, struct wick_tensor *tensor, enum wick_tensor_id id, uint32_t layer)
-{
-	for (size_t i = 0; i < WICK_STOCK_NAMES && making->family->names[i].name; i++)
-		if (making->family->names[i].id == id)
-			snprintf(tensor->name, sizeof(tensor->name), making->family->names[i].name, layer);
-}
-
 /* A tensor of the file; false: it has none of that kind, or as a part of another. */
 static bool describe(const struct making *making, struct wick_tensor *tensor, enum wick_tensor_id id, uint32_t layer)
 {
@@ -157,8 +134,7 @@ static bool describe(const struct making *making, struct wick_tensor *tensor, en
 	if (!wick_tensor_is_needed(shape, id, layer) && !(making->model.biased && is_attention_bias(id)))
 		return false;
 	wick_tensor_describe(tensor, id, layer, shape);
-	if (!making->family->second_norm) /* whose names are of files that have one */
-		rename_tensor(making, tensor, id, layer);
+	wick_stock_tensor_name(tensor->name, shape, id, layer);
 	for (size_t f = 0; making->model.fused && f < WICK_COUNT_OF(fused); f++)
 		for (uint32_t p = 0; p < fused[f].parts && wick_tensor_is_needed(shape, fused[f].part[0], layer); p++) {
 			struct wick_tensor part;
@@ -200,12 +176,6 @@ static int put_entry(enum wick_tensor_id id, uint32_t layer, void *user)
 	}
 	wick_gguf_put_tensor(making->writer, tensor.name, type, ne, dims, wick_tensor_bytes(&tensor));
 	return 0;
-}
-
-static bool is_norm(enum wick_tensor_id id)
-{
-	return id == WICK_T_ATTN_NORM || id == WICK_T_FFN_NORM || id == WICK_T_ATTN_POST_NORM || id == WICK_T_FFN_POST_NORM ||
-		id == WICK_T_Q_NORM || id == WICK_T_K_NORM || id == WICK_T_OUT_NORM;
 }
 
 static int make_pool(struct making *making, enum wick_type type)
@@ -251,7 +221,7 @@ static int put_matrix(struct making *making, const struct wick_tensor *tensor)
 /* Norms lie around 1, biases around 0. */
 static int put_vector(struct making *making, const struct wick_tensor *tensor, enum wick_tensor_id id)
 {
-	wick_synthetic_numbers(making->job.numbers, tensor->name, is_norm(id), tensor->cols);
+	wick_synthetic_numbers(making->job.numbers, tensor->name, wick_tensor_is_norm(id), tensor->cols);
 	return wick_pack_put(&making->job, making->job.numbers, wick_tensor_bytes(tensor));
 }
 

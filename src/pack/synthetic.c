@@ -8,6 +8,7 @@
 #include "bits.h"
 #include "bytelevel.h"
 #include "synthetic_source.h"
+#include "tensors.h"
 #include "pack_job.h"
 
 #include <errno.h>
@@ -143,18 +144,12 @@ struct making {
 	struct wick_diag *diag;
 };
 
-static bool is_norm_weight(enum wick_tensor_id slot)
-{
-	return slot == WICK_T_ATTN_NORM || slot == WICK_T_FFN_NORM || slot == WICK_T_OUT_NORM || slot == WICK_T_Q_NORM ||
-		slot == WICK_T_K_NORM;
-}
-
 /* Weights of norms lie around 1, all else around 0. With that, activations of every size above stay within f16. */
 static int make_source(const struct wick_pack_wanted *wanted, void *user)
 {
 	struct making *making = user;
 	struct wick_source_tensor tensor = { .name = wanted->name, .type = WICK_F32, .dims = wanted->dims,
-		.bytes = sizeof(float), .entry = is_norm_weight(wanted->slot) };
+		.bytes = sizeof(float), .entry = wick_tensor_is_norm(wanted->slot) };
 
 	for (unsigned d = 0; d < wanted->dims; d++) {
 		tensor.shape[d] = wanted->shape[d];

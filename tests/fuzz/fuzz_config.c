@@ -66,10 +66,13 @@ static void read_shape(const struct wick_config *config, enum wick_type type, ui
 	struct wick_shape shape = { .type = type, .matrix_type = type };
 	const struct wick_notes notes = { check_note, NULL };
 	struct wick_diag diag = { 0 };
+	struct wick_config language;
 	int rc = wick_arch_find(&arch, config, &diag);
 
 	if (rc == 0 && arch->stock) {
-		fuzz_check(read_stock(arch, config, &notes, &diag), &diag);
+		rc = wick_arch_language_config(&language, arch, config, &notes, &diag);
+		fuzz_check(rc ? rc : read_stock(arch, &language, &notes, &diag), &diag);
+		wick_config_free(&language);
 		return;
 	}
 	if (rc == 0)

@@ -11,7 +11,8 @@ order of rows of llama's queries and keys as the format has them (written here f
 package), and
 
     model.gguf   the file
-    folder/      of some, the same checkpoint as transformers writes it
+    folder/      of some, the same checkpoint as transformers writes it, or its authors wrote it
+    inside/      of Gemma 3, a checkpoint that reads images, too, which has this one inside
     golden.json  vocab, and runs[]: prompt, greedy (the ids that follow it), rows (positions whose logits are kept)
     golden.f32   the logits of those rows, run after run, little-endian float32, one row of vocab each
 
@@ -149,7 +150,9 @@ FIXTURES = {
         "gemma3", "F16", BEYOND, embed=0.5),
 }
 
-FOLDERS = {"llama3-bf16", "llama-bias-f16", "mistral-window-f16", "qwen2-f16", "qwen3-tied-bf16"}
+FOLDERS = {"llama3-bf16", "llama-bias-f16", "mistral-window-f16", "qwen2-f16", "qwen3-tied-bf16", "qwen2-window-f16", "granite-f16",
+           "starcoder2-f16", "phi3-long-f16", "gemma2-f16", "gemma3-f16"}
+INSIDE = {"gemma3-f16"}
 SPLIT = {"llama-split-f16": 10}  # tensors in a file; the first has none
 
 MODEL_NAMES = {
@@ -439,7 +442,31 @@ def write_model(path, model, fixture):
     writer.close()
 
 
-def write_folder(path, model, kind):
+def edit_config(path, change):
+    config = json.loads((path / "config.json").read_text())
+    change(config)
+    (path / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def as_phi3_published(config, original):
+    """Rope as Phi-3.5's config.json has it, the factor of cosines and sines left to be computed."""
+    rope = config.pop("rope_parameters")
+    config.update(original_max_position_embeddings=original, rope_theta=rope["rope_theta"],
+                  partial_rotary_factor=rope["partial_rotary_factor"],
+                  rope_scaling=dict(type="longrope", long_factor=rope["long_factor"], short_factor=rope["short_factor"]))
+
+
+def as_gemma3_published(config):
+    """Rope and windows as the first config.json of Gemma 3 have them."""
+    text = config["text_config"]
+    rope = text.pop("rope_parameters")
+    del text["layer_types"]
+    text.update(sliding_window_pattern=6, rope_theta=rope["full_attention"]["rope_theta"],
+                rope_local_base_freq=rope["sliding_attention"]["rope_theta"],
+                rope_scaling=dict(rope_type="linear", factor=rope["full_attention"]["factor"]))
+
+
+def save(path, model, kind):
     half = dict(F16=torch.float16, BF16=torch.bfloat16, F32=torch.float32)[kind]
     model.save_pretrained(path, state_dict={name: weight.to(half) if weight.dim() > 1 else weight
                                             for name, weight in model.state_dict().items()})
@@ -448,6 +475,33 @@ def write_folder(path, model, kind):
     (path / "merges.txt").write_text("#version: 0.2\na b\n")
     (path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "GPT2Tokenizer", "bos_token": "<s>",
                                                                "eos_token": "</s>", "add_bos_token": False}) + "\n")
+
+
+def check_folder(path, model, ids):
+    """The folder is the model, to transformers, too."""
+    again = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
+    with torch.no_grad():
+        want, got = (of(torch.tensor([ids])).logits[0].numpy() for of in (model, again))
+    assert np.abs(want - got).max() <= 1e-5 * np.abs(want).max(), path
+
+
+def write_folder(path, model, fixture):
+    save(path, model, fixture.kind)
+    if fixture.arch == "phi3":
+        edit_config(path, lambda config: as_phi3_published(config, fixture.original))
+    check_folder(path, model, [(7 + 31 * i) % 256 for i in range(100)])
+
+
+def write_inside(path, model, kind):
+    """With an eye that sees 16 points."""
+    vision = dict(model_type="siglip_vision_model", hidden_size=8, intermediate_size=8, num_hidden_layers=1,
+                  num_attention_heads=1, image_size=4, patch_size=1)
+    config = transformers.Gemma3Config(text_config=model.config.to_dict(), vision_config=vision, mm_tokens_per_image=4)
+    whole = transformers.Gemma3ForConditionalGeneration(config).eval()
+    whole.model.language_model.load_state_dict(model.model.state_dict())
+    save(path, whole, kind)
+    edit_config(path, as_gemma3_published)
+    check_folder(path, model, [(7 + 31 * i) % 256 for i in range(100)])
 
 
 def make(name, out):
@@ -466,7 +520,9 @@ def make(name, out):
     folder.mkdir(parents=True, exist_ok=True)
     write_model(folder / "model.gguf", model, fixture)
     if name in FOLDERS:
-        write_folder(folder / "folder", model, fixture.kind)
+        write_folder(folder / "folder", model, fixture)
+    if name in INSIDE:
+        write_inside(folder / "inside", model, fixture.kind)
     golden = {"vocab": VOCAB, "texts": [],
               "runs": [{"prompt": prompt, "greedy": greedy, "rows": rows} for prompt, greedy, rows, _ in runs]}
     (folder / "golden.json").write_text(json.dumps(golden) + "\n")
