@@ -257,6 +257,14 @@ void wick_shelf_end(struct wick_shelf *shelf)
 	add(shelf, path, copy, count);
 }
 
+/* As far as a session can go on from a file. One that is damaged is found out, and dropped, when it is taken. */
+static uint32_t reach_of(const struct wick_shelf *shelf, const struct entry *entry, const uint32_t *ids, uint32_t count)
+{
+	int64_t reach = wick_kept_reach(shelf->wick, entry->path, ids, count, NULL);
+
+	return reach < 0 ? count : (uint32_t)reach;
+}
+
 static struct entry **find_best(const struct wick_shelf *shelf, const uint32_t *ids, uint32_t count, uint32_t *common)
 {
 	struct entry **best = NULL;
@@ -265,6 +273,8 @@ static struct entry **find_best(const struct wick_shelf *shelf, const uint32_t *
 	for (struct entry **at = (struct entry **)&shelf->entries; *at; at = &(*at)->next) {
 		uint32_t some = wick_ids_in_common((*at)->ids, (*at)->count, ids, count) / STEP * STEP;
 
+		if (some > *common)
+			some = reach_of(shelf, *at, ids, some);
 		if (some > *common) {
 			*common = some;
 			best = at;

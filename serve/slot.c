@@ -38,6 +38,7 @@ static void leave(struct wick_slot *slot)
 	slot->logprobs = NULL;
 	slot->job = NULL;
 	slot->parked = false;
+	slot->count = wick_session_position(slot->session); /* a pass that failed may have cost a session what it had */
 	slot->known = slot->count; /* the last token of an answer was not evaluated */
 	slot->used_ns = wick_now_ns();
 }

@@ -51,8 +51,8 @@ uint32_t wick_slots_active(const struct wick_slots *slots)
 	return active;
 }
 
-/* How much of a job's prompt each slot has; all but the last token, whose logits are wanted. Returns the slot that has most, busy
- * or idle. */
+/* How much of a job's prompt each slot has and can go back to; all but the last token, whose logits are wanted. Returns the slot that
+ * has most, busy or idle. */
 static struct wick_slot *find_donor(struct wick_slots *slots, const struct wick_job *job, uint32_t *common)
 {
 	struct wick_slot *best = NULL;
@@ -60,7 +60,8 @@ static struct wick_slot *find_donor(struct wick_slots *slots, const struct wick_
 	*common = 0;
 	for (uint32_t i = 0; i < slots->count; i++) {
 		struct wick_slot *slot = &slots->at[i];
-		uint32_t some = wick_ids_in_common(slot->ids, slot->count, job->prompt.ids, job->prompt.count - 1);
+		uint32_t some = wick_session_reach(
+			slot->session, wick_ids_in_common(slot->ids, slot->count, job->prompt.ids, job->prompt.count - 1));
 
 		if (!best || some > *common) {
 			best = slot;
@@ -96,8 +97,8 @@ static void share(struct wick_slot *slot, const struct wick_slot *donor, uint32_
 {
 	if (!common || wick_session_share(slot->session, donor->session, common, NULL))
 		return;
-	memcpy(slot->ids, donor->ids, common * sizeof(*slot->ids));
-	slot->count = common;
+	slot->count = wick_session_position(slot->session);
+	memcpy(slot->ids, donor->ids, slot->count * sizeof(*slot->ids));
 }
 
 /* Goes on in the slot that has the beginning of the prompt, and gives up what it has behind that; which it does not in vain. */

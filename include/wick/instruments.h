@@ -18,6 +18,7 @@ struct wick_instruments {
 	bool no_overlap; /* a layer is computed when its reads are back, not while they fly */
 	bool no_bundles; /* the rows of a bundle are read one by one */
 	bool no_gate_first; /* an expert is computed when all of it is there, not its gate and up while down is on its way */
+	bool whole_windows; /* layers with a window keep all positions, as others do */
 	double memory_mb_per_s; /* of wick_memory_rate(): what the floors of models of experts are reckoned by; 0: there are none */
 };
 

@@ -172,6 +172,8 @@ struct wick_plan {
 	char firing[192];            /* sparse: which neurons; experts: which routing */
 	bool random_weights;         /* a synthetic model: what it writes means nothing, and more of its neurons fire */
 	uint64_t gate_bytes;         /* of the weights: gates that say which neurons fire; 0: predictors do, or nothing */
+	uint64_t kv_window_bytes;    /* of the keys and values, those of layers that keep their window and a batch alone, */
+	uint32_t kv_window_layers;   /* and how many layers these are */
 };
 
 /* Fills the plan that wick_open would follow; loads nothing. -ENOSPC: the budget is too small, and the sentence names
@@ -278,7 +280,8 @@ typedef void (*wick_logits_fn)(void *user, uint32_t position, const float *logit
  * all sessions have together are used up. -EBUSY: called by a callback of an evaluation. -ECANCELED: by eval_progress.
  * -ERANGE: logits that are not finite, which are not handed over. The rest: the drive, with file, tensor and offset in
  * the sentence. After an error the session has the tokens that it had before; only its logits are gone, unless nothing
- * was evaluated. */
+ * was evaluated. Where layers have a window, and more tokens than a batch were to be appended to others, it may have none:
+ * wick_session_position() tells. */
 WICK_API int wick_session_eval(struct wick_session *session, const uint32_t *ids, uint32_t count, wick_logits_fn each,
 	void *user, struct wick_diag *diag);
 
@@ -306,11 +309,15 @@ WICK_API void wick_session_reset(struct wick_session *session);              /* 
 #define WICK_NO_POSITION UINT32_MAX
 
 /* Goes back to where the session had `position` tokens. Returns how many it has now, at most as many as asked for;
- * WICK_NO_POSITION, and nothing changed, in a callback of its evaluation. */
+ * WICK_NO_POSITION, and nothing changed, in a callback of its evaluation. Layers with a window keep that, and a batch or so more:
+ * farther back there is nothing to go on from but the beginning, and the session has no tokens any more.
+ * wick_session_reach: how many it would have. */
 WICK_API uint32_t wick_session_rewind(struct wick_session *session, uint32_t position);
+WICK_API uint32_t wick_session_reach(const struct wick_session *session, uint32_t position);
 
-/* A session without tokens has the first `positions` of another one's, without evaluating them again. Their memory is
- * shared, in blocks of 64, until the two differ. -EINVAL: the session has tokens, or the other not so many. */
+/* A session without tokens has the first `positions` of another one's, without evaluating them again, or as many of them as
+ * wick_session_reach() says of the other: wick_session_position() tells. Their memory is shared, in blocks of 64, until the two
+ * differ. -EINVAL: the session has tokens, or the other not so many. */
 WICK_API int wick_session_share(struct wick_session *session, const struct wick_session *from, uint32_t positions,
 	struct wick_diag *diag);
 
@@ -321,17 +328,22 @@ WICK_API uint32_t wick_session_need(const struct wick_session *session, uint32_t
 
 /* What a session has computed, kept in a file that its owner alone can read, complete or not there at all: keys and values of
  * whole blocks of WICK_KV_POSITIONS_STEP positions, with checksums and their tokens. ids: of all tokens that the session has.
- * -ENODATA: they are less than a block, and there is nothing to keep. -EINVAL: a trace is replayed. Another thread than the
- * engine's may call it, as long as nobody changes or evaluates this session until it is over; others may be evaluated meanwhile. */
+ * -ENODATA: they are less than a block, or a session that went back cannot go back to a whole one, and there is nothing to keep.
+ * -EINVAL: a trace is replayed. Another thread than the engine's may call it, as long as nobody changes or evaluates this session
+ * until it is over; others may be evaluated meanwhile. */
 WICK_API int wick_session_keep(
 	const struct wick_session *session, const uint32_t *ids, const char *path, struct wick_diag *diag);
 
-/* A session without tokens has again what was kept, as far as its tokens are those of ids: wick_session_position() tells how far.
+/* A session without tokens has again what was kept, as far as its tokens are those of ids, and as wick_session_reach() says of the
+ * session that was kept: wick_session_position() tells how far; wick_kept_reach(), without doing so, how far it would be.
  * The answers are the same, bit for bit, as after evaluating them; so a file is for one model, type of keys and values, set
  * of kernels, and in sparse mode predictors. -ENOENT: there is no such file. -EINVAL: the session has tokens. -ESTALE: the file
  * is for something else. -EBADMSG: it is damaged, or none of ours. -ENOSPC: the positions are not free. */
 WICK_API int wick_session_resume(struct wick_session *session, const char *path, const uint32_t *ids, uint32_t count,
 	struct wick_diag *diag);
+
+WICK_API int64_t wick_kept_reach(
+	const struct wick *wick, const char *path, const uint32_t *ids, uint32_t count, struct wick_diag *diag);
 
 /* The tokens of a file that was kept: how many, of which at most `capacity` are written. Errors as above. */
 WICK_API int64_t wick_kept_ids(

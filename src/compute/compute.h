@@ -25,6 +25,14 @@ static inline uint32_t wick_batch_tokens(const struct wick_shape *shape)
 	return shape->d_model < 1024 ? 256 : 512;
 }
 
+/* Rows of a batch at most, where so many sequences have a context of ctx. */
+static inline uint32_t wick_batch_rows(const struct wick_shape *shape, uint32_t ctx, uint32_t sequences)
+{
+	uint64_t all = (uint64_t)ctx * sequences;
+
+	return all < wick_batch_tokens(shape) ? (uint32_t)all : wick_batch_tokens(shape);
+}
+
 struct wick_compute {
 	const struct wick_kernels *kernels;
 	struct wick_pool *pool;

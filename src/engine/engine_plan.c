@@ -71,9 +71,7 @@ static bool can_look_ahead(const struct wick *wick)
 /* A replayed trace knows one token after the other. */
 static uint32_t batch_tokens(const struct wick *wick)
 {
-	uint64_t rows = (uint64_t)wick->settings.ctx * wick->settings.sessions;
-
-	return wick->trace ? 1 : (uint32_t)WICK_MIN(wick_batch_tokens(&wick->model->shape), rows);
+	return wick->trace ? 1 : wick_batch_rows(&wick->model->shape, wick->settings.ctx, wick->settings.sessions);
 }
 
 /* Packed from a shape's name, which is then the model's. */

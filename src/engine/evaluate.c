@@ -5,8 +5,8 @@
  *
  *     checked -> KV blocks taken -> passes of as many rows as the buffers hold -> positions move on
  *
- * An error moves no position and gives the blocks back, so that a session is what it was before. It is an error of all
- * rows, or of those alone that need what could not be read. */
+ * An error moves no position and gives the blocks back, so that a session is what it was before (but see leave()). It is an
+ * error of all rows, or of those alone that need what could not be read. */
 
 #include "engine.h"
 
@@ -161,6 +161,8 @@ static int eval_pass(struct evaluation *e, uint32_t m)
 	int err;
 
 	e->progress.done = (uint64_t)(e->done - m) * wick->model->shape.layers;
+	for (uint32_t i = 0; i < m; i++)
+		wick_kv_advance(&wick->forward.kv, session_of(wick, &wick->forward.rows[i])->seq, wick->forward.rows[i].position);
 	err = wick_forward_batch(&wick->forward, &batch, e->diag);
 	if (!err)
 		err = hand_over(e, m);
@@ -216,11 +218,16 @@ static void enter(struct wick_session *session, uint32_t rows)
 	session->in_batch = true;
 }
 
+/* After an error it has what it had; or nothing, where more than a batch of rows have gone through layers with a window, and what that
+ * held before is gone. */
 static void leave(struct wick_session *session, uint32_t rows, bool wanted, int err)
 {
+	struct wick_kv *kv = &session->wick->forward.kv;
+
 	session->in_batch = false;
 	if (err) {
-		wick_kv_cut(&session->wick->forward.kv, session->seq, session->position);
+		session->position = wick_kv_reach(kv, session->seq, session->position);
+		wick_kv_cut(kv, session->seq, session->position);
 		return;
 	}
 	session->position += rows;
@@ -259,10 +266,10 @@ static int check_room(const struct wick_session *session, uint32_t count, uint32
 		return wick_diag_say(diag, -ENOSPC, "%u tokens do not fit: the context is %u tokens and %u are used", count, ctx,
 			position);
 	*blocks += wick_kv_needed(kv, session->seq, position, position + count, leaving);
-	if (*blocks > kv->free_count)
+	if (*blocks > wick_kv_free(kv))
 		return wick_diag_say(diag, -ENOSPC,
 			"%u tokens do not fit: the sessions have %u positions together, and room for %u more is left", count,
-			wick->settings.kv.blocks * WICK_KV_BLOCK, kv->free_count * WICK_KV_BLOCK);
+			wick->settings.kv.blocks * WICK_KV_BLOCK, wick_kv_free(kv) * WICK_KV_BLOCK);
 	return 0;
 }
 

@@ -3,10 +3,11 @@
 
 /* What a session has computed, in a file:
  *
- *     head | tokens | checksum of both | block 0 | its checksum | block 1 | its checksum | ...
+ *     head | where pools begin | tokens | checksum of them all | blocks of pool 0 | blocks of pool 1 | ...
  *
- * A block is 64 positions of all layers, as they are in the pool. Only whole ones are kept: behind the last position a block has
- * what others left there. */
+ * A block is 64 positions of the layers of its pool, as they are there, and its checksum. Only whole ones are kept: behind the last
+ * position a block has what others left there. Pool 0 begins with block 0, and is not said; of the others, whose layers have a
+ * window, what is there is kept. */
 
 #include "engine.h"
 
@@ -32,18 +33,19 @@ struct head {
 	char magic[8]; /* "WICKKEPT" */
 	uint32_t version, count; /* of tokens: a multiple of a block */
 	uint64_t made_by;        /* what the answers depend on: see wick_engine_bind() */
-	uint64_t block_bytes;
+	uint64_t block_bytes;    /* of all pools */
 };
 
 _Static_assert(sizeof(struct head) == 32, "the head is written as it is in memory");
 
-/* A file that is being read. */
+/* A file that is being written, or read: fd. */
 struct kept {
 	const struct wick *wick;
 	const char *path;
 	int fd;
 	struct head head;
-	uint32_t *ids; /* (head.count) */
+	uint32_t first[WICK_KV_POOLS]; /* block of each pool */
+	const uint32_t *ids; /* (head.count) */
 };
 
 static uint64_t mix_text(uint64_t sum, const char *text)
@@ -91,6 +93,8 @@ int wick_engine_bind(struct wick *wick, struct wick_diag *diag)
 	*sum = mix_text(*sum, wick->settings.mode == WICK_MODE_SPARSE ? "sparse" : "dense");
 	if (wick->settings.gate_percent > 0)
 		*sum = wick_fnv(*sum, &wick->settings.gate_percent, sizeof(wick->settings.gate_percent));
+	for (uint32_t i = 1; i < wick->forward.kv.pools; i++)
+		*sum = wick_fnv(*sum, &wick->forward.kv.pool[i].window, sizeof(wick->forward.kv.pool[i].window));
 	for (uint32_t i = 0; !err && i < parts->count; i++)
 		err = mix_part(sum, wick, parts->at[i]);
 	if (!err)
@@ -98,67 +102,90 @@ int wick_engine_bind(struct wick *wick, struct wick_diag *diag)
 	return err ? wick_diag_say(diag, err, "the model's file cannot be looked at: %s", strerror(-err)) : 0;
 }
 
-static uint64_t block_bytes(const struct wick_kv *kv)
+static uint64_t all_block_bytes(const struct wick_kv *kv)
 {
 	uint64_t bytes = 0;
 
-	for (uint32_t i = 0; i < wick_kv_parts(kv); i++)
-		bytes += wick_kv_part(kv, 0, i).bytes;
+	for (uint32_t i = 0; i < kv->pools; i++)
+		bytes += wick_kv_block_bytes(kv, i);
 	return bytes;
 }
 
 static struct head make_head(const struct wick *wick, uint32_t count)
 {
 	return (struct head){ .magic = { 'W', 'I', 'C', 'K', 'K', 'E', 'P', 'T' }, .version = KEPT_VERSION, .count = count,
-		.made_by = wick->binding, .block_bytes = block_bytes(&wick->forward.kv) };
+		.made_by = wick->binding, .block_bytes = all_block_bytes(&wick->forward.kv) };
 }
 
-static uint32_t head_crc(const struct wick *wick, const struct head *head, const uint32_t *ids)
+static uint64_t first_bytes(const struct kept *kept)
 {
-	return wick->kernels.crc32c(wick->kernels.crc32c(0, head, sizeof(*head)), ids, head->count * ID_BYTES);
+	return (kept->wick->forward.kv.pools - 1) * sizeof(*kept->first);
 }
 
-/* Where block i is. */
-static uint64_t block_at(const struct head *head, uint32_t i)
+static uint64_t ids_at(const struct kept *kept)
 {
-	return sizeof(*head) + head->count * ID_BYTES + sizeof(uint32_t) + i * (head->block_bytes + sizeof(uint32_t));
+	return sizeof(kept->head) + first_bytes(kept);
 }
 
-static int write_block(int fd, const struct wick *wick, uint32_t block)
+static uint32_t head_crc(const struct kept *kept)
 {
-	const struct wick_kv *kv = &wick->forward.kv;
+	uint32_t (*crc32c)(uint32_t crc, const void *data, size_t bytes) = kept->wick->kernels.crc32c;
+	uint32_t crc = crc32c(0, &kept->head, sizeof(kept->head));
+
+	return crc32c(crc32c(crc, kept->first + 1, first_bytes(kept)), kept->ids, kept->head.count * ID_BYTES);
+}
+
+/* Where block i of a pool is; behind the last of the last pool the file ends. */
+static uint64_t block_at(const struct kept *kept, uint32_t pool, uint32_t i)
+{
+	uint32_t end = kept->head.count / WICK_KV_BLOCK;
+	uint64_t at = ids_at(kept) + kept->head.count * ID_BYTES + sizeof(uint32_t);
+
+	for (uint32_t p = 0; p <= pool; p++)
+		at += ((p < pool ? end : i) - kept->first[p]) * (wick_kv_block_bytes(&kept->wick->forward.kv, p) + sizeof(uint32_t));
+	return at;
+}
+
+static int write_block(int fd, const struct kept *kept, uint32_t pool, uint32_t block)
+{
+	const struct wick_kv *kv = &kept->wick->forward.kv;
 	uint32_t crc = 0;
 	int err = 0;
 
 	for (uint32_t i = 0; !err && i < wick_kv_parts(kv); i++) {
-		struct wick_kv_part part = wick_kv_part(kv, block, i);
+		struct wick_kv_part part = wick_kv_part(kv, pool, block, i);
 
-		crc = wick->kernels.crc32c(crc, part.data, part.bytes);
+		if (!part.bytes)
+			continue;
+		crc = kept->wick->kernels.crc32c(crc, part.data, part.bytes);
 		err = wick_write_all(fd, part.data, part.bytes);
 	}
 	return err ? err : wick_write_all(fd, &crc, sizeof(crc));
 }
 
-static int write_kept(int fd, const struct wick_session *session, const struct head *head, const uint32_t *ids)
+static int write_kept(int fd, const struct kept *kept, const struct wick_kv_seq *seq)
 {
-	uint32_t crc = head_crc(session->wick, head, ids);
-	int err = wick_write_all(fd, head, sizeof(*head));
+	uint32_t crc = head_crc(kept);
+	int err = wick_write_all(fd, &kept->head, sizeof(kept->head));
 
 	if (!err)
-		err = wick_write_all(fd, ids, head->count * ID_BYTES);
+		err = wick_write_all(fd, kept->first + 1, first_bytes(kept));
+	if (!err)
+		err = wick_write_all(fd, kept->ids, kept->head.count * ID_BYTES);
 	if (!err)
 		err = wick_write_all(fd, &crc, sizeof(crc));
-	for (uint32_t i = 0; !err && i < head->count / WICK_KV_BLOCK; i++)
-		err = write_block(fd, session->wick, session->seq->block[i]);
+	for (uint32_t p = 0; p < kept->wick->forward.kv.pools; p++)
+		for (uint32_t i = kept->first[p]; !err && i < kept->head.count / WICK_KV_BLOCK; i++)
+			err = write_block(fd, kept, p, seq->in[p].block[i]);
 	return err;
 }
 
-static int write_file(const char *path, const struct wick_session *session, const struct head *head, const uint32_t *ids)
+static int write_file(const struct kept *kept, const struct wick_kv_seq *seq)
 {
 	struct wick_draft draft;
-	int err = wick_draft_open(&draft, path, 0600);
+	int err = wick_draft_open(&draft, kept->path, 0600);
 
-	return err ? err : wick_draft_close(&draft, path, write_kept(draft.fd, session, head, ids));
+	return err ? err : wick_draft_close(&draft, kept->path, write_kept(draft.fd, kept, seq));
 }
 
 /* Of neurons, or of experts. */
@@ -169,8 +196,8 @@ static bool replays(const struct wick *wick)
 
 int wick_session_keep(const struct wick_session *session, const uint32_t *ids, const char *path, struct wick_diag *diag)
 {
+	struct kept kept = { .wick = session->wick, .path = path, .ids = ids };
 	uint32_t count = session->position / WICK_KV_BLOCK * WICK_KV_BLOCK;
-	struct head head;
 	int err;
 
 	if (diag)
@@ -182,13 +209,18 @@ int wick_session_keep(const struct wick_session *session, const uint32_t *ids, c
 	if (!count)
 		return wick_diag_say(diag, -ENODATA, "%u tokens are less than a block of %u: there is nothing to keep", session->position,
 			WICK_KV_BLOCK);
-	head = make_head(session->wick, count);
-	err = write_file(path, session, &head, ids);
+	if (wick_session_reach(session, count) < count)
+		return wick_diag_say(diag, -ENODATA, "what layers with a window looked at before position %u is gone: there is nothing to keep",
+			count);
+	for (uint32_t i = 1; i < session->wick->forward.kv.pools; i++)
+		kept.first[i] = session->seq->in[i].first;
+	kept.head = make_head(session->wick, count);
+	err = write_file(&kept, session->seq);
 	return err ? wick_diag_say(diag, err, "%s: %s", path, strerror(-err)) : 0;
 }
 
-/* What is wrong with a file, or 0. Its size is right if all of it is there. */
-static int check_head(const struct kept *kept, uint64_t file_bytes, struct wick_diag *diag)
+/* What is wrong with a file, or 0. */
+static int check_head(const struct kept *kept, struct wick_diag *diag)
 {
 	const struct head *head = &kept->head;
 	struct head wanted = make_head(kept->wick, head->count);
@@ -200,25 +232,37 @@ static int check_head(const struct kept *kept, uint64_t file_bytes, struct wick_
 			wanted.version);
 	if (memcmp(head, &wanted, sizeof(*head)))
 		return wick_diag_say(diag, -ESTALE, "%s: is for another model, or other options, processor or predictors", kept->path);
-	if (head->count % WICK_KV_BLOCK || block_at(head, head->count / WICK_KV_BLOCK) != file_bytes)
-		return wick_diag_say(diag, -EBADMSG, "%s: has %llu bytes, which are not those of %u tokens", kept->path,
-			(unsigned long long)file_bytes, head->count);
 	return 0;
+}
+
+/* Where pools begin; all of the file is there. */
+static int read_first(struct kept *kept, uint64_t file_bytes, struct wick_diag *diag)
+{
+	uint32_t pools = kept->wick->forward.kv.pools, count = kept->head.count, end = count / WICK_KV_BLOCK;
+	bool right = count % WICK_KV_BLOCK == 0 && file_bytes >= ids_at(kept);
+	int err = right ? wick_read_at(kept->fd, kept->path, kept->first + 1, first_bytes(kept), sizeof(kept->head), diag) : 0;
+
+	for (uint32_t i = 1; !err && i < pools; i++)
+		right = right && kept->first[i] <= end;
+	if (err || (right && block_at(kept, pools - 1, end) == file_bytes))
+		return err;
+	return wick_diag_say(diag, -EBADMSG, "%s: has %llu bytes, which are not those of %u tokens", kept->path,
+		(unsigned long long)file_bytes, count);
 }
 
 static int read_ids(struct kept *kept, struct wick_diag *diag)
 {
 	uint64_t bytes = kept->head.count * ID_BYTES;
-	uint32_t crc;
+	uint32_t crc, *ids = malloc(bytes ? bytes : 1);
 	int err;
 
-	kept->ids = malloc(bytes ? bytes : 1);
-	if (!kept->ids)
+	kept->ids = ids;
+	if (!ids)
 		return wick_diag_say(diag, -ENOMEM, "%s: no memory to read it", kept->path);
-	err = wick_read_at(kept->fd, kept->path, kept->ids, bytes, sizeof(kept->head), diag);
+	err = wick_read_at(kept->fd, kept->path, ids, bytes, ids_at(kept), diag);
 	if (!err)
-		err = wick_read_at(kept->fd, kept->path, &crc, sizeof(crc), sizeof(kept->head) + bytes, diag);
-	if (!err && crc != head_crc(kept->wick, &kept->head, kept->ids))
+		err = wick_read_at(kept->fd, kept->path, &crc, sizeof(crc), ids_at(kept) + bytes, diag);
+	if (!err && crc != head_crc(kept))
 		err = wick_diag_say(diag, -EBADMSG, "%s: is damaged: the checksum of its tokens does not match", kept->path);
 	return err;
 }
@@ -227,7 +271,7 @@ static void close_kept(struct kept *kept)
 {
 	if (kept->fd >= 0)
 		close(kept->fd);
-	free(kept->ids);
+	free((void *)kept->ids);
 }
 
 /* A FIFO of this name must not hold us here. close_kept() is for either outcome. */
@@ -243,7 +287,9 @@ static int open_kept(struct kept *kept, const struct wick *wick, const char *pat
 		return wick_diag_say(diag, -EBADMSG, "%s: has no keys and values of wick's", path);
 	err = wick_read_at(kept->fd, path, &kept->head, sizeof(kept->head), 0, diag);
 	if (!err)
-		err = check_head(kept, (uint64_t)status.st_size, diag);
+		err = check_head(kept, diag);
+	if (!err)
+		err = read_first(kept, (uint64_t)status.st_size, diag);
 	return err ? err : read_ids(kept, diag);
 }
 
@@ -263,16 +309,18 @@ int64_t wick_kept_ids(const struct wick *wick, const char *path, uint32_t *ids, 
 	return err ? err : count;
 }
 
-static int read_block(const struct kept *kept, uint32_t i, uint32_t block, struct wick_diag *diag)
+static int read_block(const struct kept *kept, uint32_t pool, uint32_t i, uint32_t block, struct wick_diag *diag)
 {
 	const struct wick_kv *kv = &kept->wick->forward.kv;
-	uint64_t at = block_at(&kept->head, i);
+	uint64_t at = block_at(kept, pool, i);
 	uint32_t crc = 0, right;
 	int err = 0;
 
 	for (uint32_t p = 0; !err && p < wick_kv_parts(kv); p++) {
-		struct wick_kv_part part = wick_kv_part(kv, block, p);
+		struct wick_kv_part part = wick_kv_part(kv, pool, block, p);
 
+		if (!part.bytes)
+			continue;
 		err = wick_read_at(kept->fd, kept->path, part.data, part.bytes, at, diag);
 		crc = err ? 0 : kept->wick->kernels.crc32c(crc, part.data, part.bytes);
 		at += part.bytes;
@@ -295,18 +343,39 @@ static uint32_t in_common(const struct kept *kept, const uint32_t *ids, uint32_t
 	return common / WICK_KV_BLOCK * WICK_KV_BLOCK;
 }
 
+/* After how many of the first `count` tokens a session can go on: all, as far as its context holds them; or none, where what layers with
+ * a window look at is not in the file. */
+static uint32_t reach_of(const struct kept *kept, uint32_t count)
+{
+	const struct wick_kv *kv = &kept->wick->forward.kv;
+
+	count = WICK_MIN(count, kept->wick->settings.ctx / WICK_KV_BLOCK * WICK_KV_BLOCK);
+	for (uint32_t i = 1; i < kv->pools; i++)
+		if (!wick_kv_goes_on(&kv->pool[i], kept->first[i], count))
+			return 0;
+	return count;
+}
+
+static int read_blocks(const struct kept *kept, const struct wick_kv_seq *seq, struct wick_diag *diag)
+{
+	int err = 0;
+
+	for (uint32_t p = 0; p < kept->wick->forward.kv.pools; p++)
+		for (uint32_t i = seq->in[p].first; !err && i < seq->in[p].count; i++)
+			err = read_block(kept, p, i, seq->in[p].block[i], diag);
+	return err;
+}
+
 static int resume(struct wick_session *session, const struct kept *kept, uint32_t count, struct wick_diag *diag)
 {
 	struct wick_kv *kv = &session->wick->forward.kv;
-	int err = 0;
+	int err;
 
-	count = WICK_MIN(count, session->wick->settings.ctx / WICK_KV_BLOCK * WICK_KV_BLOCK);
-	if (wick_kv_needed(kv, session->seq, 0, count, 0) > kv->free_count)
+	if (wick_kv_needed(kv, session->seq, 0, count, 0) > wick_kv_free(kv))
 		return wick_diag_say(diag, -ENOSPC, "%s: its %u positions are more than the %u that are free", kept->path, count,
-			kv->free_count * WICK_KV_BLOCK);
-	wick_kv_extend(kv, session->seq, 0, count);
-	for (uint32_t i = 0; !err && i < count / WICK_KV_BLOCK; i++)
-		err = read_block(kept, i, session->seq->block[i], diag);
+			wick_kv_free(kv) * WICK_KV_BLOCK);
+	wick_kv_restore(kv, session->seq, kept->first, count);
+	err = read_blocks(kept, session->seq, diag);
 	if (err)
 		wick_kv_cut(kv, session->seq, 0);
 	else
@@ -328,7 +397,22 @@ int wick_session_resume(struct wick_session *session, const char *path, const ui
 		return wick_diag_say(diag, -EINVAL, "a session that replays a trace cannot go on from a file");
 	err = open_kept(&kept, session->wick, path, diag);
 	if (!err)
-		err = resume(session, &kept, in_common(&kept, ids, count), diag);
+		err = resume(session, &kept, reach_of(&kept, in_common(&kept, ids, count)), diag);
 	close_kept(&kept);
 	return err;
+}
+
+int64_t wick_kept_reach(
+	const struct wick *wick, const char *path, const uint32_t *ids, uint32_t count, struct wick_diag *diag)
+{
+	struct kept kept;
+	int64_t reach;
+	int err;
+
+	if (diag)
+		diag->text[0] = 0;
+	err = open_kept(&kept, wick, path, diag);
+	reach = err ? err : (int64_t)reach_of(&kept, in_common(&kept, ids, count));
+	close_kept(&kept);
+	return reach;
 }

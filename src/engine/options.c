@@ -43,6 +43,7 @@ static int set_instruments(struct wick_settings *settings, const struct wick_opt
 	settings->overlap = !off.no_overlap;
 	settings->bundled = !off.no_bundles;
 	settings->gate_first = !off.no_gate_first;
+	settings->whole_windows = off.whole_windows;
 	settings->memory_mb_per_s = off.memory_mb_per_s;
 	return err;
 }
@@ -164,7 +165,7 @@ static int set_kv(struct wick_settings *settings, const struct wick_options *opt
 		return wick_diag_say(diag, -EINVAL, "%u positions for %u sessions: each needs a block of %u", options->kv_positions,
 			settings->sessions, WICK_KV_BLOCK);
 	settings->kv = (struct wick_kv_shape){ .blocks = (uint32_t)WICK_MIN(asked, all), .sequences = settings->sessions,
-		.ctx = settings->ctx };
+		.ctx = settings->ctx, .whole_windows = settings->whole_windows };
 	settings->kv_blocks_min =
 		planned ? WICK_MAX(wick_kv_blocks(settings->ctx), settings->sessions) : settings->kv.blocks;
 	return find_kv_type(&settings->kv.type, options, shape, diag);

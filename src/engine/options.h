@@ -28,7 +28,7 @@ struct wick_settings {
 	uint32_t window;
 	bool lookahead, bridge, overlap, bundled;
 	/* Of experts: */
-	bool gate_first, experts_ahead;
+	bool gate_first, experts_ahead, whole_windows;
 	double memory_mb_per_s;
 };
 

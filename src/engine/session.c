@@ -66,10 +66,17 @@ uint32_t wick_session_rewind(struct wick_session *session, uint32_t position)
 		return WICK_NO_POSITION;
 	if (position >= session->position)
 		return session->position;
-	session->position = position;
+	session->position = wick_session_reach(session, position);
 	session->logits = NULL;
-	wick_kv_cut(&session->wick->forward.kv, session->seq, position);
-	return position;
+	wick_kv_cut(&session->wick->forward.kv, session->seq, session->position);
+	return session->position;
+}
+
+uint32_t wick_session_reach(const struct wick_session *session, uint32_t position)
+{
+	if (position >= session->position)
+		return session->position;
+	return wick_kv_reach(&session->wick->forward.kv, session->seq, position);
 }
 
 void wick_session_reset(struct wick_session *session)
@@ -91,14 +98,14 @@ int wick_session_share(struct wick_session *session, const struct wick_session *
 			"sessions of two engines cannot share positions");
 	if (positions > from->position)
 		return wick_diag_say(diag, -EINVAL, "%u positions cannot be shared: the session has %u", positions, from->position);
-	wick_kv_share(&session->wick->forward.kv, session->seq, from->seq, positions);
-	session->position = positions;
+	session->position = wick_session_reach(from, positions);
+	wick_kv_share(&session->wick->forward.kv, session->seq, from->seq, session->position);
 	return 0;
 }
 
 uint32_t wick_free_positions(const struct wick *wick)
 {
-	return wick->forward.kv.free_count * WICK_KV_BLOCK;
+	return wick_kv_free(&wick->forward.kv) * WICK_KV_BLOCK;
 }
 
 uint32_t wick_session_need(const struct wick_session *session, uint32_t tokens)

@@ -316,6 +316,7 @@ static void fixed_costs(struct planner *planner, struct wick_plan *plan)
 		.threads = input->size.threads };
 	plan->vector_bytes = wick_vectors_bytes(input->model);
 	plan->kv_bytes = wick_kv_bytes(shape, &planner->kv);
+	plan->kv_window_bytes = wick_kv_window_bytes(shape, &planner->kv, &plan->kv_window_layers);
 	plan->activation_bytes = wick_forward_bytes(input->model, &input->size) + wick_sampler_bytes(shape->vocab) +
 		wick_mem_cost((uint64_t)input->size.sequences * shape->vocab * sizeof(float)); /* of the sessions */
 	plan->predictor_bytes = input->predictor_bytes;
@@ -392,12 +393,29 @@ static void find_limits(struct planner *planner, struct wick_plan *plan, uint32_
 	plan->budget_bytes = budget_of(planner->input, plan->whole_bytes);
 }
 
+/* The most blocks that take no more than so many bytes, but no fewer than there have to be. */
+static uint32_t kv_blocks_within(const struct wick_plan_input *input, uint64_t bytes)
+{
+	uint32_t least = input->kv_blocks_min, most = input->kv.blocks + 1; /* of what fits, below what does not */
+
+	while (most - least > 1) {
+		struct wick_kv_shape kv = input->kv;
+
+		kv.blocks = least + (most - least) / 2;
+		if (wick_kv_bytes(&input->model->shape, &kv) <= bytes)
+			least = kv.blocks;
+		else
+			most = kv.blocks;
+	}
+	return least;
+}
+
 /* All blocks where all else fits, too; as many as a quarter of the memory holds where it does not, as long as that leaves the
  * weights half of what the smallest budget does not need. */
 static void share_with_kv(struct planner *planner, struct wick_plan *plan)
 {
 	const struct wick_plan_input *input = planner->input;
-	uint64_t budget, minimum, kv_bytes, block_bytes, more;
+	uint64_t budget, minimum, kv_bytes;
 
 	find_limits(planner, plan, input->kv.blocks);
 	if (input->kv.blocks <= input->kv_blocks_min || plan->budget_bytes >= plan->whole_bytes)
@@ -408,9 +426,8 @@ static void share_with_kv(struct planner *planner, struct wick_plan *plan)
 	kv_bytes = plan->kv_bytes;
 	if (budget <= minimum || budget / 4 <= kv_bytes)
 		return;
-	block_bytes = WICK_KV_BLOCK * wick_kv_position_bytes(&input->model->shape, input->kv.type);
-	more = WICK_MIN(budget / 4 - kv_bytes, (budget - minimum) / 2) / block_bytes;
-	find_limits(planner, plan, (uint32_t)WICK_MIN(input->kv_blocks_min + more, input->kv.blocks));
+	kv_bytes += WICK_MIN(budget / 4 - kv_bytes, (budget - minimum) / 2);
+	find_limits(planner, plan, kv_blocks_within(input, kv_bytes));
 	plan->minimum_bytes = minimum;
 }
 

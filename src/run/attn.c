@@ -44,7 +44,7 @@ struct head {
 static uint8_t *in_block(uint8_t *base, const struct wick_kv_layer *kv, const struct wick_kv_seq *seq, uint32_t head,
 	uint32_t position, uint64_t bytes)
 {
-	uint64_t block = (uint64_t)seq->block[position / WICK_KV_BLOCK] * kv->heads + head;
+	uint64_t block = (uint64_t)seq->in[kv->pool].block[position / WICK_KV_BLOCK] * kv->heads + head;
 
 	return base + (block * WICK_KV_BLOCK + position % WICK_KV_BLOCK) * bytes;
 }
@@ -130,11 +130,11 @@ static void share_out(const struct head *head, float *scores, uint32_t position)
 /* Where the positions are. By index the kernels see all of them at once, and fetch from the next block in time. */
 static void find_slots(const struct head *head)
 {
-	const struct wick_kv_seq *seq = head->rows->seq;
+	const uint32_t *blocks = head->rows->seq->in[head->at->kv->pool].block;
 	uint32_t *slot = head->slots, block_slots = head->at->kv->heads * WICK_KV_BLOCK;
 
 	for (uint32_t p = head->begin, n; p < head->end; p += n) {
-		uint32_t first = seq->block[p / WICK_KV_BLOCK] * block_slots + p % WICK_KV_BLOCK;
+		uint32_t first = blocks[p / WICK_KV_BLOCK] * block_slots + p % WICK_KV_BLOCK;
 
 		n = in_one_block(p, head->end);
 		for (uint32_t i = 0; i < n; i++)
@@ -198,13 +198,15 @@ static void attend_rows(const struct head *head)
 	}
 }
 
-/* A row alone has as many slots as scores; where ctx is more than one, spans of rows take more than both. */
+/* A row alone has as many slots as scores; where ctx is more than one, spans of rows take more than both. The rows of a span see
+ * together no more than a window and themselves. */
 size_t wick_attention_scratch_floats(const struct wick_attn_facts *facts, uint32_t ctx)
 {
+	size_t seen = facts->window ? WICK_MIN((size_t)ctx, (size_t)facts->window + TOKENS) : ctx;
 	size_t m = WICK_MIN(ctx, (uint32_t)TOKENS), mixing = wick_accumulate_scratch_floats(m);
 	size_t scoring = wick_packed_floats(m, facts->k_dim) + wick_matmul_scratch_floats(facts->k_dim);
 
-	return wick_align_up(wick_align_up(m * ctx, 16) + WICK_MAX(scoring, mixing), 16);
+	return wick_align_up(wick_align_up(m * seen, 16) + WICK_MAX(scoring, mixing), 16);
 }
 
 static void head_task(void *arg, uint32_t task, uint32_t thread)

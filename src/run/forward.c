@@ -135,6 +135,8 @@ int wick_forward_layer(struct wick_forward *f, uint32_t layer, uint32_t m, uint3
 
 	wick_kv_cut(&f->kv, f->kv.seq, position);
 	wick_kv_extend(&f->kv, f->kv.seq, position, position + m);
+	for (uint32_t i = 0; i < m; i++)
+		wick_kv_advance(&f->kv, f->kv.seq, position + i);
 	take_rows(f, NULL, m, position);
 	make_turns(f, m);
 	return run_layer(&pass, layer);
@@ -145,7 +147,7 @@ enum { H, SCORES, PACKED, SCRATCH, TURNS, FREQUENCIES, EXPERTS, ROWS, SPANS, SCR
 
 static uint32_t batch_of(const struct wick_model *model, const struct wick_forward_shape *size)
 {
-	return (uint32_t)WICK_MIN(wick_batch_tokens(&model->shape), (uint64_t)size->ctx * size->sequences);
+	return wick_batch_rows(&model->shape, size->ctx, size->sequences);
 }
 
 static uint32_t logits_rows_of(const struct wick_model *model, const struct wick_forward_shape *size)

@@ -2,8 +2,15 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Keys and values of all sequences, in one pool of blocks of 64 positions. A sequence has blocks of the pool in any order,
- * and may share them with others: a block is copied before a second one writes to it.
+/* What layers keep of a sequence's past: keys and values, in blocks of 64 positions. Layers that keep the same positions have a
+ * pool of blocks together, and a sequence has blocks of each pool:
+ *
+ *     pool 0   layers that look at all positions     | 0 | 1 | 2 | 3 | 4 | 5 |    all of them
+ *     pool 1   layers with a window                              | 4 | 5 |        the last ones; one pool for each window
+ *
+ * Pool 0 counts the positions that sequences have, even where no layer is in it. The others hold as many blocks as all sequences
+ * may have of them, so they never run out. A sequence has its blocks in any order, and may share them with others: a block is
+ * copied before a second one writes to it.
  *
  *     layer 0                                                       layer 1
  *     | block 0: | head 0: 64 x key_bytes | head 1: ... | block 1: ... | ... |
@@ -16,44 +23,67 @@
 struct wick_mem;
 
 #define WICK_KV_BLOCK 64 /* positions */
+#define WICK_KV_POOLS (1 + WICK_KINDS_MAX)
+
+/* What a layer keeps. A latent is keys and values of another width, in one of these pools; a recurrent state, which has no positions,
+ * would be bytes of a sequence beside them, with copies at the positions that it can go back to. */
+enum wick_state {
+	WICK_STATE_KV,     /* of all positions */
+	WICK_STATE_WINDOW, /* of the last: its window, the largest batch and a block, so that a batch that fails can go back */
+};
 
 struct wick_kv_shape {
-	uint32_t blocks; /* of the pool */
+	uint32_t blocks; /* of pool 0 */
 	uint32_t sequences;
 	uint32_t ctx;    /* positions of a sequence, at most */
 	enum wick_type type;
+	bool whole_windows; /* layers with a window keep all positions, too */
 };
 
 struct wick_kv_layer {
 	enum wick_type type;
+	uint32_t pool;
 	uint8_t *keys, *values; /* (blocks, heads, WICK_KV_BLOCK, bytes) */
 	uint32_t heads;
 	uint64_t key_bytes, value_bytes; /* of one head at one position */
 };
 
-/* Where the positions of a sequence are: position p in block[p / WICK_KV_BLOCK] of the pool. */
-struct wick_kv_seq {
+struct wick_kv_pool {
+	enum wick_state state;
+	uint32_t window;     /* positions that its layers look at; 0: all */
+	uint32_t most;       /* blocks of a sequence */
+	uint32_t blocks;
+	uint32_t *uses;      /* (blocks): sequences that have it */
+	uint32_t *free;      /* (free_count) blocks that none has, the next one last */
+	uint32_t free_count;
+};
+
+/* A sequence's blocks of one pool: position p in block[p / WICK_KV_BLOCK], from the first on that is there. */
+struct wick_kv_table {
 	uint32_t *block; /* (blocks of ctx) */
-	uint32_t count;
+	uint32_t first, count;
+};
+
+struct wick_kv_seq {
+	struct wick_kv_table *in; /* (pools) */
 };
 
 struct wick_kv {
 	struct wick_kv_layer *layer; /* (layers) */
 	struct wick_kv_seq *seq;     /* (sequences) */
-	uint32_t layers;
-	uint32_t *uses;              /* (blocks): sequences that have it */
-	uint32_t *free;              /* (free_count) blocks that none has, the next one last */
-	uint32_t free_count;
+	struct wick_kv_pool pool[WICK_KV_POOLS];
+	uint32_t layers, pools;
 };
 
 /* What of one layer a block has, in one piece of memory. */
 struct wick_kv_part {
 	uint8_t *data;
-	uint64_t bytes;
+	uint64_t bytes; /* 0: the layer is in another pool */
 };
 
 /* Part i of a block, of wick_kv_parts() of them: keys and values of each layer in turn. */
-struct wick_kv_part wick_kv_part(const struct wick_kv *kv, uint32_t block, uint32_t i);
+struct wick_kv_part wick_kv_part(const struct wick_kv *kv, uint32_t pool, uint32_t block, uint32_t i);
+uint64_t wick_kv_block_bytes(const struct wick_kv *kv, uint32_t pool);
 
 static inline uint32_t wick_kv_parts(const struct wick_kv *kv)
 {
@@ -69,9 +99,16 @@ static inline uint32_t wick_kv_blocks(uint64_t positions)
 /* Of one position in all layers. */
 uint64_t wick_kv_position_bytes(const struct wick_shape *shape, enum wick_type type);
 uint64_t wick_kv_bytes(const struct wick_shape *shape, const struct wick_kv_shape *size);
+/* Of those, what layers take that keep a window, and how many layers these are. */
+uint64_t wick_kv_window_bytes(const struct wick_shape *shape, const struct wick_kv_shape *size, uint32_t *layers);
 void wick_kv_init(struct wick_kv *kv, const struct wick_shape *shape, const struct wick_kv_shape *size, struct wick_mem *mem);
 
-/* Blocks that a sequence of `from` positions takes from the pool before those up to `to` can be written. Of the others that share
+static inline uint32_t wick_kv_free(const struct wick_kv *kv)
+{
+	return kv->pool[0].free_count;
+}
+
+/* Blocks that a sequence of `from` positions takes from pool 0 before those up to `to` can be written. Of the others that share
  * its last block so many have taken their own by then: who is left alone with a block needs no copy. */
 uint32_t wick_kv_needed(
 	const struct wick_kv *kv, const struct wick_kv_seq *seq, uint32_t from, uint32_t to, uint32_t have_left);
@@ -79,7 +116,22 @@ uint32_t wick_kv_needed(
 bool wick_kv_meet(const struct wick_kv_seq *a, uint32_t a_from, const struct wick_kv_seq *b, uint32_t b_from);
 /* Takes them; they are there. */
 void wick_kv_extend(struct wick_kv *kv, struct wick_kv_seq *seq, uint32_t from, uint32_t to);
-/* Gives back what is behind the first `positions`. */
+/* Before a position is written that was extended to, which goes on from the last one: in the other pools it has a block, and what no
+ * later position looks at may go. */
+void wick_kv_advance(struct wick_kv *kv, struct wick_kv_seq *seq, uint32_t position);
+
+/* Whether another position can be written behind so many, where a pool has a sequence's blocks from this one on. */
+static inline bool wick_kv_goes_on(const struct wick_kv_pool *pool, uint32_t first, uint32_t positions)
+{
+	return !first || (uint64_t)positions + 1 >= (uint64_t)first * WICK_KV_BLOCK + pool->window;
+}
+
+/* The most positions, of the first `positions` of a sequence, after which another one can be written: all of them; or none, where what
+ * that one would look at is not there any more. */
+uint32_t wick_kv_reach(const struct wick_kv *kv, const struct wick_kv_seq *seq, uint32_t positions);
+/* Gives back what is behind the first `positions`, which can be reached. */
 void wick_kv_cut(struct wick_kv *kv, struct wick_kv_seq *seq, uint32_t positions);
-/* An empty sequence has the first positions of another one, too. */
+/* An empty sequence has blocks for so many positions, which are there, to be filled: of each pool from first[pool] on. */
+void wick_kv_restore(struct wick_kv *kv, struct wick_kv_seq *seq, const uint32_t *first, uint32_t positions);
+/* An empty sequence has the first positions of another one, too, which can be reached. */
 void wick_kv_share(struct wick_kv *kv, struct wick_kv_seq *seq, const struct wick_kv_seq *from, uint32_t positions);

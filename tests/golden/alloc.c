@@ -192,6 +192,7 @@ static const struct loop loops[] = {
 };
 
 #define SESSIONS 2
+#define LONGEST 400 /* of a prompt: blocks of a window go on the way */
 
 /* The next token of each session in one batch. */
 static int step(struct wick *wick, struct wick_row *rows, float temp)
@@ -207,15 +208,15 @@ static int step(struct wick *wick, struct wick_row *rows, float temp)
 
 /* A prompt for one, which the other takes over, and a few tokens of both; and again with a long prompt, and going back: 0, or
  * the first error. */
-static int evaluate(struct wick *wick, float temp)
+static int evaluate(struct wick *wick, float temp, uint32_t longest)
 {
-	const uint32_t lengths[] = { 33, 1, 300 };
+	const uint32_t lengths[] = { 33, 1, longest };
 	struct wick_row rows[SESSIONS] = { { .want = true }, { .want = true } };
-	uint32_t ids[300];
+	uint32_t ids[LONGEST];
 	int err = 0;
 
-	for (uint32_t i = 0; i < 300; i++)
-		ids[i] = 4 + i * 7 % 256;
+	for (uint32_t i = 0; i < longest; i++)
+		ids[i] = 4 + i * 7 % 200;
 	for (unsigned run = 0; !err && run < 3; run++) {
 		for (unsigned s = 0; !err && s < SESSIONS; s++)
 			err = wick_session_create(&rows[s].session, wick, NULL);
@@ -234,7 +235,7 @@ static int evaluate(struct wick *wick, float temp)
 	return err;
 }
 
-static void check_loop(const char *model, const struct loop *loop)
+static void check_loop(const char *model, const struct loop *loop, uint32_t longest)
 {
 	struct wick_options options;
 	struct wick *wick;
@@ -252,7 +253,7 @@ static void check_loop(const char *model, const struct loop *loop)
 		options.memory.bytes = model_least_bytes(model, &options);
 	wick = model_open(model, &options);
 	begin_counting();
-	err = evaluate(wick, loop->temp);
+	err = evaluate(wick, loop->temp, longest);
 	counted = end_counting();
 	wick_close(wick);
 	assert_int_equal(err, 0);
@@ -271,8 +272,20 @@ static void the_token_loop_allocates_nothing(void **state)
 	path_join(model, scratch, "model.gguf");
 	model_pack(folder, model, "f16");
 	for (unsigned i = 0; i < WICK_COUNT_OF(loops); i++)
-		check_loop(model, &loops[i]);
+		check_loop(model, &loops[i], 300);
 	scratch_remove(scratch);
+}
+
+static void nor_where_layers_have_windows(void **state)
+{
+	char folder[PATH_MAX], model[PATH_MAX];
+
+	(void)state;
+	fixture_folder(folder, "stock/gemma3-f16");
+	path_join(model, folder, "model.gguf");
+	for (unsigned i = 0; i < WICK_COUNT_OF(loops); i++)
+		if (strcmp(loops[i].mode, "sparse"))
+			check_loop(model, &loops[i], LONGEST);
 }
 
 int main(void)
@@ -280,6 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_counter_counts),
 		cmocka_unit_test(the_token_loop_allocates_nothing),
+		cmocka_unit_test(nor_where_layers_have_windows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

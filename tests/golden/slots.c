@@ -467,6 +467,73 @@ static void a_slow_drive(void **state)
 	finish_job(third);
 }
 
+/* What is answered to a prompt that has its first tokens in common with that of number 0, which the caller frees, and how much of it
+ * was there. */
+static char *branch_answer(struct bench *bench, uint32_t common, uint32_t count, uint32_t *cached)
+{
+	struct wick_job *job = make_branch(0, common, count, 30);
+	char *text;
+
+	work(bench, &job, 1);
+	assert_string_equal(job->finish, "length");
+	text = said(job);
+	*cached = job->figures.cached_tokens;
+	finish_job(job);
+	return text;
+}
+
+struct branch {
+	uint32_t common, count, cached;
+};
+
+/* Each branch in turn, with the answer of an engine that has nothing. */
+static void check_branches(struct bench *bench, const struct branch *branches, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		const char *kept = folder;
+		struct bench fresh;
+		uint32_t cached;
+		char *text = branch_answer(bench, branches[i].common, branches[i].count, &cached), *right;
+
+		if (cached != branches[i].cached)
+			fail_msg("branch %u: %u tokens were there, not %u", i, cached, branches[i].cached);
+		folder = NULL;
+		bench_open(&fresh, 1, 8);
+		right = branch_answer(&fresh, branches[i].common, branches[i].count, &cached);
+		bench_close(&fresh);
+		folder = kept;
+		assert_string_equal(text, right);
+		free(right);
+		free(text);
+	}
+}
+
+/* Of a model with windows, of 32 here, a beginning that a session has long gone on from is nobody's to give: it is evaluated anew. */
+static void windows_have_moved_on(void **state)
+{
+	static const struct branch two[] = { { 460, 460, 0 }, { 60, 100, 0 }, { 460, 460, 459 }, { 300, 350, 300 }, { 60, 100, 99 } };
+	static const struct branch one[] = { { 460, 460, 0 }, { 60, 100, 0 }, { 460, 460, 448 }, { 60, 100, 64 }, { 300, 350, 256 } };
+	char fixture[PATH_MAX], own[PATH_MAX], path[PATH_MAX];
+	struct bench bench;
+
+	(void)state;
+	memcpy(own, model, sizeof(own));
+	fixture_folder(fixture, "stock/gemma3-f16");
+	path_join(model, fixture, "model.gguf");
+	bench_open(&bench, 2, 16);
+	assert_true(wick_plan_of(bench.wick)->kv_window_layers > 0);
+	check_branches(&bench, two, WICK_COUNT_OF(two));
+	bench_close(&bench);
+	path_join(path, scratch, "windows");
+	folder = path;
+	folder_bytes = 16 << 20;
+	bench_open(&bench, 1, 8);
+	check_branches(&bench, one, WICK_COUNT_OF(one));
+	bench_close(&bench);
+	folder = NULL;
+	memcpy(model, own, sizeof(own));
+}
+
 static int set_up(void **state)
 {
 	char checkpoint[PATH_MAX];
@@ -498,6 +565,7 @@ int main(void)
 		cmocka_unit_test(kept_in_a_folder),
 		cmocka_unit_test(going_back),
 		cmocka_unit_test(a_slow_drive),
+		cmocka_unit_test(windows_have_moved_on),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -115,8 +115,10 @@ static int eval(struct chat *chat, const uint32_t *ids, uint32_t count, struct w
 
 	if (rc == -ECANCELED)
 		diag->text[0] = 0; /* which is an end, and no failure to tell of */
-	if (rc)
+	if (rc) {
+		chat->count = wick_session_position(chat->session);
 		return rc;
+	}
 	memcpy(chat->ids + chat->count, ids, count * sizeof(*ids));
 	chat->count += count;
 	return 0;

@@ -171,6 +171,10 @@ json_t *plan_json(const struct wick_plan *plan)
 	}
 	if (plan->gate_bytes)
 		set_count(json, "gate_bytes", plan->gate_bytes);
+	if (plan->kv_window_layers) {
+		set_count(json, "kv_window_bytes", plan->kv_window_bytes);
+		set_count(json, "kv_window_layers", plan->kv_window_layers);
+	}
 	if (plan->cycle_bytes) {
 		set_count(json, "cycle_bytes", plan->cycle_bytes);
 		set_count(json, "expert_slots", plan->expert_slots);

@@ -80,6 +80,9 @@ static void print_memory(const struct wick_plan *plan, FILE *out)
 	print_part("metadata", plan->metadata_bytes, out, "tokenizer, checksums, directory of the file");
 	print_part("KV cache", plan->kv_bytes, out, "for %u tokens of context%s", plan->ctx,
 		engine_options.ctx ? " (--ctx)" : "; a run takes what it needs");
+	if (plan->kv_window_layers)
+		fprintf(out, "  %-12s %8s  of this: %u layers keep their window, and a batch\n", "  windows",
+			BYTES(plan->kv_window_bytes), plan->kv_window_layers);
 	print_part("activations", plan->activation_bytes, out, "of a batch, logits included; threads: %u",
 		plan->threads);
 	print_part("staging", plan->staging_bytes, out, "%u buffers of %s, for weights on their way", plan->unit_count,
