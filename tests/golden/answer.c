@@ -15,11 +15,12 @@
 #include <cmocka.h>
 
 #define FOLLOWING 2 /* tokens evaluated one by one after each prompt */
+#define REST ANSWER_CTX_LONG
 
-const struct answer_cut answer_cuts[ANSWER_CUTS] = { { 1, 1 }, { 4, 4 }, { 8, 8 }, { 40, 40 }, { 1, ANSWER_CTX },
-	{ 7, ANSWER_CTX }, { 31, ANSWER_CTX }, { 32, ANSWER_CTX }, { 33, ANSWER_CTX } };
+const struct answer_cut answer_cuts[ANSWER_CUTS] = { { 1, 1 }, { 4, 4 }, { 8, 8 }, { 40, 40 }, { 1, REST },
+	{ 7, REST }, { 31, REST }, { 32, REST }, { 33, REST }, { 512, REST } };
 
-static const uint32_t prompt_lengths[] = { 1, 31, 32, 33, 300 };
+static const uint32_t prompt_lengths[] = { 1, 31, 32, 33, 300, 600 };
 
 static void append(void *user, uint32_t position, const float *logits)
 {
@@ -43,7 +44,7 @@ static uint32_t id_at(uint32_t prompt, uint32_t place, uint32_t vocab)
 static int answer_one(struct answer *answer, struct wick *wick, uint32_t prompt, const struct answer_cut *cut,
 	struct wick_diag *diag)
 {
-	uint32_t ids[ANSWER_CTX], count = prompt_lengths[prompt];
+	uint32_t ids[ANSWER_CTX_LONG], count = prompt_lengths[prompt];
 	uint32_t some = WICK_MIN(cut->first, count);
 	int err = 0;
 
@@ -60,7 +61,7 @@ static int answer_one(struct answer *answer, struct wick *wick, uint32_t prompt,
 int answer_take_cut(struct answer *answer, struct wick *wick, uint32_t prompt_max, const struct answer_cut *cut,
 	struct wick_diag *diag)
 {
-	static const struct answer_cut in_one = { ANSWER_CTX, ANSWER_CTX };
+	static const struct answer_cut in_one = { REST, REST };
 	int err = 0;
 
 	*answer = (struct answer){ .vocab = wick_report_of(wick)->vocab };

@@ -2,14 +2,15 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Everything a model answers: the logits of every position of prompts of 1, 31, 32, 33 and 300 tokens, and of a few
+/* Everything a model answers: the logits of every position of prompts of 1, 31, 32, 33, 300 and 600 tokens, and of a few
  * tokens that follow each. What placement must not change by a bit. */
 
 #include "wick/wick.h"
 
 #include <stdint.h>
 
-#define ANSWER_CTX 320 /* tokens; enough for the longest prompt and what follows */
+#define ANSWER_CTX 320      /* tokens; enough for a prompt of 300 and what follows; */
+#define ANSWER_CTX_LONG 640 /* and of 600 */
 
 struct answer {
 	uint32_t vocab;
@@ -23,7 +24,7 @@ struct answer_cut {
 };
 
 /* So many rows at once, and prompts cut after so many tokens. */
-#define ANSWER_CUTS 9
+#define ANSWER_CUTS 10
 extern const struct answer_cut answer_cuts[ANSWER_CUTS];
 
 /* Evaluates prompts no longer than prompt_max, each in one piece or as `cut` says (NULL: in one). Returns what wick_eval returned last: 0, or the error that ended it. */

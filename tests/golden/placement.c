@@ -75,6 +75,11 @@ static void set_memory(struct wick_options *options, enum memory memory, const c
 	}
 }
 
+static uint32_t ctx_of(const struct model *model)
+{
+	return model->ctx ? model->ctx : ANSWER_CTX;
+}
+
 static void answer_as_placed(struct answer *answer, const struct model *model, const struct placement *p)
 {
 	struct wick_diag diag = { 0 };
@@ -83,7 +88,7 @@ static void answer_as_placed(struct answer *answer, const struct model *model, c
 	int code;
 
 	wick_options_init(&options);
-	options.ctx = model->ctx ? model->ctx : ANSWER_CTX;
+	options.ctx = ctx_of(model);
 	options.all_logits = true;
 	options.mode = p->mode;
 	options.io = p->io;
@@ -187,13 +192,14 @@ static int open_stock(void **state)
 	return 0;
 }
 
-static int open_synthetic(void **state, const struct synth_shape *shape, const char *type)
+static int open_synthetic(void **state, const struct synth_shape *shape, const char *type, uint32_t prompt_max)
 {
 	struct model *model = calloc(1, sizeof(*model));
 
 	assert_non_null(model);
 	*state = model;
-	model->prompt_max = 33;
+	model->prompt_max = prompt_max;
+	model->ctx = shape->ctx;
 	scratch_make(model->scratch);
 	synth_checkpoint(model->scratch, shape);
 	prepare(model, model->scratch, type);
@@ -218,7 +224,7 @@ static int open_7_mb(void **state)
 	static const struct synth_shape shape = { .layers = 4, .d_model = 256, .heads = 4, .ffn = 1024, .vocab = 512,
 		.ctx = ANSWER_CTX };
 
-	return open_synthetic(state, &shape, "bf16");
+	return open_synthetic(state, &shape, "bf16", 33);
 }
 
 /* The same in four bits: units and chunks whose rows do not divide a block of the drive. */
@@ -227,7 +233,7 @@ static int open_2_mb(void **state)
 	static const struct synth_shape shape = { .layers = 4, .d_model = 288, .heads = 4, .ffn = 1024, .vocab = 512,
 		.ctx = ANSWER_CTX };
 
-	return open_synthetic(state, &shape, "q4_0");
+	return open_synthetic(state, &shape, "q4_0", 33);
 }
 
 static int open_38_mb(void **state)
@@ -235,7 +241,16 @@ static int open_38_mb(void **state)
 	static const struct synth_shape shape = { .layers = 6, .d_model = 512, .heads = 8, .ffn = 2048, .vocab = 512,
 		.ctx = ANSWER_CTX };
 
-	return open_synthetic(state, &shape, "bf16");
+	return open_synthetic(state, &shape, "bf16", 33);
+}
+
+/* For prompts longer than any batch. */
+static int open_long(void **state)
+{
+	static const struct synth_shape shape = { .layers = 2, .d_model = 64, .heads = 2, .ffn = 256, .vocab = 300,
+		.ctx = ANSWER_CTX_LONG };
+
+	return open_synthetic(state, &shape, "bf16", 600);
 }
 
 /* The i-th of all combinations; false beyond the last. */
@@ -341,7 +356,7 @@ static void rows_at_once_and_cuts(void **state)
 		struct wick *wick;
 
 		wick_options_init(&options);
-		options.ctx = ANSWER_CTX;
+		options.ctx = ctx_of(model);
 		options.all_logits = true;
 		options.mode = modes[m];
 		options.threads = 2;
@@ -403,6 +418,7 @@ int main(void)
 		{ "rows_at_once_and_cuts, q8_0", rows_at_once_and_cuts, open_q8_0, close_model, "sharded-f16" },
 		{ "rows_at_once_and_cuts, q4_0", rows_at_once_and_cuts, open_q4_0, close_model, "sharded-f16" },
 		cmocka_unit_test_setup_teardown(rows_at_once_and_cuts, open_7_mb, close_model),
+		cmocka_unit_test_setup_teardown(rows_at_once_and_cuts, open_long, close_model),
 		ON_FIXTURE(through_the_page_cache, "sharded-f16"),
 		ON_FIXTURE(without_all_logits, "sharded-f16"),
 		ON_FIXTURE(after_a_reset, "post-norm-f16"),
