@@ -321,7 +321,8 @@ static void wrong_keys(void **state)
 	refused(CHANGED(.skip_key = "wick.version"), -EINVAL, "the architecture \"opt\" are not supported");
 	refused(CHANGED(.version = 2), -EINVAL, "the architecture \"opt\" are not supported"); /* of 2 are other families */
 	refused(CHANGED(.version = 3), -EINVAL, "the architecture \"opt\" are not supported");
-	refused(CHANGED(.version = 4), -EINVAL, "version 4");
+	refused(CHANGED(.version = 4), -EINVAL, "the architecture \"opt\" are not supported");
+	refused(CHANGED(.version = 5), -EINVAL, "version 5");
 	refused(CHANGED(.align = 8192), -EINVAL, "general.alignment is 8192");
 	refused(CHANGED(.check_rows = 8), -EINVAL, "wick.check_rows is 8");
 	refused(CHANGED(.heads = 4), -EINVAL, "4 attention heads");
