@@ -10,7 +10,7 @@ systemd-analyze verify ./wick.service 2>&1 | grep wick.service
 export ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0
 mkdir cache
 export XDG_CACHE_HOME=$PWD/cache
-python3 "$WICK_SOURCE/tests/cli/confine.py" "$unit" true >said || { cat said; exit 77; }
+python3 "$WICK_SOURCE/tests/cli/confine.py" "$unit" wick --version >said || { cat said; exit 77; }
 least=$(wick serve model.gguf --port 0 --memory 1M 2>&1 | sed -n 's/.*(--memory \([0-9]*\)).*/\1/p')
 export BUDGET=$((least + (2 << 20)))
 PYTHONPATH=$WICK_SOURCE/tests/cli python3 - <<'PY'
