@@ -247,11 +247,18 @@ struct ready_group {
 	__m512 scales[4], minima; /* minima of each 16 numbers, of types that have them */
 };
 
+INLINE __m512 wide_minima_of(enum wick_type type, const uint8_t *group, __m512 scales)
+{
+	if (!has_minima(type))
+		return _mm512_setzero_ps();
+	return has_halves(type) ? wide_sixteen(sixteen_nibbles(group, 4), group + 82) : _mm512_movehdup_ps(scales);
+}
+
 INLINE void make_ready(enum wick_type type, struct ready_group *ready, const uint8_t *group)
 {
 	__m512 scales = wide_scales(type, group);
 
-	ready->minima = has_halves(type) ? wide_sixteen(sixteen_nibbles(group, 4), group + 82) : _mm512_movehdup_ps(scales);
+	ready->minima = wide_minima_of(type, group, scales);
 #pragma GCC unroll 4
 	for (size_t c = 0; c < 4; c++) {
 		ready->scales[c] = _mm512_permutexvar_ps(wide_places(type, (int)c), scales);
