@@ -3,31 +3,20 @@
 
 /* Experts, by config.json, to the keys of a stock GGUF file. */
 
-#include "family.h"
+#include "config_stock.h"
 
 #include "gguf_write.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 
-#define KEY_BYTES 96
-
-struct putting {
-	const struct wick_arch_def *arch;
-	const struct wick_config *config;
-	struct wick_gguf_writer *writer;
-	struct wick_arch_said *said;
-	struct wick_diag *diag;
-};
-
-static int refuse(const struct putting *putting, const char *key, const char *why)
+static int refuse(const struct wick_putting *putting, const char *key, const char *why)
 {
-	return wick_diag_say(putting->diag, -EINVAL, "%s: \"%s\" %s", putting->config->path, key, why);
+	return wick_putting_refuse(putting, putting->config, key, why);
 }
 
 /* The value of a key by whichever of its names config.json has it; NULL: absent, or null. */
-static const json_t *find(const struct putting *putting, const struct wick_arch_expert_key *key, const char **name)
+static const json_t *find(const struct wick_putting *putting, const struct wick_arch_expert_key *key, const char **name)
 {
 	const json_t *value = json_object_get(putting->config->root, key->key);
 
@@ -56,20 +45,19 @@ static double value_of(const json_t *value)
 	return json_is_boolean(value) ? json_is_true(value) : json_number_value(value);
 }
 
-static void put(const struct putting *putting, const struct wick_arch_expert_key *key, double value)
+static void put(const struct wick_putting *putting, const struct wick_arch_expert_key *key, double value)
 {
-	char name[KEY_BYTES];
+	char name[WICK_CONFIG_KEY_BYTES];
 
-	snprintf(name, sizeof(name), "%s.%s", putting->arch->stock, key->put);
 	if (key->kind == WICK_EXPERTS_NUMBER)
-		wick_gguf_put_u32(putting->writer, name, (uint32_t)value);
+		wick_putting_number(putting, key->put, (uint32_t)value);
 	else if (key->kind == WICK_EXPERTS_REAL)
-		wick_gguf_put_f32(putting->writer, name, (float)value);
+		wick_putting_real(putting, key->put, value);
 	else
-		wick_gguf_put_bool(putting->writer, name, value > 0);
+		wick_gguf_put_bool(putting->writer, wick_putting_spell(name, putting, key->put), value > 0);
 }
 
-static int put_key(const struct putting *putting, const struct wick_arch_expert_key *key)
+static int put_key(const struct wick_putting *putting, const struct wick_arch_expert_key *key)
 {
 	static const char *const kinds[] = { [WICK_EXPERTS_NUMBER] = "a whole number of 32 bits", [WICK_EXPERTS_REAL] = "a number",
 		[WICK_EXPERTS_FLAG] = "true or false" };
@@ -91,7 +79,7 @@ static int put_key(const struct putting *putting, const struct wick_arch_expert_
 }
 
 /* Keys that would change what is computed, whatever they are. */
-static int check_alone(const struct putting *putting, const char *const *keys)
+static int check_alone(const struct wick_putting *putting, const char *const *keys)
 {
 	for (; keys && *keys; keys++) {
 		const json_t *value = json_object_get(putting->config->root, *keys);
@@ -103,7 +91,7 @@ static int check_alone(const struct putting *putting, const char *const *keys)
 }
 
 /* Blocks behind the last layer, which guess further tokens and are left out. */
-static int read_behind(const struct putting *putting, const char *key)
+static int read_behind(const struct wick_putting *putting, const char *key)
 {
 	const json_t *value = json_object_get(putting->config->root, key);
 
@@ -114,23 +102,21 @@ static int read_behind(const struct putting *putting, const char *key)
 		refuse(putting, key, "is not a whole number of 32 bits");
 }
 
-int wick_arch_put_experts(const struct wick_arch_def *arch, struct wick_arch_said *said, const struct wick_config *config,
-	struct wick_gguf_writer *writer, struct wick_diag *diag)
+int wick_put_experts(const struct wick_putting *putting)
 {
 	static const struct wick_arch_expert_key gating = { .put = "expert_gating_func" };
-	const struct putting putting = { arch, config, writer, said, diag };
-	const struct wick_arch_experts *experts = arch->experts;
+	const struct wick_arch_experts *experts = putting->arch->experts;
 	int rc = 0;
 
 	if (!experts)
 		return 0;
 	for (const struct wick_arch_expert_key *key = experts->keys; rc == 0 && key->key; key++)
-		rc = put_key(&putting, key);
+		rc = put_key(putting, key);
 	if (experts->gating)
-		put(&putting, &gating, experts->gating);
+		put(putting, &gating, experts->gating);
 	if (rc == 0)
-		rc = check_alone(&putting, experts->alone);
+		rc = check_alone(putting, experts->alone);
 	if (rc == 0 && experts->head_norm)
-		rc = wick_config_flag(config, experts->head_norm, false, &said->head_norm, diag);
-	return rc == 0 && experts->behind ? read_behind(&putting, experts->behind) : rc;
+		rc = wick_config_flag(putting->config, experts->head_norm, false, &putting->said->head_norm, putting->diag);
+	return rc == 0 && experts->behind ? read_behind(putting, experts->behind) : rc;
 }

@@ -225,7 +225,7 @@ int wick_arch_put_keys(const struct wick_arch_def *arch, struct wick_arch_said *
 	if (rc == 0)
 		rc = wick_put_rope(&putting);
 	if (rc == 0)
-		rc = wick_arch_put_experts(arch, said, config, writer, diag);
+		rc = wick_put_experts(&putting);
 	if (rc)
 		wick_arch_said_free(said);
 	return rc;

@@ -138,9 +138,6 @@ struct wick_gguf_writer;
  * model computes something that is not supported. */
 int wick_arch_put_keys(const struct wick_arch_def *arch, struct wick_arch_said *said, const struct wick_config *config,
 	struct wick_gguf_writer *writer, struct wick_diag *diag);
-/* Those of them about experts, if the family has any. */
-int wick_arch_put_experts(const struct wick_arch_def *arch, struct wick_arch_said *said, const struct wick_config *config,
-	struct wick_gguf_writer *writer, struct wick_diag *diag);
 void wick_arch_said_free(struct wick_arch_said *said); /* a zeroed one is fine */
 
 extern const struct wick_arch_def wick_arch_opt, wick_arch_llama, wick_arch_mistral, wick_arch_bamboo, wick_arch_qwen2, wick_arch_qwen3,
