@@ -10,6 +10,8 @@ The reference is transformers in float32 over the weights as the public gguf pac
 
     divergence  the mean of KL(reference, wick) over the positions of the first tokens of TEXT, in nats, one token a step and all at
                 once; more than 1e-3 fails
+    rounding    with --rounded N: what the reference itself diverges by when the inputs of its linear layers, and nothing else, are
+                rounded to 8 bits with a step for each N numbers; no more than a figure
     choices     of prompts of 100 tokens, from all over TEXT, at how many positions the reference's best token is 0.05 of probability
                 before its second, and at how many of those wick chooses another; any fails
 """
@@ -49,6 +51,25 @@ def divergence(wanted, got):
     return (wanted.exp() * (wanted - got)).sum(dim=1)
 
 
+def rounded(span):
+    """A hook that rounds a layer's input to 127 steps of the largest of each `span` numbers."""
+    def hook(_, inputs):
+        x = inputs[0].reshape(-1, span)
+        step = x.abs().amax(dim=1, keepdim=True).clamp(min=2.0 ** -100) / 127
+        return ((x / step).round() * step).reshape(inputs[0].shape)
+    return hook
+
+
+def rounding(ids, reference, span, names):
+    wanted = reference_logits(reference, ids)
+    hooks = [layer.register_forward_pre_hook(rounded(span)) for name, layer in reference.named_modules()
+             if isinstance(layer, torch.nn.Linear) and names in name]
+    each = divergence(wanted, reference_logits(reference, ids))
+    for hook in hooks:
+        hook.remove()
+    print(f"  rounding, {span} numbers a step, {len(hooks)} layers: mean {each.mean():.2e}, largest {each.max():.2e}", flush=True)
+
+
 def compare(build, model, ids, reference):
     wanted, fine = reference_logits(reference, ids), True
     for step, name in ((1, "one token a step"), (0, "all at once")):
@@ -80,6 +101,8 @@ def main():
     parser.add_argument("models", nargs="+", type=pathlib.Path)
     parser.add_argument("--tokens", type=int, default=500)
     parser.add_argument("--prompts", type=int, default=20)
+    parser.add_argument("--rounded", type=int, action="append", default=[], metavar="N")
+    parser.add_argument("--layers", default="", help="of --rounded: only those with this in their names")
     args = parser.parse_args()
     torch.set_num_threads(1)
     text, fine = args.text.read_text()[:200000], True
@@ -87,6 +110,8 @@ def main():
         print(model.name, flush=True)
         reference = AutoModelForCausalLM.from_pretrained(model.parent, gguf_file=model.name, dtype=torch.float32)
         ids = ids_of(args.build, model, text)
+        for span in args.rounded:
+            rounding(ids[:args.tokens], reference, span, args.layers)
         fine &= compare(args.build, model, ids[:args.tokens], reference)
         fine &= choose(args.build, model, ids, args.prompts, reference)
     sys.exit(not fine)

@@ -3,6 +3,8 @@
 
 #include "fixture.h"
 
+#include "bits.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
@@ -271,6 +273,20 @@ const struct golden_run *golden_run(const struct golden *golden, uint32_t prompt
 			return &golden->runs[i];
 	fail_msg("no run with a prompt of %u tokens", prompt_count);
 	return NULL;
+}
+
+float golden_worst(const struct golden *golden, const struct golden_run *run, const float *logits)
+{
+	float worst = 0;
+
+	for (uint32_t row = 0; row < run->row_count; row++)
+		for (uint32_t i = 0; i < golden->vocab; i++) {
+			float got = logits[(size_t)run->rows[row] * golden->vocab + i];
+			float difference = fabsf(got - run->logits[(size_t)row * golden->vocab + i]) / run->logit_max;
+
+			worst = isnan(difference) ? INFINITY : WICK_MAX(worst, difference);
+		}
+	return worst;
 }
 
 void model_pack(const char *folder, const char *out, const char *type)

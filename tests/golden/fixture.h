@@ -51,6 +51,8 @@ void golden_load(struct golden *golden, const char *name);
 void golden_free(struct golden *golden);
 /* The run whose prompt has this many tokens. */
 const struct golden_run *golden_run(const struct golden *golden, uint32_t prompt_count);
+/* The largest difference of logits (positions, vocab) from a run's, of its largest logit; infinite where one is no number. */
+float golden_worst(const struct golden *golden, const struct golden_run *run, const float *logits);
 
 /* A new folder where direct I/O is likely to work: in the build folder, else in $TMPDIR, else in /tmp. */
 void scratch_make(char folder[PATH_MAX]);

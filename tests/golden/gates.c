@@ -200,20 +200,6 @@ static int end(void **state)
 	return 0;
 }
 
-static float worst_of(const struct subject *subject, const struct golden_run *golden)
-{
-	float worst = 0;
-
-	for (uint32_t row = 0; row < golden->row_count; row++)
-		for (uint32_t i = 0; i < subject->vocab; i++) {
-			float got = subject->logits[(size_t)golden->rows[row] * subject->vocab + i];
-			float difference = fabsf(got - golden->logits[(size_t)row * subject->vocab + i]) / golden->logit_max;
-
-			worst = isnan(difference) ? INFINITY : WICK_MAX(worst, difference);
-		}
-	return worst;
-}
-
 /* And without the thresholds they are others. */
 static void as_pytorch(void **state)
 {
@@ -228,13 +214,13 @@ static void as_pytorch(void **state)
 			assert_string_equal(wick_report_of(wick)->mode, modes[m] ? modes[m] : "sparse");
 			assert_true(wick_report_of(wick)->gate_percent == PERCENT);
 			eval_all(subject, wick, &subject->golden.runs[i], m ? 1 : POSITIONS);
-			worst = worst_of(subject, &subject->golden.runs[i]);
+			worst = golden_worst(&subject->golden, &subject->golden.runs[i], subject->logits);
 			print_message("  logits differ by %.1e of the largest\n", (double)worst);
 			assert_true(worst <= TOLERANCE);
 			wick_close(wick);
 		}
 	run(subject, &(struct way){ NULL, 0, false, 2, POSITIONS });
-	assert_true(worst_of(subject, longest(subject)) > 50 * TOLERANCE);
+	assert_true(golden_worst(&subject->golden, longest(subject), subject->logits) > 50 * TOLERANCE);
 }
 
 /* Sparse mode of a model that cuts nothing computes all neurons. */
@@ -492,7 +478,7 @@ static void in_another_order(void **state)
 	assert_int_equal(wick_pack(subject->model, subject->model, &options, NULL), 0);
 	assert_int_equal(wick_verify(subject->model, NULL, NULL, NULL, NULL), 0);
 	run(subject, &way);
-	assert_true(worst_of(subject, longest(subject)) <= TOLERANCE);
+	assert_true(golden_worst(&subject->golden, longest(subject), subject->logits) <= TOLERANCE);
 	assert_memory_not_equal(subject->logits, subject->truth, (size_t)POSITIONS * subject->vocab * sizeof(float));
 }
 

@@ -105,20 +105,6 @@ static void follow(struct wick *wick, const struct golden *golden, const struct 
 	}
 }
 
-static float worst_of(const struct golden *golden, const struct golden_run *run, const struct record *record)
-{
-	float worst = 0;
-
-	for (uint32_t row = 0; row < run->row_count; row++)
-		for (uint32_t i = 0; i < golden->vocab; i++) {
-			float got = record->logits[(size_t)run->rows[row] * golden->vocab + i];
-			float difference = fabsf(got - run->logits[(size_t)row * golden->vocab + i]) / run->logit_max;
-
-			worst = isnan(difference) ? INFINITY : WICK_MAX(worst, difference);
-		}
-	return worst;
-}
-
 static void as_transformers(void **state)
 {
 	const struct subject *subject = *state;
@@ -135,7 +121,7 @@ static void as_transformers(void **state)
 			float worst;
 
 			follow(wick, &subject->golden, run, pieces[p], &record);
-			worst = worst_of(&subject->golden, run, &record);
+			worst = golden_worst(&subject->golden, run, record.logits);
 			print_message("  prompt of %2u by %2u: logits differ by %.1e of the largest\n", run->prompt_count, pieces[p],
 				(double)worst);
 			assert_true(worst <= TOLERANCE + subject->golden.tolerance);
