@@ -6,21 +6,8 @@
 #include "logprobs.h"
 
 #include "json_text.h"
+#include "log_sum.h"
 #include "request.h"
-
-#include <math.h>
-
-/* log of the sum of exp(logits) */
-static double log_sum(const float *logits, uint32_t vocab)
-{
-	double most = logits[0], sum = 0;
-
-	for (uint32_t i = 1; i < vocab; i++)
-		most = logits[i] > most ? logits[i] : most;
-	for (uint32_t i = 0; i < vocab; i++)
-		sum += exp(logits[i] - most);
-	return most + log(sum);
-}
 
 /* The ids of the highest logits, the highest first; of equals the lowest id. Returns how many there are. */
 static uint32_t find_top(const float *logits, uint32_t vocab, uint32_t *top, uint32_t top_count)
@@ -63,7 +50,7 @@ static json_t *describe(const struct wick *wick, uint32_t id, double logprob)
 json_t *wick_logprobs(const struct wick *wick, const float *logits, uint32_t id, uint32_t top_count)
 {
 	uint32_t vocab = wick_report_of(wick)->vocab, top[WICK_REQUEST_TOP_LOGPROBS_MAX];
-	double sum = log_sum(logits, vocab);
+	double sum = wick_log_sum(logits, vocab);
 	json_t *token = describe(wick, id, logits[id] - sum), *list = json_array();
 	uint32_t count = top_count ? find_top(logits, vocab, top, top_count) : 0;
 

@@ -6,6 +6,7 @@
 #include "divergence.h"
 
 #include "bits.h"
+#include "log_sum.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -68,17 +69,6 @@ static uint32_t find_likeliest(const float *logits, uint32_t vocab)
 	return best;
 }
 
-/* ln of the sum of e^logits. */
-static double sum_of(const float *logits, uint32_t vocab)
-{
-	float most = logits[find_likeliest(logits, vocab)];
-	double sum = 0;
-
-	for (uint32_t i = 0; i < vocab; i++)
-		sum += exp((double)logits[i] - most);
-	return log(sum) + most;
-}
-
 static void keep(void *user, uint32_t position, const float *logits)
 {
 	struct divergence *d = user;
@@ -90,7 +80,7 @@ static void compare(void *user, uint32_t position, const float *logits)
 {
 	struct divergence *d = user;
 	const float *uncut = d->kept + (size_t)(position - d->first) * d->vocab;
-	double sum = sum_of(logits, d->vocab), sum_uncut = sum_of(uncut, d->vocab), nats = 0;
+	double sum = wick_log_sum(logits, d->vocab), sum_uncut = wick_log_sum(uncut, d->vocab), nats = 0;
 
 	for (uint32_t i = 0; i < d->vocab; i++) {
 		double log_p = uncut[i] - sum_uncut;

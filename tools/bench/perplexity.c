@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "json_text.h"
+#include "log_sum.h"
 
 #include <errno.h>
 #include <math.h>
@@ -72,24 +73,11 @@ static int take_piece(struct measure *m, bool *ended)
 	return 0;
 }
 
-/* -ln of the softmax's share of `id`. */
-static double surprise(const float *logits, uint32_t vocab, uint32_t id)
-{
-	float most = logits[0];
-	double sum = 0;
-
-	for (uint32_t i = 1; i < vocab; i++)
-		most = logits[i] > most ? logits[i] : most;
-	for (uint32_t i = 0; i < vocab; i++)
-		sum += expf(logits[i] - most);
-	return log(sum) - (logits[id] - most);
-}
-
 static void count_token(void *user, uint32_t position, const float *logits)
 {
 	struct measure *m = user;
 
-	m->result->nats += surprise(logits, m->vocab, m->chunk[position + 1]);
+	m->result->nats += wick_log_sum(logits, m->vocab) - logits[m->chunk[position + 1]];
 	m->result->tokens++;
 }
 
