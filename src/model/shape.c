@@ -260,17 +260,13 @@ static int read_fixed(const struct wick_gguf *gguf, const char *key, uint64_t wa
 	return rc;
 }
 
-/* A file of another tool, or of another time, is told apart before its keys are asked for. */
+/* A file of another time is told apart before its keys are asked for; one of another tool is a stock file. */
 static int read_version(struct wick_shape *shape, const struct wick_gguf *gguf, struct wick_diag *diag)
 {
 	uint64_t version = 0;
 	unsigned arch = 0;
 	int rc = wick_gguf_u64(gguf, "wick.version", &version, diag);
 
-	if (rc == -ENOENT)
-		return wick_diag_say(diag, -EINVAL, "%s: a GGUF file of another program; wick runs what wick pack "
-			"makes of a Hugging Face folder of an OPT model",
-			wick_gguf_path(gguf));
 	if (rc == 0 && version != WICK_CONTAINER_VERSION)
 		return wick_diag_say(diag, -EINVAL, "%s: a packed model of version %llu; this program knows versions %u to %u",
 			wick_gguf_path(gguf), (unsigned long long)version, WICK_CONTAINER_VERSION, WICK_EXPERTS_VERSION);
