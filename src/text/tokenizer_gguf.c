@@ -145,6 +145,19 @@ static int read_flag(const struct wick_gguf *gguf, const char *key, bool *value,
 	return result == -ENOENT ? 0 : result;
 }
 
+/* Converters write it since May 2024. Text that is cut otherwise than in training is a worse answer, not an error that
+   anybody sees, so that no name is taken for granted. */
+static int read_pre(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, struct wick_diag *diag)
+{
+	int result = wick_gguf_string(gguf, KEY("pre"), &vocabulary->pre, diag);
+
+	if (result != -ENOENT)
+		return result;
+	return wick_diag_say(diag, -EINVAL,
+		"%s: has no " KEY("pre") ", which says how its text is cut into words; converters of before May 2024 "
+		"left it out, so please convert the model anew, or take a newer file of it", vocabulary->whose);
+}
+
 static int read_model(const struct wick_gguf *gguf, struct wick_vocabulary *vocabulary, const struct kind **kind,
 	struct wick_diag *diag)
 {
@@ -179,7 +192,7 @@ static int read_usual(const struct wick_gguf *gguf, struct wick_vocabulary *voca
 	vocabulary->unk = kind->unk;
 	if (kind->model != WICK_MODEL_BYTES)
 		return 0;
-	result = missing(vocabulary, KEY("pre"), wick_gguf_string(gguf, KEY("pre"), &vocabulary->pre, diag), diag);
+	result = read_pre(gguf, vocabulary, diag);
 	pre = result ? NULL : wick_pre_find(vocabulary->pre.bytes, vocabulary->pre.length);
 	vocabulary->add_bos = pre && pre->add_bos;
 	return result;
