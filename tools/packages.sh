@@ -31,6 +31,7 @@ dmsetup         command -v dmsetup
 gnuplot-nox     command -v gnuplot
 tmux            command -v tmux
 scdoc           command -v scdoc
+systemd         command -v systemd-analyze
 binutils        command -v readelf
 e2fsprogs       command -v mkfs.ext4 && command -v filefrag
 gcc-aarch64-linux-gnu   command -v aarch64-linux-gnu-gcc

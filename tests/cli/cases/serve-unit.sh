@@ -1,6 +1,6 @@
 # The unit of systemd: systemd finds nothing wrong with it, and the server works under its restrictions.
-command -v systemd-analyze >/dev/null || { echo "systemd-analyze is not installed"; exit 77; }
 [ "$(id -u)" = 0 ] || { echo "only root can take rights away"; exit 77; }
+command -v systemd-analyze >/dev/null || { echo "systemd-analyze is not installed"; exit 77; }
 unit=$WICK_SOURCE/packaging/wick.service
 chmod 755 .
 wick pack "$WICK_SOURCE/tools/demo-model/opt-8m" -o model.gguf 2>/dev/null
