@@ -158,6 +158,56 @@ static uint32_t guess(void *user, uint32_t layer, uint32_t *ids, uint32_t most)
 	return wick_route_best(facts, f->buffer[step->out], choice, ids, most) ? most : 0;
 }
 
+/* How many rows from `first` on are of its sequence. */
+static uint32_t rows_of_sequence(const struct wick_pass *pass, uint32_t first)
+{
+	const struct wick_batch_row *rows = pass->forward->rows;
+	uint32_t end = first + 1;
+
+	while (end < pass->m && rows[end].seq == rows[first].seq)
+		end++;
+	return end - first;
+}
+
+/* Some rows of a sequence by themselves. */
+static int draw_rows(struct wick_pass *pass, const struct wick_step *step, const struct wick_experts *all, uint32_t first, uint32_t m)
+{
+	const struct wick_expert_facts *facts = &wick_pass_facts(pass, step)->ffn.experts;
+	size_t before = (size_t)first * pass->forward->model->shape.d_model, pair = (size_t)first * facts->chosen;
+	struct wick_expert_room *room = all->room;
+	struct wick_experts experts = *all;
+	int err;
+
+	experts.x += before;
+	experts.y += before;
+	wick_chosen_make(&room->chosen, facts->count, room->ids + pair, room->weights + pair, m, facts->chosen, room->at);
+	err = wick_expert_cache_run(&pass->forward->expert_cache, &experts, step->layer, wick_pass_diag(pass));
+	return err ? wick_fail_row(pass, first, err) : 0;
+}
+
+/* Rows that failed together: each sequence by itself, so that only those fail that need what cannot be read. */
+static int draw_apart(struct wick_pass *pass, const struct wick_step *step, const struct wick_experts *experts)
+{
+	int err = 0;
+
+	wick_begin_ffn(pass, pass->m, experts->y, NULL);
+	for (uint32_t first = 0, some; !err && first < pass->m; first += some) {
+		some = rows_of_sequence(pass, first);
+		if (!pass->forward->rows[first].err)
+			err = draw_rows(pass, step, experts, first, some);
+	}
+	return err;
+}
+
+static int draw_experts(struct wick_pass *pass, const struct wick_step *step, const struct wick_experts *experts)
+{
+	int err = wick_expert_cache_run(&pass->forward->expert_cache, experts, step->layer, wick_pass_diag(pass));
+
+	if (err && err != -ETIMEDOUT && rows_of_sequence(pass, 0) < pass->m)
+		err = draw_apart(pass, step, experts);
+	return err;
+}
+
 int wick_op_experts(struct wick_pass *pass, const struct wick_step *step)
 {
 	struct wick_forward *f = pass->forward;
@@ -172,7 +222,7 @@ int wick_op_experts(struct wick_pass *pass, const struct wick_step *step)
 	if (f->expert_cache.capacity) {
 		f->expert_cache.guess = pass->m == 1 ? guess : NULL;
 		f->expert_cache.guess_user = &guessing;
-		return wick_expert_cache_run(&f->expert_cache, &experts, step->layer, pass->diag);
+		return draw_experts(pass, step, &experts);
 	}
 	while (wick_strip_next(&strip, experts.room))
 		compute_strip(pass, step, &experts, &strip);

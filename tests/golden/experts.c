@@ -785,14 +785,14 @@ static void wrong_ways_are_refused(void **state)
 	assert_non_null(strstr(diag.text, "mode sparse is not for models of experts"));
 }
 
-/* Flips a bit of each of them, where the file seems unchanged. */
-static void flip_downs(const uint64_t at[EXPERT_COUNT])
+/* Flips a bit of each of these, where the file seems unchanged. */
+static void flip_downs(const uint64_t *at, uint32_t count)
 {
 	uint64_t bytes;
 	uint8_t *data = file_read(model, &bytes);
 
-	for (uint32_t expert = 0; expert < EXPERT_COUNT; expert++)
-		data[at[expert] + 1000] ^= 4;
+	for (uint32_t i = 0; i < count; i++)
+		data[at[i] + 1000] ^= 4;
 	file_write(model, data, bytes);
 	free(data);
 	assert_int_equal(utimensat(AT_FDCWD, model, long_ago, 0), 0);
@@ -812,20 +812,131 @@ static void damage_is_named(void **state)
 	find_downs(downs);
 	assert_int_equal(wick_verify(model, NULL, NULL, NULL, NULL), 0); /* all checksums are learned */
 	options.memory.bytes = model_least_bytes(model, &options);
-	flip_downs(downs);
+	flip_downs(downs, EXPERT_COUNT);
 	wick = model_open(model, &options);
 	assert_int_equal(eval(wick, 20, logits, &diag), -EBADMSG);
 	snprintf(named, sizeof(named), "%s: rows ", family->down);
 	if (!strstr(diag.text, named))
 		fail_msg("%s", diag.text);
 	assert_non_null(strstr(diag.text, "checksum does not match"));
-	flip_downs(downs);
+	flip_downs(downs, EXPERT_COUNT);
 	wick_session_reset(session_of(wick));
 	memset(logits, 0, bytes);
 	assert_int_equal(eval(wick, 20, logits, &diag), 0);
 	assert_memory_equal(resident, logits, bytes);
 	wick_close(wick);
 	free(logits);
+}
+
+#define FEW 3 /* rows of each of two sessions */
+
+/* Experts of the last layer that rows of a batch chose. */
+struct needed {
+	uint32_t ids[2 * FEW][EXPERT_CHOSEN];
+};
+
+static void note_needed(void *user, uint32_t layer, uint32_t position, uint32_t m, const uint32_t *ids, uint32_t chosen)
+{
+	struct needed *needed = user;
+
+	(void)position;
+	assert_int_equal(m * chosen, 2 * FEW * EXPERT_CHOSEN);
+	if (layer == EXPERT_LAYERS - 1)
+		memcpy(needed->ids, ids, sizeof(needed->ids));
+}
+
+static bool needs(const struct needed *needed, uint32_t session, uint32_t expert)
+{
+	for (uint32_t row = session; row < 2 * FEW; row += 2)
+		for (uint32_t k = 0; k < EXPERT_CHOSEN; k++)
+			if (needed->ids[row][k] == expert)
+				return true;
+	return false;
+}
+
+/* One that a session needs and the other does not. */
+static uint32_t needed_alone(const struct needed *needed, uint32_t session)
+{
+	uint32_t expert = 0;
+
+	while (expert < EXPERT_COUNT && !(needs(needed, session, expert) && !needs(needed, 1 - session, expert)))
+		expert++;
+	assert_true(expert < EXPERT_COUNT);
+	return expert;
+}
+
+/* Rows of two sessions in turn. */
+static int eval_both(struct wick *wick, struct wick_session *const sessions[2], struct wick_diag *diag)
+{
+	struct wick_row rows[2 * FEW];
+
+	for (uint32_t i = 0; i < 2 * FEW; i++)
+		rows[i] = (struct wick_row){ .session = sessions[i % 2], .position = i / 2, .id = id_at(i * 5 + i % 2), .want = i / 2 == FEW - 1 };
+	return wick_eval_rows(wick, rows, 2 * FEW, diag);
+}
+
+static void check_logits(const struct wick_session *session, const float *logits)
+{
+	assert_non_null(wick_session_logits(session));
+	assert_memory_equal(wick_session_logits(session), logits, EXPERT_VOCAB * sizeof(float));
+}
+
+/* An expert that cannot be read is an error of the session whose rows need it, and changes no bit of the other's; when it can be read
+ * again, both have their logits. */
+static void check_damaged(struct wick *wick, struct wick_session *const sessions[2], uint32_t hit, const uint64_t *down,
+	float (*right)[EXPERT_VOCAB])
+{
+	struct wick_diag diag = { 0 };
+	char named[64];
+
+	flip_downs(down, 1);
+	assert_int_equal(eval_both(wick, sessions, &diag), -EBADMSG);
+	snprintf(named, sizeof(named), "%s: rows ", family->down);
+	if (!strstr(diag.text, named) || !strstr(diag.text, "checksum does not match"))
+		fail_msg("%s", diag.text);
+	assert_int_equal(wick_session_position(sessions[hit]), 0);
+	assert_null(wick_session_logits(sessions[hit]));
+	assert_int_equal(wick_session_position(sessions[1 - hit]), FEW);
+	check_logits(sessions[1 - hit], right[1 - hit]);
+	wick_session_reset(sessions[1 - hit]);
+	flip_downs(down, 1);
+	assert_int_equal(eval_both(wick, sessions, NULL), 0);
+	for (int s = 0; s < 2; s++) {
+		check_logits(sessions[s], right[s]);
+		wick_session_reset(sessions[s]);
+	}
+}
+
+static void damage_is_a_sessions(void **state)
+{
+	struct wick_options options = options_of(ALL_BYTES);
+	struct needed needed;
+	struct wick_watch watch = { .user = &needed, .routed = note_needed };
+	float right[2][EXPERT_VOCAB];
+	struct wick_session *sessions[2];
+	uint64_t downs[EXPERT_COUNT];
+	struct wick *wick;
+
+	(void)state;
+	find_downs(downs);
+	assert_int_equal(wick_verify(model, NULL, NULL, NULL, NULL), 0);
+	options.sessions = 2;
+	options.memory.bytes = model_least_bytes(model, &options);
+	wick = model_open(model, &options);
+	wick_watch(wick, &watch);
+	for (int s = 0; s < 2; s++)
+		sessions[s] = session_new(wick);
+	assert_int_equal(eval_both(wick, sessions, NULL), 0);
+	wick_watch(wick, NULL);
+	for (int s = 0; s < 2; s++) {
+		memcpy(right[s], wick_session_logits(sessions[s]), sizeof(right[s]));
+		wick_session_reset(sessions[s]);
+	}
+	for (uint32_t hit = 0; hit < 2; hit++) {
+		wick_forget(wick);
+		check_damaged(wick, sessions, hit, &downs[needed_alone(&needed, hit)], right);
+	}
+	wick_close(wick);
 }
 
 int main(void)
@@ -835,7 +946,8 @@ int main(void)
 		cmocka_unit_test(by_parts), cmocka_unit_test(ahead), cmocka_unit_test(guesses_know_of_biases),
 		cmocka_unit_test(guesses_that_fail), cmocka_unit_test(foreseen),
 		cmocka_unit_test(traces_of_another_model), cmocka_unit_test(too_little_for_a_token), cmocka_unit_test(wrong_ways_are_refused),
-		cmocka_unit_test(wrong_counts_are_refused), cmocka_unit_test(damage_is_named) };
+		cmocka_unit_test(wrong_counts_are_refused), cmocka_unit_test(damage_is_named),
+		cmocka_unit_test(damage_is_a_sessions) };
 	int failed = 0;
 
 	for (family = expert_families; family->name; family++) {
