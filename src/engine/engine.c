@@ -238,6 +238,8 @@ static uint32_t carve(struct wick *wick, const struct wick_layout *layout, struc
 	forward->compute.pool = wick->pool;
 	count = wick_vectors_init(&forward->vectors, wick->model, wick->files, &wick->mem, loads);
 	wick_kv_init(&forward->kv, &wick->model->shape, &wick->settings.kv, &wick->mem);
+	if (wick->settings.kv_f16.blocks)
+		wick_kv_init(&wick->kv_f16, &wick->model->shape, &wick->settings.kv_f16, &wick->mem);
 	wick_forward_init(forward, &size, &wick->mem);
 	wick_engine_init_sessions(wick);
 	wick_sampler_init(&wick->sampler, wick->model->shape.vocab, &wick->mem);

@@ -23,6 +23,7 @@ struct wick_trace;
 
 struct wick_session {
 	struct wick *wick;
+	struct wick_kv *kv; /* forward.kv, or kv_f16 */
 	struct wick_kv_seq *seq;
 	uint64_t seed;
 	uint32_t position;
@@ -56,6 +57,7 @@ struct wick {
 	struct wick_plan plan;
 	struct wick_report report;
 	struct wick_forward forward;
+	struct wick_kv kv_f16; /* of session 0, where it is an instrument's */
 	struct wick_sampler sampler;
 	uint64_t binding; /* what keys and values depend on beside the tokens, as a number */
 	char name[128];

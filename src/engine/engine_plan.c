@@ -138,7 +138,7 @@ int wick_engine_plan(
 		.mode = settings->mode, .chunk_bytes = settings->chunk_bytes,
 		.size = { .ctx = settings->ctx, .threads = settings->threads, .sequences = settings->sessions,
 			.all_logits = settings->all_logits },
-		.kv = settings->kv, .kv_blocks_min = settings->kv_blocks_min,
+		.kv = settings->kv, .kv_f16 = settings->kv_f16, .kv_blocks_min = settings->kv_blocks_min,
 		.predictor_bytes = wick->predictors ? wick_predictor_set_bytes(wick->predictors) : 0,
 		.sparse = { .on = settings->mode == WICK_MODE_SPARSE, .window = settings->window,
 			.policy = settings->policy, .lookahead = settings->lookahead && can_look_ahead(wick),

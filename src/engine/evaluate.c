@@ -28,14 +28,15 @@ struct evaluation {
 	bool struck;          /* all rows of a pass failed, and what was read ahead for the next may have, too */
 	wick_logits_fn each;  /* called with each row's logits; or NULL */
 	void *user;
-	const struct wick_row *rows; /* (count), or NULL */
+	const struct wick_row *rows; /* (count), or NULL: all are of */
+	struct wick_session *session;
 	struct wick_diag *diag;
 	uint64_t begun_ns, waited_ns;
 };
 
-static struct wick_session *session_of(const struct wick *wick, const struct wick_batch_row *row)
+static struct wick_session *session_of(const struct evaluation *e, const struct wick_batch_row *row)
 {
-	return &wick->session[row->seq - wick->forward.kv.seq];
+	return e->rows ? e->rows[row->number].session : e->session;
 }
 
 /* The weights of a file whose checksums are right may still be no numbers, or too large for the arithmetic; nothing can
@@ -52,7 +53,7 @@ static int check_logits(const struct wick *wick, uint32_t position, const float 
 /* Whether a row is the last that the evaluation has of its session, whose logits the session keeps. */
 static bool is_last(const struct evaluation *e, const struct wick_batch_row *row)
 {
-	const struct wick_session *session = session_of(e->wick, row);
+	const struct wick_session *session = session_of(e, row);
 
 	return row->position + 1 == session->position + (e->rows ? session->rows : e->count);
 }
@@ -76,7 +77,7 @@ static void pass_on(const struct evaluation *e, const struct wick_batch_row *row
 	if (e->rows && e->rows[row->number].logits)
 		memcpy(e->rows[row->number].logits, logits, vocab * sizeof(*logits));
 	if (is_last(e, row))
-		memcpy(session_of(e->wick, row)->room, logits, vocab * sizeof(*logits));
+		memcpy(session_of(e, row)->room, logits, vocab * sizeof(*logits));
 }
 
 static bool all_failed(const struct evaluation *e, uint32_t m)
@@ -121,7 +122,7 @@ static uint32_t note_failures(struct evaluation *e, uint32_t m)
 		const struct wick_batch_row *row = &e->wick->forward.rows[i];
 
 		if (row->err)
-			session_of(e->wick, row)->err = row->err;
+			session_of(e, row)->err = row->err;
 		if (!e->failed)
 			e->failed = row->err;
 		failed += row->err != 0;
@@ -161,8 +162,11 @@ static int eval_pass(struct evaluation *e, uint32_t m)
 	int err;
 
 	e->progress.done = (uint64_t)(e->done - m) * wick->model->shape.layers;
-	for (uint32_t i = 0; i < m; i++)
-		wick_kv_advance(&wick->forward.kv, session_of(wick, &wick->forward.rows[i])->seq, wick->forward.rows[i].position);
+	for (uint32_t i = 0; i < m; i++) {
+		struct wick_session *session = session_of(e, &wick->forward.rows[i]);
+
+		wick_kv_advance(session->kv, session->seq, wick->forward.rows[i].position);
+	}
 	err = wick_forward_batch(&wick->forward, &batch, e->diag);
 	if (!err)
 		err = hand_over(e, m);
@@ -212,7 +216,7 @@ static void end(struct evaluation *e, int err)
 /* From here on until it is left, with so many rows more, a session cannot be rewound. Its blocks are there. */
 static void enter(struct wick_session *session, uint32_t rows)
 {
-	wick_kv_extend(&session->wick->forward.kv, session->seq, session->position, session->position + rows);
+	wick_kv_extend(session->kv, session->seq, session->position, session->position + rows);
 	session->logits = NULL;
 	session->err = 0;
 	session->in_batch = true;
@@ -222,7 +226,7 @@ static void enter(struct wick_session *session, uint32_t rows)
  * held before is gone. */
 static void leave(struct wick_session *session, uint32_t rows, bool wanted, int err)
 {
-	struct wick_kv *kv = &session->wick->forward.kv;
+	struct wick_kv *kv = session->kv;
 
 	session->in_batch = false;
 	if (err) {
@@ -248,7 +252,8 @@ static uint32_t count_leaving(const struct wick_session *session)
 	uint32_t count = 0;
 
 	for (const struct wick_session *other = wick->session; other < session; other++)
-		count += other->rows && wick_kv_meet(other->seq, other->position, session->seq, session->position);
+		count += other->rows && other->kv == session->kv &&
+			wick_kv_meet(other->seq, other->position, session->seq, session->position);
 	return count;
 }
 
@@ -257,7 +262,7 @@ static uint32_t count_leaving(const struct wick_session *session)
 static int check_room(const struct wick_session *session, uint32_t count, uint32_t leaving, uint32_t *blocks, struct wick_diag *diag)
 {
 	const struct wick *wick = session->wick;
-	const struct wick_kv *kv = &wick->forward.kv;
+	const struct wick_kv *kv = session->kv;
 	uint32_t ctx = wick->settings.ctx, position = session->position;
 
 	if (!count)
@@ -265,6 +270,8 @@ static int check_room(const struct wick_session *session, uint32_t count, uint32
 	if (count > ctx - position)
 		return wick_diag_say(diag, -ENOSPC, "%u tokens do not fit: the context is %u tokens and %u are used", count, ctx,
 			position);
+	if (kv != &wick->forward.kv) /* which one session has, with room for a context */
+		return 0;
 	*blocks += wick_kv_needed(kv, session->seq, position, position + count, leaving);
 	if (*blocks > wick_kv_free(kv))
 		return wick_diag_say(diag, -ENOSPC,
@@ -294,7 +301,7 @@ static int check_tokens(const struct wick_session *session, const uint32_t *ids,
 int wick_session_eval(struct wick_session *session, const uint32_t *ids, uint32_t count, wick_logits_fn each, void *user,
 	struct wick_diag *diag)
 {
-	struct evaluation e = { .wick = session->wick, .count = count, .each = each, .user = user, .diag = diag };
+	struct evaluation e = { .wick = session->wick, .session = session, .count = count, .each = each, .user = user, .diag = diag };
 	struct wick_forward *forward = &session->wick->forward;
 	int err;
 

@@ -188,6 +188,12 @@ static int write_file(const struct kept *kept, const struct wick_kv_seq *seq)
 	return err ? err : wick_draft_close(&draft, kept->path, write_kept(draft.fd, kept, seq));
 }
 
+/* A file has keys and values of the engine's type. */
+static bool is_compared(const struct wick_session *session)
+{
+	return session->kv != &session->wick->forward.kv;
+}
+
 /* Of neurons, or of experts. */
 static bool replays(const struct wick *wick)
 {
@@ -204,6 +210,8 @@ int wick_session_keep(const struct wick_session *session, const uint32_t *ids, c
 		diag->text[0] = 0;
 	if (session->in_batch)
 		return wick_diag_say(diag, -EBUSY, "a session that is being evaluated cannot be kept");
+	if (is_compared(session))
+		return wick_diag_say(diag, -EINVAL, "a session of f16 beside others of another type cannot be kept");
 	if (replays(session->wick))
 		return wick_diag_say(diag, -EINVAL, "a session that replays a trace cannot be kept: its tokens do not tell what was computed");
 	if (!count)
@@ -393,6 +401,8 @@ int wick_session_resume(struct wick_session *session, const char *path, const ui
 		diag->text[0] = 0;
 	if (session->in_batch || session->position)
 		return wick_diag_say(diag, session->in_batch ? -EBUSY : -EINVAL, "a session with tokens of its own cannot take those of a file");
+	if (is_compared(session))
+		return wick_diag_say(diag, -EINVAL, "a session of f16 beside others of another type cannot go on from a file");
 	if (replays(session->wick))
 		return wick_diag_say(diag, -EINVAL, "a session that replays a trace cannot go on from a file");
 	err = open_kept(&kept, session->wick, path, diag);

@@ -44,6 +44,7 @@ static int set_instruments(struct wick_settings *settings, const struct wick_opt
 	settings->bundled = !off.no_bundles;
 	settings->gate_first = !off.no_gate_first;
 	settings->whole_windows = off.whole_windows;
+	settings->f16_session = off.f16_session;
 	settings->memory_mb_per_s = off.memory_mb_per_s;
 	return err;
 }
@@ -157,15 +158,20 @@ static int find_kv_type(enum wick_type *type, const struct wick_options *options
 static int set_kv(struct wick_settings *settings, const struct wick_options *options, const struct wick_shape *shape,
 	struct wick_diag *diag)
 {
-	uint64_t all = (uint64_t)settings->sessions * wick_kv_blocks(settings->ctx);
+	uint64_t all = (uint64_t)(settings->sessions - settings->f16_session) * wick_kv_blocks(settings->ctx);
 	bool planned = options->kv_positions == WICK_KV_PLANNED;
 	uint64_t asked = options->kv_positions && !planned ? wick_kv_blocks(options->kv_positions) : all;
 
-	if (asked < settings->sessions)
+	if (settings->f16_session && settings->sessions < 2)
+		return wick_diag_say(diag, -EINVAL, "a session of f16 beside others: there is only one");
+	if (asked < settings->sessions - settings->f16_session)
 		return wick_diag_say(diag, -EINVAL, "%u positions for %u sessions: each needs a block of %u", options->kv_positions,
 			settings->sessions, WICK_KV_BLOCK);
 	settings->kv = (struct wick_kv_shape){ .blocks = (uint32_t)WICK_MIN(asked, all), .sequences = settings->sessions,
 		.ctx = settings->ctx, .whole_windows = settings->whole_windows };
+	settings->kv_f16 = settings->kv;
+	settings->kv_f16.blocks = settings->f16_session ? wick_kv_blocks(settings->ctx) : 0;
+	settings->kv_f16.type = WICK_F16;
 	settings->kv_blocks_min =
 		planned ? WICK_MAX(wick_kv_blocks(settings->ctx), settings->sessions) : settings->kv.blocks;
 	return find_kv_type(&settings->kv.type, options, shape, diag);

@@ -13,6 +13,7 @@ struct wick_settings {
 	enum wick_mode mode;
 	uint32_t sessions;
 	struct wick_kv_shape kv;
+	struct wick_kv_shape kv_f16; /* of session 0; blocks 0: that is as the others */
 	uint32_t kv_blocks_min; /* of its pool, where memory is short; as many as it has, where the options say how many */
 	uint32_t ctx, threads, queue_depth, cpu_mask;
 	bool threads_given; /* else as many as can be started, up to that */
@@ -28,7 +29,7 @@ struct wick_settings {
 	uint32_t window;
 	bool lookahead, bridge, overlap, bundled;
 	/* Of experts: */
-	bool gate_first, experts_ahead, whole_windows;
+	bool gate_first, experts_ahead, whole_windows, f16_session;
 	double memory_mb_per_s;
 };
 

@@ -45,9 +45,11 @@ void wick_engine_init_sessions(struct wick *wick)
 	uint32_t vocab = wick->model->shape.vocab, count = wick->settings.sessions;
 	float *logits = wick_mem_take(&wick->mem, (uint64_t)count * vocab * sizeof(float));
 
-	for (uint32_t i = 0; i < count; i++)
-		wick->session[i] = (struct wick_session){ .wick = wick, .seq = &wick->forward.kv.seq[i],
-			.room = logits + (size_t)i * vocab };
+	for (uint32_t i = 0; i < count; i++) {
+		struct wick_kv *kv = !i && wick->settings.kv_f16.blocks ? &wick->kv_f16 : &wick->forward.kv;
+
+		wick->session[i] = (struct wick_session){ .wick = wick, .kv = kv, .seq = &kv->seq[i], .room = logits + (size_t)i * vocab };
+	}
 }
 
 const float *wick_session_logits(const struct wick_session *session)
@@ -68,7 +70,7 @@ uint32_t wick_session_rewind(struct wick_session *session, uint32_t position)
 		return session->position;
 	session->position = wick_session_reach(session, position);
 	session->logits = NULL;
-	wick_kv_cut(&session->wick->forward.kv, session->seq, session->position);
+	wick_kv_cut(session->kv, session->seq, session->position);
 	return session->position;
 }
 
@@ -76,7 +78,7 @@ uint32_t wick_session_reach(const struct wick_session *session, uint32_t positio
 {
 	if (position >= session->position)
 		return session->position;
-	return wick_kv_reach(&session->wick->forward.kv, session->seq, position);
+	return wick_kv_reach(session->kv, session->seq, position);
 }
 
 void wick_session_reset(struct wick_session *session)
@@ -96,10 +98,12 @@ int wick_session_share(struct wick_session *session, const struct wick_session *
 	if (session->wick != from->wick || session->position)
 		return wick_diag_say(diag, -EINVAL, session->position ? "a session with tokens of its own cannot take those of another" :
 			"sessions of two engines cannot share positions");
+	if (session->kv != from->kv)
+		return wick_diag_say(diag, -EINVAL, "sessions of two types of keys and values cannot share positions");
 	if (positions > from->position)
 		return wick_diag_say(diag, -EINVAL, "%u positions cannot be shared: the session has %u", positions, from->position);
 	session->position = wick_session_reach(from, positions);
-	wick_kv_share(&session->wick->forward.kv, session->seq, from->seq, session->position);
+	wick_kv_share(session->kv, session->seq, from->seq, session->position);
 	return 0;
 }
 
@@ -112,7 +116,7 @@ uint32_t wick_session_need(const struct wick_session *session, uint32_t tokens)
 {
 	uint32_t from = session->position;
 
-	return wick_kv_needed(&session->wick->forward.kv, session->seq, from, from + tokens, 0) * WICK_KV_BLOCK;
+	return wick_kv_needed(session->kv, session->seq, from, from + tokens, 0) * WICK_KV_BLOCK;
 }
 
 void wick_session_seed(struct wick_session *session, uint64_t seed)

@@ -305,6 +305,13 @@ static uint64_t room_of(const struct wick_plan_input *input, uint64_t left_bytes
 	return left_bytes;
 }
 
+static uint64_t kv_bytes_of(const struct wick_plan_input *input, const struct wick_kv_shape *kv)
+{
+	const struct wick_shape *shape = &input->model->shape;
+
+	return wick_kv_bytes(shape, kv) + (input->kv_f16.blocks ? wick_kv_bytes(shape, &input->kv_f16) : 0);
+}
+
 static void fixed_costs(struct planner *planner, struct wick_plan *plan)
 {
 	const struct wick_plan_input *input = planner->input;
@@ -315,7 +322,7 @@ static void fixed_costs(struct planner *planner, struct wick_plan *plan)
 		.ctx = input->size.ctx, .sessions = input->size.sequences, .kv_positions = planner->kv.blocks * WICK_KV_BLOCK,
 		.threads = input->size.threads };
 	plan->vector_bytes = wick_vectors_bytes(input->model);
-	plan->kv_bytes = wick_kv_bytes(shape, &planner->kv);
+	plan->kv_bytes = kv_bytes_of(input, &planner->kv);
 	plan->kv_window_bytes = wick_kv_window_bytes(shape, &planner->kv, &plan->kv_window_layers);
 	plan->activation_bytes = wick_forward_bytes(input->model, &input->size) + wick_sampler_bytes(shape->vocab) +
 		wick_mem_cost((uint64_t)input->size.sequences * shape->vocab * sizeof(float)); /* of the sessions */
@@ -402,7 +409,7 @@ static uint32_t kv_blocks_within(const struct wick_plan_input *input, uint64_t b
 		struct wick_kv_shape kv = input->kv;
 
 		kv.blocks = least + (most - least) / 2;
-		if (wick_kv_bytes(&input->model->shape, &kv) <= bytes)
+		if (kv_bytes_of(input, &kv) <= bytes)
 			least = kv.blocks;
 		else
 			most = kv.blocks;

@@ -30,6 +30,7 @@ struct wick_plan_input {
 	enum wick_mode mode;
 	struct wick_forward_shape size;
 	struct wick_kv_shape kv;
+	struct wick_kv_shape kv_f16; /* beside it; blocks 0: none */
 	uint32_t kv_blocks_min;  /* its pool has no fewer blocks; where all do not fit, as many as a quarter of the memory holds */
 	uint64_t chunk_bytes;
 	uint64_t predictor_bytes; /* of sparse mode, or levels of gates that are cut; as wick_mem_cost() has them */

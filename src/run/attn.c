@@ -41,6 +41,12 @@ struct head {
 	uint32_t begin, end; /* positions that any row sees */
 };
 
+/* Keys and values of a row's sequence in the layer. */
+static const struct wick_kv_layer *layer_of(const struct wick_attention *at, const struct wick_batch_row *row)
+{
+	return &row->seq->layer[at->layer];
+}
+
 static uint8_t *in_block(uint8_t *base, const struct wick_kv_layer *kv, const struct wick_kv_seq *seq, uint32_t head,
 	uint32_t position, uint64_t bytes)
 {
@@ -53,8 +59,8 @@ static uint8_t *in_block(uint8_t *base, const struct wick_kv_layer *kv, const st
 static void store_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct wick_attention *at = ((const struct job *)arg)->attention;
-	const struct wick_kv_layer *kv = at->kv;
 	const struct wick_batch_row *row = &at->rows[task];
+	const struct wick_kv_layer *kv = layer_of(at, row);
 	void (*from_f32)(void *y, const float *x, size_t count) = at->compute->kernels->from_f32[kv->type];
 
 	(void)thread;
@@ -84,14 +90,14 @@ static uint32_t in_one_block(uint32_t p, uint32_t end)
 
 static const uint8_t *keys_at(const struct head *head, uint32_t p)
 {
-	const struct wick_kv_layer *kv = head->at->kv;
+	const struct wick_kv_layer *kv = layer_of(head->at, head->rows);
 
 	return in_block(kv->keys, kv, head->rows->seq, head->kv_head, p, kv->key_bytes);
 }
 
 static const uint8_t *values_at(const struct head *head, uint32_t p)
 {
-	const struct wick_kv_layer *kv = head->at->kv;
+	const struct wick_kv_layer *kv = layer_of(head->at, head->rows);
 
 	return in_block(kv->values, kv, head->rows->seq, head->kv_head, p, kv->value_bytes);
 }
@@ -130,8 +136,9 @@ static void share_out(const struct head *head, float *scores, uint32_t position)
 /* Where the positions are. By index the kernels see all of them at once, and fetch from the next block in time. */
 static void find_slots(const struct head *head)
 {
-	const uint32_t *blocks = head->rows->seq->in[head->at->kv->pool].block;
-	uint32_t *slot = head->slots, block_slots = head->at->kv->heads * WICK_KV_BLOCK;
+	const struct wick_kv_layer *kv = layer_of(head->at, head->rows);
+	const uint32_t *blocks = head->rows->seq->in[kv->pool].block;
+	uint32_t *slot = head->slots, block_slots = kv->heads * WICK_KV_BLOCK;
 
 	for (uint32_t p = head->begin, n; p < head->end; p += n) {
 		uint32_t first = blocks[p / WICK_KV_BLOCK] * block_slots + p % WICK_KV_BLOCK;
@@ -147,7 +154,7 @@ static void attend_one(const struct head *head)
 {
 	const struct wick_kernels *kernels = head->at->compute->kernels;
 	const struct wick_attn_facts *facts = head->at->facts;
-	const struct wick_kv_layer *kv = head->at->kv;
+	const struct wick_kv_layer *kv = layer_of(head->at, head->rows);
 	uint64_t first = (uint64_t)head->kv_head * WICK_KV_BLOCK;
 	size_t positions = head->end - head->begin;
 
@@ -163,7 +170,7 @@ static void attend_one(const struct head *head)
 static void score_rows(const struct head *head, float *scratch)
 {
 	const struct wick_kernels *kernels = head->at->compute->kernels;
-	const struct wick_kv_layer *kv = head->at->kv;
+	const struct wick_kv_layer *kv = layer_of(head->at, head->rows);
 	uint32_t dim = head->at->facts->k_dim;
 	struct wick_matmul product = { .ldy = head->end - head->begin, .stride = kv->key_bytes, .cols = dim,
 		.packed = scratch, .m = head->m, .scratch = scratch + wick_packed_floats(head->m, dim) };
@@ -180,7 +187,7 @@ static void score_rows(const struct head *head, float *scratch)
 static void attend_rows(const struct head *head)
 {
 	const struct wick_kernels *kernels = head->at->compute->kernels;
-	const struct wick_kv_layer *kv = head->at->kv;
+	const struct wick_kv_layer *kv = layer_of(head->at, head->rows);
 	size_t positions = head->end - head->begin, dim = head->at->facts->v_dim;
 	struct wick_accumulate mix = { .y = head->out, .ldy = head->ldo, .stride = kv->value_bytes, .ldh = positions,
 		.m = head->m, .cols = dim, .scratch = head->scores + wick_align_up(head->m * positions, 16) };

@@ -21,7 +21,6 @@ struct wick_batch_row {
 struct wick_attention {
 	const struct wick_compute *compute;
 	const struct wick_attn_facts *facts;
-	const struct wick_kv_layer *kv;
 	const struct wick_batch_row *rows; /* (m) */
 	const float *q;      /* (m, heads, k_dim) */
 	const float *k, *v;  /* (m, kv_heads, k_dim), (m, kv_heads, v_dim) */
@@ -30,7 +29,7 @@ struct wick_attention {
 	float *scores;       /* (threads, scores_floats): scratch */
 	size_t scores_floats;
 	uint32_t *spans;     /* (m + 1): scratch */
-	uint32_t m;
+	uint32_t m, layer;
 };
 
 /* Floats of scratch that a thread needs, a multiple of 16. */

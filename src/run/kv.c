@@ -139,7 +139,7 @@ static void init_tables(struct wick_kv *kv, const struct wick_kv_shape *size, st
 	uint32_t *entries = wick_mem_take(mem, entries_bytes(kv, size));
 
 	for (uint32_t i = 0; i < size->sequences; i++)
-		kv->seq[i] = (struct wick_kv_seq){ .in = tables + (uint64_t)i * kv->pools };
+		kv->seq[i] = (struct wick_kv_seq){ .in = tables + (uint64_t)i * kv->pools, .layer = kv->layer };
 	for (uint64_t i = 0; i < (uint64_t)size->sequences * kv->pools; i++)
 		tables[i] = (struct wick_kv_table){ .block = entries + i * wick_kv_blocks(size->ctx) };
 }

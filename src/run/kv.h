@@ -66,6 +66,7 @@ struct wick_kv_table {
 
 struct wick_kv_seq {
 	struct wick_kv_table *in; /* (pools) */
+	const struct wick_kv_layer *layer; /* (layers): where its blocks are */
 };
 
 struct wick_kv {

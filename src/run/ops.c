@@ -125,7 +125,7 @@ static int do_attend(struct wick_pass *pass, const struct wick_step *step)
 {
 	struct wick_forward *f = pass->forward;
 	const struct wick_attn_facts *facts = &wick_pass_facts(pass, step)->attn;
-	struct wick_attention attention = { .compute = &f->compute, .facts = facts, .kv = &f->kv.layer[step->layer],
+	struct wick_attention attention = { .compute = &f->compute, .facts = facts, .layer = step->layer,
 		.rows = f->rows, .q = f->buffer[WICK_Q], .k = f->buffer[WICK_K], .v = f->buffer[WICK_V],
 		.out = f->buffer[step->out], .sinks = wick_pass_vector(pass, step, step->tensor), .scores = f->scores, .scores_floats = f->scores_floats,
 		.spans = f->spans, .m = pass->m };

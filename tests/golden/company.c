@@ -262,6 +262,65 @@ static void rewind_and_again(void **state)
 	wick_close(wick);
 }
 
+static const char *type_of(uint32_t session)
+{
+	return session ? "q8_0" : "dense";
+}
+
+/* All there is of three sessions, of which the first has another type than the others, from position 0 on. */
+static void go_on_mixed(struct wick *wick, struct wick_session **sessions, uint32_t at_once)
+{
+	uint32_t of[ROWS_MAX], turn = 0, some;
+	struct wick_row rows[ROWS_MAX];
+	struct wick_diag diag;
+
+	while ((some = fill(rows, of, sessions, 3, at_once, &turn))) {
+		if (wick_eval_rows(wick, rows, some, &diag))
+			fail_msg("%s", diag.text);
+		for (uint32_t i = 0; i < some; i++)
+			if (memcmp(rows[i].logits, truth_of(type_of(of[i]), of[i], rows[i].position), shape.vocab * sizeof(float)))
+				fail_msg("%u rows at once: other bits in session %u at position %u", at_once, of[i], rows[i].position);
+	}
+}
+
+/* Keys and values of f16 beside those of q8_0: each session has the bits of its type, and what it gives back is its own. */
+static void two_types_in_a_batch(void **state)
+{
+	static const uint32_t at_once[] = { 1, 8, ROWS_MAX };
+	const struct wick_instruments beside = { .size = sizeof(beside), .f16_session = true };
+	struct wick_session *sessions[3];
+	struct wick_options options;
+	struct wick_diag diag;
+	struct wick *wick;
+	uint32_t free_positions;
+
+	(void)state;
+	set_options(&options, "q8_0", 3);
+	options.instruments = &beside;
+	wick = model_open(model, &options);
+	free_positions = wick_free_positions(wick);
+	for (uint32_t s = 0; s < 3; s++)
+		sessions[s] = session_new(wick);
+	for (unsigned i = 0; i < WICK_COUNT_OF(at_once); i++) {
+		go_on_mixed(wick, sessions, at_once[i]);
+		for (uint32_t s = 0; s < 3; s++) {
+			assert_int_equal(wick_session_rewind(sessions[s], 65), 65);
+			go_on(sessions[s], s, 65, TOKENS, 3);
+			assert_true_bits(sessions[s], type_of(s), s, "session", s);
+		}
+		wick_session_reset(sessions[1]);
+		assert_int_equal(wick_session_share(sessions[1], sessions[0], 1, &diag), -EINVAL);
+		assert_non_null(strstr(diag.text, "two types"));
+		for (uint32_t s = 0; s < 3; s++)
+			wick_session_reset(sessions[s]);
+		assert_int_equal(wick_free_positions(wick), free_positions);
+	}
+	wick_close(wick);
+	options.sessions = 1;
+	assert_int_equal(wick_open(&wick, model, &options, &diag), -EINVAL);
+	assert_non_null(strstr(diag.text, "there is only one"));
+}
+
 /* Who runs out keeps what he had, and what others give back can be used. */
 static void the_pool_is_used_up(void **state)
 {
@@ -539,6 +598,7 @@ int main(void)
 		IN_ALL(a_shared_prefix),
 		IN_ALL(rewind_and_again),
 		cmocka_unit_test(another_type_is_another_answer),
+		cmocka_unit_test(two_types_in_a_batch),
 		cmocka_unit_test(the_pool_is_used_up),
 		cmocka_unit_test(the_last_needs_no_copy),
 		cmocka_unit_test(a_failed_read_is_its_rows),

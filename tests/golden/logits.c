@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* golden-logits MODEL STEP MEMORY%: reads ids from standard input, as wick tokenize --ids writes them, evaluates them STEP at a
+/* golden-logits MODEL STEP MEMORY% [KV-TYPE]: reads ids from standard input, as wick tokenize --ids writes them, evaluates them STEP at a
  * time, 0 for all at once, and writes the logits behind each to standard output: float32, a row of vocab a token. For
- * divergence.py, which compares them with another program's. */
+ * divergence.py, which compares them with another program's, and for the case kv-type. */
 
 #include <wick/wick.h>
 
@@ -41,7 +41,7 @@ int main(int argc, char **argv)
 	struct wick *wick = NULL;
 	int err;
 
-	if (argc != 4)
+	if (argc != 4 && argc != 5)
 		return 2;
 	while (count < IDS_MAX && scanf("%u", &ids[count]) == 1)
 		count++;
@@ -49,6 +49,7 @@ int main(int argc, char **argv)
 	wick_options_init(&options);
 	options.mode = "dense";
 	options.all_logits = true;
+	options.kv_type = argv[4]; /* NULL behind the last */
 	options.memory.percent = strtod(argv[3], NULL);
 	err = wick_open(&wick, argv[1], &options, &diag);
 	if (!err)

@@ -76,7 +76,7 @@ static struct fixture *make(uint32_t kv_heads, uint32_t threads)
 	assert_int_equal(wick_mem_reserve(&fixture->mem, 8 << 20, &diag), 0);
 	wick_kv_init(&fixture->kv, &fixture->shape, &kv, &fixture->mem);
 	fixture->attention = (struct wick_attention){ .compute = &fixture->compute, .facts = &fixture->shape.kind[0].attn,
-		.kv = &fixture->kv.layer[1], .rows = fixture->rows, .spans = fixture->spans, .q = fixture->q[0], .k = fixture->k[0], .v = fixture->v[0],
+		.layer = 1, .rows = fixture->rows, .spans = fixture->spans, .q = fixture->q[0], .k = fixture->k[0], .v = fixture->v[0],
 		.out = fixture->out[0] };
 	fixture->attention.scores_floats = wick_attention_scratch_floats(fixture->attention.facts, CTX);
 	fixture->attention.scores =

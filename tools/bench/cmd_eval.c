@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <wick/instruments.h>
 
 static const char *model_path, *text_path;
 static uint32_t tokens_max;
@@ -27,8 +28,8 @@ static const struct opt options[] = {
 	{ OPT_COUNT, 'n', .name = "tokens", .value = "N", .into.count = &tokens_max, .min = 1, .max = UINT32_MAX,
 		.help = "tokens of the text, at most (all)" },
 	{ OPT_FLAG, .name = "kl", .into.flag = &compares,
-		.help = "with --gate-threshold: by how much it changes what the model says, as the Kullback-Leibler divergence from "
-			"the model as it is; takes twice the time" },
+		.help = "with --gate-threshold or --kv-type: by how much these change what the model says, as the Kullback-Leibler "
+			"divergence from the model without them; takes twice the time" },
 	{ OPT_FLAG, .name = "json", .into.flag = &as_json, .help = "as JSON" },
 	{ OPT_FLAG, 'v', .name = "verbose", .into.flag = &verbose, .help = "say more of the methods in use" },
 	{ OPT_END },
@@ -36,8 +37,8 @@ static const struct opt options[] = {
 
 static int check(struct wick_diag *diag)
 {
-	if (compares && !(engine_options.gate_percent > 0))
-		return wick_diag_say(diag, -EINVAL, "--kl compares with the model without --gate-threshold, which is missing");
+	if (compares && !(engine_options.gate_percent > 0) && !engine_options.kv_type)
+		return wick_diag_say(diag, -EINVAL, "--kl compares with the model without --gate-threshold and --kv-type, which are missing");
 	return text_path ? engine_options_check(diag) : wick_diag_say(diag, -EINVAL, "--text FILE is missing");
 }
 
@@ -100,6 +101,7 @@ static int run_open(struct wick *wick, struct reader *reader, struct wick_diag *
 /* The memory of evaluating, beside the engine's, counts in the budget, too. */
 static int open_engine(struct wick **wick, struct wick_diag *diag)
 {
+	const struct wick_instruments beside = { .size = sizeof(beside), .f16_session = true };
 	struct trace_model model;
 	int rc = trace_model_read(model_path, &model, diag);
 	uint32_t ctx = engine_options.ctx ? engine_options.ctx : WICK_CTX_DEFAULT;
@@ -112,6 +114,7 @@ static int open_engine(struct wick **wick, struct wick_diag *diag)
 	if (compares)
 		engine_options.beside_bytes += divergence_bytes(model.vocab);
 	engine_options.sessions = compares ? 2 : 1;
+	engine_options.instruments = compares ? &beside : NULL;
 	engine_options.all_logits = true;
 	return engine_open(wick, model_path, &engine_options, diag);
 }
@@ -155,8 +158,10 @@ const struct command cmd_eval = {
 		 "that was chosen, precision the share of the chosen that fired, pooled over all\n"
 		 "layers.\n"
 		 "\n"
-		 "--kl says by how much --gate-threshold changes the model, in nats a token, and\n"
-		 "after which share of the tokens the likeliest next one is the same.",
+		 "--kl says by how much --gate-threshold and --kv-type change what the model says,\n"
+		 "in nats a token, and after which share of the tokens the likeliest next one is\n"
+		 "the same. The model is there once, and is asked twice: the second time without\n"
+		 "either.",
 	.examples = "wick eval model.gguf --text novel.txt --tokens 10000\n"
 		    "wick eval model.gguf --text novel.txt --tokens 10000 --mode dense",
 	.options = options,

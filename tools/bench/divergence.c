@@ -14,11 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS 32u /* of the uncut model's logits, kept until the cut one's are there */
+#define ROWS 32u /* of the plain session's logits, kept until the other's are there */
 
 struct divergence {
 	struct wick *wick;
-	struct wick_session *uncut;
+	struct wick_session *plain; /* gates are not cut for it, and its keys and values are f16 */
 	float percent;
 	uint32_t vocab;
 	float *kept;    /* (ROWS, vocab) */
@@ -43,7 +43,7 @@ int divergence_begin(struct divergence **out, struct wick *wick, struct wick_dia
 	if (d) {
 		*d = (struct divergence){ .wick = wick, .percent = report->gate_percent, .vocab = report->vocab,
 			.kept = malloc((size_t)ROWS * report->vocab * sizeof(float)) };
-		rc = wick_session_create(&d->uncut, wick, diag);
+		rc = wick_session_create(&d->plain, wick, diag);
 	}
 	if (!rc && (!d || !d->kept))
 		rc = wick_diag_say(diag, -ENOMEM, "no memory to compare %u logits", report->vocab);
@@ -55,7 +55,7 @@ void divergence_end(struct divergence *d)
 {
 	if (!d)
 		return;
-	wick_session_destroy(d->uncut);
+	wick_session_destroy(d->plain);
 	free(d->kept);
 	free(d);
 }
@@ -79,16 +79,16 @@ static void keep(void *user, uint32_t position, const float *logits)
 static void compare(void *user, uint32_t position, const float *logits)
 {
 	struct divergence *d = user;
-	const float *uncut = d->kept + (size_t)(position - d->first) * d->vocab;
-	double sum = wick_log_sum(logits, d->vocab), sum_uncut = wick_log_sum(uncut, d->vocab), nats = 0;
+	const float *plain = d->kept + (size_t)(position - d->first) * d->vocab;
+	double sum = wick_log_sum(logits, d->vocab), sum_plain = wick_log_sum(plain, d->vocab), nats = 0;
 
 	for (uint32_t i = 0; i < d->vocab; i++) {
-		double log_p = uncut[i] - sum_uncut;
+		double log_p = plain[i] - sum_plain;
 
 		nats += exp(log_p) * (log_p - (logits[i] - sum));
 	}
 	d->nats += nats;
-	d->same += find_likeliest(logits, d->vocab) == find_likeliest(uncut, d->vocab);
+	d->same += find_likeliest(logits, d->vocab) == find_likeliest(plain, d->vocab);
 	d->tokens++;
 	d->each(d->user, position, logits);
 }
@@ -101,7 +101,7 @@ static int eval_some(struct divergence *d, struct wick_session *session, const u
 
 	d->first = wick_session_position(session);
 	wick_cut_gates_to(d->wick, 0);
-	rc = wick_session_eval(d->uncut, ids, count, keep, d, diag);
+	rc = wick_session_eval(d->plain, ids, count, keep, d, diag);
 	wick_cut_gates_to(d->wick, d->percent);
 	return rc ? rc : wick_session_eval(session, ids, count, compare, d, diag);
 }
@@ -114,7 +114,7 @@ int divergence_eval(struct divergence *d, struct wick_session *session, const ui
 	d->each = each;
 	d->user = user;
 	if (!wick_session_position(session))
-		wick_session_reset(d->uncut);
+		wick_session_reset(d->plain);
 	for (uint32_t done = 0; !rc && done < count; done += ROWS)
 		rc = eval_some(d, session, ids + done, WICK_MIN(count - done, ROWS), diag);
 	return rc;

@@ -87,7 +87,7 @@ const struct opt engine_opts[] = {
 	{ OPT_COUNT, .name = "ctx", .value = "N", .into.count = &engine_options.ctx, .min = 1, .max = UINT32_MAX,
 		.help = "tokens of context (2048, or the model's own if less)" },
 	{ OPT_CHOICE, .name = "kv-type", .choices = kv_types, .into.text = &engine_options.kv_type,
-		.help = "of keys and values: q8_0 takes half of the memory of f16, and changes answers a little (f16)" },
+		.help = "of keys and values: q8_0 takes half of the memory of f16, and changes answers a little, by how much says wick eval --kl (f16)" },
 	{ OPT_CHOICE, .name = "mode", .choices = engine_modes, .into.text = &engine_options.mode,
 		.help = "sparse: of the FFN only the neurons that will fire are read and "
 			"computed (the default where the model has predictors); dense: "
