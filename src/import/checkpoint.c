@@ -142,7 +142,7 @@ int wick_checkpoint_read(struct wick_checkpoint *checkpoint, const struct wick_s
 	struct wick_source_file *file = &checkpoint->files[tensor->file];
 	int ret;
 
-	if (tensor->unfit)
+	if (tensor->unfit && !tensor->code)
 		return wick_diag_say(diag, -EINVAL, "%s: tensor %s %s, which wick cannot use", file->path,
 			wick_diag_name(tensor->name), tensor->unfit);
 	if (offset > tensor->bytes || bytes > tensor->bytes - offset)

@@ -15,10 +15,14 @@ struct wick_checkpoint;
 struct wick_source_format;
 struct wick_source_list;
 
+/* Numbers of a byte or less, which mean something only with the scales of another tensor. */
+enum wick_source_code { WICK_CODE_NONE, WICK_CODE_BYTES };
+
 struct wick_source_tensor {
 	const char *name; /* as the file gives it, without wrappers ("state_dict.", "module."); owned by the checkpoint */
 	enum wick_type type; /* F32, F16, BF16; WICK_TYPE_COUNT when unfit. Of float64: F32 */
 	const char *unfit;   /* NULL, or why it cannot be read: "is of type I64"; then dims and shape mean nothing */
+	enum wick_source_code code; /* not NONE: unfit, but dims and shape are right, and bytes can be read */
 	unsigned dims;       /* 0..4 */
 	uint64_t shape[4];   /* outermost first, as PyTorch prints it */
 	uint64_t bytes;      /* contiguous, row-major, little-endian */

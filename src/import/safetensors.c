@@ -21,13 +21,14 @@ typedef unsigned long long ull;
 static const struct dtype {
 	const char *name;
 	unsigned bits;
-	enum wick_type type; /* as which it is read. WICK_TYPE_COUNT: the format has it, wick cannot use it */
+	enum wick_type type; /* as which it is read. WICK_TYPE_COUNT: the format has it, wick cannot use it by itself */
+	enum wick_source_code code;
 } dtypes[] = {
 	{ "F32", 32, WICK_F32 },        { "F16", 16, WICK_F16 },         { "BF16", 16, WICK_BF16 },
 	{ "F64", 64, WICK_F32 },        { "C64", 64, WICK_TYPE_COUNT },  { "I64", 64, WICK_TYPE_COUNT },
 	{ "U64", 64, WICK_TYPE_COUNT }, { "I32", 32, WICK_TYPE_COUNT },  { "U32", 32, WICK_TYPE_COUNT },
 	{ "I16", 16, WICK_TYPE_COUNT }, { "U16", 16, WICK_TYPE_COUNT },  { "I8", 8, WICK_TYPE_COUNT },
-	{ "U8", 8, WICK_TYPE_COUNT },   { "BOOL", 8, WICK_TYPE_COUNT },  { "F8_E5M2", 8, WICK_TYPE_COUNT },
+	{ "U8", 8, WICK_TYPE_COUNT, WICK_CODE_BYTES }, { "BOOL", 8, WICK_TYPE_COUNT },  { "F8_E5M2", 8, WICK_TYPE_COUNT },
 	{ "F8_E4M3", 8, WICK_TYPE_COUNT },     { "F8_E8M0", 8, WICK_TYPE_COUNT },
 	{ "F8_E5M2FNUZ", 8, WICK_TYPE_COUNT }, { "F8_E4M3FNUZ", 8, WICK_TYPE_COUNT },
 	{ "F6_E2M3", 6, WICK_TYPE_COUNT },     { "F6_E3M2", 6, WICK_TYPE_COUNT },
@@ -163,6 +164,7 @@ static int add_tensor(struct wick_source_list *list, const struct entry *entry, 
 	if (dtype->type == WICK_TYPE_COUNT) {
 		snprintf(unfit, sizeof(unfit), "is of type %s", dtype->name);
 		tensor.unfit = unfit;
+		tensor.code = tensor.dims > WICK_SOURCE_DIMS_MAX ? WICK_CODE_NONE : dtype->code;
 	} else if (tensor.dims > WICK_SOURCE_DIMS_MAX) {
 		tensor.type = WICK_TYPE_COUNT;
 		snprintf(unfit, sizeof(unfit), "has %u dimensions", tensor.dims);
