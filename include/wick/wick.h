@@ -476,8 +476,8 @@ WICK_API void wick_stats_reset(struct wick *wick);
 /* Packing: a Hugging Face folder as downloaded -> a packed model. The output appears complete and synced, or not at
  * all. */
 struct wick_pack_options {
-	const char *type;      /* "f32", "f16", "bf16", "q8_0", "q4_0"; NULL: f16 */
-	const char *attention_type; /* of attention, embeddings and head; NULL: type */
+	const char *type;      /* "f32", "f16", "bf16", "q8_0", "q4_0", ...; NULL: f16, of a folder of gpt-oss mxfp4 */
+	const char *attention_type; /* of attention, embeddings and head; NULL: type, beside a NULL type of gpt-oss bf16 */
 	uint32_t align;        /* bundle stride is rounded up to this, bytes; 0: the blocks of the drive, or 512 */
 	uint64_t memory_bytes; /* working memory; 0: 1 GiB */
 	const char *order;     /* "natural"; "coactivation": neurons that fire together lie together; NULL: natural */

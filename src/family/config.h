@@ -21,7 +21,7 @@ struct wick_config {
 int wick_config_load(struct wick_config *config, const char *folder, struct wick_diag *diag);
 void wick_config_free(struct wick_config *config); /* a zeroed one is fine */
 
-/* Keys that make transformers compute something else than the tensors alone say (quantization_config) are -EINVAL. Those
+/* Keys that make transformers compute something else than the tensors alone say (quantization_config) are -EINVAL, unless they are in `used`. Those
  * that are neither in `used`, NULL at the end, nor known to change nothing are named. */
 int wick_config_check_keys(const struct wick_config *config, const char *const *used, const struct wick_notes *notes,
 	struct wick_diag *diag);

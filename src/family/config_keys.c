@@ -37,12 +37,12 @@ static bool is_among(const char *key, const char *const *keys)
 	return *keys;
 }
 
-static int check_refused(const struct wick_config *config, struct wick_diag *diag)
+static int check_refused(const struct wick_config *config, const char *const *used, struct wick_diag *diag)
 {
 	for (size_t i = 0; i < WICK_COUNT_OF(refused); i++) {
 		const json_t *value = json_object_get(config->root, refused[i].key);
 
-		if (value && !json_is_null(value))
+		if (value && !json_is_null(value) && !is_among(refused[i].key, used))
 			return wick_diag_say(diag, -EINVAL, "%s: \"%s\": %s", config->path, refused[i].key, refused[i].why);
 	}
 	return 0;
@@ -51,7 +51,7 @@ static int check_refused(const struct wick_config *config, struct wick_diag *dia
 int wick_config_check_keys(const struct wick_config *config, const char *const *used, const struct wick_notes *notes,
 	struct wick_diag *diag)
 {
-	int rc = check_refused(config, diag);
+	int rc = check_refused(config, used, diag);
 	const char *key;
 	json_t *value;
 

@@ -82,6 +82,7 @@ static int put_linear(struct wick_putting *putting, const struct wick_config *ro
 
 static int put_yarn(struct wick_putting *putting, const struct wick_config *rope, double theta)
 {
+	bool rounded = true;
 	uint32_t original = 0;
 	double fast = 0, slow = 0;
 	int rc = wick_config_number(rope, "original_max_position_embeddings", putting->ctx, &original, putting->diag);
@@ -90,6 +91,11 @@ static int put_yarn(struct wick_putting *putting, const struct wick_config *rope
 		rc = wick_config_real(rope, "beta_fast", 32, &fast, putting->diag);
 	if (rc == 0)
 		rc = wick_config_real(rope, "beta_slow", 1, &slow, putting->diag);
+	if (rc == 0)
+		rc = wick_config_flag(rope, "truncate", true, &rounded, putting->diag);
+	if (rc == 0 && rounded == putting->arch->rope_between)
+		return wick_putting_refuse(putting, rope, "truncate", rounded ? "is true, which is not supported in this family" :
+			"is false, which is not supported in this family");
 	if (rc == 0 && (fast < 32 || fast > 32 || slow < 1 || slow > 1))
 		return wick_putting_refuse(putting, rope, "beta_fast", "or \"beta_slow\" is not the usual 32 or 1, which is not supported");
 	wick_putting_number(putting, "rope.scaling.original_context_length", original);
@@ -156,7 +162,7 @@ static const struct scaling {
 	const char *keys[6]; /* beside those of every type */
 } scalings[] = {
 	{ "linear", "linear", put_linear, { "factor", "original_max_position_embeddings" } },
-	{ "yarn", "yarn", put_yarn, { "factor", "original_max_position_embeddings", "beta_fast", "beta_slow" } },
+	{ "yarn", "yarn", put_yarn, { "factor", "original_max_position_embeddings", "beta_fast", "beta_slow", "truncate" } },
 	{ "llama3", NULL, put_llama3,
 		{ "factor", "original_max_position_embeddings", "low_freq_factor", "high_freq_factor" } },
 	{ "longrope", "longrope", put_long,
@@ -311,6 +317,8 @@ static int put_ropes(struct wick_putting *putting, const struct ropes *ropes)
 
 	if (rc == 0 && ropes->rope.root)
 		rc = wick_config_real(&ropes->rope, "rope_theta", theta, &theta, putting->diag);
+	if (rc == 0 && !ropes->rope.root && putting->arch->rope_between)
+		return wick_putting_refuse(putting, putting->config, "rope_scaling", "is missing");
 	if (rc == 0)
 		rc = read_share(putting, &ropes->rope);
 	if (rc == 0 && ropes->rope.root)

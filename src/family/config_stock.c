@@ -213,6 +213,8 @@ int wick_arch_put_keys(const struct wick_arch_def *arch, struct wick_arch_said *
 	if (rc == 0)
 		rc = read_flags(&putting);
 	if (rc == 0)
+		rc = wick_read_weights(&putting);
+	if (rc == 0)
 		rc = put_numbers(&putting);
 	if (rc == 0)
 		rc = put_heads(&putting);

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* config.json to the keys of a stock GGUF file: what config_stock.c, config_windows.c, config_rope.c and config_experts.c
- * share, of which the first calls the others; config_put.c has what they all call. */
+/* config.json to the keys of a stock GGUF file: what config_stock.c, config_windows.c, config_rope.c, config_experts.c and
+ * config_weights.c share, of which the first calls the others; config_put.c has what they all call. */
 
 #include "family.h"
 
@@ -37,5 +37,7 @@ int wick_putting_refuse(const struct wick_putting *putting, const struct wick_co
 int wick_put_windows(const struct wick_putting *putting);
 /* How queries and keys are turned; said's lists are made of what frequencies are divided by. */
 int wick_put_rope(struct wick_putting *putting);
+/* said->weights. -EINVAL: they are quantised otherwise than the family's can be. */
+int wick_read_weights(const struct wick_putting *putting);
 /* Those about experts, if the family has any. */
 int wick_put_experts(const struct wick_putting *putting);

@@ -8,6 +8,9 @@
 #include "config.h"
 #include "tensors.h"
 
+/* How a checkpoint has the numbers of some matrices, by quantization_config: as they are, or as codes and scales in two tensors. */
+enum wick_weights { WICK_WEIGHTS_PLAIN, WICK_WEIGHTS_MXFP4 };
+
 struct wick_arch_def {
 	const char *model_type; /* in config.json */
 	/* Fills what config.json decides; sizes in bytes are left to wick_shape_complete(). */
@@ -34,6 +37,8 @@ struct wick_arch_def {
 	double rotary_share;        /* where config.json does not say partial_rotary_factor; 0: of all it is 1 */
 	bool local_rope;            /* layers with a window have a rope of their own */
 	bool long_rope;             /* no other scaling is known */
+	bool rope_between;          /* yarn's bounds are not rounded to pairs; without any scaling config.json is not whole */
+	enum wick_weights weights;  /* beside PLAIN; MXFP4: in place of it, of experts */
 	const char *variant;        /* a flag of config.json that is true for this one of several of its type; NULL: the others */
 	bool two_norms;             /* of a parallel block: attention and FFN have one each */
 	const char *inside;         /* a key of config.json that has the language model's own; NULL: it is that itself */
@@ -64,6 +69,7 @@ struct wick_arch_experts {
 	uint32_t gating;          /* expert_gating_func; 0: it goes without saying */
 	const char *head_norm;    /* a flag, usually false, that queries and keys are normalised head by head; or NULL */
 	const char *behind;       /* a key: blocks behind the last layer that are left out; or NULL */
+	bool in_turns;            /* in the former each gate's row is in front of its up's, not all gates in front of all ups */
 	const char *merged[3];    /* names, as in sources, of tensors of all gates and ups, the same twice, and of all downs of a layer */
 };
 
@@ -128,6 +134,7 @@ struct wick_arch_said {
 	struct wick_ffn_facts ffn; /* act, threshold and relu_up */
 	bool head_norm;         /* queries and keys are normalised head by head */
 	uint32_t left_out;      /* blocks behind the last layer */
+	enum wick_weights weights;
 	uint32_t rope_dim;      /* numbers of a head that are turned */
 	float *divisors[WICK_ARCH_LISTS]; /* (rope_dim / 2) of the frequencies of rotary embedding, or NULL; wick_arch_said_free() */
 };
@@ -141,7 +148,7 @@ int wick_arch_put_keys(const struct wick_arch_def *arch, struct wick_arch_said *
 void wick_arch_said_free(struct wick_arch_said *said); /* a zeroed one is fine */
 
 extern const struct wick_arch_def wick_arch_opt, wick_arch_llama, wick_arch_mistral, wick_arch_bamboo, wick_arch_qwen2, wick_arch_qwen3,
-	wick_arch_mixtral, wick_arch_olmoe, wick_arch_qwen2_moe, wick_arch_qwen3_moe, wick_arch_granitemoe, wick_arch_glm4_moe,
+	wick_arch_mixtral, wick_arch_olmoe, wick_arch_qwen2_moe, wick_arch_qwen3_moe, wick_arch_granitemoe, wick_arch_glm4_moe, wick_arch_gpt_oss,
 	wick_arch_granite, wick_arch_gemma2, wick_arch_gemma3, wick_arch_gemma3_text, wick_arch_phi3, wick_arch_falcon, wick_arch_falcon_40b, wick_arch_phi,
 	wick_arch_persimmon, wick_arch_starcoder2;
 

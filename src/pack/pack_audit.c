@@ -10,7 +10,7 @@
  *     left over otherwise      named, and left out: transformers computes nothing with it either
  */
 
-#include "pack_job.h"
+#include "pack_coded.h"
 
 #include "bits.h"
 
@@ -52,6 +52,24 @@ static void put_shape(char text[96], const uint64_t *shape, unsigned dims)
 		at += snprintf(text + at, 96 - at, "%s%" PRIu64, d ? ", " : "", shape[d]);
 }
 
+/* The shape of a tensor's numbers, which are those of another one, too, where they are codes and scales. */
+static int look_at(uint64_t shape[4], unsigned *dims, struct audit *audit, const char *name, const struct wick_source_tensor **tensor)
+{
+	const struct wick_source_tensor *scales;
+	int rc;
+
+	if (*tensor && wick_pack_is_coded(audit->job, *tensor)) {
+		rc = wick_pack_scales_of(&scales, shape, dims, audit->job, *tensor);
+		return rc ? rc : remember(audit, scales);
+	}
+	rc = wick_checkpoint_need(audit->job->checkpoint, *tensor ? (*tensor)->name : name, tensor, audit->job->diag);
+	if (rc)
+		return rc;
+	*dims = (*tensor)->dims;
+	memcpy(shape, (*tensor)->shape, sizeof((*tensor)->shape));
+	return 0;
+}
+
 /* The tensor must be there, in a type that can be read, of this shape. */
 static int need(const struct wick_pack_wanted *wanted, void *user)
 {
@@ -59,14 +77,15 @@ static int need(const struct wick_pack_wanted *wanted, void *user)
 	struct wick_pack_job *job = audit->job;
 	const struct wick_source_tensor *tensor = wick_pack_expert_source(job, wanted->slot, wanted->layer, wanted->expert);
 	char found_text[96], wanted_text[96];
-	int rc = wick_checkpoint_need(job->checkpoint, tensor ? tensor->name : wanted->name, &tensor, job->diag);
+	uint64_t shape[4];
+	unsigned dims;
+	int rc = look_at(shape, &dims, audit, wanted->name, &tensor);
 
 	if (rc)
 		return rc;
-	if (tensor->dims == wanted->dims &&
-		memcmp(tensor->shape, wanted->shape, wanted->dims * sizeof(*wanted->shape)) == 0)
+	if (dims == wanted->dims && memcmp(shape, wanted->shape, dims * sizeof(*shape)) == 0)
 		return remember(audit, tensor);
-	put_shape(found_text, tensor->shape, tensor->dims);
+	put_shape(found_text, shape, dims);
 	put_shape(wanted_text, wanted->shape, wanted->dims);
 	return wick_diag_say(job->diag, -EINVAL, "%s: tensor %s has shape [%s]; config.json asks for [%s]",
 		wick_checkpoint_file(job->checkpoint, tensor), wick_diag_name(tensor->name), found_text, wanted_text);

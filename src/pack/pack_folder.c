@@ -129,6 +129,12 @@ static float *const *list_of(const struct folder *folder, enum wick_tensor_id id
 	return id >= WICK_T_ROPE_FREQS && id < WICK_T_ROPE_FREQS + WICK_ARCH_LISTS ? &folder->said.divisors[id - WICK_T_ROPE_FREQS] : NULL;
 }
 
+/* In the checkpoint a matrix, a row for each of them. */
+static bool has_biases_of_experts(const struct wick_tensor *tensor)
+{
+	return tensor->vector && tensor->experts;
+}
+
 static int read_rows(struct wick_pack_general *general, enum wick_tensor_id id, uint32_t layer, uint64_t first, uint64_t rows)
 {
 	struct folder *folder = (struct folder *)general;
@@ -142,6 +148,8 @@ static int read_rows(struct wick_pack_general *general, enum wick_tensor_id id, 
 	}
 	if (wick_expert_part(id) != WICK_PARTS)
 		rc = wick_pack_read_experts(job, id, layer, tensor, first, rows);
+	else if (has_biases_of_experts(tensor))
+		rc = wick_pack_read_expert_biases(job, id, layer, tensor);
 	else if (is_turned(folder, id))
 		rc = read_turned(folder, id, wick_pack_source(job, id, layer), tensor, first, rows);
 	else
@@ -150,7 +158,8 @@ static int read_rows(struct wick_pack_general *general, enum wick_tensor_id id, 
 		return rc;
 	if (job->arch->norms_from_zero && wick_tensor_is_norm(id))
 		add_one(job, rows * tensor->cols);
-	job->kernels.from_f32[tensor->type](job->packed, job->numbers, rows * tensor->cols);
+	if (!wick_pack_keeps_blocks(job, id, tensor->type))
+		job->kernels.from_f32[tensor->type](job->packed, job->numbers, rows * tensor->cols);
 	return 0;
 }
 
@@ -239,6 +248,11 @@ static int ask_for(enum wick_tensor_id id, uint32_t layer, void *user)
 		return 0;
 	wick_tensor_describe(&tensor, id, layer, &job->shape);
 	*(tensor.vector ? &tensor.cols : &tensor.rows) = shared_rows(job, id, layer, id, WICK_T_COUNT);
+	if (has_biases_of_experts(&tensor)) {
+		tensor.rows = tensor.experts;
+		tensor.cols /= tensor.experts;
+		tensor.vector = false;
+	}
 	tensor.vector &= id != WICK_T_SHARED_ROUTER; /* there a matrix of one row */
 	return wick_pack_want(job->arch, id, layer, &tensor, describing->visit, describing->user);
 }
@@ -292,6 +306,8 @@ static int make_room(struct folder *folder, uint64_t memory_bytes)
 	widest = WICK_MAX(widest, (uint64_t)folder->said.heads * folder->said.head_dim);
 	if (folder->said.has[WICK_T_HEAD_BIAS])
 		widest = WICK_MAX(widest, (uint64_t)job->shape.vocab);
+	if (job->shape.kind[0].ffn.experts.biased)
+		widest = WICK_MAX(widest, job->shape.kind[0].ffn.experts.count * (uint64_t)WICK_MAX(job->shape.d_model, job->shape.n_ff));
 	job->chunk = WICK_PACK_GENERAL_NUMBERS(widest);
 	columns = job->shape.bundle_parts ? WICK_PACK_COLUMNS_MIN * (uint64_t)job->shape.d_model * sizeof(float) : 0;
 	least = OVERHEAD_BYTES + 3 * job->chunk * sizeof(float) + columns;
@@ -322,6 +338,7 @@ static int understand(struct folder *folder, struct wick_gguf_writer *writer, co
 	if (rc == 0)
 		rc = settle_bundles(folder, out, align, config->path);
 	job->shape.vocab = folder->said.vocab;
+	job->weights = folder->said.weights;
 	if (rc == 0)
 		rc = wick_config_check_keys(config, job->arch->keys, &job->notes, job->diag);
 	job->each_source = each_source;

@@ -8,6 +8,8 @@
 #include "bundle.h"
 #include "tensors.h"
 
+#include <string.h>
+
 /* The first layer that has experts. */
 static uint32_t first_layer(const struct wick_shape *shape)
 {
@@ -57,14 +59,46 @@ int wick_pack_want_experts(const struct wick_pack_job *job, enum wick_tensor_id 
 	return rc;
 }
 
+bool wick_pack_keeps_blocks(const struct wick_pack_job *job, enum wick_tensor_id id, enum wick_type type)
+{
+	return job->weights == WICK_WEIGHTS_MXFP4 && type == WICK_MXFP4 && wick_expert_part(id) != WICK_PARTS;
+}
+
+/* Where in the checkpoint's tensor an expert's row is. */
+static uint64_t source_row(const struct wick_pack_job *job, enum wick_part_id part, uint64_t each, uint64_t expert, uint64_t row)
+{
+	if (!job->merged)
+		return row;
+	if (part == WICK_PART_DOWN)
+		return expert * each + row;
+	return job->arch->experts->in_turns ? 2 * (expert * each + row) + part : (2 * expert + part) * each + row;
+}
+
 int wick_pack_read_experts(struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer, const struct wick_tensor *tensor,
 	uint64_t first, uint64_t rows)
 {
-	uint64_t each = wick_expert_rows(tensor), expert = first / each, row = first % each;
+	uint64_t each = wick_expert_rows(tensor), expert = first / each;
 	enum wick_part_id part = wick_expert_part(id);
 	const struct wick_source_tensor *source = wick_pack_expert_source(job, id, layer, (uint32_t)expert);
+	uint64_t at_once = job->arch->experts->in_turns && part != WICK_PART_DOWN ? 1 : rows;
+	int rc = 0;
 
-	if (job->merged)
-		row += part == WICK_PART_DOWN ? expert * each : (2 * expert + part) * each;
-	return wick_pack_read(job, source, row * tensor->cols, rows * tensor->cols, 0, tensor->type);
+	for (uint64_t i = 0; rc == 0 && i < rows; i += at_once) {
+		uint64_t row = source_row(job, part, each, expert, first % each + i);
+
+		rc = wick_pack_read(job, source, row * tensor->cols, at_once * tensor->cols, i * tensor->cols, tensor->type);
+		if (rc == 0 && wick_pack_keeps_blocks(job, id, tensor->type))
+			memcpy(job->packed + i * tensor->row_bytes, job->raw, at_once * tensor->row_bytes);
+	}
+	return rc;
+}
+
+int wick_pack_read_expert_biases(struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer, const struct wick_tensor *tensor)
+{
+	bool in_turns = job->arch->experts->in_turns && id != WICK_T_DOWN_EXPERTS_BIAS;
+	int rc = wick_pack_read(job, wick_pack_source(job, id, layer), 0, (in_turns ? 2 : 1) * tensor->cols, 0, tensor->type);
+
+	for (uint64_t i = 0; rc == 0 && in_turns && i < tensor->cols; i++)
+		job->numbers[i] = job->numbers[2 * i + (id == WICK_T_UP_EXPERTS_BIAS)];
+	return rc;
 }

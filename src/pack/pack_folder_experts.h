@@ -13,6 +13,13 @@ void wick_pack_find_experts(struct wick_pack_job *job);
 int wick_pack_want_experts(const struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer,
 	int (*visit)(const struct wick_pack_wanted *wanted, void *user), void *user);
 
-/* Rows of a part, all of one expert, into job->numbers. */
+/* Whether a part is written in the blocks that the checkpoint has. */
+bool wick_pack_keeps_blocks(const struct wick_pack_job *job, enum wick_tensor_id id, enum wick_type type);
+
+/* Rows of a part, all of one expert, into job->numbers; blocks that are kept into job->packed, too. */
 int wick_pack_read_experts(struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer, const struct wick_tensor *tensor,
 	uint64_t first, uint64_t rows);
+
+/* Biases of a part, or of any other vector that has numbers of each expert, into job->numbers, where there is room for twice as
+ * many. */
+int wick_pack_read_expert_biases(struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer, const struct wick_tensor *tensor);

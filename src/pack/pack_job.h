@@ -49,6 +49,7 @@ struct wick_pack_job {
 	uint32_t *bundle_crcs; /* (n_ff) of the current layer */
 	float *affine;        /* (2, d_model): weight and bias of the norm in front of an FFN */
 	float *pred_bias;     /* (n_ff) of the current predictor; before that, the up-projection's own */
+	enum wick_weights weights; /* as config.json says of some of the checkpoint's matrices */
 	bool merged;  /* experts of a layer are one tensor of gates and ups, and one of downs */
 	bool by_gate; /* gates are apart from bundles, and say which neurons fire */
 	const struct wick_model *has; /* the tensors are those that this one has; NULL: those that the shape asks for */

@@ -3,7 +3,7 @@
 
 /* The checkpoint's side of packing: which tensor fills which slot, and its numbers as f32. */
 
-#include "pack_job.h"
+#include "pack_coded.h"
 
 #include "bits.h"
 #include "range.h"
@@ -202,16 +202,26 @@ static int refuse_number(const struct wick_pack_job *job, const struct wick_sour
 		file, source->name, at, (double)number, wick_types[type].name);
 }
 
+static int read_plain(float *numbers, const struct wick_pack_job *job, const struct wick_source_tensor *source, uint64_t first,
+	uint64_t count)
+{
+	uint64_t width = wick_types[source->type].block_bytes;
+	int rc = wick_checkpoint_read(job->checkpoint, source, first * width, job->raw, count * width, job->diag);
+
+	if (rc == 0)
+		job->kernels.to_f32[source->type](numbers, job->raw, count);
+	return rc;
+}
+
 int wick_pack_read(struct wick_pack_job *job, const struct wick_source_tensor *source, uint64_t first, uint64_t count,
 	uint64_t at, enum wick_type type)
 {
-	uint64_t width = wick_types[source->type].block_bytes;
 	float *numbers = job->numbers + at;
-	int rc = wick_checkpoint_read(job->checkpoint, source, first * width, job->raw, count * width, job->diag);
+	int rc = wick_pack_is_coded(job, source) ? wick_pack_read_coded(numbers, job, source, first, count) :
+		read_plain(numbers, job, source, first, count);
 
 	if (rc)
 		return rc;
-	job->kernels.to_f32[source->type](numbers, job->raw, count);
 	if (wick_all_below(numbers, count, wick_limit_of(type)))
 		return 0;
 	for (uint64_t i = 0; i < count; i++)

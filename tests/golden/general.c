@@ -10,6 +10,7 @@
 #include "bits.h"
 
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@
 static const struct subject {
 	const char *name, *file, *type;
 	bool inside;
+	const char *rest; /* the type of all but experts, where it is another */
 } subjects[] = {
 	{ "llama3-bf16", "model.gguf", "bf16" },
 	{ "llama-bias-f16", "model.gguf", "f16" },
@@ -47,7 +49,7 @@ static const struct subject {
 	{ "granitemoe-f16", "model.gguf", "f16" },
 	{ "glm4moe-f16", "model.gguf", "f16" },
 	{ "gpt-oss-bf16", "model.gguf", NULL },
-	{ "gpt-oss-mxfp4", "model.gguf", NULL },
+	{ "gpt-oss-mxfp4", "model.gguf", "mxfp4", .rest = "f32" },
 	{ "smallthinker-f16", "model.gguf", NULL },
 	{ "phi3-long-f16", "model.gguf", "f16" },
 	{ "phi3-short-f16", "model.gguf", NULL },
@@ -85,13 +87,18 @@ static int end(void **state)
 	return 0;
 }
 
-static void pack(const char *source, const char *type)
+static void pack_as(const char *source, const char *type, const char *rest)
 {
-	const struct wick_pack_options options = { .type = type };
+	const struct wick_pack_options options = { .type = type, .attention_type = rest };
 	struct wick_diag diag = { 0 };
 
 	if (wick_pack(source, packed, &options, &diag))
 		fail_msg("%s", diag.text);
+}
+
+static void pack(const char *source, const char *type)
+{
+	pack_as(source, type, NULL);
 }
 
 /* The logits of some tokens, with everything in memory or nothing. */
@@ -144,7 +151,7 @@ static void the_same_bits_from_each_source(void **state)
 			if (k && !subjects[i].inside)
 				continue;
 			fixture_path(folder, &subjects[i], folders[k]);
-			pack(folder, subjects[i].type);
+			pack_as(folder, subjects[i].type, subjects[i].rest);
 			expect_same(stock, subjects[i].name);
 		}
 	}
@@ -198,6 +205,18 @@ static void experts_that_are_refused(void **state)
 		{ "mixtral-bf16", "\"sliding_window\": null", "\"sliding_window\": 32", "\"sliding_window\" is not supported" },
 		{ "glm4moe-f16", "\"n_group\": 1", "\"n_group\": 2", "\"n_group\" is not 1" },
 		{ "glm4moe-f16", "\"first_k_dense_replace\": 1", "\"first_k_dense_replace\": 3", "leading_dense_block_count 3 does not fit 3 layers" },
+		{ "gpt-oss-mxfp4", "\"swiglu_limit\": 7.0", "\"swiglu_limit\": 8.0", "\"swiglu_limit\" is not 7, which is not supported" },
+		{ "gpt-oss-mxfp4", "\"swiglu_alpha\": 1.702", "\"swiglu_alpha\": 1.7", "\"swiglu_alpha\" is not 1.702" },
+		{ "gpt-oss-mxfp4", "\"truncate\": false", "\"truncate\": true", "\"truncate\" is true, which is not supported in this family" },
+		{ "gpt-oss-mxfp4", "\"truncate\": false", "\"truncate\": null", "\"truncate\" is not true or false" },
+		{ "gpt-oss-mxfp4", "\"rope_scaling\"", "\"rope_skaling\"", "\"rope_scaling\" is missing" },
+		{ "gpt-oss-mxfp4", "\"quant_method\": \"mxfp4\"", "\"quant_method\": \"fp8\"", "quantised in a way that is not supported, \"fp8\"" },
+		{ "gpt-oss-mxfp4", "\"quant_method\"", "\"quant_type\"", "\"quant_method\" is missing" },
+		{ "gpt-oss-mxfp4", "\"modules_to_not_convert\"", "\"block_size\"", "\"block_size\" is not known for quant_method mxfp4" },
+		{ "gpt-oss-mxfp4", "\"quantization_config\"", "\"quantisation_config\"", "\"quantization_config\" is missing" },
+		{ "gpt-oss-mxfp4", "\"attention_bias\": true", "\"attention_bias\": false", "bias has no place in the gpt_oss model" },
+		{ "gpt-oss-mxfp4", "\"intermediate_size\": 32", "\"intermediate_size\": 64", "gate_up_proj_bias has shape [4, 64]; config.json asks for [4, 128]" },
+		{ "gpt-oss-mxfp4", "\"layer_types\": [", "\"layer_types\": [\"full_attention\",", "\"layer_types\" is no list with an entry for each layer" },
 		{ "granitemoe-f16", "\"intermediate_size\": 18", "\"intermediate_size\": 20", "has shape [5, 36, 40]; config.json asks for [5, 40, 40]" },
 	};
 	char from[PATH_MAX], folder[PATH_MAX], config[PATH_MAX];
@@ -217,6 +236,133 @@ static void experts_that_are_refused(void **state)
 		assert_true(wick_pack(folder, packed, &options, &diag) < 0);
 		if (!strstr(diag.text, refused[i].says))
 			fail_msg("%s, %s: %s", subject.name, refused[i].to, diag.text);
+		assert_int_equal(access(packed, F_OK), -1);
+		scratch_remove(folder);
+	}
+}
+
+static float largest_difference(const float *a, const float *b)
+{
+	float largest = 0;
+
+	for (uint32_t i = 0; i < VOCAB; i++)
+		largest = fmaxf(largest, fabsf(a[i] - b[i]));
+	return largest;
+}
+
+/* Blocks as numbers: gates and ups that take turns, nibbles of neighbours, exponents are what transformers makes of them. */
+static void blocks_as_numbers(void **state)
+{
+	const struct subject subject = { "gpt-oss-mxfp4", NULL, NULL };
+	const struct golden_run *run;
+	struct wick_options options;
+	struct wick_diag diag = { 0 };
+	char folder[PATH_MAX];
+	struct golden golden;
+	struct wick *wick;
+
+	(void)state;
+	golden_load(&golden, "stock/gpt-oss-mxfp4");
+	fixture_path(folder, &subject, "folder");
+	pack(folder, "f32");
+	wick_options_init(&options);
+	options.memory.bytes = 64 << 20;
+	wick = model_open(packed, &options);
+	for (unsigned i = 0; i < golden.run_count; i++) {
+		float worst = 0;
+
+		run = &golden.runs[i];
+		wick_session_reset(session_of(wick));
+		assert_int_equal(wick_session_eval(session_of(wick), run->prompt, run->prompt_count, NULL, NULL, &diag), 0);
+		for (uint32_t row = 0; row < run->row_count; row++)
+			if (run->rows[row] + 1 == run->prompt_count)
+				worst = largest_difference(wick_session_logits(session_of(wick)), run->logits + row * VOCAB);
+		assert_true(worst <= 1e-4f * run->logit_max);
+	}
+	wick_close(wick);
+	golden_free(&golden);
+}
+
+/* The first byte of a tensor in a file of safetensors. */
+static char *tensor_data(char *file, uint64_t bytes, const char *name)
+{
+	char *entry = memmem(file, bytes, name, strlen(name)), *offsets = entry ? strstr(entry, "\"data_offsets\":[") : NULL;
+	uint64_t header_bytes;
+
+	if (!offsets)
+		fail_msg("no %s", name);
+	memcpy(&header_bytes, file, sizeof(header_bytes));
+	return file + sizeof(header_bytes) + header_bytes + strtoull(strchr(offsets, '[') + 1, NULL, 10);
+}
+
+/* An exponent that is no number, whether blocks are kept or not. */
+static void an_exponent_that_is_none(void **state)
+{
+	static const char name[] = "layers.1.mlp.experts.gate_up_proj_scales", *const types[] = { NULL, "f32" };
+	const struct subject subject = { "gpt-oss-mxfp4", NULL, NULL };
+	char from[PATH_MAX], folder[PATH_MAX], weights[PATH_MAX];
+	uint64_t bytes;
+	char *data;
+
+	(void)state;
+	path_join(folder, scratch, "folder");
+	path_join(weights, folder, "model.safetensors");
+	fixture_path(from, &subject, "folder");
+	assert_int_equal(mkdir(folder, 0700), 0);
+	folder_copy(from, folder);
+	data = file_read(weights, &bytes);
+	tensor_data(data, bytes, name)[7] = (char)255;
+	file_write(weights, data, bytes);
+	free(data);
+	for (size_t i = 0; i < WICK_COUNT_OF(types); i++) {
+		const struct wick_pack_options options = { .type = types[i] };
+		struct wick_diag diag = { 0 };
+
+		assert_int_equal(wick_pack(folder, packed, &options, &diag), -EINVAL);
+		if (!strstr(diag.text, name) || !strstr(diag.text, "number 7 is NaN"))
+			fail_msg("%s", diag.text);
+	}
+	scratch_remove(folder);
+}
+
+/* A folder of gpt-oss whose header has another name, or shape. */
+static void blocks_that_are_refused(void **state)
+{
+	static const struct {
+		const char *from, *to, *says;
+		int rc;
+	} refused[] = {
+		{ "layers.1.mlp.experts.down_proj_scales", "layers.1.mlp.experts.down_proj_skales", "layers.1.mlp.experts.down_proj_scales is missing", -ENOENT },
+		{ "layers.1.mlp.experts.gate_up_proj_blocks", "layers.1.mlp.experts.gate_up_proj_clocks",
+			"layers.1.mlp.experts.gate_up_proj_blocks is missing", -ENOENT },
+		{ "\"shape\":[4,64,2]", "\"shape\":[4,2,64]", "_scales is not a byte for each block", -EINVAL },
+		{ "\"shape\":[4,64,2,16]", "\"shape\":[4,64,16,2]", "_blocks has no blocks of 16 bytes", -EINVAL },
+	};
+	const struct subject subject = { "gpt-oss-mxfp4", NULL, NULL };
+	char from[PATH_MAX], folder[PATH_MAX], weights[PATH_MAX];
+
+	(void)state;
+	path_join(folder, scratch, "folder");
+	path_join(weights, folder, "model.safetensors");
+	fixture_path(from, &subject, "folder");
+	for (size_t i = 0; i < WICK_COUNT_OF(refused); i++) {
+		const struct wick_pack_options options = { 0 };
+		struct wick_diag diag = { 0 };
+		uint64_t bytes;
+		char *data, *at;
+
+		assert_int_equal(mkdir(folder, 0700), 0);
+		folder_copy(from, folder);
+		data = file_read(weights, &bytes);
+		at = memmem(data, bytes, refused[i].from, strlen(refused[i].from));
+		if (!at)
+			fail_msg("no %s", refused[i].from);
+		memcpy(at, refused[i].to, strlen(refused[i].to));
+		file_write(weights, data, bytes);
+		free(data);
+		assert_int_equal(wick_pack(folder, packed, &options, &diag), refused[i].rc);
+		if (!strstr(diag.text, refused[i].says))
+			fail_msg("%s: %s", refused[i].to, diag.text);
 		assert_int_equal(access(packed, F_OK), -1);
 		scratch_remove(folder);
 	}
@@ -354,6 +500,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_same_bits_from_each_source, begin, end),
 		cmocka_unit_test_setup_teardown(the_same_bits_from_merged_experts, begin, end),
 		cmocka_unit_test_setup_teardown(experts_that_are_refused, begin, end),
+		cmocka_unit_test_setup_teardown(blocks_as_numbers, begin, end),
+		cmocka_unit_test_setup_teardown(blocks_that_are_refused, begin, end),
+		cmocka_unit_test_setup_teardown(an_exponent_that_is_none, begin, end),
 		cmocka_unit_test_setup_teardown(an_expert_that_is_missing, begin, end),
 		cmocka_unit_test_setup_teardown(blocks_that_guess_are_left_out, begin, end),
 		cmocka_unit_test_setup_teardown(packed_once_more, begin, end),

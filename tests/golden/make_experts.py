@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from transformers import (AutoModelForCausalLM, Glm4MoeConfig, GptOssConfig, GraniteMoeConfig, MixtralConfig, OlmoeConfig,
-                          Qwen2MoeConfig, Qwen3MoeConfig)
+                          Mxfp4Config, Qwen2MoeConfig, Qwen3MoeConfig)
 
 from transformers.models.gpt_oss.modeling_gpt_oss import GptOssExperts
 
@@ -96,6 +96,7 @@ PROMPTS = {name: (1, 45, 120) for name in ("gpt-oss-f16", "smallthinker-f16")}  
 FOLDERS = {"mixtral-bf16", "olmoe-f16", "qwen2moe-f16", "qwen3moe-f16", "granitemoe-f16", "glm4moe-f16"}
 MERGED = {"qwen3moe-f16"}
 MXFP4 = {"gpt-oss-mxfp4"}  # experts are; the reference has their exact values
+ATTENTION = ["model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"]  # not in blocks
 
 EXPERT_NAMES = {
     "mlp.gate.weight": "ffn_gate_inp.weight",
@@ -346,6 +347,39 @@ def write_merged_folder(path, model, kind):
     save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
 
 
+def as_blocks(rows):
+    """Pairs of neighbours and exponents, as gpt-oss's authors wrote them, of numbers that blocks can hold."""
+    blocks = to_mxfp4(rows).reshape(*rows.shape[:-1], -1, 17)
+    halves = blocks[..., 1:] & 15, blocks[..., 1:] >> 4  # numbers 0 to 15 of each 32, and 16 to 31
+    codes = np.concatenate(halves, axis=-1)
+    return torch.from_numpy(codes[..., ::2] | codes[..., 1::2] << 4), torch.from_numpy(blocks[..., 0].copy())
+
+
+def as_gpt_oss_published(config):
+    rope = config.pop("rope_parameters")
+    config["rope_theta"] = rope.pop("rope_theta")
+    config.update(rope_scaling=rope, initial_context_length=rope["original_max_position_embeddings"],
+                  experts_per_token=config["num_experts_per_tok"],
+                  quantization_config=dict(modules_to_not_convert=ATTENTION, quant_method="mxfp4"))
+
+
+def write_blocks_folder(path, model):
+    """Experts as the checkpoints of gpt-oss have them. transformers reads the same numbers from it."""
+    stock.save(path, model, "F32")
+    tensors = {}
+    for name, weight in model.state_dict().items():
+        if name.endswith(("gate_up_proj", "down_proj")):
+            tensors[name + "_blocks"], tensors[name + "_scales"] = as_blocks(weight.transpose(1, 2).numpy())
+        else:
+            tensors[name] = weight
+    save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
+    stock.edit_config(path, as_gpt_oss_published)
+    again = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager",
+                                                 quantization_config=Mxfp4Config(dequantize=True)).state_dict()
+    for name, weight in model.state_dict().items():
+        assert torch.equal(again[name].float(), weight), name
+
+
 def make(name, out):
     config, arch, kind = FIXTURES[name]
     for seed in range(1, 200):
@@ -363,6 +397,8 @@ def make(name, out):
     write_model(folder / "model.gguf", model, arch, kind, name in MXFP4)
     if name in FOLDERS:
         write_folder(folder / "folder", model, kind)
+    if name in MXFP4:
+        write_blocks_folder(folder / "folder", model)
     if name in MERGED:
         write_merged_folder(folder / "merged", model, kind)
     golden = {"vocab": stock.VOCAB, "texts": [],

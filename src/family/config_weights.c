@@ -1,0 +1,77 @@
+/* SPDX-FileCopyrightText: the wick authors
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* How weights are quantised, by config.json (see config_stock.h). */
+
+#include "config_stock.h"
+
+#include "bits.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char key[] = "quantization_config";
+
+/* A key of no known meaning could change what numbers mean. Which modules are quantised is seen by their tensors. */
+static const struct method {
+	const char *name;
+	enum wick_weights weights;
+	const char *keys[6];
+} methods[] = {
+	{ "mxfp4", WICK_WEIGHTS_MXFP4, { "modules_to_not_convert", "dequantize" } },
+};
+
+static bool is_known(const struct method *method, const char *name)
+{
+	if (!strcmp(name, "quant_method"))
+		return true;
+	for (size_t i = 0; i < WICK_COUNT_OF(method->keys) && method->keys[i]; i++)
+		if (!strcmp(name, method->keys[i]))
+			return true;
+	return false;
+}
+
+static int check_keys(const struct wick_putting *putting, const struct wick_config *quantised, const struct method *method)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(quantised->root, name, value)
+		if (!json_is_null(value) && !is_known(method, name))
+			return wick_diag_say(putting->diag, -EINVAL,
+				"%s: \"%s\" is not known for quant_method %s, and could change what is computed", quantised->path,
+				wick_diag_name(name), method->name);
+	return 0;
+}
+
+static int read_method(const struct wick_putting *putting, const struct wick_config *quantised)
+{
+	const char *name;
+	int rc = wick_config_string(quantised, "quant_method", NULL, &name, putting->diag);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < WICK_COUNT_OF(methods); i++) {
+		if (strcmp(name, methods[i].name) || methods[i].weights != putting->arch->weights)
+			continue;
+		putting->said->weights = methods[i].weights;
+		return check_keys(putting, quantised, &methods[i]);
+	}
+	return wick_diag_say(putting->diag, -EINVAL, "%s: the weights are quantised in a way that is not supported, \"%.80s\"",
+		quantised->path, name);
+}
+
+int wick_read_weights(const struct wick_putting *putting)
+{
+	struct wick_config quantised;
+	int rc = wick_config_object(&quantised, putting->config, key, putting->diag);
+
+	if (rc == -ENOENT && putting->arch->weights == WICK_WEIGHTS_MXFP4)
+		return wick_putting_refuse(putting, putting->config, key, "is missing: experts other than in MXFP4 are not supported");
+	if (rc == -ENOENT || (rc == 0 && putting->arch->weights == WICK_WEIGHTS_PLAIN)) /* or wick_config_check_keys() refuses it */
+		rc = 0;
+	else if (rc == 0)
+		rc = read_method(putting, &quantised);
+	wick_config_free(&quantised);
+	return rc;
+}
