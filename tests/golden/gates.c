@@ -66,7 +66,7 @@ static struct wick_options options_of(const struct way *way)
 	options.mode = way->mode;
 	options.gate_percent = way->percent;
 	options.threads = way->threads;
-	options.memory.bytes = 64 << 20;
+	options.memory.bytes = MODEL_WHOLE_BYTES;
 	return options;
 }
 

@@ -112,7 +112,7 @@ static void answer(float logits[VOCAB], const char *model, const char *mode)
 	for (uint32_t i = 0; i < WICK_COUNT_OF(ids); i++)
 		ids[i] = (7 + 31 * i) % 256;
 	wick_options_init(&options);
-	options.memory.bytes = 64 << 20;
+	options.memory.bytes = MODEL_WHOLE_BYTES;
 	options.mode = mode;
 	wick = model_open(model, &options);
 	assert_int_equal(wick_report_of(wick)->vocab, VOCAB);
@@ -266,7 +266,7 @@ static void blocks_as_numbers(void **state)
 	fixture_path(folder, &subject, "folder");
 	pack(folder, "f32");
 	wick_options_init(&options);
-	options.memory.bytes = 64 << 20;
+	options.memory.bytes = MODEL_WHOLE_BYTES;
 	wick = model_open(packed, &options);
 	for (unsigned i = 0; i < golden.run_count; i++) {
 		float worst = 0;

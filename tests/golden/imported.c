@@ -81,7 +81,7 @@ static void run(struct subject *subject, bool least, uint32_t step)
 	options.all_logits = true;
 	options.ctx = POSITIONS;
 	options.threads = 2;
-	options.memory.bytes = 64 << 20;
+	options.memory.bytes = MODEL_WHOLE_BYTES;
 	if (least)
 		options.memory.bytes = model_least_bytes(subject->model, &options);
 	wick = model_open(subject->model, &options);

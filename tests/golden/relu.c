@@ -65,7 +65,7 @@ static struct wick *open_way(const struct subject *subject, const struct way *wa
 	options.mode = way->mode;
 	options.trace = way->trace;
 	options.threads = way->threads;
-	options.memory.bytes = 64 << 20;
+	options.memory.bytes = MODEL_WHOLE_BYTES;
 	if (way->least)
 		options.memory.bytes = model_least_bytes(subject->model, &options);
 	return model_open(subject->model, &options);
@@ -207,7 +207,7 @@ static void gates_are_planned(void **state)
 
 	wick_options_init(&options);
 	options.ctx = CTX;
-	options.memory.bytes = 64 << 20;
+	options.memory.bytes = MODEL_WHOLE_BYTES;
 	assert_int_equal(wick_plan(subject->model, &options, &plan, NULL), 0);
 	assert_true(plan.gate_bytes >= (uint64_t)subject->layers * subject->n_ff * 2 && plan.gate_bytes < plan.resident_bytes);
 	assert_true(plan.predictor_bytes == 0 && plan.predicted_bundles_active > 0);

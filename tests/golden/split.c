@@ -189,7 +189,7 @@ static void answer(float *logits, uint32_t vocab, const char *mode)
 	struct wick *wick;
 
 	wick_options_init(&options);
-	options.memory.bytes = 64 << 20;
+	options.memory.bytes = MODEL_WHOLE_BYTES;
 	options.mode = mode;
 	wick = model_open(part[0], &options);
 	assert_int_equal(wick_report_of(wick)->vocab, vocab);

@@ -82,7 +82,7 @@ static struct wick *open_with(const struct subject *subject, const char *mode)
 	options.all_logits = true;
 	options.threads = 2;
 	options.mode = mode;
-	options.memory.bytes = 64 << 20;
+	options.memory.bytes = MODEL_WHOLE_BYTES;
 	return model_open(subject->model, &options);
 }
 
