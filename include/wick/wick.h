@@ -297,7 +297,7 @@ struct wick_row {
 /* Appends tokens to several sessions: one pass over the weights for all rows, as far as the buffers hold them. A
  * session whose last row does not want its logits has none afterwards. Errors are those of wick_session_eval, and
  * -EINVAL for a row that is not the next of its session. After an error each session has the tokens that it had, but for
- * one of some rows alone (of the drive in sparse mode's bundles and embeddings, or -ERANGE): the sessions of others have gone
+ * one of some rows alone (of the drive in bundles, experts and embeddings, or -ERANGE): the sessions of others have gone
  * on, as wick_session_position() tells. The error returned is the first. */
 WICK_API int wick_eval_rows(struct wick *wick, const struct wick_row *rows, uint32_t count, struct wick_diag *diag);
 

@@ -235,6 +235,7 @@ static void leave(struct wick_session *session, uint32_t rows, bool wanted, int 
 		return;
 	}
 	session->position += rows;
+	wick_kv_end(kv, session->seq, session->position);
 	session->logits = wanted ? session->room : NULL;
 }
 

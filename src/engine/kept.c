@@ -188,10 +188,14 @@ static int write_file(const struct kept *kept, const struct wick_kv_seq *seq)
 	return err ? err : wick_draft_close(&draft, kept->path, write_kept(draft.fd, kept, seq));
 }
 
-/* A file has keys and values of the engine's type. */
-static bool is_compared(const struct wick_session *session)
+/* Whether a file has no place for what a session keeps: it has blocks of keys and values of the engine's type. */
+static int check_place(const struct wick_session *session, struct wick_diag *diag)
 {
-	return session->kv != &session->wick->forward.kv;
+	if (session->kv != &session->wick->forward.kv)
+		return wick_diag_say(diag, -EINVAL, "what a session of f16 beside others of another type has is not for files");
+	if (session->kv->recurrent.state_bytes)
+		return wick_diag_say(diag, -EINVAL, "what recurrent layers have is not for files");
+	return 0;
 }
 
 /* Of neurons, or of experts. */
@@ -210,8 +214,9 @@ int wick_session_keep(const struct wick_session *session, const uint32_t *ids, c
 		diag->text[0] = 0;
 	if (session->in_batch)
 		return wick_diag_say(diag, -EBUSY, "a session that is being evaluated cannot be kept");
-	if (is_compared(session))
-		return wick_diag_say(diag, -EINVAL, "a session of f16 beside others of another type cannot be kept");
+	err = check_place(session, diag);
+	if (err)
+		return err;
 	if (replays(session->wick))
 		return wick_diag_say(diag, -EINVAL, "a session that replays a trace cannot be kept: its tokens do not tell what was computed");
 	if (!count)
@@ -401,8 +406,9 @@ int wick_session_resume(struct wick_session *session, const char *path, const ui
 		diag->text[0] = 0;
 	if (session->in_batch || session->position)
 		return wick_diag_say(diag, session->in_batch ? -EBUSY : -EINVAL, "a session with tokens of its own cannot take those of a file");
-	if (is_compared(session))
-		return wick_diag_say(diag, -EINVAL, "a session of f16 beside others of another type cannot go on from a file");
+	err = check_place(session, diag);
+	if (err)
+		return err;
 	if (replays(session->wick))
 		return wick_diag_say(diag, -EINVAL, "a session that replays a trace cannot go on from a file");
 	err = open_kept(&kept, session->wick, path, diag);

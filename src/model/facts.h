@@ -60,6 +60,10 @@ struct wick_attn_facts {
 	uint32_t window;          /* positions that are looked at, the own one included; 0: all */
 	bool head_norm;           /* queries and keys are normalised, head by head, before they are turned */
 	bool whole_norm;          /* likewise, all heads as one vector */
+	bool latent;              /* keys are kept, one for all heads, and values are the first v_dim numbers of them: what multi-head latent
+	                             attention keeps. No family has it */
+	uint32_t state_floats;    /* of a recurrent layer, which keeps numbers that each position changes, and nothing of positions; 0: it does.
+	                             No family has them */
 	bool sinks;               /* each head has a score that takes a share of the softmax, and has no value */
 };
 

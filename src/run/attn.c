@@ -69,6 +69,8 @@ static void store_task(void *arg, uint32_t task, uint32_t thread)
 
 		from_f32(in_block(kv->keys, kv, row->seq, head, row->position, kv->key_bytes), at->k + from * at->facts->k_dim,
 			at->facts->k_dim);
+		if (kv->state == WICK_STATE_LATENT)
+			continue;
 		from_f32(in_block(kv->values, kv, row->seq, head, row->position, kv->value_bytes),
 			at->v + from * at->facts->v_dim, at->facts->v_dim);
 	}

@@ -12,6 +12,15 @@
 
 #include <string.h>
 
+/* What a layer has of each position. */
+static const struct {
+	bool keys, values;
+} kept[WICK_STATES] = {
+	[WICK_STATE_KV] = { true, true },
+	[WICK_STATE_WINDOW] = { true, true },
+	[WICK_STATE_LATENT] = { true, false },
+};
+
 /* Blocks that a sequence keeps for layers with a window: what the first row of a batch looks at and the last one writes, wherever that
  * begins in a block. */
 static uint32_t blocks_most(const struct wick_shape *shape, const struct wick_kv_shape *size, uint32_t window)
@@ -32,9 +41,28 @@ static uint32_t find_pool(struct wick_kv *kv, const struct wick_shape *shape, co
 	while (i < kv->pools && kv->pool[i].window != window)
 		i++;
 	if (i == kv->pools)
-		kv->pool[kv->pools++] = (struct wick_kv_pool){ .state = WICK_STATE_WINDOW, .window = window, .most = most,
+		kv->pool[kv->pools++] = (struct wick_kv_pool){ .window = window, .most = most,
 			.blocks = (uint32_t)WICK_MIN((uint64_t)most * size->sequences, (uint64_t)size->blocks) };
 	return i;
+}
+
+static enum wick_state state_of(const struct wick_attn_facts *attn, uint32_t pool)
+{
+	if (attn->state_floats)
+		return WICK_STATE_RECURRENT;
+	if (attn->latent)
+		return WICK_STATE_LATENT;
+	return pool ? WICK_STATE_WINDOW : WICK_STATE_KV;
+}
+
+static struct wick_kv_layer make_layer(const struct wick_attn_facts *attn, enum wick_type type, uint32_t pool)
+{
+	struct wick_kv_layer layer = { .state = state_of(attn, pool), .type = type, .pool = pool, .heads = attn->kv_heads,
+		.key_bytes = wick_type_bytes(type, attn->k_dim), .value_bytes = wick_type_bytes(type, attn->v_dim) };
+
+	if (layer.state == WICK_STATE_LATENT)
+		layer.value_bytes = layer.key_bytes;
+	return layer;
 }
 
 /* The pools, and what of them can be known of a kind's layers without memory. */
@@ -46,15 +74,15 @@ static void make_pools(struct wick_kv *kv, struct wick_kv_layer kinds[WICK_KINDS
 	for (uint32_t i = 0; i < shape->kinds; i++) {
 		const struct wick_attn_facts *attn = &shape->kind[i].attn;
 
-		kinds[i] = (struct wick_kv_layer){ .type = size->type, .heads = attn->kv_heads,
-			.key_bytes = wick_type_bytes(size->type, attn->k_dim), .value_bytes = wick_type_bytes(size->type, attn->v_dim),
-			.pool = find_pool(kv, shape, size, attn->window) };
+		kinds[i] = make_layer(attn, size->type, find_pool(kv, shape, size, attn->window));
 	}
 }
 
 static uint64_t position_bytes(const struct wick_kv_layer *layer, bool values)
 {
-	return (values ? layer->value_bytes : layer->key_bytes) * layer->heads;
+	if (values)
+		return kept[layer->state].values ? layer->value_bytes * layer->heads : 0;
+	return kept[layer->state].keys ? layer->key_bytes * layer->heads : 0;
 }
 
 static const struct wick_kv_layer *kind_of(
@@ -110,8 +138,8 @@ uint64_t wick_kv_bytes(const struct wick_shape *shape, const struct wick_kv_shap
 		wick_mem_cost(entries_bytes(&kv, size)) + wick_mem_cost(data_bytes(&kv, kinds, shape, false)) +
 		wick_mem_cost(data_bytes(&kv, kinds, shape, true));
 	for (uint32_t i = 0; i < kv.pools; i++)
-		bytes += 2 * wick_mem_cost(kv.pool[i].blocks * sizeof(uint32_t));
-	return bytes;
+		bytes += wick_kv_pool_bytes(kv.pool[i].blocks);
+	return bytes + wick_recurrent_bytes(shape, size->ctx, size->sequences);
 }
 
 uint64_t wick_kv_window_bytes(const struct wick_shape *shape, const struct wick_kv_shape *size, uint32_t *layers)
@@ -125,7 +153,7 @@ uint64_t wick_kv_window_bytes(const struct wick_shape *shape, const struct wick_
 	for (uint32_t i = 0; i < shape->layers; i++) {
 		const struct wick_kv_layer *layer = kind_of(kinds, shape, i);
 
-		if (kv.pool[layer->pool].state != WICK_STATE_WINDOW)
+		if (!layer->pool)
 			continue;
 		++*layers;
 		bytes += (position_bytes(layer, false) + position_bytes(layer, true)) * kv.pool[layer->pool].blocks * WICK_KV_BLOCK;
@@ -139,18 +167,10 @@ static void init_tables(struct wick_kv *kv, const struct wick_kv_shape *size, st
 	uint32_t *entries = wick_mem_take(mem, entries_bytes(kv, size));
 
 	for (uint32_t i = 0; i < size->sequences; i++)
-		kv->seq[i] = (struct wick_kv_seq){ .in = tables + (uint64_t)i * kv->pools, .layer = kv->layer };
+		kv->seq[i] = (struct wick_kv_seq){ .in = tables + (uint64_t)i * kv->pools, .layer = kv->layer,
+			.recurrent = { .now = WICK_NO_STATE, .next = WICK_NO_STATE } };
 	for (uint64_t i = 0; i < (uint64_t)size->sequences * kv->pools; i++)
 		tables[i] = (struct wick_kv_table){ .block = entries + i * wick_kv_blocks(size->ctx) };
-}
-
-static void init_pool(struct wick_kv_pool *pool, struct wick_mem *mem)
-{
-	pool->uses = wick_mem_take(mem, pool->blocks * sizeof(*pool->uses));
-	pool->free = wick_mem_take(mem, pool->blocks * sizeof(*pool->free));
-	for (uint32_t i = 0; i < pool->blocks; i++)
-		pool->free[i] = pool->blocks - 1 - i;
-	pool->free_count = pool->blocks;
 }
 
 void wick_kv_init(struct wick_kv *kv, const struct wick_shape *shape, const struct wick_kv_shape *size, struct wick_mem *mem)
@@ -163,7 +183,8 @@ void wick_kv_init(struct wick_kv *kv, const struct wick_shape *shape, const stru
 	kv->seq = wick_mem_take(mem, size->sequences * sizeof(*kv->seq));
 	init_tables(kv, size, mem);
 	for (uint32_t i = 0; i < kv->pools; i++)
-		init_pool(&kv->pool[i], mem);
+		wick_kv_pool_init(&kv->pool[i], mem);
+	wick_recurrent_init(&kv->recurrent, shape, size->ctx, size->sequences, mem);
 	keys = wick_mem_take(mem, data_bytes(kv, kinds, shape, false));
 	values = wick_mem_take(mem, data_bytes(kv, kinds, shape, true));
 	for (uint32_t i = 0; i < shape->layers; i++) {
@@ -172,7 +193,8 @@ void wick_kv_init(struct wick_kv *kv, const struct wick_shape *shape, const stru
 
 		*layer = *kind_of(kinds, shape, i);
 		layer->keys = keys;
-		layer->values = values;
+		layer->values = kept[layer->state].values ? values : keys;
+		layer->floats_before = wick_recurrent_floats(shape, i);
 		positions = (uint64_t)kv->pool[layer->pool].blocks * WICK_KV_BLOCK;
 		keys += position_bytes(layer, false) * positions;
 		values += position_bytes(layer, true) * positions;
@@ -197,22 +219,6 @@ bool wick_kv_meet(const struct wick_kv_seq *a, uint32_t a_from, const struct wic
 {
 	return a_from % WICK_KV_BLOCK && b_from % WICK_KV_BLOCK &&
 		a->in[0].block[a_from / WICK_KV_BLOCK] == b->in[0].block[b_from / WICK_KV_BLOCK];
-}
-
-static uint32_t take(struct wick_kv_pool *pool)
-{
-	uint32_t block;
-
-	wick_assert(pool->free_count);
-	block = pool->free[--pool->free_count];
-	pool->uses[block] = 1;
-	return block;
-}
-
-static void give_back(struct wick_kv_pool *pool, uint32_t block)
-{
-	if (!--pool->uses[block])
-		pool->free[pool->free_count++] = block;
 }
 
 struct wick_kv_part wick_kv_part(const struct wick_kv *kv, uint32_t pool, uint32_t block, uint32_t i)
@@ -242,14 +248,14 @@ static void leave_shared(struct wick_kv *kv, struct wick_kv_seq *seq, uint32_t p
 
 	if (last_uses(kv, seq, pool, from) <= 1)
 		return;
-	own = take(&kv->pool[pool]);
+	own = wick_kv_take(&kv->pool[pool]);
 	for (uint32_t i = 0; i < wick_kv_parts(kv); i++) {
 		struct wick_kv_part part = wick_kv_part(kv, pool, own, i);
 
 		if (part.bytes)
 			memcpy(part.data, wick_kv_part(kv, pool, *last, i).data, part.bytes);
 	}
-	give_back(&kv->pool[pool], *last);
+	wick_kv_give_back(&kv->pool[pool], *last);
 	*last = own;
 }
 
@@ -257,30 +263,45 @@ void wick_kv_extend(struct wick_kv *kv, struct wick_kv_seq *seq, uint32_t from, 
 {
 	struct wick_kv_table *table = seq->in;
 
-	if (from < to)
+	if (from < to) {
 		leave_shared(kv, seq, 0, from);
+		wick_recurrent_begin(&kv->recurrent, &seq->recurrent);
+	}
 	while (table->count < wick_kv_blocks(to))
-		table->block[table->count++] = take(&kv->pool[0]);
+		table->block[table->count++] = wick_kv_take(&kv->pool[0]);
 }
 
 void wick_kv_advance(struct wick_kv *kv, struct wick_kv_seq *seq, uint32_t position)
 {
 	uint32_t block = position / WICK_KV_BLOCK;
 
+	wick_recurrent_advance(&kv->recurrent, &seq->recurrent, position);
 	for (uint32_t i = 1; i < kv->pools; i++) {
 		struct wick_kv_table *table = &seq->in[i];
 		struct wick_kv_pool *pool = &kv->pool[i];
 
 		leave_shared(kv, seq, i, position);
 		while (table->first + pool->most <= block)
-			give_back(pool, table->block[table->first++]);
+			wick_kv_give_back(pool, table->block[table->first++]);
 		if (table->count <= block)
-			table->block[table->count++] = take(pool);
+			table->block[table->count++] = wick_kv_take(pool);
 	}
+}
+
+void wick_kv_end(struct wick_kv *kv, struct wick_kv_seq *seq, uint32_t positions)
+{
+	wick_recurrent_end(&kv->recurrent, &seq->recurrent, positions);
+}
+
+struct wick_recurrent_row wick_kv_state(
+	const struct wick_kv *kv, const struct wick_kv_seq *seq, uint32_t layer, uint32_t position)
+{
+	return wick_recurrent_at(&kv->recurrent, &seq->recurrent, kv->layer[layer].floats_before, position);
 }
 
 uint32_t wick_kv_reach(const struct wick_kv *kv, const struct wick_kv_seq *seq, uint32_t positions)
 {
+	positions = wick_recurrent_reach(&kv->recurrent, &seq->recurrent, positions);
 	for (uint32_t i = 1; i < kv->pools; i++)
 		if (!wick_kv_goes_on(&kv->pool[i], seq->in[i].first, positions))
 			return 0;
@@ -294,10 +315,11 @@ void wick_kv_cut(struct wick_kv *kv, struct wick_kv_seq *seq, uint32_t positions
 		struct wick_kv_table *table = &seq->in[i];
 
 		while (table->count > WICK_MAX(wick_kv_blocks(positions), table->first))
-			give_back(&kv->pool[i], table->block[--table->count]);
+			wick_kv_give_back(&kv->pool[i], table->block[--table->count]);
 		if (!positions)
 			table->first = table->count = 0;
 	}
+	wick_recurrent_cut(&kv->recurrent, &seq->recurrent, positions);
 }
 
 void wick_kv_restore(struct wick_kv *kv, struct wick_kv_seq *seq, const uint32_t *first, uint32_t positions)
@@ -311,7 +333,7 @@ void wick_kv_restore(struct wick_kv *kv, struct wick_kv_seq *seq, const uint32_t
 		wick_assert(!table->count);
 		table->first = table->count = WICK_MIN(WICK_MAX(first[i], least), end);
 		while (table->count < end)
-			table->block[table->count++] = take(&kv->pool[i]);
+			table->block[table->count++] = wick_kv_take(&kv->pool[i]);
 	}
 }
 
@@ -327,4 +349,5 @@ void wick_kv_share(struct wick_kv *kv, struct wick_kv_seq *seq, const struct wic
 			kv->pool[i].uses[table->block[table->count]]++;
 		}
 	}
+	wick_recurrent_share(&kv->recurrent, &seq->recurrent, &from->recurrent, positions);
 }

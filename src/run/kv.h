@@ -14,22 +14,26 @@
  *
  *     layer 0                                                       layer 1
  *     | block 0: | head 0: 64 x key_bytes | head 1: ... | block 1: ... | ... |
+ *
+ * Recurrent layers are in no pool: what they keep has no positions, and copies beside the state (recurrent.h).
  */
 
 #include "model.h"
+#include "recurrent.h"
 
 #include <stdint.h>
 
 struct wick_mem;
 
-#define WICK_KV_BLOCK 64 /* positions */
 #define WICK_KV_POOLS (1 + WICK_KINDS_MAX)
 
-/* What a layer keeps. A latent is keys and values of another width, in one of these pools; a recurrent state, which has no positions,
- * would be bytes of a sequence beside them, with copies at the positions that it can go back to. */
+/* What a layer keeps. */
 enum wick_state {
-	WICK_STATE_KV,     /* of all positions */
-	WICK_STATE_WINDOW, /* of the last: its window, the largest batch and a block, so that a batch that fails can go back */
+	WICK_STATE_KV,        /* keys and values of all positions */
+	WICK_STATE_WINDOW,    /* of the last: its window, the largest batch and a block, so that a batch that fails can go back */
+	WICK_STATE_LATENT,    /* keys of all positions, or of a window, whose first numbers are the values, too */
+	WICK_STATE_RECURRENT, /* numbers that each position changes: recurrent.h */
+	WICK_STATES,
 };
 
 struct wick_kv_shape {
@@ -41,21 +45,13 @@ struct wick_kv_shape {
 };
 
 struct wick_kv_layer {
+	enum wick_state state;
 	enum wick_type type;
 	uint32_t pool;
-	uint8_t *keys, *values; /* (blocks, heads, WICK_KV_BLOCK, bytes) */
+	uint8_t *keys, *values; /* (blocks, heads, WICK_KV_BLOCK, bytes); of a latent they are the same */
 	uint32_t heads;
 	uint64_t key_bytes, value_bytes; /* of one head at one position */
-};
-
-struct wick_kv_pool {
-	enum wick_state state;
-	uint32_t window;     /* positions that its layers look at; 0: all */
-	uint32_t most;       /* blocks of a sequence */
-	uint32_t blocks;
-	uint32_t *uses;      /* (blocks): sequences that have it */
-	uint32_t *free;      /* (free_count) blocks that none has, the next one last */
-	uint32_t free_count;
+	uint64_t floats_before; /* recurrent: of the states of other layers, in front of its own */
 };
 
 /* A sequence's blocks of one pool: position p in block[p / WICK_KV_BLOCK], from the first on that is there. */
@@ -67,19 +63,21 @@ struct wick_kv_table {
 struct wick_kv_seq {
 	struct wick_kv_table *in; /* (pools) */
 	const struct wick_kv_layer *layer; /* (layers): where its blocks are */
+	struct wick_recurrent_seq recurrent;
 };
 
 struct wick_kv {
 	struct wick_kv_layer *layer; /* (layers) */
 	struct wick_kv_seq *seq;     /* (sequences) */
 	struct wick_kv_pool pool[WICK_KV_POOLS];
+	struct wick_recurrent recurrent;
 	uint32_t layers, pools;
 };
 
 /* What of one layer a block has, in one piece of memory. */
 struct wick_kv_part {
 	uint8_t *data;
-	uint64_t bytes; /* 0: the layer is in another pool */
+	uint64_t bytes; /* 0: the layer is in another pool, or has none */
 };
 
 /* Part i of a block, of wick_kv_parts() of them: keys and values of each layer in turn. */
@@ -89,12 +87,6 @@ uint64_t wick_kv_block_bytes(const struct wick_kv *kv, uint32_t pool);
 static inline uint32_t wick_kv_parts(const struct wick_kv *kv)
 {
 	return 2 * kv->layers;
-}
-
-/* Blocks of so many positions. */
-static inline uint32_t wick_kv_blocks(uint64_t positions)
-{
-	return (uint32_t)((positions + WICK_KV_BLOCK - 1) / WICK_KV_BLOCK);
 }
 
 /* Of one position in all layers. */
@@ -115,11 +107,17 @@ uint32_t wick_kv_needed(
 	const struct wick_kv *kv, const struct wick_kv_seq *seq, uint32_t from, uint32_t to, uint32_t have_left);
 /* Whether two sequences of so many positions would write the next one to the same block. */
 bool wick_kv_meet(const struct wick_kv_seq *a, uint32_t a_from, const struct wick_kv_seq *b, uint32_t b_from);
-/* Takes them; they are there. */
+/* Takes them; they are there. What is computed for them is not the sequence's before wick_kv_end(); wick_kv_cut() takes it back. */
 void wick_kv_extend(struct wick_kv *kv, struct wick_kv_seq *seq, uint32_t from, uint32_t to);
 /* Before a position is written that was extended to, which goes on from the last one: in the other pools it has a block, and what no
  * later position looks at may go. */
 void wick_kv_advance(struct wick_kv *kv, struct wick_kv_seq *seq, uint32_t position);
+
+/* All positions that were extended to are written. */
+void wick_kv_end(struct wick_kv *kv, struct wick_kv_seq *seq, uint32_t positions);
+/* What a row of a recurrent layer finds, and leaves, at a position that was advanced to. */
+struct wick_recurrent_row wick_kv_state(
+	const struct wick_kv *kv, const struct wick_kv_seq *seq, uint32_t layer, uint32_t position);
 
 /* Whether another position can be written behind so many, where a pool has a sequence's blocks from this one on. */
 static inline bool wick_kv_goes_on(const struct wick_kv_pool *pool, uint32_t first, uint32_t positions)
@@ -127,8 +125,8 @@ static inline bool wick_kv_goes_on(const struct wick_kv_pool *pool, uint32_t fir
 	return !first || (uint64_t)positions + 1 >= (uint64_t)first * WICK_KV_BLOCK + pool->window;
 }
 
-/* The most positions, of the first `positions` of a sequence, after which another one can be written: all of them; or none, where what
- * that one would look at is not there any more. */
+/* The most positions, of the first `positions` of a sequence, after which another one can be written: all of them; or as many as the copy
+ * before of recurrent layers has seen; or none, where what that one would look at is not there any more. */
 uint32_t wick_kv_reach(const struct wick_kv *kv, const struct wick_kv_seq *seq, uint32_t positions);
 /* Gives back what is behind the first `positions`, which can be reached. */
 void wick_kv_cut(struct wick_kv *kv, struct wick_kv_seq *seq, uint32_t positions);

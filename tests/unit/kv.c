@@ -21,10 +21,13 @@
 #define CTX 1000
 #define SEQUENCES 5
 #define LAYERS 5
+#define ALL_LAYERS 8 /* with a latent, and two that are recurrent */
 #define STEPS 3000
 
-static const uint32_t windows[] = { 0, 40, 100, 900 }; /* of each kind; the last is as good as none */
-static const uint8_t kind_of_layer[LAYERS] = { 1, 0, 2, 1, 3 };
+enum { LATENT = 4, RECURRENT, KINDS };
+
+static const uint32_t windows[KINDS] = { 0, 40, 100, 900 }; /* the last of them is as good as none */
+static const uint8_t kind_of_layer[ALL_LAYERS] = { 1, 0, 2, 1, 3, RECURRENT, LATENT, RECURRENT };
 
 struct world {
 	struct wick_shape shape;
@@ -37,13 +40,15 @@ struct world {
 	uint32_t written;
 };
 
-static void open_world(struct world *world, uint32_t blocks, bool whole)
+static void open_world(struct world *world, uint32_t layers, uint32_t blocks, bool whole)
 {
 	memset(world, 0, sizeof(*world));
-	world->shape = (struct wick_shape){ .layers = LAYERS, .d_model = 64, .kinds = WICK_COUNT_OF(windows), .kind_of_layer = kind_of_layer };
-	for (unsigned i = 0; i < WICK_COUNT_OF(windows); i++)
+	world->shape = (struct wick_shape){ .layers = layers, .d_model = 64, .kinds = KINDS, .kind_of_layer = kind_of_layer };
+	for (unsigned i = 0; i < KINDS; i++)
 		world->shape.kind[i].attn = (struct wick_attn_facts){ .heads = 2, .kv_heads = 1 + i % 2, .k_dim = 4, .v_dim = 2,
-			.window = windows[i] };
+			.window = windows[i], .latent = i == LATENT };
+	world->shape.kind[LATENT].attn.kv_heads = 1;
+	world->shape.kind[RECURRENT].attn = (struct wick_attn_facts){ .state_floats = 1 };
 	world->size = (struct wick_kv_shape){ .blocks = blocks, .sequences = SEQUENCES, .ctx = CTX, .type = WICK_F16,
 		.whole_windows = whole };
 	assert_int_equal(wick_mem_reserve(&world->mem, wick_kv_bytes(&world->shape, &world->size), NULL), 0);
@@ -66,7 +71,32 @@ static uint8_t *place(const struct world *world, uint32_t s, uint32_t layer, uin
 	return at->keys + (block * at->heads * WICK_KV_BLOCK + position % WICK_KV_BLOCK) * at->key_bytes;
 }
 
-static void append(struct world *world, uint32_t s, uint32_t count)
+static uint32_t stir(uint32_t state, uint32_t written, uint32_t layer)
+{
+	return (state ^ written) * 2654435761u + layer;
+}
+
+/* What a recurrent layer makes of what was written last. */
+static void change(const struct world *world, uint32_t s, uint32_t layer, uint32_t position)
+{
+	struct wick_recurrent_row row = wick_kv_state(&world->kv, &world->kv.seq[s], layer, position);
+	uint32_t state = 0;
+
+	if (row.from)
+		memcpy(&state, row.from, sizeof(state));
+	state = stir(state, world->history[s][position], layer);
+	memcpy(row.to, &state, sizeof(state));
+	if (row.copy)
+		memcpy(row.copy, &state, sizeof(state));
+}
+
+static bool is_recurrent(const struct world *world, uint32_t layer)
+{
+	return world->kv.layer[layer].state == WICK_STATE_RECURRENT;
+}
+
+/* Returns how many positions there are room for, which are written, and not the sequence's so far. */
+static uint32_t write_some(struct world *world, uint32_t s, uint32_t count)
 {
 	struct wick_kv_seq *seq = &world->kv.seq[s];
 	uint32_t from = world->positions[s];
@@ -78,10 +108,21 @@ static void append(struct world *world, uint32_t s, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		wick_kv_advance(&world->kv, seq, from + i);
 		world->history[s][from + i] = ++world->written;
-		for (uint32_t layer = 0; layer < LAYERS; layer++)
-			memcpy(place(world, s, layer, from + i), &world->written, sizeof(world->written));
+		for (uint32_t layer = 0; layer < world->shape.layers; layer++)
+			if (is_recurrent(world, layer))
+				change(world, s, layer, from + i);
+			else
+				memcpy(place(world, s, layer, from + i), &world->written, sizeof(world->written));
 	}
-	world->positions[s] = from + count;
+	return count;
+}
+
+static void append(struct world *world, uint32_t s, uint32_t count)
+{
+	count = write_some(world, s, count);
+	world->positions[s] += count;
+	if (count)
+		wick_kv_end(&world->kv, &world->kv.seq[s], world->positions[s]);
 }
 
 static void go_back(struct world *world, uint32_t s, uint32_t position)
@@ -96,7 +137,7 @@ static void fail_batch(struct world *world, uint32_t s, uint32_t count)
 {
 	uint32_t before = world->positions[s];
 
-	append(world, s, count);
+	write_some(world, s, count);
 	go_back(world, s, before);
 	assert_int_equal(world->positions[s], before);
 }
@@ -111,13 +152,31 @@ static void share(struct world *world, uint32_t s, uint32_t from)
 	world->positions[s] = positions;
 }
 
+/* What a recurrent layer has made of all that there is. */
+static void check_state(const struct world *world, uint32_t s, uint32_t layer)
+{
+	const struct wick_recurrent *recurrent = &world->kv.recurrent;
+	uint64_t at = world->kv.seq[s].recurrent.now * recurrent->state_bytes + world->kv.layer[layer].floats_before * sizeof(float);
+	uint32_t state = 0;
+
+	assert_int_equal(world->kv.seq[s].recurrent.position, world->positions[s]);
+	for (uint32_t p = 0; p < world->positions[s]; p++)
+		state = stir(state, world->history[s][p], layer);
+	if (world->positions[s])
+		assert_memory_equal(recurrent->slots + at, &state, sizeof(state));
+}
+
 /* All that the next position of each sequence may look at. */
 static void check(const struct world *world)
 {
 	for (uint32_t s = 0; s < SEQUENCES; s++)
-		for (uint32_t layer = 0; layer < LAYERS; layer++) {
+		for (uint32_t layer = 0; layer < world->shape.layers; layer++) {
 			uint32_t window = windows[kind_of_layer[layer]], end = world->positions[s];
 
+			if (is_recurrent(world, layer)) {
+				check_state(world, s, layer);
+				continue;
+			}
 			for (uint32_t p = window && end + 1 > window ? end + 1 - window : 0; p < end; p++)
 				assert_memory_equal(place(world, s, layer, p), &world->history[s][p], sizeof(world->history[s][p]));
 		}
@@ -157,7 +216,7 @@ static void whatever_they_do(void **state)
 	(void)state;
 	assert_non_null(world);
 	for (unsigned i = 0; i < 2 * WICK_COUNT_OF(blocks); i++) {
-		open_world(world, blocks[i / 2], i % 2);
+		open_world(world, i % 4 < 2 ? ALL_LAYERS : LAYERS, blocks[i / 2], i % 2);
 		assert_int_equal(world->kv.pools, i % 2 ? 1 : 3);
 		for (unsigned n = 0; n < STEPS; n++) {
 			step(world, wick_batch_rows(&world->shape, CTX, SEQUENCES));
@@ -167,6 +226,8 @@ static void whatever_they_do(void **state)
 			go_back(world, s, 0);
 		for (uint32_t p = 0; p < world->kv.pools; p++)
 			assert_int_equal(world->kv.pool[p].free_count, world->kv.pool[p].blocks);
+		if (world->kv.recurrent.state_bytes)
+			assert_int_equal(world->kv.recurrent.pool.free_count, world->kv.recurrent.pool.blocks);
 		wick_mem_release(&world->mem);
 	}
 	free(world);
@@ -181,9 +242,8 @@ static void as_much_as_is_said(void **state)
 
 	(void)state;
 	assert_non_null(world);
-	open_world(world, SEQUENCES * 16, false);
+	open_world(world, LAYERS, SEQUENCES * 16, false);
 	for (uint32_t p = 1; p < world->kv.pools; p++) {
-		assert_int_equal(world->kv.pool[p].state, WICK_STATE_WINDOW);
 		assert_in_range(world->kv.pool[p].most * WICK_KV_BLOCK, world->kv.pool[p].window + batch,
 			world->kv.pool[p].window + batch + 2 * WICK_KV_BLOCK - 1);
 		assert_int_equal(world->kv.pool[p].blocks, SEQUENCES * world->kv.pool[p].most);
