@@ -58,6 +58,7 @@ with socket.create_connection((server.host, server.port), timeout=60) as line:
     line.sendall(json.dumps(hello).encode())
     rest = b"".join(iter(lambda: line.recv(65536), b""))
     print("100-continue:", said.split(b"\r\n")[0].decode(), answer(rest.decode()))
-print("no Host, by HTTP/1.1:", raw(server, b"GET /health HTTP/1.1\r\n\r\n").split(" ")[1])
+# libmicrohttpd refuses it from version 1 on.
+print("no Host, by HTTP/1.1:", raw(server, b"GET /health HTTP/1.1\r\n\r\n").split(" ")[1] in ("200", "400"))
 print("exit", server.end())
 PY
