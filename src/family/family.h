@@ -9,7 +9,9 @@
 #include "tensors.h"
 
 /* How a checkpoint has the numbers of some matrices, by quantization_config: as they are, or as codes and scales in two tensors. */
-enum wick_weights { WICK_WEIGHTS_PLAIN, WICK_WEIGHTS_MXFP4 };
+enum wick_weights { WICK_WEIGHTS_PLAIN, WICK_WEIGHTS_MXFP4, WICK_WEIGHTS_FP8, WICK_WEIGHTS_COUNT };
+
+#define WICK_FP8_BLOCK 128u /* rows, and columns, whose numbers have one scale */
 
 struct wick_arch_def {
 	const char *model_type; /* in config.json */

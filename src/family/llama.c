@@ -7,6 +7,7 @@
 #include "family.h"
 
 #define SOURCES \
+	.weights = WICK_WEIGHTS_FP8, \
 	.prefixes = (const char *const[]){ "model.", "", NULL }, .whole_prefixes = (const char *const[]){ "", NULL }, \
 	.sources = { \
 		[WICK_T_EMBED] = "embed_tokens.weight", \
@@ -30,7 +31,7 @@
 	"hidden_size", "num_hidden_layers", "intermediate_size", "num_attention_heads", "num_key_value_heads", "head_dim", \
 	"max_position_embeddings", "vocab_size", "rms_norm_eps", "hidden_act", "hidden_act_param", "tie_word_embeddings", "rope_theta", \
 	"rope_scaling", "rope_parameters", "partial_rotary_factor", "layer_types", "use_sliding_window", \
-	"pretraining_tp", "rope_interleaved", "is_llama_config", "transformers.js_config", "max_window_layers"
+	"quantization_config", "pretraining_tp", "rope_interleaved", "is_llama_config", "transformers.js_config", "max_window_layers"
 
 #define ATTENTION_BIASES WICK_T_Q_BIAS, WICK_T_K_BIAS, WICK_T_V_BIAS
 

@@ -16,7 +16,7 @@ struct wick_source_format;
 struct wick_source_list;
 
 /* Numbers of a byte or less, which mean something only with the scales of another tensor. */
-enum wick_source_code { WICK_CODE_NONE, WICK_CODE_BYTES };
+enum wick_source_code { WICK_CODE_NONE, WICK_CODE_BYTES, WICK_CODE_E4M3 };
 
 struct wick_source_tensor {
 	const char *name; /* as the file gives it, without wrappers ("state_dict.", "module."); owned by the checkpoint */

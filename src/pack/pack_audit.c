@@ -149,7 +149,8 @@ static int count_left_over(const struct audit *audit, json_t *left_over, const s
 	struct wick_pack_job *job = audit->job;
 	char pattern[WICK_DIAG_NAME_BYTES];
 
-	if (wick_pack_is_of_family(job->arch, tensor->name) && !is_left_out(job, tensor->name))
+	if ((wick_pack_is_of_family(job->arch, tensor->name) || wick_pack_is_scales(job, tensor->name)) &&
+		!is_left_out(job, tensor->name))
 		return wick_diag_say(job->diag, -EINVAL, "%s: tensor %s has no place in the %s model that config.json describes",
 			wick_checkpoint_file(job->checkpoint, tensor), wick_diag_name(tensor->name),
 			job->arch->model_type);
