@@ -10,6 +10,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#define GATING_SOFTMAX 1 /* of expert_gating_func */
+
 static int refuse(const struct wick_putting *putting, const char *key, const char *why)
 {
 	return wick_putting_refuse(putting, putting->config, key, why);
@@ -106,14 +108,17 @@ int wick_put_experts(const struct wick_putting *putting)
 {
 	static const struct wick_arch_expert_key gating = { .put = "expert_gating_func" };
 	const struct wick_arch_experts *experts = putting->arch->experts;
+	bool softmax = false;
 	int rc = 0;
 
 	if (!experts)
 		return 0;
 	for (const struct wick_arch_expert_key *key = experts->keys; rc == 0 && key->key; key++)
 		rc = put_key(putting, key);
+	if (rc == 0 && experts->softmax)
+		rc = wick_config_flag(putting->config, experts->softmax, false, &softmax, putting->diag);
 	if (experts->gating)
-		put(putting, &gating, experts->gating);
+		put(putting, &gating, softmax ? GATING_SOFTMAX : experts->gating);
 	if (rc == 0)
 		rc = check_alone(putting, experts->alone);
 	if (rc == 0 && experts->head_norm)

@@ -69,6 +69,7 @@ struct wick_arch_experts {
 	const struct wick_arch_expert_key *keys; /* (until .key is NULL) */
 	const char *const *alone; /* keys that have to be absent, null, false or empty, NULL at the end; or NULL */
 	uint32_t gating;          /* expert_gating_func; 0: it goes without saying */
+	const char *softmax;      /* a flag, usually false, that it is softmax in place of that; or NULL */
 	const char *head_norm;    /* a flag, usually false, that queries and keys are normalised head by head; or NULL */
 	const char *behind;       /* a key: blocks behind the last layer that are left out; or NULL */
 	bool in_turns;            /* in the former each gate's row is in front of its up's, not all gates in front of all ups */
@@ -106,6 +107,9 @@ struct wick_arch_windows {
 	uint32_t from_otherwise;
 	const char *every;   /* a key: of so many the last looks at everything; NULL: full_every says it, */
 	uint32_t full_every; /* and without the key; 0: none does */
+	const char *layout;  /* in place of all of these a key: a list of 0 and 1, which says it of each layer, usually of none; NULL: none is */
+	const char *turned;  /* beside it, likewise: layers that have rotary embedding. Where some have a window, it is those */
+	const char *size;    /* in place of sliding_window */
 };
 
 /* Names of some keys in config.json, and what they are where they are missing. */
@@ -150,7 +154,7 @@ int wick_arch_put_keys(const struct wick_arch_def *arch, struct wick_arch_said *
 void wick_arch_said_free(struct wick_arch_said *said); /* a zeroed one is fine */
 
 extern const struct wick_arch_def wick_arch_opt, wick_arch_llama, wick_arch_mistral, wick_arch_bamboo, wick_arch_qwen2, wick_arch_qwen3,
-	wick_arch_mixtral, wick_arch_olmoe, wick_arch_qwen2_moe, wick_arch_qwen3_moe, wick_arch_granitemoe, wick_arch_glm4_moe, wick_arch_gpt_oss,
+	wick_arch_mixtral, wick_arch_olmoe, wick_arch_qwen2_moe, wick_arch_qwen3_moe, wick_arch_granitemoe, wick_arch_glm4_moe, wick_arch_gpt_oss, wick_arch_smallthinker,
 	wick_arch_granite, wick_arch_gemma2, wick_arch_gemma3, wick_arch_gemma3_text, wick_arch_phi3, wick_arch_falcon, wick_arch_falcon_40b, wick_arch_phi,
 	wick_arch_persimmon, wick_arch_starcoder2;
 

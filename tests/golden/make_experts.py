@@ -380,6 +380,38 @@ def write_blocks_folder(path, model):
         assert torch.equal(again[name].float(), weight), name
 
 
+def apart(name, weight):
+    """A matrix of each expert under the name that published checkpoints give it."""
+    layer, _, part = name.rpartition(".experts.")
+    for expert, rows in enumerate(weight):
+        halves = zip(("gate", "up"), rows.chunk(2)) if part == "gate_up_proj" else [("down", rows)]
+        yield from ((f"{layer}.experts.{expert}.{which}.weight", half.contiguous()) for which, half in halves)
+
+
+def published_smallthinker(config):
+    """config.json, with the keys that the authors' own code reads."""
+    layers, windows = config.num_hidden_layers, [int(kind == "sliding_attention") for kind in config.layer_types]
+    same = ("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim", "rms_norm_eps",
+            "max_position_embeddings", "vocab_size", "tie_word_embeddings", "moe_primary_router_apply_softmax", "rope_layout")
+    return dict({key: getattr(config, key) for key in same}, model_type="smallthinker", architectures=["SmallThinkerForCausalLM"],
+                rope_theta=config.rope_parameters["rope_theta"], sliding_window_layout=windows, moe_layer_layout=[1] * layers,
+                sliding_window_size=config.sliding_window or 4096, moe_num_primary_experts=config.num_experts,
+                moe_num_active_primary_experts=config.num_experts_per_tok, moe_ffn_hidden_size=config.moe_intermediate_size,
+                moe_shared_primary_experts=0, moe_enable_early_router=True, moe_enable_secondary_experts=False,
+                moe_num_secondary_experts=0, moe_secondary_expert_size=0, dense_ffn_hidden_size=64, use_qk_norm=False,
+                bos_token_id=256, eos_token_id=257, rope_scaling=None, use_cache=True)
+
+
+def write_smallthinker_folder(path, model, kind):
+    path.mkdir(parents=True, exist_ok=True)
+    stock.save_vocabulary(path)
+    (path / "config.json").write_text(json.dumps(published_smallthinker(model.config), indent=2) + "\n")
+    tensors = {}
+    for name, weight in in_folder(model, kind).items():
+        tensors.update(apart(name, weight) if ".experts." in name else {name: weight})
+    save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
+
+
 def make(name, out):
     config, arch, kind = FIXTURES[name]
     for seed in range(1, 200):
@@ -397,6 +429,8 @@ def make(name, out):
     write_model(folder / "model.gguf", model, arch, kind, name in MXFP4)
     if name in FOLDERS:
         write_folder(folder / "folder", model, kind)
+    if arch == "smallthinker":
+        write_smallthinker_folder(folder / "folder", model, kind)
     if name in MXFP4:
         write_blocks_folder(folder / "folder", model)
     if name in MERGED:

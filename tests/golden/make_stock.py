@@ -470,6 +470,10 @@ def save(path, model, kind):
     half = dict(F16=torch.float16, BF16=torch.bfloat16, F32=torch.float32)[kind]
     model.save_pretrained(path, state_dict={name: weight.to(half) if weight.dim() > 1 else weight
                                             for name, weight in model.state_dict().items()})
+    save_vocabulary(path)
+
+
+def save_vocabulary(path):
     tokens = {token: i for i, token in enumerate(vocabulary())}
     (path / "vocab.json").write_text(json.dumps(tokens, ensure_ascii=False) + "\n")
     (path / "merges.txt").write_text("#version: 0.2\na b\n")
