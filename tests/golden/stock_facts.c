@@ -43,6 +43,103 @@ static void near(float got, double want)
 	assert_true(fabs((double)got - want) <= 1e-6 * fabs(want));
 }
 
+/* The first layer that has experts. */
+static const struct wick_expert_facts *experts_of(const struct wick_shape *shape)
+{
+	uint32_t layer = 0;
+
+	while (!wick_kind(shape, layer)->ffn.experts.count)
+		layer++;
+	return &wick_kind(shape, layer)->ffn.experts;
+}
+
+static void put_olmoe_shares(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_bool(writer, "olmoe.expert_weights_norm", true);
+}
+
+static void put_qwen3moe_shares(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_bool(writer, "qwen3moe.expert_weights_norm", false);
+}
+
+/* Weights of those chosen are made to sum to 1 by some families, not by others, and as the key says where there is one. */
+static void gotcha_3_shares(void **state)
+{
+	static const struct {
+		const char *fixture;
+		void (*put)(struct wick_gguf_writer *writer);
+		bool norm;
+	} cases[] = { { "olmoe-f16", NULL, false }, { "qwen2moe-f16", NULL, false }, { "qwen3moe-f16", NULL, true },
+		{ "mixtral-bf16", NULL, true }, { "granitemoe-f16", NULL, true }, { "smallthinker-f16", NULL, true },
+		{ "olmoe-f16", put_olmoe_shares, true }, { "qwen3moe-f16", put_qwen3moe_shares, false } };
+	struct wick_shape shape;
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(cases); i++) {
+		facts_of(&shape, cases[i].fixture, &(struct variant){ .put = cases[i].put });
+		assert_int_equal(experts_of(&shape)->norm_weights, cases[i].norm);
+		free((void *)shape.kind_of_layer);
+	}
+}
+
+static void put_scale_0(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_f32(writer, "glm4moe.expert_weights_scale", 0);
+}
+
+/* A scale of 0, or none, is 1. */
+static void gotcha_4_scale(void **state)
+{
+	static const char scale[] = "glm4moe.expert_weights_scale";
+	struct wick_shape shape;
+
+	(void)state;
+	facts_of(&shape, "glm4moe-f16", &(struct variant){ .without = { NULL } });
+	near(experts_of(&shape)->scale, 1.7);
+	free((void *)shape.kind_of_layer);
+	facts_of(&shape, "glm4moe-f16", &(struct variant){ .without = { scale } });
+	near(experts_of(&shape)->scale, 1);
+	free((void *)shape.kind_of_layer);
+	facts_of(&shape, "glm4moe-f16", &(struct variant){ .without = { scale }, .put = put_scale_0 });
+	near(experts_of(&shape)->scale, 1);
+	free((void *)shape.kind_of_layer);
+}
+
+/* Of gpt-oss every second layer has the window, the first one among them. */
+static void gotcha_11_windows(void **state)
+{
+	struct wick_shape shape;
+
+	(void)state;
+	facts_of(&shape, "gpt-oss-f16", &(struct variant){ .without = { NULL } });
+	for (uint32_t i = 0; i < shape.layers; i++) {
+		assert_int_equal(wick_kind(&shape, i)->attn.window, i % 2 ? 0 : 32);
+		assert_true(wick_kind(&shape, i)->attn.rope_between && wick_kind(&shape, i)->attn.sinks);
+	}
+	free((void *)shape.kind_of_layer);
+}
+
+/* Of SmallThinker the first of every four layers sees everything and is not turned, where there is a window; without one all are
+ * turned. Its router comes first, by sigmoids where no key says otherwise. */
+static void gotcha_22_layers(void **state)
+{
+	struct wick_shape shape;
+
+	(void)state;
+	facts_of(&shape, "smallthinker-f16", &(struct variant){ .without = { "smallthinker.expert_gating_func" } });
+	for (uint32_t i = 0; i < shape.layers; i++) {
+		assert_int_equal(wick_kind(&shape, i)->attn.window, i % 4 ? 32 : 0);
+		assert_int_equal(wick_kind(&shape, i)->attn.rope, i % 4 ? WICK_ROPE_HALVES : WICK_ROPE_NONE);
+		assert_true(wick_kind(&shape, i)->ffn.experts.early);
+	}
+	assert_int_equal(experts_of(&shape)->router, WICK_ROUTER_SIGMOID);
+	free((void *)shape.kind_of_layer);
+	facts_of(&shape, "smallthinker-f16", &(struct variant){ .without = { "smallthinker.attention.sliding_window" } });
+	assert_int_equal(wick_kind(&shape, 0)->attn.rope, WICK_ROPE_HALVES);
+	free((void *)shape.kind_of_layer);
+}
+
 static void put_layers_26(struct wick_gguf_writer *writer)
 {
 	wick_gguf_put_u32(writer, "gemma2.block_count", 26);
@@ -145,7 +242,8 @@ static void gotcha_18_window(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(gotcha_10_scale), cmocka_unit_test(gotcha_10_softcaps),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(gotcha_3_shares), cmocka_unit_test(gotcha_4_scale),
+		cmocka_unit_test(gotcha_11_windows), cmocka_unit_test(gotcha_22_layers), cmocka_unit_test(gotcha_10_scale), cmocka_unit_test(gotcha_10_softcaps),
 		cmocka_unit_test(gemma3_has_two_kinds), cmocka_unit_test(gotcha_17_gelu), cmocka_unit_test(gotcha_18_window) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
