@@ -143,7 +143,7 @@ struct wick_plan {
 	uint64_t predictor_bytes;  /* sparse: always resident; levels of gates that are cut are among them */
 	uint64_t cache_bytes;      /* sparse: the bundle caches, with their maps and policies */
 	uint64_t drawn_bytes;      /* sparse: bundles outside of memory at open, read when they are wanted */
-	uint32_t cache_rows;       /* sparse: of each layer's bundle cache */
+	uint32_t cache_rows;       /* sparse: of a layer's bundle cache, on average */
 	uint64_t cycle_bytes;      /* experts: that one token chooses, all layers together; 0: the model has none */
 	uint32_t expert_slots;     /* experts: of their cache; 0: all are resident */
 	uint32_t window;           /* sparse: tokens whose neurons stay; 0: as many as there is room for */
@@ -174,6 +174,8 @@ struct wick_plan {
 	uint64_t gate_bytes;         /* of the weights: gates that say which neurons fire; 0: predictors do, or nothing */
 	uint64_t kv_window_bytes;    /* of the keys and values, those of layers that keep their window and a batch alone, */
 	uint32_t kv_window_layers;   /* and how many layers these are */
+	uint32_t cache_rows_least, cache_rows_most; /* sparse: of the smallest and the largest bundle cache; */
+	bool cache_rows_by_firing;   /* they hold what fires most often, as trained predictors tell; else all are alike */
 };
 
 /* Fills the plan that wick_open would follow; loads nothing. -ENOSPC: the budget is too small, and the sentence names

@@ -112,11 +112,11 @@ static bool is_resident(const struct wick_sparse *sparse, uint32_t layer)
 	return at->resident_rows == at->rows;
 }
 
-/* The bundles of each layer, with a cache of their own where they are not resident. */
+/* The bundles of each layer, with a cache of their own, as large as the plan has it, where they are not resident. */
 static void init_members(struct wick_sparse *sparse, const struct wick_sparse_shape *size, struct wick_mem *mem)
 {
 	const struct wick_model *model = sparse->model;
-	struct wick_group_shape shape = group_shape(model, size->capacity);
+	struct wick_group_shape shape = group_shape(model, 0);
 
 	shape.policy = size->policy;
 	shape.window = size->window;
@@ -125,6 +125,7 @@ static void init_members(struct wick_sparse *sparse, const struct wick_sparse_sh
 		if (is_resident(sparse, i))
 			continue;
 		sparse->member[i].group = &sparse->group[i];
+		shape.capacity = sparse->matrices->slots[i];
 		wick_group_init(&sparse->group[i], &shape, mem);
 	}
 }

@@ -34,7 +34,6 @@ struct wick_watch;
 
 struct wick_sparse_shape {
 	bool on;
-	uint32_t capacity; /* slots of a layer; n_ff: they are resident matrices instead */
 	uint32_t window;
 	uint32_t batch_tokens; /* at once, at most */
 	uint64_t scratch_floats; /* of a predictor, at most */

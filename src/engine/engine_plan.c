@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -125,6 +126,26 @@ static uint64_t piece_bytes(const struct wick *wick)
 		wick->files[0].offset_align) : 0;
 }
 
+/* How often neurons fire, for the plan alone, which the caller frees; NULL where it is not known. */
+static int read_firing(const struct wick *wick, float **firing, struct wick_diag *diag)
+{
+	const struct wick_shape *shape = &wick->model->shape;
+	int err;
+
+	*firing = NULL;
+	if (wick->settings.mode != WICK_MODE_SPARSE || !wick->predictors->firing)
+		return 0;
+	*firing = calloc(shape->layers, shape->n_ff * sizeof(**firing));
+	if (!*firing)
+		return wick_diag_say(diag, -ENOMEM, "no memory for how often neurons fire");
+	err = wick_predictor_set_firing(wick->predictors, *firing, diag);
+	if (err) {
+		free(*firing);
+		*firing = NULL;
+	}
+	return err;
+}
+
 int wick_engine_plan(
 	struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag)
 {
@@ -145,9 +166,17 @@ int wick_engine_plan(
 			.piece_bytes = piece_bytes(wick),
 			.batch_tokens = batch_tokens(wick),
 			.scratch_floats = wick->predictors ? wick->predictors->scratch_floats : 0 } };
-	int err = wick_plan_make(&input, &wick->matrices, &wick->plan, layout, diag);
+	float *firing;
+	int err = read_firing(wick, &firing, diag);
 
+	if (err)
+		return err;
+	input.firing = firing;
+	err = wick_plan_make(&input, &wick->matrices, &wick->plan, layout, diag);
 	wick->settings.kv.blocks = wick_kv_blocks(wick->plan.kv_positions);
 	wick->plan.random_weights = is_synthetic(wick->model);
-	return err ? err : check_limit(wick, &input, diag);
+	if (!err)
+		err = check_limit(wick, &input, diag);
+	free(firing);
+	return err;
 }

@@ -188,11 +188,11 @@ static int expect_sparse(struct wick *wick, const struct wick_rates *rates, doub
 	const struct wick_shape *shape = &wick->model->shape;
 	const struct wick_predictor_set *predictors = wick->predictors;
 	struct wick_rehearsed *layers = calloc(shape->layers, sizeof(*layers));
-	struct wick_rehearsal rehearsal = { .shape = shape, .sparse = &layout->sparse, .chunk_bytes = wick->settings.chunk_bytes,
+	struct wick_rehearsal rehearsal = { .shape = shape, .sparse = &layout->sparse, .slots = wick->matrices.slots, .chunk_bytes = wick->settings.chunk_bytes,
 		.price = wick_drive_price(&wick->drive, wick->settings.queue_depth), .bridge = wick->settings.bridge,
 		.trace = wick->trace, .synthesis = firing_of(wick) };
 	struct wick_sparse_outlook outlook = { .shape = shape, .matrices = &wick->matrices, .rates = rates, .drive = &wick->drive,
-		.layers = layers, .sweep_us = sweep_us, .capacity = layout->sparse.capacity,
+		.layers = layers, .sweep_us = sweep_us,
 		.predictor_bytes = predictors ? predictors->weight_bytes : 0, .queue_depth = wick->settings.queue_depth,
 		.threads = wick->settings.threads, .overlap = wick->settings.overlap };
 	struct wick_forecast forecast;

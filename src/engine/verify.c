@@ -265,6 +265,8 @@ static int check_predictors(struct sweep *sweep)
 			rc = check_predictor(sweep, &predictors->ahead[i]);
 		if (rc == 0 && predictors->levels)
 			rc = check_tensor(sweep, &predictors->levels[i].tensor);
+		if (rc == 0 && predictors->firing)
+			rc = check_tensor(sweep, &predictors->firing[i]);
 	}
 	return rc ? rc : pass_checksums(sweep, "wick.checksums");
 }

@@ -33,8 +33,9 @@ static int part_of(void *user, uint32_t layer, bool ahead, enum wick_sidecar_par
 	const uint32_t *neurons = moving->orders + (uint64_t)(layer + ahead) * n_ff;
 	const struct wick_predictor *predictor = predictor_of(moving->from, layer, ahead);
 	const struct wick_tensor *const parts[WICK_SIDECAR_KINDS] = { &predictor->in, &predictor->out, &predictor->bias,
-		moving->from->levels ? &moving->from->levels[layer].tensor : NULL };
-	bool of_neurons = part == WICK_SIDECAR_OUT || part == WICK_SIDECAR_BIAS;
+		moving->from->levels ? &moving->from->levels[layer].tensor : NULL,
+		moving->from->firing ? &moving->from->firing[layer] : NULL };
+	bool of_neurons = part == WICK_SIDECAR_OUT || part == WICK_SIDECAR_BIAS || part == WICK_SIDECAR_FIRING;
 	uint64_t bytes = part == WICK_SIDECAR_OUT ? predictor->out.row_bytes : sizeof(float);
 	int rc = wick_pack_go_on(moving->job);
 
@@ -56,6 +57,8 @@ static uint64_t largest(const struct wick_predictor_set *set)
 	for (uint32_t i = 0; i < set->layers; i++) {
 		if (set->levels)
 			bytes = WICK_MAX(bytes, wick_tensor_bytes(&set->levels[i].tensor));
+		if (set->firing)
+			bytes = WICK_MAX(bytes, wick_tensor_bytes(&set->firing[i]));
 		for (unsigned ahead = 0; ahead < (set->ahead ? 2 : 1); ahead++) {
 			const struct wick_predictor *predictor = predictor_of(set, i, ahead);
 
@@ -73,7 +76,7 @@ static int move(struct moving *moving, const char *path, uint32_t *ranks)
 	struct wick_sidecar_shape sidecar = { .model_crc = moving->job->checksums[wick_pack_checksum_count(moving->job) - 1],
 		.layers = shape->layers, .d_model = shape->d_model, .n_ff = shape->n_ff, .type = from->layer[0].out.type,
 		.ranks = ranks, .ahead = ranks + shape->layers, .relu = from->layer[0].relu,
-		.imported = from->origin == WICK_PREDICTORS_IMPORTED, .residual = from->residual, .levels = from->levels };
+		.imported = from->origin == WICK_PREDICTORS_IMPORTED, .residual = from->residual, .levels = from->levels, .firing = from->firing };
 
 	for (uint32_t i = 0; i < shape->layers; i++) {
 		ranks[i] = (uint32_t)from->layer[i].in.rows;

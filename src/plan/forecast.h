@@ -41,7 +41,7 @@ struct wick_sparse_outlook {
 	const struct wick_rehearsed *layers; /* (layers) */
 	uint64_t predictor_bytes;            /* that a token takes */
 	double sweep_us;
-	uint32_t capacity, queue_depth, threads;
+	uint32_t queue_depth, threads;
 	bool overlap;
 };
 

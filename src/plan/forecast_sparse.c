@@ -107,8 +107,7 @@ uint32_t wick_forecast_ahead(const struct wick_sparse_outlook *outlook)
 	}
 	if (reading > 0)
 		count = slack * drawn / reading;
-	count = WICK_MIN(WICK_MAX(count, (double)WICK_AHEAD_LEAST), (double)WICK_AHEAD_MOST);
-	return (uint32_t)WICK_MIN(count, (double)(outlook->capacity / WICK_AHEAD_SHARE));
+	return (uint32_t)WICK_MIN(WICK_MAX(count, (double)WICK_AHEAD_LEAST), (double)WICK_AHEAD_MOST);
 }
 
 void wick_forecast_sparse(struct wick_forecast *forecast, const struct wick_sparse_outlook *outlook)

@@ -21,6 +21,7 @@
 #include "plan.h"
 
 #include "bits.h"
+#include "cache_slots.h"
 #include "kv.h"
 #include "mem.h"
 #include "sample.h"
@@ -44,7 +45,6 @@ struct planner {
 	struct wick_kv_shape kv;
 	uint64_t fixed_bytes, all_bytes; /* all_bytes: of matrices */
 	uint32_t expert_slots; /* of their cache; 0: there are none, or all are resident */
-	uint32_t cache_rows; /* of a bundle cache; n_ff: bundles are resident */
 	uint64_t cache_bytes;
 };
 
@@ -165,26 +165,61 @@ static uint64_t caches_min_bytes(const struct planner *planner)
 	return shape->layers * wick_sparse_group_bytes(planner->input->model, cache_slots_min(shape));
 }
 
-/* Bundle caches as large as what is left of room that already had the smallest ones taken off. */
+static uint64_t caches_bytes(const struct planner *planner)
+{
+	const struct wick_model *model = planner->input->model;
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < model->shape.layers; i++)
+		bytes += wick_sparse_group_bytes(model, planner->matrices->slots[i]);
+	return bytes;
+}
+
+static void set_slots(struct planner *planner, uint32_t slots)
+{
+	for (uint32_t i = 0; i < planner->input->model->shape.layers; i++)
+		planner->matrices->slots[i] = slots;
+}
+
+/* As many slots together as if each layer had `each`, as it has by now. Caches take whole pages, so unequal ones may be a
+ * little too large together: then there are fewer. */
+static void divide_slots(struct planner *planner, uint32_t each, uint64_t room_bytes)
+{
+	const struct wick_plan_input *input = planner->input;
+	const struct wick_shape *shape = &input->model->shape;
+	uint64_t slot_bytes = wick_steps_set(&input->model->steps, 0)->kind->slot_bytes;
+	uint64_t least = (uint64_t)shape->layers * cache_slots_min(shape), total = (uint64_t)shape->layers * each, fewer = 0;
+
+	while (input->firing) {
+		total -= WICK_MIN(fewer, total - least);
+		wick_cache_slots_divide(
+			input->firing, shape->layers, shape->n_ff, cache_slots_min(shape), total, planner->matrices->slots);
+		if (caches_bytes(planner) <= room_bytes)
+			return;
+		fewer = wick_div_up(caches_bytes(planner) - room_bytes, slot_bytes);
+	}
+}
+
+/* Bundle caches as large as what is left of room that already had the smallest ones taken off; or all bundles resident. */
 static void keep_neurons(struct planner *planner, uint64_t *left_bytes)
 {
 	const struct wick_shape *shape = &planner->input->model->shape;
 	struct wick_matrix *first = wick_matrices_bundles(planner->matrices, 0);
-	uint64_t each = (*left_bytes + caches_min_bytes(planner)) / shape->layers, taken;
+	uint64_t room = *left_bytes + caches_min_bytes(planner);
+	uint32_t each = cache_slots(planner->input->model, first, room / shape->layers);
 
-	planner->cache_rows = cache_slots(planner->input->model, first, each);
-	taken = wick_sparse_group_bytes(planner->input->model, planner->cache_rows);
-	if (planner->cache_rows == shape->n_ff)
-		taken = rows_cost(first, first->rows);
-	else
-		planner->cache_bytes = taken * shape->layers;
 	for (uint32_t i = 0; i < shape->layers; i++) {
 		struct wick_matrix *bundles = wick_matrices_bundles(planner->matrices, i);
 
-		bundles->drawn = planner->cache_rows < shape->n_ff;
+		bundles->drawn = each < shape->n_ff;
 		bundles->resident_rows = bundles->drawn ? 0 : bundles->rows;
 	}
-	*left_bytes = *left_bytes + caches_min_bytes(planner) - taken * shape->layers;
+	set_slots(planner, each);
+	if (first->drawn) {
+		divide_slots(planner, each, room);
+		planner->cache_bytes = caches_bytes(planner);
+	}
+	*left_bytes = room - (first->drawn ? planner->cache_bytes : rows_cost(first, first->rows) * shape->layers);
 }
 
 static uint64_t experts_cost(const struct planner *planner, uint64_t slots)
@@ -295,6 +330,25 @@ static void sum_weights(const struct planner *planner, struct wick_plan *plan)
 	plan->weight_bytes = plan->resident_bytes + plan->swept_bytes + plan->drawn_bytes;
 }
 
+/* How many neurons the layers' caches have. */
+static void sum_slots(const struct planner *planner, struct wick_plan *plan)
+{
+	const struct wick_shape *shape = &planner->input->model->shape;
+	uint64_t sum = 0;
+
+	plan->cache_rows_least = shape->n_ff;
+	for (uint32_t i = 0; i < shape->layers; i++) {
+		uint32_t slots = planner->matrices->slots[i];
+
+		sum += slots;
+		plan->cache_rows_least = WICK_MIN(plan->cache_rows_least, slots);
+		plan->cache_rows_most = WICK_MAX(plan->cache_rows_most, slots);
+	}
+	plan->cache_rows = (uint32_t)(sum / shape->layers);
+	plan->cache_rows_by_firing = plan->drawn_bytes && planner->input->firing;
+	plan->cache_bytes = planner->cache_bytes;
+}
+
 /* Room for resident weights under the mode: all that is left, half of the model at most, or none. */
 static uint64_t room_of(const struct wick_plan_input *input, uint64_t left_bytes)
 {
@@ -364,7 +418,7 @@ static void share_out(struct planner *planner, struct wick_plan *plan, struct wi
 	layout->sweep = (struct wick_sweep_shape){ .chunk_bytes = input->chunk_bytes };
 	if (all_fits) {
 		keep_all(planner);
-		planner->cache_rows = input->model->shape.n_ff;
+		set_slots(planner, input->model->shape.n_ff);
 		return;
 	}
 	if (input->mode == WICK_MODE_SPARSE)
@@ -449,10 +503,8 @@ int wick_plan_make(const struct wick_plan_input *input, struct wick_matrices *ma
 		return too_small(plan, input->limit_bytes, diag);
 	share_out(&planner, plan, layout, may_keep_all(input) && plan->budget_bytes >= plan->whole_bytes);
 	sum_weights(&planner, plan);
-	if (input->mode == WICK_MODE_SPARSE) {
-		plan->cache_rows = planner.cache_rows;
-		plan->cache_bytes = planner.cache_bytes;
-	}
+	if (input->mode == WICK_MODE_SPARSE)
+		sum_slots(&planner, plan);
 	plan->cycle_bytes = wick_expert_cycle_bytes(input->model);
 	if (planner.expert_slots) {
 		plan->expert_slots = planner.expert_slots;
@@ -460,7 +512,6 @@ int wick_plan_make(const struct wick_plan_input *input, struct wick_matrices *ma
 	}
 	layout->experts = (struct wick_expert_cache_shape){ .capacity = planner.expert_slots, .chunk_bytes = input->chunk_bytes };
 	layout->sparse = input->sparse;
-	layout->sparse.capacity = planner.cache_rows;
 	plan->unit_count = layout->sweep.unit_count;
 	plan->unit_bytes = layout->sweep.unit_count ? layout->sweep.unit_bytes : 0;
 	plan->total_bytes = planner.fixed_bytes + plan->staging_bytes + plan->resident_bytes + plan->cache_bytes;

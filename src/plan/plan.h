@@ -34,7 +34,8 @@ struct wick_plan_input {
 	uint32_t kv_blocks_min;  /* its pool has no fewer blocks; where all do not fit, as many as a quarter of the memory holds */
 	uint64_t chunk_bytes;
 	uint64_t predictor_bytes; /* of sparse mode, or levels of gates that are cut; as wick_mem_cost() has them */
-	struct wick_sparse_shape sparse; /* likewise; all but the capacity */
+	struct wick_sparse_shape sparse; /* likewise */
+	const float *firing; /* (layers, n_ff), as cache_slots.h has it; NULL: not known, and bundle caches are alike */
 };
 
 /* The engine's part of a plan, beside the public one. */
@@ -45,7 +46,7 @@ struct wick_layout {
 	struct wick_expert_cache_shape experts; /* but for the policy */
 };
 
-/* Fills plan and layout and sets resident_rows of every matrix, and drawn where bundles are. -ENOSPC: too small, said
+/* Fills plan and layout and sets resident_rows of every matrix, and drawn and slots where bundles are. -ENOSPC: too small, said
  * with the smallest that works. plan is filled in either case. */
 int wick_plan_make(const struct wick_plan_input *input, struct wick_matrices *matrices, struct wick_plan *plan,
 	struct wick_layout *layout, struct wick_diag *diag);

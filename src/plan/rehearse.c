@@ -40,11 +40,22 @@ struct simulation {
 	bool counts;
 };
 
-static struct wick_group_shape group_shape(const struct wick_rehearsal *rehearsal)
+static uint32_t slots_of(const struct wick_rehearsal *rehearsal, uint32_t layer)
+{
+	uint64_t sum = 0;
+
+	if (rehearsal->trace)
+		return rehearsal->slots[layer];
+	for (uint32_t i = 0; i < rehearsal->shape->layers; i++)
+		sum += rehearsal->slots[i];
+	return (uint32_t)(sum / rehearsal->shape->layers);
+}
+
+static struct wick_group_shape group_shape(const struct wick_rehearsal *rehearsal, uint32_t layer)
 {
 	const struct wick_sparse_shape *sparse = rehearsal->sparse;
 
-	return (struct wick_group_shape){ .keys = rehearsal->shape->n_ff, .capacity = sparse->capacity,
+	return (struct wick_group_shape){ .keys = rehearsal->shape->n_ff, .capacity = slots_of(rehearsal, layer),
 		.slot_bytes = SLOT_BYTES, .blocks = 1, .window = sparse->window, .policy = sparse->policy };
 }
 
@@ -53,13 +64,18 @@ static int reserve(struct simulation *sim, struct wick_diag *diag)
 {
 	const struct wick_rehearsal *rehearsal = sim->rehearsal;
 	uint32_t n_ff = rehearsal->shape->n_ff;
-	uint64_t n = n_ff, lists = 3 * wick_mem_cost(n * sizeof(uint32_t)) + 2 * wick_mem_cost(n * sizeof(float)) + wick_mem_cost(n) +
+	uint64_t n = n_ff, bytes = 3 * wick_mem_cost(n * sizeof(uint32_t)) + 2 * wick_mem_cost(n * sizeof(float)) + wick_mem_cost(n) +
 		wick_mem_cost(n * sizeof(struct wick_wanted)) + wick_mem_cost(n * sizeof(struct wick_extent)) +
 		wick_mem_cost(2 * n * sizeof(struct iovec)) + wick_mem_cost((n + 1) * sizeof(double)) +
 		wick_mem_cost((n + 1) * sizeof(uint32_t));
-	const struct wick_group_shape group = group_shape(rehearsal);
-	int rc = wick_mem_reserve(&sim->mem, lists + sim->layers * wick_group_bytes(&group), diag);
+	int rc;
 
+	for (uint32_t i = 0; i < sim->layers; i++) {
+		const struct wick_group_shape group = group_shape(rehearsal, i);
+
+		bytes += wick_group_bytes(&group);
+	}
+	rc = wick_mem_reserve(&sim->mem, bytes, diag);
 	return rc ? rc : wick_mem_reserve(&sim->space, (uint64_t)n_ff * rehearsal->shape->stride, diag);
 }
 
@@ -84,12 +100,11 @@ static void take_lists(struct simulation *sim)
 static int begin(struct simulation *sim, struct wick_diag *diag)
 {
 	const struct wick_rehearsal *rehearsal = sim->rehearsal;
-	const struct wick_group_shape shape = group_shape(rehearsal);
 	int rc;
 
 	sim->layer = calloc(sim->layers, sizeof(*sim->layer));
 	if (!rehearsal->trace)
-		sim->synth = wick_synth_layer_create(&rehearsal->synthesis, 0, shape.keys);
+		sim->synth = wick_synth_layer_create(&rehearsal->synthesis, 0, rehearsal->shape->n_ff);
 	if (!sim->layer || (!rehearsal->trace && !sim->synth))
 		return wick_diag_say(diag, -ENOMEM, "no memory to foresee what a token reads");
 	rc = reserve(sim, diag);
@@ -97,6 +112,8 @@ static int begin(struct simulation *sim, struct wick_diag *diag)
 		return rc;
 	take_lists(sim);
 	for (uint32_t i = 0; i < sim->layers; i++) {
+		const struct wick_group_shape shape = group_shape(rehearsal, i);
+
 		wick_group_init(&sim->layer[i].group, &shape, &sim->mem);
 		sim->layer[i].member = (struct wick_member){ .group = &sim->layer[i].group, .last = true };
 	}
@@ -125,17 +142,18 @@ static void read_all(struct simulation *sim, uint32_t count, double *reads, doub
 		*bytes += (double)(sim->arrays.extents[i].count * stride);
 }
 
-/* Prefetches the likely neurons. */
+/* Prefetches the likely neurons, for a share of the cache at most, as the engine does. */
 static void look_ahead(struct simulation *sim, struct layer *layer, struct wick_rehearsed *seen)
 {
 	const struct wick_rehearsal *rehearsal = sim->rehearsal;
 	struct wick_synth_token *token = &sim->token;
+	uint32_t most = WICK_MIN(rehearsal->ahead, layer->group.cache.capacity / WICK_AHEAD_SHARE);
 	uint32_t likely = token->likely_count, count;
 
-	if (!rehearsal->ahead || !likely)
+	if (!most || !likely)
 		return;
 	count = wick_policy_admit_probable(layer->group.policy, &layer->group.cache, 0, token->likely, token->probability, likely,
-		rehearsal->ahead, sim->sorted, likely, sim->wanted);
+		most, sim->sorted, likely, sim->wanted);
 	wick_extent_sort(sim->wanted, count);
 	for (uint32_t i = 0; i < count; i++)
 		sim->wanted_ahead[sim->wanted[i].bundle] = 1;

@@ -17,6 +17,7 @@
 struct wick_rehearsal {
 	const struct wick_shape *shape;
 	const struct wick_sparse_shape *sparse;
+	const uint32_t *slots; /* (layers), of bundle caches; without a trace all have the average */
 	struct wick_extent_price price;
 	uint64_t chunk_bytes;
 	bool bridge; /* gaps are read through */
@@ -35,5 +36,5 @@ struct wick_rehearsed {
 	double manage_us;                        /* what deciding all that took here */
 };
 
-/* layers (shape->layers). The matrix must be smaller than the layer: sparse->capacity < n_ff. */
+/* layers (shape->layers). */
 int wick_rehearse(const struct wick_rehearsal *rehearsal, struct wick_rehearsed *layers, struct wick_diag *diag);

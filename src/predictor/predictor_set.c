@@ -6,6 +6,7 @@
 #include "predictor_set.h"
 
 #include "bits.h"
+#include "directory.h"
 #include "fetch.h"
 #include "file.h"
 #include "gguf.h"
@@ -167,10 +168,41 @@ void wick_predictor_set_close(struct wick_predictor_set *predictors)
 	free(predictors->layer);
 	free(predictors->ahead);
 	free(predictors->levels);
+	free(predictors->firing);
 	free(predictors);
 }
 
-/* Calls visit for every tensor and where its bytes are to be remembered. */
+static int compare_shares(const void *a, const void *b)
+{
+	float first = *(const float *)a, second = *(const float *)b;
+
+	return (first < second) - (first > second);
+}
+
+static int read_shares(const struct wick_directory *directory, const struct wick_tensor *tensor, float *shares)
+{
+	int rc = wick_directory_read_u32(directory, tensor->name, (uint32_t *)shares, tensor->crcs[0]);
+
+	for (uint64_t i = 0; rc == 0 && i < tensor->cols; i++)
+		if (!(shares[i] >= 0 && shares[i] <= 1))
+			rc = wick_diag_say(directory->diag, -EINVAL, "%s: tensor \"%s\": number %llu is %g, which is no share of tokens",
+				wick_gguf_path(directory->gguf), tensor->name, (unsigned long long)i, (double)shares[i]);
+	if (rc == 0)
+		qsort(shares, tensor->cols, sizeof(*shares), compare_shares);
+	return rc;
+}
+
+int wick_predictor_set_firing(const struct wick_predictor_set *predictors, float *shares, struct wick_diag *diag)
+{
+	const struct wick_directory directory = { .gguf = predictors->gguf, .diag = diag };
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < predictors->layers; i++)
+		rc = read_shares(&directory, &predictors->firing[i], shares + i * predictors->firing[i].cols);
+	return rc;
+}
+
+/* Calls visit for every tensor that is loaded, and where its bytes are to be remembered. */
 static void each_part(struct wick_predictor_set *predictors,
 	void (*visit)(void *user, const struct wick_tensor *tensor, const uint8_t **data), void *user)
 {

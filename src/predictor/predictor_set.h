@@ -39,6 +39,7 @@ struct wick_predictor_set {
 	struct wick_predictor *ahead; /* (layers); a last one without rows; NULL: there are none */
 	bool residual; /* they are given what goes into the norm in front of the FFN, not what comes out of it */
 	struct wick_gate_levels *levels; /* (layers); NULL: there are none */
+	struct wick_tensor *firing; /* (layers): how often neurons fire, not loaded with the others; NULL: not known */
 	size_t scratch_floats;        /* that the largest of them needs */
 	uint64_t weight_bytes, ahead_bytes; /* of the layers' own, of those that look ahead */
 	uint64_t memory_bytes;        /* held by this structure, not counting what is loaded */
@@ -60,6 +61,10 @@ char *wick_predictor_set_path_meanwhile(const char *model_path, uint32_t identit
 int wick_predictor_set_open(struct wick_predictor_set **predictors, const struct wick_model *model,
 	const char *model_path, struct wick_diag *diag);
 void wick_predictor_set_close(struct wick_predictor_set *predictors); /* NULL is fine */
+
+/* Of a set with firing: the shares of tokens that neurons fire for (layers, n_ff), descending in each layer. -EBADMSG: damaged.
+ * -EINVAL: one is no share. */
+int wick_predictor_set_firing(const struct wick_predictor_set *predictors, float *shares, struct wick_diag *diag);
 
 /* Memory that wick_predictor_set_load() takes from mem. */
 uint64_t wick_predictor_set_bytes(const struct wick_predictor_set *predictors);

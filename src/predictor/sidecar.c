@@ -35,9 +35,10 @@ void wick_sidecar_describe(struct wick_tensor *tensor, const struct wick_sidecar
 		[WICK_SIDECAR_IN] = { "_in.weight", shape->type, rank, shape->d_model, WICK_CHECK_ROWS },
 		[WICK_SIDECAR_OUT] = { "_out.weight", shape->type, shape->n_ff, rank, WICK_CHECK_ROWS },
 		[WICK_SIDECAR_BIAS] = { ".bias", WICK_F32, 1, shape->n_ff, 1 },
-		[WICK_SIDECAR_LEVELS] = { "_levels", WICK_F32, 1, WICK_GATE_LEVELS, 1 },
+		[WICK_SIDECAR_LEVELS] = { "gate_levels", WICK_F32, 1, WICK_GATE_LEVELS, 1 },
+		[WICK_SIDECAR_FIRING] = { "firing", WICK_F32, 1, shape->n_ff, 1 },
 	};
-	const char *of = part == WICK_SIDECAR_LEVELS ? "gate" : ahead ? "ahead" : "pred";
+	const char *of = part >= WICK_SIDECAR_PARTS ? "" : ahead ? "ahead" : "pred";
 
 	*tensor = (struct wick_tensor){ .type = parts[part].type, .rows = parts[part].rows, .cols = parts[part].cols,
 		.row_bytes = wick_type_bytes(parts[part].type, parts[part].cols), .check_rows = parts[part].check_rows };
@@ -54,6 +55,8 @@ int wick_sidecar_each(const struct wick_sidecar_shape *shape, wick_sidecar_visit
 				rc = visit(user, layer, ahead, part);
 		if (rc == 0 && shape->levels)
 			rc = visit(user, layer, false, WICK_SIDECAR_LEVELS);
+		if (rc == 0 && shape->firing)
+			rc = visit(user, layer, false, WICK_SIDECAR_FIRING);
 	}
 	return rc;
 }
@@ -134,8 +137,8 @@ static int check_kind(struct opening *opening)
 		return wick_diag_say(opening->diag, -EINVAL, "%s: not a file of predictors; move it out of the way",
 			path_of(opening));
 	rc = read_number(opening, "wick.predictors.version", &version);
-	if (rc == 0 && version != 1 && version != WICK_SIDECAR_VERSION)
-		return wick_diag_say(opening->diag, -EINVAL, "%s: predictors of version %u; this program knows versions 1 and %u",
+	if (rc == 0 && (version < 1 || version > WICK_SIDECAR_VERSION))
+		return wick_diag_say(opening->diag, -EINVAL, "%s: predictors of version %u; this program knows versions 1 to %u",
 			path_of(opening), version, WICK_SIDECAR_VERSION);
 	opening->version = version;
 	return rc;
@@ -251,12 +254,22 @@ static int read_flag(const struct opening *opening, const char *key, bool *flag)
 	return rc;
 }
 
-static int make_levels(struct wick_predictor_set *predictors, struct wick_diag *diag)
+/* What there is beside predictors. */
+static int make_extras(const struct opening *opening)
 {
-	predictors->levels = calloc(predictors->layers, sizeof(*predictors->levels));
-	predictors->memory_bytes += predictors->layers * sizeof(*predictors->levels);
-	return predictors->levels ? 0 :
-		wick_diag_say(diag, -ENOMEM, "no memory for the gates of %u layers", predictors->layers);
+	struct wick_predictor_set *predictors = opening->predictors;
+
+	if (opening->shape.levels) {
+		predictors->levels = calloc(predictors->layers, sizeof(*predictors->levels));
+		predictors->memory_bytes += predictors->layers * sizeof(*predictors->levels);
+	}
+	if (opening->shape.firing) {
+		predictors->firing = calloc(predictors->layers, sizeof(*predictors->firing));
+		predictors->memory_bytes += predictors->layers * sizeof(*predictors->firing);
+	}
+	if ((opening->shape.levels && !predictors->levels) || (opening->shape.firing && !predictors->firing))
+		return wick_diag_say(opening->diag, -ENOMEM, "no memory for the neurons of %u layers", predictors->layers);
+	return 0;
 }
 
 static int read_keys(struct opening *opening)
@@ -276,8 +289,10 @@ static int read_keys(struct opening *opening)
 		rc = read_flag(opening, "wick.predictors.levels", &opening->shape.levels);
 	if (rc == 0 && opening->version > 1)
 		rc = read_flag(opening, "wick.predictors.residual", &opening->shape.residual);
-	if (rc == 0 && opening->shape.levels)
-		rc = make_levels(opening->predictors, opening->diag);
+	if (rc == 0 && opening->version > 2)
+		rc = read_flag(opening, "wick.predictors.firing", &opening->shape.firing);
+	if (rc == 0)
+		rc = make_extras(opening);
 	if (rc)
 		return rc;
 	opening->ranks = calloc(2 * (size_t)layers, sizeof(*opening->ranks));
@@ -290,9 +305,11 @@ static struct wick_tensor *place_of(
 	const struct wick_predictor_set *predictors, uint32_t layer, bool ahead, enum wick_sidecar_part part)
 {
 	struct wick_predictor *predictor = ahead ? &predictors->ahead[layer] : &predictors->layer[layer];
-	struct wick_tensor *const parts[WICK_SIDECAR_PARTS] = { &predictor->in, &predictor->out, &predictor->bias };
+	struct wick_tensor *const parts[WICK_SIDECAR_KINDS] = { &predictor->in, &predictor->out, &predictor->bias,
+		predictors->levels ? &predictors->levels[layer].tensor : NULL,
+		predictors->firing ? &predictors->firing[layer] : NULL };
 
-	return part == WICK_SIDECAR_LEVELS ? &predictors->levels[layer].tensor : parts[part];
+	return parts[part];
 }
 
 static int match_part(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part)

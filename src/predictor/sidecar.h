@@ -11,7 +11,9 @@ struct wick_gguf;
 struct wick_predictor_set;
 
 #define WICK_SIDECAR_ARCH "wick-predictors"
-#define WICK_SIDECAR_VERSION 2 /* of files that need it: with levels of gates, or of predictors that see the residual */
+/* Of three versions a file has the first that knows what it has: 2 knows levels of gates, and predictors that see the residual;
+ * 3 knows how often neurons fire. */
+#define WICK_SIDECAR_VERSION 3
 
 struct wick_sidecar_shape {
 	uint32_t model_crc; /* the model's identity */
@@ -23,15 +25,18 @@ struct wick_sidecar_shape {
 	bool imported;
 	bool residual; /* predictors are given what the norm in front of the FFN is given */
 	bool levels; /* of gates: WICK_GATE_LEVELS of each layer */
+	bool firing; /* of each neuron: the share of the text's tokens that it fired for */
 };
 
-/* Its tensors in file order. A predictor has three, in this order; behind those of a layer are its levels. */
+/* Its tensors in file order. A predictor has three, in this order; behind those of a layer are its levels, then how
+ * often its neurons fire. */
 enum wick_sidecar_part {
 	WICK_SIDECAR_IN,
 	WICK_SIDECAR_OUT,
 	WICK_SIDECAR_BIAS,
 	WICK_SIDECAR_PARTS,
 	WICK_SIDECAR_LEVELS = WICK_SIDECAR_PARTS,
+	WICK_SIDECAR_FIRING,
 	WICK_SIDECAR_KINDS,
 };
 

@@ -37,10 +37,10 @@ static int put_entry(void *user, uint32_t layer, bool ahead, enum wick_sidecar_p
 	return 0;
 }
 
-/* Whether it says what readers of version 1 do not know. */
-static bool is_new(const struct wick_sidecar_shape *shape)
+/* The first that knows what the file has. */
+static uint32_t version_of(const struct wick_sidecar_shape *shape)
 {
-	return shape->levels || shape->residual;
+	return shape->firing ? 3 : shape->levels || shape->residual ? 2 : 1;
 }
 
 static void put_keys(struct writing *writing)
@@ -49,7 +49,7 @@ static void put_keys(struct writing *writing)
 	struct wick_gguf_writer *writer = &writing->writer;
 
 	wick_gguf_put_string(writer, "general.architecture", WICK_SIDECAR_ARCH);
-	wick_gguf_put_u32(writer, "wick.predictors.version", is_new(shape) ? WICK_SIDECAR_VERSION : 1);
+	wick_gguf_put_u32(writer, "wick.predictors.version", version_of(shape));
 	wick_gguf_put_u32(writer, "wick.predictors.model", shape->model_crc);
 	wick_gguf_put_u32(writer, "wick.predictors.layers", shape->layers);
 	wick_gguf_put_u32(writer, "wick.predictors.d_model", shape->d_model);
@@ -57,10 +57,12 @@ static void put_keys(struct writing *writing)
 	wick_gguf_put_string(writer, "wick.predictors.encoding", wick_types[shape->type].name);
 	wick_gguf_put_bool(writer, "wick.predictors.relu", shape->relu);
 	wick_gguf_put_bool(writer, "wick.predictors.imported", shape->imported);
-	if (is_new(shape)) {
+	if (version_of(shape) > 1) {
 		wick_gguf_put_bool(writer, "wick.predictors.levels", shape->levels);
 		wick_gguf_put_bool(writer, "wick.predictors.residual", shape->residual);
 	}
+	if (version_of(shape) > 2)
+		wick_gguf_put_bool(writer, "wick.predictors.firing", shape->firing);
 	wick_gguf_put_i32s(writer, "wick.predictors.ranks", (const int32_t *)shape->ranks, shape->layers);
 	wick_gguf_put_i32s(writer, "wick.predictors.ahead", (const int32_t *)shape->ahead, shape->layers);
 }

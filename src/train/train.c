@@ -86,7 +86,7 @@ static uint64_t layer_bytes(const struct wick_train *train)
 	uint64_t kept = (uint64_t)((train->share + train->ahead_share) * (double)shape->source_bytes);
 
 	return FIXED_BYTES + WICK_MAX(weights + learning, tables) + kept +
-		(uint64_t)shape->n_ff * shape->d_model * sizeof(float) + train->model->memory_bytes;
+		(uint64_t)shape->n_ff * (shape->d_model + (uint64_t)shape->layers) * sizeof(float) + train->model->memory_bytes;
 }
 
 /* As many tokens as were asked for and memory holds. */
@@ -121,8 +121,9 @@ static int make_room(struct wick_train *train)
 	train->x = calloc(tokens, shape->d_model * sizeof(uint16_t));
 	train->x_before = calloc(tokens, shape->d_model * sizeof(uint16_t));
 	train->fired = calloc(tokens, train->fired_bytes);
+	train->firing = calloc(shape->layers, shape->n_ff * sizeof(float));
 	train->up = calloc(shape->n_ff, shape->d_model * sizeof(float));
-	if (!train->residual || !train->x || !train->x_before || !train->fired || !train->up)
+	if (!train->residual || !train->x || !train->x_before || !train->fired || !train->firing || !train->up)
 		return wick_diag_say(train->diag, -ENOMEM, "no memory for %zu tokens", tokens);
 	return 0;
 }
@@ -163,14 +164,30 @@ static int learn(struct wick_train *train, uint32_t layer, bool ahead, const uin
 	return rc;
 }
 
+/* How often the neurons of the layer fired that was swept last. */
+static void count_firing(struct wick_train *train, uint32_t layer)
+{
+	uint32_t n_ff = train->model->shape.n_ff, tokens = wick_train_tokens(train);
+	float *firing = train->firing + (size_t)layer * n_ff;
+
+	for (uint32_t token = 0; token < tokens; token++)
+		for (size_t byte = 0; byte < train->fired_bytes; byte++)
+			for (unsigned bits = train->fired[token * train->fired_bytes + byte]; bits; bits &= bits - 1)
+				firing[byte * 8 + (unsigned)__builtin_ctz(bits)]++;
+	for (uint32_t i = 0; i < n_ff; i++)
+		firing[i] /= (float)tokens;
+}
+
 static int sweep(struct wick_train *train)
 {
 	int rc = wick_train_sweep_begin(train);
 
 	for (uint32_t layer = 0; rc == 0 && layer < train->model->shape.layers; layer++) {
 		rc = wick_train_sweep_layer(train, layer);
-		if (rc == 0)
-			rc = learn(train, layer, false, train->x);
+		if (rc)
+			return rc;
+		count_firing(train, layer);
+		rc = learn(train, layer, false, train->x);
 		if (rc == 0 && layer)
 			rc = learn(train, layer - 1, true, train->x_before);
 	}
@@ -270,6 +287,7 @@ static void forget(struct wick_train *train)
 	free(train->x);
 	free(train->x_before);
 	free(train->fired);
+	free(train->firing);
 	free(train->up);
 }
 

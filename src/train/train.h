@@ -61,6 +61,7 @@ struct wick_train {
 	uint16_t *x, *x_before; /* (tokens, d_model): into this layer's FFN, and the one before's */
 	uint8_t *fired;       /* (tokens, fired_bytes) */
 	size_t fired_bytes;
+	float *firing;        /* (layers, n_ff): the share of tokens that a neuron fired for */
 	float *up;            /* (n_ff, d_model) of the current layer */
 	struct wick_model one; /* a model of that layer alone */
 	struct wick_tensor one_tensors[WICK_T_COUNT];

@@ -77,7 +77,8 @@ static int part_of(void *user, uint32_t layer, bool ahead, enum wick_sidecar_par
 {
 	const struct wick_train *train = user;
 	const struct wick_fitted *fitted = ahead ? &train->ahead[layer].fitted : &train->own[layer].fitted;
-	const void *parts[WICK_SIDECAR_PARTS] = { fitted->in, fitted->out, fitted->bias };
+	const void *parts[WICK_SIDECAR_KINDS] = { fitted->in, fitted->out, fitted->bias,
+		[WICK_SIDECAR_FIRING] = train->firing + (size_t)layer * train->model->shape.n_ff };
 
 	*data = parts[part];
 	return 0;
@@ -88,7 +89,8 @@ static int write_file(struct wick_train *train)
 	const struct wick_shape *model = &train->model->shape;
 	uint32_t layers = model->layers, *ranks = malloc(2 * (size_t)layers * sizeof(*ranks));
 	struct wick_sidecar_shape shape = { .model_crc = wick_model_identity(train->model), .layers = layers,
-		.d_model = model->d_model, .n_ff = model->n_ff, .type = train->type, .ranks = ranks, .ahead = ranks + layers };
+		.d_model = model->d_model, .n_ff = model->n_ff, .type = train->type, .ranks = ranks, .ahead = ranks + layers,
+		.firing = true };
 	int rc;
 
 	if (!ranks)

@@ -48,7 +48,8 @@ int wick_matrices_make(struct wick_matrices *matrices, const struct wick_model *
 
 	*matrices = (struct wick_matrices){ .steps = steps, .count = steps->matrices };
 	matrices->at = calloc(steps->matrices, sizeof(*matrices->at));
-	if (!matrices->at)
+	matrices->slots = calloc(steps->layers, sizeof(*matrices->slots));
+	if (!matrices->at || !matrices->slots)
 		return wick_diag_say(diag, -ENOMEM, "no memory for the plan of %u matrices", steps->matrices);
 	for (uint32_t i = 0; i < steps->matrices; i++) {
 		const struct wick_step_matrix *used = &steps->matrix[i];
@@ -64,5 +65,6 @@ int wick_matrices_make(struct wick_matrices *matrices, const struct wick_model *
 void wick_matrices_free(struct wick_matrices *matrices)
 {
 	free(matrices->at);
+	free(matrices->slots);
 	*matrices = (struct wick_matrices){ 0 };
 }

@@ -40,6 +40,7 @@ struct wick_matrix {
 struct wick_matrices {
 	const struct wick_steps *steps;
 	struct wick_matrix *at; /* (count) */
+	uint32_t *slots;        /* (layers), of the bundle cache; as many as neurons where bundles are resident */
 	uint32_t count;
 };
 

@@ -54,9 +54,13 @@ static void bind(const char *path)
 		check_predictor(&predictors, &own[i]);
 		if (ahead[i].in.rows)
 			check_predictor(&predictors, &ahead[i]);
+		if (predictors.firing)
+			check_tensor(&predictors, &predictors.firing[i], 1);
 	}
 	wick_gguf_close(predictors.gguf);
 	free(predictors.crcs);
+	free(predictors.levels);
+	free(predictors.firing);
 }
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed)

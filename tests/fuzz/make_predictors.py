@@ -14,13 +14,15 @@ TYPES = {"f16": (1, 2, 1), "q4_0": (2, 18, 32)}  # GGUF's number, bytes and numb
 
 
 def predictors(encoding="q4_0", ranks=(32, 64), ahead=(32, 0), identity=IDENTITY, layers=LAYERS, d_model=D_MODEL, n_ff=N_FF,
-               version=1, arch="wick-predictors", mend=lambda data: data):
+               version=1, firing=False, arch="wick-predictors", mend=lambda data: data):
     """mend: changes the header before its checksum is taken."""
     pairs = [("general.alignment", U32, 4096), ("general.architecture", STRING, arch),
              ("wick.predictors.version", U32, version), ("wick.predictors.model", U32, identity),
              ("wick.predictors.layers", U32, layers), ("wick.predictors.d_model", U32, d_model),
              ("wick.predictors.n_ff", U32, n_ff), ("wick.predictors.encoding", STRING, encoding),
              ("wick.predictors.relu", BOOL, False), ("wick.predictors.imported", BOOL, False),
+             *((("wick.predictors.levels", BOOL, False), ("wick.predictors.residual", BOOL, False)) if version > 1 else ()),
+             *((("wick.predictors.firing", BOOL, firing),) if version > 2 else ()),
              ("wick.predictors.ranks", ARRAY, (I32, ranks)), ("wick.predictors.ahead", ARRAY, (I32, ahead))]
     kind, block_bytes, block = TYPES.get(encoding, TYPES["f16"])
     data = []
@@ -32,6 +34,8 @@ def predictors(encoding="q4_0", ranks=(32, 64), ahead=(32, 0), identity=IDENTITY
             data.append((f"blk.{layer}.ffn_{role}.bias", [n_ff], 0, [struct.pack(f"<{n_ff}f", *range(n_ff))], 1))
             if not rank:
                 del data[-3:]
+        if firing:
+            data.append((f"blk.{layer}.ffn_firing", [n_ff], 0, [struct.pack(f"<{n_ff}f", *(i / n_ff for i in range(n_ff)))], 1))
     sums = [crc32c(b"".join(rows[i:i + check])) for _, _, _, rows, check in data for i in range(0, len(rows), check)]
     entries, offset = b"", 0
     for name, ne, kind, rows, _ in data:
@@ -60,7 +64,12 @@ def main():
         "other-layers": predictors(layers=3),
         "other-width": predictors(d_model=64),
         "other-n-ff": predictors(n_ff=49),
-        "other-version": predictors(version=2),
+        "other-version": predictors(version=4),
+        "residual": predictors(version=2),
+        "firing": predictors(version=3, firing=True),
+        "firing-missing": predictors(version=3, firing=True,
+                                     mend=lambda d: d.replace(b"blk.1.ffn_firing", b"blk.1.ffn_fyring")),
+        "firing-in-version-2": predictors(version=2, firing=True),
         "other-arch": predictors(arch="opt"),
         "encoding-unknown": predictors("q2_k"),
         "rank-in-half-a-block": predictors(ranks=(32, 48)),

@@ -43,6 +43,13 @@ static void fill_row(float *row, const struct wick_tensor *tensor, enum wick_sid
 		row[c] = part == WICK_SIDECAR_BIAS ? (ahead ? BIAS_AHEAD : BIAS) : scale * uniform(state);
 }
 
+/* Neurons of every second layer fire twice as often as those of the others, so that bundle caches are of two sizes. */
+static void fill_firing(float *row, uint64_t count, uint32_t layer)
+{
+	for (uint64_t i = 0; i < count; i++)
+		row[i] = (float)(1 + layer % 2) / 4 * (float)(i * 5 % count) / (float)count;
+}
+
 static int make_part(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part, const void **data)
 {
 	struct random_predictors *random = user;
@@ -57,7 +64,10 @@ static int make_part(void *user, uint32_t layer, bool ahead, enum wick_sidecar_p
 	for (uint64_t i = 0; i < tensor.rows; i++) {
 		uint8_t *to = (uint8_t *)random->data + i * tensor.row_bytes;
 
-		fill_row(row, &tensor, part, ahead, &state);
+		if (part == WICK_SIDECAR_FIRING)
+			fill_firing(row, tensor.cols, layer);
+		else
+			fill_row(row, &tensor, part, ahead, &state);
 		if (tensor.type == WICK_F32)
 			memcpy(to, row, tensor.row_bytes);
 		else
@@ -83,7 +93,7 @@ void predictors_write(const char *model_path)
 	memcpy(random.ahead, random.ranks + 1, (model->shape.layers - 1) * sizeof(*random.ahead));
 	random.shape = (struct wick_sidecar_shape){ .model_crc = wick_model_identity(model), .layers = model->shape.layers,
 		.d_model = model->shape.d_model, .n_ff = model->shape.n_ff, .type = WICK_Q4_0, .ranks = random.ranks,
-		.ahead = random.ahead };
+		.ahead = random.ahead, .firing = true };
 	wick_kernels_init(&random.kernels, ~0u);
 	if (wick_sidecar_write(path, &random.shape, make_part, &random, &diag))
 		fail_msg("%s", diag.text);

@@ -451,6 +451,36 @@ static void trained_is_not_packed(void **state)
 	answer_free(&packed);
 }
 
+static struct wick_plan plan_of(const struct model *model)
+{
+	struct wick_diag diag = { 0 };
+	struct wick_options options;
+	struct wick_plan plan;
+
+	wick_options_init(&options);
+	options.ctx = ANSWER_CTX;
+	options.mode = "sparse";
+	set_memory(&options, MEMORY_MIDDLE, model->path);
+	if (wick_plan(model->path, &options, &plan, &diag))
+		fail_msg("%s", diag.text);
+	assert_true(plan.total_bytes <= plan.budget_bytes);
+	return plan;
+}
+
+/* Otherwise any_combination would not meet caches of several sizes. */
+static void caches_are_as_large_as_neurons_fire(void **state)
+{
+	struct model *model = *state;
+	struct wick_plan plan = plan_of(model);
+
+	assert_false(plan.cache_rows_by_firing);
+	assert_int_equal(plan.cache_rows_least, plan.cache_rows_most);
+	predictors_write(model->path);
+	plan = plan_of(model);
+	assert_true(plan.cache_rows_by_firing);
+	assert_true(plan.cache_rows_least < plan.cache_rows_most);
+}
+
 /* Otherwise any_combination would compare dense with dense. */
 static void some_chosen_is_not_dense(void **state)
 {
@@ -479,6 +509,7 @@ int main(void)
 		ON(open_trained, predicted_is_not_dense),
 		ON(open_trained, predicted),
 		ON(open_some, trained_is_not_packed),
+		ON(open_some, caches_are_as_large_as_neurons_fire),
 		ON(open_some, the_report_says_who_chooses),
 		ON(open_all, no_guess_is_wasted),
 		ON(open_gated, any_combination),

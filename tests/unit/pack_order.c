@@ -236,11 +236,11 @@ static void the_trace_stays_behind(void **state)
 
 #define RANK 8
 
-/* Row i of `out` is all i, and bias i is i; of what looks ahead, 100 more. `in` is all 7. */
+/* Row i of `out` is all i, and bias i is i; of what looks ahead, 100 more. `in` is all 7. Neuron i fires for i of 100 tokens. */
 static int trained_part(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part, const void **data)
 {
 	static uint16_t rows[N_FF * 72];
-	static float biases[N_FF];
+	static float biases[N_FF], firing[N_FF];
 
 	(void)user;
 	(void)layer;
@@ -248,7 +248,9 @@ static int trained_part(void *user, uint32_t layer, bool ahead, enum wick_sideca
 		rows[i] = part == WICK_SIDECAR_IN ? 7 : (uint16_t)(i / RANK + 100 * ahead);
 	for (uint32_t i = 0; i < N_FF; i++)
 		biases[i] = (float)(i + 100 * ahead);
-	*data = part == WICK_SIDECAR_BIAS ? (const void *)biases : rows;
+	for (uint32_t i = 0; i < N_FF; i++)
+		firing[i] = (float)i / 100;
+	*data = part == WICK_SIDECAR_FIRING ? (const void *)firing : part == WICK_SIDECAR_BIAS ? (const void *)biases : rows;
 	return 0;
 }
 
@@ -273,7 +275,7 @@ static void trained_predictors_move(void **state)
 	const struct wick_pack_options options = { .order = "coactivation", .trace = trace_path };
 	const uint32_t ranks[LAYERS] = { RANK, RANK }, ahead[LAYERS] = { RANK, 0 };
 	const struct wick_sidecar_shape shape = { .model_crc = identity(model_path), .layers = LAYERS, .d_model = 72,
-		.n_ff = N_FF, .type = WICK_BF16, .ranks = ranks, .ahead = ahead, .relu = true };
+		.n_ff = N_FF, .type = WICK_BF16, .ranks = ranks, .ahead = ahead, .relu = true, .firing = true };
 	struct wick_predictor_set *set;
 	struct wick_model *model;
 	struct wick_diag diag = { 0 };
@@ -291,6 +293,9 @@ static void trained_predictors_move(void **state)
 	expect_trained(&file, &set->layer[0], 0, 0);
 	expect_trained(&file, &set->layer[1], 1, 0);
 	expect_trained(&file, &set->ahead[0], 1, 100);
+	for (uint32_t layer = 0; layer < LAYERS; layer++)
+		for (uint32_t i = 0; i < N_FF; i++)
+			assert_true(((const float *)(file.bytes + set->firing[layer].offset))[i] == (float)wanted(layer, i) / 100);
 	assert_int_equal(set->ahead[1].out.rows, 0);
 	wick_predictor_set_close(set);
 	wick_model_close(model);

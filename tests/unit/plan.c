@@ -93,6 +93,7 @@ struct made {
 	struct wick_plan plan;
 	struct wick_layout layout;
 	struct wick_matrix at[256];
+	uint32_t slots[64];
 	uint32_t count;
 	int err;
 	struct wick_diag diag;
@@ -101,12 +102,14 @@ struct made {
 /* A pool of so many blocks, which may have fewer. */
 static uint32_t kv_blocks = 6, kv_blocks_min = 6;
 
+static const float *firing; /* NULL: not known */
+
 static void make(struct made *made, const struct wick_model *model, enum wick_mode mode, struct wick_memory memory)
 {
 	struct wick_plan_input input = { .model = model, .memory = memory, .free_bytes = 64ull << 30,
 		.process_bytes = 20 * MIB, .limit_bytes = UINT64_MAX, .metadata_bytes = 3 * MIB, .mode = mode, .chunk_bytes = MIB,
 		.size = { .ctx = WICK_MIN(model->shape.ctx_max, 384), .threads = 2, .sequences = 1 },
-		.kv = { .blocks = kv_blocks, .sequences = 1, .ctx = 384, .type = WICK_F16 }, .kv_blocks_min = kv_blocks_min };
+		.kv = { .blocks = kv_blocks, .sequences = 1, .ctx = 384, .type = WICK_F16 }, .kv_blocks_min = kv_blocks_min, .firing = firing };
 	struct wick_matrices matrices;
 
 	memset(made, 0, sizeof(*made));
@@ -115,6 +118,7 @@ static void make(struct made *made, const struct wick_model *model, enum wick_mo
 	made->count = matrices.count;
 	assert_true(made->count <= WICK_COUNT_OF(made->at));
 	memcpy(made->at, matrices.at, made->count * sizeof(*made->at));
+	memcpy(made->slots, matrices.slots, model->shape.layers * sizeof(*made->slots));
 	wick_matrices_free(&matrices);
 }
 
@@ -214,6 +218,70 @@ static void percent_and_default(void **state)
 	free(made);
 }
 
+static double hits(const struct made *made, const struct wick_shape *shape, const float *shares)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < shape->layers; i++)
+		for (uint32_t k = 0; k < made->slots[i]; k++)
+			sum += (double)shares[(size_t)i * shape->n_ff + k];
+	return sum;
+}
+
+/* Layer i's neurons fire i + 1 times as often as the first one's. */
+static float *make_shares(const struct wick_shape *shape)
+{
+	float *shares = calloc((size_t)shape->layers * shape->n_ff, sizeof(*shares));
+
+	assert_non_null(shares);
+	for (uint32_t i = 0; i < shape->layers; i++)
+		for (uint32_t k = 0; k < shape->n_ff; k++)
+			shares[(size_t)i * shape->n_ff + k] = (float)(i + 1) / (float)shape->layers / (float)(k + 2);
+	return shares;
+}
+
+/* Within the budget, never below the smallest cache, and with more hits than if all were alike. */
+static void caches_of_the_layers(void **state)
+{
+	struct made *made = calloc(1, sizeof(*made)), *alike = calloc(1, sizeof(*alike));
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct wick_model *model = model_of(&sizes[i]);
+		float *shares = make_shares(&model->shape);
+		uint64_t least, whole;
+		unsigned unlike = 0;
+
+		make(made, model, WICK_MODE_SPARSE, (struct wick_memory){ .bytes = 1 });
+		least = made->plan.minimum_bytes;
+		whole = made->plan.whole_bytes;
+		for (uint64_t step = 0; step < 20; step++) {
+			struct wick_memory memory = { .bytes = least + (whole - least) * step / 20 };
+
+			make(alike, model, WICK_MODE_SPARSE, memory);
+			firing = shares;
+			make(made, model, WICK_MODE_SPARSE, memory);
+			firing = NULL;
+			assert_int_equal(made->err, 0);
+			assert_true(made->plan.total_bytes <= made->plan.budget_bytes);
+			assert_int_equal(made->plan.cache_rows_by_firing, made->plan.drawn_bytes > 0);
+			assert_in_range(made->plan.cache_rows_least, WICK_SPARSE_ROWS_MIN, made->plan.cache_rows);
+			assert_in_range(made->plan.cache_rows_most, made->plan.cache_rows, model->shape.n_ff);
+			assert_int_equal(alike->plan.cache_rows_least, alike->plan.cache_rows_most);
+			assert_true(hits(made, &model->shape, shares) >= hits(alike, &model->shape, shares));
+			if (made->plan.drawn_bytes && alike->plan.cache_rows > WICK_SPARSE_ROWS_MIN) {
+				assert_true(made->slots[0] < made->slots[model->shape.layers - 1]);
+				unlike++;
+			}
+		}
+		assert_true(unlike > 0);
+		free(shares);
+		free_model(model);
+	}
+	free(made);
+	free(alike);
+}
+
 /* Of which staging takes the larger part: what surrounds a unit is larger than the unit. */
 static void tiny(void **state)
 {
@@ -294,6 +362,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(budgets),
 		cmocka_unit_test(modes),
+		cmocka_unit_test(caches_of_the_layers),
 		cmocka_unit_test(tiny),
 		cmocka_unit_test(units),
 		cmocka_unit_test(percent_and_default),

@@ -8,6 +8,7 @@
 
 #include "bits.h"
 #include "file.h"
+#include "gguf.h"
 #include "io.h"
 #include "load.h"
 #include "mem.h"
@@ -176,7 +177,7 @@ static void packing_makes_predictors_that_find(void **state)
 struct written {
 	uint32_t ranks[8], ahead[8];
 	struct wick_sidecar_shape shape;
-	uint8_t *parts[8][2][WICK_SIDECAR_PARTS];
+	uint8_t *parts[8][2][WICK_SIDECAR_KINDS];
 };
 
 static int written_part(void *user, uint32_t layer, bool ahead, enum wick_sidecar_part part, const void **data)
@@ -198,6 +199,8 @@ static int fill_part(void *user, uint32_t layer, bool ahead, enum wick_sidecar_p
 	written->parts[layer][ahead][part] = malloc(bytes);
 	for (uint64_t i = 0; i < bytes; i++)
 		written->parts[layer][ahead][part][i] = (uint8_t)(i * 7 + layer * 3 + ahead * 5 + part);
+	for (uint64_t i = 0; part == WICK_SIDECAR_FIRING && i < tensor.cols; i++)
+		((float *)written->parts[layer][ahead][part])[i] = (float)((i * 37 + layer) % tensor.cols) / (float)tensor.cols;
 	return 0;
 }
 
@@ -214,7 +217,7 @@ static struct written *write_sidecar(struct opened *o)
 	}
 	written->shape = (struct wick_sidecar_shape){ .model_crc = wick_model_identity(o->model), .layers = layers,
 		.d_model = o->model->shape.d_model, .n_ff = o->model->shape.n_ff, .type = WICK_Q4_0, .ranks = written->ranks,
-		.ahead = written->ahead };
+		.ahead = written->ahead, .firing = true };
 	wick_sidecar_each(&written->shape, fill_part, written);
 	if (wick_sidecar_write(o->sidecar, &written->shape, written_part, written, &diag))
 		fail_msg("%s", diag.text);
@@ -225,7 +228,7 @@ static void free_written(struct written *written)
 {
 	for (int layer = 0; layer < 8; layer++)
 		for (int ahead = 0; ahead < 2; ahead++)
-			for (int part = 0; part < WICK_SIDECAR_PARTS; part++)
+			for (int part = 0; part < WICK_SIDECAR_KINDS; part++)
 				free(written->parts[layer][ahead][part]);
 	free(written);
 }
@@ -267,15 +270,72 @@ static void what_was_written_is_loaded(void **state)
 	close_packed(o);
 }
 
+/* Of n_ff numbers, which 37 does not divide, each share k / n_ff is there once. */
+static void how_often_neurons_fire_descends(void **state)
+{
+	struct opened *o = open_packed("sharded-f16");
+	struct written *written = write_sidecar(o);
+	uint32_t layers = o->model->shape.layers, n_ff = o->model->shape.n_ff;
+	float *shares = calloc((size_t)layers * n_ff, sizeof(*shares)), *of_one = (float *)written->parts[1][0][WICK_SIDECAR_FIRING];
+	struct wick_predictor_set *predictors;
+	struct wick_diag diag = { 0 };
+
+	(void)state;
+	assert_true(n_ff % 37);
+	assert_int_equal(wick_predictor_set_open(&predictors, o->model, o->path, &diag), 0);
+	if (wick_predictor_set_firing(predictors, shares, &diag))
+		fail_msg("%s", diag.text);
+	for (uint32_t i = 0; i < layers * n_ff; i++)
+		assert_true(shares[i] == (float)(n_ff - 1 - i % n_ff) / (float)n_ff);
+	wick_predictor_set_close(predictors);
+
+	of_one[3] = 1.5f;
+	assert_int_equal(wick_sidecar_write(o->sidecar, &written->shape, written_part, written, NULL), 0);
+	assert_int_equal(wick_predictor_set_open(&predictors, o->model, o->path, NULL), 0);
+	assert_int_equal(wick_predictor_set_firing(predictors, shares, &diag), -EINVAL);
+	assert_non_null(strstr(diag.text, "tensor \"blk.1.ffn_firing\": number 3 is 1.5"));
+	wick_predictor_set_close(predictors);
+	free(shares);
+	free_written(written);
+	close_packed(o);
+}
+
+/* Files of version 1, as they were written before, are whole. */
+static void without_how_often_neurons_fire(void **state)
+{
+	struct opened *o = open_packed("sharded-f16");
+	struct written *written = write_sidecar(o);
+	struct wick_predictor_set *predictors;
+	struct wick_diag diag = { 0 };
+	uint64_t version;
+
+	(void)state;
+	written->shape.firing = false;
+	assert_int_equal(wick_sidecar_write(o->sidecar, &written->shape, written_part, written, NULL), 0);
+	if (wick_predictor_set_open(&predictors, o->model, o->path, &diag) || load(o, predictors, &diag))
+		fail_msg("%s", diag.text);
+	assert_int_equal(wick_gguf_u64(predictors->gguf, "wick.predictors.version", &version, NULL), 0);
+	assert_int_equal(version, 1);
+	assert_null(predictors->firing);
+	assert_int_equal(predictors->origin, WICK_PREDICTORS_TRAINED);
+	wick_predictor_set_close(predictors);
+	free_written(written);
+	close_packed(o);
+}
+
 /* Opens and loads; the outcome, with its sentence. */
 static int try(struct opened *o, struct wick_diag *diag)
 {
+	float *shares = calloc((size_t)o->model->shape.layers * o->model->shape.n_ff, sizeof(*shares));
 	struct wick_predictor_set *predictors;
 	int rc = wick_predictor_set_open(&predictors, o->model, o->path, diag);
 
 	if (rc == 0)
 		rc = load(o, predictors, diag);
+	if (rc == 0)
+		rc = wick_predictor_set_firing(predictors, shares, diag);
 	wick_predictor_set_close(predictors);
+	free(shares);
 	o->mem.used = 0;
 	return rc;
 }
@@ -356,6 +416,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packing_makes_predictors_that_find),
 		cmocka_unit_test(what_was_written_is_loaded),
+		cmocka_unit_test(how_often_neurons_fire_descends),
+		cmocka_unit_test(without_how_often_neurons_fire),
 		cmocka_unit_test(of_another_model),
 		cmocka_unit_test(damage_is_found),
 		cmocka_unit_test(names_of_files),

@@ -144,7 +144,7 @@ static struct wick_trace *choose(struct toy *toy, bool all)
 
 static void carve_sparse(struct toy *toy, struct wick_trace *trace)
 {
-	const struct wick_sparse_shape shape = { .on = true, .capacity = SLOTS, .batch_tokens = 1,
+	const struct wick_sparse_shape shape = { .on = true, .batch_tokens = 1,
 		.policy = wick_policy_find(NULL) };
 	struct wick_sparse *sparse = &toy->forward.sparse;
 
@@ -156,6 +156,8 @@ static void carve_sparse(struct toy *toy, struct wick_trace *trace)
 	sparse->overlap = true;
 	sparse->chooser = (struct wick_chooser){ .compute = &toy->forward.compute, .layers = LAYERS, .n_ff = N_FF,
 		.trace = trace };
+	for (uint32_t i = 0; i < LAYERS; i++)
+		toy->matrices.slots[i] = SLOTS;
 	wick_sparse_init(sparse, &shape, &toy->mem);
 	sparse->drawing.price = (struct wick_extent_price){ .count = 1, .bytes = { 512 }, .us = { 1 } };
 }

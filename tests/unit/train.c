@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <math.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -98,6 +99,30 @@ static void check_report(json_t *report)
 	assert_true(number_of(report, "predictors", "precision") > number_of(report, "predictors", "active_share"));
 }
 
+/* The shares of tokens that neurons fired for, of all text, and their mean in the part that was held out, which is as random, agree. */
+static void check_firing(const struct trainee *t, const json_t *report)
+{
+	const json_t *layers = json_object_get(json_object_get(report, "predictors"), "layers");
+	struct wick_predictor_set *set;
+	struct wick_model *model;
+	float *shares;
+
+	assert_int_equal(wick_model_open(&model, t->model, NULL), 0);
+	assert_int_equal(wick_predictor_set_open(&set, model, t->model, NULL), 0);
+	shares = calloc((size_t)model->shape.layers * model->shape.n_ff, sizeof(*shares));
+	assert_int_equal(wick_predictor_set_firing(set, shares, NULL), 0);
+	for (uint32_t i = 0; i < model->shape.layers; i++) {
+		double held = json_number_value(json_object_get(json_array_get(layers, i), "active_share")), sum = 0;
+
+		for (uint32_t k = 0; k < model->shape.n_ff; k++)
+			sum += (double)shares[i * model->shape.n_ff + k];
+		assert_true(held > 0.05 && fabs(sum / model->shape.n_ff / held - 1) < 0.05);
+	}
+	free(shares);
+	wick_predictor_set_close(set);
+	wick_model_close(model);
+}
+
 static void same_file(const struct blob *a, const char *path)
 {
 	struct blob b = blob_load(path);
@@ -118,6 +143,7 @@ static void threads_and_interruptions_change_nothing(void **state)
 	if (train(&t, 1, never_stop, &report, &diag))
 		fail_msg("%s", diag.text);
 	check_report(report);
+	check_firing(&t, report);
 	json_decref(report);
 	assert_int_equal(access(t.part, F_OK), -1);
 	first = blob_load(t.sidecar);

@@ -155,7 +155,8 @@ static const struct {
 	MEMBER(kv_bytes), MEMBER(activation_bytes), MEMBER(staging_bytes), MEMBER(resident_bytes), MEMBER(swept_bytes),
 	MEMBER(weight_bytes), MEMBER(source_bytes), MEMBER(minimum_bytes), MEMBER(whole_bytes), MEMBER(free_bytes),
 	MEMBER(ctx),	MEMBER(threads), MEMBER(unit_count), MEMBER(unit_bytes), MEMBER(predictor_bytes), MEMBER(cache_bytes),
-	MEMBER(drawn_bytes), MEMBER(cache_rows), MEMBER(window),
+	MEMBER(drawn_bytes), MEMBER(cache_rows), MEMBER(cache_rows_least),
+	MEMBER(cache_rows_most), MEMBER(window),
 #undef MEMBER
 };
 

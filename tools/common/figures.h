@@ -35,6 +35,10 @@ double hit_ratio(const struct wick_stats *stats);
 /* Of experts: how many times what a token chooses their cache holds; and what is drawn: "experts" or "neurons". */
 double plan_cycles(const struct wick_plan *plan);
 const char *plan_drawn(const struct wick_plan *plan);
+/* How many neurons the cache of a layer holds: "320", or "76 to 760" where layers differ. */
+#define CACHE_ROWS_TEXT 32
+const char *say_cache_rows(char text[CACHE_ROWS_TEXT], const struct wick_plan *plan);
+#define CACHE_ROWS(plan) say_cache_rows((char[CACHE_ROWS_TEXT]){ "" }, plan)
 
 json_t *plan_json(const struct wick_plan *plan);
 json_t *run_json(const struct run_figures *run, const struct wick_report *report, const struct wick_plan *plan);

@@ -77,6 +77,15 @@ double plan_cycles(const struct wick_plan *plan)
 	return plan->cycle_bytes ? (double)plan->cache_bytes / (double)plan->cycle_bytes : 0;
 }
 
+const char *say_cache_rows(char text[CACHE_ROWS_TEXT], const struct wick_plan *plan)
+{
+	if (plan->cache_rows_least < plan->cache_rows_most)
+		snprintf(text, CACHE_ROWS_TEXT, "%u to %u", plan->cache_rows_least, plan->cache_rows_most);
+	else
+		snprintf(text, CACHE_ROWS_TEXT, "%u", plan->cache_rows);
+	return text;
+}
+
 const char *plan_drawn(const struct wick_plan *plan)
 {
 	return plan->expert_slots ? "experts" : "neurons";
@@ -93,7 +102,7 @@ static void print_resident(const struct wick_report *report, const struct wick_p
 			BYTES(plan->cache_bytes), BYTES(plan->drawn_bytes), plan_cycles(plan),
 			plan_cycles(plan) < 1 ? ", so that few are found there" : "");
 	else if (plan->drawn_bytes)
-		fprintf(out, "        %u neurons of each layer cached, %s of %s\n", plan->cache_rows, BYTES(plan->cache_bytes),
+		fprintf(out, "        %s neurons of each layer cached, %s of %s\n", CACHE_ROWS(plan), BYTES(plan->cache_bytes),
 			BYTES(plan->drawn_bytes));
 	fprintf(out, "        KV cache for %u tokens of context, %s\n", plan->ctx, BYTES(plan->kv_bytes));
 	fprintf(out, "        %s; %s\n", report->pages, report->numa);

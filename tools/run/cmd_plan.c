@@ -97,7 +97,8 @@ static void print_memory(const struct wick_plan *plan, FILE *out)
 		print_part("experts", plan->cache_bytes, out, "a cache of %u: %.1f times what a token chooses", plan->expert_slots,
 			plan_cycles(plan));
 	else
-		print_part("neurons", plan->cache_bytes, out, "a cache of %u for each layer", plan->cache_rows);
+		print_part("neurons", plan->cache_bytes, out, "a cache of %s for each layer%s", CACHE_ROWS(plan),
+			plan->cache_rows_by_firing ? ", the larger where more fire" : "");
 	fprintf(out, "\nThe least that works is %s; with %s all weights fit.\n",
 		BYTES(plan->minimum_bytes + plan->varies_bytes),
 		BYTES(plan->whole_bytes));
@@ -110,6 +111,9 @@ static void print_reading(const struct wick_plan *plan, FILE *out)
 	if (plan->drawn_bytes)
 		fprintf(out, "Of %s of %s, those that a token needs are read, unless cached.\n",
 			BYTES(plan->drawn_bytes), plan_drawn(plan));
+	if (plan->cache_bytes && !plan->expert_slots && !plan->cache_rows_by_firing)
+		fprintf(out, "All layers have a cache of one size: how often their neurons fire is not known\n"
+			     "(wick train keeps it with the predictors).\n");
 	if (plan->expert_slots && plan_cycles(plan) < 1)
 		fprintf(out, "The cache holds less than one token chooses (%s): few experts will be found in it;\n"
 			     "a larger --memory helps.\n", BYTES(plan->cycle_bytes));
