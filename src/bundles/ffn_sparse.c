@@ -79,7 +79,8 @@ static void first_rows(const struct round *round, uint32_t row, float *h, const 
 		multiply(round, row, WICK_PART_GATE, h, round->gate_bias, places, slots, count);
 	else
 		multiply(round, row, WICK_PART_UP, h, round->up_bias, places, slots, count);
-	wick_activate_ffn(round->sparse->compute->kernels, round->facts, h, NULL, count);
+	if (!gate || wick_act_is_relu(round->facts->act))
+		wick_activate_ffn(round->sparse->compute->kernels, round->facts, h, NULL, count);
 }
 
 /* h[i] = act(gate) * up: what the gate has made 0 needs no product. */

@@ -68,7 +68,7 @@ struct wick_sparse_rows {
 	uint32_t m; /* sparse->together, at most */
 	const float *x; /* (m, d_model) */
 	const float *seen; /* likewise, by predictors: x, or the residual */
-	const float *gate; /* (m, n_ff), where gates are not in the bundles; else NULL */
+	const float *gate; /* (m, n_ff), activated where they are not of ReLU; NULL: gates are in the bundles, or there are none */
 	float *y;       /* (m, d_model): comes in with the down-projection's bias */
 	uint32_t position[WICK_SPARSE_TOGETHER];
 };

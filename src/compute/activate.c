@@ -129,16 +129,15 @@ static void cut_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct cut_job *job = arg;
 	size_t first = (size_t)task * TASK_NUMBERS, count = WICK_MIN(TASK_NUMBERS, job->count - first);
-	float *gate = job->gate + first, activated[TASK_NUMBERS];
+	float *gate = job->gate + first;
 
 	(void)thread;
-	memcpy(activated, gate, count * sizeof(*gate));
-	wick_activate(job->kernels, job->act, activated, count);
+	wick_activate(job->kernels, job->act, gate, count);
 	for (size_t i = 0; i < count; i++)
-		gate[i] = fabsf(activated[i]) < job->threshold ? 0 : gate[i];
+		gate[i] = fabsf(gate[i]) < job->threshold ? 0 : gate[i];
 }
 
-void wick_cut_gates(const struct wick_compute *compute, enum wick_act act, float threshold, float *gate, size_t count)
+void wick_activate_gates(const struct wick_compute *compute, enum wick_act act, float threshold, float *gate, size_t count)
 {
 	struct cut_job job = { compute->kernels, act, threshold, gate, count };
 

@@ -56,9 +56,8 @@ void wick_activate_ffn(const struct wick_kernels *kernels, const struct wick_ffn
 	size_t count);
 /* The same by all threads. */
 void wick_gate(const struct wick_compute *compute, const struct wick_ffn_facts *facts, float *x, const float *up, size_t count);
-/* Gates whose activation is nearer to 0 than the threshold become 0, in place, by all threads (CATS, arXiv 2404.08763). 0 is
- * what activations make of it, so that nothing behind them has to know. */
-void wick_cut_gates(const struct wick_compute *compute, enum wick_act act, float threshold, float *gate, size_t count);
+/* gate = act(gate), in place, by all threads; what is nearer to 0 than the threshold becomes 0 (CATS, arXiv 2404.08763). */
+void wick_activate_gates(const struct wick_compute *compute, enum wick_act act, float threshold, float *gate, size_t count);
 /* x = cap * tanh(x / cap), in place, by all threads. */
 void wick_cap(const struct wick_compute *compute, float cap, float *x, size_t count);
 
@@ -94,7 +93,7 @@ struct wick_ffn {
 	const struct wick_ffn_facts *facts;
 	size_t d_model;
 	const float *up_bias, *gate_bias; /* (n_ff) or NULL */
-	const float *gate;    /* (m, n_ff), biased, where gates are not in the bundles; else NULL */
+	const float *gate;    /* (m, n_ff), biased, and activated where they are not of ReLU; NULL: gates are in the bundles, or there are none */
 	size_t n_ff;
 	const float *x;       /* (m, d_model) */
 	float *y;             /* (m, d_model) */

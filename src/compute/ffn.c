@@ -104,7 +104,10 @@ static void up_task(void *arg, uint32_t task, uint32_t thread)
 		add_bias(&job->gate, h, ffn->gate_bias ? ffn->gate_bias + first : NULL, count);
 	}
 	for (uint32_t i = 0; i < ffn->m; i++, h += job->up.ldy, up += job->up.ldy)
-		wick_activate_ffn(ffn->compute->kernels, ffn->facts, h, is_gated(ffn) ? up : NULL, count);
+		if (ffn->gate && !wick_act_is_relu(ffn->facts->act))
+			wick_let_through(ffn->facts, h, up, count);
+		else
+			wick_activate_ffn(ffn->compute->kernels, ffn->facts, h, is_gated(ffn) ? up : NULL, count);
 }
 
 /* Down-projection of every bundle into one slice of columns. */

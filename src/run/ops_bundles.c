@@ -119,15 +119,15 @@ static int sweep_bundles(struct wick_pass *pass, const struct wick_step *step, c
 	return more;
 }
 
-/* Of gates that are never 0 by themselves those below the layer's threshold are taken for 0. */
-static void cut_gates(const struct wick_pass *pass, const struct wick_step *step)
+/* Gates that are never 0 by themselves are activated here, and those below the layer's threshold are taken for 0. */
+static void activate_gates(const struct wick_pass *pass, const struct wick_step *step)
 {
 	struct wick_forward *f = pass->forward;
 	size_t count = (size_t)pass->m * f->model->shape.n_ff;
+	float threshold = f->gate_percent > 0 ? wick_gate_threshold(&f->gate_levels[step->layer], f->gate_percent) : 0;
 
-	if (f->gate_percent > 0)
-		wick_cut_gates(&f->compute, wick_pass_facts(pass, step)->ffn.act,
-			wick_gate_threshold(&f->gate_levels[step->layer], f->gate_percent), f->buffer[WICK_GATE], count);
+	if (wick_gate_is_soft(&f->model->shape))
+		wick_activate_gates(&f->compute, wick_pass_facts(pass, step)->ffn.act, threshold, f->buffer[WICK_GATE], count);
 }
 
 /* Rows choose by themselves; the first ones can do so now. Where nothing comes before their FFN that hides reading, reads
@@ -141,7 +141,7 @@ int wick_op_choose(struct wick_pass *pass, const struct wick_step *step)
 		f->watch->inputs(f->watch->user, step->layer, f->rows->position, pass->m, f->buffer[step->in]);
 	if (f->watch && f->watch->gates && wick_gate_is_apart(&f->model->shape))
 		f->watch->gates(f->watch->user, step->layer, f->rows->position, pass->m, f->buffer[WICK_GATE]);
-	cut_gates(pass, step);
+	activate_gates(pass, step);
 	if (!f->sparse.on || pass->m >= WICK_SWEEP_TOKENS || !wick_pass_facts(pass, step)->parallel)
 		return 0;
 	rows = rows_together(pass, step, 0);
