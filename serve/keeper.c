@@ -11,7 +11,7 @@ static void *keep(void *user)
 {
 	struct wick_keeper *keeper = user;
 
-	keeper->rc = wick_session_keep(keeper->session, keeper->ids, keeper->path, NULL);
+	keeper->rc = wick_session_keep(keeper->session, keeper->ids, keeper->path, &keeper->diag);
 	keeper->done = true;
 	return NULL;
 }

@@ -14,6 +14,7 @@ struct wick_keeper {
 	pthread_t thread;
 	_Atomic bool done;
 	int rc;
+	struct wick_diag diag; /* of rc */
 };
 
 /* Until wick_keeper_end() the session rests, and path and ids stay. */

@@ -22,6 +22,7 @@ static const struct {
 	[WICK_METRIC_FAILED] = { "wick_requests_failed_total", "counter", "Requests whose evaluation failed." },
 	[WICK_METRIC_GONE] = { "wick_requests_gone_total", "counter", "Requests whose client left." },
 	[WICK_METRIC_PARKED] = { "wick_parked_total", "counter", "Answers that gave up their positions to others, and were evaluated again." },
+	[WICK_METRIC_LOST] = { "wick_sessions_lost_total", "counter", "Idle sessions that could not be written to the folder of --keep." },
 	[WICK_METRIC_PASSES] = { "wick_passes_total", "counter", "Passes over the weights." },
 	[WICK_METRIC_ROWS] = { "wick_rows_total", "counter", "Tokens evaluated in them." },
 	[WICK_METRIC_FLASH_BYTES] = { "wick_flash_read_bytes_total", "counter", "Bytes read from flash." },

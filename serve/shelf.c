@@ -38,6 +38,7 @@ struct wick_shelf {
 	struct entry *entries;
 	struct wick_keeper keeper;
 	uint64_t bytes, ids_bytes; /* of all files; of their tokens, which are in memory */
+	bool said;                 /* that a session was lost */
 };
 
 static uint64_t ns_of(const struct timespec *time)
@@ -90,18 +91,20 @@ static void keep_below(struct wick_shelf *shelf)
 		discard(shelf, find_oldest(shelf));
 }
 
-/* Takes path and ids over, whatever comes of it. */
-static void add(struct wick_shelf *shelf, char *path, uint32_t *ids, uint32_t count)
+/* Takes path and ids over, whatever comes of it: 0, or a negative errno. */
+static int add(struct wick_shelf *shelf, char *path, uint32_t *ids, uint32_t count)
 {
 	struct entry *entry = calloc(1, sizeof(*entry));
 	struct stat status;
 
 	if (!entry || stat(path, &status)) {
+		int rc = entry ? -errno : -ENOMEM;
+
 		unlink(path);
 		free(path);
 		free(ids);
 		free(entry);
-		return;
+		return rc;
 	}
 	*entry = (struct entry){ .next = shelf->entries, .path = path, .ids = ids, .count = count,
 		.bytes = (uint64_t)status.st_size, .used_ns = ns_of(&status.st_mtim) };
@@ -109,6 +112,7 @@ static void add(struct wick_shelf *shelf, char *path, uint32_t *ids, uint32_t co
 	shelf->bytes += entry->bytes;
 	shelf->ids_bytes += count * sizeof(*ids);
 	keep_below(shelf);
+	return 0;
 }
 
 /* A file of the folder: one of ours, or of no use. */
@@ -220,19 +224,30 @@ static void drop_beginnings(struct wick_shelf *shelf, const uint32_t *ids, uint3
 			at = &(*at)->next;
 }
 
-bool wick_shelf_begin(struct wick_shelf *shelf, const struct wick_session *session, const uint32_t *ids)
+/* A session could not be kept: says the first one, with the sentence that there is or the error's own. */
+static int lose(struct wick_shelf *shelf, int rc, const char *why)
+{
+	if (!shelf->said && shelf->options->lost)
+		shelf->options->lost(*why ? why : strerror(-rc));
+	shelf->said = true;
+	return rc;
+}
+
+int wick_shelf_begin(struct wick_shelf *shelf, const struct wick_session *session, const uint32_t *ids)
 {
 	uint32_t count = shelf ? wick_session_position(session) / STEP * STEP : 0;
 	char *path;
+	int rc;
 
 	if (!count || has_all(shelf, ids, count))
-		return false;
+		return 0;
 	if (asprintf(&path, "%s/%016" PRIx64 ENDING, shelf->options->folder, wick_fnv(WICK_FNV_BEGIN, ids, count * sizeof(*ids))) < 0)
-		return false;
-	if (!wick_keeper_begin(&shelf->keeper, session, ids, path))
-		return true;
+		return lose(shelf, -ENOMEM, "");
+	rc = wick_keeper_begin(&shelf->keeper, session, ids, path);
+	if (!rc)
+		return 1;
 	free(path);
-	return false;
+	return lose(shelf, rc, "");
 }
 
 bool wick_shelf_is_done(const struct wick_shelf *shelf)
@@ -240,21 +255,23 @@ bool wick_shelf_is_done(const struct wick_shelf *shelf)
 	return wick_keeper_is_done(&shelf->keeper);
 }
 
-void wick_shelf_end(struct wick_shelf *shelf)
+int wick_shelf_end(struct wick_shelf *shelf)
 {
 	struct wick_keeper *keeper = &shelf->keeper;
 	uint32_t count = wick_session_position(keeper->session) / STEP * STEP, *copy = NULL;
 	char *path = (char *)(uintptr_t)keeper->path;
+	int rc = wick_keeper_end(keeper);
 
-	if (!wick_keeper_end(keeper))
-		copy = malloc(count * sizeof(*copy));
-	if (!copy) {
+	if (!rc && !(copy = malloc(count * sizeof(*copy))))
+		rc = -ENOMEM;
+	if (rc) {
 		free(path);
-		return;
+		return lose(shelf, rc, keeper->diag.text);
 	}
 	memcpy(copy, keeper->ids, count * sizeof(*copy));
 	drop_beginnings(shelf, copy, count);
-	add(shelf, path, copy, count);
+	rc = add(shelf, path, copy, count);
+	return rc ? lose(shelf, rc, "") : 0;
 }
 
 /* As far as a session can go on from a file. One that is damaged is found out, and dropped, when it is taken. */

@@ -10,6 +10,7 @@
 struct wick_shelf_options {
 	const char *folder; /* of this server's alone; made where it is missing. NULL: nothing is kept */
 	uint64_t bytes_max;
+	void (*lost)(const char *why); /* called once, for the first session that could not be written; NULL: nobody */
 };
 
 #define WICK_SHELF_IDS_BYTES (8u << 20) /* of memory: no more tokens are kept than these hold */
@@ -22,11 +23,11 @@ int wick_shelf_open(struct wick_shelf **shelf, const struct wick *wick, const st
 	struct wick_diag *diag);
 void wick_shelf_close(struct wick_shelf *shelf); /* NULL is fine */
 
-/* Begins to keep a session, in place of those that it goes on from: it rests until wick_shelf_end(), and so do its ids. false:
- * there is nothing to write. What cannot be kept is not: it costs time, later. One at a time. NULL is fine. */
-bool wick_shelf_begin(struct wick_shelf *shelf, const struct wick_session *session, const uint32_t *ids);
+/* Begins to keep a session, in place of those that it goes on from: it rests until wick_shelf_end(), and so do its ids. 1: begun.
+ * 0: there is nothing to write. A negative errno: it cannot be kept, which costs time, later. One at a time. NULL is fine. */
+int wick_shelf_begin(struct wick_shelf *shelf, const struct wick_session *session, const uint32_t *ids);
 bool wick_shelf_is_done(const struct wick_shelf *shelf); /* it is written, and wick_shelf_end() does not wait */
-void wick_shelf_end(struct wick_shelf *shelf);
+int wick_shelf_end(struct wick_shelf *shelf); /* 0, or a negative errno: it could not be kept */
 
 /* How many of these tokens, in whole blocks, the best file has; NULL: 0. */
 uint32_t wick_shelf_has(const struct wick_shelf *shelf, const uint32_t *ids, uint32_t count);

@@ -8,13 +8,23 @@
 #define STEP WICK_KV_POSITIONS_STEP
 #define ANSWER_TOKENS 128 /* of an answer that there is room for from the beginning */
 
+static void count_lost(const struct wick_slots *slots, int rc)
+{
+	if (rc < 0)
+		wick_metrics_add(slots->metrics, WICK_METRIC_LOST, 1);
+}
+
 bool wick_slots_put_away(struct wick_slots *slots, struct wick_slot *slot)
 {
+	int begun;
+
 	if (!slot->count)
 		return true;
 	if (slots->leaving)
 		return false;
-	if (wick_shelf_begin(slots->shelf, slot->session, slot->ids))
+	begun = wick_shelf_begin(slots->shelf, slot->session, slot->ids);
+	count_lost(slots, begun);
+	if (begun > 0)
 		slots->leaving = slot;
 	else
 		wick_slot_empty(slot);
@@ -25,7 +35,7 @@ void wick_slots_wait(struct wick_slots *slots)
 {
 	if (!slots->leaving)
 		return;
-	wick_shelf_end(slots->shelf);
+	count_lost(slots, wick_shelf_end(slots->shelf));
 	wick_slot_empty(slots->leaving);
 	slots->leaving = NULL;
 }

@@ -9,6 +9,7 @@
 #include "bits.h"
 #include "pass.h"
 
+#include <errno.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -69,13 +70,21 @@ uint32_t __wrap_wick_ids_in_common(const uint32_t *a, uint32_t a_count, const ui
 static const char *folder; /* of kept sessions */
 static uint64_t folder_bytes;
 
+static unsigned said_lost; /* how often it was said that a session is lost */
+static char why_lost[512];
+
+static void count_said(const char *why)
+{
+	said_lost++;
+	snprintf(why_lost, sizeof(why_lost), "%s", why);
+}
+
 static void bench_open(struct bench *bench, uint32_t sessions, uint32_t blocks)
 {
 	struct wick_options options;
 	struct wick_diag diag;
 
-	bench->keep = (struct wick_shelf_options){ .folder = folder, .bytes_max = folder_bytes };
-
+	bench->keep = (struct wick_shelf_options){ .folder = folder, .bytes_max = folder_bytes, .lost = count_said };
 	wick_options_init(&options);
 	options.sessions = sessions;
 	options.kv_positions = blocks * BLOCK;
@@ -351,6 +360,34 @@ static void kept_in_a_folder(void **state)
 		free(right[i]);
 }
 
+/* A folder that is gone: each session that loses its place is counted, and the first one is said. */
+static void lost_without_a_folder(void **state)
+{
+	struct bench bench;
+	char path[PATH_MAX];
+
+	(void)state;
+	path_join(path, scratch, "gone");
+	folder = path;
+	folder_bytes = 1 << 20;
+	said_lost = 0;
+	bench_open(&bench, 1, 4);
+	assert_int_equal(rmdir(path), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct wick_job *job = make_job(i, 150, 40);
+
+		work(&bench, &job, 1);
+		assert_int_equal(bench.metrics.values[WICK_METRIC_LOST], i);
+		finish_job(job);
+	}
+	bench_close(&bench); /* the third one loses its place, too */
+	assert_int_equal(bench.metrics.values[WICK_METRIC_LOST], 3);
+	assert_int_equal(said_lost, 1);
+	assert_non_null(strstr(why_lost, path));
+	assert_non_null(strstr(why_lost, strerror(ENOENT)));
+	folder = NULL;
+}
+
 /* A prompt that begins with another one's tokens, and ends with its own. */
 static struct wick_job *make_branch(uint32_t number, uint32_t common, uint32_t count, uint32_t max_tokens)
 {
@@ -563,6 +600,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_emptied_in_vain),
 		cmocka_unit_test(parked_and_gone),
 		cmocka_unit_test(kept_in_a_folder),
+		cmocka_unit_test(lost_without_a_folder),
 		cmocka_unit_test(going_back),
 		cmocka_unit_test(a_slow_drive),
 		cmocka_unit_test(windows_have_moved_on),

@@ -60,13 +60,19 @@ static const struct opt options[] = {
 	{ OPT_END },
 };
 
+/* Later ones are counted, for GET /metrics. */
+static void say_lost(const char *why)
+{
+	fprintf(stderr, "wick: an idle session could not be kept: %s; more of these are counted in wick_sessions_lost_total\n", SHOWN(why));
+}
+
 static void init(void)
 {
 	engine_options_init();
 	engine_options.sessions = SESSIONS;
 	engine_options.kv_positions = WICK_KV_PLANNED;
 	server_options = (struct wick_server_options){ .host = "127.0.0.1", .queue_max = QUEUE,
-		.keep.bytes_max = KEEP_BYTES, .is_to_end = interrupted };
+		.keep = { .bytes_max = KEEP_BYTES, .lost = say_lost }, .is_to_end = interrupted };
 	port = 8080;
 }
 
