@@ -334,6 +334,17 @@ struct wick_session *session_new(struct wick *wick)
 	return session;
 }
 
+void session_eval_each(struct wick_session *session, const uint32_t *ids, uint32_t count, uint32_t vocab, float *logits)
+{
+	struct wick_diag diag;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (wick_session_eval(session, &ids[i], 1, NULL, NULL, &diag))
+			fail_msg("%s", diag.text);
+		memcpy(logits + (size_t)i * vocab, wick_session_logits(session), vocab * sizeof(float));
+	}
+}
+
 uint64_t model_least_bytes(const char *model, const struct wick_options *options)
 {
 	struct wick_options one = *options;

@@ -77,6 +77,8 @@ bool uring_allowed(void);
 /* Opens it, or fails with the sentence. */
 struct wick *model_open(const char *model, const struct wick_options *options);
 struct wick_session *session_new(struct wick *wick);
+/* Evaluates tokens one by one: the logits behind each, (count, vocab). */
+void session_eval_each(struct wick_session *session, const uint32_t *ids, uint32_t count, uint32_t vocab, float *logits);
 /* The smallest budget that works with these options, and the one at which nothing is swept. */
 uint64_t model_least_bytes(const char *model, const struct wick_options *options);
 uint64_t model_whole_bytes(const char *model, const struct wick_options *options);

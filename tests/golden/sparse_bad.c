@@ -32,6 +32,7 @@
 static char scratch[PATH_MAX], path[PATH_MAX], trace[PATH_MAX];
 static float *truth; /* (TOKENS, vocab) */
 static uint64_t hurt_offset, never_offset;
+static uint32_t ids[TOKENS];
 
 static const struct synth_shape shape = { .layers = 3, .d_model = 256, .heads = 4, .ffn = 512, .vocab = 512, .ctx = 64 };
 
@@ -42,7 +43,7 @@ static void write_trace(void)
 	const float probability[] = { 0.9f, 0.9f, 0.8f, 0.7f };
 	struct wick_trace_writer *writer;
 	struct wick_diag diag;
-	uint32_t ids[512];
+	uint32_t firing[512];
 
 	assert_int_equal(wick_trace_create(&writer, trace, &size, &diag), 0);
 	for (uint32_t token = 0; token < TOKENS; token++)
@@ -52,8 +53,8 @@ static void write_trace(void)
 			for (uint32_t i = 0; i < shape.ffn; i++)
 				if (layer == HURT_LAYER && i == HURT ? token == HURT_AT
 								     : i != NEVER && (i * 7 + token * 13) % 11 == 0)
-					ids[count++] = i;
-			assert_int_equal(wick_trace_add(writer, layer, ids, count, likely, probability,
+					firing[count++] = i;
+			assert_int_equal(wick_trace_add(writer, layer, firing, count, likely, probability,
 				layer ? WICK_COUNT_OF(likely) : 0, &diag), 0);
 		}
 	assert_int_equal(wick_trace_commit(writer, &diag), 0);
@@ -96,9 +97,7 @@ static uint32_t answer(struct wick *wick, int *code, struct wick_diag *diag)
 
 	wick_session_reset(session_of(wick));
 	for (uint32_t i = 0; i < TOKENS; i++) {
-		uint32_t id = 5 + i * 17 % 300;
-
-		*code = wick_session_eval(session_of(wick), &id, 1, NULL, NULL, diag);
+		*code = wick_session_eval(session_of(wick), &ids[i], 1, NULL, NULL, diag);
 		if (*code)
 			return i;
 		assert_memory_equal(wick_session_logits(session_of(wick)), truth + (size_t)i * vocab, vocab * sizeof(float));
@@ -122,12 +121,7 @@ static void find_truth(void)
 	vocab = wick_report_of(wick)->vocab;
 	truth = calloc((size_t)TOKENS * vocab, sizeof(float));
 	assert_non_null(truth);
-	for (uint32_t i = 0; i < TOKENS; i++) {
-		uint32_t id = 5 + i * 17 % 300;
-
-		assert_int_equal(wick_session_eval(session_of(wick), &id, 1, NULL, NULL, NULL), 0);
-		memcpy(truth + (size_t)i * vocab, wick_session_logits(session_of(wick)), vocab * sizeof(float));
-	}
+	session_eval_each(session_of(wick), ids, TOKENS, vocab, truth);
 	hurt_offset = wick_tensor_at(wick->model, HURT_LAYER, WICK_T_BUNDLES)->offset + HURT * wick->model->shape.stride;
 	never_offset = hurt_offset + wick->model->shape.stride;
 	wick_close(wick);
@@ -255,6 +249,8 @@ static int make_model(void **state)
 	path_join(path, scratch, "model.gguf");
 	path_join(trace, scratch, "some.trace");
 	model_pack(scratch, path, "bf16");
+	for (uint32_t i = 0; i < TOKENS; i++)
+		ids[i] = 5 + i * 17 % 300;
 	write_trace();
 	find_truth();
 	return 0;
