@@ -62,7 +62,8 @@ static void find_in_predictors(const struct wick_model *model, const char *path,
 	wick_predictor_set_close(predictors);
 }
 
-static bool find_in(const struct sentence_fault *fault, const char *name, struct wick_tensor *tensor)
+/* Its tensor, and where that has a row. */
+static bool find_in(const struct sentence_fault *fault, const char *name, uint64_t row, struct wick_tensor *tensor, uint64_t *begin)
 {
 	struct named named = { .name = name };
 	struct wick_model *model;
@@ -72,6 +73,8 @@ static bool find_in(const struct sentence_fault *fault, const char *name, struct
 		find_in_predictors(model, fault->model, &named);
 	else
 		wick_model_each(model, find_tensor, &named);
+	if (named.found && row < named.tensor.rows)
+		*begin = wick_tensor_place(&named.tensor, row).offset;
 	wick_model_close(model);
 	*tensor = named.tensor;
 	return named.found;
@@ -79,7 +82,7 @@ static bool find_in(const struct sentence_fault *fault, const char *name, struct
 
 const char *sentence_wrong(const char *text, const struct sentence_fault *fault)
 {
-	uint64_t begin, end, block_bytes, reach, length = strlen(fault->path);
+	uint64_t begin = 0, end, block_bytes, reach, length = strlen(fault->path);
 	uint64_t unit = WICK_MAX(fault->drive_bytes, SENTENCE_SECTOR);
 	unsigned long long row, offset;
 	struct wick_tensor tensor;
@@ -88,13 +91,12 @@ const char *sentence_wrong(const char *text, const struct sentence_fault *fault)
 	if (strncmp(text, fault->path, length) || sscanf(text + length, ": %63[^:]: ", name) != 1 ||
 		!numbers_of(text + length + 4 + strlen(name), &row, &offset))
 		return "it names no place";
-	if (!find_in(fault, name, &tensor))
+	if (!find_in(fault, name, row, &tensor, &begin))
 		return "there is no such tensor";
-	begin = tensor.offset + row * tensor.row_bytes;
 	block_bytes = tensor.check_rows * tensor.row_bytes;
-	end = wick_align_up(WICK_MIN(begin + block_bytes, tensor.offset + wick_tensor_bytes(&tensor)), WICK_FILE_ALIGN);
-	if (row + tensor.check_rows < tensor.rows)
-		end = begin + block_bytes;
+	end = begin + block_bytes;
+	if (row + tensor.check_rows >= tensor.rows)
+		end = wick_align_up(begin + WICK_MIN(tensor.rows - row, tensor.check_rows) * tensor.row_bytes, WICK_FILE_ALIGN);
 	if (row >= tensor.rows || offset + unit <= begin || offset >= end)
 		return "that is elsewhere";
 	reach = WICK_MAX(fault->chunk_bytes, block_bytes) + 2 * unit;

@@ -1,4 +1,4 @@
-# Killed at any moment, pack, in natural order or another, train and import leave the old file or the new one under its
+# Killed at any moment, pack, in natural order or another, or of experts, train and import leave the old file or the new one under its
 # name, or none where there was none. Nothing is beside it where files can be without a name; but for the moment in which
 # a file that is complete has its temporary name and not yet its own.
 # WICK_EXHAUSTIVE=1 kills 50 times each; WICK_SEED=N draws the same moments again.
@@ -117,6 +117,11 @@ prepare() {
 kill_often pack "${rounds:-20}" out.gguf wick pack src -o out.gguf --type bf16
 wick trace synth --like old --tokens 64 -o some.trace 2>/dev/null
 kill_often order "${rounds:-12}" out.gguf wick pack old --order coactivation --trace some.trace -o out.gguf
+
+# Of experts: each one's three parts are gathered from three tensors.
+stock=$WICK_SOURCE/tests/golden/fixtures/stock
+wick pack "$stock/qwen3moe-f16/model.gguf" -o old 2>/dev/null
+kill_often 'pack experts' "${rounds:-12}" out.gguf wick pack "$stock/gpt-oss-mxfp4/model.gguf" -o out.gguf
 
 rm -r src
 fixture sharded-f16
