@@ -32,7 +32,7 @@ static const struct opt options[] = {
 	{ OPT_OUTPUT, 'o', .value = "OUT.gguf", .is_model = true, .into.text = &out_path,
 		.help = "the packed model; appears complete, or not at all" },
 	{ OPT_CHOICE, .name = "type", .value = "TYPE", .choices = mixes, .into.text = &pack_options.type,
-		.help = "how weights are stored (f16): f32, f16, bf16, or one of GGUF's for models whose widths are multiples "
+		.help = "how weights are stored (f16; of gpt-oss as they are): f32, f16, bf16, or one of GGUF's for models whose widths are multiples "
 			"of 32: q8_0, q5_0, q5_1, q4_0, q4_1, iq4_nl, mxfp4; or of 256: q6_k, q5_k, q4_k, q3_k, q2_k, iq4_xs; in stock "
 			"layout, where each tensor has a type by llama.cpp's rules, also q4_k_m (there the default) and q5_k_m" },
 	{ OPT_CHOICE, .name = "attention-type", .value = "TYPE", .choices = types, .into.text = &pack_options.attention_type,
@@ -106,11 +106,12 @@ const struct command cmd_pack = {
 	.about = "Packs the checkpoint in the folder SRC, as it was downloaded from Hugging Face\n"
 		 "(config.json, safetensors or pytorch_model.bin, and its tokenizer), into one\n"
 		 "GGUF file with checksums. Models of the families OPT, Llama, Mistral, Bamboo,\n"
-		 "Qwen2, Qwen3, Falcon, Phi, Persimmon, Mixtral, OLMoE, Qwen2-MoE, Qwen3-MoE,\n"
-		 "Granite-MoE and GLM-4.5 are known; where most of what an FFN\n"
-		 "computes is zero (OPT, and activations relu, fatrelu and relu2) each neuron's\n"
-		 "weights lie together. Which of several files it took, and what it left out, it\n"
-		 "says: the choice is that of transformers.\n"
+		 "Qwen2, Qwen3, Gemma 2 and 3, Phi-3, StarCoder2, Granite, Falcon, Phi-2,\n"
+		 "Persimmon, Mixtral, OLMoE, Qwen2-MoE, Qwen3-MoE, Granite-MoE, GLM-4.5, gpt-oss\n"
+		 "and SmallThinker are known; where most of what an FFN computes is zero (OPT, and\n"
+		 "activations relu, fatrelu and relu2) each neuron's weights lie together. Which of\n"
+		 "several files it took, and what it left out, it says: the choice is that of\n"
+		 "transformers.\n"
 		 "\n"
 		 "SRC may also be a stock GGUF file, of one part or several. wick runs it as it\n"
 		 "lies; packed, it is one file, aligned and checked, with the same numbers.\n"
