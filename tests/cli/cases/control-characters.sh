@@ -13,6 +13,7 @@ for c in sorted(set(text)):
 for line in text.split("\n"):
     if "Kx" in line and role != "silent":
         line = re.sub(" on [^;]*;", " on a drive;", re.sub("saved: .*(.Kx.*/).*", r"saved: \1profile", line))
+        line = re.sub("(not supported); .* are$", r"\1; others are", line)  # the list grows with each family
         line = line if "\\u" in line else re.sub("[0-9]+([.][0-9]+)?", "N", line)
         print(f"{role}: {line}")
 PY
