@@ -12,6 +12,7 @@
 #include "fixture.h"
 #include "measured.h"
 #include "synth.h"
+#include "variant.h"
 
 #include "bits.h"
 
@@ -25,6 +26,8 @@
 
 #include <cmocka.h>
 
+#define WINDOWED_CTX 2048
+#define VARIES_BYTES (512u << 10) /* of what a process takes, from one to the next, twice as much as the plan says */
 #define OFF_PERCENT 5 /* how far the plan may be off */
 #define OFF_BYTES (12u << 18) /* or so far: code and libraries that a process may come to take, and does not */
 
@@ -167,6 +170,35 @@ static void a_sample(void **state)
 	}
 }
 
+static void put_context(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_u32(writer, "gemma3.context_length", WINDOWED_CTX);
+}
+
+/* Layers with a window of 32 have a pool beside that of the others, with less than a fifth of a context, which is written to its end. */
+static void windows(void **state)
+{
+	static const uint32_t counts[] = { 1, 32 }; /* with which what layers keep is more than the plan may be off by */
+	static const struct variant longer = { .without = { "gemma3.context_length" }, .put = put_context };
+	struct wick_options options;
+	struct wick_plan plan;
+
+	(void)state;
+	variant_write(model, "gemma3-f16", &longer);
+	wick_options_init(&options);
+	options.ctx = WINDOWED_CTX;
+	assert_int_equal(wick_plan(model, &options, &plan, NULL), 0);
+	assert_int_equal(plan.kv_window_layers, 6);
+	for (unsigned i = 0; i < WICK_COUNT_OF(counts); i++) {
+		struct measured_setting setting = { .mode = i ? "naive" : "dense", .ctx = WINDOWED_CTX,
+			.prompt = WINDOWED_CTX - MEASURED_TOKENS, .sessions = counts[i] };
+
+		setting.bytes = budget_of(setting.mode, setting.ctx, setting.sessions, shares[0]) + VARIES_BYTES;
+		check("gemma", "f16", &setting);
+		check_limited(&setting);
+	}
+}
+
 static int make_folder(void **state)
 {
 	(void)state;
@@ -192,8 +224,10 @@ static int remove_folder(void **state)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest sample[] = { cmocka_unit_test_teardown(a_sample, leave) };
-	const struct CMUnitTest all[] = { cmocka_unit_test_teardown(all_of_it, leave) };
+	const struct CMUnitTest sample[] = { cmocka_unit_test_teardown(a_sample, leave),
+		cmocka_unit_test_teardown(windows, leave) };
+	const struct CMUnitTest all[] = { cmocka_unit_test_teardown(all_of_it, leave),
+		cmocka_unit_test_teardown(windows, leave) };
 	int measured = measured_main(argc, argv);
 
 	if (measured >= 0)
