@@ -8,6 +8,7 @@
 #define PATIENCE_NS 1000000000.0
 #define BEGIN_ROWS (4 * WICK_PIECE_MIN)
 #define AVERAGE 8 /* passes */
+#define AIM 0.9 /* of the patience, since each piece of a prompt looks at more positions than the one before */
 
 static uint32_t piece(const struct wick_patience *patience)
 {
@@ -27,7 +28,7 @@ static double twice_ns(const struct wick_patience *patience, double ns)
 
 void wick_patience_learn(struct wick_patience *patience, uint32_t rows, uint32_t answers, double ns)
 {
-	double most = 2 * patience->token_ns > PATIENCE_NS ? 2 * patience->token_ns : PATIENCE_NS;
+	double most = AIM * (2 * patience->token_ns > PATIENCE_NS ? 2 * patience->token_ns : PATIENCE_NS);
 	uint32_t now = piece(patience);
 
 	if (rows == answers)

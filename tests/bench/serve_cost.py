@@ -67,16 +67,18 @@ def second_turn(server):
     said = user(" ".join(f"{i}" for i in range(500)))
     _, _, usage = timed(server, said, 1)
     behind = usage["prompt_tokens"]
-    turns, alone = [], []
+    turns, begun, alone = [], [], []
     for i in range(3):
         new = f"And what is number {i} of those, if one may ask so plainly?"
-        _, _, usage = timed(server, said + [{"role": "assistant", "content": "1"}] + user(new), 1)
+        first, _, usage = timed(server, said + [{"role": "assistant", "content": "1"}] + user(new), 1)
         turns.append(usage["wick"]["prompt_ms"])
+        begun.append(1e3 * first)
         evaluated = usage["prompt_tokens"] - usage["prompt_tokens_details"]["cached_tokens"]
         _, _, usage = timed(server, user(f"{i} x y z. " + new), 1)
         alone.append(usage["wick"]["prompt_ms"] / (usage["prompt_tokens"] - usage["prompt_tokens_details"]["cached_tokens"]) * evaluated)
-    print(f"a second turn with {behind} tokens behind it and {evaluated} new ones begins after {min(turns):.0f} ms;",
-          f"so many new ones alone take {min(alone):.0f} ms: {min(turns) / min(alone):.2f} times")
+    print(f"a second turn with {behind} tokens behind it and {evaluated} new ones begins after {min(begun):.0f} ms,",
+          f"{min(b / t for b, t in zip(begun, turns)):.2f} times what these take there;",
+          f"so many with nothing behind them take {min(alone):.0f} ms: {min(begun) / min(alone):.2f} times")
 
 
 def main(model, *options):

@@ -59,6 +59,23 @@ static void nobody_waits(void **state)
 			}
 }
 
+/* Rows of a long prompt take longer the more positions are in front of them. */
+static void nobody_waits_for_what_comes_later(void **state)
+{
+	struct wick_patience patience = { 0 };
+	double row_ns = 0.0016 * S;
+
+	(void)state;
+	wick_patience_learn(&patience, 1, 1, 0.01 * S);
+	for (unsigned i = 0; i < 24; i++, row_ns *= 1.04) {
+		uint32_t rows = wick_patience_rows(&patience, 1);
+		double ns = 0.01 * S + rows * row_ns;
+
+		assert_true(ns <= S);
+		wick_patience_learn(&patience, 1 + rows, 1, ns);
+	}
+}
+
 /* Prompts get what patience leaves. */
 static void pieces_grow(void **state)
 {
@@ -89,7 +106,7 @@ static void no_answers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nobody_waits),
+		cmocka_unit_test(nobody_waits), cmocka_unit_test(nobody_waits_for_what_comes_later),
 		cmocka_unit_test(pieces_grow),
 		cmocka_unit_test(no_answers),
 	};
