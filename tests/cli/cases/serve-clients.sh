@@ -1,4 +1,4 @@
-# Other people's clients: OpenAI's package, whole, streamed and async, llm, and a client that leaves (httpx).
+# Other people's clients: OpenAI's package, whole, streamed and async, llm, a client that leaves (httpx), and litellm before two servers.
 clients=${WICK_CLIENTS-}/bin
 [ -x "$clients/llm" ] || { echo "WICK_CLIENTS is no virtual environment with tests/cli/clients.txt"; exit 77; }
 wick pack "$WICK_SOURCE/tools/demo-model/opt-8m" -o model.gguf 2>/dev/null
@@ -44,6 +44,22 @@ pathlib.Path("extra-openai-models.yaml").write_text(f"- model_id: wick\n  model_
 said = subprocess.run([os.environ["CLIENTS"] + "/llm", "-m", "wick", "--key", "none", "-o", "temperature", "0", "-o", "max_tokens", "12", "The old man"],
                       env=home, capture_output=True, text=True)
 print("llm:", said.stdout.strip() == right.strip(), said.stderr.strip()[-300:])
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # prices are not fetched
+import litellm
+
+other = Server()
+router = litellm.Router([{"model_name": "wick", "litellm_params": {"model": "openai/model", "api_base": f"http://localhost:{server.port}/v1",
+                                                                   "api_key": "none"}} for server in (plain, other)])
+asked = {**fields, "model": "wick"}
+print("litellm:", {router.completion(**asked).choices[0].message.content for _ in range(16)} == {right},
+      "".join(chunk.choices[0].delta.content or "" for chunk in router.completion(**asked, stream=True)) == right,
+      other.metric("wick_requests_total") > 0)
+try:
+    router.completion(**asked, n=2)
+except litellm.BadRequestError:
+    print("litellm: refused")
+print("exit", other.end())
 print("exit", plain.end())
 
 keyed = Server("--api-key-file", "key.txt")
