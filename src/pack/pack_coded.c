@@ -14,46 +14,11 @@
 
 #define NAME_BYTES 256
 
-/* How codes are stored, how their names end, and in place of that those of their scales. */
-static const struct method {
-	enum wick_source_code code;
-	const char *end, *scales_end;
-} methods[WICK_WEIGHTS_COUNT] = {
-	[WICK_WEIGHTS_MXFP4] = { WICK_CODE_BYTES, "_blocks", "_scales" },
-	[WICK_WEIGHTS_FP8] = { WICK_CODE_E4M3, "", "_scale_inv" },
-};
-
 static bool ends_with(const char *name, const char *end)
 {
 	size_t bytes = strlen(name), end_bytes = strlen(end);
 
 	return bytes >= end_bytes && !strcmp(name + bytes - end_bytes, end);
-}
-
-bool wick_pack_is_coded(const struct wick_pack_job *job, const struct wick_source_tensor *codes)
-{
-	const struct method *method = &methods[job->weights];
-
-	return method->end && codes->code == method->code && ends_with(codes->name, method->end);
-}
-
-bool wick_pack_is_scales(const struct wick_pack_job *job, const char *name)
-{
-	const struct method *method = &methods[job->weights];
-
-	return method->end && ends_with(name, method->scales_end);
-}
-
-static int find_scales(const struct wick_source_tensor **scales, const struct wick_pack_job *job,
-	const struct wick_source_tensor *codes)
-{
-	const struct method *method = &methods[job->weights];
-	char name[NAME_BYTES];
-
-	snprintf(name, sizeof(name), "%.*s%s", (int)(strlen(codes->name) - strlen(method->end)), codes->name, method->scales_end);
-	*scales = wick_checkpoint_find(job->checkpoint, name);
-	return *scales ? 0 : wick_diag_say(job->diag, -ENOENT, "%s: tensor %s is missing",
-		wick_checkpoint_file(job->checkpoint, codes), wick_diag_name(name));
 }
 
 static int refuse(const struct wick_pack_job *job, const struct wick_source_tensor *tensor, const char *why)
@@ -92,17 +57,6 @@ static int check_fp8(uint64_t shape[4], unsigned *dims, const struct wick_pack_j
 	*dims = 2;
 	memcpy(shape, codes->shape, 2 * sizeof(*shape));
 	return 0;
-}
-
-int wick_pack_scales_of(const struct wick_source_tensor **scales, uint64_t shape[4], unsigned *dims, const struct wick_pack_job *job,
-	const struct wick_source_tensor *codes)
-{
-	int rc = find_scales(scales, job, codes);
-
-	if (rc)
-		return rc;
-	return job->weights == WICK_WEIGHTS_FP8 ? check_fp8(shape, dims, job, codes, *scales) :
-		check_mxfp4(shape, dims, job, codes, *scales);
 }
 
 static int check_exponents(const struct wick_pack_job *job, const struct wick_source_tensor *scales, const uint8_t *exponents,
@@ -167,14 +121,59 @@ static int read_fp8(float *numbers, const struct wick_pack_job *job, const struc
 	return rc;
 }
 
+/* How codes are stored, how their names end, and in place of that those of their scales; whether both fit together, and
+ * their numbers. */
+static const struct method {
+	enum wick_source_code code;
+	const char *end, *scales_end;
+	int (*check)(uint64_t shape[4], unsigned *dims, const struct wick_pack_job *job, const struct wick_source_tensor *codes,
+		const struct wick_source_tensor *scales);
+	int (*read)(float *numbers, const struct wick_pack_job *job, const struct wick_source_tensor *codes,
+		const struct wick_source_tensor *scales, uint64_t first, uint64_t count);
+} methods[WICK_WEIGHTS_COUNT] = {
+	[WICK_WEIGHTS_MXFP4] = { WICK_CODE_BYTES, "_blocks", "_scales", check_mxfp4, read_mxfp4 },
+	[WICK_WEIGHTS_FP8] = { WICK_CODE_E4M3, "", "_scale_inv", check_fp8, read_fp8 },
+};
+
+bool wick_pack_is_coded(const struct wick_pack_job *job, const struct wick_source_tensor *codes)
+{
+	const struct method *method = &methods[job->weights];
+
+	return method->end && codes->code == method->code && ends_with(codes->name, method->end);
+}
+
+bool wick_pack_is_scales(const struct wick_pack_job *job, const char *name)
+{
+	const struct method *method = &methods[job->weights];
+
+	return method->end && ends_with(name, method->scales_end);
+}
+
+static int find_scales(const struct wick_source_tensor **scales, const struct wick_pack_job *job,
+	const struct wick_source_tensor *codes)
+{
+	const struct method *method = &methods[job->weights];
+	char name[NAME_BYTES];
+
+	snprintf(name, sizeof(name), "%.*s%s", (int)(strlen(codes->name) - strlen(method->end)), codes->name, method->scales_end);
+	*scales = wick_checkpoint_find(job->checkpoint, name);
+	return *scales ? 0 : wick_diag_say(job->diag, -ENOENT, "%s: tensor %s is missing",
+		wick_checkpoint_file(job->checkpoint, codes), wick_diag_name(name));
+}
+
+int wick_pack_scales_of(const struct wick_source_tensor **scales, uint64_t shape[4], unsigned *dims, const struct wick_pack_job *job,
+	const struct wick_source_tensor *codes)
+{
+	int rc = find_scales(scales, job, codes);
+
+	return rc ? rc : methods[job->weights].check(shape, dims, job, codes, *scales);
+}
+
 int wick_pack_read_coded(float *numbers, const struct wick_pack_job *job, const struct wick_source_tensor *codes, uint64_t first,
 	uint64_t count)
 {
 	const struct wick_source_tensor *scales;
 	int rc = find_scales(&scales, job, codes);
 
-	if (rc)
-		return rc;
-	return job->weights == WICK_WEIGHTS_FP8 ? read_fp8(numbers, job, codes, scales, first, count) :
-		read_mxfp4(numbers, job, codes, scales, first, count);
+	return rc ? rc : methods[job->weights].read(numbers, job, codes, scales, first, count);
 }

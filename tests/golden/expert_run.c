@@ -66,7 +66,7 @@ struct wick_options expert_options(uint64_t budget_bytes)
 
 static void find_truth(void)
 {
-	struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 	struct wick *wick = model_open(run.model, &options);
 
 	run.logits = calloc(1, EXPERT_LOGITS_BYTES);

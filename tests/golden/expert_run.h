@@ -13,7 +13,6 @@
 
 #define EXPERT_TOKENS 60
 #define EXPERT_LOGITS_BYTES ((size_t)EXPERT_TOKENS * EXPERT_VOCAB * sizeof(float))
-#define EXPERT_ALL_BYTES (512u << 20) /* a sanitizer keeps what was freed, which counts as the process's own */
 
 struct CMUnitTest;
 struct wick_routing;

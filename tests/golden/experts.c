@@ -28,7 +28,7 @@ static float stacked[EXPERT_TOKENS * EXPERT_VOCAB]; /* logits of the model befor
 
 static void all_in_memory(void **state)
 {
-	struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 	struct wick *wick = model_open(run.model, &options);
 	float *logits = malloc(EXPERT_LOGITS_BYTES);
 	struct wick_stats stats;
@@ -67,7 +67,7 @@ static const struct {
 
 static void check_way(size_t i, float *logits)
 {
-	struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 	uint64_t least, whole = model_whole_bytes(run.model, &options);
 	struct wick_diag diag = { 0 };
 	struct wick_stats stats;
@@ -112,7 +112,7 @@ static void wherever_they_are(void **state)
 /* Two conversations in each batch, the other one's tokens being others. */
 static void in_company(void **state)
 {
-	struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 	struct wick_session *sessions[2];
 	struct wick_row rows[2 * EXPERT_TOKENS];
 	struct wick *wick;
@@ -216,7 +216,7 @@ static void a_row_that_cannot_be_routed(void **state)
 	path_join(path, run.scratch, "bad.gguf");
 	write_bad(path);
 	for (uint32_t way = 0; way < 3; way++) {
-		struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+		struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 		struct wick_session *sessions[2];
 		struct wick *wick;
 
@@ -250,7 +250,7 @@ static void by_parts(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < WICK_COUNT_OF(instruments); i++) {
-		struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+		struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 		struct wick_stats stats;
 		struct wick *wick;
 

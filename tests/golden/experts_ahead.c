@@ -34,7 +34,7 @@ static void ahead(void **state)
 	expert_make_routing(EXPERT_COUNT, &routing);
 	wick_routing_free(&routing);
 	for (uint32_t i = 0; i < 8; i++) {
-		struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+		struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 		struct wick_stats stats;
 
 		options.lookahead = 2;
@@ -42,7 +42,7 @@ static void ahead(void **state)
 		options.queue_depth = i < 4 ? 1 : 0;
 		options.io = i < 6 ? NULL : "pread";
 		options.threads = 1 + i % 3;
-		options.memory.bytes = EXPERT_ALL_BYTES;
+		options.memory.bytes = MODEL_WHOLE_BYTES;
 		if (i == 1) { /* what all others of the trace are held against */
 			wick = model_open(run.model, &options);
 			assert_int_equal(expert_eval(wick, 20, replayed, NULL), 0);
@@ -88,7 +88,7 @@ static void empty_routers(void)
 /* Where biases alone decide which experts are chosen, whatever the input, a guess is always right. */
 static void guesses_know_of_biases(void **state)
 {
-	struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 	size_t bytes = EXPERT_LOGITS_BYTES;
 	uint64_t file_bytes;
 	uint8_t *kept;
@@ -168,7 +168,7 @@ static void write_guesses(void)
 /* A guess that cannot be read costs nothing: who does not want it never hears of it, and who does reads it again. */
 static void guesses_that_fail(void **state)
 {
-	struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 	size_t bytes = EXPERT_LOGITS_BYTES;
 	float *whole = malloc(bytes), *logits = malloc(bytes);
 	uint64_t downs[EXPERT_COUNT];

@@ -23,7 +23,7 @@
 
 static void too_little_for_a_token(void **state)
 {
-	struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 	struct wick_diag diag = { 0 };
 	struct wick_plan plan;
 	struct wick *wick = NULL;
@@ -73,7 +73,7 @@ static void wrong_counts_are_refused(void **state)
 
 static void wrong_ways_are_refused(void **state)
 {
-	struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 	struct wick_diag diag = { 0 };
 	struct wick *wick = NULL;
 
@@ -102,7 +102,7 @@ static void flip_downs(const uint64_t *at, uint32_t count)
 
 static void damage_is_named(void **state)
 {
-	struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 	struct wick_diag diag = { 0 };
 	size_t bytes = EXPERT_LOGITS_BYTES;
 	float *logits = malloc(bytes);
@@ -211,7 +211,7 @@ static void check_damaged(struct wick *wick, struct wick_session *const sessions
 
 static void damage_is_a_sessions(void **state)
 {
-	struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 	struct needed needed;
 	struct wick_watch watch = { .user = &needed, .routed = note_needed };
 	float right[2][EXPERT_VOCAB];

@@ -28,7 +28,7 @@
 static void replayed(void **state)
 {
 	static const char *const policies[] = { "nextuse", "lru", "decay", "stale" };
-	struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 	size_t bytes = EXPERT_LOGITS_BYTES;
 	float *whole = malloc(bytes), *logits = malloc(bytes);
 	uint32_t missing[EXPERT_LAYERS * (EXPERT_CHOSEN + 1)];
@@ -75,7 +75,7 @@ static void replayed(void **state)
 /* By the trace that is replayed a plan foresees the hits of the run; by a preset it says which. */
 static void foreseen(void **state)
 {
-	struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 	size_t bytes = EXPERT_LOGITS_BYTES;
 	float *logits = malloc(bytes);
 	struct wick_routing routing;
@@ -125,7 +125,7 @@ static void note_routed(void *user, uint32_t layer, uint32_t position, uint32_t 
 /* What routers choose, recorded in a batch and replayed, gives what they gave. */
 static void recorded(void **state)
 {
-	struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 	size_t bytes = EXPERT_LOGITS_BYTES;
 	struct wick_trace_shape shape = { .layers = EXPERT_LAYERS, .n_ff = EXPERT_COUNT, .chosen = EXPERT_CHOSEN };
 	uint16_t ids[EXPERT_TOKENS * EXPERT_LAYERS * EXPERT_CHOSEN];
@@ -161,7 +161,7 @@ static void recorded(void **state)
 
 static void traces_of_another_model(void **state)
 {
-	struct wick_options options = expert_options(EXPERT_ALL_BYTES);
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
 	struct wick_trace_shape shape = { .layers = EXPERT_LAYERS, .n_ff = EXPERT_COUNT, .chosen = EXPERT_CHOSEN, .model_crc = 12345 };
 	const uint32_t ids[EXPERT_CHOSEN] = { 0, 1, 2 };
 	struct wick_trace_writer *writer;

@@ -71,8 +71,8 @@ void model_pack(const char *folder, const char *out, const char *type);
 /* Whether the kernel lets this process use io_uring; where it does not, that is printed. */
 bool uring_allowed(void);
 
-/* A budget that holds all of a small model, and what sanitizers keep beside it: with GCC 14 more than 60 MB. */
-#define MODEL_WHOLE_BYTES (256u << 20)
+/* A budget that holds all of a small model, and what a sanitizer keeps of freed memory, which counts as the process's own. */
+#define MODEL_WHOLE_BYTES (512u << 20)
 
 /* Opens it, or fails with the sentence. */
 struct wick *model_open(const char *model, const struct wick_options *options);

@@ -188,6 +188,19 @@ static void replace(const char *path, const char *from, const char *to)
 	free(text);
 }
 
+/* A fixture's folder, and the path of a file in it. The caller removes it. */
+static void copy_fixture(const char *fixture, char folder[PATH_MAX], const char *file, char path[PATH_MAX])
+{
+	const struct subject subject = { fixture, NULL, NULL };
+	char from[PATH_MAX];
+
+	path_join(folder, scratch, "folder");
+	path_join(path, folder, file);
+	fixture_path(from, &subject, "folder");
+	assert_int_equal(mkdir(folder, 0700), 0);
+	folder_copy(from, folder);
+}
+
 /* What config.json could say of experts that would be computed otherwise, or has no meaning. */
 static void experts_that_are_refused(void **state)
 {
@@ -236,23 +249,18 @@ static void experts_that_are_refused(void **state)
 		{ "gpt-oss-mxfp4", "\"layer_types\": [", "\"layer_types\": [\"full_attention\",", "\"layer_types\" is no list with an entry for each layer" },
 		{ "granitemoe-f16", "\"intermediate_size\": 18", "\"intermediate_size\": 20", "has shape [5, 36, 40]; config.json asks for [5, 40, 40]" },
 	};
-	char from[PATH_MAX], folder[PATH_MAX], config[PATH_MAX];
+	char folder[PATH_MAX], config[PATH_MAX];
 
 	(void)state;
-	path_join(folder, scratch, "folder");
-	path_join(config, folder, "config.json");
 	for (size_t i = 0; i < WICK_COUNT_OF(refused); i++) {
-		const struct subject subject = { refused[i].fixture, NULL, NULL };
 		const struct wick_pack_options options = { 0 };
 		struct wick_diag diag = { 0 };
 
-		fixture_path(from, &subject, "folder");
-		assert_int_equal(mkdir(folder, 0700), 0);
-		folder_copy(from, folder);
+		copy_fixture(refused[i].fixture, folder, "config.json", config);
 		replace(config, refused[i].from, refused[i].to);
 		assert_true(wick_pack(folder, packed, &options, &diag) < 0);
 		if (!strstr(diag.text, refused[i].says))
-			fail_msg("%s, %s: %s", subject.name, refused[i].to, diag.text);
+			fail_msg("%s, %s: %s", refused[i].fixture, refused[i].to, diag.text);
 		assert_int_equal(access(packed, F_OK), -1);
 		scratch_remove(folder);
 	}
@@ -330,17 +338,12 @@ static char *tensor_data(char *file, uint64_t bytes, const char *name)
 static void an_exponent_that_is_none(void **state)
 {
 	static const char name[] = "layers.1.mlp.experts.gate_up_proj_scales", *const types[] = { NULL, "f32" };
-	const struct subject subject = { "gpt-oss-mxfp4", NULL, NULL };
-	char from[PATH_MAX], folder[PATH_MAX], weights[PATH_MAX];
+	char folder[PATH_MAX], weights[PATH_MAX];
 	uint64_t bytes;
 	char *data;
 
 	(void)state;
-	path_join(folder, scratch, "folder");
-	path_join(weights, folder, "model.safetensors");
-	fixture_path(from, &subject, "folder");
-	assert_int_equal(mkdir(folder, 0700), 0);
-	folder_copy(from, folder);
+	copy_fixture("gpt-oss-mxfp4", folder, "model.safetensors", weights);
 	data = file_read(weights, &bytes);
 	tensor_data(data, bytes, name)[7] = (char)255;
 	file_write(weights, data, bytes);
@@ -369,21 +372,16 @@ static void blocks_that_are_refused(void **state)
 		{ "\"shape\":[4,64,2]", "\"shape\":[4,2,64]", "_scales is not a byte for each block", -EINVAL },
 		{ "\"shape\":[4,64,2,16]", "\"shape\":[4,64,16,2]", "_blocks has no blocks of 16 bytes", -EINVAL },
 	};
-	const struct subject subject = { "gpt-oss-mxfp4", NULL, NULL };
-	char from[PATH_MAX], folder[PATH_MAX], weights[PATH_MAX];
+	char folder[PATH_MAX], weights[PATH_MAX];
 
 	(void)state;
-	path_join(folder, scratch, "folder");
-	path_join(weights, folder, "model.safetensors");
-	fixture_path(from, &subject, "folder");
 	for (size_t i = 0; i < WICK_COUNT_OF(refused); i++) {
 		const struct wick_pack_options options = { 0 };
 		struct wick_diag diag = { 0 };
 		uint64_t bytes;
 		char *data, *at;
 
-		assert_int_equal(mkdir(folder, 0700), 0);
-		folder_copy(from, folder);
+		copy_fixture("gpt-oss-mxfp4", folder, "model.safetensors", weights);
 		data = file_read(weights, &bytes);
 		at = memmem(data, bytes, refused[i].from, strlen(refused[i].from));
 		if (!at)
@@ -403,19 +401,14 @@ static void blocks_that_are_refused(void **state)
 static void an_expert_that_is_missing(void **state)
 {
 	static const char name[] = "layers.1.mlp.experts.6.up_proj.weight";
-	const struct subject subject = { "qwen3moe-f16", NULL, NULL };
-	char from[PATH_MAX], folder[PATH_MAX], weights[PATH_MAX], *at;
+	char folder[PATH_MAX], weights[PATH_MAX], *at;
 	const struct wick_pack_options options = { 0 };
 	struct wick_diag diag = { 0 };
 	uint64_t bytes;
 	char *data;
 
 	(void)state;
-	path_join(folder, scratch, "folder");
-	path_join(weights, folder, "model.safetensors");
-	fixture_path(from, &subject, "folder");
-	assert_int_equal(mkdir(folder, 0700), 0);
-	folder_copy(from, folder);
+	copy_fixture("qwen3moe-f16", folder, "model.safetensors", weights);
 	data = file_read(weights, &bytes);
 	at = memmem(data, bytes, name, strlen(name));
 	assert_non_null(at);
@@ -431,17 +424,12 @@ static void an_expert_that_is_missing(void **state)
 /* Blocks behind the last layer, which guess further tokens, are left out; what config.json does not call so is not. */
 static void blocks_that_guess_are_left_out(void **state)
 {
-	const struct subject subject = { "glm4moe-f16", NULL, NULL };
-	char from[PATH_MAX], folder[PATH_MAX], config[PATH_MAX];
+	char folder[PATH_MAX], config[PATH_MAX];
 	const struct wick_pack_options options = { 0 };
 	struct wick_diag diag = { 0 };
 
 	(void)state;
-	path_join(folder, scratch, "folder");
-	path_join(config, folder, "config.json");
-	fixture_path(from, &subject, "folder");
-	assert_int_equal(mkdir(folder, 0700), 0);
-	folder_copy(from, folder);
+	copy_fixture("glm4moe-f16", folder, "config.json", config);
 	replace(config, "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2");
 	assert_true(wick_pack(folder, packed, &options, &diag) < 0);
 	if (!strstr(diag.text, "model.layers.2.") || !strstr(diag.text, "has no place in the glm4_moe model"))

@@ -71,13 +71,13 @@ struct way {
 	uint32_t lookahead;
 };
 
+/* Of neurons and of experts. */
+#define WAYS_OF_BOTH \
+	{ "naive", EXACT, 0, 8, 4096 }, { "naive", EXACT, 0, 2, 65536 }, { "dense", EXACT, 0, 1, 4096 }, \
+	{ "dense", EXACT, 60, 8, 16384 }, { "dense", EXACT, 100, 32, 4096 }, { "hybrid", EXACT, 50, 8, 4096 }
+
 static const struct way neuron_ways[] = {
-	{ "naive", EXACT, 0, 8, 4096 },
-	{ "naive", EXACT, 0, 2, 65536 },
-	{ "dense", EXACT, 0, 1, 4096 },
-	{ "dense", EXACT, 60, 8, 16384 },
-	{ "dense", EXACT, 100, 32, 4096 },
-	{ "hybrid", EXACT, 50, 8, 4096 },
+	WAYS_OF_BOTH,
 	{ "sparse", PREDICTED, 0, 8, 4096 },
 	{ "sparse", PREDICTED, 40, 2, 65536 },
 	{ "sparse", TRACED, 0, 8, 4096 },
@@ -85,12 +85,7 @@ static const struct way neuron_ways[] = {
 };
 
 static const struct way expert_ways[] = {
-	{ "naive", EXACT, 0, 8, 4096 },
-	{ "naive", EXACT, 0, 2, 65536 },
-	{ "dense", EXACT, 0, 1, 4096 },
-	{ "dense", EXACT, 60, 8, 16384 },
-	{ "dense", EXACT, 100, 32, 4096 },
-	{ "hybrid", EXACT, 50, 8, 4096 },
+	WAYS_OF_BOTH,
 	{ "dense", EXACT, 10, 8, 65536 },
 	{ "dense", EXACT, 80, 2, 65536 },
 	{ "dense", EXACT, 20, 8, 4096, .lookahead = 2 },
