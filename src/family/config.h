@@ -26,6 +26,9 @@ void wick_config_free(struct wick_config *config); /* a zeroed one is fine */
 int wick_config_check_keys(const struct wick_config *config, const char *const *used, const struct wick_notes *notes,
 	struct wick_diag *diag);
 
+/* Whether a key is known to change nothing in any family. */
+bool wick_config_is_idle(const char *key);
+
 /* A positive number of 32 bits; otherwise 0: it must be there. */
 int wick_config_number(const struct wick_config *config, const char *key, uint32_t otherwise, uint32_t *value,
 	struct wick_diag *diag);

@@ -80,18 +80,6 @@ static int put_key(const struct wick_putting *putting, const struct wick_arch_ex
 	return 0;
 }
 
-/* Keys that would change what is computed, whatever they are. */
-static int check_alone(const struct wick_putting *putting, const char *const *keys)
-{
-	for (; keys && *keys; keys++) {
-		const json_t *value = json_object_get(putting->config->root, *keys);
-
-		if (value && !json_is_null(value) && !(json_is_array(value) && !json_array_size(value)) && !json_is_false(value))
-			return refuse(putting, *keys, "is not supported");
-	}
-	return 0;
-}
-
 /* Blocks behind the last layer, which guess further tokens and are left out. */
 static int read_behind(const struct wick_putting *putting, const char *key)
 {
@@ -120,7 +108,7 @@ int wick_put_experts(const struct wick_putting *putting)
 	if (experts->gating)
 		put(putting, &gating, softmax ? GATING_SOFTMAX : experts->gating);
 	if (rc == 0)
-		rc = check_alone(putting, experts->alone);
+		rc = wick_check_alone(putting, experts->alone);
 	if (rc == 0 && experts->head_norm)
 		rc = wick_config_flag(putting->config, experts->head_norm, false, &putting->said->head_norm, putting->diag);
 	return rc == 0 && experts->behind ? read_behind(putting, experts->behind) : rc;

@@ -37,6 +37,11 @@ static bool is_among(const char *key, const char *const *keys)
 	return *keys;
 }
 
+bool wick_config_is_idle(const char *key)
+{
+	return is_among(key, idle);
+}
+
 static int check_refused(const struct wick_config *config, const char *const *used, struct wick_diag *diag)
 {
 	for (size_t i = 0; i < WICK_COUNT_OF(refused); i++) {

@@ -41,6 +41,19 @@ static int read_kv_heads(const struct wick_putting *putting)
 	return wick_said_number(putting, key, said->heads, &said->kv_heads);
 }
 
+static int read_n_ff(const struct wick_putting *putting, uint32_t width, uint32_t *n_ff)
+{
+	const struct wick_arch_named *named = named_of(putting->arch);
+	uint32_t times = 4;
+	int rc = 0;
+
+	if (!named->n_ff_by)
+		return wick_said_number(putting, named->n_ff, putting->arch->named ? 4 * width : 0, n_ff);
+	rc = wick_said_number(putting, named->n_ff_by, times, &times);
+	*n_ff = (uint32_t)WICK_MIN((uint64_t)width * times, UINT32_MAX);
+	return rc;
+}
+
 /* Numbers that have the same meaning on both sides. */
 static int put_numbers(struct wick_putting *putting)
 {
@@ -49,10 +62,10 @@ static int put_numbers(struct wick_putting *putting)
 	const struct {
 		const char *config, *gguf;
 		uint32_t *value;
-	} numbers[] = { { "hidden_size", "embedding_length", &width },
-		{ "num_hidden_layers", "block_count", &putting->layers },
-		{ "num_attention_heads", "attention.head_count", &putting->said->heads },
-		{ "max_position_embeddings", "context_length", &putting->ctx }, { "vocab_size", "vocab_size", &putting->said->vocab } };
+	} numbers[] = { { named->width ? named->width : "hidden_size", "embedding_length", &width },
+		{ named->layers ? named->layers : "num_hidden_layers", "block_count", &putting->layers },
+		{ named->heads ? named->heads : "num_attention_heads", "attention.head_count", &putting->said->heads },
+		{ named->ctx ? named->ctx : "max_position_embeddings", "context_length", &putting->ctx }, { "vocab_size", "vocab_size", &putting->said->vocab } };
 	double eps = 0;
 	int rc = 0;
 
@@ -65,7 +78,7 @@ static int put_numbers(struct wick_putting *putting)
 	if (rc == 0)
 		rc = read_kv_heads(putting);
 	if (rc == 0)
-		rc = wick_said_number(putting, named->n_ff, putting->arch->named ? 4 * width : 0, &n_ff);
+		rc = read_n_ff(putting, width, &n_ff);
 	wick_putting_number(putting, "feed_forward_length", n_ff);
 	if (rc == 0)
 		rc = wick_said_real(putting, named->norm_eps, named->eps, &eps);
@@ -159,27 +172,43 @@ static int read_activation(const struct wick_putting *putting)
 	return rc;
 }
 
-static int check_flags(const struct wick_putting *putting)
+static int check_within_keys(const struct wick_putting *putting)
 {
-	const struct wick_arch_flag *flag = putting->arch->flags;
-	uint32_t norms = 2;
-	int rc = 0;
+	const char *key;
+	json_t *value;
 
-	if (putting->arch->two_norms)
-		rc = wick_config_number(putting->config, "num_ln_in_parallel_attn", 2, &norms, putting->diag);
-	if (rc == 0 && norms != 2)
-		return wick_putting_refuse(putting, putting->config, "num_ln_in_parallel_attn", "is not 2, which is not supported");
+	json_object_foreach(putting->config->root, key, value) {
+		const char *const *known = putting->arch->keys;
 
-	for (; rc == 0 && flag && flag->key; flag++) {
-		bool value;
-
-		if (!flag->wanted && wick_said_null(putting, flag->key)) /* to transformers that is false */
-			continue;
-		rc = wick_config_flag(putting->config, flag->key, flag->usual, &value, putting->diag);
-		if (rc == 0 && value != flag->wanted)
-			return wick_diag_say(putting->diag, -EINVAL, "%s: \"%s\" is %s, which is not supported", putting->config->path,
-				flag->key, value ? "true" : "false");
+		while (*known && strcmp(*known, key))
+			known++;
+		if (!*known && !wick_config_is_idle(key) && !json_is_null(value))
+			return wick_putting_refuse(putting, putting->config, wick_diag_name(key),
+				"is not known, and could change what is computed");
 	}
+	return 0;
+}
+
+/* An object that is missing is one that says nothing. */
+static int put_within(const struct wick_putting *putting)
+{
+	struct wick_putting within = *putting;
+	struct wick_config object;
+	int rc;
+
+	if (!putting->arch->within)
+		return 0;
+	rc = wick_config_object(&object, putting->config, putting->arch->within->model_type, putting->diag);
+	if (rc && rc != -ENOENT)
+		return rc;
+	within.arch = putting->arch->within;
+	within.config = &object;
+	rc = check_within_keys(&within);
+	if (rc == 0)
+		rc = wick_check_fixed(&within);
+	if (rc == 0)
+		rc = put_scales(&within);
+	wick_config_free(&object);
 	return rc;
 }
 
@@ -209,7 +238,7 @@ int wick_arch_put_keys(const struct wick_arch_def *arch, struct wick_arch_said *
 	rc = read_activation(&putting);
 	wick_gguf_put_string(writer, "general.architecture", arch->stock);
 	if (rc == 0)
-		rc = check_flags(&putting);
+		rc = wick_check_fixed(&putting);
 	if (rc == 0)
 		rc = read_flags(&putting);
 	if (rc == 0)
@@ -223,9 +252,11 @@ int wick_arch_put_keys(const struct wick_arch_def *arch, struct wick_arch_said *
 	if (rc == 0)
 		rc = put_score_scale(&putting);
 	if (rc == 0)
+		rc = put_within(&putting);
+	if (rc == 0)
 		rc = wick_put_windows(&putting);
 	if (rc == 0)
-		rc = wick_put_rope(&putting);
+		rc = arch->unturned ? 0 : wick_put_rope(&putting);
 	if (rc == 0)
 		rc = wick_put_experts(&putting);
 	if (rc)

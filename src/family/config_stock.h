@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* config.json to the keys of a stock GGUF file: what config_stock.c, config_windows.c, config_rope.c, config_experts.c and
- * config_weights.c share, of which the first calls the others; config_put.c has what they all call. */
+/* config.json to the keys of a stock GGUF file: what config_stock.c, config_fixed.c, config_windows.c, config_rope.c, config_experts.c
+ * and config_weights.c share, of which the first calls the others; config_put.c has what they all call. */
 
 #include "family.h"
 
@@ -32,6 +32,11 @@ bool wick_said_null(const struct wick_putting *putting, const char *key);
 
 /* -EINVAL: "FILE: "key" why". */
 int wick_putting_refuse(const struct wick_putting *putting, const struct wick_config *config, const char *key, const char *why);
+
+/* Keys that may say one thing only: those of the family, and the absent ones of a list (see `alone`), which may be NULL. -EINVAL:
+ * one says something else. */
+int wick_check_fixed(const struct wick_putting *putting);
+int wick_check_alone(const struct wick_putting *putting, const char *const *keys);
 
 /* Which layers look no further than a window. -EINVAL: it is not said, or not in a way that is known. */
 int wick_put_windows(const struct wick_putting *putting);

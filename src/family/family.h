@@ -49,6 +49,11 @@ struct wick_arch_def {
 	const char *act;            /* the activation that the stock's files stand for; NULL: silu */
 	const struct wick_arch_named *named; /* keys by other names than Llama's; NULL: none */
 	const struct wick_arch_flag *flags;  /* (until .key is NULL), or NULL */
+	const struct wick_arch_word *words;  /* likewise */
+	const char *const *alone;   /* keys that have to be absent, null, false or empty, NULL at the end; or NULL */
+	bool unturned;              /* there is no rotary embedding */
+	const struct wick_arch_def *within; /* an object of config.json, by its model_type, with flags, words, alone, scales and keys of its
+	                                       own, beside which it may have nothing; NULL: none */
 	bool neighbours;            /* rows of queries and keys that turn together become neighbours, as GGUF has them */
 	const struct wick_arch_bias *biases; /* (until .ids is NULL) */
 	const struct wick_arch_experts *experts; /* NULL: it has none */
@@ -114,7 +119,9 @@ struct wick_arch_windows {
 
 /* Names of some keys in config.json, and what they are where they are missing. */
 struct wick_arch_named {
-	const char *n_ff, *norm_eps, *act; /* n_ff: else four times the width */
+	const char *n_ff, *norm_eps, *act; /* n_ff: else four times the width; act NULL: it goes without saying */
+	const char *n_ff_by;               /* in place of n_ff a key: the FFN's width over the model's, usually 4; or NULL */
+	const char *width, *layers, *heads, *ctx; /* NULL: hidden_size, num_hidden_layers, num_attention_heads, max_position_embeddings */
 	const char *one_kv_head;           /* a flag, usually true, that there is one head of keys; NULL: num_key_value_heads says */
 	const char *kv_heads;              /* NULL: num_key_value_heads */
 	const char *put_eps;               /* GGUF's key of the norm's epsilon */
@@ -126,6 +133,12 @@ struct wick_arch_named {
 struct wick_arch_flag {
 	const char *key;
 	bool usual, wanted;
+};
+
+/* A text that has to be one of a few. */
+struct wick_arch_word {
+	const char *key;
+	const char *of[3]; /* the usual one first, NULL behind the last */
 };
 
 /* Lists of what frequencies are divided by: in the order of WICK_T_ROPE_FREQS and those behind it. */
@@ -157,7 +170,7 @@ extern const struct wick_arch_def wick_arch_opt, wick_arch_llama, wick_arch_mist
 	wick_arch_mixtral, wick_arch_olmoe, wick_arch_qwen2_moe, wick_arch_qwen3_moe, wick_arch_granitemoe, wick_arch_glm4_moe,
 	wick_arch_gpt_oss, wick_arch_smallthinker,
 	wick_arch_granite, wick_arch_gemma2, wick_arch_gemma3, wick_arch_gemma3_text, wick_arch_phi3, wick_arch_falcon, wick_arch_falcon_40b, wick_arch_phi,
-	wick_arch_persimmon, wick_arch_starcoder2;
+	wick_arch_persimmon, wick_arch_mpt, wick_arch_starcoder2;
 
 /* The family of a config.json; -EINVAL with its name for one that is not known. */
 int wick_arch_find(const struct wick_arch_def **arch, const struct wick_config *config, struct wick_diag *diag);

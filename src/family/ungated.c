@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Falcon (arXiv 2311.16867), Phi-2, Persimmon and StarCoder2, as transformers writes them: LayerNorm, an FFN without gates, and in
- * the first two attention and FFN side by side. Copies of the first three with ReLU are packed as bundles. */
+/* Falcon (arXiv 2311.16867), Phi-2, Persimmon, MPT and StarCoder2, as transformers writes them: LayerNorm, an FFN without gates, and
+ * in the first two attention and FFN side by side. Copies of the first three with ReLU are packed as bundles. */
 
 #include "family.h"
 
@@ -113,6 +113,51 @@ const struct wick_arch_def wick_arch_persimmon = {
 		[WICK_T_HEAD] = "/lm_head.weight",
 	},
 	.keys = (const char *const[]){ COMMON, "intermediate_size", "layer_norm_eps", "hidden_act", "qk_layernorm", NULL },
+};
+
+/* Keys of MPT's attn_config that change nothing: attn_impl says by which program. Its alibi_bias_max is passed over by
+ * transformers, which takes 8; the authors' code does not. */
+static const struct wick_arch_def mpt_attention = {
+	.model_type = "attn_config", .stock = "mpt",
+	.flags = (const struct wick_arch_flag[]){ { "alibi", true, true }, { "prefix_lm", false, false }, { "qk_ln", false, false },
+		{ "attn_uses_sequence_id", false, false }, { 0 } },
+	.words = (const struct wick_arch_word[]){ { "attn_type", { "multihead_attention" } }, { 0 } },
+	.alone = (const char *const[]){ "rope", "qk_gn", "kv_n_heads", NULL },
+	.scales = (const struct wick_arch_scale[]){ { "alibi_bias_max", "attention.max_alibi_bias", 8 },
+		{ "clip_qkv", "attention.clamp_kqv", 0 }, { "softmax_scale", "attention.scale", 0 }, { 0 } },
+	.keys = (const char *const[]){ "alibi", "alibi_bias_max", "attn_type", "attn_impl", "attn_pdrop", "attn_uses_sequence_id",
+		"clip_qkv", "prefix_lm", "qk_ln", "softmax_scale", "rope", "qk_gn", "kv_n_heads",
+		"chunk_size_feed_forward", NULL },
+};
+
+/* Positions are told by ALiBi, and so learned_pos_emb changes nothing. */
+const struct wick_arch_def wick_arch_mpt = {
+	.model_type = "mpt", .stock = "mpt", .act = "gelu", .tied = true, .dense = true, .unturned = true, .within = &mpt_attention,
+	.prefixes = (const char *const[]){ "transformer.", "", NULL }, .whole_prefixes = (const char *const[]){ "", NULL },
+	.named = &(const struct wick_arch_named){ .n_ff_by = "expansion_ratio", .norm_eps = "layer_norm_epsilon", .width = "d_model",
+		.layers = "n_layers", .heads = "n_heads", .ctx = "max_seq_len", .put_eps = "attention.layer_norm_epsilon", .eps = 1e-5,
+		.usual_act = "gelu" },
+	.flags = (const struct wick_arch_flag[]){ { "no_bias", true, true }, { 0 } },
+	.words = (const struct wick_arch_word[]){ { "norm_type", { "low_precision_layernorm", "layernorm" } }, { 0 } },
+	.alone = (const char *const[]){ "logit_scale", "ffn_config", NULL },
+	.biases = (const struct wick_arch_bias[]){ { 0 } },
+	.sources = {
+		[WICK_T_EMBED] = "wte.weight",
+		[WICK_T_ATTN_NORM] = "blocks.%u.norm_1.weight",
+		[WICK_T_FFN_NORM] = "blocks.%u.norm_2.weight",
+		[WICK_T_Q] = "blocks.%u.attn.Wqkv.weight",
+		[WICK_T_K] = "blocks.%u.attn.Wqkv.weight",
+		[WICK_T_V] = "blocks.%u.attn.Wqkv.weight",
+		[WICK_T_O] = "blocks.%u.attn.out_proj.weight",
+		[WICK_T_UP] = "blocks.%u.ffn.up_proj.weight",
+		[WICK_T_DOWN] = "blocks.%u.ffn.down_proj.weight",
+		[WICK_T_OUT_NORM] = "norm_f.weight",
+		[WICK_T_HEAD] = "/lm_head.weight",
+	},
+	.keys = (const char *const[]){ "d_model", "n_layers", "n_heads", "max_seq_len", "vocab_size", "expansion_ratio",
+		"layer_norm_epsilon", "attn_config", "tie_word_embeddings", "no_bias", "norm_type", "logit_scale", "ffn_config",
+		"learned_pos_emb", "embedding_fraction", "init_device", "init_config", "emb_pdrop", "resid_pdrop", "tokenizer_name",
+		"verbose", "auto_map", "fc_type", NULL },
 };
 
 const struct wick_arch_def wick_arch_starcoder2 = {

@@ -57,6 +57,9 @@ struct wick_attn_facts {
 	bool rope_between;          /* yarn: where stretching begins and ends may lie between two pairs */
 	float scale;              /* of q . k */
 	float softcap;            /* scores are softcap * tanh(score / softcap); 0: they are not */
+	float clip;               /* queries, keys and values are bounded by -clip and clip; 0: they are not */
+	float alibi;              /* a head's scores fall with the distance (ALiBi, arXiv 2108.12409), of the last of a
+	                             power of two by 2^-alibi a position; 0: they do not */
 	uint32_t window;          /* positions that are looked at, the own one included; 0: all */
 	bool head_norm;           /* queries and keys are normalised, head by head, before they are turned */
 	bool whole_norm;          /* likewise, all heads as one vector */

@@ -108,7 +108,8 @@ struct wick_shape {
 	bool positions;       /* learned ones are added to the embedding */
 	bool tied;            /* the head is the embedding */
 	bool bias;            /* linear layers have biases */
-	bool norm_affine;     /* norms have weights */
+	bool norm_affine;     /* norms have weights, */
+	bool norm_unbiased;   /* and, though LayerNorms, no biases */
 	bool predictor;       /* there is one in the file, made without text: see pack_predictor.c */
 	enum wick_type predictor_type;
 	float norm_eps;

@@ -119,15 +119,23 @@ static void add_head_norm(struct composer *c, enum wick_tensor_id id, enum wick_
 		.matrix = WICK_NO_MATRIX });
 }
 
+/* Queries, keys and values of in. */
+static void add_projections(struct composer *c, const struct wick_attn_facts *attn, enum wick_buffer in)
+{
+	add_linear(c, WICK_T_Q, WICK_KEEP_ATTENTION, in, WICK_Q, vector(c, WICK_T_Q_BIAS));
+	add_linear(c, WICK_T_K, WICK_KEEP_ATTENTION, in, WICK_K, vector(c, WICK_T_K_BIAS));
+	add_linear(c, WICK_T_V, WICK_KEEP_ATTENTION, in, WICK_V, vector(c, WICK_T_V_BIAS));
+	for (enum wick_buffer out = WICK_Q; out <= WICK_V; out++)
+		add_factor(c, WICK_OP_CLIP, out, attn->clip);
+}
+
 /* Y = attention of in. */
 static void add_attention(struct composer *c, const struct wick_layer_facts *facts, enum wick_buffer in)
 {
 	/* A parallel block needs its norm once more. */
 	enum wick_buffer heads = facts->parallel ? WICK_HEADS : WICK_XNORM;
 
-	add_linear(c, WICK_T_Q, WICK_KEEP_ATTENTION, in, WICK_Q, vector(c, WICK_T_Q_BIAS));
-	add_linear(c, WICK_T_K, WICK_KEEP_ATTENTION, in, WICK_K, vector(c, WICK_T_K_BIAS));
-	add_linear(c, WICK_T_V, WICK_KEEP_ATTENTION, in, WICK_V, vector(c, WICK_T_V_BIAS));
+	add_projections(c, &facts->attn, in);
 	if (facts->attn.head_norm || facts->attn.whole_norm) {
 		add_head_norm(c, WICK_T_Q_NORM, WICK_Q);
 		add_head_norm(c, WICK_T_K_NORM, WICK_K);

@@ -37,6 +37,7 @@ enum wick_op {
 	WICK_OP_SHARE,     /* each row of out times the sigmoid of (in . the vector `tensor`) */
 	WICK_OP_SCALE,     /* out *= factor */
 	WICK_OP_CAP,       /* out = factor * tanh(out / factor) */
+	WICK_OP_CLIP,      /* out, bounded by -factor and factor */
 	WICK_OP_COUNT,
 };
 
@@ -64,7 +65,7 @@ struct wick_step {
 	uint32_t layer;
 	uint32_t matrix; /* WICK_NO_MATRIX: none */
 	uint32_t width;  /* of ACT and GLU: numbers of a row */
-	float factor;    /* of WICK_OP_SCALE and WICK_OP_CAP */
+	float factor;    /* of WICK_OP_SCALE, WICK_OP_CAP and WICK_OP_CLIP */
 	uint32_t set;    /* of bundles; WICK_NO_SET: none */
 };
 

@@ -182,13 +182,15 @@ static void set_facts(struct wick_shape *shape, const struct wick_stock_said *sa
 	shape->norm = family->norm;
 	shape->norm_eps = (float)said->norm_eps;
 	shape->final_norm = shape->norm_affine = true;
+	shape->norm_unbiased = family->norm_unbiased;
 	shape->positions = family->positions;
 	shape->kinds = 1;
 	shape->kind[0] = (struct wick_layer_facts){ .norm_at = family->sandwich ? WICK_NORM_BOTH : WICK_NORM_BEFORE,
 		.parallel = family->parallel,
 		.attn = { .heads = said->heads, .kv_heads = said->kv_heads, .k_dim = said->k_dim, .v_dim = said->v_dim,
 			.rope = family->rope, .rope_dim = said->rope_dim, .rope_base = (float)said->rope_base,
-			.scale = attention_scale(said, family), .softcap = (float)said->softcap, .head_norm = family->head_norm,
+			.scale = attention_scale(said, family), .softcap = (float)said->softcap,
+			.clip = (float)said->clip, .alibi = (float)said->alibi, .head_norm = family->head_norm,
 			.whole_norm = family->whole_norm, .sinks = family->sinks, .rope_between = family->rope_between },
 		.ffn = { .act = family->act, .gated = family->gated, .n_ff = said->n_ff } };
 }

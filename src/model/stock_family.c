@@ -63,6 +63,8 @@ static const struct wick_stock_family families[] = {
 	{ .name = "persimmon", .keys = WICK_KEYS_LAYER_NORM, .norm = WICK_NORM_LAYER, .rope = WICK_ROPE_HALVES,
 		.act = WICK_ACT_RELU2, .head_norm = true, .packed_only = true },
 	{ .name = "gpt2", .keys = WICK_KEYS_LAYER_NORM, .norm = WICK_NORM_LAYER, .act = WICK_ACT_GELU_TANH, .positions = true },
+	{ .name = "mpt", .keys = WICK_KEYS_LAYER_NORM | WICK_KEYS_ALIBI, .norm = WICK_NORM_LAYER, .norm_unbiased = true,
+		.act = WICK_ACT_GELU },
 	{ .name = "starcoder2", .keys = WICK_KEYS_LAYER_NORM, .norm = WICK_NORM_LAYER, .rope = WICK_ROPE_HALVES,
 		.act = WICK_ACT_GELU_TANH },
 };

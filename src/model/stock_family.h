@@ -16,7 +16,7 @@ struct wick_shape;
 /* Keys, of stock_keys.c, that not every family's files have. */
 enum {
 	WICK_KEYS_RMS = 1, WICK_KEYS_LAYER_NORM = 2, WICK_KEYS_SCALES = 4, WICK_KEYS_SOFTCAPS = 8, WICK_KEYS_LAYOUT = 16,
-	WICK_KEYS_LOCAL_ROPE = 32, WICK_KEYS_EXPERTS = 64,
+	WICK_KEYS_LOCAL_ROPE = 32, WICK_KEYS_EXPERTS = 64, WICK_KEYS_ALIBI = 128,
 };
 
 /* A tensor that a family's files have by another name than tensors.c. */
@@ -42,6 +42,7 @@ struct wick_stock_family {
 	bool norm_weights;
 	bool always_experts; /* it is not without */
 	bool shared_gate, choice_bias, biased_experts, early_router;
+	bool norm_unbiased; /* LayerNorms have no biases */
 	bool parallel;  /* attention and FFN */
 	bool sandwich;  /* norms of what attention and FFN add, too */
 	bool packed_only; /* stock files are not run: no other program's are known to be right */

@@ -139,7 +139,7 @@ static unsigned features(const struct wick_shape *shape, uint32_t layer)
 		unsigned feature;
 	} all[] = {
 		{ shape->bias, BIAS }, { shape->norm_affine, NORM },
-		{ shape->norm_affine && shape->norm == WICK_NORM_LAYER, NORM_BIAS }, { shape->project, PROJECT }, { shape->final_norm, FINAL },
+		{ shape->norm_affine && !shape->norm_unbiased && shape->norm == WICK_NORM_LAYER, NORM_BIAS }, { shape->project, PROJECT }, { shape->final_norm, FINAL },
 		{ !shape->tied, UNTIED }, { shape->predictor, PREDICTOR }, { shape->positions, POSITIONS },
 		{ facts->norm_at == WICK_NORM_BOTH, SANDWICH }, { facts->attn.head_norm || facts->attn.whole_norm, HEAD_NORM },
 		{ facts->attn.head_norm && shape->norm == WICK_NORM_LAYER, HEAD_NORM_BIAS },

@@ -39,6 +39,7 @@ struct head {
 	float *scores;  /* (m, positions), then more scratch */
 	uint32_t *slots; /* (positions): of a row alone, where they are, counted from the first of block 0 */
 	uint32_t begin, end; /* positions that any row sees */
+	float slope;         /* of ALiBi; 0: there is none */
 };
 
 /* Keys and values of a row's sequence in the layer. */
@@ -120,6 +121,19 @@ static void soften(const struct head *head, float *scores, uint32_t count)
 	scores[count] = behind;
 }
 
+/* By how much a head's scores fall a position (ALiBi, section 3). Of `near` heads, a power of two, head h falls by 2 to the power
+ * of -alibi (h + 1) / near; heads beyond the largest such power take every second of twice as many, from the first on. */
+static float alibi_slope(const struct wick_attn_facts *facts, uint32_t head)
+{
+	uint32_t near = 1;
+
+	while (2 * near <= facts->heads)
+		near *= 2;
+	if (head < near)
+		return exp2f(-facts->alibi * (float)(head + 1) / (float)near);
+	return exp2f(-facts->alibi * (float)(2 * (head - near) + 1) / (float)(2 * near));
+}
+
 /* Nothing is shared out to positions outside of what a row sees. */
 static void share_out(const struct head *head, float *scores, uint32_t position)
 {
@@ -131,6 +145,8 @@ static void share_out(const struct head *head, float *scores, uint32_t position)
 		scores[p] *= scale;
 	for (uint32_t p = from; softcap != 0 && p < to; p++)
 		scores[p] = softcap * tanhf(scores[p] / softcap);
+	for (uint32_t p = from; head->slope != 0 && p < to; p++)
+		scores[p] -= head->slope * (float)(to - 1 - p);
 	soften(head, scores + from, to - from);
 	memset(scores + to, 0, (head->end - head->begin - to) * sizeof(*scores));
 }
@@ -228,7 +244,7 @@ static void head_task(void *arg, uint32_t task, uint32_t thread)
 	struct head head = { .at = at, .rows = rows, .m = at->spans[task % job->spans + 1] - first, .number = number,
 		.kv_head = number / (facts->heads / facts->kv_heads), .ldq = (size_t)facts->heads * facts->k_dim,
 		.ldo = (size_t)facts->heads * facts->v_dim, .scores = at->scores + thread * at->scores_floats,
-		.begin = first_seen(at, rows->position) };
+		.begin = first_seen(at, rows->position), .slope = facts->alibi != 0 ? alibi_slope(facts, number) : 0 };
 
 	head.q = at->q + first * head.ldq + number * facts->k_dim;
 	head.out = at->out + first * head.ldo + number * facts->v_dim;

@@ -178,10 +178,20 @@ static int do_cap(struct wick_pass *pass, const struct wick_step *step)
 	return 0;
 }
 
+static int do_clip(struct wick_pass *pass, const struct wick_step *step)
+{
+	size_t count = pass->m * (size_t)pass->forward->model->steps.width[step->out];
+	float *out = wick_pass_buffer(pass, step->out), most = step->factor;
+
+	for (size_t i = 0; i < count; i++)
+		out[i] = out[i] > most ? most : out[i] < -most ? -most : out[i];
+	return 0;
+}
+
 int (*const wick_ops[WICK_OP_COUNT])(struct wick_pass *pass, const struct wick_step *step) = {
 	[WICK_OP_EMBED] = do_embed, [WICK_OP_POSITION] = do_position, [WICK_OP_NORM] = do_norm,
 	[WICK_OP_HEAD_NORM] = do_head_norm, [WICK_OP_LINEAR] = do_linear, [WICK_OP_ROPE] = do_rope,
 	[WICK_OP_ATTEND] = do_attend, [WICK_OP_CHOOSE] = wick_op_choose, [WICK_OP_BUNDLES] = wick_op_bundles, [WICK_OP_ACT] = do_act, [WICK_OP_GLU] = do_glu,
 	[WICK_OP_ADD] = do_add, [WICK_OP_ROUTE] = wick_op_route, [WICK_OP_EXPERTS] = wick_op_experts, [WICK_OP_SHARE] = wick_op_share,
-	[WICK_OP_SCALE] = do_scale, [WICK_OP_CAP] = do_cap,
+	[WICK_OP_SCALE] = do_scale, [WICK_OP_CAP] = do_cap, [WICK_OP_CLIP] = do_clip,
 };

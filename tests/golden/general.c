@@ -41,6 +41,8 @@ static const struct subject {
 	{ "gemma3-f16", "model.gguf", "f16", true },
 	{ "granite-f16", "model.gguf", "f16" },
 	{ "starcoder2-f16", "model.gguf", "f16" },
+	{ "mpt-f16", "model.gguf", "f16" },
+	{ "mpt-scale-f32", "model.gguf", "f32" },
 	{ "phi2-f16", "model.gguf", NULL },
 	{ "mixtral-bf16", "model.gguf", "bf16" },
 	{ "qwen2moe-f16", "model.gguf", "f16" },

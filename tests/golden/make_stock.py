@@ -34,6 +34,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Config
 from transformers.cache_utils import DynamicCache
+from transformers.models.mpt.modeling_mpt import MptModel, build_mpt_alibi_tensor
 
 TOLERANCE = 1e-4  # of max |logit|
 MARGIN = 4 * TOLERANCE  # between the best two of a greedy step, of max |logit|
@@ -81,6 +82,15 @@ def phi3(original, ctx, **more):
 
 def falcon(**shape):
     return transformers.FalconConfig(parallel_attn=True, bias=False, alibi=False, attention_dropout=0.0, **shape, **TOKENS)
+
+
+def mpt(heads, **attention):
+    return transformers.MptConfig(d_model=48, n_heads=heads, n_layers=2, max_seq_len=256, attn_config=attention, **TOKENS)
+
+
+# transformers passes over alibi_bias_max and takes 8, where the authors of MPT's do not.
+MptModel.build_mpt_alibi_tensor = lambda self, heads, length, device=None: build_mpt_alibi_tensor(
+    heads, length, self.config.attn_config.alibi_bias_max, device)
 
 
 FIXTURES = {
@@ -137,6 +147,8 @@ FIXTURES = {
                                      num_kv_heads=2, new_decoder_architecture=True), "falcon", "F16", embed=0.2),
     "gpt2-f16": Fixture(transformers.GPT2Config(n_embd=48, n_inner=100, n_layer=2, n_head=3, n_positions=128,
                                                 attn_pdrop=0.0, embd_pdrop=0.0, resid_pdrop=0.0, **TOKENS), "gpt2", "F16", embed=0.6),
+    "mpt-f16": Fixture(mpt(6, clip_qkv=1.0), "mpt", "F16", embed=0.3),
+    "mpt-scale-f32": Fixture(mpt(4, alibi_bias_max=5, softmax_scale=0.2), "mpt", "F32", embed=0.3),
     "gemma2-f16": Fixture(transformers.Gemma2Config(hidden_size=16, intermediate_size=42, num_hidden_layers=2,
                                                     num_attention_heads=2, num_key_value_heads=1, head_dim=256,
                                                     query_pre_attn_scalar=256, sliding_window=32,
@@ -151,7 +163,7 @@ FIXTURES = {
 }
 
 FOLDERS = {"llama3-bf16", "llama-bias-f16", "mistral-window-f16", "qwen2-f16", "qwen3-tied-bf16", "qwen2-window-f16", "granite-f16",
-           "starcoder2-f16", "phi3-long-f16", "gemma2-f16", "gemma3-f16"}
+           "starcoder2-f16", "mpt-f16", "mpt-scale-f32", "phi3-long-f16", "gemma2-f16", "gemma3-f16"}
 INSIDE = {"gemma3-f16"}
 SPLIT = {"llama-split-f16": 10}  # tensors in a file; the first has none
 
@@ -159,6 +171,7 @@ MODEL_NAMES = {
     "model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output",
     "model.final_layernorm": "output_norm", "transformer.word_embeddings": "token_embd", "transformer.ln_f": "output_norm",
     "transformer.wte": "token_embd", "transformer.wpe": "position_embd",
+    "transformer.norm_f": "output_norm",
 }
 LAYER_NAMES = {
     "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm", "self_attn.q_proj": "attn_q",
@@ -168,6 +181,8 @@ LAYER_NAMES = {
     "self_attn.dense": "attn_output", "mlp.fc1": "ffn_up", "mlp.fc2": "ffn_down",
     "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down", "attn.c_attn": "attn_qkv", "attn.c_proj": "attn_output",
     "ln_1": "attn_norm", "ln_2": "ffn_norm",
+    "norm_1": "attn_norm", "norm_2": "ffn_norm", "attn.Wqkv": "attn_qkv", "attn.out_proj": "attn_output",
+    "ffn.up_proj": "ffn_up", "ffn.down_proj": "ffn_down",
     "self_attn.qkv_proj": "attn_qkv", "mlp.gate_up_proj": "ffn_up",
     "self_attention.query_key_value": "attn_qkv", "self_attention.dense": "attn_output", "mlp.dense_h_to_4h": "ffn_up",
     "mlp.dense_4h_to_h": "ffn_down", "ln_mlp": "attn_norm", "ln_attn": "attn_norm_2",
@@ -187,7 +202,7 @@ class HalfCache(DynamicCache):
 
 
 def gguf_name(name, arch="llama"):
-    layer = re.fullmatch(r"(?:model\.layers|transformer\.h)\.(\d+)\.(.+)\.(weight|bias)", name)
+    layer = re.fullmatch(r"(?:model\.layers|transformer\.h|transformer\.blocks)\.(\d+)\.(.+)\.(weight|bias)", name)
     if not layer:
         part, kind = name.rsplit(".", 1)
         return f"{MODEL_NAMES[part]}.{kind}"
@@ -366,6 +381,13 @@ def write_own_keys(writer, config, arch):
         writer.add_embedding_scale(config.embedding_multiplier)
         writer.add_residual_scale(config.residual_multiplier)
         writer.add_logit_scale(config.logits_scaling)
+    if arch == "mpt":
+        attention = config.attn_config
+        writer.add_max_alibi_bias(attention.alibi_bias_max)
+        if attention.clip_qkv is not None:
+            writer.add_clamp_kqv(attention.clip_qkv)
+        if attention.softmax_scale is not None:
+            writer.add_attention_scale(attention.softmax_scale)
     if arch == "falcon":
         writer.add_tensor_data_layout("jploski")
     if arch == "gemma2":
@@ -386,22 +408,23 @@ def first_of(config, *names):
 
 def write_keys(writer, config, arch, original=None):
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    writer.add_context_length(config.max_position_embeddings)
+    writer.add_context_length(first_of(config, "max_position_embeddings", "max_seq_len"))
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)
-    writer.add_feed_forward_length(first_of(config, "intermediate_size", "ffn_hidden_size", "n_inner"))
+    writer.add_feed_forward_length(4 * config.hidden_size if arch == "mpt" else
+                                   first_of(config, "intermediate_size", "ffn_hidden_size", "n_inner"))
     writer.add_head_count(config.num_attention_heads)
     if arch == "falcon":
         writer.add_head_count_kv(config.num_kv_heads if config.new_decoder_architecture else 1)
-    elif arch != "gpt2":
+    elif arch not in ("gpt2", "mpt"):
         writer.add_head_count_kv(config.num_key_value_heads)
     if hasattr(config, "rms_norm_eps"):
         writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     else:
         writer.add_layer_norm_eps(first_of(config, "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon"))
-    if arch not in ("falcon", "gpt2"):
+    if arch not in ("falcon", "gpt2", "mpt"):
         write_rope(writer, config, arch, original)
-    if not arch.startswith(("falcon", "gpt2", "gemma", "starcoder2")):
+    if not arch.startswith(("falcon", "gpt2", "gemma", "mpt", "starcoder2")):
         rope = config.rope_parameters
         writer.add_rope_dimension_count(int(rope.get("partial_rotary_factor", 1) * head_dim))
     if head_dim * config.num_attention_heads != config.hidden_size:

@@ -230,6 +230,16 @@ static void put_short_pattern(struct wick_gguf_writer *writer)
 	wick_gguf_put_i32s(writer, "gemma3.attention.sliding_window_pattern", pattern, WICK_COUNT_OF(pattern));
 }
 
+static void put_no_alibi(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_f32(writer, "mpt.attention.max_alibi_bias", 0);
+}
+
+static void put_no_clip(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_f32(writer, "mpt.attention.clamp_kqv", 0);
+}
+
 static void put_layout(struct wick_gguf_writer *writer)
 {
 	wick_gguf_put_string(writer, "falcon.tensor_data_layout", "original");
@@ -318,6 +328,16 @@ static const struct {
 	{ "llama-f32", { .put = put_one_dense }, "leading_dense_block_count in a model without experts" },
 	{ "glm4moe-f16", { .put = put_window }, "glm4moe.attention.sliding_window together with leading_dense_block_count" },
 	{ "gpt2-f16", { .no_tensor = "position_embd.weight" }, "tensor \"position_embd.weight\" is missing" },
+	{ "mpt-f16", { .without = { "mpt.attention.max_alibi_bias" } }, "key \"mpt.attention.max_alibi_bias\" is missing" },
+	{ "mpt-f16", { .without = { "mpt.attention.max_alibi_bias" }, .put = put_no_alibi },
+		"mpt.attention.max_alibi_bias is 0; a number above 0 is needed" },
+	{ "mpt-f16", { .without = { "mpt.attention.clamp_kqv" }, .put = put_no_clip },
+		"mpt.attention.clamp_kqv is 0; a number above 0 is needed" },
+	{ "mpt-f16", { .new_tensor = "blk.0.attn_norm.bias" }, "tensor \"blk.0.attn_norm.bias\" has no place" },
+	{ "mpt-f16", { .new_tensor = "position_embd.weight" }, "tensor \"position_embd.weight\" has no place" },
+	{ "mpt-f16", { .new_tensor = "blk.0.attn_q_norm.weight" }, "tensor \"blk.0.attn_q_norm.weight\" has no place" },
+	{ "mpt-f16", { .odd_tensor = "blk.1.attn_qkv.weight", .more_rows = 1 },
+		"tensor \"blk.1.attn_qkv.weight\" is 48 x 145, not 48 x 144" },
 	{ "starcoder2-f16", { .no_tensor = "blk.0.ffn_norm.bias" }, "tensor \"blk.0.ffn_norm.bias\" is missing" },
 };
 

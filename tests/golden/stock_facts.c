@@ -199,14 +199,14 @@ static void gemma3_has_two_kinds(void **state)
 	free((void *)shape.kind_of_layer);
 }
 
-/* Falcon's GELU is by the error function, that of the others by tanh. */
+/* GELU of Falcon and MPT is by the error function, that of the others by tanh. */
 static void gotcha_17_gelu(void **state)
 {
 	static const struct {
 		const char *fixture;
 		enum wick_act act;
 	} cases[] = { { "falcon-7b-f16", WICK_ACT_GELU }, { "falcon-40b-f16", WICK_ACT_GELU }, { "phi2-f16", WICK_ACT_GELU_TANH },
-		{ "gpt2-f16", WICK_ACT_GELU_TANH }, { "starcoder2-f16", WICK_ACT_GELU_TANH }, { "gemma2-f16", WICK_ACT_GELU_TANH },
+		{ "gpt2-f16", WICK_ACT_GELU_TANH }, { "mpt-f16", WICK_ACT_GELU }, { "starcoder2-f16", WICK_ACT_GELU_TANH }, { "gemma2-f16", WICK_ACT_GELU_TANH },
 		{ "gemma3-f16", WICK_ACT_GELU_TANH } };
 	struct wick_shape shape;
 

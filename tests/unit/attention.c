@@ -111,14 +111,18 @@ static void attend(struct fixture *fixture, uint32_t position, uint32_t m)
 	wick_attend(&fixture->attention);
 }
 
+/* Of ALiBi with 8 for six heads, by the paper: those of four heads, then every second one of eight. */
+static const double slopes[HEADS] = { 1. / 4, 1. / 16, 1. / 64, 1. / 256, 1. / 2, 1. / 8 };
+
 static double score(const struct fixture *fixture, uint32_t token, uint32_t head, uint32_t kv_head, uint32_t p)
 {
 	double softcap = (double)fixture->shape.kind[0].attn.softcap, sum = 0;
+	double fall = fixture->shape.kind[0].attn.alibi != 0 ? slopes[head] * (token - p) : 0;
 
 	for (uint32_t c = 0; c < DIM; c++)
 		sum += (double)fixture->queries[token][head * DIM + c] * (double)fixture->keys[p][kv_head * DIM + c];
 	sum /= sqrt(DIM);
-	return softcap ? softcap * tanh(sum / softcap) : sum;
+	return (softcap ? softcap * tanh(sum / softcap) : sum) - fall;
 }
 
 static void check_token(const struct fixture *fixture, uint32_t token, const float *out)
@@ -153,6 +157,7 @@ static void definition(void **state)
 			continue;
 		fixture = make(kv_heads, 2);
 		fixture->shape.kind[0].attn.softcap = kv_heads % 2 ? 0 : 0.5f;
+		fixture->shape.kind[0].attn.alibi = kv_heads % 3 ? 0 : 8;
 		for (size_t b = 0; b < WICK_COUNT_OF(batches); position += batches[b++]) {
 			attend(fixture, position, batches[b]);
 			for (uint32_t i = 0; i < batches[b]; i++)
@@ -179,6 +184,7 @@ static void batches(void **state)
 
 		fixture->shape.kind[0].attn.window = windows[w];
 		fixture->shape.kind[0].attn.softcap = w % 2 ? 0.5f : 0;
+		fixture->shape.kind[0].attn.alibi = w % 2 ? 0 : 8;
 		for (uint32_t i = 0; i < TOKENS_MAX; i++) {
 			attend(fixture, i, 1);
 			memcpy(alone[i], fixture->out[0], sizeof(*alone));

@@ -108,6 +108,41 @@ static void factors(void **state)
 		try_edit(&edits[i]);
 }
 
+/* MPT's attention, in an object of its own, and what else its authors' code knows. */
+static void attention(void **state)
+{
+	static const struct edit edits[] = {
+		{ "stock/mpt-f16/folder", "\"alibi\": true", "\"alibi\": false", "\"attn_config\": \"alibi\" is false" },
+		{ "stock/mpt-f16/folder", "\"alibi_bias_max\": 8", "\"alibi_bias_max\": 0", "\"alibi_bias_max\" is not a number above 0" },
+		{ "stock/mpt-f16/folder", "\"alibi_bias_max\": 8", "\"alibi_bias_max\": null", "\"alibi_bias_max\" is null" },
+		{ "stock/mpt-f16/folder", "\"alibi_bias_max\": 8,", "", NULL },
+		{ "stock/mpt-f16/folder", "\"prefix_lm\": false", "\"prefix_lm\": true", "\"prefix_lm\" is true" },
+		{ "stock/mpt-f16/folder", "\"qk_ln\": false", "\"qk_ln\": true", "\"qk_ln\" is true" },
+		{ "stock/mpt-f16/folder", "\"attn_uses_sequence_id\": false", "\"attn_uses_sequence_id\": true",
+			"\"attn_uses_sequence_id\" is true" },
+		{ "stock/mpt-f16/folder", "\"multihead_attention\"", "\"multiquery_attention\"",
+			"attn_type \"multiquery_attention\" is not supported (multihead_attention is)" },
+		{ "stock/mpt-f16/folder", "\"alibi\": true", "\"alibi\": true, \"rope\": true", "\"rope\" is not supported" },
+		{ "stock/mpt-f16/folder", "\"alibi\": true", "\"alibi\": true, \"kv_n_heads\": 2", "\"kv_n_heads\" is not supported" },
+		{ "stock/mpt-f16/folder", "\"alibi\": true", "\"alibi\": true, \"sliding_window_size\": 8",
+			"\"attn_config\": \"sliding_window_size\" is not known, and could change what is computed" },
+		{ "stock/mpt-f16/folder", "\"torch\"", "\"triton\"", NULL },
+		{ "stock/mpt-f16/folder", "\"clip_qkv\": 1.0", "\"clip_qkv\": -1", "\"clip_qkv\" is not a number above 0" },
+		{ "stock/mpt-f16/folder", "\"softmax_scale\": null", "\"softmax_scale\": 0", "\"softmax_scale\" is not a number above 0" },
+		{ "stock/mpt-f16/folder", "\"no_bias\": true", "\"no_bias\": false", "\"no_bias\" is false" },
+		{ "stock/mpt-f16/folder", "\"low_precision_layernorm\"", "\"low_precision_rmsnorm\"",
+			"norm_type \"low_precision_rmsnorm\" is not supported" },
+		{ "stock/mpt-f16/folder", "\"low_precision_layernorm\"", "\"layernorm\"", NULL },
+		{ "stock/mpt-f16/folder", "\"logit_scale\": null", "\"logit_scale\": \"inv_sqrt_d_model\"", "\"logit_scale\" is not supported" },
+		{ "stock/mpt-f16/folder", "\"expansion_ratio\": 4", "\"expansion_ratio\": 3", "config.json asks for [144, 48]" },
+		{ "stock/mpt-f16/folder", "\"expansion_ratio\": 4", "\"expansion_ratio\": 4294967295", "feed_forward_length" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(edits); i++)
+		try_edit(&edits[i]);
+}
+
 /* Of a checkpoint that has the language model inside, and of tensors that have several of the model's. */
 static void tensors(void **state)
 {
@@ -131,7 +166,7 @@ static void tensors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(halves_of_a_rope), cmocka_unit_test(windows),
-		cmocka_unit_test(factors), cmocka_unit_test(tensors) };
+		cmocka_unit_test(factors), cmocka_unit_test(attention), cmocka_unit_test(tensors) };
 	int rc;
 
 	folder = folder_make();

@@ -106,7 +106,7 @@ const struct command cmd_pack = {
 	.about = "Packs the checkpoint in the folder SRC, as it was downloaded from Hugging Face\n"
 		 "(config.json, safetensors or pytorch_model.bin, and its tokenizer), into one\n"
 		 "GGUF file with checksums. Models of the families OPT, Llama, Mistral, Bamboo,\n"
-		 "Qwen2, Qwen3, Gemma 2 and 3, Phi-3, StarCoder2, Granite, Falcon, Phi-2,\n"
+		 "Qwen2, Qwen3, Gemma 2 and 3, Phi-3, MPT, StarCoder2, Granite, Falcon, Phi-2,\n"
 		 "Persimmon, Mixtral, OLMoE, Qwen2-MoE, Qwen3-MoE, Granite-MoE, GLM-4.5, gpt-oss\n"
 		 "and SmallThinker are known; where most of what an FFN computes is zero (OPT, and\n"
 		 "activations relu, fatrelu and relu2) each neuron's weights lie together. Which\n"
