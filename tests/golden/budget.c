@@ -10,6 +10,7 @@
 #include "measured.h"
 #include "predictors.h"
 #include "synth.h"
+#include "variant.h"
 
 #include "bits.h"
 
@@ -30,6 +31,8 @@
 #define VARIES_BYTES (256u << 10) /* of what a process takes, from one to the next: plan->varies_bytes */
 #define CTX 128
 #define PROMPT 100
+#define WINDOW 1024 /* with which what eight sessions keep of the layers that have it is 8 MB, a third of the process */
+#define WINDOWED_CTX 2048
 
 struct setting {
 	const char *mode, *io;
@@ -38,6 +41,7 @@ struct setting {
 	bool trained; /* with predictors in a file of their own */
 	bool gated;   /* the model whose neurons have gates */
 	bool experts;
+	uint32_t windowed; /* so many sessions of a model whose layers have a window, which is full; 0: of another one */
 };
 
 static const struct setting settings[] = {
@@ -63,19 +67,33 @@ static const struct setting settings[] = {
 	{ "dense", "pread", PERCENT_LEAST, true, .experts = true },
 	{ "dense", "mmap", 1000, false, .experts = true }, /* some of them in memory */
 	{ "hybrid", NULL, 1500, false, .experts = true }, /* all */
+	{ "dense", NULL, PERCENT_LEAST, false, .windowed = 1 },
+	{ "naive", NULL, PERCENT_LEAST, false, .windowed = 8 },
+	{ "dense", "pread", PERCENT_LEAST, true, .windowed = 8 },
 };
 
-static char scratch[PATH_MAX], model[PATH_MAX], gated[PATH_MAX], experts[PATH_MAX], trained[PATH_MAX]; /* trained: the same as model, under another name */
+static char scratch[PATH_MAX], model[PATH_MAX], gated[PATH_MAX], experts[PATH_MAX], windowed[PATH_MAX], trained[PATH_MAX]; /* trained: the same as model, under another name */
 static struct cgroup cgroup;
+
+static const char *model_of(const struct setting *setting)
+{
+	if (setting->windowed)
+		return windowed;
+	if (setting->experts)
+		return experts;
+	if (setting->gated)
+		return gated;
+	return setting->trained ? trained : model;
+}
 
 /* Runs setting i, inside the cgroup if there is one; with a budget of so many bytes, if not 0. */
 static int run_setting(unsigned i, uint64_t bytes, struct measured *measured)
 {
 	const struct measured_setting setting = { .bytes = bytes, .mode = settings[i].mode, .io = settings[i].io,
-		.percent = settings[i].percent, .buffered = settings[i].buffered, .ctx = CTX, .prompt = PROMPT };
+		.percent = settings[i].percent, .buffered = settings[i].buffered, .ctx = settings[i].windowed ? WINDOWED_CTX : CTX,
+		.prompt = settings[i].windowed ? WINDOWED_CTX - MEASURED_TOKENS : PROMPT, .sessions = settings[i].windowed };
 
-	return measured_run(measured, settings[i].gated ? gated : settings[i].experts ? experts : settings[i].trained ? trained : model,
-		&setting, &cgroup);
+	return measured_run(measured, model_of(&settings[i]), &setting, &cgroup);
 }
 
 static void check_setting(unsigned i)
@@ -146,8 +164,15 @@ static void dies_in_half_of_it(void **state)
 	cgroup_remove(&cgroup);
 }
 
+static void put_window(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_u32(writer, "gemma3.context_length", WINDOWED_CTX);
+	wick_gguf_put_u32(writer, "gemma3.attention.sliding_window", WINDOW);
+}
+
 static int make_model(void **state)
 {
+	static const struct variant longer = { .without = { "gemma3.context_length", "gemma3.attention.sliding_window" }, .put = put_window };
 	static const struct synth_shape shape = { .layers = 6, .d_model = 512, .heads = 8, .ffn = 2048, .vocab = 512,
 		.ctx = 128 };
 
@@ -163,6 +188,8 @@ static int make_model(void **state)
 	model_pack("synthetic:llama-small", gated, "f16");
 	path_join(experts, scratch, "experts.gguf");
 	expert_model_write(experts, expert_families, NULL);
+	path_join(windowed, scratch, "windowed.gguf");
+	variant_write(windowed, "gemma3-f16", &longer);
 	if (measured_evict(model))
 		return 0;
 	puts("skipped: files here cannot be evicted from the page cache");
