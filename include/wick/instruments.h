@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* For measuring what a part of the engine is worth: switches that change speed and no answer but that of f16_session. A program that runs models
+/* For measuring what a part of the engine is worth: switches that change speed and no answer but those of f16_session and trace_apart. A program that runs models
  * has no use for them, and they may go with the parts that they switch off. */
 
 #include "wick.h"
@@ -22,6 +22,7 @@ struct wick_instruments {
 	double memory_mb_per_s; /* of wick_memory_rate(): what the floors of models of experts are reckoned by; 0: there are none */
 	bool f16_session; /* the session that is created first, of two or more, has keys and values of f16, to compare another kv_type with: it
 	                     shares no positions with others, and has room for a context of its own */
+	uint32_t trace_apart; /* of a trace that is replayed, each session that is created begins so many tokens behind the one before it */
 };
 
 /* Neurons and experts that are in memory because they were used before are read again when they are wanted. */

@@ -11,9 +11,9 @@
 #include <math.h>
 #include <string.h>
 
-int wick_choose_begin(struct wick_chooser *chooser, uint32_t position, struct wick_diag *diag)
+int wick_choose_begin(struct wick_chooser *chooser, uint32_t row, uint32_t token, struct wick_diag *diag)
 {
-	return chooser->trace ? wick_trace_seek(chooser->trace, position, diag) : 0;
+	return wick_trace_seek(chooser->trace[row], token, diag);
 }
 
 /* All that are not 0: nothing is missed, and nothing is too many but what up lets down. Not a number is one of them. */
@@ -29,7 +29,7 @@ static uint32_t open_gates(const struct wick_chooser *chooser, const float *gate
 	return count;
 }
 
-uint32_t wick_choose(const struct wick_chooser *chooser, uint32_t layer, const float *x, const float *gate, uint32_t *ids)
+uint32_t wick_choose(const struct wick_chooser *chooser, uint32_t layer, uint32_t row, const float *x, const float *gate, uint32_t *ids)
 {
 	uint32_t count = 0;
 
@@ -37,8 +37,8 @@ uint32_t wick_choose(const struct wick_chooser *chooser, uint32_t layer, const f
 		count = open_gates(chooser, gate, ids);
 	if (chooser->active)
 		count = wick_predict(&chooser->active[layer], chooser->compute, x, chooser->scratch, NULL, ids);
-	if (chooser->trace)
-		count = wick_trace_active(chooser->trace, layer, ids);
+	if (chooser->trace[0])
+		count = wick_trace_active(chooser->trace[row], layer, ids);
 	return count;
 }
 
@@ -46,7 +46,7 @@ bool wick_choose_ahead(const struct wick_chooser *chooser, uint32_t layer)
 {
 	if (layer + 1 >= chooser->layers)
 		return false;
-	return chooser->trace ? wick_trace_shape(chooser->trace)->lookahead : chooser->likely != NULL;
+	return chooser->trace[0] ? wick_trace_shape(chooser->trace[0])->lookahead : chooser->likely != NULL;
 }
 
 /* Neurons with their probabilities, two arrays in step. */
@@ -83,13 +83,18 @@ void wick_choose_likeliest_first(uint32_t *ids, float *probability, uint32_t cou
 	wick_heap_sort(&heap, count);
 }
 
+static float chance_of(float score)
+{
+	return 1 / (1 + expf(-score));
+}
+
 /* Those likely enough, still in ascending order, with the probability that their scores stand for. */
 static uint32_t keep_likely(const float *scores, uint32_t *ids, float *probability, uint32_t count)
 {
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		float p = 1 / (1 + expf(-scores[ids[i]]));
+		float p = chance_of(scores[ids[i]]);
 
 		ids[kept] = ids[i];
 		probability[kept] = p;
@@ -120,8 +125,8 @@ uint32_t wick_choose_likely(const struct wick_chooser *chooser, uint32_t layer, 
 		count = wick_predict(&chooser->likely[layer], chooser->compute, x, chooser->scratch, chooser->scores, sorted);
 		count = keep_likely(chooser->scores, sorted, probability, count);
 	}
-	if (chooser->trace) {
-		count = wick_trace_likely(chooser->trace, layer + 1, ids, probability, chooser->n_ff);
+	if (chooser->trace[0]) {
+		count = wick_trace_likely(chooser->trace[0], layer + 1, ids, probability, chooser->n_ff);
 		while (count && probability[count - 1] < WICK_LIKELY)
 			count--;
 		sort_ascending(sorted, ids, count, chooser->scores, chooser->n_ff);
@@ -129,5 +134,39 @@ uint32_t wick_choose_likely(const struct wick_chooser *chooser, uint32_t layer, 
 		memcpy(ids, sorted, count * sizeof(*ids));
 		wick_choose_likeliest_first(ids, probability, count);
 	}
+	return count;
+}
+
+/* Raises the probability (n_ff) of what a row thinks likely. ids and sorted are scratch. */
+static void raise_likely(const struct wick_chooser *chooser, uint32_t layer, uint32_t row, const float *x, uint32_t *ids,
+	float *probability, uint32_t *sorted)
+{
+	uint32_t count = 0;
+
+	if (chooser->likely)
+		count = wick_predict(&chooser->likely[layer], chooser->compute, x, chooser->scratch, chooser->scores, sorted);
+	for (uint32_t i = 0; !chooser->trace[0] && i < count; i++)
+		probability[sorted[i]] = WICK_MAX(probability[sorted[i]], chance_of(chooser->scores[sorted[i]]));
+	if (!chooser->trace[0])
+		return;
+	count = wick_trace_likely(chooser->trace[row], layer + 1, ids, chooser->scores, chooser->n_ff);
+	for (uint32_t i = 0; i < count; i++)
+		probability[ids[i]] = WICK_MAX(probability[ids[i]], chooser->scores[i]);
+}
+
+uint32_t wick_choose_likely_of_any(const struct wick_chooser *chooser, uint32_t layer, const float *x, size_t ldx, uint32_t m,
+	uint32_t *ids, float *probability, uint32_t *sorted)
+{
+	uint32_t count = 0;
+
+	memset(probability, 0, chooser->n_ff * sizeof(*probability));
+	for (uint32_t row = 0; row < m; row++)
+		raise_likely(chooser, layer, row, x + row * ldx, ids, probability, sorted);
+	for (uint32_t id = 0; id < chooser->n_ff; id++) {
+		sorted[count] = ids[count] = id;
+		probability[count] = probability[id];
+		count += probability[id] >= WICK_LIKELY;
+	}
+	wick_choose_likeliest_first(ids, probability, count);
 	return count;
 }

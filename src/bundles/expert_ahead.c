@@ -50,16 +50,26 @@ uint32_t wick_expert_ahead_claim(struct wick_expert_ahead *ahead, uint32_t key)
 	return WICK_NOT_AHEAD;
 }
 
-uint32_t wick_expert_ahead_score(struct wick_expert_ahead *ahead, uint32_t layer, const uint32_t *keys, uint32_t count)
+uint32_t wick_expert_ahead_score(struct wick_expert_ahead *ahead, uint32_t layer, uint32_t first, const uint32_t *ids, uint32_t count)
 {
 	const struct wick_expert_guesses *set = &ahead->set[layer % 2];
 	uint32_t useful = 0;
 
 	for (uint32_t i = 0; set->layer == layer && i < set->count; i++)
 		for (uint32_t k = 0; k < count; k++)
-			useful += keys[k] == set->keys[i];
+			useful += first + ids[k] == set->keys[i];
 	ahead->useful += useful;
 	return useful;
+}
+
+uint32_t wick_expert_ahead_unclaimed(const struct wick_expert_ahead *ahead)
+{
+	uint32_t count = 0;
+
+	for (uint32_t s = 0; s < WICK_COUNT_OF(ahead->set); s++)
+		for (uint32_t i = 0; i < ahead->set[s].count; i++)
+			count += !ahead->set[s].claimed[i];
+	return count;
 }
 
 static bool has_landed(const struct wick_expert_ahead *ahead, uint32_t place)
@@ -108,8 +118,8 @@ struct wick_expert_guesses *wick_expert_ahead_admit(struct wick_expert_ahead *ah
 	uint32_t layer, const uint32_t *keys, uint32_t count, uint32_t most)
 {
 	struct wick_expert_guesses *set = &ahead->set[layer % 2];
-	struct wick_wanted wanted[2 * WICK_EXPERTS_AHEAD];
-	float probability[2 * WICK_EXPERTS_AHEAD];
+	struct wick_wanted wanted[WICK_GUESSES];
+	float probability[WICK_GUESSES];
 
 	count = WICK_MIN(count, (uint32_t)WICK_COUNT_OF(wanted));
 	for (uint32_t i = 0; i < count; i++)
@@ -150,13 +160,15 @@ void wick_expert_ahead_note_sent(struct wick_expert_ahead *ahead, uint32_t exper
 	ahead->busy_ns = busy_ns;
 }
 
-void wick_expert_ahead_note_token(struct wick_expert_ahead *ahead, bool single)
+/* Batches of as many rows are alike. */
+void wick_expert_ahead_note_token(struct wick_expert_ahead *ahead, uint32_t rows)
 {
 	uint64_t now = wick_now_ns();
 
-	if (ahead->on && ahead->token_ns && single)
+	if (ahead->on && ahead->token_ns && rows == ahead->token_rows)
 		wick_trial_learn(&ahead->trial, ahead->token_reads, ahead->token_reads, (double)(now - ahead->token_ns) / 1e3);
-	ahead->token_ns = single ? now : 0;
+	ahead->token_ns = rows ? now : 0;
+	ahead->token_rows = rows;
 	ahead->token_reads = 0;
 	ahead->sent_ns = 0;
 }

@@ -18,6 +18,8 @@
 #include "trial.h"
 
 #define WICK_EXPERTS_AHEAD 4 /* at once, at most */
+#define WICK_GUESSES (2 * WICK_EXPERTS_AHEAD) /* that are asked for, since some of them are here */
+#define WICK_GUESSING_ROWS 8 /* of a batch, at most: a longer one wants most of a layer, and leaves the drive no idle time */
 
 enum { WICK_UNCHECKED = 1, WICK_UNREAD }; /* WICK_UNREAD: its read failed */
 
@@ -39,7 +41,8 @@ struct wick_expert_ahead {
 	double slack_ns, expert_ns;   /* averages: what of a layer's time the drive would be idle, and its time for one expert */
 	uint64_t sent_ns, busy_ns;    /* when the layer before sent its demand, 0: there was none; and how long the drive was busy till then */
 	uint32_t sent, sent_ahead;    /* experts that were read since: on demand, and ahead */
-	uint64_t token_ns;            /* when the token began; 0: it is no single one */
+	uint64_t token_ns;            /* when the batch began; 0: nothing is guessed for it */
+	uint32_t token_rows;          /* of that batch */
 	double token_reads;           /* experts that it had to read, ahead or not */
 	uint64_t prefetched, useful;
 };
@@ -53,8 +56,12 @@ void wick_expert_ahead_init(struct wick_expert_ahead *ahead, uint32_t capacity, 
 /* The place of a key among the landings; WICK_NOT_AHEAD: none. Claimed, it is the caller's to check. */
 uint32_t wick_expert_ahead_claim(struct wick_expert_ahead *ahead, uint32_t key);
 
-/* A layer begins, which chose keys: those that were read ahead for it are told from those for nothing. Returns the former. */
-uint32_t wick_expert_ahead_score(struct wick_expert_ahead *ahead, uint32_t layer, const uint32_t *keys, uint32_t count);
+/* A layer begins, which chose ids, of keys from `first` on: those that were read ahead for it are told from those for nothing.
+ * Returns the former. */
+uint32_t wick_expert_ahead_score(struct wick_expert_ahead *ahead, uint32_t layer, uint32_t first, const uint32_t *ids, uint32_t count);
+
+/* Slots of what was read ahead and has not been claimed: nobody else gets them before they are settled. */
+uint32_t wick_expert_ahead_unclaimed(const struct wick_expert_ahead *ahead);
 
 /* Lets go of what was read for a layer before, whose place is wanted for this one: what nobody claimed is marked. False: some of it is
  * still on its way. */
@@ -69,8 +76,8 @@ struct wick_expert_guesses *wick_expert_ahead_admit(struct wick_expert_ahead *ah
 
 /* A layer's demand has gone out, of so many experts, of which so many more were read ahead. busy_ns: of the drive, so far. */
 void wick_expert_ahead_note_sent(struct wick_expert_ahead *ahead, uint32_t experts, uint32_t useful, uint64_t busy_ns);
-/* A token begins; single: by itself. */
-void wick_expert_ahead_note_token(struct wick_expert_ahead *ahead, bool single);
+/* A batch of so many rows begins; 0: of more than are guessed for. */
+void wick_expert_ahead_note_token(struct wick_expert_ahead *ahead, uint32_t rows);
 
 /* Forgets all; nothing is on its way any more. */
 void wick_expert_ahead_reset(struct wick_expert_ahead *ahead, uint32_t capacity);

@@ -32,7 +32,7 @@ void wick_expert_cache_forget(struct wick_expert_cache *cache)
 	wick_policy_reset(cache->policy);
 }
 
-/* A batch may want every slot: what single tokens before it guessed has none of its own any more. */
+/* What was guessed has no slot of its own any more. */
 static void settle_ahead(struct wick_expert_cache *cache)
 {
 	drain_ahead(cache);
@@ -51,7 +51,7 @@ static void note_visit(struct wick_expert_cache *cache, uint32_t layer, uint32_t
 /* Sends, behind this layer's reads, those of the likeliest of the next. */
 static void look_ahead(struct wick_expert_cache *cache, uint32_t layer)
 {
-	uint32_t keys[2 * WICK_EXPERTS_AHEAD], count, next = layer + 1, room = wick_expert_ahead_room(&cache->ahead);
+	uint32_t keys[WICK_GUESSES], count, next = layer + 1, room = wick_expert_ahead_room(&cache->ahead);
 	const struct wick_expert_guesses *set;
 
 	if (!wick_expert_ahead_settle(&cache->ahead, next, &cache->cache) || !room || next == cache->model->shape.layers)
@@ -69,14 +69,22 @@ static void look_ahead(struct wick_expert_cache *cache, uint32_t layer)
 		cache->bytes += set->count * wick_expert_part_bytes(cache->model, next, part);
 }
 
-/* The one strip of a single row. Returns how many of its experts were read ahead. */
-static uint32_t begin_single(struct wick_expert_cache *cache, const struct wick_expert_draw *draw, uint32_t layer, uint32_t absent)
+/* A layer begins that guesses were made for. Returns how many of its experts were read ahead. The others keep their slots, unless all
+ * are wanted. */
+static uint32_t meet_guesses(struct wick_expert_cache *cache, const struct wick_chosen *chosen, uint32_t layer)
 {
-	uint32_t useful = wick_expert_ahead_score(&cache->ahead, layer, draw->keys, draw->count);
+	uint32_t useful = wick_expert_ahead_score(&cache->ahead, layer, wick_expert_first_key(cache, layer), chosen->ids, chosen->count);
 
+	if (chosen->count + wick_expert_ahead_unclaimed(&cache->ahead) - useful > cache->capacity)
+		settle_ahead(cache);
+	return useful;
+}
+
+/* All reads of a layer have been sent. */
+static void begin_ahead(struct wick_expert_cache *cache, uint32_t layer, uint32_t absent, uint32_t useful)
+{
 	wick_expert_ahead_note_sent(&cache->ahead, absent, useful, wick_fetch_busy_ns(cache->fetch));
 	look_ahead(cache, layer);
-	return useful;
 }
 
 /* The strip after this one, if there is room for both. */
@@ -98,25 +106,27 @@ int wick_expert_cache_run(struct wick_expert_cache *cache, const struct wick_exp
 	const struct wick_expert_room *room = experts->room;
 	uint64_t waited_ns = cache->fetch->wait_ns;
 	uint32_t absent = 0, useful = 0;
-	bool begun = false, more, single = cache->guess && cache->ahead.on;
+	bool begun = false, more, ahead = cache->guess && cache->ahead.on;
 	int err = 0;
 
 	cache->active += room->chosen.count;
 	if (layer <= cache->layer)
-		wick_expert_ahead_note_token(&cache->ahead, single);
+		wick_expert_ahead_note_token(&cache->ahead, ahead ? cache->guess_rows : 0);
 	cache->layer = layer;
-	if (!single)
+	if (ahead)
+		useful = meet_guesses(cache, &room->chosen, layer);
+	else
 		settle_ahead(cache);
 	cache->draw[0].count = cache->draw[1].count = 0;
 	draw->strip = (struct wick_strip){ 0 };
 	for (more = wick_strip_next(&draw->strip, room); !err && more;) {
 		if (!begun)
 			absent += wick_expert_draw_begin(cache, draw, room, layer);
-		if (single)
-			useful = begin_single(cache, draw, layer, absent);
 		next->strip = draw->strip;
 		more = wick_strip_next(&next->strip, room);
 		begun = more && begin_next(cache, draw, next, room, layer, &absent);
+		if (ahead && !more)
+			begin_ahead(cache, layer, absent, useful);
 		err = wick_expert_draw_finish(cache, draw, experts, layer, diag);
 		wick_expert_draw_pin(cache, draw, false);
 		draw->count = 0;

@@ -434,7 +434,7 @@ static void send(struct round *round, bool look_ahead)
 	sparse->sent = false;
 	gather_all(round);
 	if (look_ahead)
-		wick_sparse_look_ahead(sparse, round->member->set->layer, round->rows->x);
+		wick_sparse_look_ahead(sparse, round->member->set->layer, round->rows);
 	if (!sparse->overlap) {
 		wait_for_all(round);
 		begin_up(round);

@@ -39,7 +39,18 @@ static uint32_t how_many(const struct wick_sparse *sparse, const struct wick_cac
 	return (uint32_t)WICK_MIN(WICK_MAX(count, WICK_AHEAD_LEAST), (double)most);
 }
 
-void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const float *x)
+/* What some rows think likely -> likely. A row alone needs no union. */
+static uint32_t find_likely(struct wick_sparse *sparse, uint32_t layer, const struct wick_sparse_rows *rows)
+{
+	const struct wick_chooser *chooser = &sparse->chooser;
+
+	if (rows->m == 1)
+		return wick_choose_likely(chooser, layer, rows->x, sparse->likely, sparse->probability, sparse->likely_sorted);
+	return wick_choose_likely_of_any(chooser, layer, rows->x, sparse->model->shape.d_model, rows->m, sparse->likely,
+		sparse->probability, sparse->likely_sorted);
+}
+
+void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const struct wick_sparse_rows *rows)
 {
 	struct wick_member *next = &sparse->member[layer + 1];
 	struct wick_group *group = next->group;
@@ -49,7 +60,7 @@ void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const fl
 
 	if (sparse->prefetch_stopped || !group || !wick_trial_way(&sparse->rates.trial) || !wick_choose_ahead(&sparse->chooser, layer))
 		return;
-	count = wick_choose_likely(&sparse->chooser, layer, x, sparse->likely, sparse->probability, sparse->likely_sorted);
+	count = find_likely(sparse, layer, rows);
 	guessed = wick_now_ns();
 	sparse->counters.predict_ns += guessed - begun;
 	if (!wick_draw_idle(draw))

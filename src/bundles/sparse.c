@@ -186,10 +186,11 @@ void wick_sparse_clean(struct wick_sparse *sparse, struct wick_member *member)
 	wick_group_empty(group);
 }
 
-uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x, const float *gate)
+uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t row, uint32_t position, const float *x,
+	const float *gate)
 {
 	uint64_t begun = wick_now_ns();
-	uint32_t count = wick_choose(&sparse->chooser, layer, x, gate, sparse->chosen);
+	uint32_t count = wick_choose(&sparse->chooser, layer, row, x, gate, sparse->chosen);
 
 	sparse->counters.predict_ns += wick_now_ns() - begun;
 	sparse->chosen_count = count;
@@ -199,10 +200,10 @@ uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t
 	return count;
 }
 
-uint32_t wick_sparse_choose_row(struct wick_sparse *sparse, uint32_t layer, uint32_t position, uint32_t i, const float *x,
+uint32_t wick_sparse_choose_row(struct wick_sparse *sparse, uint32_t layer, uint32_t row, uint32_t position, uint32_t i, const float *x,
 	const float *gate)
 {
-	uint32_t count = wick_sparse_choose(sparse, layer, position, x, gate);
+	uint32_t count = wick_sparse_choose(sparse, layer, row, position, x, gate);
 	uint64_t *mask = sparse->mask + i * wick_sparse_mask_words(sparse);
 
 	memset(mask, 0, wick_sparse_mask_words(sparse) * sizeof(*mask));
@@ -234,9 +235,9 @@ static uint32_t choose_all(struct wick_sparse *sparse, uint32_t layer, const str
 	const struct wick_shape *shape = &sparse->model->shape;
 
 	if (rows->m == 1)
-		return wick_sparse_choose(sparse, layer, rows->position[0], rows->seen, rows->gate);
+		return wick_sparse_choose(sparse, layer, rows->first, rows->position[0], rows->seen, rows->gate);
 	for (uint32_t i = 0; i < rows->m; i++)
-		wick_sparse_choose_row(sparse, layer, rows->position[i], i, rows->seen + (size_t)i * shape->d_model,
+		wick_sparse_choose_row(sparse, layer, rows->first + i, rows->position[i], i, rows->seen + (size_t)i * shape->d_model,
 			rows->gate ? rows->gate + (size_t)i * shape->n_ff : NULL);
 	return sparse->chosen_count = list_mask(sparse, 0, rows->m);
 }
@@ -245,8 +246,9 @@ static void begin_turn(struct wick_sparse *sparse, uint32_t layer, const struct 
 {
 	uint32_t count = choose_all(sparse, layer, rows);
 
-	if (!layer || rows->m > 1)
-		sparse->rates.layer_back_ns = 0; /* the time since then is not that of one layer and token */
+	if (!layer || !rows->all || rows->m != sparse->rates.rows)
+		sparse->rates.layer_back_ns = 0; /* the time since then is not that of one layer and such a batch */
+	sparse->rates.rows = rows->m;
 	wick_turn_begin(&sparse->turn, &sparse->member[layer], sparse->chosen, count);
 	sparse->begun = true;
 }
@@ -277,7 +279,7 @@ void wick_sparse_send(struct wick_sparse *sparse, uint32_t layer, const struct w
 
 int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, const struct wick_sparse_rows *rows, struct wick_diag *diag)
 {
-	bool look_ahead = sparse->lookahead && rows->m == 1 && layer + 1 < sparse->model->shape.layers;
+	bool look_ahead = sparse->lookahead && rows->all && layer + 1 < sparse->model->shape.layers;
 	int err = 0;
 
 	if (!sparse->begun)

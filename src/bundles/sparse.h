@@ -29,7 +29,6 @@ struct wick_watch;
 #define WICK_AHEAD_LEAST 4 /* enough to see whether more would pay */
 #define WICK_AHEAD_SHARE 4 /* of the bundle cache, a quarter at most */
 
-#define WICK_SPARSE_TOGETHER 8 /* rows of a batch that are drawn for and computed together */
 #define WICK_SPARSE_ROWS_MIN 64 /* of a layer's bundle cache: a smaller one is more bookkeeping than cache */
 
 struct wick_sparse_shape {
@@ -57,15 +56,18 @@ struct wick_prefetch_rates {
 	double slack_ns;  /* from the last read of a layer to the first of the next: the drive's idle time */
 	double need_ns;   /* a layer's waiting, and the waiting that prefetched bundles spared it */
 	uint32_t hits;    /* prefetched bundles that the current round wants */
+	uint32_t rows;    /* of the layer's batch */
 	double useful;    /* the share of prefetched bundles that were then chosen */
 	struct wick_trial trial; /* on: drawn ahead at all; by the time of a layer for each bundle that it did not have */
-	uint64_t layer_back_ns;  /* when the layer before was done; 0: there was none */
+	uint64_t layer_back_ns;  /* when the layer before was done, of a batch of as many rows; 0: there was none */
 	uint64_t demand_back_ns; /* when the last demand read of the layer before came back */
 };
 
 /* Rows of a batch that stand one behind the other. */
 struct wick_sparse_rows {
 	uint32_t m; /* sparse->together, at most */
+	uint32_t first; /* the number of the first one in the batch */
+	bool all;   /* there are no others in it: the next layer's bundles can be guessed */
 	const float *x; /* (m, d_model) */
 	const float *seen; /* likewise, by predictors: x, or the residual */
 	const float *gate; /* (m, n_ff), activated where they are not of ReLU; NULL: gates are in the bundles, or there are none */
@@ -151,7 +153,7 @@ static inline size_t wick_sparse_mask_words(const struct wick_sparse *sparse)
 void wick_sparse_admit(struct wick_sparse *sparse);
 void wick_sparse_draw(struct wick_sparse *sparse);
 /* look_ahead.c */
-void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const float *x);
+void wick_sparse_look_ahead(struct wick_sparse *sparse, uint32_t layer, const struct wick_sparse_rows *rows);
 /* The drive did not answer a prefetch. One such wait for bytes that are not needed yet is enough: there is no prefetch
  * until a reset. */
 void wick_sparse_stop_prefetch(struct wick_sparse *sparse);
@@ -159,10 +161,11 @@ void wick_sparse_stop_prefetch(struct wick_sparse *sparse);
  * long it waited. */
 void wick_sparse_score_prefetch(struct wick_sparse *sparse, struct wick_member *member);
 void wick_sparse_note_wait(struct wick_sparse *sparse, uint64_t waited_ns);
-/* -> chosen, for one row */
-uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t position, const float *x, const float *gate);
+/* -> chosen, for one row, of that number in the batch */
+uint32_t wick_sparse_choose(struct wick_sparse *sparse, uint32_t layer, uint32_t row, uint32_t position, const float *x,
+	const float *gate);
 /* The same, into row i of the mask, too. */
-uint32_t wick_sparse_choose_row(struct wick_sparse *sparse, uint32_t layer, uint32_t position, uint32_t i, const float *x,
+uint32_t wick_sparse_choose_row(struct wick_sparse *sparse, uint32_t layer, uint32_t row, uint32_t position, uint32_t i, const float *x,
 	const float *gate);
 /* Waits for the reads of a draw and forgets what they brought: their slots stay in flight. */
 void wick_sparse_drain(struct wick_sparse *sparse, struct wick_draw *draw);

@@ -50,7 +50,7 @@ const uint64_t *wick_sparse_mask(struct wick_sparse *sparse, uint32_t layer, uin
 	if (member->group)
 		take_over(sparse, member);
 	for (uint32_t i = 0; i < m; i++) {
-		uint32_t count = wick_sparse_choose_row(sparse, layer, position + i, i, seen + (size_t)i * shape->d_model,
+		uint32_t count = wick_sparse_choose_row(sparse, layer, i, position + i, i, seen + (size_t)i * shape->d_model,
 			gates ? gates + (size_t)i * shape->n_ff : NULL);
 
 		if (member->group)

@@ -41,6 +41,17 @@ static int open_routing(struct wick *wick, const char *path, struct wick_diag *d
 	return err;
 }
 
+/* Sessions may be far apart in it: as many of them as a batch takes have an eye on it each. */
+static int open_traces(struct wick *wick, const char *path, struct wick_diag *diag)
+{
+	uint32_t count = WICK_MIN(wick->settings.sessions, WICK_SPARSE_TOGETHER);
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < count; i++)
+		err = wick_trace_open(&wick->trace[i], path, diag);
+	return err;
+}
+
 /* The trace to replay, if one is asked for, must be of a model of this shape; one that was recorded, of this model. */
 static int open_trace(struct wick *wick, const struct wick_options *options, struct wick_diag *diag)
 {
@@ -55,9 +66,9 @@ static int open_trace(struct wick *wick, const struct wick_options *options, str
 		return wick_diag_say(diag, -EINVAL, "sparse mode needs predictors, and the model has none; mode dense is exact");
 	if (!options->trace)
 		return 0;
-	err = wick_trace_open(&wick->trace, options->trace, diag);
+	err = open_traces(wick, options->trace, diag);
 	return err ? err :
-		wick_trace_fits(wick->trace, shape->layers, shape->n_ff, 0, wick_model_identity(wick->model), diag);
+		wick_trace_fits(wick->trace[0], shape->layers, shape->n_ff, 0, wick_model_identity(wick->model), diag);
 }
 
 /* Model, tokenizer and settings. */
@@ -193,7 +204,7 @@ static void carve_sparse(struct wick *wick, const struct wick_sparse_shape *shap
 	sparse->chooser.compute = &forward->compute;
 	sparse->chooser.layers = wick->model->shape.layers;
 	sparse->chooser.n_ff = wick->model->shape.n_ff;
-	sparse->chooser.trace = wick->trace;
+	memcpy(sparse->chooser.trace, wick->trace, sizeof(wick->trace));
 	if (wick_gate_is_apart(&wick->model->shape))
 		sparse->chooser.gated = &wick->model->shape.kind[0].ffn;
 	else if (wick->predictors->origin != WICK_PREDICTORS_NONE)
@@ -426,7 +437,8 @@ void wick_close(struct wick *wick)
 	free(wick->files);
 	if (!kept) /* reads that were given up may still need the memory */
 		wick_mem_release(&wick->mem);
-	wick_trace_close(wick->trace);
+	for (uint32_t i = 0; i < WICK_SPARSE_TOGETHER; i++)
+		wick_trace_close(wick->trace[i]);
 	wick_routing_free(&wick->routing);
 	wick_tokenizer_destroy(wick->tokenizer);
 	wick_predictor_set_close(wick->predictors);

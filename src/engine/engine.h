@@ -40,7 +40,7 @@ struct wick {
 	struct wick_model *model;
 	struct wick_sums sums; /* of a stock file */
 	struct wick_tokenizer *tokenizer;
-	struct wick_trace *trace; /* replayed; or NULL */
+	struct wick_trace *trace[WICK_SPARSE_TOGETHER]; /* replayed, for each row of a batch; the first NULL: none is */
 	struct wick_routing routing; /* likewise, of a model of experts; tokens 0: none */
 	struct wick_settings settings;
 	struct wick_file *files; /* (model->parts.count) */

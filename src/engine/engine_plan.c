@@ -51,28 +51,39 @@ static uint64_t mapped_bytes(const struct wick *wick)
 	return mapped ? wick->settings.chunk_bytes + 2 * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
-/* An open trace holds a token. */
+/* Rows of a pass over a replayed trace; 0: there is none. */
+static uint32_t replayed_rows(const struct wick *wick)
+{
+	uint32_t count = 0;
+
+	while (count < WICK_SPARSE_TOGETHER && wick->trace[count])
+		count++;
+	return count;
+}
+
+/* An open trace holds a token, of each row. */
 static uint64_t trace_bytes(const struct wick *wick)
 {
 	const struct wick_trace_shape *shape;
 
 	if (wick->routing.tokens)
 		return wick_routing_bytes(&wick->routing);
-	if (!wick->trace)
+	if (!wick->trace[0])
 		return 0;
-	shape = wick_trace_shape(wick->trace);
-	return wick_trace_bytes_max(shape->layers, shape->n_ff, shape->lookahead) + shape->layers * sizeof(uint64_t);
+	shape = wick_trace_shape(wick->trace[0]);
+	return replayed_rows(wick) *
+		(wick_trace_bytes_max(shape->layers, shape->n_ff, shape->lookahead) + shape->layers * sizeof(uint64_t));
 }
 
 static bool can_look_ahead(const struct wick *wick)
 {
-	return wick->trace ? wick_trace_shape(wick->trace)->lookahead : wick->predictors && wick->predictors->ahead;
+	return wick->trace[0] ? wick_trace_shape(wick->trace[0])->lookahead : wick->predictors && wick->predictors->ahead;
 }
 
-/* A replayed trace knows one token after the other. */
+/* A replayed trace knows one token after the other of each row. */
 static uint32_t batch_tokens(const struct wick *wick)
 {
-	return wick->trace ? 1 : wick_batch_rows(&wick->model->shape, wick->settings.ctx, wick->settings.sessions);
+	return wick->trace[0] ? replayed_rows(wick) : wick_batch_rows(&wick->model->shape, wick->settings.ctx, wick->settings.sessions);
 }
 
 /* Packed from a shape's name, which is then the model's. */

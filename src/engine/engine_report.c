@@ -35,7 +35,7 @@ static const char *lookahead_why(const struct wick *wick)
 		return "";
 	if (!wick->settings.lookahead)
 		return "lookahead 0 was asked for";
-	if (wick->trace)
+	if (wick->trace[0])
 		return "the trace has no guesses";
 	if (wick_gate_is_apart(&wick->model->shape))
 		return "gates say only of their own layer what fires";
@@ -53,9 +53,9 @@ static void report_choice(struct wick *wick)
 	report->predictors = report->predictors_path = "";
 	report->lookahead = wick->forward.sparse.lookahead;
 	report->lookahead_why = lookahead_why(wick);
-	if (wick->trace) {
+	if (wick->trace[0]) {
 		report->predictors = "trace";
-		report->predictors_path = wick_trace_path(wick->trace);
+		report->predictors_path = wick_trace_path(wick->trace[0]);
 	} else if (wick->predictors && wick_gate_is_apart(&wick->model->shape)) {
 		report->predictors = "gate";
 	} else if (wick->predictors) {

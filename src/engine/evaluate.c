@@ -34,6 +34,14 @@ struct evaluation {
 	uint64_t begun_ns, waited_ns;
 };
 
+/* Where a trace that is replayed has a session's position. */
+static uint32_t token_of(const struct wick_session *session, uint32_t position)
+{
+	const struct wick *wick = session->wick;
+
+	return (uint32_t)(position + (uint64_t)(session - wick->session) * wick->settings.trace_apart);
+}
+
 static struct wick_session *session_of(const struct evaluation *e, const struct wick_batch_row *row)
 {
 	return e->rows ? e->rows[row->number].session : e->session;
@@ -318,7 +326,7 @@ int wick_session_eval(struct wick_session *session, const uint32_t *ids, uint32_
 
 		for (uint32_t i = 0; i < m; i++, e.done++)
 			forward->rows[i] = (struct wick_batch_row){ .seq = session->seq, .id = ids[e.done],
-				.position = session->position + e.done, .want = each || e.done + 1 == count };
+				.position = session->position + e.done, .token = token_of(session, session->position + e.done), .want = each || e.done + 1 == count };
 		err = eval_pass(&e, m);
 	}
 	end(&e, err);
@@ -373,7 +381,7 @@ static uint32_t fill(struct evaluation *e)
 
 		if (!row->session->err)
 			forward->rows[m++] = (struct wick_batch_row){ .seq = row->session->seq, .id = row->id,
-				.position = row->position, .number = e->done, .want = row->want };
+				.position = row->position, .number = e->done, .token = token_of(row->session, row->position), .want = row->want };
 	}
 	return m;
 }

@@ -190,7 +190,7 @@ static int expect_sparse(struct wick *wick, const struct wick_rates *rates, doub
 	struct wick_rehearsed *layers = calloc(shape->layers, sizeof(*layers));
 	struct wick_rehearsal rehearsal = { .shape = shape, .sparse = &layout->sparse, .slots = wick->matrices.slots, .chunk_bytes = wick->settings.chunk_bytes,
 		.price = wick_drive_price(&wick->drive, wick->settings.queue_depth), .bridge = wick->settings.bridge,
-		.trace = wick->trace, .synthesis = firing_of(wick) };
+		.trace = wick->trace[0], .synthesis = firing_of(wick) };
 	struct wick_sparse_outlook outlook = { .shape = shape, .matrices = &wick->matrices, .rates = rates, .drive = &wick->drive,
 		.layers = layers, .sweep_us = sweep_us,
 		.predictor_bytes = predictors ? predictors->weight_bytes : 0, .queue_depth = wick->settings.queue_depth,

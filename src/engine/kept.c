@@ -201,7 +201,7 @@ static int check_place(const struct wick_session *session, struct wick_diag *dia
 /* Of neurons, or of experts. */
 static bool replays(const struct wick *wick)
 {
-	return wick->trace || wick->routing.tokens;
+	return wick->trace[0] || wick->routing.tokens;
 }
 
 int wick_session_keep(const struct wick_session *session, const uint32_t *ids, const char *path, struct wick_diag *diag)

@@ -45,6 +45,7 @@ static int set_instruments(struct wick_settings *settings, const struct wick_opt
 	settings->gate_first = !off.no_gate_first;
 	settings->whole_windows = off.whole_windows;
 	settings->f16_session = off.f16_session;
+	settings->trace_apart = off.trace_apart;
 	settings->memory_mb_per_s = off.memory_mb_per_s;
 	return err;
 }

@@ -30,6 +30,7 @@ struct wick_settings {
 	bool lookahead, bridge, overlap, bundled;
 	/* Of experts: */
 	bool gate_first, experts_ahead, whole_windows, f16_session;
+	uint32_t trace_apart;
 	double memory_mb_per_s;
 };
 

@@ -199,10 +199,10 @@ static void simulate_layer(struct simulation *sim, uint32_t layer)
 static void take_from_trace(struct simulation *sim, uint32_t layer)
 {
 	struct wick_synth_token *token = &sim->token;
-	struct wick_chooser chooser = { .trace = sim->rehearsal->trace, .layers = sim->rehearsal->shape->layers,
+	struct wick_chooser chooser = { .trace = { sim->rehearsal->trace }, .layers = sim->rehearsal->shape->layers,
 		.n_ff = sim->rehearsal->shape->n_ff, .scores = sim->scores };
 
-	token->count = wick_choose(&chooser, layer, NULL, NULL, token->ids);
+	token->count = wick_choose(&chooser, layer, 0, NULL, NULL, token->ids);
 	token->likely_count = 0;
 	if (layer && sim->rehearsal->ahead && wick_choose_ahead(&chooser, layer - 1))
 		token->likely_count = wick_choose_likely(

@@ -14,6 +14,7 @@ struct wick_batch_row {
 	const struct wick_kv_seq *seq; /* with a block for the position */
 	uint32_t id, position;
 	uint32_t number; /* the caller's */
+	uint32_t token;  /* of a trace that is replayed */
 	bool want;       /* its logits */
 	int err;         /* what it alone needs could not be read: nor is anything computed for its sequence */
 };

@@ -101,8 +101,8 @@ int wick_forward_batch(struct wick_forward *f, const struct wick_batch *batch, s
 
 	wick_assert(batch->m >= 1 && batch->m <= f->batch_tokens);
 	wick_sweep_begin(&f->sweep, batch->m >= WICK_SWEEP_TOKENS, batch->m_next >= WICK_SWEEP_TOKENS);
-	if (f->sparse.on)
-		err = wick_choose_begin(&f->sparse.chooser, f->rows->position, diag);
+	for (uint32_t i = 0; !err && f->sparse.on && f->sparse.chooser.trace[0] && i < batch->m; i++)
+		err = wick_choose_begin(&f->sparse.chooser, i, f->rows[i].token, diag);
 	make_turns(f, batch->m);
 	if (!err)
 		err = run(&pass, 0, f->model->steps.first[0]);
@@ -118,7 +118,7 @@ int wick_forward_batch(struct wick_forward *f, const struct wick_batch *batch, s
 static void take_rows(struct wick_forward *f, const uint32_t *ids, uint32_t m, uint32_t position)
 {
 	for (uint32_t i = 0; i < m; i++)
-		f->rows[i] = (struct wick_batch_row){ .seq = f->kv.seq, .id = ids ? ids[i] : 0, .position = position + i };
+		f->rows[i] = (struct wick_batch_row){ .seq = f->kv.seq, .id = ids ? ids[i] : 0, .position = position + i, .token = position + i };
 }
 
 int wick_forward_embed(struct wick_forward *f, const uint32_t *ids, uint32_t m, uint32_t position, struct wick_diag *diag)

@@ -33,12 +33,13 @@ static struct wick_sparse_rows rows_together(const struct wick_pass *pass, const
 	struct wick_forward *f = pass->forward;
 	size_t skipped = first * f->model->shape.d_model;
 	uint32_t most = WICK_MIN(pass->m - first, f->sparse.together);
-	struct wick_sparse_rows rows = { .x = f->buffer[step->in] + skipped,
+	struct wick_sparse_rows rows = { .first = first, .x = f->buffer[step->in] + skipped,
 		.seen = seen_by_predictors(pass, step) + skipped, .y = f->buffer[step->out] + skipped,
 		.gate = gate_of(pass, first) };
 
 	for (; rows.m < most && !f->rows[first + rows.m].err; rows.m++)
 		rows.position[rows.m] = f->rows[first + rows.m].position;
+	rows.all = rows.m == pass->m;
 	return rows;
 }
 
@@ -63,7 +64,7 @@ static int draw_apart(struct wick_pass *pass, const struct wick_step *step, uint
 	wick_sparse_reset(&pass->forward->sparse);
 	wick_begin_ffn(pass, rows->m, rows->y, wick_pass_vector(pass, step, step->bias));
 	for (uint32_t i = 0; !err && i < rows->m; i++) {
-		struct wick_sparse_rows row = { .m = 1, .x = rows->x + (size_t)i * shape->d_model,
+		struct wick_sparse_rows row = { .m = 1, .first = first + i, .x = rows->x + (size_t)i * shape->d_model,
 			.seen = rows->seen + (size_t)i * shape->d_model,
 			.gate = rows->gate ? rows->gate + (size_t)i * shape->n_ff : NULL, .y = rows->y + (size_t)i * shape->d_model,
 			.position = { rows->position[i] } };
@@ -92,6 +93,7 @@ static int draw_bundles(struct wick_pass *pass, const struct wick_step *step)
 			err = draw_apart(pass, step, first, &rows);
 	}
 	return err;
+		}
 }
 
 /* All bundles, resident ones first. */

@@ -16,7 +16,7 @@
 /* Of a guess at the next layer's experts. */
 struct guessing {
 	const struct wick_pass *pass;
-	const float *x; /* (d_model), this layer's input */
+	const float *x; /* (m, d_model), this layer's input */
 };
 
 /* The experts that a trace has for a row; NULL: the router chooses. */
@@ -24,7 +24,7 @@ static const uint16_t *given(const struct wick_pass *pass, const struct wick_ste
 {
 	const struct wick_forward *f = pass->forward;
 
-	return f->routing ? wick_routing_at(f->routing, f->rows[row].position, step->layer) : NULL;
+	return f->routing ? wick_routing_at(f->routing, f->rows[row].token, step->layer) : NULL;
 }
 
 /* The experts of one row, which is given up where its router's outputs are no numbers: others do not depend on it. */
@@ -112,22 +112,22 @@ static const struct wick_step *router_of(const struct wick_forward *f, uint32_t 
 	return NULL;
 }
 
-/* y = a resident matrix times one row. */
-static void multiply(struct wick_forward *f, const struct wick_matrix *matrix, const float *x, float *y)
+/* y (m, rows) = a resident matrix times the m rows of x. */
+static void multiply(struct wick_forward *f, const struct wick_matrix *matrix, const float *x, float *y, uint32_t m)
 {
 	struct wick_linear linear = { .compute = &f->compute, .type = matrix->tensor->type, .cols = matrix->tensor->cols,
-		.stride = matrix->tensor->row_bytes, .x = x, .ldx = matrix->tensor->cols, .y = y, .ldy = matrix->rows, .m = 1 };
+		.stride = matrix->tensor->row_bytes, .x = x, .ldx = matrix->tensor->cols, .y = y, .ldy = matrix->rows, .m = m };
 	struct wick_rows rows = { .base = matrix->base, .count = matrix->rows };
 
 	wick_linear_begin(&linear);
 	wick_linear_rows(&linear, &rows);
 }
 
-/* What a trace guesses at a layer. */
-static uint32_t guess_given(const struct wick_forward *f, uint32_t layer, uint32_t *ids, uint32_t most)
+/* What a trace guesses at a layer of a row. */
+static uint32_t guess_given(const struct wick_forward *f, uint32_t row, uint32_t layer, uint32_t *ids, uint32_t most)
 {
 	uint32_t count = 0;
-	const uint16_t *guessed = wick_routing_guessed(f->routing, f->rows->position, layer, &count);
+	const uint16_t *guessed = wick_routing_guessed(f->routing, f->rows[row].token, layer, &count);
 
 	count = WICK_MIN(count, most);
 	for (uint32_t i = 0; i < count; i++)
@@ -135,27 +135,57 @@ static uint32_t guess_given(const struct wick_forward *f, uint32_t layer, uint32
 	return count;
 }
 
-/* A layer that follows: by its router, biases and all, on this layer's input. Its outputs take the place of those that have been
- * used. */
+/* What a layer's router, biases and all, gives for a row by outputs that are there. */
+static uint32_t guess_routed(const struct wick_pass *pass, const struct wick_step *step, uint32_t row, uint32_t *ids, uint32_t most)
+{
+	const struct wick_forward *f = pass->forward;
+	const struct wick_expert_facts *facts = &wick_pass_facts(pass, step)->ffn.experts;
+	const float *bias = wick_pass_vector(pass, step, step->bias);
+	const float *choice = wick_pass_vector(pass, &step[1], step[1].tensor); /* of the step that routes */
+	float *z = f->buffer[step->out] + (size_t)row * facts->count;
+
+	if (bias)
+		f->compute.kernels->add(z, bias, facts->count);
+	return wick_route_best(facts, z, choice, ids, most) ? most : 0;
+}
+
+/* The likeliest of each row, then the next of each, and so on, none of them twice. best: (rows, most). */
+static uint32_t merge(uint32_t (*best)[WICK_GUESSES], const uint32_t *counts, uint32_t rows, uint32_t *ids, uint32_t most)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < WICK_GUESSES * rows && count < most; i++) {
+		uint32_t row = i % rows, rank = i / rows, same = 0;
+
+		if (rank >= counts[row])
+			continue;
+		while (same < count && ids[same] != best[row][rank])
+			same++;
+		ids[same] = best[row][rank];
+		count += same == count;
+	}
+	return count;
+}
+
+/* A layer that follows: of each row by its router, on this layer's input, or by the trace. The router's outputs take the place of
+ * those that have been used. */
 static uint32_t guess(void *user, uint32_t layer, uint32_t *ids, uint32_t most)
 {
 	const struct guessing *guessing = user;
-	struct wick_forward *f = guessing->pass->forward;
-	const struct wick_expert_facts *facts = &wick_kind(&f->model->shape, layer)->ffn.experts;
+	const struct wick_pass *pass = guessing->pass;
+	struct wick_forward *f = pass->forward;
 	const struct wick_step *step = router_of(f, layer);
-	const float *bias, *choice;
+	uint32_t best[WICK_GUESSING_ROWS][WICK_GUESSES], counts[WICK_GUESSING_ROWS] = { 0 };
+	uint32_t each = WICK_MIN(WICK_MIN(most, WICK_GUESSES), wick_kind(&f->model->shape, layer)->ffn.experts.chosen);
 
-	most = WICK_MIN(most, facts->chosen);
-	if (f->routing)
-		return guess_given(f, layer, ids, most);
-	if (!step)
+	if (!f->routing && !step)
 		return 0;
-	bias = wick_pass_vector(guessing->pass, step, step->bias);
-	choice = wick_pass_vector(guessing->pass, &step[1], step[1].tensor); /* of the step that routes */
-	multiply(f, &f->matrices->at[step->matrix], guessing->x, f->buffer[step->out]);
-	if (bias)
-		f->compute.kernels->add(f->buffer[step->out], bias, facts->count);
-	return wick_route_best(facts, f->buffer[step->out], choice, ids, most) ? most : 0;
+	if (!f->routing)
+		multiply(f, &f->matrices->at[step->matrix], guessing->x, f->buffer[step->out], pass->m);
+	for (uint32_t row = 0; row < pass->m; row++)
+		if (!f->rows[row].err)
+			counts[row] = f->routing ? guess_given(f, row, layer, best[row], each) : guess_routed(pass, step, row, best[row], each);
+	return merge(best, counts, pass->m, ids, most);
 }
 
 /* How many rows from `first` on are of its sequence. */
@@ -190,6 +220,7 @@ static int draw_apart(struct wick_pass *pass, const struct wick_step *step, cons
 {
 	int err = 0;
 
+	pass->forward->expert_cache.guess = NULL;
 	wick_begin_ffn(pass, pass->m, experts->y, NULL);
 	for (uint32_t first = 0, some; !err && first < pass->m; first += some) {
 		some = rows_of_sequence(pass, first);
@@ -220,7 +251,8 @@ int wick_op_experts(struct wick_pass *pass, const struct wick_step *step)
 		experts.matrix[part] = part_of(pass, step, part);
 	wick_begin_ffn(pass, pass->m, experts.y, NULL);
 	if (f->expert_cache.capacity) {
-		f->expert_cache.guess = pass->m == 1 ? guess : NULL;
+		f->expert_cache.guess = pass->m <= WICK_GUESSING_ROWS ? guess : NULL;
+		f->expert_cache.guess_rows = pass->m;
 		f->expert_cache.guess_user = &guessing;
 		return draw_experts(pass, step, &experts);
 	}

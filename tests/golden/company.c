@@ -5,10 +5,12 @@
  * length, over positions that it shares with another, and after going back, its logits must be the same bits. */
 
 #include "fixture.h"
+#include "predictors.h"
 #include "synth.h"
 
 #include "bits.h"
 #include "engine.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <math.h>
@@ -17,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <wick/instruments.h>
@@ -28,12 +31,15 @@
 
 static const struct synth_shape shape = { .layers = 3, .d_model = 128, .heads = 4, .ffn = 512, .vocab = 320, .ctx = 256 };
 
-/* What there is one truth each for; a mode of another name is a way to place what is dense. */
-enum { DENSE, SPARSE, Q8_0, TRUTHS };
+/* What there is one truth each for; a mode of another name is a way to place what is dense. In the last two the next layer's neurons are
+ * guessed, by predictors or by a trace, of which each session replays another part. */
+enum { DENSE, SPARSE, Q8_0, AHEAD, REPLAYED, TRUTHS };
 
-static const char *const truths[TRUTHS] = { "dense", "sparse", "q8_0" };
+static const char *const truths[TRUTHS] = { "dense", "sparse", "q8_0", "ahead", "replayed" };
 
-static char scratch[PATH_MAX], model[PATH_MAX];
+#define REPLAYED_APART 100
+
+static char scratch[PATH_MAX], model[PATH_MAX], trained[PATH_MAX], trace[PATH_MAX]; /* trained: the same as model, under another name */
 static float *truth[TRUTHS]; /* (SESSIONS, TOKENS, vocab) */
 static float *rows_logits; /* (ROWS_MAX, vocab) */
 
@@ -55,20 +61,30 @@ static const float *truth_of(const char *mode, uint32_t session, uint32_t positi
 	return truth[truth_kind(mode)] + ((size_t)session * TOKENS + position) * shape.vocab;
 }
 
+static const char *model_of(const char *mode)
+{
+	return truth_kind(mode) == AHEAD ? trained : model;
+}
+
 /* Some is in memory, and the rest is not. */
 static void set_options(struct wick_options *options, const char *mode, uint32_t sessions)
 {
+	static const struct wick_instruments apart = { .size = sizeof(apart), .trace_apart = REPLAYED_APART };
+	unsigned kind = truth_kind(mode);
 	uint64_t least;
 
 	wick_options_init(options);
-	options->mode = truth_kind(mode) == Q8_0 ? "dense" : mode;
-	options->kv_type = truth_kind(mode) == Q8_0 ? mode : NULL;
+	options->mode = kind == DENSE ? mode : kind == Q8_0 ? "dense" : "sparse";
+	options->kv_type = kind == Q8_0 ? mode : NULL;
+	options->lookahead = kind == AHEAD || kind == REPLAYED;
+	options->trace = kind == REPLAYED ? trace : NULL;
+	options->instruments = kind == REPLAYED ? &apart : NULL;
 	options->sessions = sessions;
 	options->ctx = 2 * TOKENS;
 	options->all_logits = true;
 	options->threads = 2;
 	options->io = "pread";
-	least = model_least_bytes(model, options);
+	least = model_least_bytes(model_of(mode), options);
 	options->memory.bytes = least + (model_whole_bytes(model, options) - WICK_MIN(least, model_whole_bytes(model, options))) / 2;
 }
 
@@ -102,10 +118,11 @@ static void find_truth(unsigned kind)
 
 	truth[kind] = calloc((size_t)SESSIONS * TOKENS * shape.vocab, sizeof(float));
 	assert_non_null(truth[kind]);
-	set_options(&options, truths[kind], 1);
+	set_options(&options, truths[kind], SESSIONS);
 	options.memory.bytes = model_whole_bytes(model, &options);
 	options.threads = 1;
-	wick = model_open(model, &options);
+	options.lookahead = 0;
+	wick = model_open(model_of(truths[kind]), &options);
 	for (uint32_t s = 0; s < SESSIONS; s++) {
 		struct wick_session *session = session_new(wick);
 
@@ -114,9 +131,30 @@ static void find_truth(unsigned kind)
 			memcpy(truth[kind] + ((size_t)s * TOKENS + i) * shape.vocab, wick_session_logits(session),
 				shape.vocab * sizeof(float));
 		}
-		wick_session_destroy(session);
 	}
 	wick_close(wick);
+}
+
+/* Neurons that fire are others at each token, and so are those that are guessed, of which some are right; tokens before `guessed_from`
+ * have no guesses. */
+static void write_trace(uint32_t guessed_from)
+{
+	const struct wick_trace_shape size = { .layers = shape.layers, .n_ff = shape.ffn, .lookahead = true };
+	const float probability[] = { 0.9f, 0.8f, 0.7f, 0.6f };
+	struct wick_trace_writer *writer;
+	uint32_t firing[512];
+
+	assert_int_equal(wick_trace_create(&writer, trace, &size, NULL), 0);
+	for (uint32_t i = 0; i < SESSIONS * REPLAYED_APART * shape.layers; i++) {
+		uint32_t token = i / shape.layers, layer = i % shape.layers, count = 0;
+
+		for (uint32_t neuron = 0; neuron < shape.ffn; neuron++)
+			if ((neuron * 7 + token * 13 + neuron / (3 + token % 5)) % 6 == layer)
+				firing[count++] = neuron;
+		assert_int_equal(wick_trace_add(writer, layer, firing, count, firing + token % 9, probability,
+			layer && token >= guessed_from ? 4 : 0, NULL), 0);
+	}
+	assert_int_equal(wick_trace_commit(writer, NULL), 0);
 }
 
 static int set_up(void **state)
@@ -126,6 +164,11 @@ static int set_up(void **state)
 	synth_checkpoint(scratch, &shape);
 	path_join(model, scratch, "model.gguf");
 	model_pack(scratch, model, "bf16");
+	path_join(trained, scratch, "trained.gguf");
+	assert_int_equal(link(model, trained), 0);
+	predictors_write(trained);
+	path_join(trace, scratch, "some.trace");
+	write_trace(0);
 	rows_logits = calloc((size_t)ROWS_MAX * shape.vocab, sizeof(float));
 	assert_non_null(rows_logits);
 	for (unsigned i = 0; i < TRUTHS; i++)
@@ -172,6 +215,17 @@ static void check_rows(const struct wick_row *rows, const uint32_t *of, uint32_t
 				of[i], rows[i].position);
 }
 
+/* Of a few rows at once, too, the next layer's neurons are read ahead, where they are guessed at all. */
+static void check_guesses(const struct wick *wick, uint32_t at_once)
+{
+	struct wick_stats stats;
+
+	wick_stats(wick, &stats);
+	assert_true(stats.bundles_wasted <= stats.bundles_prefetched && stats.bundles_prefetched <= stats.bundles_read);
+	if (at_once <= WICK_SPARSE_TOGETHER)
+		assert_int_equal(stats.bundles_prefetched > 0, wick_report_of(wick)->lookahead);
+}
+
 static void in_company(const char *mode, uint32_t count, uint32_t at_once)
 {
 	struct wick_session *sessions[SESSIONS];
@@ -182,7 +236,8 @@ static void in_company(const char *mode, uint32_t count, uint32_t at_once)
 	struct wick *wick;
 
 	set_options(&options, mode, count);
-	wick = model_open(model, &options);
+	wick = model_open(model_of(mode), &options);
+	assert_int_equal(wick_report_of(wick)->lookahead, options.lookahead);
 	for (uint32_t s = 0; s < count; s++)
 		sessions[s] = session_new(wick);
 	while ((some = fill(rows, of, sessions, count, at_once, &turn))) {
@@ -194,7 +249,35 @@ static void in_company(const char *mode, uint32_t count, uint32_t at_once)
 	assert_int_equal(all, count * TOKENS);
 	for (uint32_t s = 0; s < count; s++)
 		assert_true_bits(sessions[s], mode, s, "session", s);
+	check_guesses(wick, at_once);
 	wick_close(wick);
+}
+
+/* A row that is not the first of its batch guesses, too: here it alone does. */
+static void every_row_guesses(void **state)
+{
+	struct wick_session *sessions[2];
+	struct wick_options options;
+	struct wick_stats stats;
+	struct wick_diag diag;
+	struct wick *wick;
+
+	(void)state;
+	write_trace(REPLAYED_APART);
+	set_options(&options, "replayed", 2);
+	wick = model_open(model, &options);
+	for (uint32_t s = 0; s < 2; s++)
+		sessions[s] = session_new(wick);
+	for (uint32_t i = 0; i < 16; i++) {
+		struct wick_row rows[2] = { { .session = sessions[0], .position = i }, { .session = sessions[1], .position = i } };
+
+		if (wick_eval_rows(wick, rows, 2, &diag))
+			fail_msg("%s", diag.text);
+	}
+	wick_stats(wick, &stats);
+	assert_true(stats.bundles_prefetched > 0);
+	wick_close(wick);
+	write_trace(0);
 }
 
 /* Each number of sessions and of rows; each with each where all is asked for. */
@@ -218,7 +301,7 @@ static void a_shared_prefix(void **state)
 	struct wick *wick;
 
 	set_options(&options, mode, 3);
-	wick = model_open(model, &options);
+	wick = model_open(model_of(mode), &options);
 	for (unsigned i = 0; i < WICK_COUNT_OF(shared); i++) {
 		struct wick_session *first = session_new(wick), *second = session_new(wick), *third = session_new(wick);
 
@@ -247,7 +330,7 @@ static void rewind_and_again(void **state)
 	struct wick *wick;
 
 	set_options(&options, mode, 1);
-	wick = model_open(model, &options);
+	wick = model_open(model_of(mode), &options);
 	session = session_new(wick);
 	for (unsigned i = 0; i < WICK_COUNT_OF(kept); i++) {
 		go_on(session, 0, wick_session_position(session), kept[i], 40);
@@ -589,14 +672,17 @@ static void another_type_is_another_answer(void **state)
 }
 
 #define IN(test, mode) { #test ", " mode, test, NULL, NULL, (void *)mode }
-#define IN_ALL(test) IN(test, "dense"), IN(test, "hybrid"), IN(test, "naive"), IN(test, "sparse"), IN(test, "q8_0")
+#define IN_ALL(test) IN(test, "dense"), IN(test, "hybrid"), IN(test, "naive"), IN(test, "sparse"), IN(test, "q8_0"), IN(test, "ahead")
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_ALL(company_and_rows_at_once),
+		IN(company_and_rows_at_once, "replayed"),
 		IN_ALL(a_shared_prefix),
 		IN_ALL(rewind_and_again),
+		IN(rewind_and_again, "replayed"),
+		cmocka_unit_test(every_row_guesses),
 		cmocka_unit_test(another_type_is_another_answer),
 		cmocka_unit_test(two_types_in_a_batch),
 		cmocka_unit_test(the_pool_is_used_up),

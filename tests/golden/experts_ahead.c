@@ -21,8 +21,65 @@
 
 #include <cmocka.h>
 
-/* Reading ahead changes no bit, by the next router or by a trace's guesses, and of those it reads it knows which were for nothing. The
- * drive is made to seem idle, so that as many are read as ever may be. */
+#define COMPANY 8
+#define APART 5 /* passes between the beginnings of two sessions */
+
+/* The drive seems idle, so that as many are read ahead as ever may be. */
+static struct wick *open_idle(const struct wick_options *options)
+{
+	struct wick *wick = model_open(run.model, options);
+
+	wick->forward.expert_cache.ahead.slack_ns = 1e15;
+	wick->forward.expert_cache.ahead.expert_ns = 1;
+	return wick;
+}
+
+/* The next row of each session that has begun and is not at its end, with its logits. */
+static uint32_t next_rows(struct wick_session *const *sessions, uint32_t pass, struct wick_row *rows, float *logits)
+{
+	uint32_t count = 0;
+
+	for (uint32_t s = 0; s < COMPANY && s * APART <= pass; s++) {
+		uint32_t position = wick_session_position(sessions[s]);
+
+		if (position == EXPERT_TOKENS)
+			continue;
+		rows[count] = (struct wick_row){ .session = sessions[s], .id = expert_id(position), .position = position, .want = true,
+			.logits = logits + (size_t)count * EXPERT_VOCAB };
+		count++;
+	}
+	return count;
+}
+
+/* The conversation in eight sessions, each of them a few tokens behind the one before it: all its logits are those of `truth`. What
+ * was read ahead is within its bounds. */
+static void check_company(struct wick *wick, const float *truth, struct wick_stats *stats)
+{
+	float *logits = malloc(COMPANY * EXPERT_VOCAB * sizeof(float));
+	struct wick_session *sessions[COMPANY];
+	struct wick_row rows[COMPANY];
+	struct wick_diag diag;
+	uint32_t passes = 0, count;
+
+	assert_non_null(logits);
+	for (uint32_t s = 0; s < COMPANY; s++)
+		sessions[s] = session_new(wick);
+	for (; (count = next_rows(sessions, passes, rows, logits)); passes++) {
+		if (wick_eval_rows(wick, rows, count, &diag))
+			fail_msg("%s", diag.text);
+		for (uint32_t i = 0; i < count; i++)
+			assert_memory_equal(rows[i].logits, truth + (size_t)rows[i].position * EXPERT_VOCAB, EXPERT_VOCAB * sizeof(float));
+	}
+	free(logits);
+	wick_stats(wick, stats);
+	print_message("  %u slots, %u passes: %llu of %llu read, %llu ahead, %llu of these for nothing\n",
+		wick_plan_of(wick)->expert_slots, passes, (unsigned long long)stats->experts_read, (unsigned long long)stats->experts_active,
+		(unsigned long long)stats->experts_prefetched, (unsigned long long)stats->experts_wasted);
+	assert_true(stats->experts_wasted <= stats->experts_prefetched && stats->experts_prefetched <= stats->experts_read);
+	assert_true(stats->experts_prefetched <= (uint64_t)WICK_EXPERTS_AHEAD * passes * (EXPERT_LAYERS - 1));
+}
+
+/* Reading ahead changes no bit, by the next router or by a trace's guesses, and of those it reads it knows which were for nothing. */
 static void ahead(void **state)
 {
 	size_t bytes = EXPERT_LOGITS_BYTES;
@@ -49,9 +106,7 @@ static void ahead(void **state)
 			wick_close(wick);
 		}
 		options.memory.bytes = model_least_bytes(run.model, &options) + i / 2 * 700000;
-		wick = model_open(run.model, &options);
-		wick->forward.expert_cache.ahead.slack_ns = 1e15;
-		wick->forward.expert_cache.ahead.expert_ns = 1;
+		wick = open_idle(&options);
 		assert_int_equal(expert_eval(wick, i < 4 ? 1 : 10, logits, NULL), 0);
 		assert_memory_equal(i % 2 ? replayed : run.logits, logits, bytes);
 		wick_stats(wick, &stats);
@@ -64,6 +119,41 @@ static void ahead(void **state)
 		wick_close(wick);
 	}
 	free(logits);
+	free(replayed);
+}
+
+/* Nor does it in a batch, where the rows of other conversations guess, too. */
+static void ahead_in_company(void **state)
+{
+	size_t bytes = EXPERT_LOGITS_BYTES;
+	float *replayed = malloc(bytes);
+	struct wick_routing routing;
+	struct wick *wick;
+
+	(void)state;
+	expert_make_routing(EXPERT_COUNT, &routing);
+	wick_routing_free(&routing);
+	for (uint32_t i = 0; i < 6; i++) {
+		struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
+		struct wick_stats stats;
+
+		options.lookahead = 2;
+		options.trace = i % 2 ? run.routing_path : NULL;
+		options.threads = 1 + i % 2;
+		if (i == 1) { /* what all others of the trace are held against */
+			wick = model_open(run.model, &options);
+			assert_int_equal(expert_eval(wick, 1, replayed, NULL), 0);
+			wick_close(wick);
+		}
+		options.sessions = COMPANY;
+		options.policy = i == 2 ? "lru" : NULL;
+		options.memory.bytes = model_least_bytes(run.model, &options) + i / 2 * 700000;
+		wick = open_idle(&options);
+		check_company(wick, i % 2 ? replayed : run.logits, &stats);
+		if (i > 1)
+			assert_true(stats.experts_prefetched > 0);
+		wick_close(wick);
+	}
 	free(replayed);
 }
 
@@ -105,13 +195,18 @@ static void guesses_know_of_biases(void **state)
 	options.lookahead = 2;
 	options.policy = "lru"; /* what the next layer chose is gone, unless all fit */
 	options.memory.bytes = model_least_bytes(run.model, &options) + 700000;
-	wick = model_open(run.model, &options);
-	wick->forward.expert_cache.ahead.slack_ns = 1e15;
-	wick->forward.expert_cache.ahead.expert_ns = 1;
+	wick = open_idle(&options);
 	assert_int_equal(expert_eval(wick, 1, logits, NULL), 0);
 	wick_stats(wick, &stats);
 	print_message("  %u slots: %llu ahead, %llu for nothing\n", wick_plan_of(wick)->expert_slots, (unsigned long long)stats.experts_prefetched,
 		(unsigned long long)stats.experts_wasted);
+	assert_true(stats.experts_prefetched > 0);
+	assert_int_equal(stats.experts_wasted, 0);
+	wick_close(wick);
+	options.sessions = COMPANY;
+	options.memory.bytes = model_least_bytes(run.model, &options) + 700000;
+	wick = open_idle(&options);
+	check_company(wick, logits, &stats);
 	assert_true(stats.experts_prefetched > 0);
 	assert_int_equal(stats.experts_wasted, 0);
 	wick_close(wick);
@@ -142,6 +237,63 @@ static void cut_and_mend(void *user, uint32_t layer, uint32_t position, uint32_t
 		assert_int_equal(fwrite(ending->data + ending->from, 1, ending->bytes - ending->from, file), ending->bytes - ending->from);
 		assert_int_equal(fclose(file), 0);
 	}
+}
+
+#define GUESSED_FROM 30 /* tokens before it have no guesses */
+
+/* From some token on each layer's guesses are right. */
+static void write_late_guesses(void)
+{
+	struct wick_trace_shape shape = { .layers = EXPERT_LAYERS, .n_ff = EXPERT_COUNT, .chosen = EXPERT_CHOSEN, .lookahead = true };
+	const float sure[EXPERT_CHOSEN] = { 1, 1, 1 };
+	struct wick_trace_writer *writer;
+
+	path_join(run.routing_path, run.scratch, "late.trace");
+	assert_int_equal(wick_trace_create(&writer, run.routing_path, &shape, NULL), 0);
+	for (uint32_t i = 0; i < EXPERT_TOKENS * EXPERT_LAYERS; i++) {
+		uint32_t t = i / EXPERT_LAYERS, l = i % EXPERT_LAYERS;
+		const uint32_t ids[EXPERT_CHOSEN] = { (t + l) % 5, 5 + t % 5, 10 + (t * 7 + l) % 6 };
+
+		assert_int_equal(wick_trace_add(writer, l, ids, EXPERT_CHOSEN, ids, sure, l && t >= GUESSED_FROM ? EXPERT_CHOSEN : 0, NULL), 0);
+	}
+	assert_int_equal(wick_trace_commit(writer, NULL), 0);
+}
+
+/* A row that is not the first of its batch guesses, too: here it alone does, and is right. */
+static void every_row_guesses(void **state)
+{
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
+	struct wick_session *first, *second;
+	struct wick_stats stats;
+	struct wick_diag diag;
+	struct wick *wick;
+
+	(void)state;
+	write_late_guesses();
+	options.trace = run.routing_path;
+	options.lookahead = 2;
+	options.policy = "lru";
+	options.sessions = 2;
+	options.memory.bytes = model_least_bytes(run.model, &options) + 700000;
+	wick = open_idle(&options);
+	first = session_new(wick);
+	second = session_new(wick);
+	for (uint32_t i = 0; i < EXPERT_TOKENS; i++) {
+		struct wick_row rows[2] = { { .session = first, .id = 1, .position = i - GUESSED_FROM },
+			{ .session = second, .id = 1, .position = i } };
+
+		if (i == GUESSED_FROM) {
+			wick_stats(wick, &stats);
+			assert_int_equal(stats.experts_prefetched, 0);
+		}
+		if (wick_eval_rows(wick, i < GUESSED_FROM ? &rows[1] : rows, i < GUESSED_FROM ? 1 : 2, &diag))
+			fail_msg("%s", diag.text);
+	}
+	wick_stats(wick, &stats);
+	print_message("  %llu ahead, %llu for nothing\n", (unsigned long long)stats.experts_prefetched, (unsigned long long)stats.experts_wasted);
+	assert_true(stats.experts_prefetched > 0);
+	assert_int_equal(stats.experts_wasted, 0);
+	wick_close(wick);
 }
 
 #define LAST_EXPERT (EXPERT_COUNT - 1)
@@ -190,9 +342,7 @@ static void guesses_that_fail(void **state)
 	options.lookahead = 2;
 	options.policy = "lru";
 	options.memory.bytes = model_least_bytes(run.model, &options) + 700000;
-	wick = model_open(run.model, &options);
-	wick->forward.expert_cache.ahead.slack_ns = 1e15;
-	wick->forward.expert_cache.ahead.expert_ns = 1;
+	wick = open_idle(&options);
 	wick_watch(wick, &watch);
 	if (expert_eval(wick, 1, logits, &diag))
 		fail_msg("%s", diag.text);
@@ -211,6 +361,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ahead),
+		cmocka_unit_test(ahead_in_company),
+		cmocka_unit_test(every_row_guesses),
 		cmocka_unit_test(guesses_know_of_biases),
 		cmocka_unit_test(guesses_that_fail),
 	};

@@ -155,7 +155,7 @@ static void carve_sparse(struct toy *toy, struct wick_trace *trace)
 	sparse->vectors = &toy->forward.vectors;
 	sparse->overlap = true;
 	sparse->chooser = (struct wick_chooser){ .compute = &toy->forward.compute, .layers = LAYERS, .n_ff = N_FF,
-		.trace = trace };
+		.trace = { trace } };
 	for (uint32_t i = 0; i < LAYERS; i++)
 		toy->matrices.slots[i] = SLOTS;
 	wick_sparse_init(sparse, &shape, &toy->mem);
@@ -378,7 +378,7 @@ static void run(struct toy *toy, uint32_t m)
 
 		for (uint32_t i = 0; i < m; i++)
 			toy->forward.rows[i] = (struct wick_batch_row){ .seq = toy->forward.kv.seq, .id = ids[t + i],
-				.position = t + i, .want = true };
+				.position = t + i, .token = t + i, .want = true };
 		assert_int_equal(wick_forward_batch(&toy->forward, &batch, NULL), 0);
 		for (uint32_t i = 0; i < m; i++) {
 			plain_token(toy, t + i, logits);
