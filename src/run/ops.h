@@ -48,6 +48,10 @@ static inline const struct wick_layer_facts *wick_pass_facts(const struct wick_p
 int wick_fail_row(struct wick_pass *pass, uint32_t row, int err);
 /* The first failure is told of. */
 struct wick_diag *wick_pass_diag(const struct wick_pass *pass);
+/* Before rows are tried together, and when each of them is tried by itself after that failed: what the first attempt said is
+ * taken back, for the others may succeed. */
+bool wick_pass_has_said(const struct wick_pass *pass);
+void wick_pass_take_back(struct wick_pass *pass, bool had_said);
 /* The rows of a matrix that are here next: what is resident, then unit after unit. 1: there are some; 0: none is
  * left. */
 int wick_next_rows(struct wick_forward *f, uint32_t matrix, struct wick_rows *rows, struct wick_diag *diag);

@@ -83,17 +83,19 @@ static int draw_bundles(struct wick_pass *pass, const struct wick_step *step)
 
 	for (uint32_t first = 0, some; !err && first < pass->m; first += some) {
 		struct wick_sparse_rows rows = rows_together(pass, step, first);
+		bool had_said = wick_pass_has_said(pass);
 
 		some = WICK_MAX(rows.m, 1);
 		if (rows.m == 1)
 			err = draw_row(pass, step, first, &rows);
 		else if (rows.m)
 			err = wick_sparse_ffn(&f->sparse, step->layer, &rows, wick_pass_diag(pass));
-		if (err && err != -ETIMEDOUT && rows.m > 1)
+		if (err && err != -ETIMEDOUT && rows.m > 1) {
+			wick_pass_take_back(pass, had_said);
 			err = draw_apart(pass, step, first, &rows);
+		}
 	}
 	return err;
-		}
 }
 
 /* All bundles, resident ones first. */

@@ -232,11 +232,13 @@ static int draw_apart(struct wick_pass *pass, const struct wick_step *step, cons
 
 static int draw_experts(struct wick_pass *pass, const struct wick_step *step, const struct wick_experts *experts)
 {
+	bool had_said = wick_pass_has_said(pass);
 	int err = wick_expert_cache_run(&pass->forward->expert_cache, experts, step->layer, wick_pass_diag(pass));
 
-	if (err && err != -ETIMEDOUT && rows_of_sequence(pass, 0) < pass->m)
-		err = draw_apart(pass, step, experts);
-	return err;
+	if (!err || err == -ETIMEDOUT || rows_of_sequence(pass, 0) == pass->m)
+		return err;
+	wick_pass_take_back(pass, had_said);
+	return draw_apart(pass, step, experts);
 }
 
 int wick_op_experts(struct wick_pass *pass, const struct wick_step *step)

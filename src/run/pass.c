@@ -26,6 +26,17 @@ struct wick_diag *wick_pass_diag(const struct wick_pass *pass)
 	return pass->failed ? NULL : pass->diag;
 }
 
+bool wick_pass_has_said(const struct wick_pass *pass)
+{
+	return pass->diag && pass->diag->text[0];
+}
+
+void wick_pass_take_back(struct wick_pass *pass, bool had_said)
+{
+	if (pass->diag && !had_said)
+		pass->diag->text[0] = 0;
+}
+
 int wick_next_rows(struct wick_forward *f, uint32_t matrix, struct wick_rows *rows, struct wick_diag *diag)
 {
 	const struct wick_matrix *at = &f->matrices->at[matrix];
