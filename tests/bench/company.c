@@ -1,16 +1,21 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What company saves: a token of each of some sessions one after the other, and all in one batch, in turns.
+/* What company saves: a token of each of some sessions one after the other, all in one batch, and in as few batches as the server would
+ * make of them by measured time, in turns.
  *
- *     bench-company MODEL [SESSIONS [ROUNDS [MODE [MEMORY_PERCENT]]]]
+ *     bench-company MODEL [SESSIONS [ROUNDS [MODE [MEMORY_PERCENT [TRACE APART]]]]]
+ *
+ * APART: tokens between two sessions in the trace that they replay.
  */
 
 #include "clock.h"
 #include "median.h"
+#include "width.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <wick/instruments.h>
 #include <wick/wick.h>
 
 #define PROMPT 16
@@ -19,6 +24,15 @@ struct bench {
 	struct wick *wick;
 	struct wick_row *rows; /* (count) */
 	uint32_t count;
+	struct wick_width width;
+};
+
+/* A way to give each session a token. */
+struct way {
+	const char *name;
+	void (*step)(struct bench *bench);
+	double *ms;           /* (rounds) */
+	struct wick_stats sum; /* of what it read */
 };
 
 static void fail(const struct wick_diag *diag)
@@ -52,57 +66,103 @@ static void choose(struct bench *bench)
 	}
 }
 
-static double alone_ms(struct bench *bench)
+static void eval(struct bench *bench, uint32_t first, uint32_t rows)
 {
 	struct wick_diag diag;
-	uint64_t begun;
 
-	choose(bench);
-	begun = wick_now_ns();
-	for (uint32_t s = 0; s < bench->count; s++)
-		if (wick_session_eval(bench->rows[s].session, &bench->rows[s].id, 1, NULL, NULL, &diag))
-			fail(&diag);
-	return (double)(wick_now_ns() - begun) / 1e6;
+	if (wick_eval_rows(bench->wick, bench->rows + first, rows, &diag))
+		fail(&diag);
 }
 
-static double together_ms(struct bench *bench)
+static void one_by_one(struct bench *bench)
 {
-	struct wick_diag diag;
+	for (uint32_t s = 0; s < bench->count; s++)
+		eval(bench, s, 1);
+}
+
+static void together(struct bench *bench)
+{
+	eval(bench, 0, bench->count);
+}
+
+static void narrowed(struct bench *bench)
+{
+	for (uint32_t first = 0, rows; first < bench->count; first += rows) {
+		uint64_t begun = wick_now_ns();
+
+		rows = wick_width_choose(&bench->width, bench->count - first);
+		eval(bench, first, rows);
+		wick_width_learn(&bench->width, rows, (double)(wick_now_ns() - begun));
+	}
+}
+
+static void take(struct bench *bench, struct way *way, uint32_t round)
+{
+	struct wick_stats before, after;
 	uint64_t begun;
 
 	choose(bench);
+	wick_counters(bench->wick, &before);
 	begun = wick_now_ns();
-	if (wick_eval_rows(bench->wick, bench->rows, bench->count, &diag))
-		fail(&diag);
-	return (double)(wick_now_ns() - begun) / 1e6;
+	way->step(bench);
+	way->ms[round] = (double)(wick_now_ns() - begun) / 1e6;
+	wick_counters(bench->wick, &after);
+	way->sum.flash_bytes += after.flash_bytes - before.flash_bytes;
+	way->sum.bundles_read += after.bundles_read - before.bundles_read;
+	way->sum.bundles_prefetched += after.bundles_prefetched - before.bundles_prefetched;
+	way->sum.bundles_wasted += after.bundles_wasted - before.bundles_wasted;
+}
+
+static void print(struct way *way, double one_ms, double median_ms, uint32_t rounds)
+{
+	printf("%-11s %9.1f ms %6.2f   %8.1f MB, %9.0f bundles, %8.0f ahead, %7.0f for nothing\n", way->name, median_ms, median_ms / one_ms,
+		(double)way->sum.flash_bytes / rounds / 1e6, (double)way->sum.bundles_read / rounds,
+		(double)way->sum.bundles_prefetched / rounds, (double)way->sum.bundles_wasted / rounds);
+}
+
+static void run(struct bench *bench, uint32_t rounds)
+{
+	struct way ways[] = { { .name = "one by one", .step = one_by_one }, { .name = "together", .step = together },
+		{ .name = "narrowed", .step = narrowed } };
+	double one_ms = 0;
+
+	for (unsigned w = 0; w < 3; w++)
+		ways[w].ms = calloc(rounds, sizeof(double));
+	for (uint32_t i = 0; i < rounds; i++)
+		for (unsigned w = 0; w < 3; w++)
+			take(bench, &ways[w], i);
+	for (unsigned w = 0; w < 3; w++) {
+		double ms = wick_median(ways[w].ms, rounds);
+
+		one_ms = w ? one_ms : ms;
+		print(&ways[w], one_ms, ms, rounds);
+		free(ways[w].ms);
+	}
+	printf("%u sessions, narrowed to %u rows a pass (0: all)\n", bench->count, bench->width.rows);
 }
 
 int main(int argc, char **argv)
 {
 	uint32_t rounds = argc > 3 ? (uint32_t)atoi(argv[3]) : 15;
-	double *alone = calloc(rounds, sizeof(*alone)), *together = calloc(rounds, sizeof(*together)), one, all;
+	struct wick_instruments apart = { .size = sizeof(apart), .trace_apart = argc > 7 ? (uint32_t)atoi(argv[7]) : 0 };
 	struct bench bench = { .count = argc > 2 ? (uint32_t)atoi(argv[2]) : 8 };
 	struct wick_options options;
 	struct wick_diag diag;
 
 	bench.rows = calloc(bench.count, sizeof(*bench.rows));
-	if (argc < 2 || !alone || !together || !bench.rows)
+	if (argc < 2 || !rounds || !bench.rows)
 		return 1;
 	wick_options_init(&options);
 	options.sessions = bench.count;
-	options.ctx = PROMPT + 2 * rounds;
+	options.ctx = PROMPT + 3 * rounds;
 	options.mode = argc > 4 ? argv[4] : "dense";
 	options.memory.percent = argc > 5 ? atof(argv[5]) : 0;
+	options.trace = argc > 6 ? argv[6] : NULL;
+	options.instruments = &apart;
 	if (wick_open(&bench.wick, argv[1], &options, &diag))
 		fail(&diag);
 	prepare(&bench);
-	for (uint32_t i = 0; i < rounds; i++) {
-		alone[i] = alone_ms(&bench);
-		together[i] = together_ms(&bench);
-	}
-	one = wick_median(alone, rounds);
-	all = wick_median(together, rounds);
-	printf("%u sessions, %s: one by one %.1f ms, in a batch %.1f ms, %.2f of it\n", bench.count, options.mode, one, all,
-		all / one);
+	run(&bench, rounds);
 	wick_close(bench.wick);
+	free(bench.rows);
 }
