@@ -10,8 +10,10 @@ echo 'Call me Ishmael.' >text
 wick trace record moe.gguf --text text -o r 2>&1
 wick trace stats r --warm-up 2 --capacity 50 | head -n 1
 wick run moe.gguf --trace t -p 'Call me' -n 4 --temp 0 --json 2>/dev/null | python3 -c 'import json, sys; print(json.load(sys.stdin)["experts_active"])'
-wick run moe.gguf --trace r -p 'Call me' -n 4 --temp 0 --quiet | cksum >replayed
-wick run moe.gguf --trace r --policy stale -p 'Call me' -n 4 --temp 0 --quiet | cmp - <(wick run moe.gguf --trace r -p 'Call me' -n 4 --temp 0 --quiet)
+play() {
+	wick run moe.gguf --memory 50% --ctx 64 --trace r -p 'Call me' -n 4 --temp 0 "$@" 2>/dev/null
+}
+play >replayed && play --policy stale | cmp - replayed && [ -s replayed ] && echo "by any policy the same"
 wick trace synth -o other --routing qwen3-30b --layers 3 --tokens 4 2>&1
 refuse run moe.gguf --trace other -p a
 refuse trace stats other --like moe.gguf
