@@ -427,6 +427,7 @@ static void the_pool_is_used_up(void **state)
 	assert_int_equal(wick_session_eval(one, &rows[0].id, 1, NULL, NULL, &diag), -ENOSPC);
 	assert_non_null(strstr(diag.text, "128 positions"));
 	assert_int_equal(wick_eval_rows(wick, rows, 2, &diag), -ENOSPC);
+	assert_non_null(strstr(diag.text, "128 positions together, and room for 0 more is left"));
 	assert_true_bits(one, "dense", 0, "full", 0);
 	wick_session_destroy(other);
 	assert_int_equal(wick_eval_rows(wick, rows, 1, &diag), 0);
@@ -475,25 +476,30 @@ static void try_while_evaluating(void *user, uint32_t position, const float *log
 {
 	struct wick_session **sessions = user;
 	const uint32_t id = 3;
+	struct wick_diag diag;
 
 	(void)logits;
 	assert_int_equal(wick_session_rewind(sessions[0], 0), WICK_NO_POSITION);
 	wick_session_reset(sessions[0]);
 	wick_session_destroy(sessions[0]);
 	assert_int_equal(wick_session_position(sessions[0]), position);
-	assert_int_equal(wick_session_share(sessions[1], sessions[0], 0, NULL), -EBUSY);
-	assert_int_equal(wick_session_eval(sessions[1], &id, 1, NULL, NULL, NULL), -EBUSY);
+	assert_int_equal(wick_session_share(sessions[1], sessions[0], 0, &diag), -EBUSY);
+	assert_string_equal(diag.text, "a session that is being evaluated cannot share its positions");
+	assert_int_equal(wick_session_eval(sessions[1], &id, 1, NULL, NULL, &diag), -EBUSY);
+	assert_string_equal(diag.text, "the engine is evaluating");
+	assert_int_equal(wick_eval_rows(sessions[1]->wick, &(struct wick_row){ .session = sessions[1], .id = id }, 1, &diag), -EBUSY);
+	assert_string_equal(diag.text, "the engine is evaluating");
 }
 
 static void wrong_rows_are_refused(void **state)
 {
-	const struct { uint32_t session, id, position; bool want; } wrong[][2] = {
-		{ { 0, 5, 1, true }, { 1, 5, 0, true } },          /* not the next */
-		{ { 0, 5, 0, false }, { 0, 5, 0, true } },         /* twice */
-		{ { 0, 5, 1, false }, { 0, 5, 0, true } },         /* out of order */
-		{ { 0, 5, 0, true }, { 1, shape.vocab, 0, true } }, /* no token */
-		{ { 0, 5, 0, true }, { 0, 5, 1, true } },          /* logits that there is no room for */
-		{ { 0, 5, 0, true }, { 2, 5, 0, true } },          /* a session that is not there any more */
+	const struct { struct { uint32_t session, id, position; bool want; } row[2]; const char *says; } wrong[] = {
+		{ { { 0, 5, 1, true }, { 1, 5, 0, true } }, "position 1, and the next one of its session is 0" },
+		{ { { 0, 5, 0, false }, { 0, 5, 0, true } }, "position 0, and the next one of its session is 1" }, /* twice */
+		{ { { 0, 5, 1, false }, { 0, 5, 0, true } }, "position 1, and the next one of its session is 0" }, /* out of order */
+		{ { { 0, 5, 0, true }, { 1, shape.vocab, 0, true } }, "outside the vocabulary" },
+		{ { { 0, 5, 0, true }, { 0, 5, 1, true } }, "need the option all_logits" },
+		{ { { 0, 5, 0, true }, { 2, 5, 0, true } }, "a session that the engine does not have" }, /* any more */
 	};
 	struct wick_session *sessions[3];
 	struct wick_options options;
@@ -513,11 +519,11 @@ static void wrong_rows_are_refused(void **state)
 		struct wick_row rows[2];
 
 		for (unsigned k = 0; k < 2; k++)
-			rows[k] = (struct wick_row){ .session = sessions[wrong[i][k].session], .id = wrong[i][k].id,
-				.position = wrong[i][k].position, .want = wrong[i][k].want };
-		diag.text[0] = 0;
+			rows[k] = (struct wick_row){ .session = sessions[wrong[i].row[k].session], .id = wrong[i].row[k].id,
+				.position = wrong[i].row[k].position, .want = wrong[i].row[k].want };
 		assert_int_equal(wick_eval_rows(wick, rows, 2, &diag), -EINVAL);
-		assert_string_not_equal(diag.text, "");
+		if (!strstr(diag.text, wrong[i].says))
+			fail_msg("\"%s\" does not say %s", diag.text, wrong[i].says);
 		for (unsigned k = 0; k < 2; k++) {
 			assert_int_equal(wick_session_position(sessions[k]), 0);
 			assert_null(wick_session_logits(sessions[k]));
@@ -653,8 +659,34 @@ static void impossible_options_are_refused(void **state)
 			fail_msg("\"%s\" does not say %s", diag.text, wrong[i].says);
 	}
 	set_options(&options, "dense", 200);
-	options.memory.bytes = 8 << 20; /* of which one would have a part */
+	options.memory.bytes = model_least_bytes(model, &options) - 1; /* where one would have room */
 	assert_int_equal(wick_open(&wick, model, &options, &diag), -ENOSPC);
+	assert_non_null(strstr(diag.text, "budget"));
+	options.sessions = 1;
+	wick_close(model_open(model, &options));
+}
+
+/* Nobody's positions go beyond the context, whatever the pool has. */
+static void beyond_the_context(void **state)
+{
+	struct wick_session *session;
+	struct wick_options options;
+	struct wick_row row;
+	struct wick_diag diag;
+	struct wick *wick;
+
+	(void)state;
+	set_options(&options, "dense", 2);
+	options.ctx = TOKENS;
+	wick = model_open(model, &options);
+	session = session_new(wick);
+	go_on(session, 0, 0, TOKENS, TOKENS);
+	row = (struct wick_row){ .session = session, .id = 5, .position = TOKENS, .want = true };
+	assert_int_equal(wick_eval_rows(wick, &row, 1, &diag), -ENOSPC);
+	assert_string_equal(diag.text, "1 tokens do not fit: the context is 70 tokens and 70 are used");
+	assert_int_equal(wick_session_eval(session, &row.id, 1, NULL, NULL, &diag), -ENOSPC);
+	assert_true_bits(session, "dense", 0, "full", 0);
+	wick_close(wick);
 }
 
 /* Otherwise the tests of q8_0 might be those of f16; and it is near to that. */
@@ -691,6 +723,7 @@ int main(void)
 		cmocka_unit_test(wrong_rows_are_refused),
 		cmocka_unit_test(not_while_evaluating),
 		cmocka_unit_test(impossible_options_are_refused),
+		cmocka_unit_test(beyond_the_context),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 /* Experts from flash: random models of several families, whose experts are large beside everything else of them. The bits
- * are those of a run with all experts in memory, whatever the budget, policy, threads, depth and way of reading, in company, and
- * wherever the prompt is cut. Traces, reading ahead and what is refused have files of their own. */
+ * are those of a run with all experts in memory, whatever the budget, policy, threads, depth and way of reading.
+ * Company, traces, reading ahead and what is refused have files of their own. */
 
 #include "expert_run.h"
 #include "first_session.h"
@@ -107,32 +107,6 @@ static void wherever_they_are(void **state)
 		assert_memory_equal(run.logits, logits, bytes);
 	}
 	free(logits);
-}
-
-/* Two conversations in each batch, the other one's tokens being others. */
-static void in_company(void **state)
-{
-	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
-	struct wick_session *sessions[2];
-	struct wick_row rows[2 * EXPERT_TOKENS];
-	struct wick *wick;
-
-	(void)state;
-	options.sessions = 2;
-	options.memory.bytes = model_least_bytes(run.model, &options) + (1 << 20);
-	wick = model_open(run.model, &options);
-	assert_true(wick_plan_of(wick)->expert_slots > EXPERT_CHOSEN);
-	for (int s = 0; s < 2; s++)
-		sessions[s] = session_new(wick);
-	for (uint32_t at = 0, count = 20; at < EXPERT_TOKENS; at += count, count = 1) {
-		for (uint32_t i = 0; i < 2 * count; i++)
-			rows[i] = (struct wick_row){ .session = sessions[i / count], .position = at + i % count,
-				.id = i < count ? expert_id(at + i) : (at + i) * 91 % 256, .want = i % count == count - 1 };
-		assert_int_equal(wick_eval_rows(wick, rows, 2 * count, NULL), 0);
-		assert_memory_equal(wick_session_logits(sessions[0]), run.logits + (size_t)(at + count - 1) * EXPERT_VOCAB,
-			EXPERT_VOCAB * sizeof(float));
-	}
-	wick_close(wick);
 }
 
 #define BAD_ID (EXPERT_VOCAB - 1)
@@ -282,7 +256,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_in_memory),
 		cmocka_unit_test(wherever_they_are),
-		cmocka_unit_test(in_company),
 		cmocka_unit_test(a_row_that_cannot_be_routed),
 		cmocka_unit_test(by_parts),
 	};
