@@ -4,9 +4,15 @@
 /* What company saves: a token of each of some sessions one after the other, all in one batch, and in as few batches as the server would
  * make of them by measured time, in turns.
  *
- *     bench-company MODEL [SESSIONS [ROUNDS [MODE [MEMORY_PERCENT [TRACE APART]]]]]
+ *     bench-company MODEL [SESSIONS [ROUNDS [MODE [MEMORY_PERCENT [TRACE APART [LOOKAHEAD]]]]]]
  *
- * APART: tokens between two sessions in the trace that they replay.
+ * APART: tokens between two sessions in the trace that they replay. So eight of them, 1000 tokens apart, as an OPT-1.3B shape draws
+ * them with 52% of its weights in memory (the trace takes 0.2 GB):
+ *
+ *     wick pack synthetic:opt-1.3b -o opt-1.3b.gguf
+ *     wick trace synth -o opt-1.3b.trace --like opt-1.3b.gguf -n 7200
+ *     wick flashbench . --save-profile
+ *     bench-company opt-1.3b.gguf 8 48 sparse 52 opt-1.3b.trace 1000
  */
 
 #include "clock.h"
@@ -32,7 +38,7 @@ struct way {
 	const char *name;
 	void (*step)(struct bench *bench);
 	double *ms;           /* (rounds) */
-	struct wick_stats sum; /* of what it read */
+	struct wick_stats sum; /* of what it read; bundles are neurons or experts */
 };
 
 static void fail(const struct wick_diag *diag)
@@ -108,9 +114,9 @@ static void take(struct bench *bench, struct way *way, uint32_t round)
 	way->ms[round] = (double)(wick_now_ns() - begun) / 1e6;
 	wick_counters(bench->wick, &after);
 	way->sum.flash_bytes += after.flash_bytes - before.flash_bytes;
-	way->sum.bundles_read += after.bundles_read - before.bundles_read;
-	way->sum.bundles_prefetched += after.bundles_prefetched - before.bundles_prefetched;
-	way->sum.bundles_wasted += after.bundles_wasted - before.bundles_wasted;
+	way->sum.bundles_read += after.bundles_read + after.experts_read - before.bundles_read - before.experts_read;
+	way->sum.bundles_prefetched += after.bundles_prefetched + after.experts_prefetched - before.bundles_prefetched - before.experts_prefetched;
+	way->sum.bundles_wasted += after.bundles_wasted + after.experts_wasted - before.bundles_wasted - before.experts_wasted;
 }
 
 static void print(struct way *way, double one_ms, double median_ms, uint32_t rounds)
@@ -158,6 +164,7 @@ int main(int argc, char **argv)
 	options.mode = argc > 4 ? argv[4] : "dense";
 	options.memory.percent = argc > 5 ? atof(argv[5]) : 0;
 	options.trace = argc > 6 ? argv[6] : NULL;
+	options.lookahead = argc > 8 ? (uint32_t)atoi(argv[8]) : options.lookahead;
 	options.instruments = &apart;
 	if (wick_open(&bench.wick, argv[1], &options, &diag))
 		fail(&diag);
