@@ -306,6 +306,77 @@ static void a_bad_drive_never_changes_the_answer(void **state)
 	assert_in_range(right, 500, 1280);
 }
 
+#define COMPANY 3
+
+struct tally {
+	uint32_t right, wrong, partly; /* rows; batches of which some rows failed */
+};
+
+/* The next token of each session, of which some have begun later than others: an answer is the truth, and who fails keeps what he had. */
+static void eval_together(struct wick *wick, struct wick_session *const *sessions, uint32_t count, struct tally *tally)
+{
+	uint32_t vocab = wick_report_of(wick)->vocab, failed = 0, rows_count = 0;
+	struct wick_row rows[COMPANY];
+	struct wick_diag diag;
+	int code;
+
+	for (uint32_t s = 0; s < count; s++) {
+		uint32_t position = wick_session_position(sessions[s]);
+
+		if (position < TOKENS)
+			rows[rows_count++] = (struct wick_row){ .session = sessions[s], .id = ids[position], .position = position, .want = true };
+	}
+	if (!rows_count)
+		return;
+	code = wick_eval_rows(wick, rows, rows_count, &diag);
+	for (uint32_t i = 0; i < rows_count; i++) {
+		bool moved = wick_session_position(rows[i].session) > rows[i].position;
+
+		failed += !moved;
+		if (moved)
+			assert_memory_equal(wick_session_logits(rows[i].session), truth + (size_t)rows[i].position * vocab, vocab * sizeof(float));
+		else
+			assert_null(wick_session_logits(rows[i].session));
+	}
+	assert_int_equal(code != 0, failed != 0);
+	assert_int_equal(diag.text[0] != 0, failed != 0);
+	assert_true(!code || code == -EIO || code == -EBADMSG);
+	tally->right += rows_count - failed;
+	tally->wrong += failed;
+	tally->partly += failed && failed < rows_count;
+}
+
+/* Of several sessions in a batch those fail that need what cannot be read, and no others; with the drive well again all come to their end. */
+static void a_bad_drive_fails_whom_it_must(void **state)
+{
+	struct tally tally = { 0 };
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 12; seed++) {
+		const struct wick_sim_options faults = { .seed = seed, .latency_ns_min = 1000, .latency_ns_max = 100000, .short_per_mille = 50,
+			.transient_per_mille = 50, .eio_once_per_mille = 20, .flip_per_mille = seed % 4 * 20, .bad_offset = hurt_offset, .bad_bytes = 512 };
+		struct wick *wick = open_with(seed % 2, COMPANY, NULL);
+		struct wick_session *sessions[COMPANY];
+		struct wick_sim *sim = put_on_sim(wick, &faults);
+
+		for (uint32_t s = 0; s < COMPANY; s++)
+			sessions[s] = session_new(wick);
+		for (uint32_t pass = 0; pass < 2 * TOKENS; pass++)
+			eval_together(wick, sessions, WICK_MIN(1 + pass / 4, COMPANY), &tally);
+		for (uint32_t s = 0; s < COMPANY; s++)
+			assert_int_equal(wick_session_position(sessions[s]), HURT_AT);
+		wick_sim_heal(sim);
+		for (uint32_t pass = HURT_AT; pass < TOKENS; pass++)
+			eval_together(wick, sessions, COMPANY, &tally);
+		for (uint32_t s = 0; s < COMPANY; s++)
+			assert_int_equal(wick_session_position(sessions[s]), TOKENS);
+		assert_int_equal(wick_io_outstanding(wick->io), 0);
+		wick_close(wick);
+	}
+	print_message("  %u answers right, %u not given, in %u batches beside others that were\n", tally.right, tally.wrong, tally.partly);
+	assert_true(tally.right && tally.partly);
+}
+
 static int make_model(void **state)
 {
 	(void)state;
@@ -337,6 +408,7 @@ int main(void)
 		cmocka_unit_test(an_unreadable_bundle_is_named),
 		cmocka_unit_test(what_came_right_is_not_told_of),
 		cmocka_unit_test(a_bad_drive_never_changes_the_answer),
+		cmocka_unit_test(a_bad_drive_fails_whom_it_must),
 	};
 
 	return cmocka_run_group_tests(tests, make_model, remove_model);
