@@ -113,8 +113,9 @@ struct wick_options {
 	const struct wick_instruments *instruments; /* for measuring; NULL: none */
 	const char *routing;      /* experts, wick_plan() without a trace: how routers choose, a preset of wick trace synth; NULL: that of the
 	                             model which is most alike */
-	float gate_percent;       /* SwiGLU whose gates are apart: of the gates, the smallest so many per cent are taken for 0, by
-	                             thresholds that wick_train() has found. Changes answers, and sparse mode reads less; 0: none, 99 at most */
+	float gate_percent;       /* SwiGLU whose gates are apart, and experts: of the gates, the smallest so many per cent are taken for 0, by
+	                             thresholds that wick_train() has found. Changes answers, and sparse mode reads less; of experts less is
+	                             computed; 0: none, 99 at most */
 };
 
 /* Structs that a caller makes begin with their size, by which a library of another version knows what they have. Where a
@@ -433,7 +434,7 @@ struct wick_stats {
 	uint64_t experts_read;       /* from flash */
 	uint64_t experts_prefetched; /* of them, before a router chose them */
 	uint64_t experts_wasted;     /* of those, not chosen */
-	uint64_t expert_gates;       /* numbers that went through an expert's ReLU, */
+	uint64_t expert_gates;       /* numbers that went through an expert's ReLU, or were held against its layer's threshold, */
 	uint64_t expert_zeros;       /* and those of them that came out as 0: nothing is computed behind them for one token */
 	uint64_t expert_bytes;       /* of those that were read */
 	uint64_t expert_wait_ns;     /* waiting for them */

@@ -54,26 +54,42 @@ void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float 
 }
 
 /* As gpt-oss has it (arXiv 2508.10925): what goes into it is bounded, and up is never 0 where it is 0. */
-static void swiglu_oai(float *x, const float *up, size_t count)
+#define OAI_LIMIT 7
+#define OAI_ALPHA 1.702f
+
+static void gate_oai(float *x, size_t count)
 {
-	const float limit = 7, alpha = 1.702f;
-
 	for (size_t i = 0; i < count; i++) {
-		float g = x[i] > limit ? limit : x[i], u = up[i] > limit ? limit : up[i] < -limit ? -limit : up[i];
+		float g = x[i] > OAI_LIMIT ? OAI_LIMIT : x[i];
 
-		x[i] = g / (1 + expf(-alpha * g)) * (u + 1);
+		x[i] = g / (1 + expf(-OAI_ALPHA * g));
 	}
+}
+
+static float up_oai(float up)
+{
+	return (up > OAI_LIMIT ? OAI_LIMIT : up < -OAI_LIMIT ? -OAI_LIMIT : up) + 1;
+}
+
+void wick_activate_gate(const struct wick_kernels *kernels, enum wick_act act, float *gate, size_t count)
+{
+	if (act == WICK_ACT_SWIGLU_OAI)
+		gate_oai(gate, count);
+	else
+		wick_activate(kernels, act, gate, count);
+}
+
+void wick_let_open_through(enum wick_act act, float *gate, const float *up, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		gate[i] = gate[i] == 0 ? 0 : gate[i] * (act == WICK_ACT_SWIGLU_OAI ? up_oai(up[i]) : up[i]);
 }
 
 void wick_activate_gated(const struct wick_kernels *kernels, enum wick_act act, float *x, const float *up, size_t count)
 {
-	if (act == WICK_ACT_SWIGLU_OAI) {
-		swiglu_oai(x, up, count);
-		return;
-	}
-	wick_activate(kernels, act, x, count);
+	wick_activate_gate(kernels, act, x, count);
 	for (size_t i = 0; i < count; i++)
-		x[i] *= up[i];
+		x[i] *= act == WICK_ACT_SWIGLU_OAI ? up_oai(up[i]) : up[i];
 }
 
 void wick_let_through(const struct wick_ffn_facts *facts, float *x, const float *up, size_t count)

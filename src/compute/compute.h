@@ -49,6 +49,10 @@ size_t wick_compute_scratch_floats(const struct wick_model *model, uint32_t toke
 void wick_activate(const struct wick_kernels *kernels, enum wick_act act, float *x, size_t count);
 /* x = act(x) * up, or what else act makes of both. */
 void wick_activate_gated(const struct wick_kernels *kernels, enum wick_act act, float *x, const float *up, size_t count);
+/* The same in two steps: what act makes of gates alone, in place; then gates that are not 0 times what it makes of their ups, which of
+ * the others are not looked at. */
+void wick_activate_gate(const struct wick_kernels *kernels, enum wick_act act, float *gate, size_t count);
+void wick_let_open_through(enum wick_act act, float *gate, const float *up, size_t count);
 /* x *= up, or relu(up). */
 void wick_let_through(const struct wick_ffn_facts *facts, float *x, const float *up, size_t count);
 /* What an FFN makes of its neurons' products: x = act(x), or with up, which is not NULL then, what the facts say of a gate x. */

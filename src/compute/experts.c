@@ -7,7 +7,9 @@
 
 #include "bits.h"
 #include "pool.h"
+#include "watch.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -164,10 +166,10 @@ static float *output_of(const struct job *job)
 	return job->part == WICK_PART_GATE ? room->gate : job->part == WICK_PART_UP ? room->up : room->out;
 }
 
-/* Whether ups of gates that are 0 need not be known. */
-static bool is_skipping(const struct job *job)
+/* Whether gates are activated before there are ups, since those of gates that are 0 need not be known. */
+static bool is_skipping(const struct wick_experts *experts)
 {
-	return job->experts->act == WICK_ACT_RELU && job->part == WICK_PART_UP;
+	return experts->act == WICK_ACT_RELU || experts->cut > 0;
 }
 
 /* The ups of open gates; of 64 that are mostly open all, since rows apart cost some two times as much as rows side by side. A row's
@@ -203,7 +205,7 @@ static void multiply_one(const struct job *job, const struct wick_matmul *mul, u
 	uint64_t at = pair - job->strip->first;
 	const float *x = job->part == WICK_PART_DOWN ? room->gate + at * matrix->cols : row_of(job, pair);
 
-	if (is_skipping(job))
+	if (job->part == WICK_PART_UP && is_skipping(job->experts))
 		multiply_open(job, mul, room->gate + at * matrix->rows + row, x);
 	else
 		job->experts->compute->kernels->matvec[matrix->type](mul->y, mul->w, mul->stride, x, mul->rows, mul->cols);
@@ -233,19 +235,24 @@ static void multiply_task(void *arg, uint32_t task, uint32_t thread)
 			matrix->bias + room->chosen.ids[job->which[i]] * matrix->rows + row, mul.rows);
 }
 
-/* h = gate * up, where ups are not known of gates that are 0. */
-static void let_through(float *gate, const float *up, size_t count)
+/* Activates the gates of a pair, of which small ones become 0. How many are 0. */
+static uint64_t close_gates(const struct wick_experts *experts, float *gate, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		gate[i] = gate[i] != 0 ? gate[i] * up[i] : 0;
+	uint64_t closed = 0;
+
+	wick_activate_gate(experts->compute->kernels, experts->act, gate, count);
+	for (size_t i = 0; i < count; i++) {
+		gate[i] = fabsf(gate[i]) < experts->cut ? 0 : gate[i];
+		closed += gate[i] == 0;
+	}
+	return closed;
 }
 
-/* h = act(gate) * up of some pairs of an expert; of ReLU its own part, before there are ups, and the rest behind them. */
+/* h = act(gate) * up of some pairs of an expert; where ups are skipped, gates before there are ups, and the rest behind them. */
 static void gate_task(void *arg, uint32_t task, uint32_t thread)
 {
 	const struct job *job = arg;
 	const struct wick_experts *experts = job->experts;
-	const struct wick_kernels *kernels = experts->compute->kernels;
 	const struct wick_expert_matrix *gate = &experts->matrix[WICK_PART_GATE];
 	uint64_t closed = 0;
 	uint32_t count, pair = pairs_of(job, job->which[task / GATE_TASKS], &count);
@@ -256,15 +263,12 @@ static void gate_task(void *arg, uint32_t task, uint32_t thread)
 		float *g = experts->room->gate + (pair - job->strip->first + i) * gate->rows;
 		float *u = experts->room->up + (pair - job->strip->first + i) * gate->rows;
 
-		if (is_skipping(job)) {
-			kernels->relu(g, gate->rows);
-			for (size_t k = 0; k < gate->rows; k++)
-				closed += g[k] == 0;
-		} else if (experts->act == WICK_ACT_RELU) {
-			let_through(g, u, gate->rows);
-		} else {
-			wick_activate_gated(kernels, experts->act, g, u, gate->rows);
-		}
+		if (!is_skipping(experts))
+			wick_activate_gated(experts->compute->kernels, experts->act, g, u, gate->rows);
+		else if (job->part == WICK_PART_UP)
+			closed += close_gates(experts, g, gate->rows);
+		else
+			wick_let_open_through(experts->act, g, u, gate->rows);
 	}
 	if (closed)
 		atomic_fetch_add(&experts->room->closed, closed);
@@ -286,15 +290,31 @@ static void run_part(struct job *job, uint32_t count)
 	wick_pool_run(pool, multiply_task, job, count * job->tasks_each);
 }
 
+/* The gates of all pairs, as they came out of their matrices. */
+static void show_gates(const struct job *job, uint32_t count)
+{
+	const struct wick_experts *experts = job->experts;
+	uint64_t n_ff = experts->matrix[WICK_PART_GATE].rows;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t pairs, pair = pairs_of(job, job->which[i], &pairs);
+
+		experts->watch->expert_gates(experts->watch->user, experts->layer, pairs,
+			experts->room->gate + (pair - job->strip->first) * n_ff);
+	}
+}
+
 void wick_experts_compute(const struct wick_experts *experts, const struct wick_strip *strip, const uint32_t *which,
 	uint32_t count, const uint8_t *const *data, enum wick_part_id first, enum wick_part_id end)
 {
 	struct job job = { .experts = experts, .strip = strip, .which = which, .data = data };
 
 	for (job.part = first; job.part < end; job.part++) {
-		if (job.part == WICK_PART_DOWN || is_skipping(&job))
+		if (job.part == WICK_PART_DOWN || (job.part == WICK_PART_UP && is_skipping(experts)))
 			wick_pool_run(experts->compute->pool, gate_task, &job, count * GATE_TASKS);
 		run_part(&job, count);
+		if (job.part == WICK_PART_GATE && experts->watch && experts->watch->expert_gates)
+			show_gates(&job, count);
 	}
 }
 
@@ -322,7 +342,7 @@ void wick_experts_sum(const struct wick_experts *experts, const struct wick_stri
 	struct job job = { .experts = experts, .strip = strip };
 	size_t cols = experts->matrix[WICK_PART_DOWN].rows;
 
-	if (experts->act == WICK_ACT_RELU)
+	if (is_skipping(experts))
 		experts->room->gates += (strip->end - strip->first) * (uint64_t)experts->matrix[WICK_PART_GATE].rows;
 	job.slice_cols = wick_align_up(wick_div_up(cols, wick_pool_threads(experts->compute->pool)), WICK_COLUMN_TILE);
 	wick_pool_run(experts->compute->pool, sum_task, &job, (uint32_t)wick_div_up(cols, job.slice_cols));

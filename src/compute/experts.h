@@ -36,7 +36,7 @@ struct wick_expert_room {
 	uint32_t *which;      /* (experts) */
 	const uint8_t **data; /* (experts, WICK_PARTS) */
 	struct wick_chosen chosen;
-	uint64_t gates;          /* numbers of gates that went through ReLU, of all strips so far, */
+	uint64_t gates;          /* numbers of gates that can be 0, by ReLU or a threshold, of all strips so far, */
 	_Atomic uint64_t closed; /* and those of them that are 0 */
 };
 
@@ -44,9 +44,12 @@ struct wick_experts {
 	const struct wick_compute *compute;
 	struct wick_expert_room *room;
 	enum wick_act act;
+	float cut; /* activated gates that are nearer to 0 than this become 0; 0: none */
 	struct wick_expert_matrix matrix[WICK_PARTS];
 	const float *x; /* (m, d_model) */
 	float *y;       /* (m, d_model), begun by the caller: sums are added */
+	const struct wick_watch *watch; /* or NULL; with the layer to be said to it */
+	uint32_t layer;
 };
 
 struct wick_strip {

@@ -22,6 +22,10 @@ struct wick_watch {
 	/* gate (m, n_ff), where gates are apart from bundles: before any activation or threshold. */
 	void (*gates)(void *user, uint32_t layer, uint32_t position, uint32_t m, const float *gate);
 
+	/* gate (pairs, n_ff) of an expert of a layer and of the rows that it computes, before any activation or threshold; experts come in
+	 * any order, and in parts where they have many rows. */
+	void (*expert_gates)(void *user, uint32_t layer, uint32_t pairs, const float *gate);
+
 	/* Sparse mode: the neurons to be computed for one token, ascending. */
 	void (*chosen)(void *user, uint32_t layer, uint32_t position, const uint32_t *ids, uint32_t count);
 

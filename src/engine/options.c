@@ -54,7 +54,7 @@ static int set_instruments(struct wick_settings *settings, const struct wick_opt
 static enum wick_mode default_mode(const struct wick_options *options, const struct wick_model *model)
 {
 	bool can_choose = model->shape.predictor || wick_gate_is_apart(&model->shape) || options->trace;
-	bool has_zeros = wick_is_relu(&model->shape) || options->gate_percent > 0;
+	bool has_zeros = wick_is_relu(&model->shape) || (wick_gate_is_soft(&model->shape) && options->gate_percent > 0);
 
 	return has_zeros && can_choose ? WICK_MODE_SPARSE : WICK_MODE_DENSE;
 }
@@ -101,17 +101,18 @@ static int check_sparse(
 	return 0;
 }
 
-/* A threshold is for gates that are known before anything else of their neurons is read, and have no zeros of their own. */
+/* A threshold is for gates that are known before anything else of their neurons, be it read or computed; outside experts for those
+ * that have no zeros of their own. */
 static int check_gates(const struct wick_options *options, const struct wick_model *model, struct wick_diag *diag)
 {
 	if (!(options->gate_percent >= 0 && options->gate_percent <= WICK_GATE_PERCENT_MAX)) /* a NaN is neither */
 		return wick_diag_say(diag, -EINVAL, "gates of which %g%% become 0: 0 to %g%% are possible",
 			(double)options->gate_percent, (double)WICK_GATE_PERCENT_MAX);
-	if (!(options->gate_percent > 0) || wick_gate_is_soft(&model->shape))
+	if (!(options->gate_percent > 0) || wick_gate_is_soft(&model->shape) || wick_has_experts(&model->shape))
 		return 0;
 	return wick_diag_say(diag, -EINVAL, wick_gate_is_apart(&model->shape) ?
 		"a gate threshold is for gates of SwiGLU; these are of ReLU, and have zeros of their own" :
-		"a gate threshold needs gates that are apart from their neurons (wick pack --predictor gate, from a model's folder)");
+		"a gate threshold needs experts, or gates that are apart from their neurons (wick pack --predictor gate, from a model's folder)");
 }
 
 /* The KV cache is as long as the context, whether or not it is used. */

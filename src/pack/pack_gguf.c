@@ -94,7 +94,8 @@ static int check_options(const char *source, const struct wick_pack_options *opt
 		return wick_diag_say(diag, -EINVAL, "%s: an alignment is for bundles of neurons, which a model of this kind has not",
 			source);
 	if (options->predictor)
-		return wick_diag_say(diag, -EINVAL, "%s: predictors are for bundles of neurons, which a model of this kind has not", source);
+		return wick_diag_say(diag, -EINVAL, "%s: predictors and gates apart are for bundles of neurons, and a GGUF file's matrices are "
+			"copied as they are: pack the model's folder", source);
 	return 0;
 }
 

@@ -217,14 +217,15 @@ static int read_ranks(const struct opening *opening, const char *key, uint32_t *
 /* Levels are for gates that no predictor is for. */
 static int check_levels(const struct opening *opening)
 {
+	const struct wick_shape *shape = &opening->model->shape;
 	bool any = false;
 
 	for (uint32_t i = 0; i < 2 * opening->shape.layers; i++)
 		any |= opening->ranks[i] > 0;
-	if (!opening->shape.levels || (!any && wick_gate_is_soft(&opening->model->shape)))
+	if (!opening->shape.levels || (!any && (wick_gate_is_soft(shape) || wick_has_experts(shape))))
 		return 0;
 	return wick_diag_say(opening->diag, -EINVAL, any ? "%s: levels of gates beside predictors" :
-		"%s: levels of gates, which are for gates apart from bundles that are not of ReLU", path_of(opening));
+		"%s: levels of gates, which are for those of experts, and for gates apart from bundles that are not of ReLU", path_of(opening));
 }
 
 static int read_all_ranks(struct opening *opening)

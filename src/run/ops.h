@@ -38,6 +38,12 @@ static inline const float *wick_pass_vector(const struct wick_pass *pass, const 
 	return id == WICK_NO_VECTOR ? NULL : wick_vector(&pass->forward->vectors, step->layer, id);
 }
 
+/* Below it a layer's gates are taken for 0; 0: none is. */
+static inline float wick_cut_of(const struct wick_forward *f, uint32_t layer)
+{
+	return f->gate_percent > 0 ? wick_gate_threshold(&f->gate_levels[layer], f->gate_percent) : 0;
+}
+
 static inline const struct wick_layer_facts *wick_pass_facts(const struct wick_pass *pass, const struct wick_step *step)
 {
 	return wick_kind(&pass->forward->model->shape, step->layer);

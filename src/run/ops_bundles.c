@@ -128,7 +128,7 @@ static void activate_gates(const struct wick_pass *pass, const struct wick_step 
 {
 	struct wick_forward *f = pass->forward;
 	size_t count = (size_t)pass->m * f->model->shape.n_ff;
-	float threshold = f->gate_percent > 0 ? wick_gate_threshold(&f->gate_levels[step->layer], f->gate_percent) : 0;
+	float threshold = wick_cut_of(f, step->layer);
 
 	if (wick_gate_is_soft(&f->model->shape))
 		wick_activate_gates(&f->compute, wick_pass_facts(pass, step)->ffn.act, threshold, f->buffer[WICK_GATE], count);

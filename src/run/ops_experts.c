@@ -245,7 +245,8 @@ int wick_op_experts(struct wick_pass *pass, const struct wick_step *step)
 {
 	struct wick_forward *f = pass->forward;
 	struct wick_experts experts = { .compute = &f->compute, .room = &f->experts, .act = wick_pass_facts(pass, step)->ffn.act,
-		.x = f->buffer[step->in], .y = f->buffer[step->out] };
+		.cut = wick_cut_of(f, step->layer), .x = f->buffer[step->in], .y = f->buffer[step->out], .watch = f->watch,
+		.layer = step->layer };
 	struct guessing guessing = { pass, experts.x };
 	struct wick_strip strip = { 0 };
 

@@ -33,21 +33,39 @@ static enum wick_type stored_type(const struct wick_shape *shape)
 	return shape->d_model % wick_types[WICK_Q4_0].block ? WICK_F16 : WICK_Q4_0;
 }
 
-static int open_model(struct wick_train *train, const char *path)
+static int check_model(const struct wick_train *train, const char *path)
 {
-	struct wick_io_options io = { .depth = DEPTH, .retries = WICK_IO_RETRIES };
-	int rc = wick_model_open(&train->model, path, train->diag);
+	const struct wick_shape *shape = &train->model->shape;
 
-	if (rc)
-		return rc;
-	if (wick_gate_is_apart(&train->model->shape) && wick_is_relu(&train->model->shape))
+	if (wick_gate_is_apart(shape) && wick_is_relu(shape))
 		return wick_diag_say(train->diag, -EINVAL, "%s: its gates say which neurons fire: there is nothing to predict", path);
-	if (!wick_is_relu(&train->model->shape) && !wick_gate_is_soft(&train->model->shape))
+	if (!wick_is_relu(shape) && !wick_gate_is_soft(shape) && !wick_has_experts(shape))
 		return wick_diag_say(train->diag, -EINVAL,
 			"%s: its activation is not ReLU: every neuron counts, and there is nothing to predict", path);
-	rc = wick_tokenizer_create(&train->tokenizer, train->model->gguf, train->model->shape.vocab, train->diag);
+	return 0;
+}
+
+static int open_model(struct wick_train *train, const char *path)
+{
+	int rc = wick_model_open(&train->model, path, train->diag);
+
 	if (rc == 0)
-		rc = wick_file_open_grained(&train->file, path, true, WICK_FILE_ALIGN, train->diag);
+		rc = check_model(train, path);
+	if (rc == 0)
+		rc = wick_tokenizer_create(&train->tokenizer, train->model->gguf, train->model->shape.vocab, train->diag);
+	if (rc)
+		return rc;
+	wick_kernels_init(&train->kernels, ~0u);
+	train->path = wick_predictor_set_path(path);
+	return train->path ? 0 : wick_diag_say(train->diag, -ENOMEM, "%s: no memory for a name", path);
+}
+
+/* What reads and multiplies a layer. */
+static int open_layers(struct wick_train *train, const char *path)
+{
+	struct wick_io_options io = { .depth = DEPTH, .retries = WICK_IO_RETRIES };
+	int rc = wick_file_open_grained(&train->file, path, true, WICK_FILE_ALIGN, train->diag);
+
 	if (rc == 0)
 		rc = wick_gguf_check_same(train->model->gguf, train->file.fd, train->diag);
 	if (rc == 0)
@@ -58,12 +76,10 @@ static int open_model(struct wick_train *train, const char *path)
 		rc = wick_gemm_init(wick_pool_threads(train->pool), train->diag);
 	if (rc)
 		return rc;
-	wick_kernels_init(&train->kernels, ~0u);
 	train->fetch = (struct wick_fetch){ .file = &train->file, .io = train->io, .kernels = &train->kernels,
 		.pool = train->pool, .chunk_bytes = CHUNK_BYTES };
 	train->type = stored_type(&train->model->shape);
-	train->path = wick_predictor_set_path(path);
-	return train->path ? 0 : wick_diag_say(train->diag, -ENOMEM, "%s: no memory for a name", path);
+	return 0;
 }
 
 /* A token's share of memory: its residual, two inputs, a bit a neuron, its id twice. */
@@ -89,18 +105,28 @@ static uint64_t layer_bytes(const struct wick_train *train)
 		(uint64_t)shape->n_ff * (shape->d_model + (uint64_t)shape->layers) * sizeof(float) + train->model->memory_bytes;
 }
 
+/* As many chunks as were asked for. */
+static int plan_chunks(struct wick_train *train)
+{
+	train->chunk = WICK_MIN(CHUNK_MAX, train->model->shape.ctx_max);
+	train->chunks = train->tokens_most / train->chunk;
+	if (train->chunks >= WICK_TRAIN_CHUNKS_MIN)
+		return 0;
+	return wick_diag_say(train->diag, -EINVAL, "training takes at least %llu tokens of this model, not %u",
+		(unsigned long long)WICK_TRAIN_CHUNKS_MIN * train->chunk, train->tokens_most);
+}
+
 /* As many tokens as were asked for and memory holds. */
 static int plan_tokens(struct wick_train *train)
 {
 	const struct wick_shape *shape = &train->model->shape;
 	uint64_t memory = train->options->memory_bytes ? train->options->memory_bytes : wick_free_bytes() / 4 * 3;
 	uint64_t fixed = layer_bytes(train), tokens = train->tokens_most, least;
+	int rc = plan_chunks(train);
 
-	train->chunk = WICK_MIN(CHUNK_MAX, shape->ctx_max);
+	if (rc)
+		return rc;
 	least = WICK_TRAIN_CHUNKS_MIN * (uint64_t)train->chunk;
-	if (tokens < least)
-		return wick_diag_say(train->diag, -EINVAL, "training takes at least %llu tokens of this model, not %u",
-			(unsigned long long)least, train->tokens_most);
 	if (memory > fixed)
 		tokens = WICK_MIN(tokens, (memory - fixed) / token_bytes(shape));
 	if (memory <= fixed || tokens < least)
@@ -202,9 +228,10 @@ static double share_of(const struct wick_train *train, const struct wick_memory 
 	return size->percent > 0 ? size->percent / 100 : otherwise;
 }
 
-/* One sweep that counts; its figures are worth no file to go on from. */
-static int learn_gates(struct wick_train *train, char **json)
+/* Of what is only counted the figures are worth no file to go on from. */
+static int learn_gates(struct wick_train *train, const char *path, char **json)
 {
+	bool experts = wick_has_experts(&train->model->shape);
 	const struct wick_train_options *options = train->options;
 	int rc = 0;
 
@@ -212,10 +239,12 @@ static int learn_gates(struct wick_train *train, char **json)
 		rc = wick_diag_say(train->diag, -EINVAL, "thresholds of gates have no size that could be chosen");
 	train->tokens_most = options->tokens ? options->tokens : TOKENS_OF_GATES;
 	if (rc == 0)
-		rc = plan_tokens(train);
+		rc = experts ? plan_chunks(train) : plan_tokens(train);
 	if (rc == 0)
 		rc = wick_train_read_text(train);
-	return rc ? rc : wick_train_gates(train, json);
+	if (rc)
+		return rc;
+	return experts ? wick_train_expert_gates(train, path, json) : wick_train_gates(train, json);
 }
 
 static int learn_predictors(struct wick_train *train, char **json)
@@ -246,10 +275,13 @@ static int learn_predictors(struct wick_train *train, char **json)
 static int train_all(struct wick_train *train, const char *path, char **json)
 {
 	int rc = open_model(train, path);
+	bool experts = rc == 0 && wick_has_experts(&train->model->shape);
 
+	if (rc == 0 && !experts)
+		rc = open_layers(train, path);
 	if (rc)
 		return rc;
-	return wick_gate_is_soft(&train->model->shape) ? learn_gates(train, json) : learn_predictors(train, json);
+	return experts || wick_gate_is_soft(&train->model->shape) ? learn_gates(train, path, json) : learn_predictors(train, json);
 }
 
 static void free_trained(struct wick_trained *trained, uint32_t layers)

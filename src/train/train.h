@@ -11,12 +11,13 @@
  *     thresholds for all of them together -> MODEL.pred.gguf                   train_finish.c
  *
  * Of a model whose gates are apart and never 0 there is nothing to learn but how small they are: one sweep that counts
- * (train_gates.c).
+ * (train_gates.c). Likewise of experts, which an engine evaluates (train_expert_gates.c).
  *
  * Memory is that of one layer and of the tokens. */
 
 #include "file.h"
 #include "forward.h"
+#include "gate_levels.h"
 #include "io.h"
 #include "kernels.h"
 #include "mem.h"
@@ -99,8 +100,18 @@ void wick_train_sweep_end(struct wick_train *train); /* before another one */
 /* A layer for its residuals alone, and for what train->watch sees. */
 int wick_train_pass_layer(struct wick_train *train, uint32_t layer);
 
-/* The whole work for gates that are never 0. */
+/* The whole work for gates that are never 0, and for those of experts. */
 int wick_train_gates(struct wick_train *train, char **json);
+int wick_train_expert_gates(struct wick_train *train, const char *path, char **json);
+
+/* Numbers by their magnitude: how many there are of which. */
+#define WICK_TRAIN_BINS (1u << 18)
+void wick_train_count(uint64_t counts[WICK_TRAIN_BINS], const float *gate, size_t count);
+/* The levels of counts; of none they are 0. -ERANGE: the layer has gates that are not finite. */
+int wick_train_levels(float levels[WICK_GATE_LEVELS], const uint64_t counts[WICK_TRAIN_BINS], uint32_t layer,
+	struct wick_diag *diag);
+/* Writes the levels of all layers, and what there is to say of them, which the caller frees. */
+int wick_train_keep_levels(const struct wick_train *train, const float (*levels)[WICK_GATE_LEVELS], char **json);
 
 /* Ranks of all predictors, and room for them. */
 int wick_train_allot(struct wick_train *train);

@@ -95,9 +95,9 @@ const struct opt engine_opts[] = {
 			"(the default elsewhere); hybrid: half of the weights stay; "
 			"naive: none do" },
 	{ OPT_PERCENT, .name = "gate-threshold", .value = "PCT%", .into.number = &engine_options.gate_percent, .max = 99,
-		.help = "of a SwiGLU model with gates apart (wick pack --predictor gate): the smallest gates, so many "
-			"of them, are taken for 0, and what is behind them is not read; changes answers, by how much says wick eval --kl; "
-			"the thresholds are learned by wick train (0%)" },
+		.help = "of a SwiGLU model with gates apart (wick pack --predictor gate), and of experts: the smallest gates, so many "
+			"of them, are taken for 0, and what is behind them is not read, or of experts not computed; changes answers, by how much "
+			"says wick eval --kl; the thresholds are learned by wick train (0%)" },
 	{ OPT_CHOICE, .name = "policy", .choices = policies, .into.text = &engine_options.policy,
 		.help = "which neurons or experts stay: lru, those used last; decay, those used most of late; for neurons only window, "
 			"those of the last K tokens (decay); for experts only nextuse, those likely to be used soonest, and stale, those of "

@@ -220,9 +220,9 @@ const struct command cmd_train = {
 		 "beside it: model.pred.gguf for model.gguf. From then on they take the place of\n"
 		 "those that packing made. Ctrl-C keeps the layers that are finished; the same\n"
 		 "command goes on from there.\n"
-		 "Of a SwiGLU model with gates apart (wick pack --predictor gate) it\n"
-		 "learns how small the gates are, for --gate-threshold; 16384 tokens are\n"
-		 "usual then.",
+		 "Of a SwiGLU model with gates apart (wick pack --predictor gate), and of one\n"
+		 "with experts, it learns how small the gates are, for --gate-threshold; 16384\n"
+		 "tokens are usual then.",
 	.examples = "wick train model.gguf --text novel.txt letters.txt\n"
 		    "wick train model.gguf --import OPT-6.7B-predictor",
 	.options = options,
