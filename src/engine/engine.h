@@ -78,6 +78,8 @@ struct wick {
  * and a way to read it, and threads, for the system may refuse some of these; then every size. */
 int wick_engine_begin(struct wick *wick, const char *path, const struct wick_options *options, struct wick_diag *diag);
 /* -ENOSPC: the budget, or a cgroup, has less than is needed. A cgroup's limit below the budget is noted for the report. */
+/* For the plan alone how often neurons fire (layers, n_ff), by what predictors were learned from; the caller frees it. NULL: not known. */
+int wick_engine_firing(const struct wick *wick, float **firing, struct wick_diag *diag);
 int wick_engine_plan(
 	struct wick *wick, const struct wick_options *options, struct wick_layout *layout, struct wick_diag *diag);
 /* The largest of its files: how fast it can be read stands for all. */

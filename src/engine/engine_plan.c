@@ -137,8 +137,7 @@ static uint64_t piece_bytes(const struct wick *wick)
 		wick->files[0].offset_align) : 0;
 }
 
-/* How often neurons fire, for the plan alone, which the caller frees; NULL where it is not known. */
-static int read_firing(const struct wick *wick, float **firing, struct wick_diag *diag)
+int wick_engine_firing(const struct wick *wick, float **firing, struct wick_diag *diag)
 {
 	const struct wick_shape *shape = &wick->model->shape;
 	int err;
@@ -178,7 +177,7 @@ int wick_engine_plan(
 			.batch_tokens = batch_tokens(wick),
 			.scratch_floats = wick->predictors ? wick->predictors->scratch_floats : 0 } };
 	float *firing;
-	int err = read_firing(wick, &firing, diag);
+	int err = wick_engine_firing(wick, &firing, diag);
 
 	if (err)
 		return err;

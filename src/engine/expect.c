@@ -22,7 +22,7 @@
 
 #define SOFT_ZIPF 0.3 /* gates of SwiGLU differ less in how often they are large */
 
-/* How neurons fire where nothing tells it: a tenth of them, as unevenly as in the paper's models. */
+/* How neurons fire where neither a trace nor a text tells it: a tenth of them, as unevenly as in the paper's models. */
 static const struct wick_trace_synthesis assumed = { .zipf = 1.44, .active = 0.1, .seed = 1 };
 
 /* Of gates with a threshold it is known how many are left. */
@@ -161,10 +161,24 @@ static int rehearse(struct wick *wick, const struct wick_rehearsal *rehearsal, s
 	return err;
 }
 
-static void keep_figures(struct wick *wick, const struct wick_rehearsed *layers, const char *trace)
+/* Which neurons it was that fired. */
+static void say_firing(struct wick *wick, const struct wick_rehearsal *rehearsal, const char *trace)
 {
-	const struct wick_trace_synthesis firing = firing_of(wick);
+	const struct wick_trace_synthesis *assumed_to = &rehearsal->synthesis;
 	const char *slash = trace ? strrchr(trace, '/') : NULL;
+	char *said = wick->plan.firing;
+
+	if (trace)
+		snprintf(said, sizeof(wick->plan.firing), "neurons that fire are those of %.80s", slash ? slash + 1 : trace);
+	else if (rehearsal->firing)
+		snprintf(said, sizeof(wick->plan.firing), "neurons fire as often as in the text that predictors were learned from");
+	else
+		snprintf(said, sizeof(wick->plan.firing), "%.0f%% of the neurons are assumed to fire, the i-th most "
+			"frequent like i^-%.2f", 100 * assumed_to->active, assumed_to->zipf);
+}
+
+static void keep_figures(struct wick *wick, const struct wick_rehearsed *layers)
+{
 	struct wick_plan *plan = &wick->plan;
 
 	for (uint32_t i = 0; i < wick->model->shape.layers; i++) {
@@ -173,12 +187,6 @@ static void keep_figures(struct wick *wick, const struct wick_rehearsed *layers,
 		plan->predicted_flash_bytes += layers[i].bytes + layers[i].ahead_bytes;
 	}
 	plan->predicted_flash_bytes += (double)plan->swept_bytes;
-	if (trace)
-		snprintf(plan->firing, sizeof(plan->firing), "neurons that fire are those of %.80s",
-			slash ? slash + 1 : trace);
-	else
-		snprintf(plan->firing, sizeof(plan->firing), "%.0f%% of the neurons are assumed to fire, the i-th most "
-			"frequent like i^-%.2f", 100 * firing.active, firing.zipf);
 }
 
 /* Once without drawing ahead, which says how much of it would pay, and once with it. */
@@ -196,9 +204,13 @@ static int expect_sparse(struct wick *wick, const struct wick_rates *rates, doub
 		.predictor_bytes = predictors ? predictors->weight_bytes : 0, .queue_depth = wick->settings.queue_depth,
 		.threads = wick->settings.threads, .overlap = wick->settings.overlap };
 	struct wick_forecast forecast;
-	int err = layers ? rehearse(wick, &rehearsal, layers, diag) :
+	float *firing = NULL;
+	int err = layers ? wick_engine_firing(wick, &firing, diag) :
 		wick_diag_say(diag, -ENOMEM, "no memory to foresee what a token reads");
 
+	rehearsal.firing = firing;
+	if (!err)
+		err = rehearse(wick, &rehearsal, layers, diag);
 	if (!err && layout->sparse.lookahead && wick->plan.drawn_bytes) {
 		rehearsal.ahead = wick_forecast_ahead(&outlook);
 		outlook.predictor_bytes += predictors ? predictors->ahead_bytes : 0;
@@ -207,8 +219,10 @@ static int expect_sparse(struct wick *wick, const struct wick_rates *rates, doub
 	if (!err) {
 		wick_forecast_sparse(&forecast, &outlook);
 		keep(wick, &forecast);
-		keep_figures(wick, layers, trace);
+		keep_figures(wick, layers);
+		say_firing(wick, &rehearsal, trace);
 	}
+	free(firing);
 	free(layers);
 	return err;
 }

@@ -21,14 +21,14 @@
 struct layer {
 	struct wick_group group;
 	struct wick_member member;
+	struct wick_synth_layer *synth; /* without a trace */
 };
 
 struct simulation {
 	const struct wick_rehearsal *rehearsal;
-	uint32_t layers; /* simulated: with a trace all, else one for all */
+	uint32_t layers; /* simulated: where it is known how each fires all, else one for all */
 	struct layer *layer; /* (layers) */
 	struct wick_rehearsed *into;
-	struct wick_synth_layer *synth;
 	struct wick_synth_token token;
 	uint32_t *sorted;           /* (n_ff), the likely ascending */
 	float *scores;              /* (n_ff), scratch */
@@ -40,11 +40,17 @@ struct simulation {
 	bool counts;
 };
 
+/* Whether layers are told apart. */
+static bool is_told(const struct wick_rehearsal *rehearsal)
+{
+	return rehearsal->trace || rehearsal->firing;
+}
+
 static uint32_t slots_of(const struct wick_rehearsal *rehearsal, uint32_t layer)
 {
 	uint64_t sum = 0;
 
-	if (rehearsal->trace)
+	if (is_told(rehearsal))
 		return rehearsal->slots[layer];
 	for (uint32_t i = 0; i < rehearsal->shape->layers; i++)
 		sum += rehearsal->slots[i];
@@ -97,15 +103,29 @@ static void take_lists(struct simulation *sim)
 	sim->arrays.begin = wick_mem_take(mem, (n + 1) * sizeof(uint32_t));
 }
 
+/* What makes the neurons of each layer up. */
+static bool make_synths(struct simulation *sim)
+{
+	const struct wick_rehearsal *rehearsal = sim->rehearsal;
+	uint32_t n_ff = rehearsal->shape->n_ff;
+	bool made = true;
+
+	for (uint32_t i = 0; made && i < sim->layers; i++) {
+		sim->layer[i].synth = rehearsal->firing ?
+			wick_synth_layer_of(rehearsal->firing + (size_t)i * n_ff, rehearsal->synthesis.seed, i, n_ff) :
+			wick_synth_layer_create(&rehearsal->synthesis, i, n_ff);
+		made = sim->layer[i].synth;
+	}
+	return made;
+}
+
 static int begin(struct simulation *sim, struct wick_diag *diag)
 {
 	const struct wick_rehearsal *rehearsal = sim->rehearsal;
 	int rc;
 
 	sim->layer = calloc(sim->layers, sizeof(*sim->layer));
-	if (!rehearsal->trace)
-		sim->synth = wick_synth_layer_create(&rehearsal->synthesis, 0, rehearsal->shape->n_ff);
-	if (!sim->layer || (!rehearsal->trace && !sim->synth))
+	if (!sim->layer || (!rehearsal->trace && !make_synths(sim)))
 		return wick_diag_say(diag, -ENOMEM, "no memory to foresee what a token reads");
 	rc = reserve(sim, diag);
 	if (rc)
@@ -122,7 +142,8 @@ static int begin(struct simulation *sim, struct wick_diag *diag)
 
 static void end(struct simulation *sim)
 {
-	wick_synth_layer_destroy(sim->synth);
+	for (uint32_t i = 0; sim->layer && i < sim->layers; i++)
+		wick_synth_layer_destroy(sim->layer[i].synth);
 	wick_mem_release(&sim->mem);
 	wick_mem_release(&sim->space);
 	free(sim->layer);
@@ -209,12 +230,13 @@ static void take_from_trace(struct simulation *sim, uint32_t layer)
 			&chooser, layer - 1, NULL, token->likely, token->probability, sim->sorted);
 }
 
-static void synthesize(struct simulation *sim)
+/* The same where they are made up. */
+static void synthesize(struct simulation *sim, uint32_t layer)
 {
 	struct wick_synth_token *token = &sim->token;
 	uint32_t kept = 0;
 
-	wick_synth_layer_next(sim->synth, token);
+	wick_synth_layer_next(sim->layer[layer].synth, token);
 	for (uint32_t i = 0; i < token->likely_count; i++)
 		if (token->probability[i] >= WICK_LIKELY) {
 			sim->sorted[kept] = token->likely[kept] = token->likely[i];
@@ -233,7 +255,7 @@ static int simulate_token(struct simulation *sim, uint32_t token, struct wick_di
 		if (trace)
 			take_from_trace(sim, layer);
 		else
-			synthesize(sim);
+			synthesize(sim, layer);
 		simulate_layer(sim, layer);
 	}
 	return rc;
@@ -253,7 +275,7 @@ int wick_rehearse(const struct wick_rehearsal *rehearsal, struct wick_rehearsed 
 	uint32_t all = rehearsal->shape->layers;
 	uint32_t tokens = rehearsal->trace ? WICK_MIN(wick_trace_shape(rehearsal->trace)->tokens, WICK_REHEARSAL_TOKENS) :
 		WICK_REHEARSAL_TOKENS;
-	struct simulation sim = { .rehearsal = rehearsal, .layers = rehearsal->trace ? all : 1, .into = layers };
+	struct simulation sim = { .rehearsal = rehearsal, .layers = is_told(rehearsal) ? all : 1, .into = layers };
 	int rc = begin(&sim, diag);
 
 	memset(layers, 0, all * sizeof(*layers));

@@ -3,8 +3,8 @@
 #pragma once
 
 /* A rehearsal: the matrices, policy and planner of sparse mode run over the neurons of some tokens, with no bytes and
- * no drive, and tell what would be read. The neurons are those of a trace or, without one, made up: one layer, which
- * then stands for all. */
+ * no drive, and tell what would be read. The neurons are those of a trace or, without one, made up: by how often each fires, or
+ * where that is not known one layer, which then stands for all. */
 
 #include "diag.h"
 #include "extent.h"
@@ -17,11 +17,12 @@
 struct wick_rehearsal {
 	const struct wick_shape *shape;
 	const struct wick_sparse_shape *sparse;
-	const uint32_t *slots; /* (layers), of bundle caches; without a trace all have the average */
+	const uint32_t *slots; /* (layers), of bundle caches; of one layer that stands for all the average counts */
 	struct wick_extent_price price;
 	uint64_t chunk_bytes;
 	bool bridge; /* gaps are read through */
 	struct wick_trace *trace;              /* NULL: none */
+	const float *firing;                   /* then (layers, n_ff), shares of tokens; NULL: not known */
 	struct wick_trace_synthesis synthesis; /* then these */
 	uint32_t ahead;                        /* bundles drawn ahead for a layer, at most */
 };

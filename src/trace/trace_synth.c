@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #define CHANCE_MAX 0.98
+#define SHARE_MIN 1e-9 /* of a neuron that a text has not made fire */
 #define RHO 0.81
 
 /* A layer as it goes on. */
@@ -106,19 +107,39 @@ void wick_synth_layer_destroy(struct wick_synth_layer *layer)
 	free(layer);
 }
 
-static struct wick_synth_layer *create(const struct wick_trace_synthesis *synthesis, double c, uint32_t number, uint32_t n_ff)
+static struct wick_synth_layer *allocate(uint64_t seed, uint32_t number, uint32_t n_ff)
 {
 	struct wick_synth_layer *layer = calloc(1, sizeof(*layer));
-	uint32_t *rank = calloc(n_ff, sizeof(*rank));
 
 	if (layer)
 		*layer = (struct wick_synth_layer){ .n_ff = n_ff, .fires_above = calloc(n_ff, sizeof(double)) };
-	if (!layer || !rank || !layer->fires_above) {
+	if (!layer || !layer->fires_above) {
+		free(layer);
+		return NULL;
+	}
+	seed_layer(&layer->random, seed, number);
+	return layer;
+}
+
+struct wick_synth_layer *wick_synth_layer_of(const float *shares, uint64_t seed, uint32_t number, uint32_t n_ff)
+{
+	struct wick_synth_layer *layer = allocate(seed, number, n_ff);
+
+	for (uint32_t i = 0; layer && i < n_ff; i++)
+		layer->fires_above[i] = -wick_normal_quantile(fmin(fmax((double)shares[i], SHARE_MIN), CHANCE_MAX));
+	return layer;
+}
+
+static struct wick_synth_layer *create(const struct wick_trace_synthesis *synthesis, double c, uint32_t number, uint32_t n_ff)
+{
+	struct wick_synth_layer *layer = allocate(synthesis->seed, number, n_ff);
+	uint32_t *rank = calloc(n_ff, sizeof(*rank));
+
+	if (!layer || !rank) {
 		wick_synth_layer_destroy(layer);
 		free(rank);
 		return NULL;
 	}
-	seed_layer(&layer->random, synthesis->seed, number);
 	draw_chances(&layer->random, synthesis, c, n_ff, layer->fires_above, rank);
 	for (uint32_t i = 0; i < n_ff; i++)
 		layer->fires_above[i] = -wick_normal_quantile(layer->fires_above[i]);

@@ -36,6 +36,8 @@ struct wick_synth_token {
 struct wick_synth_layer;
 struct wick_synth_layer *wick_synth_layer_create(
 	const struct wick_trace_synthesis *synthesis, uint32_t layer, uint32_t n_ff); /* NULL: no memory */
+/* With chances of its own: the shares of tokens (n_ff) that its neurons fire for. */
+struct wick_synth_layer *wick_synth_layer_of(const float *shares, uint64_t seed, uint32_t layer, uint32_t n_ff);
 void wick_synth_layer_destroy(struct wick_synth_layer *layer); /* NULL is fine */
 void wick_synth_layer_next(struct wick_synth_layer *layer, struct wick_synth_token *token);
 

@@ -120,6 +120,31 @@ static void without_a_trace_it_is_made_up(void **state)
 	assert_float_equal(layers[2].drawn, layers[0].drawn, 0);
 }
 
+/* By shares: in one layer every fourth neuron fires for four tokens of five, in the other a few always and no other ever. Layers are told
+ * apart, with their own slots: the few have room. */
+static void by_how_often_neurons_fire(void **state)
+{
+	enum { MANY = 4096, ALWAYS = 100 };
+	static float firing[LAYERS][MANY];
+	const struct wick_shape shape = { .layers = LAYERS, .n_ff = MANY, .stride = STRIDE };
+	struct wick_sparse_shape sparse = { .policy = wick_policy_find("lru") };
+	const uint32_t slots[LAYERS] = { 200, 150 };
+	struct wick_rehearsal rehearsal = { .shape = &shape, .sparse = &sparse, .slots = slots, .price = line, .chunk_bytes = 1 << 20,
+		.firing = firing[0], .synthesis = { .zipf = 1.44, .active = 0.1, .seed = 1 } };
+	struct wick_rehearsed layers[LAYERS];
+
+	(void)state;
+	for (uint32_t i = 0; i < MANY; i++) {
+		firing[0][i] = i % 4 ? 0 : 0.8f;
+		firing[1][i] = i < ALWAYS ? 1 : 0;
+	}
+	assert_int_equal(wick_rehearse(&rehearsal, layers, NULL), 0);
+	assert_float_equal(layers[0].active, 0.8 * MANY / 4, 15);
+	assert_true(layers[0].drawn > 600);
+	assert_float_equal(layers[1].active, 0.98 * ALWAYS, 2);
+	assert_float_equal(layers[1].drawn, 0, 0);
+}
+
 /* A read takes 100 us, and at depth 10 a turn takes 200. */
 static struct wick_drive flat_drive(void)
 {
@@ -208,6 +233,7 @@ int main(void)
 		cmocka_unit_test(what_is_missing_is_drawn),
 		cmocka_unit_test(guesses_are_counted),
 		cmocka_unit_test(without_a_trace_it_is_made_up),
+		cmocka_unit_test(by_how_often_neurons_fire),
 		cmocka_unit_test(times_add_up),
 		cmocka_unit_test(ahead_as_it_pays),
 	};

@@ -11,6 +11,8 @@ seq 1 30000 >numbers
 wick train model.gguf --text numbers src/config.json --tokens 12288 --steps 30 --bytes 30% --ahead-bytes 15% --threads 2 >said &&
 	sed "s|[0-9.]*%|%|g; s| [0-9.]*$||" said
 ls
+# A plan knows from it how often neurons fire.
+wick plan model.gguf | grep -e assumed -e 'as often'
 
 # Predictors of others, which know neurons in the checkpoint's order only.
 powerinfer=$WICK_SOURCE/tests/unit/fixtures/powerinfer
