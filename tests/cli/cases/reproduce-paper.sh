@@ -18,6 +18,7 @@ expect_tool --shape opt-7b out2
 expect_tool --model nowhere out2
 expect_tool --model . --shape opt-125m out2
 expect_tool a b
+expect_tool --shape opt-125m --tokens 2 out2
 mkdir full bin
 printf '#!/bin/sh\necho head\necho disk 9 9 9999 1%% /\n' >bin/df
 chmod +x bin/df
