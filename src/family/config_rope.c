@@ -13,7 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define THETA 10000 /* where config.json does not say it */
+#define THETA 10000 /* where config.json does not say it, and so: */
+#define YARN_FAST 32
+#define YARN_SLOW 1
+#define YARN_SHARPEN 0.1 /* arXiv 2309.00071, section 3.4 */
 
 /* What says how layers are turned, and those with a window where that is another way. .root NULL: nothing does. */
 struct ropes {
@@ -80,24 +83,75 @@ static int put_linear(struct wick_putting *putting, const struct wick_config *ro
 	return rc;
 }
 
+/* Where stretching begins and ends; the usual numbers go without saying. */
+static int put_betas(struct wick_putting *putting, const struct wick_config *rope)
+{
+	double fast = YARN_FAST, slow = YARN_SLOW;
+	int rc = wick_config_real(rope, "beta_fast", YARN_FAST, &fast, putting->diag);
+
+	if (rc == 0)
+		rc = wick_config_real(rope, "beta_slow", YARN_SLOW, &slow, putting->diag);
+	if (rc == 0 && !(fast > slow))
+		return wick_putting_refuse(putting, rope, "beta_fast", "is not above \"beta_slow\"");
+	if (fast < YARN_FAST || fast > YARN_FAST)
+		wick_putting_real(putting, "rope.scaling.yarn_beta_fast", fast);
+	if (slow < YARN_SLOW || slow > YARN_SLOW)
+		wick_putting_real(putting, "rope.scaling.yarn_beta_slow", slow);
+	return rc;
+}
+
+/* How much cosines and sines grow by a factor, more or less of it. */
+static double yarn_growth(double factor, double share)
+{
+	return factor > 1 ? 1 + YARN_SHARPEN * share * log(factor) : 1;
+}
+
+static bool is_said(const struct wick_config *rope, const char *key)
+{
+	const json_t *value = json_object_get(rope->root, key);
+
+	return value && !json_is_null(value);
+}
+
+/* What cosines and sines are multiplied by, as _compute_yarn_parameters() of transformers has it. GGUF's key of it comes beside
+ * yarn's own factor. */
+static int put_yarn_size(struct wick_putting *putting, const struct wick_config *rope)
+{
+	bool shares = is_said(rope, "mscale");
+	double factor = 1, above = 1, below = 1, usual, size = 1;
+	int rc = wick_config_real(rope, "factor", 0, &factor, putting->diag);
+
+	if (shares != is_said(rope, "mscale_all_dim"))
+		return wick_putting_refuse(putting, rope, shares ? "mscale_all_dim" : "mscale",
+			shares ? "is missing beside \"mscale\"" : "is missing beside \"mscale_all_dim\"");
+	if (rc == 0 && shares)
+		rc = wick_config_real(rope, "mscale", 0, &above, putting->diag);
+	if (rc == 0 && shares)
+		rc = wick_config_real(rope, "mscale_all_dim", 0, &below, putting->diag);
+	usual = yarn_growth(factor, 1);
+	if (rc == 0)
+		rc = wick_config_real(rope, "attention_factor", shares ? yarn_growth(factor, above) / yarn_growth(factor, below) : usual,
+			&size, putting->diag);
+	if (rc == 0 && (size < usual || size > usual))
+		wick_putting_real(putting, "rope.scaling.attn_factor", size / usual);
+	return rc;
+}
+
 static int put_yarn(struct wick_putting *putting, const struct wick_config *rope, double theta)
 {
 	bool rounded = true;
 	uint32_t original = 0;
-	double fast = 0, slow = 0;
 	int rc = wick_config_number(rope, "original_max_position_embeddings", putting->ctx, &original, putting->diag);
 
-	if (rc == 0)
-		rc = wick_config_real(rope, "beta_fast", 32, &fast, putting->diag);
-	if (rc == 0)
-		rc = wick_config_real(rope, "beta_slow", 1, &slow, putting->diag);
 	if (rc == 0)
 		rc = wick_config_flag(rope, "truncate", true, &rounded, putting->diag);
 	if (rc == 0 && rounded == putting->arch->rope_between)
 		return wick_putting_refuse(putting, rope, "truncate", rounded ? "is true, which is not supported in this family" :
 			"is false, which is not supported in this family");
-	if (rc == 0 && (fast < 32 || fast > 32 || slow < 1 || slow > 1))
-		return wick_putting_refuse(putting, rope, "beta_fast", "or \"beta_slow\" is not the usual 32 or 1, which is not supported");
+	if (rc == 0)
+		rc = put_betas(putting, rope);
+	if (rc == 0)
+		rc = put_yarn_size(putting, rope);
 	wick_putting_number(putting, "rope.scaling.original_context_length", original);
 	return rc ? rc : put_linear(putting, rope, theta);
 }
@@ -159,10 +213,12 @@ static int put_long(struct wick_putting *putting, const struct wick_config *rope
 static const struct scaling {
 	const char *type, *put;
 	int (*read)(struct wick_putting *putting, const struct wick_config *rope, double theta);
-	const char *keys[6]; /* beside those of every type */
+	const char *keys[8]; /* beside those of every type */
 } scalings[] = {
 	{ "linear", "linear", put_linear, { "factor", "original_max_position_embeddings" } },
-	{ "yarn", "yarn", put_yarn, { "factor", "original_max_position_embeddings", "beta_fast", "beta_slow", "truncate" } },
+	{ "yarn", "yarn", put_yarn,
+		{ "factor", "original_max_position_embeddings", "beta_fast", "beta_slow", "truncate", "attention_factor", "mscale",
+			"mscale_all_dim" } },
 	{ "llama3", NULL, put_llama3,
 		{ "factor", "original_max_position_embeddings", "low_freq_factor", "high_freq_factor" } },
 	{ "longrope", "longrope", put_long,

@@ -54,6 +54,8 @@ struct wick_attn_facts {
 	float rope_factor;          /* by which the context was stretched; of linear and yarn */
 	uint32_t rope_original_ctx; /* yarn, long: before that */
 	float rope_attn_factor;     /* yarn: of cosines and sines, beside its own; long: of cosines and sines */
+	float rope_fast, rope_slow; /* yarn: pairs that turn more often than fast over the original context stay as they are, those that
+	                               turn less often than slow are stretched, between them it goes over */
 	bool rope_between;          /* yarn: where stretching begins and ends may lie between two pairs */
 	float scale;              /* of q . k */
 	float softcap;            /* scores are softcap * tanh(score / softcap); 0: they are not */

@@ -92,6 +92,8 @@ static int read_scaling(struct wick_attn_facts *attn, const struct wick_stock_sa
 			attn->rope_factor = attn->rope_scaling == WICK_SCALING_NONE ? 1 : (float)said->scaling_factor;
 			attn->rope_original_ctx = said->original_ctx;
 			attn->rope_attn_factor = (float)(said->attn_factor > 0 ? said->attn_factor : 1);
+			attn->rope_fast = (float)said->yarn_fast;
+			attn->rope_slow = (float)said->yarn_slow;
 			return read_long(attn, said, parts, diag);
 		}
 	return wick_diag_say(diag, -EINVAL, "%s: %s \"%.*s\" is not supported; none, linear, yarn and longrope are", path_of(gguf), key,
@@ -111,6 +113,9 @@ static int check_scaling(const struct wick_attn_facts *attn, const struct wick_g
 	if (attn->rope_scaling == WICK_SCALING_YARN && !attn->rope_original_ctx)
 		return wick_diag_say(diag, -EINVAL, "%s: rope scaling yarn without rope.scaling.original_context_length",
 			path_of(gguf));
+	if (attn->rope_scaling == WICK_SCALING_YARN && !(attn->rope_fast > attn->rope_slow))
+		return wick_diag_say(diag, -EINVAL, "%s: rope.scaling.yarn_beta_fast %g is not above rope.scaling.yarn_beta_slow %g",
+			path_of(gguf), (double)attn->rope_fast, (double)attn->rope_slow);
 	return 0;
 }
 

@@ -19,7 +19,7 @@ struct wick_stock_said {
 	bool norm_weights[2], finetuned[2]; /* the second: the file says so */
 	double expert_scale;
 	double norm_eps, rope_base, scaling_factor, attn_factor, linear_scale;
-	double softcap, logit_cap, local_rope_base, alibi, clip;
+	double softcap, logit_cap, local_rope_base, alibi, clip, yarn_fast, yarn_slow;
 	double embed_scale, residual_scale, logit_scale, attn_scale;
 };
 

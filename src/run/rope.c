@@ -9,10 +9,7 @@
 
 #include <math.h>
 
-/* Yarn's own numbers (arXiv 2309.00071, section 3.2): pairs that turn more often than fast over the original context stay as they
- * are, those that turn less often than slow are stretched, between them it goes over. */
-#define YARN_FAST 32
-#define YARN_SLOW 1
+/* Yarn's own numbers (arXiv 2309.00071, sections 3.2 and 3.4). */
 #define YARN_LEAST 0.001
 #define YARN_SHARPEN 0.1
 
@@ -25,7 +22,7 @@ static double yarn_pair(const struct wick_attn_facts *facts, double turns)
 /* Of pair j, the share of its angle that is not stretched. */
 static double yarn_share(const struct wick_attn_facts *facts, uint32_t j)
 {
-	double fast = yarn_pair(facts, YARN_FAST), slow = yarn_pair(facts, YARN_SLOW);
+	double fast = yarn_pair(facts, (double)facts->rope_fast), slow = yarn_pair(facts, (double)facts->rope_slow);
 	double low = WICK_MAX(facts->rope_between ? fast : floor(fast), 0.0);
 	double high = WICK_MIN(facts->rope_between ? slow : ceil(slow), facts->rope_dim - 1.0);
 	double ramp = (j - low) / WICK_MAX(high - low, YARN_LEAST);

@@ -33,6 +33,8 @@ static const struct subject {
 	{ "llama-bias-f16", "model.gguf", "f16" },
 	{ "mistral-window-f16", "model.gguf", "f16" },
 	{ "qwen2-f16", "model.gguf", "f16" },
+	{ "qwen2-yarn-f16", "model.gguf", "f16" },
+	{ "llama-yarn-f16", "model.gguf", "f16" },
 	{ "qwen3-tied-bf16", "model.gguf", "bf16" },
 	{ "llama-split-f16", "model-00001-of-00004.gguf", NULL },
 	{ "qwen2-linear-f32", "model.gguf", NULL },

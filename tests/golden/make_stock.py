@@ -34,6 +34,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Config
 from transformers.cache_utils import DynamicCache
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from transformers.models.mpt.modeling_mpt import MptModel, build_mpt_alibi_tensor
 
 TOLERANCE = 1e-4  # of max |logit|
@@ -107,6 +108,16 @@ FIXTURES = {
                                      num_key_value_heads=2, tie_word_embeddings=True,
                                      rope_parameters=dict(rope_type="yarn", factor=4.0, rope_theta=10000.0,
                                                           original_max_position_embeddings=32), **COMMON), "qwen2", "F16"),
+    "qwen2-yarn-f16": Fixture(Qwen2Config(hidden_size=56, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2,
+                                          num_key_value_heads=1,
+                                          rope_parameters=dict(rope_type="yarn", factor=8.0, rope_theta=10000.0, beta_fast=2.0,
+                                                               beta_slow=0.25, mscale=0.7, mscale_all_dim=2.0,
+                                                               original_max_position_embeddings=64), **COMMON), "qwen2", "F16"),
+    "llama-yarn-f16": Fixture(LlamaConfig(hidden_size=40, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2,
+                                          num_key_value_heads=1, head_dim=24,
+                                          rope_parameters=dict(rope_type="yarn", factor=4.0, rope_theta=10000.0,
+                                                               attention_factor=0.9, original_max_position_embeddings=64),
+                                          **COMMON), "llama", "F16"),
     "qwen2-linear-f32": Fixture(Qwen2Config(hidden_size=40, intermediate_size=70, num_hidden_layers=2,
                                             num_attention_heads=5, num_key_value_heads=1,
                                             rope_parameters=dict(rope_type="linear", factor=3.0, rope_theta=10000.0),
@@ -162,7 +173,8 @@ FIXTURES = {
         "gemma3", "F16", BEYOND, embed=0.5),
 }
 
-FOLDERS = {"llama3-bf16", "llama-bias-f16", "mistral-window-f16", "qwen2-f16", "qwen3-tied-bf16", "qwen2-window-f16", "granite-f16",
+FOLDERS = {"llama3-bf16", "llama-bias-f16", "mistral-window-f16", "qwen2-f16", "qwen2-yarn-f16", "llama-yarn-f16",
+           "qwen3-tied-bf16", "qwen2-window-f16", "granite-f16",
            "starcoder2-f16", "mpt-f16", "mpt-scale-f32", "phi3-long-f16", "gemma2-f16", "gemma3-f16"}
 INSIDE = {"gemma3-f16"}
 SPLIT = {"llama-split-f16": 10}  # tensors in a file; the first has none
@@ -357,6 +369,17 @@ def write_vocabulary(writer):
     writer.add_add_bos_token(False)
 
 
+def write_yarn(writer, config):
+    """What is not as usual. GGUF's factor of cosines and sines comes beside yarn's own, transformers' in its place."""
+    rope = config.rope_parameters
+    if "beta_fast" in rope:
+        writer.add_rope_scaling_yarn_beta_fast(rope["beta_fast"])
+        writer.add_rope_scaling_yarn_beta_slow(rope["beta_slow"])
+    if "attention_factor" in rope or "mscale" in rope:
+        _, size = ROPE_INIT_FUNCTIONS["yarn"](config)
+        writer.add_rope_scaling_attn_factors(size / (1 + 0.1 * math.log(rope["factor"])))
+
+
 def write_rope(writer, config, arch, original):
     """Frequencies, of layers that look at everything where there are two kinds."""
     rope = config.rope_parameters
@@ -369,6 +392,7 @@ def write_rope(writer, config, arch, original):
         writer.add_rope_scaling_factor(rope["factor"])
     if rope["rope_type"] == "yarn":
         writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
+        write_yarn(writer, config)
     if rope["rope_type"] == "longrope":
         writer.add_rope_scaling_orig_ctx_len(original)
         writer.add_rope_scaling_attn_factors(rope["attention_factor"])

@@ -25,7 +25,7 @@
 #define POSITIONS 400
 
 static const char *const fixtures[] = {
-	"llama-f32", "llama3-bf16", "llama-bias-f16", "qwen2-f16", "qwen2-linear-f32", "qwen3-f32",
+	"llama-f32", "llama3-bf16", "llama-bias-f16", "qwen2-f16", "qwen2-yarn-f16", "llama-yarn-f16", "qwen2-linear-f32", "qwen3-f32",
 	"llama-split-f16", "mistral-window-f16", "qwen2-window-f16", "granite-f16", "starcoder2-f16", "phi2-f16", "phi3-long-f16",
 	"phi3-short-f16", "falcon-7b-f16", "falcon-40b-f16", "gpt2-f16", "mpt-f16", "mpt-scale-f32", "gemma2-f16", "gemma3-f16",
 	"qwen3-tied-bf16",

@@ -146,6 +146,22 @@ static void put_unknown(struct wick_gguf_writer *writer)
 	wick_gguf_put_f32(writer, "qwen2.attention.temperature_scale", 0.1f);
 }
 
+static void put_yarn_bounds(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_f32(writer, "qwen2.rope.scaling.yarn_beta_fast", 1);
+	wick_gguf_put_f32(writer, "qwen2.rope.scaling.yarn_beta_slow", 2);
+}
+
+static void put_yarn_factor(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_f32(writer, "qwen2.rope.scaling.yarn_attn_factor", 1);
+}
+
+static void put_yarn_log(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_f32(writer, "qwen2.rope.scaling.yarn_log_multiplier", 0.1f);
+}
+
 static void put_vocab(struct wick_gguf_writer *writer)
 {
 	wick_gguf_put_u32(writer, "llama.vocab_size", 260);
@@ -269,6 +285,9 @@ static const struct {
 	{ "qwen2-f16", { .without = { "qwen2.rope.scaling.factor" } }, "rope scaling yarn without rope.scaling.factor" },
 	{ "qwen2-f16", { .without = { "qwen2.rope.scaling.original_context_length" } },
 		"rope scaling yarn without rope.scaling.original_context_length" },
+	{ "qwen2-f16", { .put = put_yarn_bounds }, "rope.scaling.yarn_beta_fast 1 is not above rope.scaling.yarn_beta_slow 2" },
+	{ "qwen2-f16", { .put = put_yarn_factor }, "key \"qwen2.rope.scaling.yarn_attn_factor\" is not known" },
+	{ "qwen2-f16", { .put = put_yarn_log }, "key \"qwen2.rope.scaling.yarn_log_multiplier\" is not known" },
 	{ "qwen2-linear-f32", { .without = { "qwen2.rope.scaling.factor" } }, "rope scaling linear without rope.scaling.factor" },
 	{ "qwen2-f16", { .without = { "qwen2.attention.layer_norm_rms_epsilon" } },
 		"key \"qwen2.attention.layer_norm_rms_epsilon\" is missing" },
