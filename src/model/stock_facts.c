@@ -83,6 +83,9 @@ static int read_scaling(struct wick_attn_facts *attn, const struct wick_stock_sa
 	attn->rope_scaling = said->linear_scale > 0 ? WICK_SCALING_LINEAR : WICK_SCALING_NONE;
 	wick_stock_key(key, family, "rope.scaling.type");
 	err = wick_gguf_string(gguf, key, &type, diag);
+	if (err == -ENOENT && said->scaling_factor > 0 && (said->scaling_factor < 1 || said->scaling_factor > 1))
+		return wick_diag_say(diag, -EINVAL, "%s: rope.scaling.factor %g without rope.scaling.type", path_of(gguf),
+			said->scaling_factor);
 	if (err)
 		return err == -ENOENT ? read_long(attn, said, parts, diag) : err;
 	for (unsigned i = 0; i < WICK_SCALING_COUNT; i++)

@@ -234,6 +234,11 @@ static void put_no_softcap(struct wick_gguf_writer *writer)
 	wick_gguf_put_f32(writer, "gemma2.attn_logit_softcapping", 0);
 }
 
+static void put_no_logit_cap(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_f32(writer, "gemma2.final_logit_softcapping", 0);
+}
+
 static void put_no_pattern(struct wick_gguf_writer *writer)
 {
 	wick_gguf_put_u32(writer, "gemma3.attention.sliding_window_pattern", 0);
@@ -288,6 +293,7 @@ static const struct {
 	{ "qwen2-f16", { .put = put_yarn_bounds }, "rope.scaling.yarn_beta_fast 1 is not above rope.scaling.yarn_beta_slow 2" },
 	{ "qwen2-f16", { .put = put_yarn_factor }, "key \"qwen2.rope.scaling.yarn_attn_factor\" is not known" },
 	{ "qwen2-f16", { .put = put_yarn_log }, "key \"qwen2.rope.scaling.yarn_log_multiplier\" is not known" },
+	{ "qwen2-f16", { .without = { "qwen2.rope.scaling.type" } }, "rope.scaling.factor 4 without rope.scaling.type" },
 	{ "qwen2-linear-f32", { .without = { "qwen2.rope.scaling.factor" } }, "rope scaling linear without rope.scaling.factor" },
 	{ "qwen2-f16", { .without = { "qwen2.attention.layer_norm_rms_epsilon" } },
 		"key \"qwen2.attention.layer_norm_rms_epsilon\" is missing" },
@@ -319,6 +325,8 @@ static const struct {
 	{ "qwen3-f32", { .odd_tensor = "blk.1.ffn_up.weight", .more_rows = 1 }, "tensor \"blk.1.ffn_up.weight\" is 64 x 97, not 64 x 96" },
 	{ "gemma2-f16", { .without = { "gemma2.attn_logit_softcapping" }, .put = put_no_softcap },
 		"gemma2.attn_logit_softcapping is 0; a number above 0 is needed" },
+	{ "gemma2-f16", { .without = { "gemma2.final_logit_softcapping" }, .put = put_no_logit_cap },
+		"gemma2.final_logit_softcapping is 0; a number above 0 is needed" },
 	{ "gemma3-f16", { .put = put_no_pattern }, "gemma3.attention.sliding_window_pattern is 0" },
 	{ "gemma3-f16", { .put = put_short_pattern },
 		"gemma3.attention.sliding_window_pattern has 2 entries; true or false is needed for each of 7 layers" },
