@@ -6,8 +6,8 @@
  *
  *     bench-company MODEL [SESSIONS [ROUNDS [MODE [MEMORY_PERCENT [TRACE APART [LOOKAHEAD]]]]]]
  *
- * APART: tokens between two sessions in the trace that they replay. So eight of them, 1000 tokens apart, as an OPT-1.3B shape draws
- * them with 52% of its weights in memory (the trace takes 0.2 GB):
+ * TRACE: - is none. APART: tokens between two sessions in the trace that they replay. So eight of them, 1000 tokens apart, as an
+ * OPT-1.3B shape draws them with 52% of its weights in memory (the trace takes 0.6 GB):
  *
  *     wick pack synthetic:opt-1.3b -o opt-1.3b.gguf
  *     wick trace synth -o opt-1.3b.trace --like opt-1.3b.gguf -n 7200
@@ -163,7 +163,7 @@ int main(int argc, char **argv)
 	options.ctx = PROMPT + 3 * rounds;
 	options.mode = argc > 4 ? argv[4] : "dense";
 	options.memory.percent = argc > 5 ? atof(argv[5]) : 0;
-	options.trace = argc > 6 ? argv[6] : NULL;
+	options.trace = argc > 6 && strcmp(argv[6], "-") ? argv[6] : NULL;
 	options.lookahead = argc > 8 ? (uint32_t)atoi(argv[8]) : options.lookahead;
 	options.instruments = &apart;
 	if (wick_open(&bench.wick, argv[1], &options, &diag))
