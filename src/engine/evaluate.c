@@ -277,15 +277,15 @@ static int check_room(const struct wick_session *session, uint32_t count, uint32
 	if (!count)
 		return 0;
 	if (count > ctx - position)
-		return wick_diag_say(diag, -ENOSPC, "%u tokens do not fit: the context is %u tokens and %u are used", count, ctx,
-			position);
+		return wick_diag_say(diag, -ENOSPC, "%u token%s not fit: the context is %u tokens and %u are used", count,
+			count == 1 ? " does" : "s do", ctx, position);
 	if (kv != &wick->forward.kv) /* which one session has, with room for a context */
 		return 0;
 	*blocks += wick_kv_needed(kv, session->seq, position, position + count, leaving);
 	if (*blocks > wick_kv_free(kv))
 		return wick_diag_say(diag, -ENOSPC,
-			"%u tokens do not fit: the sessions have %u positions together, and room for %u more is left", count,
-			wick->settings.kv.blocks * WICK_KV_BLOCK, wick_kv_free(kv) * WICK_KV_BLOCK);
+			"%u token%s not fit: the sessions have %u positions together, and room for %u more is left", count,
+			count == 1 ? " does" : "s do", wick->settings.kv.blocks * WICK_KV_BLOCK, wick_kv_free(kv) * WICK_KV_BLOCK);
 	return 0;
 }
 

@@ -683,7 +683,7 @@ static void beyond_the_context(void **state)
 	go_on(session, 0, 0, TOKENS, TOKENS);
 	row = (struct wick_row){ .session = session, .id = 5, .position = TOKENS, .want = true };
 	assert_int_equal(wick_eval_rows(wick, &row, 1, &diag), -ENOSPC);
-	assert_string_equal(diag.text, "1 tokens do not fit: the context is 70 tokens and 70 are used");
+	assert_string_equal(diag.text, "1 token does not fit: the context is 70 tokens and 70 are used");
 	assert_int_equal(wick_session_eval(session, &row.id, 1, NULL, NULL, &diag), -ENOSPC);
 	assert_true_bits(session, "dense", 0, "full", 0);
 	wick_close(wick);
