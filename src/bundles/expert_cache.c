@@ -99,6 +99,14 @@ static bool begin_next(struct wick_expert_cache *cache, const struct wick_expert
 	return true;
 }
 
+/* For the policy its rows come one by one: now is the last one's time, and what the others use counts as used before that
+ * (wick_expert_draw_finish()). */
+static void begin_batch(struct wick_expert_cache *cache, bool ahead)
+{
+	wick_expert_ahead_note_token(&cache->ahead, ahead ? cache->rows : 0);
+	wick_policy_advance(cache->policy, (cache->rows - 1) * cache->row_steps);
+}
+
 int wick_expert_cache_run(struct wick_expert_cache *cache, const struct wick_experts *experts, uint32_t layer,
 	struct wick_diag *diag)
 {
@@ -111,7 +119,7 @@ int wick_expert_cache_run(struct wick_expert_cache *cache, const struct wick_exp
 
 	cache->active += room->chosen.count;
 	if (layer <= cache->layer)
-		wick_expert_ahead_note_token(&cache->ahead, ahead ? cache->guess_rows : 0);
+		begin_batch(cache, ahead);
 	cache->layer = layer;
 	if (ahead)
 		useful = meet_guesses(cache, &room->chosen, layer);

@@ -53,10 +53,11 @@ struct wick_expert_cache {
 	bool gate_first;      /* and gate and up of one before its down-projection has come */
 	struct wick_expert_ahead ahead;
 	uint32_t layer; /* the last one that was run */
+	uint32_t rows;  /* of the batch */
+	uint32_t row_steps; /* of the policy's time, that a row takes: one for each layer with experts */
 	/* Experts of the layer that follows, likeliest first, and how many; NULL: nothing is read ahead for it. */
 	uint32_t (*guess)(void *user, uint32_t layer, uint32_t *ids, uint32_t most);
 	void *guess_user;
-	uint32_t guess_rows; /* of the batch that it guesses for */
 	uint64_t active, read; /* experts, of each layer and batch */
 	uint64_t bytes, wait_ns; /* of those read; waiting for them */
 	void (*visit)(void *user, uint32_t layer, uint32_t computed, uint32_t missing); /* told of each layer; or NULL */

@@ -216,6 +216,18 @@ static void wait_for_all(struct wick_expert_cache *cache, struct wick_expert_dra
 			wick_fetch_drain(cache->fetch, &landing_of(cache, draw, i)[part]);
 }
 
+/* Each row's uses count at its own time: as many layers before the last row's as the rows in between have. */
+static void note_uses(struct wick_expert_cache *cache, const struct wick_strip *strip, const struct wick_chosen *chosen, uint32_t layer)
+{
+	uint32_t first_key = wick_expert_first_key(cache, layer);
+
+	for (uint32_t pair = strip->first, k = strip->first_k; pair < strip->end; pair++) {
+		k += pair == chosen->first[k + 1];
+		wick_policy_touch_ago(cache->policy, first_key + chosen->ids[k],
+			(cache->rows - 1 - chosen->rows[pair]) * cache->row_steps);
+	}
+}
+
 int wick_expert_draw_finish(struct wick_expert_cache *cache, struct wick_expert_draw *draw, const struct wick_experts *experts,
 	uint32_t layer, struct wick_diag *diag)
 {
@@ -234,6 +246,6 @@ int wick_expert_draw_finish(struct wick_expert_cache *cache, struct wick_expert_
 	if (count < 0)
 		return count;
 	wick_experts_sum(experts, &draw->strip);
-	wick_policy_touch(cache->policy, 0, draw->keys, draw->count);
+	note_uses(cache, &draw->strip, &experts->room->chosen, layer);
 	return 0;
 }

@@ -70,6 +70,15 @@ static void init_draw(struct wick_expert_cache *cache, struct wick_expert_draw *
 	init_requests(cache, draw->landing, cache->most, chunk_bytes, mem);
 }
 
+static uint32_t layers_with_experts(const struct wick_shape *shape)
+{
+	uint32_t count = 0;
+
+	for (uint32_t layer = 0; layer < shape->layers; layer++)
+		count += wick_kind(shape, layer)->ffn.experts.count != 0;
+	return count;
+}
+
 void wick_expert_cache_init(struct wick_expert_cache *cache, const struct wick_expert_cache_shape *shape,
 	const struct wick_model *model, struct wick_fetch *fetch, struct wick_mem *mem)
 {
@@ -78,7 +87,7 @@ void wick_expert_cache_init(struct wick_expert_cache *cache, const struct wick_e
 
 	*cache = (struct wick_expert_cache){ .model = model, .fetch = fetch, .capacity = shape->capacity, .overlap = true,
 		.gate_first = true,
-		.most = most_of(&model->shape, shape->capacity) };
+		.most = most_of(&model->shape, shape->capacity), .layer = UINT32_MAX, .row_steps = layers_with_experts(&model->shape) };
 	wick_cache_init(&cache->cache, keys, shape->capacity, wick_expert_slot_bytes(model), mem);
 	cache->policy = wick_policy_init(shape->policy, keys, shape->capacity, 0, mem);
 	wick_policy_set_layers(cache->policy, model->shape.layers);

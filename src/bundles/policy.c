@@ -361,11 +361,13 @@ static void scale_down(float *rates, uint32_t count, double *step)
 
 void wick_policy_advance(struct wick_policy *policy, uint32_t tokens)
 {
+	double more = exp2(1 / policy->half_life), fast_more = policy->ops->fast ? exp2(1 / policy->fast_half_life) : 1;
+
 	for (uint32_t i = 0; i < tokens; i++) {
-		policy->step *= exp2(1 / policy->half_life);
+		policy->step *= more;
 		if (policy->step > STEP_MAX)
 			scale_down(policy->rate, policy->keys, &policy->step);
-		policy->fast_step *= policy->ops->fast ? exp2(1 / policy->fast_half_life) : 1;
+		policy->fast_step *= fast_more;
 		if (policy->fast_step > STEP_MAX)
 			scale_down(policy->fast, policy->keys, &policy->fast_step);
 	}
@@ -381,4 +383,14 @@ void wick_policy_touch(struct wick_policy *policy, uint32_t first, const uint32_
 			policy->last_used[first + ids[i]] = policy->now;
 		policy->rate[first + ids[i]] += (float)policy->step;
 	}
+}
+
+/* Time begins at step 1, also where a reset came since. */
+void wick_policy_touch_ago(struct wick_policy *policy, uint32_t key, uint32_t steps)
+{
+	if (policy->ops->fast)
+		policy->fast[key] += (float)(policy->fast_step * exp2(-(double)steps / policy->fast_half_life));
+	else
+		policy->last_used[key] = policy->now > steps ? policy->now - steps : 1;
+	policy->rate[key] += (float)(policy->step * exp2(-(double)steps / policy->half_life));
 }

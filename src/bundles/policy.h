@@ -49,6 +49,9 @@ uint32_t wick_policy_admit_probable(struct wick_policy *policy, struct wick_cach
 void wick_policy_hold(struct wick_policy *policy, const struct wick_cache *cache, uint32_t first, const uint32_t *ids,
 	uint32_t n);
 void wick_policy_touch(struct wick_policy *policy, uint32_t first, const uint32_t *ids, uint32_t n);
+/* A key was used so many steps of wick_policy_advance() ago: of rows that count as if they had come one by one. A key's uses come in
+ * the order of time. */
+void wick_policy_touch_ago(struct wick_policy *policy, uint32_t key, uint32_t steps);
 /* Time goes on. Several tokens at once: speculation. */
 void wick_policy_advance(struct wick_policy *policy, uint32_t tokens);
 void wick_policy_reset(struct wick_policy *policy);

@@ -211,6 +211,7 @@ static int draw_rows(struct wick_pass *pass, const struct wick_step *step, const
 	experts.x += before;
 	experts.y += before;
 	wick_chosen_make(&room->chosen, facts->count, room->ids + pair, room->weights + pair, m, facts->chosen, room->at);
+	pass->forward->expert_cache.rows = m;
 	err = wick_expert_cache_run(&pass->forward->expert_cache, &experts, step->layer, wick_pass_diag(pass));
 	return err ? wick_fail_row(pass, first, err) : 0;
 }
@@ -255,7 +256,7 @@ int wick_op_experts(struct wick_pass *pass, const struct wick_step *step)
 	wick_begin_ffn(pass, pass->m, experts.y, NULL);
 	if (f->expert_cache.capacity) {
 		f->expert_cache.guess = pass->m <= WICK_GUESSING_ROWS ? guess : NULL;
-		f->expert_cache.guess_rows = pass->m;
+		f->expert_cache.rows = pass->m;
 		f->expert_cache.guess_user = &guessing;
 		return draw_experts(pass, step, &experts);
 	}

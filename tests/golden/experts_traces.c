@@ -23,6 +23,9 @@
 
 #include <cmocka.h>
 
+#define PROMPT_MOST 4
+#define SLOTS_FOR_ALL_OF_A_PROMPT 18 /* what its tokens use, in all layers */
+
 /* Replayed, the experts are those of the trace, from its beginning again behind its end; the bits do not depend on where
  * they are, and of those that are computed as many are read as the rehearsal of the same policy says. */
 static void replayed(void **state)
@@ -69,6 +72,44 @@ static void replayed(void **state)
 	free(longer.ids);
 	wick_routing_free(&routing);
 	free(whole);
+	free(logits);
+}
+
+static uint64_t reads_with_prompt(const struct wick_options *options, uint32_t prompt, float *logits)
+{
+	struct wick *wick = model_open(run.model, options);
+	struct wick_stats stats;
+
+	assert_true(wick_plan_of(wick)->expert_slots >= SLOTS_FOR_ALL_OF_A_PROMPT);
+	assert_int_equal(expert_eval(wick, prompt, logits, NULL), 0);
+	wick_stats(wick, &stats);
+	wick_close(wick);
+	return stats.experts_read;
+}
+
+/* A prompt of which nothing is evicted leaves the policy as its tokens would have, one by one: after it the same experts go, and as many
+ * are read. Not of stale, for which all experts that a token used in a layer are worth the same: there the order of slots decides. */
+static void a_prompt_is_learned_row_by_row(void **state)
+{
+	static const char *const policies[] = { "nextuse", "lru", "decay" };
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
+	float *logits = malloc(EXPERT_LOGITS_BYTES);
+	struct wick_routing routing;
+
+	(void)state;
+	assert_non_null(logits);
+	expert_make_routing(EXPERT_COUNT, &routing);
+	wick_routing_free(&routing);
+	options.trace = run.routing_path;
+	for (size_t p = 0; p < WICK_COUNT_OF(policies); p++) {
+		uint64_t one_by_one;
+
+		options.policy = policies[p];
+		options.memory.bytes = model_least_bytes(run.model, &options) + 2400000;
+		one_by_one = reads_with_prompt(&options, 1, logits);
+		for (uint32_t prompt = 2; prompt <= PROMPT_MOST; prompt++)
+			assert_int_equal(reads_with_prompt(&options, prompt, logits), one_by_one);
+	}
 	free(logits);
 }
 
@@ -188,6 +229,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replayed),
 		cmocka_unit_test(recorded),
+		cmocka_unit_test(a_prompt_is_learned_row_by_row),
 		cmocka_unit_test(foreseen),
 		cmocka_unit_test(traces_of_another_model),
 	};

@@ -491,6 +491,71 @@ static void a_reset_forgets(void **state)
 	end(&world);
 }
 
+/* The first experts of each layer have all slots. */
+static void fill_with_first_of_layers(struct world *world)
+{
+	struct wick_wanted wanted[CAPACITY];
+
+	for (world->count = 0; world->count < CAPACITY; world->count++)
+		world->ids[world->count] = world->count / (CAPACITY / LAYERS) * OF_LAYER + world->count % (CAPACITY / LAYERS);
+	wick_policy_admit(world->policy, &world->cache, 0, world->ids, world->count, wanted);
+	memset(world->cache.in_flight, 0, CAPACITY);
+}
+
+/* What rows of a batch use, layer by layer, or each row's all layers after one another. */
+static void use_rows(struct wick_policy *policy, bool by_layer, uint32_t rows, uint32_t used[][LAYERS][3])
+{
+	if (by_layer)
+		wick_policy_advance(policy, (rows - 1) * LAYERS);
+	for (uint32_t i = 0; i < rows * LAYERS; i++) {
+		uint32_t row = i / LAYERS, layer = by_layer ? i / rows : i % LAYERS;
+
+		if (!by_layer)
+			wick_policy_touch(policy, 0, used[row][layer], 3);
+		for (uint32_t k = 0; by_layer && k < 3; k++)
+			wick_policy_touch_ago(policy, used[i % rows][layer][k], (rows - 1 - i % rows) * LAYERS);
+		if (!by_layer || i % rows == rows - 1)
+			wick_policy_advance(policy, 1);
+	}
+}
+
+/* A batch, whose rows go through a layer together, teaches a policy what they would have taught it one by one: the same experts go
+ * after it, one after the other. */
+static void rows_of_a_batch_count_as_one_by_one(void **state)
+{
+	static const char *const names[] = { "lru", "decay", "stale", "nextuse" };
+	enum { ROWS = 40 };
+
+	(void)state;
+	for (unsigned i = 0; i < WICK_COUNT_OF(names); i++) {
+		static struct world world[2];
+		uint32_t used[ROWS][LAYERS][3];
+
+		for (unsigned w = 0; w < 2; w++) {
+			begin(&world[w], names[i], 0);
+			wick_policy_set_layers(world[w].policy, LAYERS);
+			for (uint32_t u = 0; u < ROWS * LAYERS; u++)
+				for (uint32_t k = 0; k < 3; k++)
+					used[u / LAYERS][u % LAYERS][k] = u % LAYERS * OF_LAYER + 5 * k + pick(5);
+			fill_with_first_of_layers(&world[w]);
+			for (uint32_t row = 0, rows; row < ROWS; row += rows) {
+				rows = row % 7 == 0 ? 1 : WICK_MIN(1 + row % 9, ROWS - row);
+				use_rows(world[w].policy, w, rows, used + row);
+			}
+		}
+		for (uint32_t n = 0; n < CAPACITY; n++) {
+			uint32_t key = n % LAYERS * OF_LAYER + 20 + n / LAYERS;
+			struct wick_wanted wanted[2];
+
+			for (unsigned w = 0; w < 2; w++)
+				assert_int_equal(wick_policy_admit(world[w].policy, &world[w].cache, 0, &key, 1, &wanted[w]), 1);
+			assert_int_equal(wanted[0].row, wanted[1].row);
+		}
+		end(&world[0]);
+		end(&world[1]);
+	}
+}
+
 static void names_are_those_of_the_table(void **state)
 {
 	char names[200], *rest = names, *name;
@@ -564,6 +629,7 @@ int main(void)
 		cmocka_unit_test(probable_respects_its_limit_and_what_is_kept),
 		cmocka_unit_test(rates_survive_long_runs),
 		cmocka_unit_test(a_reset_forgets),
+		cmocka_unit_test(rows_of_a_batch_count_as_one_by_one),
 		cmocka_unit_test(names_are_those_of_the_table),
 		cmocka_unit_test(selects_what_sorting_would),
 	};
