@@ -87,6 +87,8 @@ void wick_linear_some(
 	const struct wick_linear *linear, const uint8_t *w, float *y, uint64_t count, uint32_t thread);
 /* Rows of such a part: enough to be worth it, few enough to keep all threads busy to the end. */
 uint64_t wick_linear_task_rows(const struct wick_linear *linear, uint64_t rows);
+/* The same for one vector and `rows` rows of `stride` bytes, of one matrix or of several. */
+uint64_t wick_task_rows(const struct wick_pool *pool, size_t stride, uint64_t rows);
 
 /* The FFN of one layer over some of its bundles, which are neurons, in ascending order:
  *     y[i] += down . act(up . x[i] + up_bias),  or with a gate  down . (act(gate . x[i] + gate_bias) * (up . x[i] + up_bias))

@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define PAIRS_MOST 128 /* of a strip: enough to spread the decoding of weights, few enough to stay in a cache */
-#define TASK_BYTES (64u << 10) /* of weights, for one vector */
 #define GATE_TASKS 8 /* of an expert: its pairs are shared among them */
 #define TASK_ROWS_MIN 16       /* of several: each task reads all of them */
 #define OPEN_ROWS 64           /* looked at together for those whose gates are open */
@@ -285,7 +284,7 @@ static void run_part(struct job *job, uint32_t count)
 
 	if (!packed && !single)
 		wick_pool_run(pool, pack_task, job, count);
-	job->task_rows = WICK_MAX(TASK_BYTES / matrix->stride / WICK_MATMUL_ROWS * WICK_MATMUL_ROWS, TASK_ROWS_MIN);
+	job->task_rows = WICK_MAX(wick_task_rows(pool, matrix->stride, count * matrix->rows), TASK_ROWS_MIN);
 	job->tasks_each = (uint32_t)wick_div_up(matrix->rows, job->task_rows);
 	wick_pool_run(pool, multiply_task, job, count * job->tasks_each);
 }

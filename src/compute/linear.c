@@ -9,7 +9,7 @@
 #include "matrix.h"
 #include "pool.h"
 
-#define TASK_BYTES (128u << 10) /* of weights, for one vector */
+#define TASK_BYTES (512u << 10) /* of weights, for one vector: each task makes x ready anew, and begins its streams anew */
 #define TASKS_A_THREAD 4        /* tasks small enough for dynamic load balancing */
 #define TASK_ROWS_MIN 16        /* of a batch: each task reads all of it */
 #define PACK_VECTORS 8          /* a task */
@@ -60,13 +60,25 @@ void wick_linear_begin(const struct wick_linear *linear)
 			(uint32_t)wick_div_up(linear->m, PACK_VECTORS));
 }
 
+static uint64_t share_of(const struct wick_pool *pool, uint64_t rows)
+{
+	return wick_align_up(wick_div_up(rows, TASKS_A_THREAD * (uint64_t)wick_pool_threads(pool)), WICK_MATMUL_ROWS);
+}
+
+uint64_t wick_task_rows(const struct wick_pool *pool, size_t stride, uint64_t rows)
+{
+	uint64_t most = TASK_BYTES / stride / WICK_MATMUL_ROWS * WICK_MATMUL_ROWS;
+
+	return WICK_MAX(WICK_MIN(most, share_of(pool, rows)), WICK_MATMUL_ROWS);
+}
+
 uint64_t wick_linear_task_rows(const struct wick_linear *linear, uint64_t rows)
 {
-	uint64_t share = wick_div_up(rows, TASKS_A_THREAD * (uint64_t)wick_pool_threads(linear->compute->pool));
+	const struct wick_pool *pool = linear->compute->pool;
 
 	if (linear->m == 1)
-		return WICK_MIN(WICK_MAX(TASK_BYTES / linear->stride, WICK_MATMUL_ROWS), WICK_TILE_ROWS);
-	return WICK_MIN(WICK_MAX(wick_align_up(share, WICK_MATMUL_ROWS), TASK_ROWS_MIN), WICK_TILE_ROWS);
+		return wick_task_rows(pool, linear->stride, rows);
+	return WICK_MIN(WICK_MAX(share_of(pool, rows), TASK_ROWS_MIN), WICK_TILE_ROWS);
 }
 
 void wick_linear_some(const struct wick_linear *linear, const uint8_t *w, float *y, uint64_t count, uint32_t thread)
