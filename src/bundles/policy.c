@@ -30,6 +30,7 @@
 
 #define HALF_LIFE 512.0 /* steps of wick_policy_advance(): of neurons tokens, of experts layers */
 #define STEP_MAX 0x1p40 /* a use adds no more before all rates are scaled down */
+#define NOW_MAX (1u << 24) /* steps, after which the first half of them is forgotten: 32 bits are not for ever */
 
 /* nextuse: an expert's chance at a token is a blend of how often it was used in the last few tokens and in the last hundred.
  * docs/experts.md has what other numbers do. */
@@ -50,7 +51,7 @@ struct wick_policy_ops {
 struct wick_policy {
 	const struct wick_policy_ops *ops;
 	uint32_t keys, capacity, window;
-	uint32_t now;       /* tokens so far, and 1 */
+	uint32_t now;       /* steps so far, and 1; up to NOW_MAX and what comes at once */
 	union {
 		uint32_t *last_used; /* (keys), 0: never */
 		float *fast;         /* (keys), in units of fast_step */
@@ -359,6 +360,16 @@ static void scale_down(float *rates, uint32_t count, double *step)
 	*step /= STEP_MAX;
 }
 
+/* The order of last uses stays, but of those that are forgotten. */
+static void forget_half(struct wick_policy *policy)
+{
+	uint32_t back = NOW_MAX / 2;
+
+	for (uint32_t key = 0; !policy->ops->fast && key < policy->keys; key++)
+		policy->last_used[key] = policy->last_used[key] > back ? policy->last_used[key] - back : 0;
+	policy->now -= back;
+}
+
 void wick_policy_advance(struct wick_policy *policy, uint32_t tokens)
 {
 	double more = exp2(1 / policy->half_life), fast_more = policy->ops->fast ? exp2(1 / policy->fast_half_life) : 1;
@@ -372,6 +383,8 @@ void wick_policy_advance(struct wick_policy *policy, uint32_t tokens)
 			scale_down(policy->fast, policy->keys, &policy->fast_step);
 	}
 	policy->now += tokens;
+	while (policy->now > NOW_MAX)
+		forget_half(policy);
 }
 
 void wick_policy_touch(struct wick_policy *policy, uint32_t first, const uint32_t *ids, uint32_t n)

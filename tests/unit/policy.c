@@ -473,6 +473,33 @@ static void rates_survive_long_runs(void **state)
 	end(&world);
 }
 
+/* Last uses stay in their order while the count of steps is wound back, which is between the first of these and the last. */
+static void last_uses_survive_long_runs(void **state)
+{
+	struct wick_wanted wanted[CAPACITY];
+	struct world world;
+
+	(void)state;
+	begin(&world, "lru", 0);
+	fill(&world, 0);
+	wick_policy_advance(world.policy, (1u << 24) - (1u << 22));
+	for (uint32_t i = 0; i < CAPACITY; i++) {
+		uint32_t id = i * 7 % CAPACITY;
+
+		wick_policy_touch(world.policy, 0, &id, 1);
+		wick_policy_advance(world.policy, 1u << 17);
+	}
+	for (uint32_t i = 0; i < CAPACITY; i++) {
+		uint32_t id = CAPACITY + i;
+
+		assert_int_equal(wick_policy_admit(world.policy, &world.cache, 0, &id, 1, wanted), 1);
+		assert_int_equal(wanted[0].row, i * 7 % CAPACITY);
+		memset(world.cache.in_flight, 0, CAPACITY);
+		wick_policy_touch(world.policy, 0, &id, 1);
+	}
+	end(&world);
+}
+
 static void a_reset_forgets(void **state)
 {
 	struct wick_wanted wanted[CAPACITY];
@@ -628,6 +655,7 @@ int main(void)
 		cmocka_unit_test(probable_takes_places_of_the_unlikely_only),
 		cmocka_unit_test(probable_respects_its_limit_and_what_is_kept),
 		cmocka_unit_test(rates_survive_long_runs),
+		cmocka_unit_test(last_uses_survive_long_runs),
 		cmocka_unit_test(a_reset_forgets),
 		cmocka_unit_test(rows_of_a_batch_count_as_one_by_one),
 		cmocka_unit_test(names_are_those_of_the_table),
