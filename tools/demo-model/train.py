@@ -76,10 +76,12 @@ def make_model():
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, orthogonalised by five Newton-Schulz steps (Jordan 2024), scaled to AdamW's step size."""
+    """Momentum, orthogonalised by five Newton-Schulz steps (Jordan 2024), scaled to AdamW's step size. A parameter is a matrix or
+    a stack of them, each by itself; dtype: of those steps."""
 
-    def __init__(self, params, lr, momentum=0.95, weight_decay=0.1):
+    def __init__(self, params, lr, momentum=0.95, weight_decay=0.1, dtype=torch.float32):
         super().__init__(params, dict(lr=lr, momentum=momentum, weight_decay=weight_decay))
+        self.dtype = dtype
 
     @torch.no_grad()
     def step(self):
@@ -87,19 +89,20 @@ class Muon(torch.optim.Optimizer):
             for p in group["params"]:
                 m = self.state[p].setdefault("momentum", torch.zeros_like(p))
                 m.lerp_(p.grad, 1 - group["momentum"])
-                update = orthogonal(p.grad.lerp(m, group["momentum"]))
+                update = orthogonal(p.grad.lerp(m, group["momentum"]).to(self.dtype)).to(p.dtype)
                 p.mul_(1 - group["lr"] * group["weight_decay"])
-                p.add_(update, alpha=-group["lr"] * 0.2 * math.sqrt(max(p.shape)))
+                p.add_(update, alpha=-group["lr"] * 0.2 * math.sqrt(max(p.shape[-2:])))
 
 
 def orthogonal(g):
-    x = g / (g.norm() + 1e-7)
-    if g.shape[0] > g.shape[1]:
-        x = x.T
+    x = g / (g.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    tall = g.shape[-2] > g.shape[-1]
+    if tall:
+        x = x.mT
     for _ in range(5):
-        a = x @ x.T
+        a = x @ x.mT
         x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
-    return x.T if g.shape[0] > g.shape[1] else x
+    return x.mT if tall else x
 
 
 def optimizers(model):

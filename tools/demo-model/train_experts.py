@@ -24,14 +24,14 @@ import torch.nn.functional as F
 from tokenizers import ByteLevelBPETokenizer
 from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
 
+from train import HELD_OUT, Muon, learning_rate, token_stream
+
 HERE = pathlib.Path(__file__).parent
 VOCAB, D_MODEL, LAYERS, HEADS, KV_HEADS, HEAD_DIM, CONTEXT = 2048, 256, 6, 4, 2, 64, 512
 EXPERTS, CHOSEN, FFN = 16, 2, 192
 BATCH = 8  # sequences of CONTEXT tokens a step
 BEGIN, PAD, END = 0, 1, 2  # <s>, <pad>, </s> of the vocabulary
 BALANCE = 0.01  # weight of the router's loss of balance
-# One novel of each of five authors is never trained on, as for opt-8m.
-HELD_OUT = ("Doyle_Lost_1912", "Eliot_Adam_1859", "Burnett_Garden_1911", "Conrad_Almayer_1895", "Stevenson_Treasure_1883")
 
 
 def arguments():
@@ -42,17 +42,6 @@ def arguments():
     p.add_argument("--threads", type=int, default=0, help="threads of the arithmetic (all)")
     p.add_argument("--seed", type=int, default=1)
     return p.parse_args()
-
-
-def novel(path):
-    """The text of a novel with each paragraph on one line, as people type prompts."""
-    text = path.read_text(encoding="utf-8", errors="ignore").replace("\r\n", "\n")
-    paragraphs = (" ".join(p.split()) for p in text.split("\n\n"))
-    return "\n".join(p for p in paragraphs if p)
-
-
-def token_stream(tok, files):
-    return torch.from_numpy(np.concatenate([np.array(tok.encode(novel(f)).ids, dtype=np.int64) for f in files]))
 
 
 def make_model():
@@ -67,35 +56,6 @@ def make_model():
     return model
 
 
-def orthogonal(g):
-    """The nearest orthogonal matrix of each of g's matrices, by five Newton-Schulz steps (Jordan 2024)."""
-    x = g / (g.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    tall = g.shape[-2] > g.shape[-1]
-    if tall:
-        x = x.mT
-    for _ in range(5):
-        a = x @ x.mT
-        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
-    return x.mT if tall else x
-
-
-class Muon(torch.optim.Optimizer):
-    """Momentum, orthogonalised, scaled to AdamW's step size. A parameter may be a stack of matrices."""
-
-    def __init__(self, params, lr, momentum=0.95, weight_decay=0.1):
-        super().__init__(params, dict(lr=lr, momentum=momentum, weight_decay=weight_decay))
-
-    @torch.no_grad()
-    def step(self):
-        for group in self.param_groups:
-            for p in group["params"]:
-                m = self.state[p].setdefault("momentum", torch.zeros_like(p))
-                m.lerp_(p.grad, 1 - group["momentum"])
-                update = orthogonal(p.grad.lerp(m, group["momentum"]).bfloat16()).float()
-                p.mul_(1 - group["lr"] * group["weight_decay"])
-                p.add_(update, alpha=-group["lr"] * 0.2 * math.sqrt(max(p.shape[-2:])))
-
-
 def optimizers(model):
     muon, decayed, plain = [], [], []
     for name, p in model.named_parameters():
@@ -104,11 +64,7 @@ def optimizers(model):
         else:
             (decayed if p.ndim == 2 else plain).append(p)
     groups = [dict(params=decayed, weight_decay=0.05), dict(params=plain, weight_decay=0.0)]
-    return [Muon(muon, lr=2e-3), torch.optim.AdamW(groups, lr=2e-3, betas=(0.9, 0.97))]
-
-
-def learning_rate(progress, warm):
-    return min(1.0, warm) * (1.0 if progress < 0.5 else max(0.02, (1 - progress) / 0.5))
+    return [Muon(muon, lr=2e-3, dtype=torch.bfloat16), torch.optim.AdamW(groups, lr=2e-3, betas=(0.9, 0.97))]
 
 
 def batch_of(stream, generator):
