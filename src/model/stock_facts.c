@@ -18,6 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define YARN_FAST 32 /* where no key says it (arXiv 2309.00071, section 3.2) */
+#define YARN_SLOW 1
+
 static const char *const rope_scalings[WICK_SCALING_COUNT] = {
 	[WICK_SCALING_NONE] = "none", [WICK_SCALING_LINEAR] = "linear", [WICK_SCALING_YARN] = "yarn",
 	[WICK_SCALING_LONG] = "longrope",
@@ -95,12 +98,31 @@ static int read_scaling(struct wick_attn_facts *attn, const struct wick_stock_sa
 			attn->rope_factor = attn->rope_scaling == WICK_SCALING_NONE ? 1 : (float)said->scaling_factor;
 			attn->rope_original_ctx = said->original_ctx;
 			attn->rope_attn_factor = (float)(said->attn_factor > 0 ? said->attn_factor : 1);
-			attn->rope_fast = (float)said->yarn_fast;
-			attn->rope_slow = (float)said->yarn_slow;
+			attn->rope_fast = (float)(said->yarn_fast > 0 ? said->yarn_fast : YARN_FAST);
+			attn->rope_slow = (float)(said->yarn_slow > 0 ? said->yarn_slow : YARN_SLOW);
 			return read_long(attn, said, parts, diag);
 		}
 	return wick_diag_say(diag, -EINVAL, "%s: %s \"%.*s\" is not supported; none, linear, yarn and longrope are", path_of(gguf), key,
 		(int)WICK_MIN(type.length, 80), type.bytes);
+}
+
+/* Nobody who converts models writes these beside another type: what is left of a yarn would be another model. A factor of 1
+ * changes nothing by any reading. */
+static int check_yarn(const struct wick_attn_facts *attn, const struct wick_stock_said *said, const struct wick_gguf *gguf,
+	struct wick_diag *diag)
+{
+	bool yarn = attn->rope_scaling == WICK_SCALING_YARN, grows = said->attn_factor > 0 && (said->attn_factor < 1 || said->attn_factor > 1);
+	const struct {
+		const char *key, *of;
+		bool alone;
+	} parts[] = { { "yarn_beta_fast", "yarn", !yarn && said->yarn_fast > 0 }, { "yarn_beta_slow", "yarn", !yarn && said->yarn_slow > 0 },
+		{ "attn_factor", "yarn or longrope", !yarn && attn->rope_scaling != WICK_SCALING_LONG && grows } };
+
+	for (size_t i = 0; i < WICK_COUNT_OF(parts); i++)
+		if (parts[i].alone)
+			return wick_diag_say(diag, -EINVAL, "%s: rope.scaling.%s where rope.scaling.type is not %s", path_of(gguf), parts[i].key,
+				parts[i].of);
+	return 0;
 }
 
 static int check_scaling(const struct wick_attn_facts *attn, const struct wick_gguf *gguf, struct wick_diag *diag)
@@ -343,6 +365,8 @@ int wick_stock_facts(struct wick_shape *shape, const struct wick_gguf_parts *par
 		err = read_scaling(&shape->kind[0].attn, &said, family, parts, diag);
 	if (!err)
 		err = check_scaling(&shape->kind[0].attn, gguf, diag);
+	if (!err)
+		err = check_yarn(&shape->kind[0].attn, &said, gguf, diag);
 	if (!err && said.leading_dense)
 		err = set_dense_layers(shape, &said, &dense, gguf, diag);
 	if (!err && said.window)

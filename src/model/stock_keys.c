@@ -15,9 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define YARN_FAST 32 /* where no key says it (arXiv 2309.00071, section 3.2) */
-#define YARN_SLOW 1
-
 /* A factor of 0 is one that others write for none. */
 enum kind { NUMBER, REAL, REAL_OR_0, FLAG, IGNORED };
 
@@ -167,8 +164,7 @@ int wick_stock_read(struct wick_stock_said *said, const struct wick_stock_family
 	struct wick_gguf_string name;
 	int err = 0;
 
-	*said = (struct wick_stock_said){ .scaling_factor = -1, .yarn_fast = YARN_FAST, .yarn_slow = YARN_SLOW,
-		.window = family->window, .softcap = (double)family->softcap,
+	*said = (struct wick_stock_said){ .scaling_factor = -1, .window = family->window, .softcap = (double)family->softcap,
 		.logit_cap = (double)family->logit_cap, .local_rope_base = (double)family->local_rope_base };
 	for (uint64_t i = 0; !err && wick_gguf_key_at(gguf, i, &name); i++)
 		err = check_key(family, name, gguf, diag);

@@ -162,6 +162,26 @@ static void put_yarn_log(struct wick_gguf_writer *writer)
 	wick_gguf_put_f32(writer, "qwen2.rope.scaling.yarn_log_multiplier", 0.1f);
 }
 
+static void put_yarn_fast(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_f32(writer, "qwen2.rope.scaling.yarn_beta_fast", 32);
+}
+
+static void put_yarn_slow(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_f32(writer, "qwen3.rope.scaling.yarn_beta_slow", 1);
+}
+
+static void put_attn_factor(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_f32(writer, "qwen2.rope.scaling.attn_factor", 1.2f);
+}
+
+static void put_attn_factor_1(struct wick_gguf_writer *writer)
+{
+	wick_gguf_put_f32(writer, "qwen2.rope.scaling.attn_factor", 1);
+}
+
 static void put_vocab(struct wick_gguf_writer *writer)
 {
 	wick_gguf_put_u32(writer, "llama.vocab_size", 260);
@@ -291,6 +311,9 @@ static const struct {
 	{ "qwen2-f16", { .without = { "qwen2.rope.scaling.original_context_length" } },
 		"rope scaling yarn without rope.scaling.original_context_length" },
 	{ "qwen2-f16", { .put = put_yarn_bounds }, "rope.scaling.yarn_beta_fast 1 is not above rope.scaling.yarn_beta_slow 2" },
+	{ "qwen2-linear-f32", { .put = put_yarn_fast }, "rope.scaling.yarn_beta_fast where rope.scaling.type is not yarn" },
+	{ "qwen3-f32", { .put = put_yarn_slow }, "rope.scaling.yarn_beta_slow where rope.scaling.type is not yarn" },
+	{ "qwen2-linear-f32", { .put = put_attn_factor }, "rope.scaling.attn_factor where rope.scaling.type is not yarn or longrope" },
 	{ "qwen2-f16", { .put = put_yarn_factor }, "key \"qwen2.rope.scaling.yarn_attn_factor\" is not known" },
 	{ "qwen2-f16", { .put = put_yarn_log }, "key \"qwen2.rope.scaling.yarn_log_multiplier\" is not known" },
 	{ "qwen2-f16", { .without = { "qwen2.rope.scaling.type" } }, "rope.scaling.factor 4 without rope.scaling.type" },
@@ -396,6 +419,7 @@ static void what_can_be_is_opened(void **state)
 	} opened[] = {
 		{ "qwen2-linear-f32", { .without = { NULL } } },
 		{ "qwen2-linear-f32", { .without = { "qwen2.rope.scaling.factor" }, .put = put_none } },
+		{ "qwen2-linear-f32", { .put = put_attn_factor_1 } },
 		{ "glm4moe-f16", { .without = { "glm4moe.block_count" }, .put = put_guesses, .new_tensor = "blk.3.nextn.enorm.weight" } },
 	};
 	char scratch[PATH_MAX], path[PATH_MAX], *json;
