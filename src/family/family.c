@@ -15,7 +15,7 @@ static const struct wick_arch_def *const families[] = {
 	&wick_arch_opt, &wick_arch_llama, &wick_arch_mistral, &wick_arch_bamboo, &wick_arch_qwen2, &wick_arch_qwen3,
 	&wick_arch_granite, &wick_arch_gemma2, &wick_arch_gemma3, &wick_arch_gemma3_text,
 	&wick_arch_phi3, &wick_arch_falcon_40b, &wick_arch_falcon,
-	&wick_arch_phi, &wick_arch_persimmon, &wick_arch_mpt, &wick_arch_starcoder2,
+	&wick_arch_phi, &wick_arch_persimmon, &wick_arch_mpt, &wick_arch_starcoder2, &wick_arch_gpt2,
 	&wick_arch_mixtral, &wick_arch_olmoe, &wick_arch_qwen2_moe, &wick_arch_qwen3_moe, &wick_arch_granitemoe, &wick_arch_glm4_moe,
 	&wick_arch_gpt_oss, &wick_arch_smallthinker,
 };

@@ -54,6 +54,7 @@ struct wick_arch_def {
 	bool unturned;              /* there is no rotary embedding */
 	const struct wick_arch_def *within; /* an object of config.json, by its model_type, with flags, words, alone, scales and keys of its
 	                                       own, beside which it may have nothing; NULL: none */
+	bool transposed;            /* a layer's matrices lie in the checkpoint with columns as rows */
 	bool neighbours;            /* rows of queries and keys that turn together become neighbours, as GGUF has them */
 	const struct wick_arch_bias *biases; /* (until .ids is NULL) */
 	const struct wick_arch_experts *experts; /* NULL: it has none */
@@ -170,7 +171,7 @@ extern const struct wick_arch_def wick_arch_opt, wick_arch_llama, wick_arch_mist
 	wick_arch_mixtral, wick_arch_olmoe, wick_arch_qwen2_moe, wick_arch_qwen3_moe, wick_arch_granitemoe, wick_arch_glm4_moe,
 	wick_arch_gpt_oss, wick_arch_smallthinker,
 	wick_arch_granite, wick_arch_gemma2, wick_arch_gemma3, wick_arch_gemma3_text, wick_arch_phi3, wick_arch_falcon, wick_arch_falcon_40b, wick_arch_phi,
-	wick_arch_persimmon, wick_arch_mpt, wick_arch_starcoder2;
+	wick_arch_persimmon, wick_arch_mpt, wick_arch_starcoder2, wick_arch_gpt2;
 
 /* The family of a config.json; -EINVAL with its name for one that is not known. */
 int wick_arch_find(const struct wick_arch_def **arch, const struct wick_config *config, struct wick_diag *diag);

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Falcon (arXiv 2311.16867), Phi-2, Persimmon, MPT and StarCoder2, as transformers writes them: LayerNorm, an FFN without gates, and
+/* Falcon (arXiv 2311.16867), Phi-2, Persimmon, MPT, StarCoder2 and GPT-2, as transformers writes them: LayerNorm, an FFN without gates, and
  * in the first two attention and FFN side by side. Copies of the first three with ReLU are packed as bundles. */
 
 #include "family.h"
@@ -19,6 +19,7 @@ static const enum wick_tensor_id linears_and_head[] = { WICK_T_Q_BIAS, WICK_T_K_
 #define FALCON \
 	.model_type = "falcon", .stock = "falcon", .act = "gelu", .tied = true, .grouped = true, \
 	.biases = (const struct wick_arch_bias[]){ { 0 } }, \
+	.defaults = (const struct wick_arch_default[]){ { "max_position_embeddings", 2048 }, { 0 } }, \
 	.prefixes = (const char *const[]){ "transformer.", "", NULL }, .whole_prefixes = (const char *const[]){ "", NULL }, \
 	.keys = (const char *const[]){ COMMON, "ffn_hidden_size", "layer_norm_epsilon", "activation", "multi_query", \
 		"parallel_attn", "alibi", "new_decoder_architecture", "bias", "num_kv_heads", "num_ln_in_parallel_attn", \
@@ -180,4 +181,36 @@ const struct wick_arch_def wick_arch_starcoder2 = {
 	},
 	.keys = (const char *const[]){ COMMON, "intermediate_size", "norm_epsilon", "hidden_act", "num_key_value_heads",
 		"use_bias", "sliding_window", "residual_dropout", "embedding_dropout", "mlp_type", "norm_type", NULL },
+};
+
+/* Matrices are those of Conv1D, which has a row for each input. The causal mask, which old checkpoints have among a layer's
+ * tensors (attn.bias), is left out. */
+const struct wick_arch_def wick_arch_gpt2 = {
+	.model_type = "gpt2", .stock = "gpt2", .act = "gelu_new", .tied = true, .dense = true, .unturned = true, .transposed = true,
+	.prefixes = (const char *const[]){ "transformer.", "", NULL }, .whole_prefixes = (const char *const[]){ "", NULL },
+	.named = &(const struct wick_arch_named){ .n_ff = "n_inner", .norm_eps = "layer_norm_epsilon", .act = "activation_function",
+		.width = "n_embd", .layers = "n_layer", .heads = "n_head", .ctx = "n_positions",
+		.put_eps = "attention.layer_norm_epsilon", .eps = 1e-5, .usual_act = "gelu_new" },
+	.flags = (const struct wick_arch_flag[]){ { "scale_attn_weights", true, true }, { "scale_attn_by_inverse_layer_idx", false, false },
+		{ "reorder_and_upcast_attn", false, false }, { "add_cross_attention", false, false }, { 0 } },
+	.biases = (const struct wick_arch_bias[]){ { NULL, linears }, { 0 } },
+	.sources = {
+		[WICK_T_EMBED] = "wte.weight",
+		[WICK_T_POSITION] = "wpe.weight",
+		WICK_ARCH_BOTH(ATTN_NORM, "h.%u.ln_1"),
+		WICK_ARCH_BOTH(FFN_NORM, "h.%u.ln_2"),
+		WICK_ARCH_BOTH(Q, "h.%u.attn.c_attn"),
+		WICK_ARCH_BOTH(K, "h.%u.attn.c_attn"),
+		WICK_ARCH_BOTH(V, "h.%u.attn.c_attn"),
+		WICK_ARCH_BOTH(O, "h.%u.attn.c_proj"),
+		WICK_ARCH_BOTH(UP, "h.%u.mlp.c_fc"),
+		WICK_ARCH_BOTH(DOWN, "h.%u.mlp.c_proj"),
+		WICK_ARCH_BOTH(OUT_NORM, "ln_f"),
+		[WICK_T_HEAD] = "/lm_head.weight",
+	},
+	.keys = (const char *const[]){ "n_embd", "n_layer", "n_head", "n_positions", "n_inner", "n_ctx", "vocab_size",
+		"layer_norm_epsilon", "activation_function", "tie_word_embeddings", "scale_attn_weights",
+		"scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn", "add_cross_attention", "attn_pdrop", "embd_pdrop",
+		"resid_pdrop", "summary_type", "summary_use_proj", "summary_activation", "summary_first_dropout",
+		"summary_proj_to_labels", NULL },
 };

@@ -106,6 +106,11 @@ static uint64_t shared_rows(const struct wick_pack_job *job, enum wick_tensor_id
 	return rows;
 }
 
+static bool is_transposed(const struct wick_arch_def *arch, enum wick_tensor_id id)
+{
+	return arch->transposed && id >= WICK_T_Q && id <= WICK_T_DOWN;
+}
+
 /* Rows of a tensor of the checkpoint, or of the part of it that this one is. */
 static int read_straight(struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer, const struct wick_tensor *tensor,
 	uint64_t first, uint64_t rows)
@@ -113,6 +118,9 @@ static int read_straight(struct wick_pack_job *job, enum wick_tensor_id id, uint
 	const struct wick_source_tensor *source = wick_pack_source(job, id, layer);
 	uint64_t width = tensor->vector ? 1 : tensor->cols, before = shared_rows(job, id, layer, 0, id);
 
+	if (is_transposed(job->arch, id))
+		return wick_pack_read_transposed(job, source, &(struct wick_pack_transposed){ before + first, source->shape[1], 1 }, rows,
+			tensor->cols, tensor->type);
 	return wick_pack_read(job, source, (before + first) * width, rows * tensor->cols, 0, tensor->type);
 }
 
@@ -232,6 +240,15 @@ struct describing {
 	void *user;
 };
 
+/* As the checkpoint has it. */
+static void transpose(struct wick_tensor *tensor)
+{
+	uint64_t rows = tensor->rows;
+
+	tensor->rows = tensor->cols;
+	tensor->cols = rows;
+}
+
 static int ask_for(enum wick_tensor_id id, uint32_t layer, void *user)
 {
 	const struct describing *describing = user;
@@ -248,6 +265,8 @@ static int ask_for(enum wick_tensor_id id, uint32_t layer, void *user)
 		return 0;
 	wick_tensor_describe(&tensor, id, layer, &job->shape);
 	*(tensor.vector ? &tensor.cols : &tensor.rows) = shared_rows(job, id, layer, id, WICK_T_COUNT);
+	if (is_transposed(job->arch, id))
+		transpose(&tensor);
 	if (has_biases_of_experts(&tensor)) {
 		tensor.rows = tensor.experts;
 		tensor.cols /= tensor.experts;
@@ -301,7 +320,7 @@ static int describe(enum wick_tensor_id id, uint32_t layer, void *user)
 static int make_room(struct folder *folder, uint64_t memory_bytes)
 {
 	struct wick_pack_job *job = &folder->general.job;
-	uint64_t widest = WICK_MAX(job->shape.d_model, job->shape.n_ff), least, columns;
+	uint64_t widest = WICK_MAX(job->shape.d_model, job->shape.n_ff), buffers = job->arch->transposed ? 4 : 3, least, columns;
 
 	widest = WICK_MAX(widest, (uint64_t)folder->said.heads * folder->said.head_dim);
 	if (folder->said.has[WICK_T_HEAD_BIAS])
@@ -310,7 +329,7 @@ static int make_room(struct folder *folder, uint64_t memory_bytes)
 		widest = WICK_MAX(widest, job->shape.kind[0].ffn.experts.count * (uint64_t)WICK_MAX(job->shape.d_model, job->shape.n_ff));
 	job->chunk = WICK_PACK_GENERAL_NUMBERS(widest);
 	columns = job->shape.bundle_parts ? WICK_PACK_COLUMNS_MIN * (uint64_t)job->shape.d_model * sizeof(float) : 0;
-	least = OVERHEAD_BYTES + 3 * job->chunk * sizeof(float) + columns;
+	least = OVERHEAD_BYTES + buffers * job->chunk * sizeof(float) + columns;
 	memory_bytes = memory_bytes ? memory_bytes : WICK_MAX(MEMORY_DEFAULT, least);
 	if (memory_bytes < least)
 		return wick_diag_say(job->diag, -EINVAL,
@@ -319,7 +338,8 @@ static int make_room(struct folder *folder, uint64_t memory_bytes)
 	folder->general.made.tensors = calloc(wick_tensors_count(job->shape.layers), sizeof(*folder->general.made.tensors));
 	job->raw = malloc(job->chunk * sizeof(float));
 	job->numbers = malloc(job->chunk * sizeof(float));
-	if (!folder->general.made.tensors || !job->raw || !job->numbers)
+	job->transposed = job->arch->transposed ? malloc(job->chunk * sizeof(float)) : NULL;
+	if (!folder->general.made.tensors || !job->raw || !job->numbers || (job->arch->transposed && !job->transposed))
 		return wick_diag_say(job->diag, -ENOMEM, "no memory to pack");
 	return job->shape.bundle_parts ? wick_pack_make_columns(job, memory_bytes - least + columns) : 0;
 }
@@ -399,6 +419,7 @@ int wick_pack_folder(const struct wick_pack_job *begun, const struct wick_config
 	free(folder.general.made.tensors);
 	free(folder.general.job.raw);
 	free(folder.general.job.numbers);
+	free(folder.general.job.transposed);
 	wick_pack_free_columns(&folder.general.job);
 	return rc;
 }

@@ -44,6 +44,7 @@ struct wick_pack_job {
 	float *numbers;       /* (chunk) */
 	uint8_t *packed;      /* (packed_bytes) */
 	uint64_t packed_bytes;
+	float *transposed;    /* (chunk) where the checkpoint has columns as rows; else NULL */
 	float *columns;       /* (column_neurons, d_model) of a down-projection; this and the next four: wick_pack_make_columns() */
 	uint32_t column_neurons;
 	uint32_t *bundle_crcs; /* (n_ff) of the current layer */
@@ -105,6 +106,15 @@ const struct wick_source_tensor *wick_pack_expert_source(
  * within what the type can hold, or -EINVAL names the tensor and the number. */
 int wick_pack_read(struct wick_pack_job *job, const struct wick_source_tensor *source, uint64_t first, uint64_t count,
 	uint64_t at, enum wick_type type);
+
+/* Rows of which a tensor has the columns: number i of row r is its number first + i * stride + r * step. */
+struct wick_pack_transposed {
+	uint64_t first, stride, step;
+};
+
+/* At most a chunk of numbers of such rows, into job->numbers, checked likewise. */
+int wick_pack_read_transposed(struct wick_pack_job *job, const struct wick_source_tensor *source,
+	const struct wick_pack_transposed *where, uint64_t rows, uint64_t cols, enum wick_type type);
 
 /* -EINVAL where the folder has an adapter, which transformers would add to the weights. */
 int wick_pack_refuse_adapter(const char *folder, struct wick_diag *diag);

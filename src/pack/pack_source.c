@@ -229,3 +229,19 @@ int wick_pack_read(struct wick_pack_job *job, const struct wick_source_tensor *s
 			return refuse_number(job, source, first + i, numbers[i], type);
 	return 0;
 }
+
+int wick_pack_read_transposed(struct wick_pack_job *job, const struct wick_source_tensor *source,
+	const struct wick_pack_transposed *where, uint64_t rows, uint64_t cols, enum wick_type type)
+{
+	float *made = job->transposed;
+	int rc = 0;
+
+	for (uint64_t i = 0; rc == 0 && i < cols; i++) {
+		rc = wick_pack_read(job, source, where->first + i * where->stride, (rows - 1) * where->step + 1, 0, type);
+		for (uint64_t r = 0; rc == 0 && r < rows; r++)
+			made[r * cols + i] = job->numbers[r * where->step];
+	}
+	job->transposed = job->numbers;
+	job->numbers = made;
+	return rc;
+}

@@ -45,7 +45,7 @@ static const struct subject {
 	{ "starcoder2-f16", "model.gguf", "f16" },
 	{ "mpt-f16", "model.gguf", "f16" },
 	{ "mpt-scale-f32", "model.gguf", "f32" },
-	{ "phi2-f16", "model.gguf", NULL },
+	{ "phi2-f16", "model.gguf", "f16" },
 	{ "mixtral-bf16", "model.gguf", "bf16" },
 	{ "qwen2moe-f16", "model.gguf", "f16" },
 	{ "qwen3moe-f16", "model.gguf", "f16" },
@@ -58,9 +58,9 @@ static const struct subject {
 	{ "smallthinker-softmax-bf16", "model.gguf", "bf16" },
 	{ "phi3-long-f16", "model.gguf", "f16" },
 	{ "phi3-short-f16", "model.gguf", NULL },
-	{ "gpt2-f16", "model.gguf", NULL },
-	{ "falcon-7b-f16", "model.gguf", NULL },
-	{ "falcon-40b-f16", "model.gguf", NULL },
+	{ "gpt2-f16", "model.gguf", "f16" },
+	{ "falcon-7b-f16", "model.gguf", "f16" },
+	{ "falcon-40b-f16", "model.gguf", "f16" },
 };
 
 static char scratch[PATH_MAX], packed[PATH_MAX];

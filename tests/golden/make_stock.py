@@ -175,7 +175,8 @@ FIXTURES = {
 
 FOLDERS = {"llama3-bf16", "llama-bias-f16", "mistral-window-f16", "qwen2-f16", "qwen2-yarn-f16", "llama-yarn-f16",
            "qwen3-tied-bf16", "qwen2-window-f16", "granite-f16",
-           "starcoder2-f16", "mpt-f16", "mpt-scale-f32", "phi3-long-f16", "gemma2-f16", "gemma3-f16"}
+           "starcoder2-f16", "mpt-f16", "mpt-scale-f32", "phi3-long-f16", "gemma2-f16", "gemma3-f16", "phi2-f16",
+           "falcon-7b-f16", "falcon-40b-f16", "gpt2-f16"}
 INSIDE = {"gemma3-f16"}
 SPLIT = {"llama-split-f16": 10}  # tensors in a file; the first has none
 

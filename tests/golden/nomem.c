@@ -515,6 +515,7 @@ static const struct operation operations[] = {
 	{ "open a stock file", "stock/llama-split-f16", open_stock, 40 },
 	{ "pack a stock file", "stock/qwen3-tied-bf16", operations_pack_stock, 20 },
 	{ "pack the folder of one", "stock/qwen3-tied-bf16/folder", pack_it, 100 },
+	{ "pack the folder of GPT-2", "stock/gpt2-f16/folder", pack_it, 100 },
 	{ "open a stock file of experts", "stock/gpt-oss-f16", open_experts, 40 },
 	{ "pack a stock file of experts", "stock/gpt-oss-f16", operations_pack_stock, 20 },
 };
@@ -525,7 +526,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { TEST(0), TEST(1), TEST(2), TEST(3), TEST(4), TEST(5), TEST(6), TEST(7),
 		TEST(8), TEST(9), TEST(10), TEST(11), TEST(12), TEST(13), TEST(14), TEST(15), TEST(16), TEST(17),
-		TEST(18), TEST(19) };
+		TEST(18), TEST(19), TEST(20) };
 
 	return cmocka_run_group_tests(tests, operations_make, clean_up);
 }

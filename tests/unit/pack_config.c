@@ -153,6 +153,50 @@ static void attention(void **state)
 		try_edit(&edits[i]);
 }
 
+/* GPT-2, Phi-2 and Falcon: what their authors' code or transformers' computes otherwise where a key says so. */
+static void ungated(void **state)
+{
+	static const struct edit edits[] = {
+		{ "stock/gpt2-f16/folder", "\"scale_attn_weights\": true", "\"scale_attn_weights\": false", "\"scale_attn_weights\" is false" },
+		{ "stock/gpt2-f16/folder", "\"scale_attn_weights\": true", "\"scale_attn_weights\": null", "\"scale_attn_weights\" is not true or false" },
+		{ "stock/gpt2-f16/folder", "\"scale_attn_weights\": true,", "", NULL },
+		{ "stock/gpt2-f16/folder", "\"scale_attn_by_inverse_layer_idx\": false", "\"scale_attn_by_inverse_layer_idx\": true",
+			"\"scale_attn_by_inverse_layer_idx\" is true" },
+		{ "stock/gpt2-f16/folder", "\"reorder_and_upcast_attn\": false", "\"reorder_and_upcast_attn\": true",
+			"\"reorder_and_upcast_attn\" is true" },
+		{ "stock/gpt2-f16/folder", "\"add_cross_attention\": false", "\"add_cross_attention\": true", "\"add_cross_attention\" is true" },
+		{ "stock/gpt2-f16/folder", "\"gelu_new\"", "\"gelu\"", "activation_function \"gelu\" is not supported (gelu_new is)" },
+		{ "stock/gpt2-f16/folder", "\"gelu_new\"", "\"relu\"", "activation_function \"relu\" is not supported (gelu_new is)" },
+		{ "stock/gpt2-f16/folder", "\"gelu_new\"", "\"gelu_pytorch_tanh\"", NULL },
+		{ "stock/gpt2-f16/folder", "\"activation_function\": \"gelu_new\",", "", NULL },
+		{ "stock/gpt2-f16/folder", "\"n_inner\": 100", "\"n_inner\": null", "mlp.c_fc.bias has shape [100]; config.json asks for [192]" },
+		{ "stock/gpt2-f16/folder", "\"n_positions\": 128", "\"n_positions\": 64", "wpe.weight has shape [128, 48]; config.json asks for [64, 48]" },
+		{ "stock/gpt2-f16/folder", "\"n_embd\": 48,", "", "\"n_embd\" is missing" },
+		{ "stock/phi2-f16/folder", "\"qk_layernorm\": false", "\"qk_layernorm\": true", "\"qk_layernorm\" is true" },
+		{ "stock/phi2-f16/folder", "\"gelu_new\"", "\"gelu\"",
+			"hidden_act \"gelu\" is not supported (gelu_new, relu, fatrelu and relu2 are)" },
+		{ "stock/phi2-f16/folder", "\"hidden_act\": \"gelu_new\",", "", NULL },
+		{ "stock/phi2-f16/folder", "\"partial_rotary_factor\": 0.4", "\"partial_rotary_factor\": 1.4", "\"partial_rotary_factor\" is not 1" },
+		{ "stock/falcon-7b-f16/folder", "\"alibi\": false", "\"alibi\": true", "\"alibi\" is true" },
+		{ "stock/falcon-7b-f16/folder", "\"bias\": false", "\"bias\": true", "\"bias\" is true" },
+		{ "stock/falcon-7b-f16/folder", "\"parallel_attn\": true", "\"parallel_attn\": false", "\"parallel_attn\" is false" },
+		{ "stock/falcon-7b-f16/folder", "\"activation\": \"gelu\"", "\"activation\": \"gelu_new\"",
+			"activation \"gelu_new\" is not supported (gelu, relu, fatrelu and relu2 are)" },
+		{ "stock/falcon-7b-f16/folder", "\"activation\": \"gelu\",", "", NULL },
+		{ "stock/falcon-7b-f16/folder", "\"max_position_embeddings\": 2048,", "", NULL },
+		{ "stock/falcon-7b-f16/folder", "\"multi_query\": true", "\"multi_query\": false",
+			"query_key_value.weight has shape [146, 142]; config.json asks for [426, 142]" },
+		{ "stock/falcon-40b-f16/folder", "\"num_ln_in_parallel_attn\": 2", "\"num_ln_in_parallel_attn\": 1",
+			"\"num_ln_in_parallel_attn\" is not 2" },
+		{ "stock/falcon-40b-f16/folder", "\"num_kv_heads\": 2", "\"num_kv_heads\": 3",
+			"query_key_value.weight has shape [80, 48]; config.json asks for [96, 48]" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < WICK_COUNT_OF(edits); i++)
+		try_edit(&edits[i]);
+}
+
 /* Of a checkpoint that has the language model inside, and of tensors that have several of the model's. */
 static void tensors(void **state)
 {
@@ -176,7 +220,7 @@ static void tensors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(halves_of_a_rope), cmocka_unit_test(windows),
-		cmocka_unit_test(factors), cmocka_unit_test(attention), cmocka_unit_test(tensors) };
+		cmocka_unit_test(factors), cmocka_unit_test(attention), cmocka_unit_test(ungated), cmocka_unit_test(tensors) };
 	int rc;
 
 	folder = folder_make();
