@@ -10,21 +10,18 @@
 #include "clock.h"
 #include "mem.h"
 
-#include <string.h>
-
 #define MEMORY 32        /* layers, over which averages move */
 #define LIKELY_FIRST 0.9f /* the chance of the likeliest guess, and how much less that of each after it is */
 #define LIKELY_STEP 0.1f
 
-uint64_t wick_expert_ahead_bytes(uint32_t capacity)
+uint64_t wick_expert_ahead_bytes(void)
 {
-	return wick_mem_cost(capacity) + wick_mem_cost(2 * WICK_EXPERTS_AHEAD * WICK_PARTS * sizeof(struct wick_landing));
+	return wick_mem_cost(2 * WICK_EXPERTS_AHEAD * WICK_PARTS * sizeof(struct wick_landing));
 }
 
-void wick_expert_ahead_init(struct wick_expert_ahead *ahead, uint32_t capacity, struct wick_mem *mem)
+void wick_expert_ahead_init(struct wick_expert_ahead *ahead, struct wick_mem *mem)
 {
-	*ahead = (struct wick_expert_ahead){ .unchecked = wick_mem_take(mem, capacity),
-		.landing = wick_mem_take(mem, 2 * WICK_EXPERTS_AHEAD * WICK_PARTS * sizeof(struct wick_landing)) };
+	*ahead = (struct wick_expert_ahead){ .landing = wick_mem_take(mem, 2 * WICK_EXPERTS_AHEAD * WICK_PARTS * sizeof(struct wick_landing)) };
 	wick_trial_init(&ahead->trial, 2);
 }
 
@@ -89,7 +86,7 @@ static bool has_failed(const struct wick_expert_ahead *ahead, uint32_t place)
 	return err;
 }
 
-bool wick_expert_ahead_settle(struct wick_expert_ahead *ahead, uint32_t layer, struct wick_cache *cache)
+bool wick_expert_ahead_settle(struct wick_expert_ahead *ahead, uint32_t layer)
 {
 	struct wick_expert_guesses *set = &ahead->set[layer % 2];
 
@@ -99,8 +96,8 @@ bool wick_expert_ahead_settle(struct wick_expert_ahead *ahead, uint32_t layer, s
 	for (uint32_t i = 0; i < set->count; i++) {
 		if (set->claimed[i])
 			continue;
-		ahead->unchecked[set->slots[i]] = has_failed(ahead, layer % 2 * WICK_EXPERTS_AHEAD + i) ? WICK_UNREAD : WICK_UNCHECKED;
-		cache->in_flight[set->slots[i]] = 0;
+		set->store->unchecked[set->slots[i]] = has_failed(ahead, layer % 2 * WICK_EXPERTS_AHEAD + i) ? WICK_UNREAD : WICK_UNCHECKED;
+		set->store->cache.in_flight[set->slots[i]] = 0;
 	}
 	set->count = 0;
 	return true;
@@ -114,7 +111,7 @@ uint32_t wick_expert_ahead_room(const struct wick_expert_ahead *ahead)
 		(uint32_t)WICK_MIN(room, (double)WICK_EXPERTS_AHEAD) : 0;
 }
 
-struct wick_expert_guesses *wick_expert_ahead_admit(struct wick_expert_ahead *ahead, struct wick_policy *policy, struct wick_cache *cache,
+struct wick_expert_guesses *wick_expert_ahead_admit(struct wick_expert_ahead *ahead, struct wick_expert_store *store,
 	uint32_t layer, const uint32_t *keys, uint32_t count, uint32_t most)
 {
 	struct wick_expert_guesses *set = &ahead->set[layer % 2];
@@ -125,12 +122,13 @@ struct wick_expert_guesses *wick_expert_ahead_admit(struct wick_expert_ahead *ah
 	for (uint32_t i = 0; i < count; i++)
 		probability[i] = LIKELY_FIRST - LIKELY_STEP * (float)i;
 	set->layer = layer;
-	set->count = wick_policy_admit_probable(policy, cache, 0, keys, probability, count, most, NULL, 0, wanted);
+	set->store = store;
+	set->count = wick_policy_admit_probable(store->policy, &store->cache, 0, keys, probability, count, most, NULL, 0, wanted);
 	for (uint32_t i = 0; i < set->count; i++) {
 		set->keys[i] = wanted[i].bundle;
 		set->slots[i] = wanted[i].row;
 		set->claimed[i] = false;
-		ahead->unchecked[wanted[i].row] = 0;
+		store->unchecked[wanted[i].row] = 0;
 	}
 	ahead->prefetched += set->count;
 	ahead->sent_ahead = set->count;
@@ -173,9 +171,8 @@ void wick_expert_ahead_note_token(struct wick_expert_ahead *ahead, uint32_t rows
 	ahead->sent_ns = 0;
 }
 
-void wick_expert_ahead_reset(struct wick_expert_ahead *ahead, uint32_t capacity)
+void wick_expert_ahead_reset(struct wick_expert_ahead *ahead)
 {
-	memset(ahead->unchecked, 0, capacity);
 	ahead->set[0].count = ahead->set[1].count = 0;
 	ahead->token_ns = ahead->sent_ns = 0;
 }

@@ -12,22 +12,20 @@
  * are not counted as used: where the guess is wrong they are the first to go. What was read for nothing is checked when it is wanted
  * after all. Whether all that pays is tried: now and then a stretch of tokens goes without. */
 
-#include "cache.h"
+#include "expert_store.h"
 #include "fetch.h"
-#include "policy.h"
 #include "trial.h"
 
 #define WICK_EXPERTS_AHEAD 4 /* at once, at most */
 #define WICK_GUESSES (2 * WICK_EXPERTS_AHEAD) /* that are asked for, since some of them are here */
 #define WICK_GUESSING_ROWS 8 /* of a batch, at most: a longer one wants most of a layer, and leaves the drive no idle time */
 
-enum { WICK_UNCHECKED = 1, WICK_UNREAD }; /* WICK_UNREAD: its read failed */
-
 struct wick_mem;
 
 /* Of one layer: while its own are computed, those of the next are on their way. */
 struct wick_expert_guesses {
 	uint32_t layer, count;
+	struct wick_expert_store *store;
 	uint32_t keys[WICK_EXPERTS_AHEAD], slots[WICK_EXPERTS_AHEAD];
 	bool claimed[WICK_EXPERTS_AHEAD]; /* chosen: by now it is another's to wait for it, and to let go of its slot */
 };
@@ -36,7 +34,6 @@ struct wick_expert_ahead {
 	bool on;         /* it is wanted at all */
 	struct wick_expert_guesses set[2]; /* of even and of odd layers */
 	struct wick_landing *landing; /* (2, WICK_EXPERTS_AHEAD, WICK_PARTS) */
-	uint8_t *unchecked;           /* (capacity), of slots: 0, or what is to be done before they are used */
 	struct wick_trial trial;
 	double slack_ns, expert_ns;   /* averages: what of a layer's time the drive would be idle, and its time for one expert */
 	uint64_t sent_ns, busy_ns;    /* when the layer before sent its demand, 0: there was none; and how long the drive was busy till then */
@@ -48,8 +45,8 @@ struct wick_expert_ahead {
 };
 
 /* Memory beside the landings' requests. */
-uint64_t wick_expert_ahead_bytes(uint32_t capacity);
-void wick_expert_ahead_init(struct wick_expert_ahead *ahead, uint32_t capacity, struct wick_mem *mem);
+uint64_t wick_expert_ahead_bytes(void);
+void wick_expert_ahead_init(struct wick_expert_ahead *ahead, struct wick_mem *mem);
 
 #define WICK_NOT_AHEAD UINT32_MAX
 
@@ -65,13 +62,13 @@ uint32_t wick_expert_ahead_unclaimed(const struct wick_expert_ahead *ahead);
 
 /* Lets go of what was read for a layer before, whose place is wanted for this one: what nobody claimed is marked. False: some of it is
  * still on its way. */
-bool wick_expert_ahead_settle(struct wick_expert_ahead *ahead, uint32_t layer, struct wick_cache *cache);
+bool wick_expert_ahead_settle(struct wick_expert_ahead *ahead, uint32_t layer);
 
 /* How many may be read now. */
 uint32_t wick_expert_ahead_room(const struct wick_expert_ahead *ahead);
 
 /* Gives slots to at most `most` of keys, likeliest first, that are absent, and lists them in the layer's set, which has been settled. */
-struct wick_expert_guesses *wick_expert_ahead_admit(struct wick_expert_ahead *ahead, struct wick_policy *policy, struct wick_cache *cache,
+struct wick_expert_guesses *wick_expert_ahead_admit(struct wick_expert_ahead *ahead, struct wick_expert_store *store,
 	uint32_t layer, const uint32_t *keys, uint32_t count, uint32_t most);
 
 /* A layer's demand has gone out, of so many experts, of which so many more were read ahead. busy_ns: of the drive, so far. */
@@ -80,4 +77,4 @@ void wick_expert_ahead_note_sent(struct wick_expert_ahead *ahead, uint32_t exper
 void wick_expert_ahead_note_token(struct wick_expert_ahead *ahead, uint32_t rows);
 
 /* Forgets all; nothing is on its way any more. */
-void wick_expert_ahead_reset(struct wick_expert_ahead *ahead, uint32_t capacity);
+void wick_expert_ahead_reset(struct wick_expert_ahead *ahead);

@@ -10,8 +10,6 @@
 #include "expert_draw.h"
 #include "io.h"
 
-#include <string.h>
-
 static void drain_ahead(struct wick_expert_cache *cache)
 {
 	for (uint32_t i = 0; i < 2 * WICK_EXPERTS_AHEAD * WICK_PARTS; i++)
@@ -26,10 +24,9 @@ void wick_expert_cache_forget(struct wick_expert_cache *cache)
 		for (uint32_t i = 0; i < cache->most * WICK_PARTS; i++)
 			wick_fetch_drain(cache->fetch, &cache->draw[d].landing[i]);
 	drain_ahead(cache);
-	memset(cache->cache.in_flight, 0, cache->capacity);
-	wick_expert_ahead_reset(&cache->ahead, cache->capacity);
-	wick_cache_clear(&cache->cache);
-	wick_policy_reset(cache->policy);
+	wick_expert_ahead_reset(&cache->ahead);
+	for (uint32_t i = 0; i < cache->classes.count; i++)
+		wick_expert_store_forget(&cache->store[i]);
 }
 
 /* What was guessed has no slot of its own any more. */
@@ -37,7 +34,7 @@ static void settle_ahead(struct wick_expert_cache *cache)
 {
 	drain_ahead(cache);
 	for (uint32_t layer = 0; layer < 2; layer++)
-		wick_expert_ahead_settle(&cache->ahead, layer, &cache->cache);
+		wick_expert_ahead_settle(&cache->ahead, layer);
 }
 
 static void note_visit(struct wick_expert_cache *cache, uint32_t layer, uint32_t computed, uint32_t absent, uint32_t useful)
@@ -48,21 +45,32 @@ static void note_visit(struct wick_expert_cache *cache, uint32_t layer, uint32_t
 		cache->visit(cache->visit_user, layer, computed, absent + useful);
 }
 
+static struct wick_expert_store *store_of(struct wick_expert_cache *cache, uint32_t layer)
+{
+	return &cache->store[wick_expert_class_of(&cache->classes, cache->model, layer)];
+}
+
+static void advance(struct wick_expert_cache *cache, uint32_t steps)
+{
+	for (uint32_t i = 0; i < cache->classes.count; i++)
+		wick_policy_advance(cache->store[i].policy, steps);
+}
+
 /* Sends, behind this layer's reads, those of the likeliest of the next. */
 static void look_ahead(struct wick_expert_cache *cache, uint32_t layer)
 {
 	uint32_t keys[WICK_GUESSES], count, next = layer + 1, room = wick_expert_ahead_room(&cache->ahead);
 	const struct wick_expert_guesses *set;
 
-	if (!wick_expert_ahead_settle(&cache->ahead, next, &cache->cache) || !room || next == cache->model->shape.layers)
+	if (!wick_expert_ahead_settle(&cache->ahead, next) || !room || next == cache->model->shape.layers)
 		return;
 	count = cache->guess(cache->guess_user, next, keys, WICK_COUNT_OF(keys));
 	for (uint32_t i = 0; i < count; i++)
 		keys[i] += wick_expert_first_key(cache, next);
-	set = wick_expert_ahead_admit(&cache->ahead, cache->policy, &cache->cache, next, keys, count, room);
+	set = wick_expert_ahead_admit(&cache->ahead, store_of(cache, next), next, keys, count, room);
 	for (uint32_t i = 0; i < set->count; i++)
-		wick_expert_send(cache, &cache->ahead.landing[(next % 2 * WICK_EXPERTS_AHEAD + i) * WICK_PARTS], set->keys[i], set->slots[i],
-			next, WICK_IO_PREFETCH);
+		wick_expert_send(cache, &cache->ahead.landing[(next % 2 * WICK_EXPERTS_AHEAD + i) * WICK_PARTS], set->store, set->keys[i],
+			set->slots[i], next, WICK_IO_PREFETCH);
 	wick_io_kick(cache->fetch->io);
 	cache->read += set->count;
 	for (uint32_t part = 0; part < WICK_PARTS; part++)
@@ -75,7 +83,7 @@ static uint32_t meet_guesses(struct wick_expert_cache *cache, const struct wick_
 {
 	uint32_t useful = wick_expert_ahead_score(&cache->ahead, layer, wick_expert_first_key(cache, layer), chosen->ids, chosen->count);
 
-	if (chosen->count + wick_expert_ahead_unclaimed(&cache->ahead) - useful > cache->capacity)
+	if (chosen->count + wick_expert_ahead_unclaimed(&cache->ahead) - useful > store_of(cache, layer)->cache.capacity)
 		settle_ahead(cache);
 	return useful;
 }
@@ -93,7 +101,8 @@ static bool begin_next(struct wick_expert_cache *cache, const struct wick_expert
 {
 	uint32_t count = next->strip.end_k - next->strip.first_k;
 
-	if (draw->count + count > cache->capacity)
+	next->store = draw->store;
+	if (draw->count + count > next->store->cache.capacity)
 		return false;
 	*absent += wick_expert_draw_begin(cache, next, room, layer);
 	return true;
@@ -104,7 +113,7 @@ static bool begin_next(struct wick_expert_cache *cache, const struct wick_expert
 static void begin_batch(struct wick_expert_cache *cache, bool ahead)
 {
 	wick_expert_ahead_note_token(&cache->ahead, ahead ? cache->rows : 0);
-	wick_policy_advance(cache->policy, (cache->rows - 1) * cache->row_steps);
+	advance(cache, (cache->rows - 1) * cache->row_steps);
 }
 
 int wick_expert_cache_run(struct wick_expert_cache *cache, const struct wick_experts *experts, uint32_t layer,
@@ -126,6 +135,7 @@ int wick_expert_cache_run(struct wick_expert_cache *cache, const struct wick_exp
 	else
 		settle_ahead(cache);
 	cache->draw[0].count = cache->draw[1].count = 0;
+	draw->store = store_of(cache, layer);
 	draw->strip = (struct wick_strip){ 0 };
 	for (more = wick_strip_next(&draw->strip, room); !err && more;) {
 		if (!begun)
@@ -136,17 +146,17 @@ int wick_expert_cache_run(struct wick_expert_cache *cache, const struct wick_exp
 		if (ahead && !more)
 			begin_ahead(cache, layer, absent, useful);
 		err = wick_expert_draw_finish(cache, draw, experts, layer, diag);
-		wick_expert_draw_pin(cache, draw, false);
+		wick_expert_draw_pin(draw, false);
 		draw->count = 0;
 		if (begun)
-			wick_expert_draw_pin(cache, next, true);
+			wick_expert_draw_pin(next, true);
 		swap = draw;
 		draw = next;
 		next = swap;
 	}
 	note_visit(cache, layer, room->chosen.count, absent, useful);
 	cache->wait_ns += cache->fetch->wait_ns - waited_ns;
-	wick_policy_advance(cache->policy, 1); /* a use is worth half as much after so many layers, not tokens: docs/experts.md */
+	advance(cache, 1); /* a use is worth half as much after so many layers, not tokens: docs/experts.md */
 	if (err)
 		wick_expert_cache_forget(cache);
 	return err;

@@ -2,21 +2,22 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Experts in memory and in flash: one cache for the experts of all layers, and the reads of those that are not in it.
+/* Experts in memory and in flash: a cache for the experts of all layers, and the reads of those that are not in it.
  *
  *     slot        [ gate ...... | up ........ | down ...... ]      each part with room for the blocks of the drive around it
  *     key of it   layer * experts + expert
+ *
+ * Where layers' experts are of several sizes there is a store for each (expert_sizes.h).
  *
  * The experts of a strip (experts.h) are begun together: those that are absent get slots, and all their reads go out at
  * once, expert by expert. Those that are here are computed meanwhile, then the others as they come. While one strip is
  * computed the next one, if there is room for both, is on its way. */
 
-#include "cache.h"
 #include "expert_ahead.h"
 #include "expert_sizes.h"
+#include "expert_store.h"
 #include "experts.h"
 #include "fetch.h"
-#include "policy.h"
 
 struct wick_mem;
 
@@ -31,6 +32,7 @@ struct wick_expert_cache_shape {
 /* A strip's experts on their way. */
 struct wick_expert_draw {
 	struct wick_strip strip;
+	struct wick_expert_store *store; /* of the layer */
 	uint32_t count;
 	uint32_t *keys, *slots;       /* (most) */
 	uint8_t *state;               /* (most): what becomes of an expert, of expert_draw.c */
@@ -42,10 +44,9 @@ struct wick_expert_draw {
 struct wick_expert_cache {
 	const struct wick_model *model;
 	struct wick_fetch *fetch;
-	struct wick_cache cache;
-	struct wick_policy *policy;
-	uint32_t capacity, most; /* most: experts of a strip */
-	uint64_t part_at[WICK_PARTS];
+	struct wick_expert_classes classes;
+	struct wick_expert_store store[WICK_EXPERT_CLASSES_MAX]; /* of each class */
+	uint32_t capacity, most; /* slots; experts of a strip */
 	struct wick_expert_draw draw[2];
 	uint32_t *which;      /* (most) */
 	const uint8_t **data; /* (most, WICK_PARTS) */

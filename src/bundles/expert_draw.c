@@ -25,30 +25,25 @@ static const struct stage stages[] = {
 	{ COMING, WICK_PART_GATE, WICK_PART_DOWN, HALF }, /* the last: gates first */
 };
 
-static uint8_t *buffer_of(const struct wick_expert_cache *cache, uint32_t slot, uint32_t part)
-{
-	return wick_cache_at(&cache->cache, slot) + cache->part_at[part];
-}
-
 uint32_t wick_expert_first_key(const struct wick_expert_cache *cache, uint32_t layer)
 {
 	return layer * wick_experts_most(&cache->model->shape);
 }
 
-void wick_expert_draw_pin(struct wick_expert_cache *cache, const struct wick_expert_draw *draw, bool pinned)
+void wick_expert_draw_pin(const struct wick_expert_draw *draw, bool pinned)
 {
 	for (uint32_t i = 0; i < draw->count; i++)
-		cache->cache.in_flight[draw->slots[i]] = pinned;
+		draw->store->cache.in_flight[draw->slots[i]] = pinned;
 }
 
-void wick_expert_send(struct wick_expert_cache *cache, struct wick_landing *landing, uint32_t key, uint32_t slot, uint32_t layer,
-	enum wick_io_priority priority)
+void wick_expert_send(struct wick_expert_cache *cache, struct wick_landing *landing, const struct wick_expert_store *store,
+	uint32_t key, uint32_t slot, uint32_t layer, enum wick_io_priority priority)
 {
 	for (uint32_t part = 0; part < WICK_PARTS; part++) {
 		const struct wick_tensor *tensor = wick_expert_tensor(cache->model, layer, part);
 		uint64_t rows = tensor->rows / tensor->experts;
 
-		landing[part].buffer = buffer_of(cache, slot, part);
+		landing[part].buffer = wick_expert_store_at(store, slot, part);
 		landing[part].priority = priority;
 		wick_fetch_start(cache->fetch, &landing[part], tensor, (key - wick_expert_first_key(cache, layer)) * rows, rows);
 	}
@@ -60,7 +55,8 @@ static void send(struct wick_expert_cache *cache, struct wick_expert_draw *draw,
 {
 	for (uint32_t i = 0; i < draw->count; i++)
 		if (draw->state[i] == COMING && !draw->ahead[i])
-			wick_expert_send(cache, &draw->landing[i * WICK_PARTS], draw->keys[i], draw->slots[i], layer, WICK_IO_DEMAND);
+			wick_expert_send(cache, &draw->landing[i * WICK_PARTS], draw->store, draw->keys[i],
+				draw->slots[i], layer, WICK_IO_DEMAND);
 	wick_io_kick(cache->fetch->io);
 }
 
@@ -88,14 +84,14 @@ static const uint8_t *data_of(const struct wick_expert_cache *cache, const struc
 	uint64_t rows = tensor->rows / tensor->experts;
 	struct wick_place place = wick_tensor_place(tensor, (draw->keys[i] - wick_expert_first_key(cache, layer)) * rows);
 
-	return buffer_of(cache, draw->slots[i], part) + place.offset % cache->fetch->file[place.part].offset_align;
+	return wick_expert_store_at(draw->store, draw->slots[i], part) + place.offset % cache->fetch->file[place.part].offset_align;
 }
 
 /* What was read ahead for nothing, and is chosen after all: damaged, or not read, it is read again. */
 static void check_late(struct wick_expert_cache *cache, struct wick_expert_draw *draw, uint32_t layer)
 {
 	for (uint32_t i = 0; i < draw->count; i++) {
-		uint8_t *unchecked = &cache->ahead.unchecked[draw->slots[i]];
+		uint8_t *unchecked = &draw->store->unchecked[draw->slots[i]];
 
 		if (*unchecked == WICK_UNREAD)
 			draw->state[i] = COMING;
@@ -118,20 +114,20 @@ uint32_t wick_expert_draw_begin(struct wick_expert_cache *cache, struct wick_exp
 	draw->count = draw->strip.end_k - draw->strip.first_k;
 	for (uint32_t i = 0; i < draw->count; i++)
 		draw->keys[i] = wick_expert_first_key(cache, layer) + room->chosen.ids[draw->strip.first_k + i];
-	absent = wick_policy_admit(cache->policy, &cache->cache, 0, draw->keys, draw->count, draw->wanted);
+	absent = wick_policy_admit(draw->store->policy, &draw->store->cache, 0, draw->keys, draw->count, draw->wanted);
 	for (uint32_t i = 0; i < draw->count; i++) {
 		bool wanted = next < absent && draw->wanted[next].bundle == draw->keys[i];
 
-		draw->slots[i] = cache->cache.slot_of_key[draw->keys[i]];
+		draw->slots[i] = draw->store->cache.slot_of_key[draw->keys[i]];
 		draw->state[i] = wanted ? COMING : HERE;
 		draw->ahead[i] = 0;
 		next += wanted;
 		if (wanted)
-			cache->ahead.unchecked[draw->slots[i]] = 0;
+			draw->store->unchecked[draw->slots[i]] = 0;
 		else
 			take_ahead(cache, draw, i);
 	}
-	wick_expert_draw_pin(cache, draw, true);
+	wick_expert_draw_pin(draw, true);
 	check_late(cache, draw, layer);
 	send(cache, draw, layer);
 	cache->read += absent;
@@ -217,13 +213,14 @@ static void wait_for_all(struct wick_expert_cache *cache, struct wick_expert_dra
 }
 
 /* Each row's uses count at its own time: as many layers before the last row's as the rows in between have. */
-static void note_uses(struct wick_expert_cache *cache, const struct wick_strip *strip, const struct wick_chosen *chosen, uint32_t layer)
+static void note_uses(struct wick_expert_cache *cache, const struct wick_expert_draw *draw, const struct wick_chosen *chosen, uint32_t layer)
 {
+	const struct wick_strip *strip = &draw->strip;
 	uint32_t first_key = wick_expert_first_key(cache, layer);
 
 	for (uint32_t pair = strip->first, k = strip->first_k; pair < strip->end; pair++) {
 		k += pair == chosen->first[k + 1];
-		wick_policy_touch_ago(cache->policy, first_key + chosen->ids[k],
+		wick_policy_touch_ago(draw->store->policy, first_key + chosen->ids[k],
 			(cache->rows - 1 - chosen->rows[pair]) * cache->row_steps);
 	}
 }
@@ -246,6 +243,6 @@ int wick_expert_draw_finish(struct wick_expert_cache *cache, struct wick_expert_
 	if (count < 0)
 		return count;
 	wick_experts_sum(experts, &draw->strip);
-	note_uses(cache, &draw->strip, &experts->room->chosen, layer);
+	note_uses(cache, draw, &experts->room->chosen, layer);
 	return 0;
 }

@@ -9,10 +9,14 @@
 #include "io.h"
 #include "mem.h"
 
-/* Experts of a strip: half of the slots, so that the next strip has the other half; a token's in any case. */
-static uint32_t most_of(const struct wick_shape *shape, uint32_t capacity)
+/* Experts of a strip: half of a store's slots, so that the next strip has the other half; a token's in any case. */
+static uint32_t most_of(const struct wick_shape *shape, const struct wick_expert_classes *classes)
 {
-	return WICK_MAX(WICK_MIN(capacity / 2, (uint32_t)WICK_EXPERTS_AT_ONCE), wick_expert_slots_min(shape));
+	uint32_t most = WICK_EXPERTS_AT_ONCE;
+
+	for (uint32_t i = 0; i < classes->count; i++)
+		most = WICK_MIN(most, classes->at[i].slots / 2);
+	return WICK_MAX(most, wick_expert_slots_min(shape));
 }
 
 /* Memory of a draw and of the lists of what is computed. */
@@ -33,18 +37,22 @@ static uint64_t requests_bytes(const struct wick_model *model, uint64_t chunk_by
 
 uint64_t wick_expert_cache_bytes(const struct wick_model *model, const struct wick_expert_cache_shape *shape)
 {
-	uint32_t keys = model->shape.layers * wick_experts_most(&model->shape), most = most_of(&model->shape, shape->capacity);
-	uint64_t pieces[OF_DRAW], bytes = wick_cache_bytes(keys, shape->capacity, wick_expert_slot_bytes(model)) +
-		wick_policy_bytes(keys, shape->capacity) + wick_mem_cost(most * sizeof(uint32_t)) +
-		wick_mem_cost(most * WICK_PARTS * sizeof(uint8_t *));
+	struct wick_expert_classes classes;
+	uint64_t pieces[OF_DRAW], bytes = wick_expert_ahead_bytes();
+	uint32_t most;
 
+	wick_expert_classes_make(&classes, model, shape->capacity);
+	for (uint32_t i = 0; i < classes.count; i++)
+		bytes += wick_expert_store_bytes(model, &classes.at[i]);
+	most = most_of(&model->shape, &classes);
+	bytes += wick_mem_cost(most * sizeof(uint32_t)) + wick_mem_cost(most * WICK_PARTS * sizeof(uint8_t *));
 	draw_bytes(pieces, most);
 	for (int i = 0; i < OF_DRAW; i++)
 		bytes += 2 * wick_mem_cost(pieces[i]);
 	for (uint32_t part = 0; part < WICK_PARTS; part++)
 		bytes += 2 * wick_mem_cost(most * requests_bytes(model, shape->chunk_bytes, part)) +
 			wick_mem_cost(2 * WICK_EXPERTS_AHEAD * requests_bytes(model, shape->chunk_bytes, part));
-	return bytes + wick_expert_ahead_bytes(shape->capacity);
+	return bytes;
 }
 
 static void init_requests(const struct wick_expert_cache *cache, struct wick_landing *landing, uint32_t count, uint64_t chunk_bytes,
@@ -82,23 +90,16 @@ static uint32_t layers_with_experts(const struct wick_shape *shape)
 void wick_expert_cache_init(struct wick_expert_cache *cache, const struct wick_expert_cache_shape *shape,
 	const struct wick_model *model, struct wick_fetch *fetch, struct wick_mem *mem)
 {
-	uint32_t keys = model->shape.layers * wick_experts_most(&model->shape);
-	uint64_t at = 0;
-
 	*cache = (struct wick_expert_cache){ .model = model, .fetch = fetch, .capacity = shape->capacity, .overlap = true,
-		.gate_first = true,
-		.most = most_of(&model->shape, shape->capacity), .layer = UINT32_MAX, .row_steps = layers_with_experts(&model->shape) };
-	wick_cache_init(&cache->cache, keys, shape->capacity, wick_expert_slot_bytes(model), mem);
-	cache->policy = wick_policy_init(shape->policy, keys, shape->capacity, 0, mem);
-	wick_policy_set_layers(cache->policy, model->shape.layers);
+		.gate_first = true, .layer = UINT32_MAX, .row_steps = layers_with_experts(&model->shape) };
+	wick_expert_classes_make(&cache->classes, model, shape->capacity);
+	for (uint32_t i = 0; i < cache->classes.count; i++)
+		wick_expert_store_init(&cache->store[i], model, &cache->classes.at[i], shape->policy, mem);
+	cache->most = most_of(&model->shape, &cache->classes);
 	cache->which = wick_mem_take(mem, cache->most * sizeof(uint32_t));
 	cache->data = wick_mem_take(mem, cache->most * WICK_PARTS * sizeof(uint8_t *));
-	for (uint32_t part = 0; part < WICK_PARTS; part++) {
-		cache->part_at[part] = at;
-		at += wick_fetch_buffer_bytes(wick_expert_part_most(model, part));
-	}
 	for (int i = 0; i < 2; i++)
 		init_draw(cache, &cache->draw[i], shape->chunk_bytes, mem);
-	wick_expert_ahead_init(&cache->ahead, shape->capacity, mem);
+	wick_expert_ahead_init(&cache->ahead, mem);
 	init_requests(cache, cache->ahead.landing, 2 * WICK_EXPERTS_AHEAD, shape->chunk_bytes, mem);
 }

@@ -79,12 +79,3 @@ enum wick_type wick_expert_type(const struct wick_model *model)
 		layer++;
 	return wick_expert_tensor(model, layer, WICK_PART_GATE)->type;
 }
-
-uint64_t wick_expert_slot_bytes(const struct wick_model *model)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t part = 0; part < WICK_PARTS; part++)
-		sum += wick_fetch_buffer_bytes(wick_expert_part_most(model, part));
-	return sum;
-}

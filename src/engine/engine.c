@@ -301,10 +301,10 @@ static int check_rope_divisors(const struct wick *wick, struct wick_diag *diag)
 
 static void make_bundle_caches(struct wick *wick)
 {
-	const struct wick_cache *experts = &wick->forward.expert_cache.cache;
+	const struct wick_expert_cache *experts = &wick->forward.expert_cache;
 
-	if (experts->capacity)
-		wick_load_make(wick->pool, experts->slots, experts->capacity * experts->slot_bytes);
+	for (uint32_t i = 0; experts->capacity && i < experts->classes.count; i++)
+		wick_load_make(wick->pool, experts->store[i].cache.slots, experts->classes.at[i].slots * experts->classes.at[i].slot_bytes);
 	for (uint32_t i = 0; wick->forward.sparse.on && i < wick->model->shape.layers; i++) {
 		const struct wick_cache *cache = &wick->forward.sparse.group[i].cache;
 

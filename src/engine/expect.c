@@ -105,7 +105,7 @@ static int find_routing(const struct wick *wick, const char *name, struct wick_r
 static int rehearse_routing(struct wick *wick, const struct wick_routing *routing, uint32_t *missing, struct wick_diag *diag)
 {
 	const struct wick_expert_rehearsal rehearsal = { .routing = routing, .policy = wick->settings.policy,
-		.capacity = wick->plan.expert_slots, .warm_up = WICK_MIN(ROUTING_WARM_UP, routing->tokens / 2) };
+		.capacity = wick->plan.expert_slots, .model = wick->model, .warm_up = WICK_MIN(ROUTING_WARM_UP, routing->tokens / 2) };
 	struct wick_plan *plan = &wick->plan;
 	int err = wick_rehearse_experts(&rehearsal, missing, diag);
 
@@ -137,7 +137,7 @@ static int expect_experts(struct wick *wick, const struct wick_rates *rates, dou
 	if (!err)
 		err = wick_memory_rate(wick->settings.threads, &memory_mb_per_s, diag);
 	if (!err) {
-		outlook.dependent.memory = memory_mb_per_s;
+		outlook.dependent.memory = WICK_MAX(memory_mb_per_s, rates->resident); /* kernels have read faster: the first was disturbed */
 		outlook.missing = missing;
 		outlook.chosen = routing.chosen;
 		wick_forecast_experts(&forecast, &outlook, sweep_us, &floor_ms);

@@ -17,28 +17,43 @@
 struct rehearsing {
 	const struct wick_expert_rehearsal *of;
 	struct wick_mem mem;
-	struct wick_cache cache;
-	struct wick_policy *policy;
+	struct wick_expert_classes classes;
+	struct wick_cache cache[WICK_EXPERT_CLASSES_MAX];
+	struct wick_policy *policy[WICK_EXPERT_CLASSES_MAX];
 	uint32_t *ids;              /* (chosen) */
 	struct wick_wanted *wanted; /* (chosen) */
 };
 
+/* Of each class. */
+static void make_caches(struct rehearsing *r, uint32_t keys)
+{
+	for (uint32_t i = 0; i < r->classes.count; i++) {
+		wick_cache_init(&r->cache[i], keys, r->classes.at[i].slots, SLOT_BYTES, &r->mem);
+		r->policy[i] = wick_policy_init(r->of->policy, keys, r->classes.at[i].slots, 0, &r->mem);
+		wick_policy_set_layers(r->policy[i], r->of->routing->layers);
+	}
+}
+
 static int begin(struct rehearsing *r, struct wick_diag *diag)
 {
 	const struct wick_routing *routing = r->of->routing;
-	uint32_t keys = routing->layers * routing->experts, capacity = r->of->capacity;
-	int err = wick_mem_reserve(
-		&r->mem, wick_cache_bytes(keys, capacity, SLOT_BYTES) + wick_policy_bytes(keys, capacity), diag);
+	uint32_t keys = routing->layers * routing->experts;
+	uint64_t bytes = 0;
+	int err;
 
+	r->classes = (struct wick_expert_classes){ .count = 1, .at[0].slots = r->of->capacity };
+	if (r->of->model)
+		wick_expert_classes_make(&r->classes, r->of->model, r->of->capacity);
+	for (uint32_t i = 0; i < r->classes.count; i++)
+		bytes += wick_cache_bytes(keys, r->classes.at[i].slots, SLOT_BYTES) + wick_policy_bytes(keys, r->classes.at[i].slots);
+	err = wick_mem_reserve(&r->mem, bytes, diag);
 	r->ids = calloc(routing->chosen, sizeof(*r->ids));
 	r->wanted = calloc(routing->chosen, sizeof(*r->wanted));
 	if (!err && (!r->ids || !r->wanted))
 		err = wick_diag_say(diag, -ENOMEM, "no memory to foresee which experts are read");
 	if (err)
 		return err;
-	wick_cache_init(&r->cache, keys, capacity, SLOT_BYTES, &r->mem);
-	r->policy = wick_policy_init(r->of->policy, keys, capacity, 0, &r->mem);
-	wick_policy_set_layers(r->policy, routing->layers);
+	make_caches(r, keys);
 	return 0;
 }
 
@@ -46,14 +61,16 @@ static int begin(struct rehearsing *r, struct wick_diag *diag)
 static uint32_t visit(struct rehearsing *r, uint32_t layer, const uint16_t *ids)
 {
 	uint32_t chosen = r->of->routing->chosen, absent;
+	uint32_t class = r->of->model ? wick_expert_class_of(&r->classes, r->of->model, layer) : 0;
 
 	for (uint32_t i = 0; i < chosen; i++)
 		r->ids[i] = layer * r->of->routing->experts + ids[i];
-	absent = wick_policy_admit(r->policy, &r->cache, 0, r->ids, chosen, r->wanted);
+	absent = wick_policy_admit(r->policy[class], &r->cache[class], 0, r->ids, chosen, r->wanted);
 	for (uint32_t i = 0; i < absent; i++)
-		r->cache.in_flight[r->wanted[i].row] = 0; /* it has landed */
-	wick_policy_touch(r->policy, 0, r->ids, chosen);
-	wick_policy_advance(r->policy, 1);
+		r->cache[class].in_flight[r->wanted[i].row] = 0; /* it has landed */
+	wick_policy_touch(r->policy[class], 0, r->ids, chosen);
+	for (uint32_t i = 0; i < r->classes.count; i++)
+		wick_policy_advance(r->policy[i], 1);
 	return absent;
 }
 

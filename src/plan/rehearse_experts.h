@@ -6,6 +6,7 @@
  * has to read for a token. */
 
 #include "diag.h"
+#include "expert_sizes.h"
 #include "policy.h"
 #include "routing.h"
 
@@ -13,6 +14,7 @@ struct wick_expert_rehearsal {
 	const struct wick_routing *routing;
 	const struct wick_policy_ops *policy;
 	uint32_t capacity; /* slots, at least as many as are chosen */
+	const struct wick_model *model; /* whose experts may be of several sizes; NULL: all are of one */
 	uint32_t warm_up;  /* tokens before those that count */
 };
 

@@ -8,6 +8,7 @@
 #include "fixture.h"
 
 #include "bits.h"
+#include "plain.h"
 #include "gguf.h"
 #include "gguf_write.h"
 #include "splitmix.h"
@@ -57,15 +58,17 @@ static const struct expert_part glm4moe[] = { ATTENTION, { "post_attention_norm.
 #define STACKED_DOWN "blk.2.ffn_down_exps.weight"
 
 const struct expert_family expert_families[] = {
-	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_STACKED, STACKED_DOWN },
-	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_SPLIT, "blk.2.ffn_down.*.weight" },
-	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_MERGED, STACKED_DOWN },
-	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_PACKED, "blk.2.ffn_down.*.weight" },
-	{ "gpt-oss", "stock/gpt-oss-f16", gpt_oss, 768, GGML_MXFP4, 20, "gpt-oss.rope.scaling.type", EXPERTS_STACKED, STACKED_DOWN },
+	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_STACKED, 0, STACKED_DOWN },
+	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_SPLIT, 0, "blk.2.ffn_down.*.weight" },
+	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_MERGED, 0, STACKED_DOWN },
+	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_PACKED, 0, "blk.2.ffn_down.*.weight" },
+	{ "gpt-oss", "stock/gpt-oss-f16", gpt_oss, 768, GGML_MXFP4, 20, "gpt-oss.rope.scaling.type", EXPERTS_STACKED, 0, STACKED_DOWN },
 	{ "gpt-oss", "stock/gpt-oss-f16", gpt_oss, 768, GGML_MXFP4, 20, "gpt-oss.rope.scaling.type", EXPERTS_PACKED,
-		"blk.2.ffn_down.*.weight" },
-	{ "smallthinker", "stock/smallthinker-f16", smallthinker, 96, WICK_GGML_F32, 20, NULL, EXPERTS_STACKED, STACKED_DOWN },
-	{ "glm4moe", "stock/glm4moe-f16", glm4moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_STACKED, STACKED_DOWN },
+		0, "blk.2.ffn_down.*.weight" },
+	{ "smallthinker", "stock/smallthinker-f16", smallthinker, 96, WICK_GGML_F32, 20, NULL, EXPERTS_STACKED, 0, STACKED_DOWN },
+	{ "glm4moe", "stock/glm4moe-f16", glm4moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_STACKED, 0, STACKED_DOWN },
+	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_STACKED, GGML_F16, STACKED_DOWN },
+	{ "qwen3moe", "stock/qwen3moe-f16", qwen3moe, 96, WICK_GGML_F32, 0, NULL, EXPERTS_PACKED, GGML_F16, "blk.2.ffn_down.*.weight" },
 	{ 0 },
 };
 
@@ -77,6 +80,13 @@ static uint64_t bytes_of(uint32_t type, uint64_t numbers)
 uint64_t expert_part_bytes(const struct expert_family *family)
 {
 	return bytes_of(family->type, (uint64_t)family->n_ff * D);
+}
+
+uint64_t expert_cycle_bytes(const struct expert_family *family)
+{
+	uint64_t parts = 3ull * EXPERT_LAYERS - (family->layer_1_down != 0), numbers = (uint64_t)family->n_ff * D;
+
+	return EXPERT_CHOSEN * (parts * bytes_of(family->type, numbers) + (family->layer_1_down ? bytes_of(family->layer_1_down, numbers) : 0));
 }
 
 /* What is written, and how it differs from a model that can be. */
@@ -96,6 +106,11 @@ static void put(struct making *making, const char *name, uint32_t type, const ui
 static bool has(const struct expert_part *part, const char *name)
 {
 	return strstr(part->name, name) == part->name;
+}
+
+static uint32_t type_of(const struct expert_family *family, const char *name, uint32_t layer)
+{
+	return family->layer_1_down && layer == 1 && strstr(name, "ffn_down") ? family->layer_1_down : family->type;
 }
 
 static void put_each(struct making *making, const struct expert_part *part, uint32_t layer)
@@ -136,7 +151,7 @@ static void put_part(struct making *making, const struct expert_part *part, uint
 		if (part->dims == 3 && layer == 1 && has(part, "ffn_up"))
 			ne[2] = ne[2] + making->fault.more - making->fault.fewer;
 		snprintf(name, sizeof(name), "blk.%u.%s", layer, part->name);
-		put(making, name, part->dims == 3 ? making->family->type : WICK_GGML_F32, ne, part->dims);
+		put(making, name, part->dims == 3 ? type_of(making->family, part->name, layer) : WICK_GGML_F32, ne, part->dims);
 	}
 }
 
@@ -198,15 +213,22 @@ static void put_vocabulary(struct wick_gguf_writer *writer, const struct expert_
 	wick_gguf_close(gguf);
 }
 
+static uint64_t number_bytes(uint32_t type)
+{
+	return type == WICK_GGML_F32 ? sizeof(float) : type == GGML_F16 ? sizeof(uint16_t) : 1;
+}
+
 /* Numbers of a size that keeps activations in bounds; of MXFP4 any nibbles, at scales that do. */
 static void fill(uint8_t *into, uint32_t type, uint64_t bytes, uint64_t *seed)
 {
-	for (uint64_t i = 0; i < bytes; i += type == WICK_GGML_F32 ? sizeof(float) : 1) {
+	for (uint64_t i = 0; i < bytes; i += number_bytes(type)) {
 		uint64_t drawn = wick_splitmix_draw(seed) >> 40;
 		float number = ((float)drawn / 0x1p23f - 1) * 0.4f;
 
 		if (type == WICK_GGML_F32)
 			memcpy(into + i, &number, sizeof(number));
+		else if (type == GGML_F16)
+			memcpy(into + i, &(uint16_t){ wick_f16_of_f32(number) }, sizeof(uint16_t));
 		else
 			into[i] = (uint8_t)(i % 17 ? drawn : 122 + drawn % 4);
 	}
@@ -225,12 +247,13 @@ static uint64_t seed_of(const char *name)
 
 static void fill_part(uint8_t *into, const struct expert_family *family, uint32_t layer, const char *kind, uint32_t expert)
 {
+	uint32_t type = type_of(family, kind, layer);
 	char name[80];
 	uint64_t seed;
 
 	snprintf(name, sizeof(name), "%u %s %u", layer, kind, expert);
 	seed = seed_of(name);
-	fill(into, family->type, expert_part_bytes(family), &seed);
+	fill(into, type, bytes_of(type, (uint64_t)family->n_ff * D), &seed);
 }
 
 /* Experts' numbers are their own, wherever they are. False: it has none. */
@@ -246,7 +269,7 @@ static bool fill_experts(uint8_t *file, const struct wick_gguf_tensor *tensor, c
 			kind++;
 		layer = (unsigned)atoi(name + 4);
 		for (uint64_t i = 0; i < tensor->ne[2] * (is_merged ? 2 : 1); i++)
-			fill_part(file + tensor->offset + i * expert_part_bytes(family), family, layer,
+			fill_part(file + tensor->offset + i * bytes_of(type_of(family, name, layer), (uint64_t)family->n_ff * D), family, layer,
 				kinds[is_merged ? i % 2 : kind], (uint32_t)(is_merged ? i / 2 : i));
 		return true;
 	}

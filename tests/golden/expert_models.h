@@ -24,13 +24,15 @@ struct expert_family {
 	uint32_t window;     /* 0: none */
 	const char *yarn;    /* a key that says that there is one, or NULL */
 	enum expert_layout layout; /* not stacked: otherwise the model in front of it */
+	uint32_t layer_1_down; /* the type of layer 1's down-projections, if it is another than that of all: not f32 */
 	const char *down;    /* as sentences name the down-projections of layer 2 */
 };
 
 extern const struct expert_family expert_families[]; /* until one has no name */
 
-/* Of a gate, an up- or a down-projection of one expert. */
+/* Of a gate, an up- or a down-projection of one expert, but those of layer_1_down; and of all that a token chooses. */
 uint64_t expert_part_bytes(const struct expert_family *family);
+uint64_t expert_cycle_bytes(const struct expert_family *family);
 
 /* How a file differs from one that can be. */
 struct expert_fault {

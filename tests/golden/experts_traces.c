@@ -61,8 +61,9 @@ static void replayed(void **state)
 		assert_memory_equal(whole, logits, bytes);
 		wick_stats(wick, &stats);
 		rehearsal.capacity = wick_plan_of(wick)->expert_slots;
-		wick_close(wick);
+		rehearsal.model = wick->model;
 		assert_int_equal(wick_rehearse_experts(&rehearsal, missing, NULL), 0);
+		wick_close(wick);
 		assert_int_equal(stats.experts_active, EXPERT_TOKENS * EXPERT_LAYERS * EXPERT_CHOSEN);
 		print_message("  %s: %u slots, %llu of %llu experts read\n", policies[p], rehearsal.capacity,
 			(unsigned long long)stats.experts_read, (unsigned long long)stats.experts_active);
