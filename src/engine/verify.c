@@ -105,6 +105,7 @@ static int check_gap(struct sweep *sweep, uint64_t end, const char *before)
 static void name_block(char text[64], const struct wick_tensor *tensor, uint64_t row, uint64_t rows)
 {
 	text[0] = 0;
+	row += tensor->first_row;
 	if (tensor->check_rows > 1)
 		snprintf(text, 64, " rows %llu to %llu", (unsigned long long)row, (unsigned long long)(row + rows - 1));
 	else if (tensor->rows > 1)

@@ -227,7 +227,8 @@ struct tour {
 static int visit_tensor(enum wick_tensor_id id, uint32_t layer, void *user)
 {
 	const struct tour *tour = user;
-	if (wick_tensor_is_numbers(id))
+
+	if (wick_tensor_is_numbers(id) && wick_tensor_is_own(tour->model, wick_tensor_index(layer, id)))
 		tour->visit(wick_tensor_at(tour->model, layer, id), tour->user);
 	return 0;
 }
@@ -237,5 +238,5 @@ void wick_model_each(
 {
 	struct tour tour = { model, visit, user };
 
-	wick_tensors_each(&model->shape, visit_tensor, &tour);
+	wick_tensors_all(model->shape.layers, visit_tensor, &tour);
 }

@@ -57,6 +57,7 @@ struct wick_tensor {
 	enum wick_type type; /* of its numbers */
 	uint64_t rows;
 	uint64_t cols;
+	uint64_t first_row;   /* of a matrix in the file's tensor of that name, where it is a part of it */
 	uint64_t offset;      /* bytes from the start of its file, of a packed model a multiple of WICK_FILE_ALIGN */
 	uint16_t part;        /* which file of the model has it */
 	uint64_t row_bytes;   /* from one row to the next; of bundles: the stride */

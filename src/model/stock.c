@@ -141,6 +141,7 @@ static int bind(struct binding *binding, enum wick_tensor_id id, uint32_t layer,
 		return err;
 	tensor->row_bytes = wick_type_bytes(tensor->type, tensor->cols);
 	tensor->offset = view->of->offset + view->first * (tensor->vector ? sizeof(float) : tensor->row_bytes);
+	tensor->first_row = tensor->vector ? 0 : view->first;
 	tensor->part = (uint16_t)view->part;
 	used_of(binding, view->part)[view->of - wick_gguf_tensor_at(binding->model->parts.at[view->part], 0)] = true;
 	if (tensor->experts && !tensor->vector)

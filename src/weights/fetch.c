@@ -215,11 +215,12 @@ uint64_t wick_fetch_check(struct wick_fetch *fetch, const struct wick_tensor *te
 	return atomic_load(&check.bad_row);
 }
 
-/* "rows 16..31" of a matrix, "bundle 340" of an FFN: the block that row begins. */
+/* "rows 16..31" of a matrix, "bundle 340" of an FFN: the block that row begins, as the file counts. */
 static void block_name(char *name, size_t bytes, const struct wick_tensor *tensor, uint64_t row)
 {
-	uint64_t last = WICK_MIN(row + tensor->check_rows, tensor->rows) - 1;
+	uint64_t last = tensor->first_row + WICK_MIN(row + tensor->check_rows, tensor->rows) - 1;
 
+	row += tensor->first_row;
 	if (strstr(tensor->name, "ffn_bundles"))
 		snprintf(name, bytes, "bundle %llu", (unsigned long long)row);
 	else if (last == row)

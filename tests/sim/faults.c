@@ -10,11 +10,13 @@
  * is bounded.
  *
  * Everything is drawn from a seed, the clock too is the drive's, and one thread computes, so that a seed repeats what it
- * did. A failure prints its seed; WICK_SEED=N runs that one alone, WICK_RUNS=N so many.
+ * did. A failure prints its seed; WICK_SEED=N runs that one alone, WICK_RUNS=N so many. Stock files of the dense families are
+ * struck by rows of a table in which each meets each fault, way and block, and each of these each other one.
  */
 
 #include "../golden/expert_models.h"
 #include "../golden/first_session.h"
+#include "../golden/pairs.h"
 #include "fixture.h"
 #include "predictors.h"
 #include "sentence.h"
@@ -46,6 +48,9 @@
 #define USUAL RUNS
 #endif
 #define LAYOUTS (SYNTH_MODELS + 2) /* and experts, packed and in a stock file whose checksums have been learned */
+#define ALL_LAYOUTS (LAYOUTS + DENSE_FAMILIES) /* of which those behind are met by table */
+#define TABLE_SEED (1ull << 32) /* and what follows: rows of it */
+#define TABLE_ROWS_MAX 400
 #define PROMPT 40 /* a batch: its layers are swept, and multiplied by GEMM */
 #define TOKENS 44 /* the prompt, three after it, and one after a reset */
 #define ROWS 5    /* of logits: the prompt's last, then one a token */
@@ -93,6 +98,7 @@ static const struct way expert_ways[] = {
 };
 
 #define WAYS WICK_COUNT_OF(neuron_ways)
+#define PLAIN_WAYS 6 /* the first: WAYS_OF_BOTH */
 _Static_assert(WICK_COUNT_OF(expert_ways) == WAYS, "experts have as many");
 
 /* What a fault that must be survived, or may be reported, is reported as. */
@@ -146,13 +152,14 @@ struct run {
 };
 
 static char scratch[PATH_MAX];
-static struct layout layouts[LAYOUTS];
+static struct layout layouts[ALL_LAYOUTS];
+static unsigned table[TABLE_ROWS_MAX][PAIRS_COLUMNS], table_rows; /* family, fault, way, block */
 static struct run run;
 static struct wick_sim *sim; /* the drive under the engine that is open; NULL: the real one */
 static struct wick_io *sim_io;
 static bool simulate;
 static unsigned survived, reported[WICK_SIM_FAULTS], struck[WICK_SIM_FAULTS], struck_when[PHASES];
-static bool struck_cell[LAYOUTS][WAYS][WICK_SIM_FAULTS];
+static bool struck_cell[ALL_LAYOUTS][WAYS][WICK_SIM_FAULTS];
 static unsigned sidecar_struck, sidecar_reported;
 static bool was_struck; /* the drive, before it was closed or healed */
 static bool in_sidecar; /* in that file */
@@ -446,11 +453,26 @@ static void draw_run(uint64_t seed)
 	run.drive.seed = draws;
 }
 
-static unsigned count_cells(void)
+/* A row of the table. */
+static void take_row(uint64_t seed)
+{
+	const unsigned *row = table[(seed - TABLE_SEED) % table_rows];
+	uint64_t draws = seed;
+
+	run = (struct run){ .seed = seed, .layout = &layouts[LAYOUTS + row[0]], .block = row[3] };
+	run.way = &run.layout->ways[row[2]];
+	run.drive = (struct wick_sim_options){ .fault = (enum wick_sim_fault)row[1], .latency_ns_min = wick_sim_draw(&draws, 100000),
+		.latency_ns_max = wick_sim_draw(&draws, 300000) };
+	run.drive.fault_read = wick_sim_draw(&draws, run.layout->reads[run.block][row[2]].all);
+	run.drive.seed = draws;
+}
+
+/* Cells of some layouts that were struck. */
+static unsigned count_cells(unsigned first, unsigned end)
 {
 	unsigned count = 0;
 
-	for (unsigned i = 0; i < LAYOUTS * WAYS * WICK_SIM_FAULTS; i++)
+	for (unsigned i = first * WAYS * WICK_SIM_FAULTS; i < end * WAYS * WICK_SIM_FAULTS; i++)
 		count += (&struck_cell[0][0][0])[i];
 	return count;
 }
@@ -461,7 +483,7 @@ static void check_counts(uint64_t runs)
 	unsigned cells = LAYOUTS * WAYS * (WICK_SIM_FAULTS - 1);
 
 	print_message("  %llu runs, %u with every answer right; %u of %u ways of a model with a fault\n",
-		(unsigned long long)runs, survived, count_cells(), cells);
+		(unsigned long long)runs, survived, count_cells(0, LAYOUTS), cells);
 	for (unsigned i = 1; i < WICK_SIM_FAULTS; i++)
 		print_message("  %-24s struck %5u times, reported %5u times\n", faults[i].name, struck[i], reported[i]);
 	for (unsigned i = 0; i < PHASES; i++)
@@ -472,7 +494,7 @@ static void check_counts(uint64_t runs)
 	for (unsigned i = 0; i < PHASES; i++)
 		assert_true(runs < RUNS || struck_when[i] > runs / 100);
 	assert_true(runs < RUNS || (sidecar_struck > runs / 50 && sidecar_reported > runs / 100));
-	assert_in_range(count_cells(), runs < RUNS ? 0 : runs < 15 * RUNS ? cells * 9 / 10 : cells, cells);
+	assert_in_range(count_cells(0, LAYOUTS), runs < RUNS ? 0 : runs < 15 * RUNS ? cells * 9 / 10 : cells, cells);
 }
 
 static void right_or_named(void **state)
@@ -482,7 +504,7 @@ static void right_or_named(void **state)
 
 	(void)state;
 	if (seed) {
-		draw_run(strtoull(seed, NULL, 0));
+		(strtoull(seed, NULL, 0) < TABLE_SEED ? draw_run : take_row)(strtoull(seed, NULL, 0));
 		run_once();
 		print_message("  %s\n", described());
 		return;
@@ -493,6 +515,24 @@ static void right_or_named(void **state)
 		run_once();
 	}
 	check_counts(runs);
+}
+
+static void each_dense_family(void **state)
+{
+	unsigned struck_rows;
+
+	(void)state;
+	if (getenv("WICK_SEED"))
+		skip();
+	survived = 0;
+	for (uint64_t i = 0; i < table_rows; i++) {
+		take_row(TABLE_SEED + i);
+		run_once();
+	}
+	struck_rows = count_cells(LAYOUTS, ALL_LAYOUTS);
+	print_message("  %u rows, %u of them struck, %u with every answer right\n", table_rows, struck_rows, survived);
+	assert_in_range(struck_rows, table_rows - DENSE_FAMILIES, table_rows); /* some faults strike nothing, as NO_FAULT */
+	assert_in_range(survived, table_rows / 3, table_rows - DENSE_FAMILIES * 3);
 }
 
 /* In a run without a fault each read is started once. */
@@ -511,8 +551,10 @@ static void without_a_fault(void **state)
 	struct reads made;
 
 	(void)state;
-	for (unsigned i = 0; i < LAYOUTS * BLOCKS * WAYS; i++) {
+	for (unsigned i = 0; i < ALL_LAYOUTS * BLOCKS * WAYS; i++) {
 		run = (struct run){ .layout = &layouts[i / (BLOCKS * WAYS)], .block = i / WAYS % BLOCKS };
+		if (run.layout >= &layouts[LAYOUTS] && i % WAYS >= PLAIN_WAYS)
+			continue;
 		run.way = &run.layout->ways[i % WAYS];
 		run.drive.fault_read = UINT64_MAX;
 		run.drive.started = count_read;
@@ -580,16 +622,47 @@ static const struct expert_family *family_of(enum expert_layout of)
 }
 
 /* A file that was changed just now has no checksums beside it. */
-static void make_expert_layout(struct layout *layout, const char *name, enum expert_layout of)
+static void learn(const struct layout *layout)
 {
 	static const struct timespec long_ago[2] = { { 1000000000, 0 }, { 1000000000, 0 } };
 
-	name_layout(layout, name, expert_ways);
-	expert_model_write(layout->model, family_of(of), NULL);
 	assert_int_equal(utimensat(AT_FDCWD, layout->model, long_ago, 0), 0);
 	assert_int_equal(wick_verify(layout->model, NULL, NULL, NULL, NULL), 0);
+}
+
+static void make_expert_layout(struct layout *layout, const char *name, enum expert_layout of)
+{
+	name_layout(layout, name, expert_ways);
+	expert_model_write(layout->model, family_of(of), NULL);
+	learn(layout);
 	find_truth(layout, EXACT);
 	find_budgets(layout);
+}
+
+/* As it lies, its checksums learned. */
+static void make_family(struct layout *layout, const char *fixture)
+{
+	char path[PATH_MAX], name[128];
+	uint64_t bytes;
+	void *data;
+
+	name_layout(layout, fixture, expert_ways);
+	snprintf(name, sizeof(name), "stock/%s/model.gguf", fixture);
+	fixture_folder(path, name);
+	data = file_read(path, &bytes);
+	file_write(layout->model, data, bytes);
+	free(data);
+	learn(layout);
+	find_truth(layout, EXACT);
+	find_budgets(layout);
+}
+
+static void make_table(void)
+{
+	static struct pairs pairs = { .counts = { DENSE_FAMILIES, WICK_SIM_FAULTS, PLAIN_WAYS, BLOCKS } };
+
+	while (pairs_next(&pairs, table[table_rows]))
+		assert_in_range(++table_rows, 1, TABLE_ROWS_MAX - 1);
 }
 
 static void make_layout(struct layout *layout, unsigned i)
@@ -616,13 +689,16 @@ static int make_layouts(void **state)
 		make_layout(&layouts[i], i);
 	make_expert_layout(&layouts[SYNTH_MODELS], "experts-packed", EXPERTS_PACKED);
 	make_expert_layout(&layouts[SYNTH_MODELS + 1], "experts-stock", EXPERTS_STACKED);
+	for (unsigned i = 0; i < DENSE_FAMILIES; i++)
+		make_family(&layouts[LAYOUTS + i], dense_families[i]);
+	make_table();
 	return 0;
 }
 
 static int remove_layouts(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < LAYOUTS; i++)
+	for (unsigned i = 0; i < ALL_LAYOUTS; i++)
 		for (unsigned kind = 0; kind < KINDS; kind++)
 			free(layouts[i].truth[kind]);
 	scratch_remove(scratch);
@@ -634,6 +710,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_fault),
 		cmocka_unit_test(right_or_named),
+		cmocka_unit_test(each_dense_family),
 	};
 
 	return cmocka_run_group_tests(tests, make_layouts, remove_layouts);
