@@ -24,17 +24,16 @@ static inline uint32_t wick_load_u32(const void *from)
 	return value;
 }
 
-/* Signs of eight numbers are seven bits: an even number of them is negative. */
-static inline uint32_t wick_eight_signs(uint32_t seven)
-{
-	return seven | (uint32_t)__builtin_parity(seven) << 7;
-}
-
-/* Four times seven bits. */
+/* Signs of eight numbers are seven bits: an even number of them is negative. Of four times seven bits, a byte each with the
+ * eighth. */
 static inline uint32_t wick_even_signs(uint32_t bits)
 {
-	return wick_eight_signs(bits & 127) | wick_eight_signs(bits >> 7 & 127) << 8 |
-		wick_eight_signs(bits >> 14 & 127) << 16 | wick_eight_signs(bits >> 21 & 127) << 24;
+	uint32_t sevens = (bits & 0x7f) | (bits & 0x3f80) << 1 | (bits & 0x1fc000) << 2 | (bits & 0xfe00000) << 3;
+	uint32_t odd = sevens ^ sevens >> 4;
+
+	odd ^= odd >> 2;
+	odd ^= odd >> 1;
+	return sevens | (odd & 0x01010101) << 7;
 }
 
 /* f16 scale, then for each part four places in the table, four times seven signs, and four bits of scale. */
@@ -56,14 +55,16 @@ static inline int wick_odd_iq2_xxs(const uint8_t *block, size_t j)
 /* f16 scale, for each eight numbers nine bits of place and seven signs, then four bits of scale for each 16 numbers. */
 static inline struct wick_grid_part wick_part_iq2_xs(const uint8_t *block, size_t j)
 {
-	struct wick_grid_part part = { .signs = 0 };
+	struct wick_grid_part part;
+	uint32_t sevens = 0;
 
 	for (size_t k = 0; k < 4; k++) {
 		uint32_t both = wick_load_u16(block + 2 + 8 * j + 2 * k);
 
 		part.words[k] = wick_grid_iq2_xs[both & 511];
-		part.signs |= wick_eight_signs(both >> 9) << 8 * k;
+		sevens |= both >> 9 << 7 * k;
 	}
+	part.signs = wick_even_signs(sevens);
 	return part;
 }
 
