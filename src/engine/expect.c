@@ -6,6 +6,7 @@
 #include "engine.h"
 
 #include "bits.h"
+#include "cold.h"
 #include "cpu_limits.h"
 #include "floor.h"
 #include "forecast_experts.h"
@@ -44,18 +45,19 @@ static int measure(struct wick *wick, struct wick_rates *rates, struct wick_diag
 {
 	struct wick_compute compute = { .kernels = &wick->kernels, .pool = wick->pool };
 	const struct wick_shape *shape = &wick->model->shape;
+	bool cold = !wick_cold_fits_cache(wick->plan.weight_bytes);
 	int err = 0;
 
 	wick_kernels_init(&wick->kernels, wick->settings.cpu_mask);
 	if (wick->predictors && wick->predictors->weight_bytes) {
 		const struct wick_tensor *out = &wick->predictors->layer[0].out;
 
-		err = wick_rates_measure(rates, &compute, out->type, out->cols, diag);
+		err = wick_rates_measure(rates, &compute, out->type, out->cols, cold, diag);
 		rates->predictor = rates->resident;
 	}
 	if (!err && wick->plan.expert_slots)
-		return wick_rates_measure(rates, &compute, wick_expert_type(wick->model), shape->d_model, diag);
-	return err ? err : wick_rates_measure(rates, &compute, shape->type, shape->d_model, diag);
+		return wick_rates_measure(rates, &compute, wick_expert_type(wick->model), shape->d_model, cold, diag);
+	return err ? err : wick_rates_measure(rates, &compute, shape->type, shape->d_model, cold, diag);
 }
 
 static void keep(struct wick *wick, const struct wick_forecast *forecast)

@@ -5,6 +5,7 @@
 
 #include "bits.h"
 #include "clock.h"
+#include "cold.h"
 #include "cpu_limits.h"
 #include "median.h"
 #include "mem.h"
@@ -47,21 +48,25 @@ WICK_WRAPS static void add_up(void *arg, uint32_t task, uint32_t thread)
 		reading->sum += sums[k];
 }
 
-/* The median of as many passes as there is time for, no more than a cgroup's quota gives in the end. */
+/* The median of as many passes as there is time for, of which none finds anything in a cache; no more than a cgroup's quota gives in
+ * the end. */
 static double time_passes(struct wick_pool *pool, struct reading *reading, uint32_t tasks)
 {
-	double rates[RATE_PASSES];
-	uint64_t begun_ns = wick_now_ns(), begun_cpu_ns = wick_cpu_ns();
+	uint64_t bytes = (uint64_t)tasks * TASK_BYTES, begun_ns = wick_now_ns(), cpu_ns = 1;
+	double rates[RATE_PASSES], a_cpu;
 	uint32_t count = 0;
-	double a_cpu;
 
 	do {
-		uint64_t from_ns = wick_now_ns();
+		uint64_t from_ns, from_cpu_ns;
 
+		wick_cold_evict(reading->base, bytes);
+		from_ns = wick_now_ns();
+		from_cpu_ns = wick_cpu_ns();
 		wick_pool_run(pool, add_up, reading, tasks);
-		rates[count++] = (double)tasks * TASK_BYTES * 1e3 / (double)(wick_now_ns() - from_ns + 1);
+		rates[count++] = (double)bytes * 1e3 / (double)(wick_now_ns() - from_ns + 1);
+		cpu_ns += wick_cpu_ns() - from_cpu_ns;
 	} while (count < RATE_PASSES && wick_now_ns() - begun_ns < RATE_NS);
-	a_cpu = (double)count * tasks * TASK_BYTES * 1e3 / (double)(wick_cpu_ns() - begun_cpu_ns + 1);
+	a_cpu = (double)count * (double)bytes * 1e3 / (double)cpu_ns;
 	return WICK_MIN(wick_median(rates, count), a_cpu * wick_cpu_quota(""));
 }
 

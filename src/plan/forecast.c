@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "clock.h"
+#include "cold.h"
 #include "cpu_limits.h"
 #include "expert_cache.h"
 #include "pool.h"
@@ -24,6 +25,7 @@ struct trial {
 	const struct wick_compute *compute;
 	enum wick_type type;
 	uint64_t cols, row_bytes, rows;
+	bool cold;
 	uint8_t *matrix;
 	float *x, *y;
 	_Atomic uint32_t crc; /* so that no compiler drops the checksums */
@@ -77,24 +79,29 @@ static void pass_swept(struct trial *trial)
  * counted. */
 static double rate_of(struct trial *trial, void (*pass)(struct trial *trial))
 {
-	uint64_t bytes = 0, begun_ns, begun_cpu_ns;
-	double cpu_us;
+	uint64_t bytes = 0, ns = 0, cpu_ns = 0, begun_ns;
 
 	pass(trial);
 	begun_ns = wick_now_ns();
-	begun_cpu_ns = wick_cpu_ns();
 	do {
+		uint64_t from_ns, from_cpu_ns;
+
+		if (trial->cold)
+			wick_cold_evict(trial->matrix, trial->rows * trial->row_bytes);
+		from_ns = wick_now_ns();
+		from_cpu_ns = wick_cpu_ns();
 		pass(trial);
+		ns += wick_now_ns() - from_ns;
+		cpu_ns += wick_cpu_ns() - from_cpu_ns;
 		bytes += trial->rows * trial->row_bytes;
 	} while (wick_now_ns() - begun_ns < TRIAL_NS);
-	cpu_us = (double)(wick_cpu_ns() - begun_cpu_ns) / 1e3;
-	return (double)bytes / WICK_MAX((double)(wick_now_ns() - begun_ns) / 1e3, cpu_us / wick_cpu_quota(""));
+	return (double)bytes / WICK_MAX((double)ns / 1e3, (double)cpu_ns / 1e3 / wick_cpu_quota(""));
 }
 
-int wick_rates_measure(struct wick_rates *rates, const struct wick_compute *compute, enum wick_type type, uint64_t cols,
+int wick_rates_measure(struct wick_rates *rates, const struct wick_compute *compute, enum wick_type type, uint64_t cols, bool cold,
 	struct wick_diag *diag)
 {
-	struct trial trial = { .compute = compute, .type = type, .cols = cols };
+	struct trial trial = { .compute = compute, .type = type, .cols = cols, .cold = cold };
 	int err = 0;
 
 	trial.row_bytes = wick_type_bytes(type, cols);

@@ -19,8 +19,9 @@ struct wick_rates {
 
 #define WICK_RATES_MEMORY_BYTES (48ull << 20) /* taken and given back */
 
-/* Takes a third of a second. type and cols are the matrix's. Sets resident and swept. */
-int wick_rates_measure(struct wick_rates *rates, const struct wick_compute *compute, enum wick_type type, uint64_t cols,
+/* Takes a third of a second. type and cols are the matrix's; cold: of weights that no cache of the processor keeps until the next
+ * token. Sets resident and swept. */
+int wick_rates_measure(struct wick_rates *rates, const struct wick_compute *compute, enum wick_type type, uint64_t cols, bool cold,
 	struct wick_diag *diag);
 
 struct wick_forecast {

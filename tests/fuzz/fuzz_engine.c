@@ -31,7 +31,7 @@ static const struct way {
 };
 
 int __wrap_wick_rates_measure(struct wick_rates *rates, const struct wick_compute *compute, enum wick_type type,
-	uint64_t cols, struct wick_diag *diag);
+	uint64_t cols, bool cold, struct wick_diag *diag);
 void __wrap_wick_mem_look(struct wick_mem *mem);
 void *__real_wick_mem_take(struct wick_mem *mem, uint64_t bytes);
 void *__wrap_wick_mem_take(struct wick_mem *mem, uint64_t bytes);
@@ -40,11 +40,12 @@ void __wrap_wick_mem_release(struct wick_mem *mem);
 
 /* In place of what takes its time and looks at this machine, not at the model. */
 int __wrap_wick_rates_measure(struct wick_rates *rates, const struct wick_compute *compute, enum wick_type type,
-	uint64_t cols, struct wick_diag *diag)
+	uint64_t cols, bool cold, struct wick_diag *diag)
 {
 	(void)compute;
 	(void)type;
 	(void)cols;
+	(void)cold;
 	(void)diag;
 	rates->resident = rates->swept = 1e4;
 	return 0;
