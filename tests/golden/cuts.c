@@ -9,6 +9,7 @@
 
 #include "fixture.h"
 #include "operations.h"
+#include "pairs.h"
 #include "predictors.h"
 
 #include "bits.h"
@@ -28,6 +29,7 @@
 #include <cmocka.h>
 
 #define LENGTHS 150      /* of each file */
+#define LENGTHS_FAMILY 24 /* of a file of each dense family, packed and as it lies */
 #define LENGTHS_KEPT 8   /* of what training keeps: each is one run of it */
 #define LENGTHS_KEPT_EXHAUSTIVE 200
 #define TRACE_TOKENS 20
@@ -55,6 +57,8 @@ static const struct cut {
 	{ "sharded-bin-bf16", "pytorch_model-00003-of-00003.bin" },
 	{ "stock/qwen3-tied-bf16/folder", "config.json" },
 	{ "stock/qwen3-tied-bf16/folder", "model.safetensors" },
+	{ "stock/gpt2-f16/folder", "config.json" },
+	{ "stock/gpt2-f16/folder", "model.safetensors" },
 };
 
 static char scratch[PATH_MAX];
@@ -222,6 +226,38 @@ static void a_cut_stock_file(void **state)
 	each_length(path, refuse_model);
 	print_message("  %s of %s: %u lengths refused\n", cut->file, cut->fixture, refused);
 	scratch_remove(source);
+}
+
+/* The model is the file `path`, of which some lengths are tried. */
+static void cut_family(const char *path)
+{
+	memcpy(opens, path, sizeof(opens));
+	each_length_of(path, getenv("WICK_EXHAUSTIVE") ? UINT64_MAX : LENGTHS_FAMILY, refuse_model);
+}
+
+static void each_dense_family(void **state)
+{
+	(void)state;
+	refused = 0;
+	for (unsigned i = 0; i < DENSE_FAMILIES; i++) {
+		char name[128], from[PATH_MAX], path[PATH_MAX];
+		uint64_t bytes;
+		void *data;
+
+		snprintf(name, sizeof(name), "stock/%s/model.gguf", dense_families[i]);
+		fixture_folder(from, name);
+		path_join(path, scratch, "model.gguf");
+		needed = UINT64_MAX;
+		model_pack(from, path, NULL);
+		cut_family(path);
+		needed = bytes_needed(from);
+		data = file_read(from, &bytes);
+		file_write(path, data, bytes);
+		free(data);
+		cut_family(path);
+	}
+	print_message("  %u lengths refused\n", refused);
+	assert_true(refused > 2 * DENSE_FAMILIES * LENGTHS_FAMILY / 2);
 }
 
 static void refuse_predictors(const char *path, uint64_t length)
@@ -428,9 +464,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CUT(0), CUT(1), CUT(2), CUT(3), CUT(4), CUT(5), CUT(6), CUT(7), CUT(8), CUT(9), CUT(10), CUT(11), CUT(12), CUT(13),
-		CUT(14), CUT(15), CUT(16), CUT(17), CUT(18), CUT(19),
+		CUT(14), CUT(15), CUT(16), CUT(17), CUT(18), CUT(19), CUT(20), CUT(21),
 		CUT_MODEL(0), CUT_MODEL(1), CUT_MODEL(2), CUT_MODEL(3), CUT_MODEL(4),
 		CUT_STOCK(0), CUT_STOCK(1), CUT_STOCK(2), CUT_STOCK(3), CUT_STOCK(4),
+		cmocka_unit_test_setup_teardown(each_dense_family, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(cut_predictors, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(a_cut_trace, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(a_cut_profile, make_scratch, remove_scratch),

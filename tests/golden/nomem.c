@@ -13,6 +13,7 @@
 #include "first_session.h"
 #include "fixture.h"
 #include "operations.h"
+#include "pairs.h"
 
 #include "bits.h"
 
@@ -391,6 +392,30 @@ static int open_experts(struct wick_diag *diag)
 	return code;
 }
 
+static unsigned family; /* of dense_families[] */
+
+/* In turns: most of what allocates is the same for all. */
+static int open_family(struct wick_diag *diag)
+{
+	static const char *const modes[] = { "dense", "hybrid", "naive" }, *const ios[] = { "pread", "mmap" };
+	const uint32_t ids[] = { 5, 6 };
+	struct wick_options options;
+	char path[PATH_MAX];
+	struct wick *wick;
+	int code;
+
+	path_join(path, at.source, "model.gguf");
+	wick_options_init(&options);
+	options.mode = modes[family % WICK_COUNT_OF(modes)];
+	options.io = ios[family % WICK_COUNT_OF(ios)];
+	options.threads = 2;
+	code = wick_open(&wick, path, &options, diag);
+	if (!code)
+		code = wick_session_eval(session_of(wick), ids, 2, NULL, NULL, diag);
+	wick_close(wick);
+	return code;
+}
+
 static int plan_it(struct wick_diag *diag)
 {
 	struct wick_options options;
@@ -490,6 +515,26 @@ static void out_of_memory_anywhere(void **state)
 	assert_in_range(k, operation->least, UINT64_MAX);
 }
 
+/* One call in so many, another one for each. */
+static void each_dense_family(void **state)
+{
+	static const struct operation both[] = { { "open", NULL, open_family, 30, .slow = 7 },
+		{ "pack", NULL, operations_pack_stock, 20, .slow = 7 } };
+
+	(void)state;
+	for (family = 0; family < DENSE_FAMILIES; family++) {
+		char name[128];
+
+		snprintf(name, sizeof(name), "stock/%s", dense_families[family]);
+		fixture_folder(at.source, name);
+		for (size_t i = 0; i < WICK_COUNT_OF(both); i++) {
+			void *operation = (void *)&both[i];
+
+			out_of_memory_anywhere(&operation);
+		}
+	}
+}
+
 static int clean_up(void **state)
 {
 	failing_call = 0;
@@ -526,7 +571,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { TEST(0), TEST(1), TEST(2), TEST(3), TEST(4), TEST(5), TEST(6), TEST(7),
 		TEST(8), TEST(9), TEST(10), TEST(11), TEST(12), TEST(13), TEST(14), TEST(15), TEST(16), TEST(17),
-		TEST(18), TEST(19), TEST(20) };
+		TEST(18), TEST(19), TEST(20), cmocka_unit_test(each_dense_family) };
 
 	return cmocka_run_group_tests(tests, operations_make, clean_up);
 }
