@@ -32,7 +32,7 @@
 #include <unistd.h>
 
 #define SERVE "--serve-drive" /* FROM AT ORDERS-FD READY-FD */
-#define FILES_MAX 16
+#define FILES_MAX 64
 
 struct server {
 	int folder;

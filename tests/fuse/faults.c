@@ -9,12 +9,14 @@
  * end the run with a sentence that names the file and the place where the fault is; and when the drive is well again,
  * the same engine answers right again.
  *
- * Everything is drawn from a seed but what the kernel does. WICK_SEED=N runs that one alone, WICK_RUNS=N so many.
+ * Everything is drawn from a seed but what the kernel does. WICK_SEED=N runs that one alone, WICK_RUNS=N so many. Models of the
+ * dense families are struck by rows of a table in which each meets each route and way, and each route each fault.
  */
 
 #include "drive.h"
 
 #include "fixture.h"
+#include "pairs.h"
 #include "predictors.h"
 #include "sentence.h"
 #include "../golden/synth.h"
@@ -102,10 +104,15 @@ static const struct kind {
 };
 
 #define WAYS WICK_COUNT_OF(ways)
+#define EXACT_WAYS 4 /* the first */
 #define ROUTES WICK_COUNT_OF(routes)
 #define KINDS_OF_FAULT WICK_COUNT_OF(kinds)
 
+#define TABLE_SEED (1ull << 32) /* and what follows: rows of the table */
+#define TABLE_ROWS_MAX 200
+
 struct layout {
+	char name[64];
 	char real[PATH_MAX], seen[PATH_MAX]; /* the model below, and through the drive */
 	char sidecar[PATH_MAX];              /* its predictors through it */
 	struct stat info, sidecar_info;      /* of both; without predictors an inode of 0 */
@@ -125,7 +132,8 @@ struct run {
 
 static char scratch[PATH_MAX], below[PATH_MAX], mounted[PATH_MAX];
 static struct drive drive;
-static struct layout layouts[SYNTH_MODELS];
+static struct layout layouts[SYNTH_MODELS + DENSE_FAMILIES]; /* of which those behind are met by table */
+static unsigned table[TABLE_ROWS_MAX][PAIRS_COLUMNS], table_rows; /* family, route, way */
 static struct run run;
 static bool have_uring;
 static unsigned struck[KINDS_OF_FAULT], reported[KINDS_OF_FAULT], sidecar_struck, sidecar_reported;
@@ -154,7 +162,7 @@ static const char *described(void)
 
 	snprintf(text, sizeof(text), "WICK_SEED=%llu (%s, %s, %u%% of memory, depth %u, chunks of %llu, %s; "
 		"%s at read %llu%s%s %llu)",
-		(unsigned long long)run.seed, synth_models[run.layout - layouts].name, way->mode, way->share, way->depth,
+		(unsigned long long)run.seed, run.layout->name, way->mode, way->share, way->depth,
 		(unsigned long long)way->chunk_bytes, routes[run.route].name,
 		run.orders.fault ? kinds[run.kind].name : "no fault", (unsigned long long)run.orders.read,
 		run.orders.only ? " of predictors" : "",
@@ -385,7 +393,7 @@ static uint64_t reads_of(struct layout *layout, unsigned way, unsigned route, bo
 		run.orders = well;
 		run_once();
 		*reads = atomic_load(&drive.orders->reads);
-		assert_in_range(*reads, of_sidecar ? 2 : 20, 20000);
+		assert_in_range(*reads, of_sidecar || layout >= &layouts[SYNTH_MODELS] ? 2 : 20, 20000);
 	}
 	return *reads;
 }
@@ -398,7 +406,7 @@ static void draw_run(uint64_t seed)
 
 	run = (struct run){ .seed = seed };
 	do {
-		run.layout = &layouts[wick_sim_draw(&draws, WICK_COUNT_OF(layouts))];
+		run.layout = &layouts[wick_sim_draw(&draws, SYNTH_MODELS)];
 		run.way = (unsigned)wick_sim_draw(&draws, WAYS);
 	} while (of_sidecar && (!run.layout->sidecar_info.st_ino || ways[run.way].kind != PREDICTED));
 	run.route = (unsigned)wick_sim_draw(&draws, ROUTES);
@@ -412,6 +420,36 @@ static void draw_run(uint64_t seed)
 	run.orders.read = wick_sim_draw(&draws, reads);
 }
 
+/* For each route the families take the faults in another order. */
+static void take_row(uint64_t seed)
+{
+	const unsigned *row = table[(seed - TABLE_SEED) % table_rows];
+	uint64_t draws = seed, reads;
+
+	run = (struct run){ .seed = seed, .layout = &layouts[SYNTH_MODELS + row[0]], .route = row[1], .way = row[2],
+		.kind = (unsigned)((row[0] + 2 * row[1]) % KINDS_OF_FAULT) };
+	if (!strcmp(routes[run.route].io, "uring") && !have_uring)
+		run.route += PREAD_INSTEAD;
+	reads = reads_of(run.layout, run.way, run.route, false);
+	run.orders = kinds[run.kind].orders;
+	run.orders.uncached = routes[run.route].uncached;
+	run.orders.read = wick_sim_draw(&draws, reads);
+}
+
+static void each_dense_family(void **state)
+{
+	(void)state;
+	if (getenv("WICK_SEED"))
+		skip();
+	memset(struck, 0, sizeof(struck));
+	for (uint64_t i = 0; i < table_rows; i++) {
+		take_row(TABLE_SEED + i);
+		run_once();
+	}
+	for (unsigned i = 0; i < KINDS_OF_FAULT; i++)
+		assert_in_range(struck[i], ROUTES / 2, table_rows);
+}
+
 static void right_or_named(void **state)
 {
 	const char *seed = getenv("WICK_SEED"), *count = getenv("WICK_RUNS");
@@ -419,7 +457,7 @@ static void right_or_named(void **state)
 
 	(void)state;
 	if (seed) {
-		draw_run(strtoull(seed, NULL, 0));
+		(strtoull(seed, NULL, 0) < TABLE_SEED ? draw_run : take_row)(strtoull(seed, NULL, 0));
 		run_once();
 		print_message("  %s\n", described());
 		return;
@@ -505,15 +543,45 @@ static void find_truth(struct layout *layout, unsigned kind)
 	wick_close(wick);
 }
 
+static void name_layout(struct layout *layout, const char *name)
+{
+	char file[128];
+
+	snprintf(layout->name, sizeof(layout->name), "%s", name);
+	snprintf(file, sizeof(file), "%s.gguf", name);
+	path_join(layout->real, below, file);
+	path_join(layout->seen, mounted, file);
+	snprintf(file, sizeof(file), "%s.pred.gguf", name);
+	path_join(layout->sidecar, mounted, file);
+}
+
+/* Packed, so that it has checksums. */
+static void make_family(struct layout *layout, const char *fixture)
+{
+	char name[128], stock[PATH_MAX];
+
+	name_layout(layout, fixture);
+	snprintf(name, sizeof(name), "stock/%s/model.gguf", fixture);
+	fixture_folder(stock, name);
+	model_pack(stock, layout->real, NULL);
+	assert_int_equal(stat(layout->real, &layout->info), 0);
+	find_truth(layout, EXACT);
+}
+
+static void make_table(void)
+{
+	static struct pairs pairs = { .counts = { DENSE_FAMILIES, ROUTES, EXACT_WAYS } };
+
+	while (pairs_next(&pairs, table[table_rows]))
+		assert_in_range(++table_rows, 1, TABLE_ROWS_MAX - 1);
+}
+
 static void make_layout(struct layout *layout, const struct synth_model *model)
 {
 	char folder[PATH_MAX], sidecar[PATH_MAX], file[128];
 
-	snprintf(file, sizeof(file), "%s.gguf", model->name);
-	path_join(layout->real, below, file);
-	path_join(layout->seen, mounted, file);
+	name_layout(layout, model->name);
 	snprintf(file, sizeof(file), "%s.pred.gguf", model->name);
-	path_join(layout->sidecar, mounted, file);
 	path_join(sidecar, below, file);
 	synth_model_folder(folder, model, scratch);
 	model_pack(folder, layout->real, model->type);
@@ -539,6 +607,9 @@ static int make_layouts(void **state)
 	assert_int_equal(mkdir(mounted, 0700), 0);
 	for (unsigned i = 0; i < SYNTH_MODELS; i++)
 		make_layout(&layouts[i], &synth_models[i]);
+	for (unsigned i = 0; i < DENSE_FAMILIES; i++)
+		make_family(&layouts[SYNTH_MODELS + i], dense_families[i]);
+	make_table();
 	why = drive_start(&drive, below, mounted);
 	if (!why)
 		return 0;
@@ -563,6 +634,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(right_or_named),
 		cmocka_unit_test(no_answer_ends_in_time),
+		cmocka_unit_test(each_dense_family),
 	};
 	int served = drive_main(argc, argv);
 

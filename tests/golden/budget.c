@@ -8,6 +8,7 @@
 #include "expert_models.h"
 #include "fixture.h"
 #include "measured.h"
+#include "pairs.h"
 #include "predictors.h"
 #include "synth.h"
 #include "variant.h"
@@ -72,6 +73,15 @@ static const struct setting settings[] = {
 	{ "dense", "pread", PERCENT_LEAST, true, .windowed = 8 },
 };
 
+/* Of each dense family, by a table in which any two values meet. So many sessions keep more than a process varies by. */
+#define FAMILY_CTX 120
+static const char *const family_modes[] = { "dense", "hybrid", "naive" }, *const family_ios[] = { NULL, "pread", "mmap" };
+static const unsigned family_shares[] = { 0, 50, 100 }; /* of the way from the least to the most that is used, percent */
+static const struct {
+	bool buffered;
+	uint32_t sessions;
+} family_ways[] = { { false, 1 }, { true, 8 }, { false, 8 }, { true, 1 } };
+
 static char scratch[PATH_MAX], model[PATH_MAX], gated[PATH_MAX], experts[PATH_MAX], windowed[PATH_MAX], trained[PATH_MAX]; /* trained: the same as model, under another name */
 static struct cgroup cgroup;
 
@@ -96,25 +106,29 @@ static int run_setting(unsigned i, uint64_t bytes, struct measured *measured)
 	return measured_run(measured, model_of(&settings[i]), &setting, &cgroup);
 }
 
+static void check_measured(const struct measured *measured, const char *mode, double percent, bool buffered)
+{
+	uint64_t left = measured->left_bytes, budget = measured->budget_bytes;
+
+	print_message("  %-6s %3.0f%% %-8s budget %5.1f MB, process %5.1f, at most %5.1f, left in the page cache %4.1f, "
+		"cgroup %5.1f\n", mode, percent, measured->direct ? "direct" : "buffered", budget / 1e6,
+		measured->used_bytes / 1e6, measured->peak_bytes / 1e6, left / 1e6, measured->cgroup_bytes / 1e6);
+	assert_false(measured->direct && buffered);
+	assert_in_range(measured->used_bytes, 1, budget - left);
+	assert_in_range(measured->peak_bytes, 1, budget - left + measured_lag_bytes());
+	assert_in_range(measured->cgroup_bytes, 0, budget);
+}
+
 static void check_setting(unsigned i)
 {
 	const struct setting *setting = &settings[i];
 	struct measured measured;
-	uint64_t left, budget;
 	const char *why;
 
 	if (!cgroup_create(&cgroup, &why))
 		print_message("  %s\n", why);
 	assert_int_equal(run_setting(i, 0, &measured), 0);
-	left = measured.left_bytes;
-	budget = measured.budget_bytes;
-	print_message("  %-6s %3.0f%% %-8s budget %5.1f MB, process %5.1f, at most %5.1f, left in the page cache %4.1f, "
-		"cgroup %5.1f\n", setting->mode, setting->percent, measured.direct ? "direct" : "buffered", budget / 1e6,
-		measured.used_bytes / 1e6, measured.peak_bytes / 1e6, left / 1e6, measured.cgroup_bytes / 1e6);
-	assert_false(measured.direct && setting->buffered);
-	assert_in_range(measured.used_bytes, 1, budget - left);
-	assert_in_range(measured.peak_bytes, 1, budget - left + measured_lag_bytes());
-	assert_in_range(measured.cgroup_bytes, 0, budget);
+	check_measured(&measured, setting->mode, setting->percent, setting->buffered);
 	cgroup_remove(&cgroup);
 }
 
@@ -123,6 +137,67 @@ static void peak_is_within_the_budget(void **state)
 	(void)state;
 	for (unsigned i = 0; i < WICK_COUNT_OF(settings); i++)
 		check_setting(i);
+}
+
+static uint64_t budget_of(const char *path, const struct measured_setting *setting, unsigned share)
+{
+	struct wick_options options;
+	uint64_t least, most;
+
+	wick_options_init(&options);
+	options.mode = setting->mode;
+	options.io = setting->io;
+	options.buffered = setting->buffered;
+	options.ctx = setting->ctx;
+	options.sessions = setting->sessions;
+	options.threads = 2;
+	least = model_least_bytes(path, &options);
+	most = WICK_MAX(model_whole_bytes(path, &options), least);
+	return least + (most - least) * share / 100 + VARIES_BYTES;
+}
+
+/* Measured, and once more where the kernel enforces it. */
+static void check_family(const char *path, const unsigned row[PAIRS_COLUMNS])
+{
+	struct measured_setting setting = { .mode = family_modes[row[1]], .io = family_ios[row[2]],
+		.buffered = family_ways[row[4]].buffered, .ctx = FAMILY_CTX, .prompt = FAMILY_CTX - MEASURED_TOKENS,
+		.sessions = family_ways[row[4]].sessions };
+	struct measured measured;
+	const char *why;
+
+	setting.bytes = budget_of(path, &setting, family_shares[row[3]]);
+	cgroup_create(&cgroup, &why);
+	assert_int_equal(measured_run(&measured, path, &setting, &cgroup), 0);
+	check_measured(&measured, setting.mode, family_shares[row[3]], setting.buffered);
+	cgroup_remove(&cgroup);
+	if (!cgroup_create(&cgroup, &why))
+		return;
+	assert_true(cgroup_limit(&cgroup, setting.bytes));
+	assert_int_equal(measured_run(&measured, path, &setting, &cgroup), 0);
+	cgroup_remove(&cgroup);
+}
+
+static void each_dense_family(void **state)
+{
+	static struct pairs pairs = { .counts = { DENSE_FAMILIES, WICK_COUNT_OF(family_modes), WICK_COUNT_OF(family_ios),
+		WICK_COUNT_OF(family_shares), WICK_COUNT_OF(family_ways) } };
+	char name[128], path[PATH_MAX];
+	unsigned row[PAIRS_COLUMNS];
+
+	(void)state;
+	path_join(path, scratch, "family.gguf");
+	while (pairs_next(&pairs, row)) {
+		char from[PATH_MAX];
+		uint64_t bytes;
+		void *data;
+
+		snprintf(name, sizeof(name), "stock/%s/model.gguf", dense_families[row[0]]);
+		fixture_folder(from, name);
+		data = file_read(from, &bytes);
+		file_write(path, data, bytes);
+		free(data);
+		check_family(path, row);
+	}
 }
 
 /* The kernel enforces what was promised: a run whose cgroup is as large as its budget is not killed. */
@@ -216,6 +291,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(peak_is_within_the_budget, leave),
+		cmocka_unit_test_teardown(each_dense_family, leave),
 		cmocka_unit_test_teardown(lives_in_a_cgroup_of_that_size, leave),
 		cmocka_unit_test_teardown(dies_in_half_of_it, leave),
 	};
