@@ -99,8 +99,6 @@ int wick_read_weights(const struct wick_putting *putting)
 	struct wick_config quantised;
 	int rc = wick_config_object(&quantised, putting->config, key, putting->diag);
 
-	if (rc == -ENOENT && putting->arch->weights == WICK_WEIGHTS_MXFP4)
-		return wick_putting_refuse(putting, putting->config, key, "is missing: experts other than in MXFP4 are not supported");
 	if (rc == -ENOENT || (rc == 0 && putting->arch->weights == WICK_WEIGHTS_PLAIN)) /* or wick_config_check_keys() refuses it */
 		rc = 0;
 	else if (rc == 0)

@@ -40,7 +40,7 @@ struct wick_arch_def {
 	bool local_rope;            /* layers with a window have a rope of their own */
 	bool long_rope;             /* no other scaling is known */
 	bool rope_between;          /* yarn's bounds are not rounded to pairs; without any scaling config.json is not whole */
-	enum wick_weights weights;  /* beside PLAIN; MXFP4: in place of it, of experts */
+	enum wick_weights weights;  /* beside PLAIN; MXFP4: of experts */
 	const char *variant;        /* a flag of config.json that is true for this one of several of its type; NULL: the others */
 	bool two_norms;             /* of a parallel block: attention and FFN have one each */
 	const char *inside;         /* a key of config.json that has the language model's own; NULL: it is that itself */
@@ -80,6 +80,7 @@ struct wick_arch_experts {
 	const char *behind;       /* a key: blocks behind the last layer that are left out; or NULL */
 	bool in_turns;            /* in the former each gate's row is in front of its up's, not all gates in front of all ups */
 	const char *merged[3];    /* names, as in sources, of tensors of all gates and ups, the same twice, and of all downs of a layer */
+	const char *turned[3];    /* likewise, where config.json names no codes, of such with columns as rows, gates and ups in turns; or NULL */
 };
 
 /* Biases that a model has where a flag of config.json says so; key NULL: every model of the family. */

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* gpt-oss as its authors wrote it: experts in MXFP4, all of a layer in one tensor of gates and ups, which take turns, and one
- * of downs. */
+/* gpt-oss: all experts of a layer in one tensor of gates and ups, which take turns, and one of downs. Its authors wrote them in
+ * MXFP4, a row for each output; where they are plain numbers, as transformers writes them, there is a row for each input. */
 
 #include "family.h"
 
@@ -21,7 +21,7 @@ const struct wick_arch_def wick_arch_gpt_oss = {
 	.windows = &(const struct wick_arch_windows){ .window = 128, .some = true, .full_every = 2 },
 	.biases = (const struct wick_arch_bias[]){ { "attention_bias", qkvo, true }, { 0 } },
 	.experts = &(const struct wick_arch_experts){ .merged = { GATE_UP "_blocks", GATE_UP "_blocks", DOWN "_blocks" },
-		.in_turns = true,
+		.turned = { GATE_UP, GATE_UP, DOWN }, .in_turns = true,
 		.keys = (const struct wick_arch_expert_key[]){
 			{ "num_local_experts", "num_experts", "expert_count", WICK_EXPERTS_NUMBER, 128 },
 			{ "num_experts_per_tok", NULL, "expert_used_count", WICK_EXPERTS_NUMBER, 4 },

@@ -183,16 +183,6 @@ static int pack_bundles(struct wick_pack_job *job, const struct wick_config *con
 	return rc;
 }
 
-/* Experts that a checkpoint has in blocks stay as they are, and what is beside them is bf16, if nothing else is asked for. */
-static void keep_types(struct wick_pack_job *job, const struct wick_pack_options *options)
-{
-	if (options->type || job->arch->weights != WICK_WEIGHTS_MXFP4)
-		return;
-	job->shape.type = WICK_MXFP4;
-	if (!options->attention_type)
-		job->shape.matrix_type = WICK_BF16;
-}
-
 /* Types, config.json and the family, which decides on what is made. */
 static int pack_naturally(
 	const char *source, const char *out, const struct wick_pack_options *options, struct wick_diag *diag)
@@ -211,8 +201,6 @@ static int pack_naturally(
 		rc = load_config(&config, source, diag);
 	if (rc == 0)
 		rc = wick_arch_find(&job.arch, &config, diag);
-	if (rc == 0)
-		keep_types(&job, options);
 	if (rc == 0 && job.by_gate && !job.arch->stock)
 		rc = wick_diag_say(diag, -EINVAL, "%s: predictor gate: its neurons have no gates", config.path);
 	if (rc == 0)

@@ -317,10 +317,15 @@ static int describe(enum wick_tensor_id id, uint32_t layer, void *user)
 	return 0;
 }
 
+static bool has_transposed(const struct wick_pack_job *job)
+{
+	return job->arch->transposed || job->turned;
+}
+
 static int make_room(struct folder *folder, uint64_t memory_bytes)
 {
 	struct wick_pack_job *job = &folder->general.job;
-	uint64_t widest = WICK_MAX(job->shape.d_model, job->shape.n_ff), buffers = job->arch->transposed ? 4 : 3, least, columns;
+	uint64_t widest = WICK_MAX(job->shape.d_model, job->shape.n_ff), buffers = has_transposed(job) ? 4 : 3, least, columns;
 
 	widest = WICK_MAX(widest, (uint64_t)folder->said.heads * folder->said.head_dim);
 	if (folder->said.has[WICK_T_HEAD_BIAS])
@@ -338,27 +343,28 @@ static int make_room(struct folder *folder, uint64_t memory_bytes)
 	folder->general.made.tensors = calloc(wick_tensors_count(job->shape.layers), sizeof(*folder->general.made.tensors));
 	job->raw = malloc(job->chunk * sizeof(float));
 	job->numbers = malloc(job->chunk * sizeof(float));
-	job->transposed = job->arch->transposed ? malloc(job->chunk * sizeof(float)) : NULL;
-	if (!folder->general.made.tensors || !job->raw || !job->numbers || (job->arch->transposed && !job->transposed))
+	job->transposed = has_transposed(job) ? malloc(job->chunk * sizeof(float)) : NULL;
+	if (!folder->general.made.tensors || !job->raw || !job->numbers || (has_transposed(job) && !job->transposed))
 		return wick_diag_say(job->diag, -ENOMEM, "no memory to pack");
 	return job->shape.bundle_parts ? wick_pack_make_columns(job, memory_bytes - least + columns) : 0;
 }
 
 /* Everything of the folder but its numbers. */
 static int understand(struct folder *folder, struct wick_gguf_writer *writer, const struct wick_config *config, const char *source,
-	const char *out, uint32_t align)
+	const char *out, const struct wick_pack_options *options)
 {
 	struct wick_pack_job *job = &folder->general.job;
 	int rc = wick_pack_put_name(writer, source, job->diag);
 
 	if (rc == 0)
 		rc = wick_arch_put_keys(job->arch, &folder->said, config, writer, job->diag);
+	job->weights = folder->said.weights;
+	wick_pack_keep_types(job, options);
 	if (rc == 0)
 		rc = read_facts(folder, writer, config->path);
 	if (rc == 0)
-		rc = settle_bundles(folder, out, align, config->path);
+		rc = settle_bundles(folder, out, options->align, config->path);
 	job->shape.vocab = folder->said.vocab;
-	job->weights = folder->said.weights;
 	if (rc == 0)
 		rc = wick_config_check_keys(config, job->arch->keys, &job->notes, job->diag);
 	job->each_source = each_source;
@@ -406,7 +412,7 @@ int wick_pack_folder(const struct wick_pack_job *begun, const struct wick_config
 	int rc = 0;
 
 	wick_gguf_writer_init(&writer, WICK_FILE_ALIGN);
-	rc = understand(&folder, &writer, config, source, out, options->align);
+	rc = understand(&folder, &writer, config, source, out, options);
 	if (rc == 0 && options->align && !folder.general.job.shape.bundle_parts)
 		rc = wick_diag_say(begun->diag, -EINVAL,
 			"%s: an alignment is for bundles of neurons, which a model of this kind has not", source);

@@ -20,23 +20,37 @@ static uint32_t first_layer(const struct wick_shape *shape)
 	return layer;
 }
 
+void wick_pack_keep_types(struct wick_pack_job *job, const struct wick_pack_options *options)
+{
+	if (options->type || job->weights != WICK_WEIGHTS_MXFP4)
+		return;
+	job->shape.type = WICK_MXFP4;
+	if (!options->attention_type)
+		job->shape.matrix_type = WICK_BF16;
+}
+
 void wick_pack_find_experts(struct wick_pack_job *job)
 {
 	if (!wick_has_experts(&job->shape))
 		return;
+	job->turned = job->weights == WICK_WEIGHTS_PLAIN && job->arch->experts->turned[0];
 	job->merged = true; /* their names are looked for, and if they are not there, the others are */
-	job->merged = wick_pack_source(job, WICK_T_DOWN_EXPERTS, first_layer(&job->shape));
+	job->merged = job->turned || wick_pack_source(job, WICK_T_DOWN_EXPERTS, first_layer(&job->shape));
 }
 
-/* A part of all experts as one tensor has it: of gates and ups together each expert's gates come first. */
-static void want_merged(struct wick_pack_wanted *wanted, const struct wick_tensor *tensor)
+/* Parts that a tensor of all experts has. */
+static uint64_t parts_beside(enum wick_part_id part)
 {
-	uint64_t halves = wick_expert_part(wanted->slot) == WICK_PART_DOWN ? 1 : 2;
+	return part == WICK_PART_DOWN ? 1 : 2;
+}
 
+/* A part of all experts as one tensor has it, together with the other one. */
+static void want_merged(struct wick_pack_wanted *wanted, const struct wick_tensor *tensor, bool turned)
+{
 	wanted->dims = 3;
 	wanted->shape[0] = tensor->experts;
-	wanted->shape[1] = halves * wick_expert_rows(tensor);
-	wanted->shape[2] = tensor->cols;
+	wanted->shape[turned ? 2 : 1] = parts_beside(wick_expert_part(wanted->slot)) * wick_expert_rows(tensor);
+	wanted->shape[turned ? 1 : 2] = tensor->cols;
 }
 
 int wick_pack_want_experts(const struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer,
@@ -48,7 +62,7 @@ int wick_pack_want_experts(const struct wick_pack_job *job, enum wick_tensor_id 
 
 	wick_tensor_describe(&tensor, id, layer, &job->shape);
 	if (job->merged) {
-		want_merged(&wanted, &tensor);
+		want_merged(&wanted, &tensor, job->turned);
 		return wick_pack_visit(job, &wanted, visit, user);
 	}
 	wanted.dims = 2;
@@ -74,6 +88,17 @@ static uint64_t source_row(const struct wick_pack_job *job, enum wick_part_id pa
 	return job->arch->experts->in_turns ? 2 * (expert * each + row) + part : (2 * expert + part) * each + row;
 }
 
+/* Rows of a part are columns of the checkpoint's matrix of an expert, where those of gates and ups take turns. */
+static int read_turned(struct wick_pack_job *job, const struct wick_source_tensor *source, enum wick_part_id part,
+	const struct wick_tensor *tensor, uint64_t first, uint64_t rows)
+{
+	uint64_t each = wick_expert_rows(tensor), step = parts_beside(part), stride = step * each;
+	uint64_t start = first / each * stride * tensor->cols + first % each * step + (part == WICK_PART_UP);
+
+	return wick_pack_read_transposed(job, source, &(struct wick_pack_transposed){ start, stride, step }, rows, tensor->cols,
+		tensor->type);
+}
+
 int wick_pack_read_experts(struct wick_pack_job *job, enum wick_tensor_id id, uint32_t layer, const struct wick_tensor *tensor,
 	uint64_t first, uint64_t rows)
 {
@@ -83,6 +108,8 @@ int wick_pack_read_experts(struct wick_pack_job *job, enum wick_tensor_id id, ui
 	uint64_t at_once = job->arch->experts->in_turns && part != WICK_PART_DOWN ? 1 : rows;
 	int rc = 0;
 
+	if (job->turned)
+		return read_turned(job, source, part, tensor, first, rows);
 	for (uint64_t i = 0; rc == 0 && i < rows; i += at_once) {
 		uint64_t row = source_row(job, part, each, expert, first % each + i);
 

@@ -6,6 +6,9 @@
 
 #include "pack_job.h"
 
+/* Experts that a checkpoint has in blocks stay as they are, and what is beside them is bf16, if nothing else is asked for. */
+void wick_pack_keep_types(struct wick_pack_job *job, const struct wick_pack_options *options);
+
 /* Finds out which of both the checkpoint has. */
 void wick_pack_find_experts(struct wick_pack_job *job);
 

@@ -44,7 +44,7 @@ struct wick_pack_job {
 	float *numbers;       /* (chunk) */
 	uint8_t *packed;      /* (packed_bytes) */
 	uint64_t packed_bytes;
-	float *transposed;    /* (chunk) where the checkpoint has columns as rows; else NULL */
+	float *transposed;    /* (chunk) where the checkpoint has some columns as rows; else NULL */
 	float *columns;       /* (column_neurons, d_model) of a down-projection; this and the next four: wick_pack_make_columns() */
 	uint32_t column_neurons;
 	uint32_t *bundle_crcs; /* (n_ff) of the current layer */
@@ -52,6 +52,7 @@ struct wick_pack_job {
 	float *pred_bias;     /* (n_ff) of the current predictor; before that, the up-projection's own */
 	enum wick_weights weights; /* as config.json says of some of the checkpoint's matrices */
 	bool merged;  /* experts of a layer are one tensor of gates and ups, and one of downs */
+	bool turned;  /* and each has columns as rows there */
 	bool by_gate; /* gates are apart from bundles, and say which neurons fire */
 	const struct wick_model *has; /* the tensors are those that this one has; NULL: those that the shape asks for */
 	uint32_t *checksums;   /* (wick_pack_checksum_count()) of wick.checksums */

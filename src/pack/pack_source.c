@@ -48,7 +48,9 @@ static const char *pattern_of(const struct wick_pack_job *job, enum wick_tensor_
 {
 	enum wick_part_id part = wick_expert_part(id);
 
-	return part != WICK_PARTS && job->merged ? job->arch->experts->merged[part] : job->arch->sources[id];
+	if (part == WICK_PARTS || !job->merged)
+		return job->arch->sources[id];
+	return job->turned ? job->arch->experts->turned[part] : job->arch->experts->merged[part];
 }
 
 const struct wick_source_tensor *wick_pack_expert_source(
@@ -104,7 +106,7 @@ bool wick_pack_is_of_family(const struct wick_arch_def *arch, const char *name)
 	for (unsigned id = 0; !is && id < WICK_T_COUNT; id++)
 		is = is_called(arch, arch->sources[id], name);
 	for (unsigned part = 0; !is && arch->experts && part < WICK_PARTS; part++)
-		is = is_called(arch, arch->experts->merged[part], name);
+		is = is_called(arch, arch->experts->merged[part], name) || is_called(arch, arch->experts->turned[part], name);
 	return is;
 }
 

@@ -52,7 +52,8 @@ static const struct subject {
 	{ "olmoe-f16", "model.gguf", "f16" },
 	{ "granitemoe-f16", "model.gguf", "f16" },
 	{ "glm4moe-f16", "model.gguf", "f16" },
-	{ "gpt-oss-bf16", "model.gguf", NULL },
+	{ "gpt-oss-f16", "model.gguf", "f16" },
+	{ "gpt-oss-bf16", "model.gguf", "bf16" },
 	{ "gpt-oss-mxfp4", "model.gguf", "mxfp4", .rest = "f32" },
 	{ "smallthinker-f16", "model.gguf", "f16" },
 	{ "smallthinker-softmax-bf16", "model.gguf", "bf16" },
@@ -247,7 +248,9 @@ static void experts_that_are_refused(void **state)
 		{ "gpt-oss-mxfp4", "\"quant_method\": \"mxfp4\"", "\"quant_method\": \"fp8\"", "quantised in a way that is not supported, \"fp8\"" },
 		{ "gpt-oss-mxfp4", "\"quant_method\"", "\"quant_type\"", "\"quant_method\" is missing" },
 		{ "gpt-oss-mxfp4", "\"modules_to_not_convert\"", "\"block_size\"", "\"block_size\" is not known for quant_method mxfp4" },
-		{ "gpt-oss-mxfp4", "\"quantization_config\"", "\"quantisation_config\"", "\"quantization_config\" is missing" },
+		{ "gpt-oss-mxfp4", "\"quantization_config\"", "\"quantisation_config\"", "layers.0.mlp.experts.gate_up_proj is missing" },
+		{ "gpt-oss-bf16", "{", "{\"quantization_config\": {\"quant_method\": \"mxfp4\"},", "layers.0.mlp.experts.gate_up_proj_blocks is missing" },
+		{ "gpt-oss-bf16", "\"intermediate_size\": 14", "\"intermediate_size\": 16", "gate_up_proj_bias has shape [5, 28]; config.json asks for [5, 32]" },
 		{ "gpt-oss-mxfp4", "\"attention_bias\": true", "\"attention_bias\": false", "bias has no place in the gpt_oss model" },
 		{ "gpt-oss-mxfp4", "\"intermediate_size\": 32", "\"intermediate_size\": 64", "gate_up_proj_bias has shape [4, 64]; config.json asks for [4, 128]" },
 		{ "gpt-oss-mxfp4", "\"layer_types\": [", "\"layer_types\": [\"full_attention\",", "\"layer_types\" is no list with an entry for each layer" },
@@ -364,17 +367,29 @@ static void an_exponent_that_is_none(void **state)
 }
 
 /* A folder of gpt-oss whose header has another name, or shape. */
-static void blocks_that_are_refused(void **state)
+static void experts_of_another_shape(void **state)
 {
 	static const struct {
-		const char *from, *to, *says;
+		const char *fixture, *from, *to, *says;
 		int rc;
 	} refused[] = {
-		{ "layers.1.mlp.experts.down_proj_scales", "layers.1.mlp.experts.down_proj_skales", "layers.1.mlp.experts.down_proj_scales is missing", -ENOENT },
-		{ "layers.1.mlp.experts.gate_up_proj_blocks", "layers.1.mlp.experts.gate_up_proj_clocks",
+		{ "gpt-oss-mxfp4", "layers.1.mlp.experts.down_proj_scales", "layers.1.mlp.experts.down_proj_skales", "layers.1.mlp.experts.down_proj_scales is missing", -ENOENT },
+		{ "gpt-oss-mxfp4", "layers.1.mlp.experts.gate_up_proj_blocks", "layers.1.mlp.experts.gate_up_proj_clocks",
 			"layers.1.mlp.experts.gate_up_proj_blocks is missing", -ENOENT },
-		{ "\"shape\":[4,64,2]", "\"shape\":[4,2,64]", "_scales is not a byte for each block", -EINVAL },
-		{ "\"shape\":[4,64,2,16]", "\"shape\":[4,64,16,2]", "_blocks has no blocks of 16 bytes", -EINVAL },
+		{ "gpt-oss-mxfp4", "\"shape\":[4,64,2]", "\"shape\":[4,2,64]", "_scales is not a byte for each block", -EINVAL },
+		{ "gpt-oss-mxfp4", "\"shape\":[4,64,2,16]", "\"shape\":[4,64,16,2]", "_blocks has no blocks of 16 bytes", -EINVAL },
+		{ "gpt-oss-bf16", "layers.1.mlp.experts.gate_up_proj\"", "layers.1.mlp.experts.gate_up_prog\"",
+			"layers.1.mlp.experts.gate_up_proj is missing", -ENOENT },
+		{ "gpt-oss-bf16", "layers.1.mlp.experts.down_proj\"", "layers.1.mlp.experts.down_prog\"",
+			"layers.1.mlp.experts.down_proj is missing", -ENOENT },
+		{ "gpt-oss-bf16", "layers.1.mlp.experts.gate_up_proj_bias", "layers.1.mlp.experts.gate_up_prog_bias",
+			"layers.1.mlp.experts.gate_up_proj_bias is missing", -ENOENT },
+		{ "gpt-oss-bf16", "\"shape\":[5,36,28]", "\"shape\":[5,28,36]",
+			"gate_up_proj has shape [5, 28, 36]; config.json asks for [5, 36, 28]", -EINVAL },
+		{ "gpt-oss-bf16", "\"shape\":[5,36,28]", "\"shape\":[5,48,21]",
+			"gate_up_proj has shape [5, 48, 21]; config.json asks for [5, 36, 28]", -EINVAL },
+		{ "gpt-oss-bf16", "\"shape\":[5,14,36]", "\"shape\":[5,36,14]",
+			"down_proj has shape [5, 36, 14]; config.json asks for [5, 14, 36]", -EINVAL },
 	};
 	char folder[PATH_MAX], weights[PATH_MAX];
 
@@ -385,7 +400,7 @@ static void blocks_that_are_refused(void **state)
 		uint64_t bytes;
 		char *data, *at;
 
-		copy_fixture("gpt-oss-mxfp4", folder, "model.safetensors", weights);
+		copy_fixture(refused[i].fixture, folder, "model.safetensors", weights);
 		data = file_read(weights, &bytes);
 		at = memmem(data, bytes, refused[i].from, strlen(refused[i].from));
 		if (!at)
@@ -525,7 +540,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(experts_that_are_refused, begin, end),
 		cmocka_unit_test_setup_teardown(blocks_as_numbers, begin, end),
 		cmocka_unit_test_setup_teardown(other_types_of_the_same_numbers, begin, end),
-		cmocka_unit_test_setup_teardown(blocks_that_are_refused, begin, end),
+		cmocka_unit_test_setup_teardown(experts_of_another_shape, begin, end),
 		cmocka_unit_test_setup_teardown(an_exponent_that_is_none, begin, end),
 		cmocka_unit_test_setup_teardown(an_expert_that_is_missing, begin, end),
 		cmocka_unit_test_setup_teardown(blocks_that_guess_are_left_out, begin, end),

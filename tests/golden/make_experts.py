@@ -93,7 +93,7 @@ FIXTURES = {
 }
 
 PROMPTS = {name: (1, 45, 120) for name in ("gpt-oss-f16", "smallthinker-f16")}  # beyond windows
-FOLDERS = {"mixtral-bf16", "olmoe-f16", "qwen2moe-f16", "qwen3moe-f16", "granitemoe-f16", "glm4moe-f16"}
+FOLDERS = {"mixtral-bf16", "olmoe-f16", "qwen2moe-f16", "qwen3moe-f16", "granitemoe-f16", "glm4moe-f16", "gpt-oss-f16", "gpt-oss-bf16"}
 MERGED = {"qwen3moe-f16"}
 MXFP4 = {"gpt-oss-mxfp4"}  # experts are; the reference has their exact values
 ATTENTION = ["model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"]  # not in blocks
@@ -334,14 +334,22 @@ def in_folder(model, kind):
     return {name: weight.to(half) if weight.dim() > 1 and not is_router(name) else weight for name, weight in model.state_dict().items()}
 
 
+def check_numbers(path, model, **how):
+    """transformers reads the same ones from the folder."""
+    again = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager", **how).state_dict()
+    for name, weight in model.state_dict().items():
+        assert torch.equal(again[name].float(), weight), name
+
+
 def write_folder(path, model, kind):
-    stock.write_folder(path, model, kind)
+    stock.save(path, model, kind)
     model.save_pretrained(path, state_dict=in_folder(model, kind))
+    check_numbers(path, model)
 
 
 def write_merged_folder(path, model, kind):
     """All experts of a layer in two tensors, as newer checkpoints may have them."""
-    stock.write_folder(path, model, kind)
+    stock.save(path, model, kind)
     tensors = {name: weight.contiguous() for name, weight in in_folder(model, kind).items()
                if name != "lm_head.weight" or not model.config.tie_word_embeddings}
     save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
@@ -364,7 +372,7 @@ def as_gpt_oss_published(config):
 
 
 def write_blocks_folder(path, model):
-    """Experts as the checkpoints of gpt-oss have them. transformers reads the same numbers from it."""
+    """Experts as the checkpoints of gpt-oss have them."""
     stock.save(path, model, "F32")
     tensors = {}
     for name, weight in model.state_dict().items():
@@ -374,10 +382,7 @@ def write_blocks_folder(path, model):
             tensors[name] = weight
     save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
     stock.edit_config(path, as_gpt_oss_published)
-    again = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager",
-                                                 quantization_config=Mxfp4Config(dequantize=True)).state_dict()
-    for name, weight in model.state_dict().items():
-        assert torch.equal(again[name].float(), weight), name
+    check_numbers(path, model, quantization_config=Mxfp4Config(dequantize=True))
 
 
 def apart(name, weight):

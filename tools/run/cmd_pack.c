@@ -32,7 +32,7 @@ static const struct opt options[] = {
 	{ OPT_OUTPUT, 'o', .value = "OUT.gguf", .is_model = true, .into.text = &out_path,
 		.help = "the packed model; appears complete, or not at all" },
 	{ OPT_CHOICE, .name = "type", .value = "TYPE", .choices = mixes, .into.text = &pack_options.type,
-		.help = "how weights are stored (f16; of gpt-oss as they are): f32, f16, bf16, or one of GGUF's for models whose widths are multiples "
+		.help = "how weights are stored (f16; of gpt-oss in MXFP4 as they are): f32, f16, bf16, or one of GGUF's for models whose widths are multiples "
 			"of 32: q8_0, q5_0, q5_1, q4_0, q4_1, iq4_nl, mxfp4; or of 256: q6_k, q5_k, q4_k, q3_k, q2_k, iq4_xs; in stock "
 			"layout, where each tensor has a type by llama.cpp's rules, also q4_k_m (there the default) and q5_k_m" },
 	{ OPT_CHOICE, .name = "attention-type", .value = "TYPE", .choices = types, .into.text = &pack_options.attention_type,
