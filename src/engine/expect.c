@@ -139,7 +139,7 @@ static int expect_experts(struct wick *wick, const struct wick_rates *rates, dou
 	if (!err)
 		err = wick_memory_rate(wick->settings.threads, &memory_mb_per_s, diag);
 	if (!err) {
-		outlook.dependent.memory = WICK_MAX(memory_mb_per_s, rates->resident); /* kernels have read faster: the first was disturbed */
+		outlook.dependent.memory = WICK_MAX(memory_mb_per_s, rates->resident); /* weights that fit in a cache are read faster than memory */
 		outlook.missing = missing;
 		outlook.chosen = routing.chosen;
 		wick_forecast_experts(&forecast, &outlook, sweep_us, &floor_ms);

@@ -370,26 +370,33 @@ static int open_stock(struct wick_diag *diag)
 	return code;
 }
 
-/* Of experts, so few of which fit that they are read. */
-static int open_experts(struct wick_diag *diag)
+/* Two tokens at once. */
+static int eval_two(const struct wick_options *options, struct wick_diag *diag)
 {
 	const uint32_t ids[] = { 5, 6 };
-	struct wick_options options;
 	char path[PATH_MAX];
 	struct wick *wick;
 	int code;
 
 	path_join(path, at.source, "model.gguf");
+	code = wick_open(&wick, path, options, diag);
+	if (!code)
+		code = wick_session_eval(session_of(wick), ids, 2, NULL, NULL, diag);
+	wick_close(wick);
+	return code;
+}
+
+/* Of experts, so few of which fit that they are read. */
+static int open_experts(struct wick_diag *diag)
+{
+	struct wick_options options;
+
 	wick_options_init(&options);
 	options.mode = "naive";
 	options.io = "pread";
 	options.threads = 2;
 	options.lookahead = 2;
-	code = wick_open(&wick, path, &options, diag);
-	if (!code)
-		code = wick_session_eval(session_of(wick), ids, 2, NULL, NULL, diag);
-	wick_close(wick);
-	return code;
+	return eval_two(&options, diag);
 }
 
 static unsigned family; /* of dense_families[] */
@@ -398,22 +405,13 @@ static unsigned family; /* of dense_families[] */
 static int open_family(struct wick_diag *diag)
 {
 	static const char *const modes[] = { "dense", "hybrid", "naive" }, *const ios[] = { "pread", "mmap" };
-	const uint32_t ids[] = { 5, 6 };
 	struct wick_options options;
-	char path[PATH_MAX];
-	struct wick *wick;
-	int code;
 
-	path_join(path, at.source, "model.gguf");
 	wick_options_init(&options);
 	options.mode = modes[family % WICK_COUNT_OF(modes)];
 	options.io = ios[family % WICK_COUNT_OF(ios)];
 	options.threads = 2;
-	code = wick_open(&wick, path, &options, diag);
-	if (!code)
-		code = wick_session_eval(session_of(wick), ids, 2, NULL, NULL, diag);
-	wick_close(wick);
-	return code;
+	return eval_two(&options, diag);
 }
 
 static int plan_it(struct wick_diag *diag)
