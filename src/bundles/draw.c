@@ -222,37 +222,41 @@ static void send_read(struct wick_draw *draw, struct wick_draw_read *read, uint3
 	wick_fetch_submit(draw->drawing->fetch, &read->request);
 }
 
-/* Plans the reads, through gaps or not, and notes what they cost. */
-static uint32_t plan_reads(struct wick_draw *draw, bool through)
+/* Plans the reads for wanted[first ..], through gaps or not, and notes what they cost. What was planned for those before is
+ * in use, in as much of the arrays as there are bundles. */
+static uint32_t plan_reads(struct wick_draw *draw, uint32_t first, bool through)
 {
 	struct wick_drawing *drawing = draw->drawing;
 	const struct wick_extent_layout layout = wick_draw_layout(drawing->kind->slot_bytes, drawing->chunk_bytes, through,
 		draw->member->group->cache.slots, drawing->scratch);
-	uint32_t reads = wick_extent_plan(&layout, &drawing->price, draw->wanted, draw->count, &draw->arrays);
+	struct wick_extent_arrays arrays = draw->arrays;
+	uint32_t reads;
 
-	draw->price_us[through] = draw->arrays.cost_us[draw->count];
+	arrays.extents += first;
+	arrays.iov += 2 * first;
+	reads = wick_extent_plan(&layout, &drawing->price, draw->wanted + first, draw->count - first, &arrays);
+	draw->price_us[through] += arrays.cost_us[draw->count - first];
 	return reads;
 }
 
-static uint32_t send_extents(struct wick_draw *draw, enum wick_io_priority priority)
+static uint32_t send_extents(struct wick_draw *draw, uint32_t first, enum wick_io_priority priority)
 {
 	struct wick_drawing *drawing = draw->drawing;
-	bool through = drawing->bridge && wick_trial_way(&drawing->gaps);
+	double before_us = draw->price_us[draw->through];
 	uint32_t reads;
 
 	if (drawing->bridge && drawing->gaps.other)
-		plan_reads(draw, !through);
-	reads = plan_reads(draw, through);
-	draw->through = through;
-	drawing->cost_us += draw->price_us[through];
+		plan_reads(draw, first, !draw->through);
+	reads = plan_reads(draw, first, draw->through);
+	drawing->cost_us += draw->price_us[draw->through] - before_us;
 	for (uint32_t i = 0; i < reads; i++) {
-		const struct wick_extent *extent = &draw->arrays.extents[i];
-		struct wick_draw_read *read = &draw->reads[i];
+		const struct wick_extent *extent = &draw->arrays.extents[first + i];
+		struct wick_draw_read *read = &draw->reads[draw->reads_sent + i];
 
-		read->wanted_first = extent->wanted_first;
+		read->wanted_first = first + extent->wanted_first;
 		read->wanted_count = extent->wanted_count;
 		read->end = UINT64_MAX;
-		read->request = (struct wick_io_request){ .iov = draw->arrays.iov + extent->iov_first,
+		read->request = (struct wick_io_request){ .iov = draw->arrays.iov + 2 * first + extent->iov_first,
 			.iov_count = extent->iov_count };
 		send_read(draw, read, 0, wick_bundle_offset(draw->member->set, 0, extent->first), priority);
 	}
@@ -293,35 +297,45 @@ static uint32_t send_piece(struct wick_draw *draw, struct wick_draw_read *read, 
 }
 
 /* One by one: of all bundles the first range, piece after piece, then the next. */
-static uint32_t send_pieces(struct wick_draw *draw, enum wick_io_priority priority)
+static uint32_t send_pieces(struct wick_draw *draw, uint32_t first, enum wick_io_priority priority)
 {
 	const struct wick_bundle_kind *kind = draw->drawing->kind;
 	uint32_t reads = 0;
 
-	memset(draw->left, 0, (uint64_t)draw->count * kind->blocks * sizeof(*draw->left));
+	memset(draw->left + (uint64_t)first * kind->blocks, 0, (uint64_t)(draw->count - first) * kind->blocks * sizeof(*draw->left));
 	for (uint32_t i = 0; i < kind->ranges; i++)
 		for (uint32_t piece = 0; piece < reads_of(&kind->range[i], draw->drawing->piece_bytes); piece++)
-			for (uint32_t k = 0; k < draw->count; k++)
-				reads += send_piece(draw, &draw->reads[reads], i, k, piece, priority);
+			for (uint32_t k = first; k < draw->count; k++)
+				reads += send_piece(draw, &draw->reads[draw->reads_sent + reads], i, k, piece, priority);
+	return reads;
+}
+
+uint32_t wick_draw_more(struct wick_draw *draw, uint32_t count, enum wick_io_priority priority)
+{
+	uint32_t first = draw->count, reads;
+
+	wick_assert(count <= draw->most - first);
+	if (!count)
+		return 0;
+	draw->count += count;
+	for (uint32_t k = first; k < draw->count; k++)
+		wick_group_sent(draw->member->group, draw->wanted[k].row);
+	reads = draw->drawing->piece_bytes ? send_pieces(draw, first, priority) : send_extents(draw, first, priority);
+	draw->reads_sent += reads;
+	wick_io_kick(draw->drawing->fetch->io);
 	return reads;
 }
 
 uint32_t wick_draw_start(struct wick_draw *draw, struct wick_member *member, uint32_t count,
 	enum wick_io_priority priority)
 {
-	uint32_t reads;
-
-	wick_assert(wick_draw_idle(draw) && count <= draw->most);
+	wick_assert(wick_draw_idle(draw));
 	draw->member = member;
-	draw->count = count;
+	draw->count = draw->reads_sent = 0;
+	draw->through = draw->drawing->bridge && wick_trial_way(&draw->drawing->gaps);
+	draw->price_us[0] = draw->price_us[1] = 0;
 	draw->sent_ns = draw->back_ns = wick_now_ns();
-	if (!count)
-		return 0;
-	for (uint32_t k = 0; k < count; k++)
-		wick_group_sent(member->group, draw->wanted[k].row);
-	reads = draw->drawing->piece_bytes ? send_pieces(draw, priority) : send_extents(draw, priority);
-	wick_io_kick(draw->drawing->fetch->io);
-	return reads;
+	return wick_draw_more(draw, count, priority);
 }
 
 void wick_draw_learn(struct wick_draw *draw)

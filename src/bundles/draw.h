@@ -57,6 +57,7 @@ struct wick_draw {
 	struct wick_drawing *drawing;
 	struct wick_member *member;        /* of the set drawn for last */
 	uint32_t most, count;              /* bundles at once, and of this draw */
+	uint32_t reads_sent;
 	struct wick_wanted *wanted;        /* (most) ascending */
 	uint32_t pending;                  /* reads that have not come back */
 	uint64_t sent_ns, back_ns;         /* when it was sent, and when the latest read came back */
@@ -92,6 +93,8 @@ void wick_draw_init(struct wick_draw *draw, struct wick_drawing *drawing, uint32
  * earlier draw is pending or back. Returns the number of reads. */
 uint32_t wick_draw_start(struct wick_draw *draw, struct wick_member *member, uint32_t count,
 	enum wick_io_priority priority);
+/* The same for draw->wanted[draw->count .. draw->count + count), as more of the same draw. */
+uint32_t wick_draw_more(struct wick_draw *draw, uint32_t count, enum wick_io_priority priority);
 
 /* A check block of draw->wanted[k] that is here, or that could not be read. */
 struct wick_draw_block {

@@ -301,6 +301,27 @@ uint32_t wick_policy_admit(struct wick_policy *policy, struct wick_cache *cache,
 	return absent;
 }
 
+static void hold_from(struct wick_policy *policy, const struct wick_cache *cache, uint32_t end)
+{
+	for (uint32_t slot = 0; slot < cache->used; slot++)
+		policy->held[slot] |= cache->key_of_slot[slot] >= end;
+}
+
+uint32_t wick_policy_admit_early(struct wick_policy *policy, struct wick_cache *cache, uint32_t first, const uint32_t *ids,
+	uint32_t n, uint32_t end, struct wick_wanted *wanted)
+{
+	uint32_t absent = hold(policy, cache, first, ids, n, wanted), candidates, victims;
+
+	hold_from(policy, cache, first + end);
+	candidates = gather(policy, cache);
+	absent = WICK_MIN(absent, policy->capacity - cache->used + candidates);
+	victims = count_victims(policy, cache, candidates, absent);
+	if (victims)
+		wick_select_least(policy->worth, policy->slots, candidates, victims, policy->victims);
+	place(policy, cache, first, absent, victims, wanted);
+	return absent;
+}
+
 /* The factor from a rate to the chance that the next token uses the bundle. */
 static double chance_per_rate(const struct wick_policy *policy)
 {

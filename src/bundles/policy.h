@@ -39,6 +39,10 @@ void wick_policy_set_layers(struct wick_policy *policy, uint32_t layers);
  * ascending order. Returns how many. */
 uint32_t wick_policy_admit(struct wick_policy *policy, struct wick_cache *cache, uint32_t first, const uint32_t *ids,
 	uint32_t n, struct wick_wanted *wanted);
+/* The same of a beginning of ids, while nothing is known of keys from `end` on: none of those is given up. Where there is
+ * no slot the last ones go without: the call for all ids gives them theirs. */
+uint32_t wick_policy_admit_early(struct wick_policy *policy, struct wick_cache *cache, uint32_t first, const uint32_t *ids,
+	uint32_t n, uint32_t end, struct wick_wanted *wanted);
 /* The same for bundles that may be needed, likeliest first, with their probabilities: at most `most` get a slot, and
  * none in place of a bundle that is more likely to be used itself or is among `keep` (ascending). wanted (n): likeliest
  * first. */

@@ -23,6 +23,24 @@ static uint32_t spoken_for(const struct wick_cache *cache)
 	return count;
 }
 
+/* Bundles that a round can have. */
+static uint32_t room(const struct wick_turn *turn, uint32_t most)
+{
+	const struct wick_group *group = turn->member->group;
+
+	return group ? WICK_MIN(most, group->cache.capacity - spoken_for(&group->cache) + turn->early) : most;
+}
+
+uint32_t wick_turn_early(struct wick_turn *turn, uint32_t count, uint32_t end, uint32_t most, struct wick_wanted *wanted)
+{
+	struct wick_group *group = turn->member->group;
+	uint32_t absent = wick_policy_admit_early(group->policy, &group->cache, turn->member->first, turn->ids,
+		WICK_MIN(count, room(turn, most)), end, wanted);
+
+	turn->early += absent;
+	return absent;
+}
+
 bool wick_turn_next(struct wick_turn *turn, uint32_t most, struct wick_wanted *wanted)
 {
 	struct wick_group *group = turn->member->group;
@@ -31,8 +49,8 @@ bool wick_turn_next(struct wick_turn *turn, uint32_t most, struct wick_wanted *w
 		return false;
 	turn->done += turn->n;
 	turn->absent = 0;
-	if (group)
-		most = WICK_MIN(most, group->cache.capacity - spoken_for(&group->cache));
+	most = room(turn, most);
+	turn->early = 0;
 	wick_assert(most);
 	turn->n = WICK_MIN(most, turn->count - turn->done);
 	if (group)

@@ -236,18 +236,43 @@ static void look_ahead(uint64_t *random, uint32_t set, const struct wick_turn *t
 	wick_draw_start(&world.ahead, next, count, WICK_IO_PREFETCH);
 }
 
+/* Those below some number are sent for before it is known which of the others are chosen; of these nothing is given up. */
+static void send_early(uint64_t *random, struct wick_turn *turn, uint32_t count)
+{
+	const uint32_t *slot_of_id = world.group.cache.slot_of_key + turn->member->first;
+	uint32_t end = (uint32_t)wick_sim_draw(random, EXPERTS + 1), known = 0, here = 0, still_here = 0, absent;
+
+	while (known < count && turn->ids[known] < end)
+		known++;
+	for (uint32_t id = end; id < EXPERTS; id++)
+		here += slot_of_id[id] != WICK_NO_SLOT;
+	absent = wick_turn_early(turn, known, end, CAPACITY, world.demand.wanted);
+	for (uint32_t id = end; id < EXPERTS; id++)
+		still_here += slot_of_id[id] != WICK_NO_SLOT;
+	CHECK(here == still_here);
+	wick_draw_start(&world.demand, turn->member, absent, WICK_IO_DEMAND);
+	wick_turn_complete(turn, count);
+	world.absent += absent;
+}
+
 static int take_turn(uint64_t *random, uint32_t set, bool ahead)
 {
 	uint32_t ids[MOST], count = choose(random, ids);
+	bool early = wick_sim_draw(random, 2);
 	struct wick_turn turn;
 	int err = 0;
 
-	wick_turn_begin(&turn, &world.members[set], ids, count);
-	while (!err && wick_turn_next(&turn, CAPACITY, world.demand.wanted)) {
+	wick_turn_begin(&turn, &world.members[set], ids, early ? 0 : count);
+	if (early)
+		send_early(random, &turn, count);
+	for (; !err && wick_turn_next(&turn, CAPACITY, world.demand.wanted + (early ? world.demand.count : 0)); early = false) {
 		world.chosen += turn.n;
 		world.absent += turn.absent;
 		err = bring(&world.ahead); /* some of it may be wanted now */
-		wick_draw_start(&world.demand, turn.member, turn.absent, WICK_IO_DEMAND);
+		if (early)
+			wick_draw_more(&world.demand, turn.absent, WICK_IO_DEMAND);
+		else
+			wick_draw_start(&world.demand, turn.member, turn.absent, WICK_IO_DEMAND);
 		if (!err && ahead)
 			look_ahead(random, set, &turn);
 		if (!err)

@@ -387,6 +387,57 @@ static void in_flight_stays(void **state)
 	}
 }
 
+/* Of a beginning of ids: what is known of the others comes later, so that nothing of theirs goes; of the rest the least
+ * useful does. What finds no slot is the end of the beginning. */
+static void admit_early(struct world *world, uint32_t end)
+{
+	struct wick_cache *cache = &world->cache;
+	uint32_t known = 0, neuron_before[CAPACITY], used = cache->used, absent;
+	struct wick_wanted wanted[NEURONS];
+	double gone_best = -1, stayed_least = INFINITY;
+
+	memcpy(neuron_before, cache->key_of_slot, sizeof(neuron_before));
+	while (known < world->count && world->ids[known] < end)
+		known++;
+	absent = wick_policy_admit_early(world->policy, cache, 0, world->ids, known, end, wanted);
+	cache_check(cache);
+	for (uint32_t i = 0; i < absent; i++)
+		assert_true(wanted[i].bundle < end && cache->key_of_slot[wanted[i].row] == wanted[i].bundle);
+	for (uint32_t row = 0; row < used; row++) {
+		uint32_t neuron = neuron_before[row];
+		bool gone = cache->slot_of_key[neuron] == WICK_NO_SLOT;
+
+		assert_false(gone && (neuron >= end || world->is_active[neuron]));
+		if (gone)
+			gone_best = fmax(gone_best, usefulness(world, "decay", neuron));
+		else if (neuron < end && !world->is_active[neuron])
+			stayed_least = fmin(stayed_least, usefulness(world, "decay", neuron));
+	}
+	assert_true(gone_best <= stayed_least * (1 + 1e-5));
+	for (uint32_t i = 0; i < known; i++)
+		if (cache->slot_of_key[world->ids[i]] == WICK_NO_SLOT)
+			assert_true(stayed_least == INFINITY && (!absent || world->ids[i] > wanted[absent - 1].bundle));
+}
+
+static void a_beginning_takes_no_slot_of_what_is_not_known(void **state)
+{
+	struct wick_wanted wanted[NEURONS];
+	struct world world;
+
+	(void)state;
+	begin(&world, "decay", 0);
+	for (uint32_t i = 0; i < TOKENS; i++) {
+		next_token(&world);
+		admit_early(&world, pick(NEURONS));
+		wick_policy_admit(world.policy, &world.cache, 0, world.ids, world.count, wanted);
+		for (uint32_t k = 0; k < world.count; k++)
+			assert_int_not_equal(world.cache.slot_of_key[world.ids[k]], WICK_NO_SLOT);
+		memset(world.cache.in_flight, 0, CAPACITY);
+		touch(&world);
+	}
+	end(&world);
+}
+
 static void fill(struct world *world, uint32_t first)
 {
 	struct wick_wanted wanted[CAPACITY];
@@ -395,6 +446,27 @@ static void fill(struct world *world, uint32_t first)
 		world->ids[world->count] = first + world->count;
 	wick_policy_admit(world->policy, &world->cache, 0, world->ids, world->count, wanted);
 	memset(world->cache.in_flight, 0, CAPACITY);
+}
+
+/* Neurons 100..159 fill the matrix: as many of a beginning get a slot as are known not to be wanted. */
+static void a_beginning_waits_for_slots(void **state)
+{
+	const uint32_t ids[] = { 3, 4, 5, 101 };
+	struct wick_wanted wanted[4];
+	struct world world;
+
+	(void)state;
+	begin(&world, "decay", 0);
+	fill(&world, 100);
+	assert_int_equal(wick_policy_admit_early(world.policy, &world.cache, 0, ids, 3, 100, wanted), 0);
+	assert_int_equal(wick_policy_admit_early(world.policy, &world.cache, 0, ids, 4, 103, wanted), 2);
+	assert_int_equal(wanted[0].bundle, 3);
+	assert_int_equal(wanted[1].bundle, 4);
+	assert_int_equal(world.cache.slot_of_key[100], WICK_NO_SLOT);
+	assert_int_equal(world.cache.slot_of_key[102], WICK_NO_SLOT);
+	assert_int_equal(wick_policy_admit(world.policy, &world.cache, 0, ids, 4, wanted), 1);
+	assert_int_equal(wanted[0].bundle, 5);
+	end(&world);
 }
 
 /* Neurons 0..59 fill the matrix; those below 10 were used at every token, the rest once, long ago. */
@@ -652,6 +724,8 @@ int main(void)
 		cmocka_unit_test(a_window_longer_than_the_text_keeps_all),
 		cmocka_unit_test(window_moves_bytes_with_their_neurons),
 		cmocka_unit_test(in_flight_stays),
+		cmocka_unit_test(a_beginning_waits_for_slots),
+		cmocka_unit_test(a_beginning_takes_no_slot_of_what_is_not_known),
 		cmocka_unit_test(probable_takes_places_of_the_unlikely_only),
 		cmocka_unit_test(probable_respects_its_limit_and_what_is_kept),
 		cmocka_unit_test(rates_survive_long_runs),
