@@ -17,12 +17,12 @@ int wick_choose_begin(struct wick_chooser *chooser, uint32_t row, uint32_t token
 }
 
 /* All that are not 0: nothing is missed, and nothing is too many but what up lets down. Not a number is one of them. */
-static uint32_t open_gates(const struct wick_chooser *chooser, const float *gate, uint32_t *ids)
+static uint32_t open_gates(const struct wick_chooser *chooser, const float *gate, uint32_t end, uint32_t *ids)
 {
 	bool relu = wick_act_is_relu(chooser->gated->act);
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < chooser->n_ff; i++) {
+	for (uint32_t i = 0; i < end; i++) {
 		ids[count] = i;
 		count += relu ? !(gate[i] <= chooser->gated->threshold) : gate[i] != 0;
 	}
@@ -34,11 +34,24 @@ uint32_t wick_choose(const struct wick_chooser *chooser, uint32_t layer, uint32_
 	uint32_t count = 0;
 
 	if (chooser->gated)
-		count = open_gates(chooser, gate, ids);
+		count = open_gates(chooser, gate, chooser->n_ff, ids);
 	if (chooser->active)
 		count = wick_predict(&chooser->active[layer], chooser->compute, x, chooser->scratch, NULL, ids);
 	if (chooser->trace[0])
 		count = wick_trace_active(chooser->trace[row], layer, ids);
+	return count;
+}
+
+uint32_t wick_choose_early(const struct wick_chooser *chooser, uint32_t layer, uint32_t row, const float *gate, uint32_t end,
+	uint32_t *ids)
+{
+	uint32_t count = open_gates(chooser, gate, end, ids);
+
+	if (!chooser->trace[0])
+		return count;
+	count = wick_trace_active(chooser->trace[row], layer, ids);
+	while (count && ids[count - 1] >= end)
+		count--;
 	return count;
 }
 

@@ -33,6 +33,10 @@ int wick_choose_begin(struct wick_chooser *chooser, uint32_t row, uint32_t token
  * ids has room for n_ff. */
 uint32_t wick_choose(const struct wick_chooser *chooser, uint32_t layer, uint32_t row, const float *x, const float *gate, uint32_t *ids);
 
+/* The same where gates choose, of those below `end`, whose gates are known. */
+uint32_t wick_choose_early(const struct wick_chooser *chooser, uint32_t layer, uint32_t row, const float *gate, uint32_t end,
+	uint32_t *ids);
+
 /* Sorts neurons with their probabilities, in place. */
 void wick_choose_likeliest_first(uint32_t *ids, float *probability, uint32_t count);
 

@@ -408,7 +408,7 @@ void wick_sparse_admit(struct wick_sparse *sparse)
 {
 	uint64_t begun = wick_now_ns();
 
-	wick_turn_next(&sparse->turn, sparse->round, sparse->demand.wanted);
+	wick_turn_next(&sparse->turn, sparse->round, sparse->demand.wanted + (sparse->early ? sparse->demand.count : 0));
 	sparse->counters.manage_ns += wick_now_ns() - begun;
 }
 
@@ -418,7 +418,11 @@ void wick_sparse_draw(struct wick_sparse *sparse)
 
 	if (!turn->member->group)
 		return;
-	wick_draw_start(&sparse->demand, turn->member, turn->absent, WICK_IO_DEMAND);
+	if (sparse->early)
+		wick_draw_more(&sparse->demand, turn->absent, WICK_IO_DEMAND);
+	else
+		wick_draw_start(&sparse->demand, turn->member, turn->absent, WICK_IO_DEMAND);
+	sparse->early = false;
 	wick_sparse_score_prefetch(sparse, turn->member);
 }
 

@@ -171,7 +171,7 @@ void wick_sparse_reset(struct wick_sparse *sparse)
 	for (uint32_t i = 0; i < sparse->model->shape.layers; i++)
 		if (sparse->member[i].group)
 			wick_group_empty(sparse->member[i].group);
-	sparse->prefetch_stopped = sparse->begun = sparse->sent = false;
+	sparse->prefetch_stopped = sparse->begun = sparse->sent = sparse->early = false;
 }
 
 void wick_sparse_clean(struct wick_sparse *sparse, struct wick_member *member)
@@ -249,7 +249,10 @@ static void begin_turn(struct wick_sparse *sparse, uint32_t layer, const struct 
 	if (!layer || !rows->all || rows->m != sparse->rates.rows)
 		sparse->rates.layer_back_ns = 0; /* the time since then is not that of one layer and such a batch */
 	sparse->rates.rows = rows->m;
-	wick_turn_begin(&sparse->turn, &sparse->member[layer], sparse->chosen, count);
+	if (sparse->early)
+		wick_turn_complete(&sparse->turn, count);
+	else
+		wick_turn_begin(&sparse->turn, &sparse->member[layer], sparse->chosen, count);
 	sparse->begun = true;
 }
 
@@ -266,12 +269,36 @@ static void end_turn(struct wick_sparse *sparse, uint32_t m)
 	sparse->counters.manage_ns += wick_now_ns() - begun;
 }
 
+void wick_sparse_send_early(struct wick_sparse *sparse, uint32_t layer, const struct wick_sparse_rows *rows, uint32_t end)
+{
+	struct wick_member *member = &sparse->member[layer];
+	struct wick_draw *demand = &sparse->demand;
+	uint64_t begun = wick_now_ns(), chosen;
+	uint32_t count, absent;
+
+	if (!member->group)
+		return;
+	count = wick_choose_early(&sparse->chooser, layer, rows->first, rows->gate, end, sparse->chosen);
+	chosen = wick_now_ns();
+	if (!sparse->early) {
+		wick_sparse_clean(sparse, member);
+		wick_turn_begin(&sparse->turn, member, sparse->chosen, 0);
+		wick_draw_start(demand, member, 0, WICK_IO_DEMAND);
+	}
+	sparse->early = true;
+	absent = wick_turn_early(&sparse->turn, count, end, sparse->round, demand->wanted + demand->count);
+	sparse->counters.predict_ns += chosen - begun;
+	sparse->counters.manage_ns += wick_now_ns() - chosen;
+	wick_draw_more(demand, absent, WICK_IO_DEMAND);
+}
+
 void wick_sparse_send(struct wick_sparse *sparse, uint32_t layer, const struct wick_sparse_rows *rows)
 {
 	begin_turn(sparse, layer, rows);
 	if (!wick_turn_left(&sparse->turn))
 		return;
-	wick_sparse_clean(sparse, sparse->turn.member);
+	if (!sparse->early)
+		wick_sparse_clean(sparse, sparse->turn.member);
 	wick_sparse_admit(sparse);
 	wick_sparse_draw(sparse);
 	sparse->sent = true;
@@ -286,10 +313,11 @@ int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, const struct wic
 		begin_turn(sparse, layer, rows);
 	sparse->begun = false;
 	for (; !err && (sparse->sent || wick_turn_left(&sparse->turn)); look_ahead = false) {
-		if (!sparse->sent)
+		if (!sparse->sent && !sparse->early)
 			wick_sparse_clean(sparse, sparse->turn.member);
 		err = wick_sparse_round(sparse, rows, look_ahead, diag);
 	}
+	sparse->early = false;
 	if (!err)
 		end_turn(sparse, rows->m);
 	return err;

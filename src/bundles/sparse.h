@@ -29,6 +29,8 @@ struct wick_watch;
 #define WICK_AHEAD_LEAST 4 /* enough to see whether more would pay */
 #define WICK_AHEAD_SHARE 4 /* of the bundle cache, a quarter at most */
 
+#define WICK_GATE_PIECES 4 /* of a layer's gates: reads go out after each; the plan foresees the same */
+
 #define WICK_SPARSE_ROWS_MIN 64 /* of a layer's bundle cache: a smaller one is more bookkeeping than cache */
 
 struct wick_sparse_shape {
@@ -92,6 +94,7 @@ struct wick_sparse {
 	struct wick_draw demand, ahead[2];
 	struct wick_turn turn; /* of the layer that is computed */
 	bool begun, sent;      /* it has; its next round has slots, and reads on their way */
+	bool early;            /* the next round's first bundles have, of neurons whose gates were known first */
 	struct wick_prefetch_rates rates;
 	uint32_t round;          /* neurons computed at once, at most */
 	uint32_t together;       /* rows, likewise */
@@ -126,6 +129,9 @@ void wick_sparse_init(struct wick_sparse *sparse, const struct wick_sparse_shape
 
 /* Chooses for some rows, and sends for what is not here: the next call for this layer and these rows goes on from there. */
 void wick_sparse_send(struct wick_sparse *sparse, uint32_t layer, const struct wick_sparse_rows *rows);
+/* Sends for neurons below `end`, whose gates are known, of one row and while others compute the rest of its gates. Calls for a
+ * layer come with a rising end; wick_sparse_send or _ffn follows them. */
+void wick_sparse_send_early(struct wick_sparse *sparse, uint32_t layer, const struct wick_sparse_rows *rows, uint32_t end);
 /* y += FFN of x. After an error some rows of y are half done. */
 int wick_sparse_ffn(struct wick_sparse *sparse, uint32_t layer, const struct wick_sparse_rows *rows, struct wick_diag *diag);
 

@@ -81,6 +81,13 @@ struct wick_linear {
 /* Once before the rows of a matrix, which may come in pieces: packs x. */
 void wick_linear_begin(const struct wick_linear *linear);
 void wick_linear_rows(const struct wick_linear *linear, const struct wick_rows *rows);
+/* The same in two steps, as wick_pool_begin() has them; wick_pool_finish() is the second. */
+struct wick_linear_job {
+	const struct wick_linear *linear;
+	const struct wick_rows *rows;
+	uint64_t task_rows;
+};
+void wick_linear_rows_begin(struct wick_linear_job *job, const struct wick_linear *linear, const struct wick_rows *rows);
 
 /* The part of one thread: y[i * ldy + r] for `count` rows from w on. */
 void wick_linear_some(

@@ -14,12 +14,6 @@
 #define TASK_ROWS_MIN 16        /* of a batch: each task reads all of it */
 #define PACK_VECTORS 8          /* a task */
 
-struct job {
-	const struct wick_linear *linear;
-	const struct wick_rows *rows;
-	uint64_t task_rows;
-};
-
 static size_t widest(const struct wick_model *model)
 {
 	const struct wick_steps *steps = &model->steps;
@@ -96,16 +90,22 @@ void wick_linear_some(const struct wick_linear *linear, const uint8_t *w, float 
 
 static void rows_task(void *arg, uint32_t task, uint32_t thread)
 {
-	const struct job *job = arg;
+	const struct wick_linear_job *job = arg;
 	uint64_t row = task * job->task_rows, count = WICK_MIN(job->task_rows, job->rows->count - row);
 
 	wick_linear_some(job->linear, job->rows->base + row * job->linear->stride,
 		job->linear->y + job->rows->first + row, count, thread);
 }
 
+void wick_linear_rows_begin(struct wick_linear_job *job, const struct wick_linear *linear, const struct wick_rows *rows)
+{
+	*job = (struct wick_linear_job){ linear, rows, wick_linear_task_rows(linear, rows->count) };
+	wick_pool_begin(linear->compute->pool, rows_task, job, (uint32_t)wick_div_up(rows->count, job->task_rows));
+}
+
 void wick_linear_rows(const struct wick_linear *linear, const struct wick_rows *rows)
 {
-	struct job job = { linear, rows, wick_linear_task_rows(linear, rows->count) };
+	struct wick_linear_job job = { linear, rows, wick_linear_task_rows(linear, rows->count) };
 
 	wick_pool_run(linear->compute->pool, rows_task, &job, (uint32_t)wick_div_up(rows->count, job.task_rows));
 }

@@ -103,12 +103,18 @@ static void add_norm(struct composer *c, enum wick_buffer in, enum wick_buffer o
 		.bias = vector(c, bias), .matrix = WICK_NO_MATRIX });
 }
 
-static void add_linear(struct composer *c, enum wick_tensor_id id, enum wick_keep keep, enum wick_buffer in,
+static void add_product(struct composer *c, enum wick_op op, enum wick_tensor_id id, enum wick_keep keep, enum wick_buffer in,
 	enum wick_buffer out, uint8_t bias)
 {
 	widen(c, out, (uint32_t)wick_tensor_at(c->model, c->layer, id)->rows);
-	add(c, (struct wick_step){ .op = WICK_OP_LINEAR, .in = in, .out = out, .tensor = WICK_NO_VECTOR, .bias = bias,
+	add(c, (struct wick_step){ .op = op, .in = in, .out = out, .tensor = WICK_NO_VECTOR, .bias = bias,
 		.matrix = add_matrix(c, id, keep, false, false) });
+}
+
+static void add_linear(struct composer *c, enum wick_tensor_id id, enum wick_keep keep, enum wick_buffer in,
+	enum wick_buffer out, uint8_t bias)
+{
+	add_product(c, WICK_OP_LINEAR, id, keep, in, out, bias);
 }
 
 static void add_head_norm(struct composer *c, enum wick_tensor_id id, enum wick_buffer out)
@@ -189,7 +195,7 @@ static void add_experts(struct composer *c, const struct wick_expert_facts *expe
 static void add_choose(struct composer *c, enum wick_buffer in)
 {
 	if (has(c, WICK_T_BUNDLES) && wick_gate_is_apart(c->shape))
-		add_linear(c, WICK_T_GATE, WICK_KEEP_GATE, in, WICK_GATE, vector(c, WICK_T_GATE_BIAS));
+		add_product(c, WICK_OP_GATES, WICK_T_GATE, WICK_KEEP_GATE, in, WICK_GATE, vector(c, WICK_T_GATE_BIAS));
 	if (has(c, WICK_T_BUNDLES))
 		add(c, (struct wick_step){ .op = WICK_OP_CHOOSE, .in = in, .tensor = WICK_NO_VECTOR, .bias = WICK_NO_VECTOR,
 			.matrix = WICK_NO_MATRIX, .set = add_neurons(c) });

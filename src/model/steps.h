@@ -25,6 +25,7 @@ enum wick_op {
 	WICK_OP_NORM,      /* out = norm(in), with the vectors `tensor` and `bias` */
 	WICK_OP_HEAD_NORM, /* each head of out, or all as one, = norm(head), with the vectors `tensor` and `bias` */
 	WICK_OP_LINEAR,    /* out = matrix . in, plus the vector `bias` */
+	WICK_OP_GATES,     /* the same of gates that are apart: bundles may be sent for while they are computed */
 	WICK_OP_ROPE,      /* each head of out turned by its position */
 	WICK_OP_ATTEND,    /* out = attention of the queries in Q over the context, to which K and V are added first; sinks are the vector `tensor` */
 	WICK_OP_CHOOSE,    /* which bundles in wants, by the gates in GATE where these are apart; before attention, where they can be sent for so early */

@@ -36,6 +36,21 @@ static double matrices_us(const struct wick_sparse_outlook *outlook, uint32_t fi
 	return us;
 }
 
+/* Of gates that are apart, what is computed while reads are under way that the first of them asked for. */
+static double early_us(const struct wick_sparse_outlook *outlook, uint32_t first, uint32_t end)
+{
+	double us = 0;
+
+	for (uint32_t i = first; outlook->overlap && wick_is_relu(outlook->shape) && i < end; i++) {
+		const struct wick_matrix *matrix = &outlook->matrices->at[i];
+
+		if (matrix->keep == WICK_KEEP_GATE && matrix->resident_rows == matrix->rows)
+			us += (double)wick_tensor_bytes(matrix->tensor) / outlook->rates->resident *
+				(WICK_GATE_PIECES - 1) / WICK_GATE_PIECES;
+	}
+	return us;
+}
+
 /* The time of `reads` reads of `bytes` together, sent in rounds; a mean of less than one read is a share of one. */
 static double demand_us(const struct wick_sparse_outlook *outlook, const struct wick_rehearsed *seen)
 {
@@ -65,15 +80,16 @@ static struct visit visit_of(const struct wick_sparse_outlook *outlook, uint32_t
 	const struct wick_rates *rates = outlook->rates;
 	const uint32_t *first = outlook->matrices->steps->first_matrix;
 	double bundle = (double)shape->bundle_bytes, arrived = seen->drawn + seen->ahead, down_us, send_us;
+	double gates_us = early_us(outlook, first[layer], first[layer + 1]);
 	struct visit visit = { .demand = demand_us(outlook, seen) };
 
-	visit.before = seen->manage_us + matrices_us(outlook, first[layer], first[layer + 1]);
+	visit.before = seen->manage_us + matrices_us(outlook, first[layer], first[layer + 1]) - gates_us;
 	if (outlook->predictor_bytes)
 		visit.before += (double)outlook->predictor_bytes / shape->layers / rates->predictor;
 	down_us = seen->active * bundle / shape->bundle_parts / rates->resident;
 	send_us = (seen->reads + seen->ahead_reads) * rates->read_us;
 	visit.after = down_us;
-	visit.during = bundle * seen->active / rates->resident - down_us +
+	visit.during = gates_us + bundle * seen->active / rates->resident - down_us +
 		bundle * arrived * (1 / rates->swept - 1 / rates->resident) + send_us / outlook->threads;
 	visit.during = WICK_MAX(visit.during, send_us); /* one thread alone talks to the drive */
 	visit.ahead = steady_us(outlook, seen->ahead_reads, seen->ahead_bytes);

@@ -84,25 +84,6 @@ static int do_head_norm(struct wick_pass *pass, const struct wick_step *step)
 	return 0;
 }
 
-static int do_linear(struct wick_pass *pass, const struct wick_step *step)
-{
-	struct wick_forward *f = pass->forward;
-	const struct wick_tensor *tensor = f->matrices->at[step->matrix].tensor;
-	const float *bias = wick_pass_vector(pass, step, step->bias);
-	struct wick_linear linear = { .compute = &f->compute, .type = tensor->type, .cols = tensor->cols,
-		.stride = tensor->row_bytes, .x = wick_pass_buffer(pass, step->in), .ldx = tensor->cols,
-		.y = wick_pass_buffer(pass, step->out), .ldy = tensor->rows, .m = pass->m };
-	struct wick_rows rows = { 0 };
-	int more;
-
-	wick_linear_begin(&linear);
-	while ((more = wick_next_rows(f, step->matrix, &rows, pass->diag)) > 0)
-		wick_linear_rows(&linear, &rows);
-	for (uint32_t i = 0; !more && bias && i < pass->m; i++)
-		f->compute.kernels->add(linear.y + i * linear.ldy, bias, tensor->rows);
-	return more;
-}
-
 /* All heads of a row, by the row's position. */
 static int do_rope(struct wick_pass *pass, const struct wick_step *step)
 {
@@ -190,7 +171,8 @@ static int do_clip(struct wick_pass *pass, const struct wick_step *step)
 
 int (*const wick_ops[WICK_OP_COUNT])(struct wick_pass *pass, const struct wick_step *step) = {
 	[WICK_OP_EMBED] = do_embed, [WICK_OP_POSITION] = do_position, [WICK_OP_NORM] = do_norm,
-	[WICK_OP_HEAD_NORM] = do_head_norm, [WICK_OP_LINEAR] = do_linear, [WICK_OP_ROPE] = do_rope,
+	[WICK_OP_HEAD_NORM] = do_head_norm, [WICK_OP_LINEAR] = wick_op_linear, [WICK_OP_GATES] = wick_op_gates,
+	[WICK_OP_ROPE] = do_rope,
 	[WICK_OP_ATTEND] = do_attend, [WICK_OP_CHOOSE] = wick_op_choose, [WICK_OP_BUNDLES] = wick_op_bundles, [WICK_OP_ACT] = do_act, [WICK_OP_GLU] = do_glu,
 	[WICK_OP_ADD] = do_add, [WICK_OP_ROUTE] = wick_op_route, [WICK_OP_EXPERTS] = wick_op_experts, [WICK_OP_SHARE] = wick_op_share,
 	[WICK_OP_SCALE] = do_scale, [WICK_OP_CAP] = do_cap, [WICK_OP_CLIP] = do_clip,

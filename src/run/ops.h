@@ -63,8 +63,12 @@ void wick_pass_take_back(struct wick_pass *pass, bool had_said);
 int wick_next_rows(struct wick_forward *f, uint32_t matrix, struct wick_rows *rows, struct wick_diag *diag);
 /* out = what the down-projections of some rows are added to. */
 void wick_begin_ffn(const struct wick_pass *pass, uint32_t m, float *out, const float *bias);
+/* A step that is a product with all rows. */
+struct wick_linear wick_pass_linear(const struct wick_pass *pass, const struct wick_step *step);
+int wick_op_linear(struct wick_pass *pass, const struct wick_step *step);
 
 /* ops_bundles.c */
+int wick_op_gates(struct wick_pass *pass, const struct wick_step *step);
 int wick_op_choose(struct wick_pass *pass, const struct wick_step *step);
 int wick_op_bundles(struct wick_pass *pass, const struct wick_step *step);
 /* ops_experts.c */

@@ -6,6 +6,7 @@
 #include "ops.h"
 
 #include "bits.h"
+#include "pool.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -121,6 +122,44 @@ static int sweep_bundles(struct wick_pass *pass, const struct wick_step *step, c
 			wick_sparse_warm(&f->sparse, step->layer, &rows);
 	}
 	return more;
+}
+
+/* Whether what gates let through is sent for while others are computed: of one row, whose gates are in memory and say by
+ * themselves what is 0. */
+static bool goes_early(const struct wick_pass *pass, const struct wick_step *step)
+{
+	const struct wick_forward *f = pass->forward;
+	const struct wick_matrix *gates = &f->matrices->at[step->matrix];
+
+	return f->sparse.on && f->sparse.overlap && pass->m == 1 && !f->rows->err && gates->resident_rows == gates->rows &&
+		wick_is_relu(&f->model->shape);
+}
+
+/* Gates piece by piece: while the others compute one, this thread sends for what those before it let through. */
+int wick_op_gates(struct wick_pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	const struct wick_matrix *gates = &f->matrices->at[step->matrix];
+	const struct wick_linear linear = wick_pass_linear(pass, step);
+	const float *bias = wick_pass_vector(pass, step, step->bias);
+	uint64_t most = wick_div_up(gates->rows, WICK_GATE_PIECES);
+
+	if (!goes_early(pass, step))
+		return wick_op_linear(pass, step);
+	for (uint64_t first = 0; first < gates->rows; first += most) {
+		const struct wick_sparse_rows rows = rows_together(pass, step, 0);
+		const struct wick_rows piece = { .base = gates->base + first * linear.stride, .first = first,
+			.count = WICK_MIN(most, gates->rows - first) };
+		struct wick_linear_job job;
+
+		wick_linear_rows_begin(&job, &linear, &piece);
+		if (first)
+			wick_sparse_send_early(&f->sparse, step->layer, &rows, (uint32_t)first);
+		wick_pool_finish(f->compute.pool);
+		if (bias)
+			f->compute.kernels->add(linear.y + first, bias + first, piece.count);
+	}
+	return 0;
 }
 
 /* Gates that are never 0 by themselves are activated here, and those below the layer's threshold are taken for 0. */

@@ -65,3 +65,29 @@ void wick_begin_ffn(const struct wick_pass *pass, uint32_t m, float *out, const 
 		else
 			memset(out + i * d_model, 0, d_model * sizeof(float));
 }
+
+struct wick_linear wick_pass_linear(const struct wick_pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	const struct wick_tensor *tensor = f->matrices->at[step->matrix].tensor;
+
+	return (struct wick_linear){ .compute = &f->compute, .type = tensor->type, .cols = tensor->cols,
+		.stride = tensor->row_bytes, .x = wick_pass_buffer(pass, step->in), .ldx = tensor->cols,
+		.y = wick_pass_buffer(pass, step->out), .ldy = tensor->rows, .m = pass->m };
+}
+
+int wick_op_linear(struct wick_pass *pass, const struct wick_step *step)
+{
+	struct wick_forward *f = pass->forward;
+	const float *bias = wick_pass_vector(pass, step, step->bias);
+	struct wick_linear linear = wick_pass_linear(pass, step);
+	struct wick_rows rows = { 0 };
+	int more;
+
+	wick_linear_begin(&linear);
+	while ((more = wick_next_rows(f, step->matrix, &rows, pass->diag)) > 0)
+		wick_linear_rows(&linear, &rows);
+	for (uint32_t i = 0; !more && bias && i < pass->m; i++)
+		f->compute.kernels->add(linear.y + i * linear.ldy, bias, linear.ldy);
+	return more;
+}

@@ -36,6 +36,7 @@ static const char *const fixtures[] = {
 
 struct subject {
 	const char *fixture, *predictor;
+	const char *source; /* NULL: the fixture's folder */
 	char scratch[PATH_MAX], model[PATH_MAX], trace[PATH_MAX];
 	uint32_t layers, n_ff, vocab, identity;
 	float *truth, *logits; /* (TOKENS, vocab) */
@@ -44,7 +45,8 @@ struct subject {
 /* How a run places things, and how it takes its tokens. */
 struct way {
 	const char *mode, *trace;
-	bool least;       /* memory; else all that is needed */
+	bool least;       /* memory, and so many eighths of what is between it and all; else all that is needed */
+	uint32_t eighths;
 	uint32_t threads, step;
 };
 
@@ -66,8 +68,11 @@ static struct wick *open_way(const struct subject *subject, const struct way *wa
 	options.trace = way->trace;
 	options.threads = way->threads;
 	options.memory.bytes = MODEL_WHOLE_BYTES;
-	if (way->least)
-		options.memory.bytes = model_least_bytes(subject->model, &options);
+	if (way->least) {
+		uint64_t whole = model_whole_bytes(subject->model, &options), least = model_least_bytes(subject->model, &options);
+
+		options.memory.bytes = least + (whole - least) / 8 * way->eighths;
+	}
 	return model_open(subject->model, &options);
 }
 
@@ -163,7 +168,7 @@ static int begin(void **state)
 	path_join(subject->trace, subject->scratch, "all.trace");
 	options.type = strrchr(subject->fixture, '-') + 1;
 	options.predictor = subject->predictor;
-	if (wick_pack(folder, subject->model, &options, &diag))
+	if (wick_pack(subject->source ? subject->source : folder, subject->model, &options, &diag))
 		fail_msg("%s", diag.text);
 	assert_int_equal(wick_verify(subject->model, NULL, NULL, NULL, NULL), 0);
 	assert_int_equal(wick_model_open(&model, subject->model, NULL), 0);
@@ -196,6 +201,25 @@ static void gates_are_exact(void **state)
 	for (unsigned i = 0; i < 12; i++)
 		expect_truth(subject, &(struct way){ .mode = "sparse", .least = i % 2, .threads = 1 + i / 2 % 2,
 			.step = (const uint32_t[]){ 1, 7, TOKENS }[i / 4] });
+}
+
+/* A model large enough for budgets that hold all gates, and not all neurons: what the first of a token's gates let through is read while the others
+ * are computed. */
+static void gates_go_early(void **state)
+{
+	struct subject *subject = *state;
+	uint32_t early = 0;
+
+	be_truth(subject, &(struct way){ .mode = "dense", .threads = 1, .step = TOKENS });
+	for (uint32_t eighths = 1; eighths < 8; eighths++) {
+		const struct way way = { .mode = "sparse", .least = true, .eighths = eighths, .threads = 2, .step = 1 };
+		struct wick *wick = open_way(subject, &way);
+
+		early += !wick_plan_of(wick)->swept_bytes && wick_plan_of(wick)->cache_rows;
+		wick_close(wick);
+		expect_truth(subject, &way);
+	}
+	assert_true(early); /* that case was met */
 }
 
 /* What they take is planned, and a token's time foreseen. */
@@ -353,8 +377,9 @@ int main(void)
 	static const char *const gate_names[GATE_TESTS] = { "all chosen is dense", "gates are exact", "gates are planned", "gates apart or not",
 		"gates find what fires", "in order" };
 	static struct subject subjects[WICK_COUNT_OF(fixtures)], gated[GATED];
+	static struct subject early = { .fixture = "llama-small-f16", .source = "synthetic:llama-small", .predictor = "gate" };
 	static char titles[TESTS * WICK_COUNT_OF(fixtures) + GATE_TESTS * GATED][80];
-	struct CMUnitTest tests[TESTS * WICK_COUNT_OF(fixtures) + GATE_TESTS * GATED];
+	struct CMUnitTest tests[TESTS * WICK_COUNT_OF(fixtures) + GATE_TESTS * GATED + 1];
 	size_t count = TESTS * WICK_COUNT_OF(fixtures);
 
 	for (size_t i = 0; i < GATE_TESTS * GATED; i++) {
@@ -365,6 +390,7 @@ int main(void)
 		snprintf(titles[count + i], sizeof(titles[0]), "%s by its gates: %s", subject->fixture, gate_names[i % GATE_TESTS]);
 		tests[count + i] = (struct CMUnitTest){ titles[count + i], gate_functions[i % GATE_TESTS], begin, end, subject };
 	}
+	tests[count + GATE_TESTS * GATED] = (struct CMUnitTest){ "gates go early", gates_go_early, begin, end, &early };
 	for (size_t i = 0; i < count; i++) {
 		struct subject *subject = &subjects[i / TESTS];
 
