@@ -275,6 +275,50 @@ static void by_parts(void **state)
 	free(logits);
 }
 
+#define LONG_PROMPT 256 /* all of the context: some eight strips a layer */
+
+static void eval_long(struct wick *wick, float *logits)
+{
+	uint32_t ids[LONG_PROMPT];
+
+	for (uint32_t i = 0; i < LONG_PROMPT; i++)
+		ids[i] = expert_id(i * i);
+	assert_int_equal(wick_session_eval(session_of(wick), ids, LONG_PROMPT, NULL, NULL, NULL), 0);
+	memcpy(logits, wick_session_logits(session_of(wick)), EXPERT_VOCAB * sizeof(*logits));
+}
+
+/* Strip after strip of a layer, whether there is room for one at a time, for one and the next or for all; then each expert is read
+ * once. */
+static void long_prompts(void **state)
+{
+	struct wick_options options = expert_options(MODEL_WHOLE_BYTES);
+	float truth[EXPERT_VOCAB], logits[EXPERT_VOCAB];
+	uint64_t whole, least;
+	struct wick *wick;
+
+	(void)state;
+	options.ctx = LONG_PROMPT;
+	whole = model_whole_bytes(run.model, &options);
+	least = model_least_bytes(run.model, &options);
+	wick = model_open(run.model, &options);
+	eval_long(wick, truth);
+	wick_close(wick);
+	for (unsigned tenths = 0; tenths < 10; tenths += 3) {
+		struct wick_stats stats;
+
+		options.memory.bytes = least + (whole - least) * tenths / 10;
+		options.queue_depth = 1 + 7 * tenths;
+		wick = model_open(run.model, &options);
+		eval_long(wick, logits);
+		wick_stats(wick, &stats);
+		wick_close(wick);
+		assert_memory_equal(truth, logits, sizeof(truth));
+		assert_true(stats.experts_read > 0);
+		if (tenths > 3)
+			assert_true(stats.experts_read <= EXPERT_LAYERS * EXPERT_COUNT);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +327,7 @@ int main(void)
 		cmocka_unit_test(slots_are_of_two_sizes),
 		cmocka_unit_test(a_row_that_cannot_be_routed),
 		cmocka_unit_test(by_parts),
+		cmocka_unit_test(long_prompts),
 	};
 
 	return expert_run_tests(tests, WICK_COUNT_OF(tests));
