@@ -18,9 +18,10 @@
 
 /* Those whose decoders are in decode_blocks.h. */
 #define WICK_EACH_BLOCK_TYPE(X) WICK_EACH_WRITTEN_TYPE(X) WICK_EACH_GRID_TYPE(X)
-#define WICK_EACH_WRITTEN_TYPE(X)                                                                         \
-	X(Q4_1, q4_1) X(Q5_0, q5_0) X(Q5_1, q5_1) X(Q2_K, q2_k) X(Q3_K, q3_k) X(Q4_K, q4_k) X(Q5_K, q5_k) \
-	X(Q6_K, q6_k) X(IQ4_NL, iq4_nl) X(IQ4_XS, iq4_xs) X(MXFP4, mxfp4)
+#define WICK_EACH_WRITTEN_TYPE(X) WICK_EACH_SMALL_TYPE(X) WICK_EACH_K_TYPE(X)
+#define WICK_EACH_SMALL_TYPE(X) \
+	X(Q4_1, q4_1) X(Q5_0, q5_0) X(Q5_1, q5_1) X(IQ4_NL, iq4_nl) X(IQ4_XS, iq4_xs) X(MXFP4, mxfp4)
+#define WICK_EACH_K_TYPE(X) X(Q2_K, q2_k) X(Q3_K, q3_k) X(Q4_K, q4_k) X(Q5_K, q5_k) X(Q6_K, q6_k)
 
 /* And of them those of decode_grids.h, which nothing is encoded as. */
 #define WICK_EACH_GRID_TYPE(X) \

@@ -283,13 +283,14 @@ static inline vec dot_q2(vec sum, const uint8_t *blocks, const struct x_q2 *x, c
 	return sum;
 }
 
-#include "levels.h"
+#include "k_blocks.h"
 
 #include "../vector/accumulate.h"
 #include "../vector/convert.h"
 #include "../vector/matmul.h"
 #include "../vector/matmul_blocks.h"
 #include "../vector/matmul_fixed.h"
+#include "../vector/matmul_k.h"
 #include "../vector/norm.h"
 #include "../vector/softmax.h"
 
@@ -299,6 +300,7 @@ static void set_all(struct wick_kernels *kernels)
 	set_matmul(kernels);
 	set_matmul_fixed(kernels);
 	set_matmul_blocks(kernels);
+	set_matmul_k(kernels);
 	set_ffn(kernels);
 	set_accumulate(kernels);
 	set_convert(kernels);

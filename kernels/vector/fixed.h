@@ -27,6 +27,7 @@ struct fixed {
 			int8_t rest[GROUP][WICK_BLOCK]; /* the blocks after the last whole group */
 		};
 		struct x_group groups[FIXED_COLS / GROUP_COLS]; /* block types */
+		struct x_halves blocks[FIXED_COLS / K_COLS];    /* of them, K types */
 	};
 	float steps[FIXED_COLS / WICK_BLOCK];
 };

@@ -28,12 +28,12 @@ INLINE bool packs_blocks(size_t m, size_t cols)
 	return m > 1 && cols >= GROUP_COLS && groups_of(cols) * sizeof(struct x_group) <= cols * sizeof(float);
 }
 
-/* Where group g of vector i is. */
-INLINE struct x_group *packed_group(struct x_group *packed, size_t m, size_t cols, size_t i, size_t g)
+/* Which of all groups in their panels group g of vector i is. */
+INLINE size_t packed_at(size_t m, size_t cols, size_t i, size_t g)
 {
 	size_t panel = i / BLOCK_PANEL * BLOCK_PANEL, width = WICK_MIN(m - panel, (size_t)BLOCK_PANEL);
 
-	return packed + panel * groups_of(cols) + g * width + (i - panel);
+	return panel * groups_of(cols) + g * width + (i - panel);
 }
 
 static void pack_x_blocks(float *packed, const float *x, size_t ldx, size_t m, size_t cols, size_t first, size_t count)
@@ -49,7 +49,7 @@ static void pack_x_blocks(float *packed, const float *x, size_t ldx, size_t m, s
 			some = WICK_MIN(cols - c, (size_t)FIXED_COLS);
 			fix_x_groups(groups, x + i * ldx + c, some);
 			for (size_t g = 0; g < groups_of(some); g++)
-				*packed_group((struct x_group *)(void *)packed, m, cols, i, c / GROUP_COLS + g) = groups[g];
+				((struct x_group *)(void *)packed)[packed_at(m, cols, i, c / GROUP_COLS + g)] = groups[g];
 		}
 }
 
@@ -125,7 +125,8 @@ INLINE void matmul_blocks(enum wick_type type, const struct wick_matmul *job)
 			wick_matmul_alone(job, matvec_##type);            \
 	}
 
-WICK_EACH_BLOCK_TYPE(MATMUL)
+WICK_EACH_SMALL_TYPE(MATMUL)
+WICK_EACH_GRID_TYPE(MATMUL)
 MATMUL(Q4_0, q4_0)
 #undef MATMUL
 
@@ -134,7 +135,8 @@ static void set_matmul_blocks(struct wick_kernels *kernels)
 #define ENTRY(TYPE, type)                                  \
 	kernels->pack_x[WICK_##TYPE] = pack_x_blocks;      \
 	kernels->matmul[WICK_##TYPE] = matmul_##type;
-	WICK_EACH_BLOCK_TYPE(ENTRY)
+	WICK_EACH_SMALL_TYPE(ENTRY)
+	WICK_EACH_GRID_TYPE(ENTRY)
 	ENTRY(Q4_0, q4_0)
 #undef ENTRY
 }

@@ -14,6 +14,7 @@
  */
 
 #include "block_rows.h"
+#include "k_rows.h"
 #include "fixed.h"
 
 #include <stdbool.h>
@@ -108,6 +109,8 @@ INLINE void dot_some(enum wick_type type, int some, float *y, size_t step, const
 {
 	if (dots_groups(type))
 		block_rows(type, some, y, step, w, next, fixed->groups, cols, add);
+	else if (is_k_type(type))
+		k_rows(type, some, y, step, w, next, fixed->blocks, cols, add);
 	else if (in_steps(type))
 		fixed_rows(type, some, y, step, w, next, fixed, cols, add);
 	else
@@ -144,6 +147,8 @@ INLINE void dot_slices(enum wick_type type, float *y, struct rows rows, const fl
 
 		if (dots_groups(type))
 			fix_x_groups(fixed.groups, x + c, some);
+		else if (is_k_type(type))
+			fix_x_halves(type, fixed.blocks, x + c, some);
 		else if (type == WICK_Q8_0)
 			fix_words(&fixed, x + c, some);
 		else

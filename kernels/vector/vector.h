@@ -75,16 +75,22 @@ INLINE int is_block_type(enum wick_type type)
 	return type > WICK_Q4_0 && type < WICK_Q2;
 }
 
+/* Dot products are those of k_types.h. */
+INLINE int is_k_type(enum wick_type type)
+{
+	return type >= WICK_Q2_K && type <= WICK_Q6_K;
+}
+
 /* Dot products are those of block_rows.h. */
 INLINE int dots_groups(enum wick_type type)
 {
-	return type == WICK_Q4_0 || is_block_type(type);
+	return type == WICK_Q4_0 || (is_block_type(type) && !is_k_type(type));
 }
 
 /* Dot products are in whole numbers: see fixed.h. */
 INLINE int in_steps(enum wick_type type)
 {
-	return type == WICK_Q8_0 || type == WICK_Q2 || dots_groups(type);
+	return type == WICK_Q8_0 || type == WICK_Q2 || is_k_type(type) || dots_groups(type);
 }
 
 /* The factor of a tile's numbers after vec_number(). */

@@ -15,3 +15,18 @@ struct x_group {
 	float steps[64];    /* one for each four numbers */
 	float sums[8], half_sums[16]; /* of each 32 numbers, and of each 16 */
 };
+
+#define K_COLS 256
+
+/* What two forms of x for a block of a K type share (k_types.h). */
+struct x_sums {
+	float each_32[8], each_16[16]; /* sums of so many numbers */
+	float step, padding[7];        /* to whole lines of the cache */
+};
+
+/* For one vector: number = 128 * high + low. What levels are too large by has its products with them beforehand. */
+struct x_halves {
+	int8_t halves[2][K_COLS]; /* high, low */
+	uint8_t excess[2][K_COLS];
+	struct x_sums sums;
+};

@@ -253,6 +253,7 @@ static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, f
 	return vec_fma(vec_set(step), _mm256_cvtepi32_ps(block_q2(block, x)), sum);
 }
 
+#include "k_blocks.h"
 #include "levels.h"
 
 #include "../vector/accumulate.h"
@@ -260,6 +261,7 @@ static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, f
 #include "../vector/matmul.h"
 #include "../vector/matmul_blocks.h"
 #include "../vector/matmul_fixed.h"
+#include "../vector/matmul_k.h"
 #include "../vector/norm.h"
 #include "../vector/softmax.h"
 
@@ -270,6 +272,7 @@ void wick_kernels_avx2(struct wick_kernels *kernels)
 	set_matmul(kernels);
 	set_matmul_fixed(kernels);
 	set_matmul_blocks(kernels);
+	set_matmul_k(kernels);
 	set_ffn(kernels);
 	set_accumulate(kernels);
 	set_convert(kernels);

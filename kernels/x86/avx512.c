@@ -213,12 +213,14 @@ static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, f
 
 #include "levels.h"
 #include "wide.h"
+#include "wide_k.h"
 
 #include "../vector/accumulate.h"
 #include "../vector/convert.h"
 #include "../vector/matmul.h"
 #include "../vector/matmul_blocks.h"
 #include "../vector/matmul_fixed.h"
+#include "../vector/matmul_k.h"
 #include "../vector/norm.h"
 #include "../vector/softmax.h"
 
@@ -228,6 +230,7 @@ static void set_all(struct wick_kernels *kernels)
 	set_matmul(kernels);
 	set_matmul_fixed(kernels);
 	set_matmul_blocks(kernels);
+	set_matmul_k(kernels);
 	set_ffn(kernels);
 	set_accumulate(kernels);
 	set_convert(kernels);

@@ -183,5 +183,9 @@ static inline vec add_eight(vec sum, const float *a, const float *b)
 
 static inline vec less_eight(vec sum, const float *a, const float *b)
 {
-	return vec_fma(widened(-_mm256_loadu_ps(a)), widened(_mm256_loadu_ps(b)), sum);
+#if LANES == 16
+	return _mm512_fnmadd_ps(widened(_mm256_loadu_ps(a)), widened(_mm256_loadu_ps(b)), sum);
+#else
+	return _mm256_fnmadd_ps(_mm256_loadu_ps(a), _mm256_loadu_ps(b), sum);
+#endif
 }

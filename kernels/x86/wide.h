@@ -28,58 +28,6 @@ static inline __m512 wide_pairs(const uint8_t *blocks, size_t stride)
 	return _mm512_cvtph_ps(halves);
 }
 
-/* Of q4_k and q5_k. What vectors have no time for, other units do: their bits are taken apart eight bytes a word. */
-static inline __m512 wide_pairs_q4_k(const uint8_t *block)
-{
-	__m128d halves = _mm_castps_pd(_mm_cvtph_ps(_mm_cvtsi32_si128((int)load_u32(block))));
-	uint64_t scales, minima;
-	__m128i pairs;
-
-	unpack_scales(&scales, &minima, block + 4);
-	pairs = _mm_unpacklo_epi8(_mm_cvtsi64_si128((long long)scales), _mm_cvtsi64_si128((long long)minima));
-	return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(pairs)) * _mm512_castpd_ps(_mm512_broadcastsd_pd(halves));
-}
-
-/* Sixteen signed bytes times a half. */
-static inline __m512 wide_sixteen(__m128i bytes, const uint8_t *unit)
-{
-	return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)) * _mm512_set1_ps(scale_of(unit));
-}
-
-static inline __m512 wide_sixteen_q3_k(const uint8_t *block)
-{
-	uint64_t first, second;
-
-	unpack_scales_q3_k(&first, &second, block + 96);
-	return wide_sixteen(_mm_set_epi64x((long long)second, (long long)first), block + 108);
-}
-
-/* Scales of q2_k, or its minima: low or high nibbles of 16 bytes times the first or the second of two halves. */
-INLINE __m512 wide_sixteen_q2_k(const uint8_t *block, int which)
-{
-	__m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)block));
-	__m128 halves = _mm_cvtph_ps(_mm_cvtsi32_si128((int)load_u32(block + 80)));
-
-	if (which)
-		return _mm512_cvtepi32_ps(_mm512_srli_epi32(bytes, 4)) * _mm512_broadcastss_ps(_mm_movehdup_ps(halves));
-	return _mm512_cvtepi32_ps(_mm512_and_si512(bytes, _mm512_set1_epi32(15))) * _mm512_broadcastss_ps(halves);
-}
-
-/* What levels that stay where they lie are too large by: of q4_k, whose minima lie between its scales, and of q2_k. */
-static inline __m512 high_nibbles_less(void)
-{
-	const float f = LEVELS_STAY ? 1 / 16.f : 1;
-
-	return _mm512_setr_ps(1, 1, f, 1, 1, 1, f, 1, 1, 1, f, 1, 1, 1, f, 1);
-}
-
-static inline __m512 pairs_of_bits_less(void)
-{
-	const float a = LEVELS_STAY ? 1 / 4.f : 1, b = a * a, c = b * a;
-
-	return _mm512_setr_ps(1, 1, a, a, b, b, c, c, 1, 1, a, a, b, b, c, c);
-}
-
 /* The scales of a group. */
 INLINE __m512 wide_scales(enum wick_type type, const uint8_t *group)
 {
@@ -89,16 +37,6 @@ INLINE __m512 wide_scales(enum wick_type type, const uint8_t *group)
 	case WICK_Q4_1:
 	case WICK_Q5_1:
 		return wide_pairs(group, wick_types[type].block_bytes);
-	case WICK_Q4_K:
-		return wide_pairs_q4_k(group) * high_nibbles_less();
-	case WICK_Q5_K:
-		return wide_pairs_q4_k(group);
-	case WICK_Q2_K:
-		return wide_sixteen_q2_k(group, 0) * pairs_of_bits_less();
-	case WICK_Q3_K:
-		return wide_sixteen_q3_k(group);
-	case WICK_Q6_K:
-		return wide_sixteen(_mm_loadu_si128((const void *)(group + 192)), group + 208);
 	case WICK_IQ2_XXS:
 	case WICK_IQ2_XS:
 	case WICK_IQ2_S:
@@ -164,19 +102,12 @@ struct ready_group {
 	__m512 scales[4], minima; /* minima of each 16 numbers, of types that have them */
 };
 
-INLINE __m512 wide_minima_of(enum wick_type type, const uint8_t *group, __m512 scales)
-{
-	if (!has_minima(type))
-		return _mm512_setzero_ps();
-	return has_halves(type) ? wide_sixteen_q2_k(group, 1) : _mm512_movehdup_ps(scales);
-}
-
 INLINE void make_ready(enum wick_type type, struct ready_group *ready, const uint8_t *group)
 {
 	__m512 scales = wide_scales(type, group);
 	struct wide_grid grid;
 
-	ready->minima = wide_minima_of(type, group, scales);
+	ready->minima = has_minima(type) ? _mm512_movehdup_ps(scales) : _mm512_setzero_ps();
 	if (is_grid(type))
 		find_grid(type, &grid, group);
 #pragma GCC unroll 4
@@ -193,7 +124,7 @@ INLINE __m512 wide_minima(enum wick_type type, __m512 sum, const struct ready_gr
 
 	if (!has_minima(type))
 		return sum;
-	return has_least(type) ? _mm512_fmadd_ps(ready->minima, sums, sum) : _mm512_fnmadd_ps(ready->minima, sums, sum);
+	return _mm512_fmadd_ps(ready->minima, sums, sum);
 }
 
 INLINE vec dot_ready(enum wick_type type, vec sum, const struct ready_group *ready, const struct x_group *x)

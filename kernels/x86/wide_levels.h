@@ -16,24 +16,12 @@ static inline __m512i wide_bits(const uint8_t *from, int first_shift, int second
 	return _mm512_and_si512(_mm512_srlv_epi16(twice, shifts), _mm512_set1_epi8((char)mask));
 }
 
-/* Dot products of bytes leave room for levels of eight bits: those of q4_k and q2_k stay where they lie in their bytes then, and
- * their scales are smaller by that power of two. */
+/* Dot products of bytes take one factor without sign: levels with one become 128 too large then. */
 #ifdef __AVX512VNNI__
-#define LEVELS_STAY 1
+#define RAISED 1
 #else
-#define LEVELS_STAY 0
+#define RAISED 0
 #endif
-
-/* As wide_bits(), or where they lie: the same number of times 2^shift. */
-INLINE __m512i wide_bits_stay(const uint8_t *from, int first_shift, int second_shift, int mask)
-{
-	__m512i masks = _mm512_inserti64x4(
-		_mm512_set1_epi8((char)(mask << first_shift)), _mm256_set1_epi8((char)(mask << second_shift)), 1);
-
-	if (!LEVELS_STAY)
-		return wide_bits(from, first_shift, second_shift, mask);
-	return _mm512_and_si512(_mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)from)), masks);
-}
 
 /* The nibbles of two blocks as bytes, in the order of their columns. */
 static inline __m512i wide_nibbles(const uint8_t *first, const uint8_t *second)
@@ -74,10 +62,9 @@ static inline __m512i wide_pairs_of_bits(const uint8_t *bytes, size_t c)
 	return wide_bits(bytes + c / 2 * 32, shift, shift + 2, 3);
 }
 
-/* Levels with a sign, which become 128 too large where one factor of a product of bytes must have none. */
 static inline __m512i without_sign(__m512i levels)
 {
-	return LEVELS_STAY ? _mm512_xor_si512(levels, _mm512_set1_epi8(-128)) : levels;
+	return RAISED ? _mm512_xor_si512(levels, _mm512_set1_epi8(-128)) : levels;
 }
 
 static inline __m512i wide_table(const int8_t *table)
@@ -118,11 +105,11 @@ INLINE __m512i wide_levels(enum wick_type type, const uint8_t *group, size_t c)
 	case WICK_Q5_1:
 		return wide_fifth(wide_nibbles(first + 8, second + 8), first + 4, second + 4);
 	case WICK_Q4_K:
-		return wide_bits_stay(group + 16 + 32 * c, 0, 4, 15);
+		return wide_bits(group + 16 + 32 * c, 0, 4, 15);
 	case WICK_Q5_K:
 		return wide_flags(wide_bits(group + 48 + 32 * c, 0, 4, 15), group + 16, c, 16);
 	case WICK_Q2_K:
-		return wide_bits_stay(group + 16 + c / 2 * 32, (int)(c % 2) * 4, (int)(c % 2) * 4 + 2, 3);
+		return wide_bits(group + 16 + c / 2 * 32, (int)(c % 2) * 4, (int)(c % 2) * 4 + 2, 3);
 	case WICK_Q3_K:
 		return wide_flags(wide_pairs_of_bits(group + 32, c), group, c, 4);
 	case WICK_Q6_K:

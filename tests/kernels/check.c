@@ -84,15 +84,19 @@ static float extreme_float(struct check *check)
 	}
 }
 
-/* Floats that eight bits a block, or four numbers, hold exactly; a quarter of the blocks is as large as they can be. */
+/* Floats that eight bits a block, or four numbers, hold exactly, and fourteen bits 256; a quarter of the blocks is as large as
+ * they can be. */
 static void level_floats(struct check *check, float *x, size_t count)
 {
 	float unit = 1;
 	bool full = false;
+	int power = 0;
 
 	for (size_t i = 0; i < count; i++) {
+		if (i % 256 == 0)
+			power = (int)check_random(check, 40) - 20;
 		if (i % 32 == 0) {
-			unit = ldexpf(check_random(check, 2) ? -1 : 1, (int)check_random(check, 40) - 20);
+			unit = ldexpf(check_random(check, 2) ? -1 : 1, power - (i % 256 ? (int)check_random(check, 8) : 0));
 			full = check_random(check, 4) == 0;
 		}
 		x[i] = unit * (full || i % 4 == 1 ? 127 : (float)((int)check_random(check, 255) - 127));

@@ -32,7 +32,7 @@ struct check {
 enum check_kind {
 	CHECK_PLAIN,   /* around one */
 	CHECK_EXTREME, /* zeros, subnormals and everything up to 2^51; scales up to the largest */
-	CHECK_LEVELS,  /* in 32 floats whole numbers up to 127, one or all 127, times a power of 2; others plain */
+	CHECK_LEVELS,  /* in 32 floats whole numbers up to 127, one or all 127, times a power of 2, in 256 of them 2^7 apart; others plain */
 	CHECK_KINDS,
 };
 

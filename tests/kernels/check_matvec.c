@@ -34,10 +34,21 @@ static bool in_steps(const struct check *check, enum wick_type type)
 	return wick_types[type].block > 1 && !check->plain;
 }
 
+static bool is_k_type(enum wick_type type)
+{
+	return type >= WICK_Q2_K && type <= WICK_Q6_K;
+}
+
 /* Numbers of x that share a step. */
 static size_t step_span(enum wick_type type)
 {
-	return type == WICK_Q8_0 || type == WICK_Q2 ? 32 : 4;
+	return is_k_type(type) ? 256 : type == WICK_Q8_0 || type == WICK_Q2 ? 32 : 4;
+}
+
+/* How many steps the largest of them is. */
+static double steps_of_largest(enum wick_type type)
+{
+	return is_k_type(type) ? 16256 : type == WICK_Q8_0 ? 16383 : 127;
 }
 
 /* Half the step of those that start at column b. */
@@ -47,7 +58,7 @@ static double half_step(enum wick_type type, const float *x, size_t b)
 
 	for (size_t c = b; c < b + step_span(type); c++)
 		reach = fabsf(x[c]) > reach ? fabsf(x[c]) : reach;
-	return (double)reach / (type == WICK_Q8_0 ? 16383 : 127) / 2 * (1 + 0x1p-10);
+	return (double)reach / steps_of_largest(type) / 2 * (1 + 0x1p-10);
 }
 
 /* What a number consists of: with a minimum it is two terms, either of which may be far larger than their difference. */
@@ -72,7 +83,7 @@ static double bound_of(struct check *check, const struct shape *shape, enum chec
 	float *decoded = check_buffer(check, ROW, shape->cols * sizeof(*decoded));
 	float *magnitudes = check_buffer(check, ROW_MAGNITUDES, shape->cols * sizeof(*magnitudes));
 	double terms = 0, steps = 0;
-	/* Whole numbers up to 127 with 127 among them are in steps already; those of q8_0 are 129 times finer. */
+	/* Whole numbers up to 127 with 127 among them are in steps already; other steps are 128 or 129 times finer. */
 	bool off = in_steps(check, shape->type) && kind != CHECK_LEVELS;
 	size_t span = step_span(shape->type);
 
@@ -190,10 +201,30 @@ static void check_shape(struct check *check, const struct shape *shape, enum che
 	check_guards(check);
 }
 
+/* The largest sums of whole numbers that there are: q6_k's least level times its least scale, 256 times, and x all the same. */
+static void check_largest(struct check *check)
+{
+	struct shape shape = { WICK_Q6_K, 2, 512, 420 };
+	uint8_t *w = check_buffer(check, W, span_of(&shape));
+	float *x = check_buffer(check, X, shape.cols * sizeof(*x));
+
+	check_now(check, "matvec q6_k, the largest sums");
+	for (uint8_t *block = w; block < w + span_of(&shape); block += 210) {
+		memset(block, 0, 192);
+		memset(block + 192, 0x80, 16);
+		memcpy(block + 208, &(uint16_t){ 0x3c00 }, 2);
+	}
+	for (size_t c = 0; c < shape.cols; c++)
+		x[c] = -127;
+	check_values(check, &shape, CHECK_LEVELS, w, x);
+}
+
 static void check_type(struct check *check, enum wick_type type)
 {
 	struct shape shape = { .type = type };
 
+	if (type == WICK_Q6_K)
+		check_largest(check);
 	for (size_t l = 0; l < WICK_COUNT_OF(lengths); l++) {
 		shape.cols = lengths[l];
 		if (shape.cols % wick_types[type].block)
