@@ -10,12 +10,19 @@
 #include <cpuid.h>
 #include <stdbool.h>
 
-/* The one that compilers do not know by name. */
+/* The two that not every compiler knows by name. */
 static bool has_f16c(void)
 {
 	unsigned eax, ebx, ecx, edx;
 
 	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx & bit_F16C;
+}
+
+static bool has_avx_vnni(void)
+{
+	unsigned eax, ebx, ecx, edx;
+
+	return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && eax & 1 << 4;
 }
 
 uint32_t wick_cpu_flags(void)
@@ -34,6 +41,8 @@ uint32_t wick_cpu_flags(void)
 		flags |= WICK_CPU_AVX512_VNNI;
 	if (__builtin_cpu_supports("vpclmulqdq"))
 		flags |= WICK_CPU_VPCLMUL;
+	if (has_avx_vnni())
+		flags |= WICK_CPU_AVX_VNNI;
 	return flags;
 }
 

@@ -31,6 +31,8 @@ static void climb(struct wick_kernels *kernels, uint32_t flags)
 	if (!(flags & WICK_CPU_AVX2))
 		return;
 	wick_kernels_avx2(kernels);
+	if (flags & WICK_CPU_AVX_VNNI) /* which some processors with AVX-512 lack */
+		wick_kernels_avxvnni(kernels);
 	if (!(flags & WICK_CPU_AVX512))
 		return;
 	wick_kernels_avx512(kernels);

@@ -18,6 +18,7 @@ void wick_kernels_crc32c_c(struct wick_kernels *kernels);
 #if defined(__x86_64__)
 void wick_kernels_sse42(struct wick_kernels *kernels);
 void wick_kernels_avx2(struct wick_kernels *kernels);
+void wick_kernels_avxvnni(struct wick_kernels *kernels);
 void wick_kernels_avx512(struct wick_kernels *kernels);
 void wick_kernels_avx512vnni(struct wick_kernels *kernels);
 void wick_kernels_vpclmul(struct wick_kernels *kernels); /* keeps the name: it is CRC-32C alone */

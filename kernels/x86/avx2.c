@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* AVX2 with FMA and F16C. */
+/* AVX2 with FMA and F16C; and once more with the dot products of bytes and words (AVX-VNNI). */
 
 #include "../sets.h"
 
@@ -265,9 +265,8 @@ static inline vec dot_block_q2(vec sum, const uint8_t *block, const int8_t *x, f
 #include "../vector/norm.h"
 #include "../vector/softmax.h"
 
-void wick_kernels_avx2(struct wick_kernels *kernels)
+static void set_all(struct wick_kernels *kernels)
 {
-	kernels->name = "avx2";
 	set_matvec(kernels);
 	set_matmul(kernels);
 	set_matmul_fixed(kernels);
@@ -279,3 +278,17 @@ void wick_kernels_avx2(struct wick_kernels *kernels)
 	set_softmax(kernels);
 	set_norm(kernels);
 }
+
+#ifdef __AVXVNNI__
+void wick_kernels_avxvnni(struct wick_kernels *kernels)
+{
+	kernels->name = "avxvnni";
+	set_all(kernels);
+}
+#else
+void wick_kernels_avx2(struct wick_kernels *kernels)
+{
+	kernels->name = "avx2";
+	set_all(kernels);
+}
+#endif

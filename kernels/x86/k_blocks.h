@@ -12,7 +12,11 @@
 
 static inline vec_whole dot_pairs(vec_whole sums, vec_whole a, vec_whole b)
 {
+#ifdef __AVXVNNI__
+	return (vec_whole)_mm256_dpwssd_epi32((__m256i)sums, (__m256i)a, (__m256i)b);
+#else
 	return sums + (vec_whole)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+#endif
 }
 
 /* Minima of 8 or 16 parts. */

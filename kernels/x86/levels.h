@@ -130,7 +130,7 @@ static inline vec widened(__m256 eight)
 static inline __m256i products_of(bytes32 levels, const int8_t *x, int over)
 {
 	__m256i x_levels = _mm256_loadu_si256((const void *)x), excess = _mm256_set1_epi8((char)over);
-#ifdef __AVX512VNNI__
+#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
 	__m256i zero = _mm256_setzero_si256(), start = zero;
 
 	if (over == SIGNED_LEVELS)

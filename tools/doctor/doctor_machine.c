@@ -83,6 +83,7 @@ static const struct {
 } sets[] = {
 	{ "AVX-512", WICK_CPU_AVX512 },
 	{ "VNNI", WICK_CPU_AVX512_VNNI },
+	{ "AVX-VNNI", WICK_CPU_AVX_VNNI },
 	{ "AVX2", WICK_CPU_AVX2 },
 	{ "SSE4.2", WICK_CPU_SSE42 },
 	{ "NEON", WICK_CPU_NEON },
