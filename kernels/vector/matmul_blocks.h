@@ -55,7 +55,7 @@ static void pack_x_blocks(float *packed, const float *x, size_t ldx, size_t m, s
 
 /* Rows of a matmul with a panel of its batch. */
 struct block_tile {
-	const uint8_t *w[BLOCK_ROWS_ONCE];
+	const uint8_t *w[BLOCK_ROWS_ONCE], *next[BLOCK_ROWS_ONCE]; /* and the rows after them, fetched meanwhile */
 	size_t rows, width;
 	const struct x_group *x; /* (groups, width) */
 	vec sums[BLOCK_ROWS_ONCE][BLOCK_PANEL];
@@ -66,6 +66,7 @@ INLINE void tile_group_of_blocks(enum wick_type type, struct block_tile *tile, s
 	struct ready_group ready;
 
 	for (size_t r = 0; r < tile->rows; r++) {
+		fetch_ahead(1, tile->next + r, at, group_bytes(type, GROUP));
 		make_ready(type, &ready, tile->w[r] + at);
 		for (size_t t = 0; t < tile->width; t++)
 			tile->sums[r][t] = dot_ready(type, tile->sums[r][t], &ready, x + t);
@@ -107,8 +108,11 @@ INLINE void matmul_blocks(enum wick_type type, const struct wick_matmul *job)
 		tile.x = (const struct x_group *)(const void *)job->packed + start * groups;
 		for (size_t row = 0; row < job->rows; row += BLOCK_ROWS_ONCE) {
 			tile.rows = WICK_MIN(job->rows - row, (size_t)BLOCK_ROWS_ONCE);
-			for (size_t r = 0; r < tile.rows; r++)
+			for (size_t r = 0; r < tile.rows; r++) {
 				tile.w[r] = (const uint8_t *)job->w + (row + r) * job->stride;
+				tile.next[r] = start || row + r + BLOCK_ROWS_ONCE >= job->rows
+					? tile.w[r] : tile.w[r] + BLOCK_ROWS_ONCE * job->stride;
+			}
 			for (size_t g = 0; g < groups; g += SLICE_GROUPS)
 				tile_slice_of_blocks(type, &tile, g, WICK_MIN(job->cols - g * GROUP_COLS, (size_t)FIXED_COLS),
 					job->y + start * job->ldy + row, job->ldy);

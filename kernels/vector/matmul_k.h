@@ -7,10 +7,10 @@
 
 #include "matmul_blocks.h"
 
-/* A vector alone is left to matvec. */
+/* One or two vectors are left to matvec: making blocks ready costs as much as meeting them twice. */
 INLINE bool packs_k(size_t m, size_t cols)
 {
-	return m > 1 && cols;
+	return m > 2 && cols;
 }
 
 /* Up to FIXED_COLS numbers of vector i, from column c on. */
@@ -42,6 +42,7 @@ static void pack_x_k(float *packed, const float *x, size_t ldx, size_t m, size_t
 
 struct k_tile {
 	const uint8_t *w[K_ROWS_ONCE]; /* the last row fills up what is missing to a multiple of ROWS */
+	const uint8_t *next[K_ROWS_ONCE]; /* the rows after them, fetched meanwhile */
 	size_t rows, width;
 	vec sums[BLOCK_PANEL * K_ROWS_ONCE]; /* of vector t and row r at t * K_ROWS_ONCE + r */
 };
@@ -72,8 +73,10 @@ INLINE void tile_block_k(enum wick_type type, struct k_tile *tile, size_t at, co
 {
 	struct ready_k ready[K_ROWS_ONCE];
 
-	for (size_t r = 0; r < tile->rows; r++)
+	for (size_t r = 0; r < tile->rows; r++) {
+		fetch_ahead(1, tile->next + r, at, wick_types[type].block_bytes);
 		make_ready_k(type, ready + r, tile->w[r] + at);
+	}
 	for (size_t t = 0; t < tile->width; t += K_TILE)
 		for (size_t r = 0; r < tile->rows; r += ROWS)
 			tile_width_k(type, WICK_MIN(tile->width - t, (size_t)K_TILE), tile->sums + t * K_ROWS_ONCE + r, ready + r,
@@ -96,6 +99,18 @@ INLINE void tile_slice_k(enum wick_type type, struct k_tile *tile, size_t first,
 			y[t * ldy + r] = vec_sum(tile->sums[t * K_ROWS_ONCE + r]) + (first ? y[t * ldy + r] : 0);
 }
 
+/* Of a batch with many panels only the first meets rows that are not near yet. */
+INLINE void find_rows_k(struct k_tile *tile, const struct wick_matmul *job, size_t row, size_t rows, bool near)
+{
+	tile->rows = (rows + ROWS - 1) / ROWS * ROWS;
+	for (size_t r = 0; r < tile->rows; r++) {
+		size_t this = row + WICK_MIN(r, rows - 1), next = WICK_MIN(this + K_ROWS_ONCE, job->rows - 1);
+
+		tile->w[r] = (const uint8_t *)job->w + this * job->stride;
+		tile->next[r] = near ? tile->w[r] : (const uint8_t *)job->w + next * job->stride;
+	}
+}
+
 INLINE void matmul_k(enum wick_type type, const struct wick_matmul *job)
 {
 	size_t blocks = job->cols / K_COLS;
@@ -108,9 +123,7 @@ INLINE void matmul_k(enum wick_type type, const struct wick_matmul *job)
 		for (size_t row = 0; row < job->rows; row += K_ROWS_ONCE) {
 			size_t rows = WICK_MIN(job->rows - row, (size_t)K_ROWS_ONCE);
 
-			tile.rows = (rows + ROWS - 1) / ROWS * ROWS;
-			for (size_t r = 0; r < tile.rows; r++)
-				tile.w[r] = (const uint8_t *)job->w + (row + WICK_MIN(r, rows - 1)) * job->stride;
+			find_rows_k(&tile, job, row, rows, start > 0);
 			for (size_t b = 0; b < blocks; b += SLICE_GROUPS)
 				tile_slice_k(type, &tile, b, WICK_MIN(blocks - b, (size_t)SLICE_GROUPS), x,
 					job->y + start * job->ldy + row, job->ldy, rows);
