@@ -75,19 +75,27 @@ INLINE vec less_minima(enum wick_type type, vec sum, const float *minima, const 
 	return less_eight(less_eight(sum, minima, x->each_16), minima + 8, x->each_16 + 8);
 }
 
-INLINE vec dot_ready_k(enum wick_type type, vec sum, const struct ready_k *ready, const int8_t (*halves)[K_COLS],
-	const struct x_sums *x)
+/* Half a block: in four lanes all of it would be more than 32 products. */
+INLINE int32x4_t whole_half(const struct ready_k *ready, const int8_t (*halves)[K_COLS], size_t first)
 {
 	int32x4_t high = vdupq_n_s32(0), low = high;
 
-	for (size_t h = 0; h < 16; h++) {
+	for (size_t h = first; h < first + 8; h++) {
 		uint8x16_t levels = vreinterpretq_u8_s8(vld1q_s8(ready->levels + 16 * h));
 
 		high = vmlaq_n_s32(high, products_of(levels, halves[0] + 16 * h, 0), ready->scales[h]);
 		low = vmlaq_n_s32(low, products_of(levels, halves[1] + 16 * h, 0), ready->scales[h]);
 	}
-	high = vaddq_s32(vshlq_n_s32(high, 7), low);
-	sum = vec_fma(vec_set(ready->unit * x->step), vcvtq_f32_s32(high), sum);
+	return vaddq_s32(vshlq_n_s32(high, 7), low);
+}
+
+INLINE vec dot_ready_k(enum wick_type type, vec sum, const struct ready_k *ready, const int8_t (*halves)[K_COLS],
+	const struct x_sums *x)
+{
+	vec unit = vec_set(ready->unit * x->step);
+
+	sum = vec_fma(unit, vcvtq_f32_s32(whole_half(ready, halves, 0)), sum);
+	sum = vec_fma(unit, vcvtq_f32_s32(whole_half(ready, halves, 8)), sum);
 	return less_minima(type, sum, ready->minima, x);
 }
 
