@@ -60,19 +60,7 @@ INLINE void make_ready_k(enum wick_type type, struct ready_k *ready, const uint8
 				vsubq_s8(vreinterpretq_s8_u8(levels.val[i]), excess));
 	}
 	ready->unit = k_unit(type, block);
-	if (has_minima(type))
-		eight_whole(ready->minima, parts.minima[0], k_minimum_unit(type, block));
-	if (has_minima(type) && has_halves(type))
-		eight_whole(ready->minima + 8, parts.minima[1], k_minimum_unit(type, block));
-}
-
-INLINE vec less_minima(enum wick_type type, vec sum, const float *minima, const struct x_sums *x)
-{
-	if (!has_minima(type))
-		return sum;
-	if (!has_halves(type))
-		return less_eight(sum, minima, x->each_32);
-	return less_eight(less_eight(sum, minima, x->each_16), minima + 8, x->each_16 + 8);
+	k_minima_of(type, ready->minima, &parts, block);
 }
 
 /* Half a block: in four lanes all of it would be more than 32 products. */

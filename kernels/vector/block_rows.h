@@ -23,16 +23,6 @@
 #include "fixed.h"
 #include "levels.h"
 
-INLINE vec add_minima(enum wick_type type, vec sum, const struct parts *parts, const struct x_group *x)
-{
-	if (has_least(type))
-		return add_eight(sum, parts->minimum, x->sums);
-	if (!has_halves(type))
-		return less_eight(sum, parts->minimum, x->sums);
-	sum = less_eight(sum, parts->minimum, x->half_sums);
-	return less_eight(sum, parts->minimum + 8, x->half_sums + 8);
-}
-
 INLINE vec dot_levels(enum wick_type type, vec sum, bytes32 levels, const float *scales, const struct x_group *x, size_t j)
 {
 	const int8_t *x_levels = x->levels + j * WICK_BLOCK;
@@ -49,7 +39,7 @@ INLINE vec dot_blocks(enum wick_type type, vec sum, const uint8_t *group, const 
 
 	find_parts(type, &parts, group, count);
 	if (has_minima(type))
-		sum = add_minima(type, sum, &parts, x);
+		sum = add_eight(sum, parts.minimum, x->sums);
 #pragma GCC unroll 8
 	for (size_t j = 0; j < count; j++)
 		sum = dot_levels(type, sum, levels_of(type, group, j), parts.scale, x, j);
@@ -72,7 +62,7 @@ INLINE void make_ready(enum wick_type type, struct ready_group *ready, const uin
 INLINE vec dot_ready(enum wick_type type, vec sum, const struct ready_group *ready, const struct x_group *x)
 {
 	if (has_minima(type))
-		sum = add_minima(type, sum, &ready->parts, x);
+		sum = add_eight(sum, ready->parts.minimum, x->sums);
 #pragma GCC unroll 8
 	for (size_t j = 0; j < GROUP; j++)
 		sum = dot_levels(type, sum, ready->levels[j], ready->parts.scale, x, j);

@@ -29,56 +29,11 @@
 #define K_REACH 16256.f /* 127 * 128: its halves are bytes */
 #define K_ROWS_ONCE 8   /* of a batch, a multiple of ROWS; ready, they are 5 KiB */
 
-/* Where the half is whose multiples the scales are. */
-INLINE size_t k_unit_at(enum wick_type type)
+INLINE vec less_minima(enum wick_type type, vec sum, const float *minima, const struct x_sums *x)
 {
-	switch (type) {
-	case WICK_Q2_K:
-		return 80;
-	case WICK_Q3_K:
-		return 108;
-	case WICK_Q6_K:
-		return 208;
-	default:
-		return 0;
-	}
-}
-
-INLINE float k_unit(enum wick_type type, const uint8_t *block)
-{
-	return scale_of(block + k_unit_at(type));
-}
-
-/* Of the minima, where there are any. */
-INLINE float k_minimum_unit(enum wick_type type, const uint8_t *block)
-{
-	return scale_of(block + k_unit_at(type) + 2);
-}
-
-/* Scales of 8 or 16 parts, a byte each, and their minima. */
-struct k_parts {
-	uint64_t scales[2], minima[2];
-};
-
-INLINE void find_k_parts(enum wick_type type, struct k_parts *parts, const uint8_t *block)
-{
-	const uint64_t nibbles = 0x0f0f0f0f0f0f0f0f;
-
-	switch (type) {
-	case WICK_Q2_K:
-		for (int i = 0; i < 2; i++) {
-			parts->scales[i] = load_u64(block + 8 * i) & nibbles;
-			parts->minima[i] = load_u64(block + 8 * i) >> 4 & nibbles;
-		}
-		break;
-	case WICK_Q3_K:
-		unpack_scales_q3_k(parts->scales, parts->scales + 1, block + 96);
-		break;
-	case WICK_Q6_K:
-		for (int i = 0; i < 2; i++)
-			parts->scales[i] = load_u64(block + 192 + 8 * i);
-		break;
-	default:
-		unpack_scales(parts->scales, parts->minima, block + 4);
-	}
+	if (!has_minima(type))
+		return sum;
+	if (!has_halves(type))
+		return less_eight(sum, minima, x->each_32);
+	return less_eight(less_eight(sum, minima, x->each_16), minima + 8, x->each_16 + 8);
 }

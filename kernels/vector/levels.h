@@ -132,40 +132,10 @@ INLINE void unpack_scales(uint64_t *scales, uint64_t *minima, const uint8_t *pac
 	*minima = (second & 0x3f3f3f3f) | (uint64_t)minima_high << 32;
 }
 
-INLINE void parts_q4_k(struct parts *parts, const uint8_t *block)
-{
-	uint64_t scales, minima;
-
-	unpack_scales(&scales, &minima, block + 4);
-	eight_whole(parts->scale, scales, scale_of(block));
-	eight_whole(parts->minimum, minima, scale_of(block + 2));
-}
-
-INLINE void parts_q6_k(struct parts *parts, const uint8_t *block)
-{
-	float unit = scale_of(block + 208);
-
-	eight_signed(parts->scale, load_u64(block + 192), unit);
-	eight_signed(parts->scale + 8, load_u64(block + 200), unit);
-}
-
 /* Bytes of 6 bits less 32 each, with nothing borrowed from one to the next. */
 INLINE uint64_t less_32(uint64_t bytes)
 {
 	return (bytes + 0x6060606060606060) ^ 0x8080808080808080;
-}
-
-/* Sixteen scales and minima of 4 bits. */
-INLINE void parts_q2_k(struct parts *parts, const uint8_t *block)
-{
-	const uint64_t low = 0x0f0f0f0f0f0f0f0f;
-	uint64_t first = load_u64(block), second = load_u64(block + 8);
-	float unit = scale_of(block + 80), minimum = scale_of(block + 82);
-
-	eight_whole(parts->scale, first & low, unit);
-	eight_whole(parts->scale + 8, second & low, unit);
-	eight_whole(parts->minimum, first >> 4 & low, minimum);
-	eight_whole(parts->minimum + 8, second >> 4 & low, minimum);
 }
 
 /* As decode_blocks.h describes them. */
@@ -177,14 +147,77 @@ INLINE void unpack_scales_q3_k(uint64_t *first, uint64_t *second, const uint8_t 
 	*second = less_32((low >> 4 & 0x0f0f0f0f0f0f0f0f) | (twice >> 4 & 0x0303030303030303) << 4);
 }
 
-INLINE void parts_q3_k(struct parts *parts, const uint8_t *block)
+/* Where the half is whose multiples the scales are. */
+INLINE size_t k_unit_at(enum wick_type type)
 {
-	float unit = scale_of(block + 108);
-	uint64_t first, second;
+	switch (type) {
+	case WICK_Q2_K:
+		return 80;
+	case WICK_Q3_K:
+		return 108;
+	case WICK_Q6_K:
+		return 208;
+	default:
+		return 0;
+	}
+}
 
-	unpack_scales_q3_k(&first, &second, block + 96);
-	eight_signed(parts->scale, first, unit);
-	eight_signed(parts->scale + 8, second, unit);
+INLINE float k_unit(enum wick_type type, const uint8_t *block)
+{
+	return scale_of(block + k_unit_at(type));
+}
+
+/* Of the minima, where there are any. */
+INLINE float k_minimum_unit(enum wick_type type, const uint8_t *block)
+{
+	return scale_of(block + k_unit_at(type) + 2);
+}
+
+/* Of a K type: scales of 8 or 16 parts, a byte each, and their minima. */
+struct k_parts {
+	uint64_t scales[2], minima[2];
+};
+
+INLINE void find_k_parts(enum wick_type type, struct k_parts *parts, const uint8_t *block)
+{
+	const uint64_t nibbles = 0x0f0f0f0f0f0f0f0f; /* of q2_k: scale and minimum */
+
+	switch (type) {
+	case WICK_Q2_K:
+		for (int i = 0; i < 2; i++) {
+			parts->scales[i] = load_u64(block + 8 * i) & nibbles;
+			parts->minima[i] = load_u64(block + 8 * i) >> 4 & nibbles;
+		}
+		break;
+	case WICK_Q3_K:
+		unpack_scales_q3_k(parts->scales, parts->scales + 1, block + 96);
+		break;
+	case WICK_Q6_K:
+		for (int i = 0; i < 2; i++)
+			parts->scales[i] = load_u64(block + 192 + 8 * i);
+		break;
+	default:
+		unpack_scales(parts->scales, parts->minima, block + 4);
+	}
+}
+
+INLINE void k_minima_of(enum wick_type type, float *minima, const struct k_parts *parts, const uint8_t *block)
+{
+	if (has_minima(type))
+		eight_whole(minima, parts->minima[0], k_minimum_unit(type, block));
+	if (has_minima(type) && has_halves(type))
+		eight_whole(minima + 8, parts->minima[1], k_minimum_unit(type, block));
+}
+
+INLINE void parts_of_k(enum wick_type type, struct parts *parts, const uint8_t *block)
+{
+	struct k_parts bytes;
+
+	find_k_parts(type, &bytes, block);
+	eight_signed(parts->scale, bytes.scales[0], k_unit(type, block));
+	if (has_halves(type))
+		eight_signed(parts->scale + 8, bytes.scales[1], k_unit(type, block));
+	k_minima_of(type, parts->minimum, &bytes, block);
 }
 
 /* Eight nibbles are drawn apart, to a byte each. */
@@ -256,18 +289,12 @@ INLINE void find_parts(enum wick_type type, struct parts *parts, const uint8_t *
 	size_t stride = wick_types[type].block_bytes;
 
 	switch (type) {
+	case WICK_Q2_K:
+	case WICK_Q3_K:
 	case WICK_Q4_K:
 	case WICK_Q5_K:
-		parts_q4_k(parts, group);
-		break;
-	case WICK_Q2_K:
-		parts_q2_k(parts, group);
-		break;
-	case WICK_Q3_K:
-		parts_q3_k(parts, group);
-		break;
 	case WICK_Q6_K:
-		parts_q6_k(parts, group);
+		parts_of_k(type, parts, group);
 		break;
 	case WICK_IQ4_XS:
 		eight_signed(parts->scale, unpack_scales_iq4_xs(group), scale_of(group));

@@ -24,22 +24,10 @@ struct k_floats {
 	float each[16];
 };
 
-INLINE void k_minima(enum wick_type type, struct k_floats *minima, const struct k_parts *parts, const uint8_t *block)
-{
-	if (has_minima(type))
-		eight_whole(minima->each, parts->minima[0], k_minimum_unit(type, block));
-	if (has_minima(type) && has_halves(type))
-		eight_whole(minima->each + 8, parts->minima[1], k_minimum_unit(type, block));
-}
-
 INLINE vec whole_add(enum wick_type type, vec sum, vec_whole sums, vec unit, const struct k_floats *minima, const struct x_sums *x)
 {
 	sum = vec_fma(unit * vec_set(x->step), _mm256_cvtepi32_ps((__m256i)sums), sum);
-	if (!has_minima(type))
-		return sum;
-	if (!has_halves(type))
-		return less_eight(sum, minima->each, x->each_32);
-	return less_eight(less_eight(sum, minima->each, x->each_16), minima->each + 8, x->each_16 + 8);
+	return less_minima(type, sum, minima->each, x);
 }
 
 /* Scales as words. Of 16 parts: word j of the low half is that of the first 16 numbers of 32, of the high half that of the
@@ -103,7 +91,7 @@ INLINE vec dot_block_k(enum wick_type type, vec sum, const uint8_t *block, const
 	struct k_parts parts;
 
 	find_k_parts(type, &parts, block);
-	k_minima(type, &minima, &parts, block);
+	k_minima_of(type, minima.each, &parts, block);
 	k_scale_words(type, &scales, &parts);
 #pragma GCC unroll 8
 	for (size_t j = 0; j < GROUP; j++) {
@@ -154,7 +142,7 @@ INLINE void make_ready_k(enum wick_type type, struct ready_k *ready, const uint8
 	struct k_parts parts;
 
 	find_k_parts(type, &parts, block);
-	k_minima(type, &ready->minima, &parts, block);
+	k_minima_of(type, ready->minima.each, &parts, block);
 	k_scale_words(type, &scales, &parts);
 #pragma GCC unroll 8
 	for (size_t j = 0; j < GROUP; j++)
