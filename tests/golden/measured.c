@@ -8,6 +8,7 @@
 #include "fixture.h"
 
 #include "bits.h"
+#include "memory_limits.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -75,10 +76,11 @@ static int evaluate(struct wick *wick, uint32_t prompt, struct wick_diag *diag)
 static void print_figures(struct wick *wick)
 {
 	const struct wick_plan *plan = wick_plan_of(wick);
+	unsigned long long used_bytes = proc_bytes("/proc/self/smaps_rollup", "Rss: %llu");
 
 	printf("%llu %llu %llu %d", (unsigned long long)plan->budget_bytes, (unsigned long long)plan->total_bytes,
 		(unsigned long long)plan->process_bytes, wick_report_of(wick)->direct);
-	printf(" %llu", proc_bytes("/proc/self/smaps_rollup", "Rss: %llu"));
+	printf(" %llu %llu", used_bytes, wick_process_cost_bytes() - used_bytes);
 	wick_close(wick);
 	printf(" %llu\n", proc_bytes("/proc/self/status", "VmHWM: %llu")); /* ru_maxrss begins with the parent's */
 }
@@ -173,7 +175,7 @@ bool measured_evict(const char *path)
 int measured_run(struct measured *measured, const char *model, const struct measured_setting *setting,
 	const struct cgroup *cgroup)
 {
-	unsigned long long budget = 0, planned = 0, process = 0, used = 0, peak = 0;
+	unsigned long long budget = 0, planned = 0, process = 0, used = 0, untouched = 0, peak = 0;
 	int pipes[2], status, direct = 0;
 	char text[256] = "";
 	ssize_t got;
@@ -196,9 +198,9 @@ int measured_run(struct measured *measured, const char *model, const struct meas
 	close(pipes[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (got > 0)
-		sscanf(text, "%llu %llu %llu %d %llu %llu", &budget, &planned, &process, &direct, &used, &peak);
+		sscanf(text, "%llu %llu %llu %d %llu %llu %llu", &budget, &planned, &process, &direct, &used, &untouched, &peak);
 	*measured = (struct measured){ .budget_bytes = budget, .planned_bytes = planned, .process_bytes = process,
-		.used_bytes = used, .peak_bytes = peak, .left_bytes = cached_bytes(model), .direct = direct,
+		.used_bytes = used, .untouched_bytes = untouched, .peak_bytes = peak, .left_bytes = cached_bytes(model), .direct = direct,
 		.cgroup_bytes = cgroup->folder[0] ? cgroup_peak_bytes(cgroup) : 0 };
 	return status;
 }

@@ -33,6 +33,7 @@ struct measured_setting {
 struct measured {
 	uint64_t budget_bytes, planned_bytes, process_bytes; /* as the plan has them */
 	uint64_t used_bytes, peak_bytes; /* of the process */
+	uint64_t untouched_bytes;        /* code and libraries that it may still come to take, which the plan counts */
 	uint64_t left_bytes;             /* in the page cache */
 	uint64_t cgroup_bytes;           /* its peak; 0: not known */
 	bool direct;

@@ -20,9 +20,9 @@ refuse trace stats missing
 refuse trace synth -o missing/t --tokens 1 --layers 1 --ffn 10
 echo "recorded:"
 echo 'Call me Ishmael.' >text
-wick trace record model.gguf --text text -o r --tokens 10 --memory 64M 2>&1
+wick trace record model.gguf --text text -o r --tokens 10 --memory 256M 2>&1
 wick trace stats r --like model.gguf --warm-up 2 --capacity 100 | head -n 1
-wick trace record model.gguf --text text -o again --tokens 10 --memory 64M --threads 2 2>/dev/null
+wick trace record model.gguf --text text -o again --tokens 10 --memory 256M --threads 2 2>/dev/null
 cmp r again
 : >empty
 refuse trace record model.gguf --text empty -o none
