@@ -177,6 +177,8 @@ struct wick_plan {
 	uint32_t kv_window_layers;   /* and how many layers these are */
 	uint32_t cache_rows_least, cache_rows_most; /* sparse: of the smallest and the largest bundle cache; */
 	bool cache_rows_by_firing;   /* they hold what fires most often, as trained predictors tell; else all are alike */
+	double predicted_repacked_ms; /* sparse, with ReLU gates: of a token, if the gates that are apart were in the bundles, or the other
+	                                 way round; 0: not known, or it does not fit the budget */
 };
 
 /* Fills the plan that wick_open would follow; loads nothing. -ENOSPC: the budget is too small, and the sentence names

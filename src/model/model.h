@@ -165,6 +165,12 @@ static inline bool wick_gate_is_soft(const struct wick_shape *shape)
 	return wick_gate_is_apart(shape) && !wick_is_relu(shape);
 }
 
+/* Whether packing has a choice of where gates are: they can be exactly 0, so that they say what fires. */
+static inline bool wick_gate_can_be_apart(const struct wick_shape *shape)
+{
+	return shape->bundle_parts && shape->kind[0].ffn.gated && wick_is_relu(shape);
+}
+
 /* The part of a neuron that says whether it fires. */
 static inline enum wick_part_id wick_firing_part(const struct wick_shape *shape)
 {
@@ -252,6 +258,12 @@ static inline bool wick_tensor_is_own(const struct wick_model *model, uint64_t i
  * what else it points at stays the model's. -ENOMEM. */
 int wick_model_of_layer(struct wick_model *one, const struct wick_model *model, uint32_t layer,
 	struct wick_tensor *tensors, struct wick_diag *diag);
+
+/* The sizes of a model whose neurons have gates, packed the other way: gates that are apart in the bundles, with the predictors that
+ * packing makes for these, or those in the bundles apart, without. For plans: nothing of it is in a file. What the two have in common
+ * stays the model's. wick_model_repacked_free() frees the rest, after an error, too. -ENOMEM. */
+int wick_model_repack(struct wick_model *other, const struct wick_model *model, struct wick_diag *diag);
+void wick_model_repacked_free(struct wick_model *other);
 
 /* Calls visit for every tensor the model has, in file order (a tied head is not visited twice). */
 void wick_model_each(

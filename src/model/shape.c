@@ -123,6 +123,11 @@ static int check_bundles(const struct wick_shape *shape, const char *whose, stru
 	return 0;
 }
 
+enum wick_type wick_shape_predictor_type(const struct wick_shape *shape)
+{
+	return shape->d_model % wick_types[WICK_Q2].block ? WICK_BF16 : WICK_Q2;
+}
+
 int wick_shape_complete_bundles(struct wick_shape *shape, uint32_t align, const char *whose, struct wick_diag *diag)
 {
 	shape->part_bytes = wick_type_bytes(shape->type, shape->d_model);

@@ -30,6 +30,9 @@ uint32_t wick_shape_file_type(enum wick_type type);
 /* What follows from parts, type and d_model of bundles; the stride with align 0 stays as it is. -EINVAL: it does not fit. */
 int wick_shape_complete_bundles(struct wick_shape *shape, uint32_t align, const char *whose, struct wick_diag *diag);
 
+/* Of predictors that packing makes: a width that is not in whole blocks of two bits is no published model's, and has 16. */
+enum wick_type wick_shape_predictor_type(const struct wick_shape *shape);
+
 /* Which of `count` names the key's value is; a key that is not there is -EINVAL. */
 int wick_shape_read_name(unsigned *which, const struct wick_gguf *gguf, const char *key, const char *const *names,
 	unsigned count, struct wick_diag *diag);

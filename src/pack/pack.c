@@ -77,7 +77,7 @@ static int understand(struct wick_pack_job *job, const struct wick_config *confi
 		return rc;
 	rc = job->arch->read_config(&job->shape, config, job->diag);
 	job->shape.predictor = wick_is_relu(&job->shape);
-	job->shape.predictor_type = wick_pack_predictor_type(&job->shape);
+	job->shape.predictor_type = wick_shape_predictor_type(&job->shape);
 	if (rc == 0)
 		rc = wick_shape_complete(&job->shape, align, config->path, job->diag);
 	if (rc == 0)

@@ -221,7 +221,7 @@ static int settle_bundles(struct folder *folder, const char *out, uint32_t align
 	}
 	shape->bundle_parts = shape->kind[0].ffn.gated && !by_gate ? 3 : 2;
 	shape->predictor = !by_gate;
-	shape->predictor_type = wick_pack_predictor_type(shape);
+	shape->predictor_type = wick_shape_predictor_type(shape);
 	return wick_shape_complete_bundles(shape, align, whose, folder->general.job.diag);
 }
 

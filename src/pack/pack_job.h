@@ -170,7 +170,6 @@ int wick_pack_check_neighbour(const struct wick_pack_job *job, const struct wick
 int wick_pack_in_place(struct wick_pack_job *job, const struct wick_predictor_set *predictors, const char *out,
 	const uint32_t *orders);
 
-enum wick_type wick_pack_predictor_type(const struct wick_shape *shape);
 /* Makes a layer's predictor without text and writes its rows; leaves its bias in job->pred_bias. */
 int wick_pack_predictor(struct wick_pack_job *job, uint32_t layer, const struct wick_tensor *tensor);
 

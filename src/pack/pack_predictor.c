@@ -120,12 +120,6 @@ static void encode_rows(struct wick_pack_job *job, const struct wick_tensor *ten
 	}
 }
 
-/* A width that is not in whole blocks is no published model's: there the copy is of 16 bits. */
-enum wick_type wick_pack_predictor_type(const struct wick_shape *shape)
-{
-	return shape->d_model % wick_types[WICK_Q2].block ? WICK_BF16 : WICK_Q2;
-}
-
 int wick_pack_predictor(struct wick_pack_job *job, uint32_t layer, const struct wick_tensor *tensor)
 {
 	uint64_t step = job->chunk / tensor->cols / tensor->check_rows * tensor->check_rows;

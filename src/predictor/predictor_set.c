@@ -128,7 +128,7 @@ static int open_any(struct wick_predictor_set *predictors, const struct wick_mod
 	if (!predictors->layer || !predictors->ahead)
 		return wick_diag_say(diag, -ENOMEM, "no memory for predictors of %u layers", predictors->layers);
 	predictors->path = "";
-	rc = open_sidecar(predictors, model, path, meanwhile, diag);
+	rc = path ? open_sidecar(predictors, model, path, meanwhile, diag) : 0;
 	if (rc == 0 && predictors->gguf)
 		rc = bind_sidecar(predictors, model, diag);
 	else if (rc == 0 && model->shape.predictor)
@@ -141,13 +141,13 @@ int wick_predictor_set_open(struct wick_predictor_set **out, const struct wick_m
 	struct wick_diag *diag)
 {
 	struct wick_predictor_set *predictors = calloc(1, sizeof(*predictors));
-	char *path = wick_predictor_set_path(model_path);
-	char *meanwhile = wick_predictor_set_path_meanwhile(model_path, wick_model_identity(model));
+	char *path = model_path ? wick_predictor_set_path(model_path) : NULL;
+	char *meanwhile = model_path ? wick_predictor_set_path_meanwhile(model_path, wick_model_identity(model)) : NULL;
 	int rc;
 
 	*out = NULL;
-	if (!predictors || !path || !meanwhile)
-		rc = wick_diag_say(diag, -ENOMEM, "%s: no memory for its predictors", model_path);
+	if (!predictors || (model_path && (!path || !meanwhile)))
+		rc = wick_diag_say(diag, -ENOMEM, "%s: no memory for its predictors", wick_gguf_path(model->gguf));
 	else
 		rc = open_any(predictors, model, path, meanwhile, diag);
 	free(path);

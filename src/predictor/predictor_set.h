@@ -57,7 +57,7 @@ char *wick_predictor_set_path(const char *model_path);
 char *wick_predictor_set_path_meanwhile(const char *model_path, uint32_t identity);
 
 /* -EINVAL, -EBADMSG: there is a file of predictors, but it belongs to another model, or is damaged. Having none is no
- * error. The model must outlive what is opened. */
+ * error. model_path NULL: those in the file alone. The model must outlive what is opened. */
 int wick_predictor_set_open(struct wick_predictor_set **predictors, const struct wick_model *model,
 	const char *model_path, struct wick_diag *diag);
 void wick_predictor_set_close(struct wick_predictor_set *predictors); /* NULL is fine */

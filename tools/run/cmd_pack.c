@@ -52,7 +52,8 @@ static const struct opt options[] = {
 		.help = "what says which neurons fire. copy: a copy, in two bits a number, of what decides it. gate: the gates "
 			"themselves: they are kept apart from the neurons and in memory, take a third of "
 			"the FFN there, and miss nothing; of what fires two parts are read, not three. Gates of ReLU say so by themselves; "
-			"those of SiLU never do, and are cut by --gate-threshold (copy, where gates are ReLU)" },
+			"those of SiLU never do, and are cut by --gate-threshold. Of either file wick plan says "
+			"what the other would take (copy, where gates are ReLU)" },
 	{ OPT_INPUT, .name = "trace", .value = "FILE", .into.text = &pack_options.trace,
 		.help = "which neurons fire together, from wick trace record" },
 	{ OPT_SIZE, .name = "memory", .value = "SIZE", .into.size = &pack_options.memory_bytes, .min = 1,

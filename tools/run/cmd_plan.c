@@ -31,6 +31,8 @@ static void add_prediction(const struct wick_plan *plan, json_t *json)
 		json_object_set_new(json, "predicted_neurons_per_token", json_real(plan->predicted_bundles_active));
 		json_object_set_new(json, "predicted_neurons_read_per_token", json_real(plan->predicted_bundles_read));
 	}
+	if (plan->predicted_repacked_ms > 0)
+		json_object_set_new(json, "predicted_repacked_ms_per_token", json_real(plan->predicted_repacked_ms));
 	if (plan->expert_slots) {
 		json_object_set_new(json, "predicted_experts_read_per_token", json_real(plan->predicted_experts_read));
 		json_object_set_new(json, "predicted_hit_share", json_real(plan->predicted_hit_share));
@@ -121,6 +123,15 @@ static void print_reading(const struct wick_plan *plan, FILE *out)
 		fprintf(out, "All weights fit: nothing is read.\n");
 }
 
+/* Which of the two to pack. */
+static void print_repacked(const struct wick_plan *plan, FILE *out)
+{
+	if (plan->predicted_repacked_ms <= 0)
+		return;
+	fprintf(out, "Packed with its gates %s, it would take about %.1f ms.\n",
+		plan->gate_bytes ? "in the bundles (no --predictor gate)" : "apart (wick pack --predictor gate)", plan->predicted_repacked_ms);
+}
+
 static void print_prediction(const struct wick_plan *plan, FILE *out)
 {
 	if (!(plan->swept_bytes + plan->drawn_bytes))
@@ -131,6 +142,7 @@ static void print_prediction(const struct wick_plan *plan, FILE *out)
 	else
 		fprintf(out, "About %.1f ms of computing a token; how long reading takes is not known:\n%s.\n",
 			plan->predicted_compute_ms, SHOWN(plan->profile));
+	print_repacked(plan, out);
 	if (plan->predicted_floor_ms > 0)
 		fprintf(out, "No order of work takes less than %.1f ms: a layer's reads wait for its router.\n", plan->predicted_floor_ms);
 	if (plan->expert_slots)

@@ -18,3 +18,10 @@ wick trace synth --like tiny.gguf --tokens 8 -o tiny.trace 2>/dev/null
 wick plan tiny.gguf --memory 1G --trace tiny.trace | grep random
 wick run tiny.gguf -p a -n 1 2>&1 >/dev/null | grep random
 wick plan model.gguf --memory 1G --json | grep random
+# ReLU gates can be packed in two ways: the plan of either file says what the other would take.
+wick pack synthetic:llama-small -o together.gguf 2>/dev/null
+wick pack synthetic:llama-small -o apart.gguf --predictor gate 2>/dev/null
+for file in together apart; do
+	wick plan $file.gguf --memory 1G | grep Packed | sed 's/[0-9][0-9.]*/N/g'
+	wick plan $file.gguf --memory 1G --json | grep -c repacked
+done
