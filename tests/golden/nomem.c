@@ -414,14 +414,26 @@ static int open_family(struct wick_diag *diag)
 	return eval_two(&options, diag);
 }
 
-static int plan_it(struct wick_diag *diag)
+static int plan_of(const char *path, struct wick_diag *diag)
 {
 	struct wick_options options;
 	struct wick_plan plan;
 
 	wick_options_init(&options);
 	options.mode = "sparse";
-	return wick_plan(at.predicted, &options, &plan, diag);
+	return wick_plan(path, &options, &plan, diag);
+}
+
+static int plan_it(struct wick_diag *diag)
+{
+	return plan_of(at.predicted, diag);
+}
+
+static char gated[PATH_MAX]; /* its gates are ReLU's, so that it could be packed in another way */
+
+static int plan_gated(struct wick_diag *diag)
+{
+	return plan_of(gated, diag);
 }
 
 static int pack_it(struct wick_diag *diag)
@@ -533,6 +545,14 @@ static void each_dense_family(void **state)
 	}
 }
 
+static int make(void **state)
+{
+	operations_make(state);
+	path_join(gated, at.scratch, "gated.gguf");
+	model_pack("synthetic:llama-small", gated, "f16");
+	return 0;
+}
+
 static int clean_up(void **state)
 {
 	failing_call = 0;
@@ -559,6 +579,7 @@ static const struct operation operations[] = {
 	{ "pack a stock file", "stock/qwen3-tied-bf16", operations_pack_stock, 20 },
 	{ "pack the folder of one", "stock/qwen3-tied-bf16/folder", pack_it, 100 },
 	{ "pack the folder of GPT-2", "stock/gpt2-f16/folder", pack_it, 100 },
+	{ "plan of ReLU gates", NULL, plan_gated, 40, .slow = 9 },
 	{ "open a stock file of experts", "stock/gpt-oss-f16", open_experts, 40 },
 	{ "pack a stock file of experts", "stock/gpt-oss-f16", operations_pack_stock, 20 },
 };
@@ -569,7 +590,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { TEST(0), TEST(1), TEST(2), TEST(3), TEST(4), TEST(5), TEST(6), TEST(7),
 		TEST(8), TEST(9), TEST(10), TEST(11), TEST(12), TEST(13), TEST(14), TEST(15), TEST(16), TEST(17),
-		TEST(18), TEST(19), TEST(20), cmocka_unit_test(each_dense_family) };
+		TEST(18), TEST(19), TEST(20), TEST(21), cmocka_unit_test(each_dense_family) };
 
-	return cmocka_run_group_tests(tests, operations_make, clean_up);
+	return cmocka_run_group_tests(tests, make, clean_up);
 }
