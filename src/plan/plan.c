@@ -21,9 +21,9 @@
 #include "plan.h"
 
 #include "bits.h"
-#include "cache_slots.h"
 #include "kv.h"
 #include "mem.h"
+#include "plan_keep.h"
 #include "sample.h"
 #include "vectors.h"
 
@@ -39,15 +39,6 @@
 
 const char *const wick_mode_names[WICK_MODE_COUNT] = { WICK_MODES };
 
-struct planner {
-	const struct wick_plan_input *input;
-	struct wick_matrices *matrices;
-	struct wick_kv_shape kv;
-	uint64_t fixed_bytes, all_bytes; /* all_bytes: of matrices */
-	uint32_t expert_slots; /* of their cache; 0: there are none, or all are resident */
-	uint64_t cache_bytes;
-};
-
 /* The kernel's page tables for memory in 4 KiB pages, and the rest of a budget that they leave. */
 static uint64_t table_bytes(uint64_t used_bytes)
 {
@@ -59,229 +50,8 @@ static uint64_t usable_bytes(uint64_t budget_bytes)
 	return budget_bytes - wick_div_up(budget_bytes, 513);
 }
 
-static uint64_t rows_cost(const struct wick_matrix *matrix, uint64_t rows)
-{
-	return wick_mem_cost(wick_matrix_bytes(matrix, rows));
-}
-
-static uint64_t all_matrices_cost(const struct planner *planner)
-{
-	uint64_t bytes = 0;
-
-	for (uint32_t i = 0; i < planner->matrices->count; i++)
-		bytes += rows_cost(&planner->matrices->at[i], planner->matrices->at[i].rows);
-	return bytes;
-}
-
-static void keep_all(struct planner *planner)
-{
-	for (uint32_t i = 0; i < planner->matrices->count; i++)
-		planner->matrices->at[i].resident_rows = planner->matrices->at[i].rows;
-}
-
-/* Keeps as many leading rows of a matrix as fit, in whole tiles; a table only whole. */
-static void keep(struct wick_matrix *matrix, uint64_t rows, uint64_t *left_bytes)
-{
-	uint64_t fit = WICK_MIN(WICK_MIN(rows, matrix->rows), *left_bytes / matrix->tensor->row_bytes);
-
-	if (fit < matrix->rows)
-		fit = matrix->lookup ? 0 : fit / matrix->tile_rows * matrix->tile_rows;
-	while (fit && rows_cost(matrix, fit) > *left_bytes)
-		fit -= WICK_MIN(fit, fit % matrix->tile_rows ? fit % matrix->tile_rows : matrix->tile_rows);
-	if (matrix->lookup && fit < matrix->rows)
-		fit = 0;
-	matrix->resident_rows = fit;
-	*left_bytes -= rows_cost(matrix, fit);
-}
-
-/* All of one rank, in the order of use. */
-static void keep_rank(struct planner *planner, enum wick_keep rank, uint64_t *left_bytes)
-{
-	for (uint32_t i = 0; i < planner->matrices->count; i++)
-		if (planner->matrices->at[i].keep == rank)
-			keep(&planner->matrices->at[i], UINT64_MAX, left_bytes);
-}
-
-static uint64_t rank_cost(const struct planner *planner, enum wick_keep rank)
-{
-	uint64_t bytes = 0;
-
-	for (uint32_t i = 0; i < planner->matrices->count; i++)
-		if (planner->matrices->at[i].keep == rank)
-			bytes += rows_cost(&planner->matrices->at[i], planner->matrices->at[i].rows);
-	return bytes;
-}
-
-/* The same share of every layer's FFN in whole tiles, and one tile more for the first ones while room is left. */
-static void keep_evenly(struct planner *planner, uint64_t *left_bytes)
-{
-	uint64_t whole = rank_cost(planner, WICK_KEEP_FFN);
-	double share = whole > *left_bytes ? (double)*left_bytes / (double)whole : 1;
-
-	for (uint32_t i = 0; i < planner->matrices->count; i++) {
-		struct wick_matrix *matrix = &planner->matrices->at[i];
-
-		if (matrix->keep == WICK_KEEP_FFN)
-			keep(matrix, (uint64_t)(share * (double)matrix->rows), left_bytes);
-	}
-	for (uint32_t i = 0; i < planner->matrices->count; i++) {
-		struct wick_matrix *matrix = &planner->matrices->at[i];
-
-		if (matrix->keep != WICK_KEEP_FFN)
-			continue;
-		*left_bytes += rows_cost(matrix, matrix->resident_rows);
-		keep(matrix, matrix->resident_rows + matrix->tile_rows, left_bytes);
-	}
-}
-
-/* The largest bundle cache that fits `bytes` in each layer; n_ff: all bundles may be resident instead. */
-static uint32_t cache_slots(const struct wick_model *model, const struct wick_matrix *bundles, uint64_t bytes)
-{
-	const struct wick_shape *shape = &model->shape;
-	uint32_t least = 0, most = shape->n_ff; /* of what fits, below what does not */
-
-	if (rows_cost(bundles, bundles->rows) <= bytes)
-		return shape->n_ff;
-	while (most - least > 1) {
-		uint32_t middle = least + (most - least) / 2;
-
-		if (wick_sparse_group_bytes(model, middle) <= bytes)
-			least = middle;
-		else
-			most = middle;
-	}
-	return least;
-}
-
-static uint32_t cache_slots_min(const struct wick_shape *shape)
-{
-	return WICK_MIN(shape->n_ff, WICK_SPARSE_ROWS_MIN);
-}
-
-static uint64_t caches_min_bytes(const struct planner *planner)
-{
-	const struct wick_shape *shape = &planner->input->model->shape;
-
-	return shape->layers * wick_sparse_group_bytes(planner->input->model, cache_slots_min(shape));
-}
-
-static uint64_t caches_bytes(const struct planner *planner)
-{
-	const struct wick_model *model = planner->input->model;
-	uint64_t bytes = 0;
-
-	for (uint32_t i = 0; i < model->shape.layers; i++)
-		bytes += wick_sparse_group_bytes(model, planner->matrices->slots[i]);
-	return bytes;
-}
-
-static void set_slots(struct planner *planner, uint32_t slots)
-{
-	for (uint32_t i = 0; i < planner->input->model->shape.layers; i++)
-		planner->matrices->slots[i] = slots;
-}
-
-/* As many slots together as if each layer had `each`, as it has by now. Caches take whole pages, so unequal ones may be a
- * little too large together: then there are fewer. */
-static void divide_slots(struct planner *planner, uint32_t each, uint64_t room_bytes)
-{
-	const struct wick_plan_input *input = planner->input;
-	const struct wick_shape *shape = &input->model->shape;
-	uint64_t slot_bytes = wick_steps_set(&input->model->steps, 0)->kind->slot_bytes;
-	uint64_t least = (uint64_t)shape->layers * cache_slots_min(shape), total = (uint64_t)shape->layers * each, fewer = 0;
-
-	while (input->firing) {
-		total -= WICK_MIN(fewer, total - least);
-		wick_cache_slots_divide(
-			input->firing, shape->layers, shape->n_ff, cache_slots_min(shape), total, planner->matrices->slots);
-		if (caches_bytes(planner) <= room_bytes)
-			return;
-		fewer = wick_div_up(caches_bytes(planner) - room_bytes, slot_bytes);
-	}
-}
-
-/* Bundle caches as large as what is left of room that already had the smallest ones taken off; or all bundles resident. */
-static void keep_neurons(struct planner *planner, uint64_t *left_bytes)
-{
-	const struct wick_shape *shape = &planner->input->model->shape;
-	struct wick_matrix *first = wick_matrices_bundles(planner->matrices, 0);
-	uint64_t room = *left_bytes + caches_min_bytes(planner);
-	uint32_t each = cache_slots(planner->input->model, first, room / shape->layers);
-
-	for (uint32_t i = 0; i < shape->layers; i++) {
-		struct wick_matrix *bundles = wick_matrices_bundles(planner->matrices, i);
-
-		bundles->drawn = each < shape->n_ff;
-		bundles->resident_rows = bundles->drawn ? 0 : bundles->rows;
-	}
-	set_slots(planner, each);
-	if (first->drawn) {
-		divide_slots(planner, each, room);
-		planner->cache_bytes = caches_bytes(planner);
-	}
-	*left_bytes = room - (first->drawn ? planner->cache_bytes : rows_cost(first, first->rows) * shape->layers);
-}
-
-static uint64_t experts_cost(const struct planner *planner, uint64_t slots)
-{
-	struct wick_expert_cache_shape shape = { .capacity = (uint32_t)slots, .chunk_bytes = planner->input->chunk_bytes };
-
-	return wick_expert_cache_bytes(planner->input->model, &shape);
-}
-
-static uint64_t experts_min_bytes(const struct planner *planner)
-{
-	uint32_t least = wick_expert_slots_min(&planner->input->model->shape);
-
-	return least ? experts_cost(planner, least) : 0;
-}
-
-/* A cache of experts as large as what is left of room that already had the smallest one taken off. */
-static void keep_experts(struct planner *planner, uint64_t *left_bytes)
-{
-	uint64_t room = *left_bytes + experts_min_bytes(planner);
-	uint64_t least = wick_expert_slots_min(&planner->input->model->shape); /* of what fits, below what does not */
-	uint64_t most = wick_expert_slots_all(planner->input->model) + 1;
-
-	while (most - least > 1) {
-		uint64_t middle = least + (most - least) / 2;
-
-		if (experts_cost(planner, middle) <= room)
-			least = middle;
-		else
-			most = middle;
-	}
-	planner->expert_slots = (uint32_t)least;
-	planner->cache_bytes = experts_cost(planner, least);
-	*left_bytes = room - planner->cache_bytes;
-}
-
-/* Everything that a token needs but experts, and rows of tables. */
-static uint64_t common_cost(const struct planner *planner)
-{
-	uint64_t bytes = 0;
-
-	for (uint32_t i = 0; i < planner->matrices->count; i++)
-		if (wick_matrix_is_swept(&planner->matrices->at[i]))
-			bytes += rows_cost(&planner->matrices->at[i], planner->matrices->at[i].rows);
-	return bytes;
-}
-
-static void keep_what_fits(struct planner *planner, uint64_t left_bytes)
-{
-	for (enum wick_keep rank = WICK_KEEP_TABLE; rank < WICK_KEEP_FFN; rank++)
-		keep_rank(planner, rank, &left_bytes);
-	if (planner->input->mode == WICK_MODE_SPARSE)
-		keep_neurons(planner, &left_bytes);
-	else
-		keep_evenly(planner, &left_bytes);
-	if (wick_has_experts(&planner->input->model->shape))
-		keep_experts(planner, &left_bytes);
-	keep_rank(planner, WICK_KEEP_EMBEDDING, &left_bytes);
-}
-
 /* Staging when so much is left for it and for weights: a share of that, or the minimum, which room 0 gives. */
-static struct wick_sweep_shape staging(const struct planner *planner, uint64_t room_bytes)
+static struct wick_sweep_shape staging(const struct wick_planner *planner, uint64_t room_bytes)
 {
 	uint64_t tile = wick_sweep_tile_bytes(planner->matrices);
 	uint64_t share = WICK_MIN(room_bytes / STAGING_SHARE, STAGING_BYTES_MAX);
@@ -293,7 +63,7 @@ static struct wick_sweep_shape staging(const struct planner *planner, uint64_t r
 		.chunk_bytes = planner->input->chunk_bytes };
 }
 
-static uint64_t staging_bytes(const struct planner *planner, const struct wick_sweep_shape *sweep)
+static uint64_t staging_bytes(const struct wick_planner *planner, const struct wick_sweep_shape *sweep)
 {
 	return wick_sweep_bytes(sweep) +
 		wick_forward_lookup_bytes(planner->input->model, planner->input->chunk_bytes);
@@ -315,15 +85,15 @@ static uint64_t budget_of(const struct wick_plan_input *input, uint64_t whole_by
 	return WICK_MIN(whole_bytes, input->free_bytes / 4 * 3);
 }
 
-static void sum_weights(const struct planner *planner, struct wick_plan *plan)
+static void sum_weights(const struct wick_planner *planner, struct wick_plan *plan)
 {
 	for (uint32_t i = 0; i < planner->matrices->count; i++) {
 		const struct wick_matrix *matrix = &planner->matrices->at[i];
 
-		plan->resident_bytes += rows_cost(matrix, matrix->resident_rows);
+		plan->resident_bytes += wick_keep_rows_cost(matrix, matrix->resident_rows);
 		plan->swept_bytes += wick_matrix_swept_rows(matrix, false) * matrix->tensor->row_bytes;
 		if (matrix->keep == WICK_KEEP_GATE)
-			plan->gate_bytes += rows_cost(matrix, matrix->rows);
+			plan->gate_bytes += wick_keep_rows_cost(matrix, matrix->rows);
 		if (matrix->drawn || (matrix->tensor->experts && !matrix->resident_rows))
 			plan->drawn_bytes += matrix->rows * matrix->tensor->row_bytes;
 	}
@@ -331,7 +101,7 @@ static void sum_weights(const struct planner *planner, struct wick_plan *plan)
 }
 
 /* How many neurons the layers' caches have. */
-static void sum_slots(const struct planner *planner, struct wick_plan *plan)
+static void sum_slots(const struct wick_planner *planner, struct wick_plan *plan)
 {
 	const struct wick_shape *shape = &planner->input->model->shape;
 	uint64_t sum = 0;
@@ -366,7 +136,7 @@ static uint64_t kv_bytes_of(const struct wick_plan_input *input, const struct wi
 	return wick_kv_bytes(shape, kv) + (input->kv_f16.blocks ? wick_kv_bytes(shape, &input->kv_f16) : 0);
 }
 
-static void fixed_costs(struct planner *planner, struct wick_plan *plan)
+static void fixed_costs(struct wick_planner *planner, struct wick_plan *plan)
 {
 	const struct wick_plan_input *input = planner->input;
 	const struct wick_shape *shape = &input->model->shape;
@@ -410,32 +180,32 @@ static int too_small(const struct wick_plan *plan, uint64_t limit_bytes, struct 
 }
 
 /* Everything resident, or what fits beside staging. */
-static void share_out(struct planner *planner, struct wick_plan *plan, struct wick_layout *layout, bool all_fits)
+static void share_out(struct wick_planner *planner, struct wick_plan *plan, struct wick_layout *layout, bool all_fits)
 {
 	const struct wick_plan_input *input = planner->input;
 	uint64_t left = usable_bytes(plan->budget_bytes) - planner->fixed_bytes;
 
 	layout->sweep = (struct wick_sweep_shape){ .chunk_bytes = input->chunk_bytes };
 	if (all_fits) {
-		keep_all(planner);
-		set_slots(planner, input->model->shape.n_ff);
+		wick_keep_all(planner);
+		wick_keep_slots(planner, input->model->shape.n_ff);
 		return;
 	}
 	if (input->mode == WICK_MODE_SPARSE)
-		left -= caches_min_bytes(planner);
-	left -= experts_min_bytes(planner);
+		left -= wick_keep_caches_min_bytes(planner);
+	left -= wick_keep_experts_min_bytes(planner);
 	layout->sweep = staging(planner, left);
 	if (input->mode == WICK_MODE_DENSE && wick_has_experts(&input->model->shape) &&
-		common_cost(planner) + staging_bytes(planner, &layout->sweep) <= left)
+		wick_keep_common_cost(planner) + staging_bytes(planner, &layout->sweep) <= left)
 		layout->sweep = staging(planner, 0); /* nothing is swept */
 	if (staging_bytes(planner, &layout->sweep) > left) /* what surrounds a small unit is larger than the unit */
 		layout->sweep = staging(planner, 0);
 	plan->staging_bytes = staging_bytes(planner, &layout->sweep);
-	keep_what_fits(planner, room_of(input, left - plan->staging_bytes));
+	wick_keep_what_fits(planner, room_of(input, left - plan->staging_bytes));
 }
 
 /* Budget and limits, when the KV pool has so many blocks. */
-static void find_limits(struct planner *planner, struct wick_plan *plan, uint32_t kv_blocks)
+static void find_limits(struct wick_planner *planner, struct wick_plan *plan, uint32_t kv_blocks)
 {
 	bool sparse = planner->input->mode == WICK_MODE_SPARSE;
 	struct wick_sweep_shape least;
@@ -444,8 +214,8 @@ static void find_limits(struct planner *planner, struct wick_plan *plan, uint32_
 	planner->kv.blocks = kv_blocks;
 	fixed_costs(planner, plan);
 	least = staging(planner, 0);
-	least_bytes = planner->fixed_bytes + staging_bytes(planner, &least) + (sparse ? caches_min_bytes(planner) : 0) +
-		experts_min_bytes(planner);
+	least_bytes = planner->fixed_bytes + staging_bytes(planner, &least) + (sparse ? wick_keep_caches_min_bytes(planner) : 0) +
+		wick_keep_experts_min_bytes(planner);
 	whole_bytes = planner->fixed_bytes + planner->all_bytes;
 	if (may_keep_all(planner->input))
 		least_bytes = WICK_MIN(least_bytes, whole_bytes);
@@ -473,7 +243,7 @@ static uint32_t kv_blocks_within(const struct wick_plan_input *input, uint64_t b
 
 /* All blocks where all else fits, too; as many as a quarter of the memory holds where it does not, as long as that leaves the
  * weights half of what the smallest budget does not need. */
-static void share_with_kv(struct planner *planner, struct wick_plan *plan)
+static void share_with_kv(struct wick_planner *planner, struct wick_plan *plan)
 {
 	const struct wick_plan_input *input = planner->input;
 	uint64_t budget, minimum, kv_bytes;
@@ -495,9 +265,9 @@ static void share_with_kv(struct planner *planner, struct wick_plan *plan)
 int wick_plan_make(const struct wick_plan_input *input, struct wick_matrices *matrices, struct wick_plan *plan,
 	struct wick_layout *layout, struct wick_diag *diag)
 {
-	struct planner planner = { .input = input, .matrices = matrices, .kv = input->kv };
+	struct wick_planner planner = { .input = input, .matrices = matrices, .kv = input->kv };
 
-	planner.all_bytes = all_matrices_cost(&planner);
+	planner.all_bytes = wick_keep_all_cost(&planner);
 	share_with_kv(&planner, plan);
 	if (plan->budget_bytes < plan->minimum_bytes)
 		return too_small(plan, input->limit_bytes, diag);
