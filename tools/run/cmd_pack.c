@@ -16,6 +16,7 @@
 
 static const char *source, *out_path;
 static uint32_t align;
+static uint64_t budget_bytes;
 static struct wick_pack_options pack_options;
 
 static const char *const types[] = { "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k",
@@ -24,7 +25,7 @@ static const char *const mixes[] = { "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1
 	"q6_k", "iq4_nl", "iq4_xs", "mxfp4", "q4_k_m", "q5_k_m", NULL };
 static const char *const layouts[] = { "packed", "stock", NULL };
 
-static const char *const predictors[] = { "copy", "gate", NULL };
+static const char *const predictors[] = { "copy", "gate", "auto", NULL };
 static const char *const orders[] = { "natural", "coactivation", NULL };
 
 static const struct opt options[] = {
@@ -52,8 +53,10 @@ static const struct opt options[] = {
 		.help = "what says which neurons fire. copy: a copy, in two bits a number, of what decides it. gate: the gates "
 			"themselves: they are kept apart from the neurons and in memory, take a third of "
 			"the FFN there, and miss nothing; of what fires two parts are read, not three. Gates of ReLU say so by themselves; "
-			"those of SiLU never do, and are cut by --gate-threshold. Of either file wick plan says "
-			"what the other would take (copy, where gates are ReLU)" },
+			"those of SiLU never do, and are cut by --gate-threshold. auto: as gate or, where wick plan finds a token of that sooner "
+			"with --budget, as copy (copy, where gates are ReLU)" },
+	{ OPT_SIZE, .name = "budget", .value = "SIZE", .into.size = &budget_bytes, .min = 1,
+		.help = "memory of the runs that --predictor auto chooses for, a size such as 4G (what wick run takes by itself)" },
 	{ OPT_INPUT, .name = "trace", .value = "FILE", .into.text = &pack_options.trace,
 		.help = "which neurons fire together, from wick trace record" },
 	{ OPT_SIZE, .name = "memory", .value = "SIZE", .into.size = &pack_options.memory_bytes, .min = 1,
@@ -61,12 +64,19 @@ static const struct opt options[] = {
 	{ OPT_END },
 };
 
+static bool is_auto(void)
+{
+	return pack_options.predictor && !strcmp(pack_options.predictor, "auto");
+}
+
 static int check(struct wick_diag *diag)
 {
 	if (!out_path)
 		return wick_diag_say(diag, -EINVAL, "-o OUT.gguf is missing");
 	if (pack_options.order && !strcmp(pack_options.order, "coactivation") && !pack_options.trace)
 		return wick_diag_say(diag, -EINVAL, "--order coactivation needs --trace FILE");
+	if (budget_bytes && !is_auto())
+		return wick_diag_say(diag, -EINVAL, "--budget is for --predictor auto");
 	if (align && !wick_is_pow2(align))
 		return wick_diag_say(diag, -EINVAL, "--align takes a power of two, not '%u'", align);
 	return 0;
@@ -76,6 +86,44 @@ static void show_note(void *user, const char *sentence)
 {
 	(void)user;
 	fprintf(stderr, "%s\n", sentence);
+}
+
+/* The file that has its gates apart is there: whether a token of the other would be sooner. */
+static int plan_the_other(bool *sooner, struct wick_diag *diag)
+{
+	struct wick_options of_run;
+	struct wick_plan plan;
+	int rc;
+
+	wick_options_init(&of_run);
+	of_run.memory.bytes = budget_bytes;
+	rc = wick_plan(out_path, &of_run, &plan, diag);
+	if (rc)
+		return rc;
+	*sooner = plan.predicted_repacked_ms > 0 && plan.predicted_repacked_ms < plan.predicted_ms_per_token;
+	if (plan.predicted_ms_per_token <= 0)
+		fprintf(stderr, "Gates are apart: how long reading takes is not known (%s).\n", SHOWN(plan.profile));
+	else if (plan.predicted_repacked_ms > 0)
+		fprintf(stderr, "With %s a token takes about %.1f ms with the gates apart, %.1f ms with them in the bundles.\n",
+			BYTES(plan.budget_bytes), plan.predicted_ms_per_token, plan.predicted_repacked_ms);
+	return 0;
+}
+
+static int pack(struct wick_diag *diag)
+{
+	bool sooner;
+	int rc;
+
+	if (!is_auto())
+		return wick_pack(source, out_path, &pack_options, diag);
+	pack_options.predictor = "gate";
+	rc = wick_pack(source, out_path, &pack_options, diag);
+	if (!rc)
+		rc = plan_the_other(&sooner, diag);
+	if (rc || !sooner)
+		return rc;
+	pack_options.predictor = "copy";
+	return wick_pack(source, out_path, &pack_options, diag);
 }
 
 static int run(struct wick_diag *diag)
@@ -90,7 +138,7 @@ static int run(struct wick_diag *diag)
 	pack_options.progress = progress_show;
 	pack_options.user = &progress;
 	pack_options.note = show_note;
-	rc = wick_pack(source, out_path, &pack_options, diag);
+	rc = pack(diag);
 	progress_end(&progress);
 	if (!rc && !stat(out_path, &packed))
 		fprintf(stderr, "%s: %s, packed in %.1f s\n", SHOWN(out_path), BYTES(packed.st_size),
