@@ -17,25 +17,28 @@ INLINE float reach_of_block(const float *x)
 	return vec_largest(largest);
 }
 
-/* A block in steps: in each lane a number of them, above the bits of 1.5 * 2^23. */
-INLINE void k_levels(vec *levels, float *step, const float *x, float no_number)
+/* A block in steps, each part at its place: in each lane a number of them, above the bits of 1.5 * 2^23. */
+INLINE void k_levels(enum wick_type type, vec *levels, float *step, const float *x, float no_number)
 {
 	float reach = reach_of_block(x);
 
-	for (size_t i = 0; i < K_COLS / LANES; i++)
-		levels[i] = vec_fma(vec_load(x + i * LANES), vec_set(K_REACH / reach), vec_set(0x1.8p23f));
+	for (size_t i = 0; i < K_COLS / LANES; i++) {
+		const float *part = x + part_at(type, i / TILE_VECS) * WICK_BLOCK;
+
+		levels[i] = vec_fma(vec_load(part + i % TILE_VECS * LANES), vec_set(K_REACH / reach), vec_set(0x1.8p23f));
+	}
 	*step = reach / K_REACH + no_number;
 }
 
 /* Of each 16 numbers: up to 2^18 steps, which is exact, times the step. */
-INLINE void find_x_sums(struct x_sums *to, const vec *levels)
+INLINE void find_x_sums(enum wick_type type, struct x_sums *to, const vec *levels)
 {
 	vec sums[2 * GROUP];
 
 	for (size_t h = 0; h < 2 * GROUP; h++)
 		sums[h] = vec_set(0);
 	for (size_t i = 0; i < K_COLS / LANES; i++)
-		sums[i * LANES / 16] += levels[i] - vec_set(0x1.8p23f);
+		sums[2 * part_at(type, i / TILE_VECS) + i % TILE_VECS * LANES / 16] += levels[i] - vec_set(0x1.8p23f);
 	for (size_t h = 0; h < 2 * GROUP; h += ROWS)
 		vec_sums(to->each_16 + h, sums + h);
 	for (size_t h = 0; h < 2 * GROUP; h += LANES)
@@ -72,8 +75,8 @@ INLINE void fix_x_halves(enum wick_type type, struct x_halves *blocks, const flo
 	vec levels[K_COLS / LANES];
 
 	for (size_t c = 0; c < cols; c += K_COLS, blocks++) {
-		k_levels(levels, &blocks->sums.step, x + c, no_number);
-		find_x_sums(&blocks->sums, levels);
+		k_levels(type, levels, &blocks->sums.step, x + c, no_number);
+		find_x_sums(type, &blocks->sums, levels);
 		pack_halves(blocks->halves, levels);
 		if (too_large(type))
 			k_excess(blocks, too_large(type));

@@ -15,6 +15,7 @@
  *
  * What it takes of an instruction set, beside what levels.h does:
  *
+ *     part_at(type, place)               which 32 numbers of a block are the place-th of x, and of levels
  *     k_excess(x, over)                  x->excess: products of x->halves and `over`, as dot_block_k wants them
  *     dot_block_k(type, sum, block, x)   the sum with what a block adds to it
  *     struct x_batch, pack_batch(x, levels)    x for a batch, with a struct x_sums `sums`: K_COLS levels, which are in the low 16

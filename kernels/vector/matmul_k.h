@@ -14,7 +14,7 @@ INLINE bool packs_k(size_t m, size_t cols)
 }
 
 /* Up to FIXED_COLS numbers of vector i, from column c on. */
-INLINE void pack_slice_k(struct x_batch *packed, const float *x, size_t m, size_t cols, size_t i, size_t c)
+INLINE void pack_slice_k(enum wick_type type, struct x_batch *packed, const float *x, size_t m, size_t cols, size_t i, size_t c)
 {
 	size_t end = WICK_MIN(cols, c + FIXED_COLS);
 	float no_number = spoilt_by(x + c, end - c);
@@ -23,13 +23,13 @@ INLINE void pack_slice_k(struct x_batch *packed, const float *x, size_t m, size_
 	for (; c < end; c += K_COLS) {
 		struct x_batch *block = packed + packed_at(m, cols, i, c / K_COLS);
 
-		k_levels(levels, &block->sums.step, x + c, no_number);
-		find_x_sums(&block->sums, levels);
+		k_levels(type, levels, &block->sums.step, x + c, no_number);
+		find_x_sums(type, &block->sums, levels);
 		pack_batch(block, levels);
 	}
 }
 
-static void pack_x_k(float *packed, const float *x, size_t ldx, size_t m, size_t cols, size_t first, size_t count)
+INLINE void pack_x_k(enum wick_type type, float *packed, const float *x, size_t ldx, size_t m, size_t cols, size_t first, size_t count)
 {
 	if (!packs_k(m, cols)) {
 		wick_pack_alone(packed, x, ldx, m, cols, first, count);
@@ -37,7 +37,7 @@ static void pack_x_k(float *packed, const float *x, size_t ldx, size_t m, size_t
 	}
 	for (size_t i = first; i < first + count; i++)
 		for (size_t c = 0; c < cols; c += FIXED_COLS)
-			pack_slice_k((struct x_batch *)(void *)packed, x + i * ldx, m, cols, i, c);
+			pack_slice_k(type, (struct x_batch *)(void *)packed, x + i * ldx, m, cols, i, c);
 }
 
 struct k_tile {
@@ -132,6 +132,11 @@ INLINE void matmul_k(enum wick_type type, const struct wick_matmul *job)
 }
 
 #define MATMUL(TYPE, type)                                                \
+	static void pack_x_##type(                                        \
+		float *packed, const float *x, size_t ldx, size_t m, size_t cols, size_t first, size_t count) \
+	{                                                                 \
+		pack_x_k(WICK_##TYPE, packed, x, ldx, m, cols, first, count); \
+	}                                                                 \
 	static void matmul_##type(const struct wick_matmul *job)          \
 	{                                                                 \
 		if (packs_k(job->m, job->cols))                           \
@@ -146,7 +151,7 @@ WICK_EACH_K_TYPE(MATMUL)
 static void set_matmul_k(struct wick_kernels *kernels)
 {
 #define ENTRY(TYPE, type)                           \
-	kernels->pack_x[WICK_##TYPE] = pack_x_k;      \
+	kernels->pack_x[WICK_##TYPE] = pack_x_##type; \
 	kernels->matmul[WICK_##TYPE] = matmul_##type;
 	WICK_EACH_K_TYPE(ENTRY)
 #undef ENTRY

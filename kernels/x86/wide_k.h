@@ -18,7 +18,19 @@ static inline vec_whole dot_pairs(vec_whole sums, vec_whole a, vec_whole b)
 #endif
 }
 
-/* Minima of each 16 numbers. */
+/* Parts that one load of 64 bytes brings lie side by side. */
+INLINE size_t part_at(enum wick_type type, size_t place)
+{
+	switch (type) {
+	case WICK_Q4_K:
+	case WICK_Q5_K:
+		return place / 4 * 4 + place % 2 * 2 + place / 2 % 2;
+	default:
+		return place % 2 * 4 + place / 2;
+	}
+}
+
+/* Minima of each 16 numbers; of types with eight parts of each 32, and no more. */
 struct k_floats {
 	vec each;
 };
@@ -26,44 +38,95 @@ struct k_floats {
 INLINE vec whole_add(enum wick_type type, vec sum, vec_whole sums, vec unit, const struct k_floats *minima, const struct x_sums *x)
 {
 	sum = vec_fma(unit * vec_set(x->step), _mm512_cvtepi32_ps((__m512i)sums), sum);
+	if (has_minima(type) && has_halves(type))
+		return _mm512_fnmadd_ps(minima->each, _mm512_loadu_ps(x->each_16), sum);
 	if (has_minima(type))
-		sum = _mm512_fnmadd_ps(minima->each, _mm512_loadu_ps(x->each_16), sum);
+		return _mm512_fnmadd_ps(minima->each, _mm512_zextps256_ps512(_mm256_loadu_ps(x->each_32)), sum);
 	return sum;
 }
 
-/* Sixteen scales; or, of types with eight parts, the scale of each and its minimum. */
+/* Sixteen scales, or eight. */
 INLINE __m512i k_wide_scales(enum wick_type type, const struct k_parts *parts)
 {
-	__m128i first = _mm_cvtsi64_si128((long long)parts->scales[0]);
-	__m128i second = _mm_cvtsi64_si128((long long)(has_halves(type) ? parts->scales[1] : parts->minima[0]));
-
-	return _mm512_cvtepi8_epi32(has_halves(type) ? _mm_unpacklo_epi64(first, second) : _mm_unpacklo_epi8(first, second));
+	if (has_halves(type))
+		return _mm512_cvtepi8_epi32(_mm_set_epi64x((long long)parts->scales[1], (long long)parts->scales[0]));
+	return _mm512_castsi256_si512(_mm256_cvtepi8_epi32(_mm_cvtsi64_si128((long long)parts->scales[0])));
 }
 
-/* Of types with eight parts both halves are met at once: unit of the scales, unit of the minima. */
-static inline vec both_units(const uint8_t *block)
+/* Those of the scales and, behind it, of the minima. */
+INLINE __m128 k_units(enum wick_type type, const uint8_t *block)
 {
-	return (vec)_mm512_broadcastsd_pd(_mm_castps_pd(_mm_cvtph_ps(_mm_cvtsi32_si128((int)load_u32(block)))));
+	if (!has_minima(type))
+		return _mm_set_ss(k_unit(type, block));
+	return _mm_cvtph_ps(_mm_cvtsi32_si128((int)load_u32(block + k_unit_at(type))));
 }
 
-INLINE void k_minima(
-	enum wick_type type, struct k_floats *minima, const struct k_parts *parts, __m512i scales, const uint8_t *block)
+INLINE void k_minima(enum wick_type type, struct k_floats *minima, const struct k_parts *parts, __m128 units)
 {
+	__m128 unit = _mm_movehdup_ps(units);
 	__m128i bytes = _mm_set_epi64x((long long)parts->minima[1], (long long)parts->minima[0]);
 
 	if (has_minima(type) && has_halves(type))
-		minima->each = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)) * vec_set(k_minimum_unit(type, block));
+		minima->each = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)) * _mm512_broadcastss_ps(unit);
 	else if (has_minima(type))
-		minima->each = _mm512_movehdup_ps(_mm512_cvtepi32_ps(scales) * both_units(block));
+		minima->each = _mm512_zextps256_ps512(
+			_mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_cvtsi64_si128((long long)parts->minima[0]))), _mm256_broadcastss_ps(unit)));
 }
 
-/* For each lane the scale of its four numbers, of 64 * c and on. */
-INLINE __m512i scales_of_64(enum wick_type type, __m512i scales, int c)
+/* For each lane the scale of its four numbers, in places 2 * v and on. */
+INLINE __m512i scales_of_64(enum wick_type type, __m512i scales, size_t v)
 {
-	const __m512i quarters = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-	const __m512i halves = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 2, 2);
+	int first = (int)part_at(type, 2 * v), second = (int)part_at(type, 2 * v + 1);
+	const __m512i quarters = _mm512_setr_epi32(2 * first, 2 * first, 2 * first, 2 * first, 2 * first + 1, 2 * first + 1, 2 * first + 1,
+		2 * first + 1, 2 * second, 2 * second, 2 * second, 2 * second, 2 * second + 1, 2 * second + 1, 2 * second + 1, 2 * second + 1);
+	const __m512i halves = _mm512_inserti64x4(_mm512_set1_epi32(first), _mm256_set1_epi32(second), 1);
 
-	return _mm512_permutexvar_epi32(_mm512_add_epi32(has_halves(type) ? quarters : halves, _mm512_set1_epi32(4 * c)), scales);
+	return _mm512_permutexvar_epi32(has_halves(type) ? quarters : halves, scales);
+}
+
+/* 64 bytes shifted right, then `mask`. */
+static inline __m512i bits_of_64(const uint8_t *from, int shift, int mask)
+{
+	return _mm512_and_si512(_mm512_srli_epi16(_mm512_loadu_si512(from), shift), _mm512_set1_epi8((char)mask));
+}
+
+/* With `value` where the bits of the parts at places 2 * v and on are set in the same 32 bytes. */
+INLINE __m512i flags_of_64(enum wick_type type, __m512i levels, const uint8_t *bytes, size_t v, int value)
+{
+	__m512i twice = _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)bytes));
+	__m512i bits = _mm512_inserti64x4(_mm512_set1_epi8((char)(1 << part_at(type, 2 * v))),
+		_mm256_set1_epi8((char)(1 << part_at(type, 2 * v + 1))), 1);
+
+	return _mm512_mask_add_epi8(levels, _mm512_test_epi8_mask(twice, bits), levels, _mm512_set1_epi8((char)value));
+}
+
+/* Two bits of each number are in 64 bytes, and four in 32 of each half. */
+INLINE __m512i bits_of_q6_k(const uint8_t *block, size_t v)
+{
+	__m512i low = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const void *)(block + v % 2 * 32))),
+		_mm256_loadu_si256((const void *)(block + 64 + v % 2 * 32)), 1);
+	__m512i top = _mm512_loadu_si512(block + 128);
+
+	low = _mm512_and_si512(v < 2 ? low : _mm512_srli_epi16(low, 4), _mm512_set1_epi8(15));
+	top = v < 2 ? _mm512_slli_epi16(top, 4 - 2 * (unsigned)v) : _mm512_srli_epi16(top, 2 * (unsigned)v - 4);
+	return _mm512_ternarylogic_epi32(low, top, _mm512_set1_epi8(0x30), 0xf8); /* low | (top & 0x30) */
+}
+
+/* In places 2 * v and on. */
+INLINE __m512i levels_of_64(enum wick_type type, const uint8_t *block, size_t v)
+{
+	switch (type) {
+	case WICK_Q4_K:
+		return bits_of_64(block + 16 + v / 2 * 64, (int)(v % 2) * 4, 15);
+	case WICK_Q5_K:
+		return flags_of_64(type, bits_of_64(block + 48 + v / 2 * 64, (int)(v % 2) * 4, 15), block + 16, v, 16);
+	case WICK_Q2_K:
+		return bits_of_64(block + 16, (int)v * 2, 3);
+	case WICK_Q3_K:
+		return flags_of_64(type, bits_of_64(block + 32, (int)v * 2, 3), block, v, 4);
+	default:
+		return bits_of_q6_k(block, v);
+	}
 }
 
 /* Each scale in both words of its lane. */
@@ -123,21 +186,22 @@ INLINE vec dot_block_k(enum wick_type type, vec sum, const uint8_t *block, const
 	vec_whole high = { 0 }, low = high;
 	struct k_floats minima;
 	struct k_parts parts;
+	__m128 units = k_units(type, block);
 	__m512i scales;
 
 	find_k_parts(type, &parts, block);
 	scales = k_wide_scales(type, &parts);
-	k_minima(type, &minima, &parts, scales, block);
+	k_minima(type, &minima, &parts, units);
 	scales = for_bytes(type, scales);
 #pragma GCC unroll 4
-	for (size_t c = 0; c < 4; c++) {
-		__m512i levels = wide_levels(type, block, c);
-		vec_whole scale = (vec_whole)scales_of_64(type, scales, (int)c);
+	for (size_t v = 0; v < 4; v++) {
+		__m512i levels = levels_of_64(type, block, v);
+		vec_whole scale = (vec_whole)scales_of_64(type, scales, v);
 
-		high = add_products(type, high, levels, x, 0, 64 * c, scale);
-		low = add_products(type, low, levels, x, 1, 64 * c, scale);
+		high = add_products(type, high, levels, x, 0, 64 * v, scale);
+		low = add_products(type, low, levels, x, 1, 64 * v, scale);
 	}
-	return whole_add(type, sum, (high << 7) + low, vec_set(k_unit(type, block)), &minima, &x->sums);
+	return whole_add(type, sum, (high << 7) + low, _mm512_broadcastss_ps(units), &minima, &x->sums);
 }
 
 /* Numbers 4 * i and on of 64 are in lane i, as dot_block_k() has them: two in a first vector, two in a second. */
@@ -172,14 +236,15 @@ INLINE void words_of_64(int16_t *words, __m512i levels, __m512i scales, int over
 INLINE void make_ready_k(enum wick_type type, struct ready_k *ready, const uint8_t *block)
 {
 	struct k_parts parts;
+	__m128 units = k_units(type, block);
 	__m512i scales;
 
 	find_k_parts(type, &parts, block);
 	scales = k_wide_scales(type, &parts);
-	k_minima(type, &ready->minima, &parts, scales, block);
+	k_minima(type, &ready->minima, &parts, units);
 	scales = in_both_words(scales);
 #pragma GCC unroll 4
-	for (size_t c = 0; c < 4; c++)
-		words_of_64(ready->words + 64 * c, wide_levels(type, block, c), scales_of_64(type, scales, (int)c), too_large(type));
-	ready->unit = vec_set(k_unit(type, block));
+	for (size_t v = 0; v < 4; v++)
+		words_of_64(ready->words + 64 * v, levels_of_64(type, block, v), scales_of_64(type, scales, v), too_large(type));
+	ready->unit = _mm512_broadcastss_ps(units);
 }
