@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: the wick authors
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The expected time of a token of sparse mode (see expect.h). */
+/* The expected time of a token of sparse mode, and of the same model packed the other way (see expect.h). */
 
 #include "expect.h"
 
@@ -108,7 +108,6 @@ int wick_expect_sparse(struct wick *wick, const struct wick_rates *rates, const 
 	free(layers);
 	return err;
 }
-
 
 /* What packing would put into the other file; how often neurons fire is the same. */
 static int find_predictors(struct wick *other, const struct wick *wick, struct wick_diag *diag)
