@@ -106,7 +106,7 @@ static void plans_say_it(void **state)
 
 	(void)state;
 	wick_options_init(&options);
-	options.memory.bytes = 64u << 20; /* all of it fits, so that no drive is asked */
+	options.memory.bytes = 512u << 20; /* all of it fits, so that no drive is asked */
 	assert_int_equal(wick_plan(together, &options, &plan, NULL), 0);
 	assert_true(plan.predicted_repacked_ms > 0 && !plan.gate_bytes);
 	assert_int_equal(wick_plan(apart, &options, &plan, NULL), 0);
