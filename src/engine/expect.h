@@ -7,6 +7,7 @@
 #include "engine.h"
 #include "forecast.h"
 
+/* The times; ms_per_token only where the drive is known, or nothing is read. */
 void wick_expect_keep(struct wick *wick, const struct wick_forecast *forecast);
 
 /* Measures this machine for the model's types; sets all but read_us. Takes a third of a second for each of them. */
@@ -22,6 +23,6 @@ int wick_expect_predictor(const struct wick *wick, struct wick_rates *rates, str
 int wick_expect_sparse(struct wick *wick, const struct wick_rates *rates, const struct wick_layout *layout, const char *trace,
 	struct wick_diag *diag);
 
-/* The same, if the model were packed the other way (wick_model_repack()), in the same budget. */
+/* Sets plan.predicted_repacked_ms: of a token, if the model were packed the other way (wick_model_repack()), in the same budget. */
 int wick_expect_repacked(struct wick *wick, const struct wick_options *options, const struct wick_rates *rates,
 	struct wick_diag *diag);
